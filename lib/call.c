@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The hot path: begin, what happens, finish.
+ */
+#include "call_use.h"
+
+#include "producer.h"
+
+#include <stdlib.h>
+
+#define PRIVATE_OWN 1024u
+#define PENDING_MAX (1u << 20)
+
+
+/* splitmix64 (Steele, Lea, Flood 2014); never 0. */
+static inline uint64_t
+make_id(struct fnt_thread *thread)
+{
+	uint64_t z = thread->random += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	z ^= z >> 31;
+	return z ? z : 1;
+}
+
+/* ---- names and texts -------------------------------------------------------------- */
+
+/* Programs name the same function by the same pointer again and again: by its address the
+ * name's id is found without a hash over the text, and compared to be sure. */
+struct fnt_name_ref
+fnt_call_name(struct fnt_thread *thread, const char *name)
+{
+	struct fnt_attachment *attachment = thread->attachment;
+	const struct fnt_view *view = &attachment->region.view;
+	struct fnt_name_seen *seen;
+	struct fnt_name_ref ref;
+
+	if (!name)
+		name = "";
+	ref.text = (struct fnt_text){name, (uint32_t)strnlen(name, FNT_ID_MAX)};
+	ref.id = FNT_NAME_NONE;
+	if (attachment->slot == FNT_SLOT_NONE)
+		return ref;
+	seen = &thread->names[((uintptr_t)name ^ (uintptr_t)name >> 6) % FNT_NAMES_CACHED];
+	if (seen->at != name || !fnt_name_is(view, seen->id, name, ref.text.len)) {
+		seen->at = name;
+		seen->id = fnt_name_intern(view, attachment->slot, name, ref.text.len);
+	}
+	ref.id = seen->id;
+	return ref;
+}
+
+/* ---- begin ------------------------------------------------------------------------ */
+
+static void
+set_limits(struct fnt_call *call, const struct fnt_view *view)
+{
+	uint32_t outcome;
+
+	call->limit = view->max_record_bytes - (uint32_t)sizeof(struct fnt_record);
+	outcome = 2 * FNT_TEXT_MAX + FNT_ERROR_BOUND;
+	if (outcome > call->limit / 4)
+		outcome = call->limit / 4;
+	call->op_limit = call->limit - outcome;
+}
+
+static struct fnt_call *
+make_private(void)
+{
+	struct fnt_call *call = calloc(1, sizeof(*call) + PRIVATE_OWN);
+
+	if (!call)
+		return NULL;
+	call->allocated = true;
+	call->own = (struct fnt_extent){.words = (fnt_word *)(call + 1),
+					.word_count = PRIVATE_OWN / 8,
+					.frame = FNT_FRAME_NONE};
+	return call;
+}
+
+static inline struct fnt_call *
+make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t now)
+{
+	struct fnt_attachment *attachment = thread->attachment;
+	uint32_t index = framed ? fnt_thread_take_frame(thread) : FNT_FRAME_NONE;
+	struct fnt_call *call;
+
+	if (index == FNT_FRAME_NONE) {
+		call = make_private();
+		if (!call)
+			return NULL;
+		if (framed && thread->writer.lane)
+			fnt_count(&thread->writer.lane->unframed, 1);
+	} else {
+		call = &attachment->pool->calls[index];
+		call->frame = &attachment->region.view.frames[index];
+		call->own = (struct fnt_extent){.words = call->frame->payload,
+						.word_count = FNT_FRAME_PAYLOAD_WORDS,
+						.frame = index};
+		fnt_frame_prepare(call->frame, now);
+	}
+	call->generation = fnt_fork_generation;
+	call->log = log;
+	call->last = call->tail = &call->own;
+	call->tail_words = 0;
+	call->used = 0;
+	call->room = call->own.word_count * 8;
+	call->framed = call->frame ? call->room : 0;
+	call->begun = call->pending = 0;
+	call->pending_high = call->pending_free = 0;
+	call->started_mono = now;
+	set_limits(call, &attachment->region.view);
+	return call;
+}
+
+static void
+fill_record(struct fnt_record *record, struct fnt_thread *thread,
+	    const struct fnt_call_info *info, uint64_t now)
+{
+	const struct fnt_call *parent = info->parent;
+
+	memset(record, 0, sizeof(*record));
+	record->uid = make_id(thread);
+	record->parent_uid = parent ? parent->record.uid : info->parent_uid;
+	record->trace_id[0] = parent ? parent->record.trace_id[0] : info->trace_id[0];
+	record->trace_id[1] = parent ? parent->record.trace_id[1] : info->trace_id[1];
+	if (!(record->trace_id[0] | record->trace_id[1])) {
+		record->trace_id[0] = make_id(thread);
+		record->trace_id[1] = make_id(thread);
+	}
+	record->started_at_ns = fnt_anchor_wall(&thread->anchor, now);
+	record->fn_type = (uint8_t)info->fn_type;
+	record->pid = thread->attachment->pid;
+	record->tid = thread->tid;
+	record->exe = thread->attachment->exe;
+}
+
+/* The payload's first event. It always fits: its texts are cut to. */
+static bool
+write_beginning(struct fnt_call *call, struct fnt_thread *thread,
+		const struct fnt_call_info *info)
+{
+	struct fnt_name_ref fn = fnt_call_name(thread, info->fn_name);
+	struct fnt_event event = {.type = FNT_EVENT_CALL};
+
+	call->record.fn_name = fn.id;
+	event.call.call_id = id_text(call, info->call_id ? info->call_id : "");
+	event.call.user = id_text(call, info->user_id);
+	event.call.tenant = id_text(call, info->tenant_id);
+	if (fn.id == FNT_NAME_NONE)
+		event.call.fn = id_text(call, info->fn_name ? info->fn_name : "");
+	if (!fnt_pen_reserve(call, thread,
+			     FNT_CALL_BOUND + event.call.call_id.len + event.call.fn.len +
+				     event.call.user.len + event.call.tenant.len))
+		return false;
+	fnt_pen_event(call, &event);
+	return true;
+}
+
+void
+fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
+{
+	fnt_pen_release(call, thread);
+	free(call->pending_many);
+	call->pending_many = NULL;
+	call->pending_size = 0;
+	if (call->frame && thread)
+		fnt_thread_give_frame(thread, call->own.frame);
+	if (call->allocated) {
+		free(call);
+		return;
+	}
+	/* [Z1] release: see [Z2] in call.h. */
+	atomic_store_explicit(&call->open, 0, memory_order_release);
+}
+
+struct fnt_call *
+fnt_call_start(struct fnt_log *log, struct fnt_thread *thread, const struct fnt_call_info *info,
+      bool framed)
+{
+	uint64_t now = fnt_clock_mono();
+	struct fnt_call *call = make_call(log, thread, framed, now);
+
+	if (!call)
+		return NULL;
+	fill_record(&call->record, thread, info, now);
+	if (!write_beginning(call, thread, info)) {
+		fnt_call_drop(call, thread);
+		return NULL;
+	}
+	atomic_store_explicit(&call->open, 1, memory_order_relaxed);
+	if (call->frame)
+		fnt_frame_open(call->frame, thread->attachment->slot, &call->record,
+			       call->used <= call->framed ? call->used : 0);
+	return call;
+}
+
+struct fnt_call *
+fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
+{
+	static const struct fnt_call_info nothing;
+	struct fnt_attachment *attachment = fnt_enter(log);
+	struct fnt_call *call = NULL;
+	struct fnt_thread *thread;
+
+	if (!attachment)
+		return NULL;
+	thread = fnt_thread_get(attachment);
+	if (thread)
+		call = fnt_call_start(log, thread, info ? info : &nothing, true);
+	fnt_leave();
+	return call;
+}
+
+uint64_t
+fnt_call_uid(const struct fnt_call *call)
+{
+	return call ? call->record.uid : 0;
+}
+
+void
+fnt_call_trace_id(const struct fnt_call *call, uint64_t trace_id[2])
+{
+	trace_id[0] = call ? call->record.trace_id[0] : 0;
+	trace_id[1] = call ? call->record.trace_id[1] : 0;
+}
+
+/* ---- what happens ----------------------------------------------------------------- */
+
+static int
+set_identity(struct fnt_call *call, enum fnt_event_type type, const char *text)
+{
+	struct fnt_event event = {.type = type};
+	struct use use;
+	int rc = use_call(&use, call);
+
+	if (rc)
+		return rc;
+	event.text = id_text(call, text ? text : "");
+	rc = FNT_OMITTED;
+	if (make_room(&use, FNT_ID_BOUND + event.text.len)) {
+		fnt_pen_event(call, &event);
+		publish(call, since_start(call));
+		rc = FNT_DONE;
+	} else {
+		call->record.flags |= FNT_TRACE_ID_CUT;
+	}
+	show_word(call, FNT_FLAGS_WORD);
+	fnt_leave();
+	return rc;
+}
+
+int
+fnt_call_user_id(struct fnt_call *call, const char *user_id)
+{
+	return set_identity(call, FNT_EVENT_USER, user_id);
+}
+
+int
+fnt_call_tenant_id(struct fnt_call *call, const char *tenant_id)
+{
+	return set_identity(call, FNT_EVENT_TENANT, tenant_id);
+}
+
+/* The texts of an op. False: it can't fit, whatever else there is. */
+static inline bool
+fill_op(struct use *use, struct fnt_event *event, enum fnt_op op, const char *entity,
+	const char *id)
+{
+	uint32_t limit = use->call->op_limit;
+
+	event->op.op = (uint32_t)op;
+	event->op.entity = fnt_call_name(use->thread, entity);
+	event->op.id.at = id;
+	event->op.id.len = id ? (uint32_t)strnlen(id, limit) : 0;
+	return event->op.id.len < limit;
+}
+
+static inline uint32_t
+op_texts(const struct fnt_event *event)
+{
+	return name_bytes(&event->op.entity) + event->op.id.len;
+}
+
+int
+fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)
+{
+	struct fnt_call *call = use->call;
+
+	if (!make_room(use, FNT_OP_BOUND + op_texts(event)))
+		return omit_op(call);
+	fnt_pen_event(call, event);
+	call->record.op_count++;
+	show_word(call, FNT_FLAGS_WORD);
+	publish(call, now);
+	return FNT_DONE;
+}
+
+int
+fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
+	    uint64_t duration_ns, int64_t row_count, bool ok)
+{
+	struct fnt_event event = {.type = FNT_EVENT_OP};
+	struct use use;
+	uint64_t now;
+	int rc = use_call(&use, call);
+
+	if (rc)
+		return rc;
+	now = since_start(call);
+	event.op.start_ns = duration_ns < now ? now - duration_ns : 0;
+	event.op.duration_ns = duration_ns;
+	event.op.row_count = row_count;
+	event.op.ok = ok;
+	if (fill_op(&use, &event, op, entity, id))
+		rc = fnt_call_write_op(&use, &event, now);
+	else
+		rc = omit_op(call);
+	fnt_leave();
+	return rc;
+}
+
+static struct fnt_pending_op *
+pending_at(struct fnt_call *call, uint32_t i)
+{
+	return i < FNT_PENDING_FEW ? &call->pending_few[i]
+				   : &call->pending_many[i - FNT_PENDING_FEW];
+}
+
+/* An entry of the table, made larger if need be; its number + 1, or 0. */
+static uint32_t
+take_pending(struct fnt_call *call)
+{
+	uint32_t i = call->pending_free;
+
+	if (i) {
+		call->pending_free = pending_at(call, i - 1)->next_free;
+		return i;
+	}
+	i = call->pending_high;
+	if (i >= FNT_PENDING_FEW && i - FNT_PENDING_FEW == call->pending_size) {
+		uint32_t size = call->pending_size ? 2 * call->pending_size : 16;
+		struct fnt_pending_op *many =
+			size > PENDING_MAX ? NULL
+					   : realloc(call->pending_many,
+						     size * sizeof(*call->pending_many));
+
+		if (!many)
+			return 0;
+		call->pending_many = many;
+		call->pending_size = size;
+	}
+	call->pending_high++;
+	return i + 1;
+}
+
+static bool
+write_op_begin(struct use *use, struct fnt_event *event, uint64_t now)
+{
+	struct fnt_call *call = use->call;
+
+	if (!make_room(use, FNT_OP_BEGIN_BOUND + FNT_OP_END_BOUND + op_texts(event)))
+		return false;
+	fnt_pen_event(call, event);
+	publish(call, now);
+	return true;
+}
+
+static int64_t
+begin_op(struct use *use, struct fnt_event *event, bool fits)
+{
+	struct fnt_call *call = use->call;
+	struct fnt_pending_op *pending;
+	uint32_t entry = take_pending(call);
+
+	if (!entry) {
+		omit_op(call);
+		return -ENOMEM;
+	}
+	pending = pending_at(call, entry - 1);
+	event->op.start_ns = since_start(call);
+	if (!++call->serial)
+		call->serial = 1;
+	pending->serial = call->serial;
+	pending->start_ns = event->op.start_ns;
+	pending->omitted = !fits || !write_op_begin(use, event, event->op.start_ns);
+	if (pending->omitted) {
+		omit_op(call);
+	} else {
+		pending->number = call->begun++;
+		call->pending++;
+	}
+	return (int64_t)((uint64_t)(pending->serial & 0x7fffffff) << 32 | entry);
+}
+
+int64_t
+fnt_call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id)
+{
+	struct fnt_event event = {.type = FNT_EVENT_OP_BEGIN};
+	struct use use;
+	int64_t handle;
+	int rc = use_call(&use, call);
+
+	if (rc)
+		return rc;
+	handle = begin_op(&use, &event, fill_op(&use, &event, op, entity, id));
+	fnt_leave();
+	return handle;
+}
+
+/* The entry that a handle means, if it is one of an op that is pending. */
+static struct fnt_pending_op *
+find_pending(struct fnt_call *call, int64_t handle, uint32_t *entry)
+{
+	struct fnt_pending_op *pending;
+
+	*entry = (uint32_t)handle;
+	if (handle <= 0 || !*entry || *entry > call->pending_high)
+		return NULL;
+	pending = pending_at(call, *entry - 1);
+	if (!pending->serial || (pending->serial & 0x7fffffff) != (uint64_t)handle >> 32)
+		return NULL;
+	return pending;
+}
+
+static int
+end_op(struct use *use, int64_t handle, int64_t row_count, bool ok)
+{
+	struct fnt_event event = {.type = FNT_EVENT_OP_END};
+	struct fnt_call *call = use->call;
+	struct fnt_pending_op *pending;
+	uint64_t now;
+	uint32_t entry;
+
+	pending = find_pending(call, handle, &entry);
+	if (!pending)
+		return -EINVAL;
+	pending->serial = 0;
+	pending->next_free = call->pending_free;
+	call->pending_free = entry;
+	if (pending->omitted)
+		return FNT_OMITTED;
+	call->pending--;
+	now = since_start(call);
+	event.end.number = pending->number;
+	event.end.duration_ns = now - pending->start_ns;
+	event.end.row_count = row_count;
+	event.end.ok = ok;
+	if (!fnt_pen_reserve(call, use->thread, FNT_OP_END_BOUND))
+		return omit_op(call);
+	fnt_pen_event(call, &event);
+	call->record.op_count++;
+	show_word(call, FNT_FLAGS_WORD);
+	publish(call, now);
+	return FNT_DONE;
+}
+
+int
+fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
+{
+	struct use use;
+	int rc = use_call(&use, call);
+
+	if (rc)
+		return rc;
+	rc = end_op(&use, handle, row_count, ok);
+	fnt_leave();
+	return rc;
+}
+
+int
+fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
+{
+	struct use use;
+	int rc = use_call(&use, call);
+
+	if (rc)
+		return rc;
+	call->record.stream_bytes += bytes;
+	call->record.stream_chunks++;
+	show_word(call, FNT_BYTES_WORD);
+	show_word(call, FNT_BYTES_WORD + 1);
+	fnt_leave();
+	return FNT_DONE;
+}
+
+int
+fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, int64_t run_at)
+{
+	struct fnt_event event = {.type = FNT_EVENT_SCHEDULE};
+	struct fnt_call *call = use->call;
+
+	event.schedule.fn = fnt_call_name(use->thread, fn_name);
+	event.schedule.delay_ms = delay_ms;
+	event.schedule.run_at = run_at;
+	if (!make_room(use, FNT_SCHEDULE_BOUND + name_bytes(&event.schedule.fn))) {
+		call->record.schedules_omitted++;
+		show_word(call, FNT_OMITTED_WORD);
+		return FNT_OMITTED;
+	}
+	fnt_pen_event(call, &event);
+	publish(call, since_start(call));
+	return FNT_DONE;
+}
+
+int
+fnt_call_schedule(struct fnt_call *call, const char *fn_name, int64_t delay_ms,
+		  int64_t run_at)
+{
+	struct use use;
+	int rc = use_call(&use, call);
+
+	if (rc)
+		return rc;
+	rc = fnt_call_write_schedule(&use, fn_name, delay_ms, run_at);
+	fnt_leave();
+	return rc;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * call.h: a call being built. Private memory of its process; what others may see of it is in
+ * its frame.
+ */
+#ifndef FNT_CALL_H
+#define FNT_CALL_H
+
+#include "process.h"
+#include "writer.h"
+
+#define FNT_PENDING_FEW 4
+
+/* An op that has begun, in a table with a free list. */
+struct fnt_pending_op {
+	uint32_t serial; /* of this use; 0: not in use */
+	uint32_t number; /* of its begin event */
+	uint32_t next_free;
+	bool omitted; /* its begin did not fit */
+	uint64_t start_ns;
+};
+
+struct fnt_call {
+	struct fnt_record record;
+	_Atomic uint32_t open;
+	uint32_t generation; /* fnt_fork_generation at the beginning */
+	struct fnt_log *log;
+	struct fnt_frame *frame; /* NULL: not visible in flight */
+	bool allocated;		 /* not of the pool: free() it */
+
+	/* The payload: `used` of `room` bytes written, in whole words but for the last. */
+	struct fnt_extent own;
+	struct fnt_extent *last; /* end of the list */
+	struct fnt_extent *tail; /* being written */
+	uint32_t tail_words;	 /* full ones of the tail */
+	uint32_t used;
+	uint32_t room;
+	uint32_t framed; /* bytes of room in frames, before any private memory */
+	uint64_t partial_word;
+
+	uint32_t limit;	     /* of the payload */
+	uint32_t op_limit;   /* the same, less what the outcome may need */
+	uint32_t begun;	     /* op begin events */
+	uint32_t serial;     /* of the last op begun */
+	uint32_t pending;    /* ops begun, in the payload, not ended */
+	uint32_t pending_high; /* entries ever used */
+	uint32_t pending_free; /* entry + 1; 0: none */
+	uint32_t pending_size; /* entries of pending_many */
+	uint64_t started_mono;
+	struct fnt_pending_op pending_few[FNT_PENDING_FEW];
+	struct fnt_pending_op *pending_many;
+};
+
+static inline bool
+fnt_call_is_open(const struct fnt_call *call)
+{
+	/* [Z2] acquire: the finisher has done with it. Pairs with [Z1] in call.c. */
+	return atomic_load_explicit(&call->open, memory_order_acquire) != 0;
+}
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * call_use.h: what call.c (begin, what happens) and finish.c share.
+ */
+#ifndef FNT_CALL_USE_H
+#define FNT_CALL_USE_H
+
+#include "frames.h"
+#include "names.h"
+#include "pen.h"
+#include "utf8.h"
+
+#include <errno.h>
+
+#define FNT_TEXT_MAX 4096u /* of an error's code and message */
+#define FNT_ID_MAX   1024u /* of call id, user, tenant */
+
+#define FNT_FLAGS_WORD	 (offsetof(struct fnt_record, flags) / 8)
+#define FNT_OMITTED_WORD (offsetof(struct fnt_record, ops_omitted) / 8)
+#define FNT_BYTES_WORD	 (offsetof(struct fnt_record, stream_bytes) / 8)
+
+/* A call in use, its attachment entered and its thread's side at hand. */
+struct use {
+	struct fnt_call *call;
+	struct fnt_attachment *attachment;
+	struct fnt_thread *thread;
+};
+
+/* 0 and inside the log's read-side critical section, or -errno and not. */
+static inline int
+use_call(struct use *use, struct fnt_call *call)
+{
+	if (!call)
+		return -ESHUTDOWN;
+	if (!fnt_call_is_open(call))
+		return -EINVAL;
+	if (call->generation != fnt_fork_generation)
+		return -EPERM;
+	use->call = call;
+	use->attachment = fnt_enter(call->log);
+	if (!use->attachment)
+		return -ESHUTDOWN;
+	use->thread = fnt_thread_get(use->attachment);
+	if (!use->thread) {
+		fnt_leave();
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static inline uint64_t
+since_start(const struct fnt_call *call)
+{
+	return fnt_clock_mono() - call->started_mono;
+}
+
+
+/* ---- room ------------------------------------------------------------------------- */
+
+/* Is there room for an op's or schedule's event, with what the pending ops and the outcome
+ * will still need? */
+static inline bool
+make_room(struct use *use, uint32_t bytes)
+{
+	struct fnt_call *call = use->call;
+
+	if ((uint64_t)call->used + bytes + (uint64_t)call->pending * FNT_OP_END_BOUND >
+	    call->op_limit)
+		return false;
+	return fnt_pen_reserve(call, use->thread, bytes);
+}
+
+/* Let others see what has been written. */
+static inline void
+publish(struct fnt_call *call, uint64_t now)
+{
+	if (call->frame && call->used <= call->framed)
+		fnt_frame_publish(call->frame, call->used, now);
+}
+
+/* Bring a word of the record's head in the frame up to date. */
+static inline void
+show_word(struct fnt_call *call, size_t i)
+{
+	uint64_t word;
+
+	if (!call->frame)
+		return;
+	memcpy(&word, (const char *)&call->record + i * 8, 8);
+	fnt_frame_set(call->frame, i, word);
+}
+
+static inline int
+omit_op(struct fnt_call *call)
+{
+	call->record.ops_omitted++;
+	show_word(call, FNT_OMITTED_WORD);
+	return FNT_OMITTED;
+}
+
+/* A text of at most `max` bytes; what is longer is cut and `flag` set. */
+static inline struct fnt_text
+short_text(const char *text, uint32_t max, uint32_t *flags, uint32_t flag)
+{
+	size_t len;
+
+	if (!text)
+		return (struct fnt_text){NULL, 0};
+	len = strnlen(text, (size_t)max + 4);
+	if (len > max) {
+		len = fnt_utf8_cut(text, len, max);
+		*flags |= flag;
+	}
+	return (struct fnt_text){text, (uint32_t)len};
+}
+
+
+/* A text of an event, or a name, in at most FNT_ID_MAX bytes. */
+static inline struct fnt_text
+id_text(struct fnt_call *call, const char *text)
+{
+	uint32_t max = call->limit / 8 < FNT_ID_MAX ? call->limit / 8 : FNT_ID_MAX;
+
+	return short_text(text, max, &call->record.flags, FNT_TRACE_ID_CUT);
+}
+
+static inline uint32_t
+name_bytes(const struct fnt_name_ref *name)
+{
+	return name->id == FNT_NAME_NONE ? name->text.len : 0;
+}
+
+struct fnt_name_ref fnt_call_name(struct fnt_thread *thread, const char *name);
+
+/* Begin in a thread's side of a log, visible in flight or not; NULL: no memory. */
+struct fnt_call *fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
+				const struct fnt_call_info *info, bool framed);
+
+/* Write an op that has ended; FNT_DONE or FNT_OMITTED. */
+int fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now);
+
+int fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms,
+			    int64_t run_at);
+
+/* Back where it came from. `thread` NULL: its log is closed. The last access to the call. */
+void fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread);
+
+#endif

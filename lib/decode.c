@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+#include "decode.h"
+
+#include "names.h"
+#include "payload.h"
+#include "utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_BYTES 16384u
+
+struct chunk {
+	struct chunk *next;
+	size_t size, used;
+	_Alignas(16) char bytes[];
+};
+
+struct fnt_set {
+	struct fnt_traces traces; /* first: what the caller holds */
+	struct fnt_trace *items;
+	size_t room;
+	struct chunk *chunks;
+};
+
+/* ---- memory ----------------------------------------------------------------------- */
+
+static void *
+take(struct fnt_set *set, size_t size)
+{
+	struct chunk *chunk = set->chunks;
+	void *at;
+
+	size = (size + 7) / 8 * 8;
+	if (!chunk || chunk->size - chunk->used < size) {
+		size_t room = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+
+		chunk = malloc(sizeof(*chunk) + room);
+		if (!chunk)
+			return NULL;
+		chunk->next = set->chunks;
+		chunk->size = room;
+		chunk->used = 0;
+		set->chunks = chunk;
+	}
+	at = chunk->bytes + chunk->used;
+	chunk->used += size;
+	return at;
+}
+
+struct fnt_set *
+fnt_set_create(void)
+{
+	return calloc(1, sizeof(struct fnt_set));
+}
+
+void
+fnt_set_destroy(struct fnt_set *set)
+{
+	struct chunk *chunk, *next;
+
+	if (!set)
+		return;
+	for (chunk = set->chunks; chunk; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
+	free(set->items);
+	free(set);
+}
+
+void
+fnt_traces_free(struct fnt_traces *traces)
+{
+	fnt_set_destroy((struct fnt_set *)traces);
+}
+
+/* One chunk is kept: a follower does not allocate for each record. */
+void
+fnt_set_reset(struct fnt_set *set)
+{
+	while (set->chunks && set->chunks->next) {
+		struct chunk *chunk = set->chunks;
+
+		set->chunks = chunk->next;
+		free(chunk);
+	}
+	if (set->chunks)
+		set->chunks->used = 0;
+	set->traces.count = 0;
+}
+
+struct fnt_traces *
+fnt_set_traces(struct fnt_set *set)
+{
+	set->traces.items = set->items;
+	return &set->traces;
+}
+
+void
+fnt_set_reverse(struct fnt_set *set)
+{
+	size_t count = set->traces.count;
+
+	for (size_t i = 0; i < count / 2; i++) {
+		struct fnt_trace trace = set->items[i];
+
+		set->items[i] = set->items[count - 1 - i];
+		set->items[count - 1 - i] = trace;
+	}
+}
+
+static struct fnt_trace *
+next_item(struct fnt_set *set)
+{
+	if (set->traces.count == set->room) {
+		size_t room = set->room ? 2 * set->room : 16;
+		struct fnt_trace *items = realloc(set->items, room * sizeof(*items));
+
+		if (!items)
+			return NULL;
+		set->items = items;
+		set->room = room;
+	}
+	memset(&set->items[set->traces.count], 0, sizeof(struct fnt_trace));
+	return &set->items[set->traces.count];
+}
+
+/* ---- texts ------------------------------------------------------------------------ */
+
+/* What is being decoded. A failed allocation ends it. */
+struct decoder {
+	struct fnt_set *set;
+	const struct fnt_view *view;
+	struct fnt_trace *trace;
+	bool no_memory;
+	size_t op_count, begin_count, schedule_count; /* in the payload */
+	struct fnt_trace_op *ops, *begins;
+	bool *ended; /* of begins */
+	struct fnt_trace_schedule *schedules;
+};
+
+static const char *
+text(struct decoder *in, struct fnt_text from)
+{
+	bool valid = fnt_utf8_valid(from.at, from.len);
+	size_t len = valid ? from.len : fnt_utf8_sanitized_len(from.at, from.len);
+	char *to = take(in->set, len + 1);
+
+	if (!to) {
+		in->no_memory = true;
+		return "";
+	}
+	if (valid) {
+		memcpy(to, from.at, len);
+	} else {
+		fnt_utf8_sanitize(to, from.at, from.len);
+		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
+	}
+	to[len] = '\0';
+	return to;
+}
+
+static const char *
+optional_text(struct decoder *in, struct fnt_text from)
+{
+	return from.at ? text(in, from) : NULL;
+}
+
+static const char *
+name_text(struct decoder *in, uint32_t id)
+{
+	char name[FNT_NAME_MAX + 1];
+	int len = fnt_name_get(in->view, id, name);
+
+	if (len < 0) {
+		in->trace->flags |= FNT_TRACE_DAMAGED;
+		return "";
+	}
+	return text(in, (struct fnt_text){name, (uint32_t)len});
+}
+
+static const char *
+ref_text(struct decoder *in, const struct fnt_name_ref *name)
+{
+	return name->id == FNT_NAME_NONE ? text(in, name->text) : name_text(in, name->id);
+}
+
+/* ---- events ----------------------------------------------------------------------- */
+
+static void
+fill_op(struct decoder *in, struct fnt_trace_op *op, const struct fnt_event *event)
+{
+	op->op = event->op.op < FNT_OP_KINDS ? (enum fnt_op)event->op.op : FNT_OP_OTHER;
+	op->entity = ref_text(in, &event->op.entity);
+	op->id = optional_text(in, event->op.id);
+	op->start_ns = event->op.start_ns;
+	op->duration_ns = event->op.duration_ns;
+	op->row_count = event->op.row_count;
+	op->ok = event->op.ok;
+}
+
+static void
+end_op(struct decoder *in, const struct fnt_event *event)
+{
+	struct fnt_trace *trace = in->trace;
+	struct fnt_trace_op *op;
+
+	if (event->end.number >= trace->pending_count || in->ended[event->end.number]) {
+		trace->flags |= FNT_TRACE_DAMAGED;
+		return;
+	}
+	in->ended[event->end.number] = true;
+	op = &in->ops[trace->op_count++];
+	*op = in->begins[event->end.number];
+	op->duration_ns = event->end.duration_ns;
+	op->row_count = event->end.row_count;
+	op->ok = event->end.ok;
+}
+
+static void
+take_beginning(struct decoder *in, const struct fnt_event *event)
+{
+	struct fnt_trace *trace = in->trace;
+
+	trace->call_id = text(in, event->call.call_id);
+	trace->user_id = optional_text(in, event->call.user);
+	trace->tenant_id = optional_text(in, event->call.tenant);
+	if (event->call.fn.at)
+		trace->fn_name = text(in, event->call.fn);
+}
+
+static void
+take_value(struct decoder *in, const struct fnt_event *event)
+{
+	struct fnt_trace *trace = in->trace;
+	char *copy = take(in->set, event->value.bytes.len + 1);
+
+	if (!copy) {
+		in->no_memory = true;
+		return;
+	}
+	memcpy(copy, event->value.bytes.at, event->value.bytes.len);
+	copy[event->value.bytes.len] = '\0';
+	if (event->value.kind != FNT_VALUE_JSON && event->value.kind != FNT_VALUE_MSGPACK)
+		trace->flags |= FNT_TRACE_DAMAGED;
+	else
+		trace->value = (struct fnt_value){(enum fnt_value_kind)event->value.kind,
+						  copy, event->value.bytes.len};
+}
+
+static void
+take_schedule(struct decoder *in, const struct fnt_event *event)
+{
+	in->schedules[in->trace->schedule_count++] = (struct fnt_trace_schedule){
+		.fn_name = ref_text(in, &event->schedule.fn),
+		.delay_ms = event->schedule.delay_ms,
+		.run_at = event->schedule.run_at,
+	};
+}
+
+static void
+take_event(struct decoder *in, const struct fnt_event *event)
+{
+	struct fnt_trace *trace = in->trace;
+
+	switch (event->type) {
+	case FNT_EVENT_CALL:
+		take_beginning(in, event);
+		break;
+	case FNT_EVENT_USER:
+		trace->user_id = text(in, event->text);
+		break;
+	case FNT_EVENT_TENANT:
+		trace->tenant_id = text(in, event->text);
+		break;
+	case FNT_EVENT_OP:
+		fill_op(in, &in->ops[trace->op_count++], event);
+		break;
+	case FNT_EVENT_OP_BEGIN:
+		fill_op(in, &in->begins[trace->pending_count++], event);
+		break;
+	case FNT_EVENT_OP_END:
+		end_op(in, event);
+		break;
+	case FNT_EVENT_SCHEDULE:
+		take_schedule(in, event);
+		break;
+	case FNT_EVENT_ERROR:
+		trace->code = text(in, event->error.code);
+		trace->message = text(in, event->error.message);
+		break;
+	case FNT_EVENT_VALUE:
+		take_value(in, event);
+		break;
+	case FNT_EVENT_UNKNOWN:
+		break;
+	}
+}
+
+/* How many of each: an event is at least three bytes, so this bounds the memory too. */
+static void
+count_events(struct decoder *in, const struct fnt_raw *raw)
+{
+	const unsigned char *bytes = (const unsigned char *)raw->payload;
+	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes};
+	struct fnt_event event;
+
+	while (fnt_payload_next(&reader, &event) == 1) {
+		in->op_count += event.type == FNT_EVENT_OP || event.type == FNT_EVENT_OP_END;
+		in->begin_count += event.type == FNT_EVENT_OP_BEGIN;
+		in->schedule_count += event.type == FNT_EVENT_SCHEDULE;
+	}
+}
+
+static bool
+make_tables(struct decoder *in)
+{
+	in->ops = take(in->set, in->op_count * sizeof(*in->ops));
+	in->begins = take(in->set, in->begin_count * sizeof(*in->begins));
+	in->ended = take(in->set, in->begin_count * sizeof(*in->ended));
+	in->schedules = take(in->set, in->schedule_count * sizeof(*in->schedules));
+	if (!in->ops || !in->begins || !in->ended || !in->schedules)
+		return false;
+	memset(in->ended, 0, in->begin_count * sizeof(*in->ended));
+	return true;
+}
+
+static void
+take_events(struct decoder *in, const struct fnt_raw *raw)
+{
+	const unsigned char *bytes = (const unsigned char *)raw->payload;
+	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes};
+	struct fnt_event event;
+	int rc;
+
+	while ((rc = fnt_payload_next(&reader, &event)) == 1)
+		take_event(in, &event);
+	if (rc < 0)
+		in->trace->flags |= FNT_TRACE_DAMAGED;
+}
+
+/* What remains in begins has not ended: the pending ones. */
+static void
+collect_pending(struct decoder *in)
+{
+	struct fnt_trace *trace = in->trace;
+	size_t count = 0;
+
+	for (size_t i = 0; i < trace->pending_count; i++)
+		if (!in->ended[i])
+			in->begins[count++] = in->begins[i];
+	trace->pending_count = count;
+	trace->pending = in->begins;
+	trace->ops = in->ops;
+	trace->schedules = in->schedules;
+}
+
+static void
+take_head(struct decoder *in, const struct fnt_record *head)
+{
+	struct fnt_trace *trace = in->trace;
+
+	trace->uid = head->uid;
+	trace->parent_uid = head->parent_uid;
+	trace->trace_id[0] = head->trace_id[0];
+	trace->trace_id[1] = head->trace_id[1];
+	trace->fn_type = (enum fnt_fn_type)head->fn_type;
+	trace->outcome = (enum fnt_outcome)head->outcome;
+	trace->flags = head->flags & (FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
+				      FNT_TRACE_MESSAGE_CUT | FNT_TRACE_ID_CUT);
+	if (head->outcome > FNT_ABORTED) {
+		trace->outcome = FNT_ABORTED;
+		trace->flags |= FNT_TRACE_DAMAGED;
+	}
+	trace->pid = head->pid;
+	trace->tid = head->tid;
+	trace->started_at_ns = head->started_at_ns;
+	trace->duration_ns = head->duration_ns;
+	trace->stream_bytes = head->stream_bytes;
+	trace->stream_chunks = head->stream_chunks;
+	trace->ops_omitted = head->ops_omitted;
+	trace->schedules_omitted = head->schedules_omitted;
+	trace->call_id = trace->fn_name = "";
+	if (head->fn_name != FNT_NAME_NONE)
+		trace->fn_name = name_text(in, head->fn_name);
+	trace->exe = head->exe == FNT_NAME_NONE ? "" : name_text(in, head->exe);
+}
+
+struct fnt_trace *
+fnt_set_add(struct fnt_set *set, const struct fnt_view *view, const struct fnt_raw *raw)
+{
+	struct decoder in = {.set = set, .view = view};
+
+	in.trace = next_item(set);
+	if (!in.trace)
+		return NULL;
+	take_head(&in, &raw->head);
+	count_events(&in, raw);
+	if (!make_tables(&in))
+		return NULL;
+	take_events(&in, raw);
+	collect_pending(&in);
+	if (in.trace->outcome == FNT_ERROR || in.trace->outcome == FNT_ROLLED_BACK) {
+		in.trace->code = in.trace->code ? in.trace->code : "";
+		in.trace->message = in.trace->message ? in.trace->message : "";
+	}
+	if (in.no_memory)
+		return NULL;
+	set->traces.count++;
+	return in.trace;
+}

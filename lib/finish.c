@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The end of a call: outcome, record, ring. And traces that were built elsewhere.
+ */
+#include "call_use.h"
+
+#include <stdio.h>
+
+#define ELLIPSIS      "\xE2\x80\xA6"
+#define ELLIPSIS_SIZE 3u
+
+/* ---- outcomes --------------------------------------------------------------------- */
+
+/* `text` in at most `max` bytes; if it has to be cut, a copy in `room` that shows it. */
+static struct fnt_text
+cut_text(char room[FNT_TEXT_MAX], const char *text, uint32_t max, uint32_t *flags,
+	 uint32_t flag)
+{
+	size_t len = text ? strnlen(text, (size_t)max + 4) : 0;
+
+	if (len <= max)
+		return (struct fnt_text){text ? text : "", (uint32_t)len};
+	*flags |= flag;
+	if (max < ELLIPSIS_SIZE)
+		return (struct fnt_text){"", 0};
+	len = fnt_utf8_cut(text, len, max - ELLIPSIS_SIZE);
+	memcpy(room, text, len);
+	memcpy(room + len, ELLIPSIS, ELLIPSIS_SIZE);
+	return (struct fnt_text){room, (uint32_t)len + ELLIPSIS_SIZE};
+}
+
+static uint32_t
+at_most(uint32_t value, uint32_t max)
+{
+	return value < max ? value : max;
+}
+
+/* Room was kept for it; a quarter of what there is for the code, all that is left for the
+ * message. */
+static void
+write_error(struct use *use, const char *code, const char *message)
+{
+	struct fnt_event event = {.type = FNT_EVENT_ERROR};
+	struct fnt_call *call = use->call;
+	uint32_t left = call->limit - call->used - FNT_ERROR_BOUND;
+	char code_room[FNT_TEXT_MAX], message_room[FNT_TEXT_MAX];
+	size_t code_len = code ? strnlen(code, FNT_TEXT_MAX) : 0;
+	uint32_t code_max = at_most(left / 4, FNT_TEXT_MAX);
+
+	if (left >= 2 * FNT_TEXT_MAX || code_len <= code_max)
+		code_max = FNT_TEXT_MAX;
+	event.error.code = cut_text(code_room, code, at_most(code_max, left),
+				    &call->record.flags, FNT_TRACE_CODE_CUT);
+	left -= event.error.code.len;
+	event.error.message = cut_text(message_room, message, at_most(left, FNT_TEXT_MAX),
+				       &call->record.flags, FNT_TRACE_MESSAGE_CUT);
+	if (fnt_pen_reserve(call, use->thread,
+			    FNT_ERROR_BOUND + event.error.code.len +
+				    event.error.message.len))
+		fnt_pen_event(call, &event);
+	else
+		call->record.flags |= FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT;
+}
+
+static int
+write_value(struct use *use, const struct fnt_value *value)
+{
+	struct fnt_event event = {.type = FNT_EVENT_VALUE};
+	struct fnt_call *call = use->call;
+
+	if (!value || value->kind == FNT_VALUE_NONE)
+		return FNT_DONE;
+	event.value.kind = (uint32_t)value->kind;
+	event.value.bytes.at = value->data;
+	event.value.bytes.len = (uint32_t)value->len;
+	/* A length without data: the host has a value, too large to hand over. */
+	if ((!value->data && value->len) || value->len > call->limit ||
+	    call->used + FNT_VALUE_BOUND + value->len > call->limit ||
+	    !fnt_pen_reserve(call, use->thread, FNT_VALUE_BOUND + (uint32_t)value->len)) {
+		call->record.flags |= FNT_TRACE_VALUE_OMITTED;
+		return FNT_OMITTED;
+	}
+	fnt_pen_event(call, &event);
+	return FNT_DONE;
+}
+
+/* ---- into the ring ---------------------------------------------------------------- */
+
+/* Where something of the dead is in the way, once more without it. */
+static bool
+emit(struct use *use, uint64_t now)
+{
+	struct fnt_call *call = use->call;
+	struct fnt_thread *thread = use->thread;
+
+	if (!thread->writer.lane)
+		fnt_thread_find_lane(thread, now);
+	if (!thread->writer.lane)
+		return false;
+	if (fnt_record_emit(&thread->writer, &call->record, &call->own, call->frame, now))
+		return true;
+	return fnt_thread_reap(thread, now) &&
+	       fnt_record_emit(&thread->writer, &call->record, &call->own, call->frame,
+			       now);
+}
+
+static int
+count_dropped(struct use *use)
+{
+	if (use->thread->writer.lane)
+		fnt_count(&use->thread->writer.lane->dropped, 1);
+	else
+		atomic_fetch_add_explicit(
+			&use->attachment->region.view.control->dropped, 1,
+			memory_order_relaxed);
+	return FNT_DROPPED;
+}
+
+/* The record is complete. */
+static int
+commit(struct use *use, uint64_t now)
+{
+	struct fnt_thread *thread = use->thread;
+	int rc = FNT_DONE;
+
+	use->call->record.payload_bytes = use->call->used;
+	if (use->attachment->region.view.flags & FNT_KEEP_NONE && thread->writer.lane)
+		fnt_count(&thread->writer.lane->not_kept, 1);
+	else if (!emit(use, now))
+		rc = count_dropped(use);
+	if (thread->writer.lane)
+		fnt_count_record(thread->writer.lane, &use->call->record);
+	fnt_call_drop(use->call, thread);
+	return rc;
+}
+
+static int
+finish(struct use *use, enum fnt_outcome outcome)
+{
+	struct fnt_call *call = use->call;
+	uint64_t now = fnt_clock_mono();
+
+	call->record.outcome = (uint8_t)outcome;
+	call->record.duration_ns = now - call->started_mono;
+	return commit(use, now);
+}
+
+/* Enter for the last time. On a closed log nothing but our memory is left to be given back. */
+static int
+use_last(struct use *use, struct fnt_call *call)
+{
+	int rc = use_call(use, call);
+
+	if (rc == -ESHUTDOWN && call)
+		fnt_call_drop(call, NULL);
+	return rc;
+}
+
+int
+fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value)
+{
+	struct use use;
+	int omitted, rc = use_last(&use, call);
+
+	if (rc)
+		return rc;
+	omitted = write_value(&use, value);
+	rc = finish(&use, FNT_OK);
+	fnt_leave();
+	return rc == FNT_DONE ? omitted : rc;
+}
+
+static int
+finish_bad(struct fnt_call *call, enum fnt_outcome outcome, const char *code,
+	   const char *message)
+{
+	struct use use;
+	int rc = use_last(&use, call);
+
+	if (rc)
+		return rc;
+	write_error(&use, code, message);
+	rc = finish(&use, outcome);
+	fnt_leave();
+	return rc;
+}
+
+int
+fnt_call_finish_error(struct fnt_call *call, const char *code, const char *message)
+{
+	return finish_bad(call, FNT_ERROR, code, message);
+}
+
+int
+fnt_call_finish_rolled_back(struct fnt_call *call, const char *code, const char *message)
+{
+	return finish_bad(call, FNT_ROLLED_BACK, code, message);
+}
+
+int
+fnt_call_abandon(struct fnt_call *call)
+{
+	struct use use;
+	int rc = use_last(&use, call);
+
+	if (rc)
+		return rc;
+	rc = finish(&use, FNT_ABORTED);
+	fnt_leave();
+	return rc;
+}
+
+/* ---- push ------------------------------------------------------------------------- */
+
+static int
+push_ops(struct use *use, const struct fnt_trace *trace)
+{
+	int worst = FNT_DONE;
+
+	for (size_t i = 0; i < trace->op_count; i++) {
+		const struct fnt_trace_op *op = &trace->ops[i];
+		struct fnt_event event = {.type = FNT_EVENT_OP};
+		struct fnt_call *call = use->call;
+
+		event.op.op = (uint32_t)op->op;
+		event.op.entity = fnt_call_name(use->thread, op->entity);
+		event.op.id.at = op->id;
+		event.op.id.len = op->id ? (uint32_t)strnlen(op->id, call->op_limit) : 0;
+		event.op.start_ns = op->start_ns;
+		event.op.duration_ns = op->duration_ns;
+		event.op.row_count = op->row_count;
+		event.op.ok = op->ok;
+		if (fnt_call_write_op(use, &event, 0))
+			worst = FNT_OMITTED;
+	}
+	for (size_t i = 0; i < trace->schedule_count; i++) {
+		const struct fnt_trace_schedule *schedule = &trace->schedules[i];
+
+		if (fnt_call_write_schedule(use, schedule->fn_name, schedule->delay_ms,
+					    schedule->run_at))
+			worst = FNT_OMITTED;
+	}
+	return worst;
+}
+
+static void
+push_head(struct fnt_record *record, const struct fnt_trace *trace)
+{
+	if (trace->uid)
+		record->uid = trace->uid;
+	if (trace->started_at_ns)
+		record->started_at_ns = trace->started_at_ns;
+	record->duration_ns = trace->duration_ns;
+	record->outcome = (uint8_t)trace->outcome;
+	record->stream_bytes = trace->stream_bytes;
+	record->stream_chunks = trace->stream_chunks;
+	record->ops_omitted = (uint32_t)trace->ops_omitted;
+	record->schedules_omitted = (uint32_t)trace->schedules_omitted;
+	record->flags |= trace->flags & (FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
+					 FNT_TRACE_MESSAGE_CUT | FNT_TRACE_ID_CUT);
+}
+
+static int
+push(struct use *use, const struct fnt_trace *trace)
+{
+	int rc, worst;
+
+	push_head(&use->call->record, trace);
+	worst = push_ops(use, trace);
+	if (trace->outcome == FNT_OK && write_value(use, &trace->value))
+		worst = FNT_OMITTED;
+	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
+		write_error(use, trace->code, trace->message);
+	rc = commit(use, fnt_clock_mono());
+	return rc == FNT_DONE ? worst : rc;
+}
+
+int
+fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
+{
+	struct fnt_call_info info;
+	struct use use;
+	int rc = -ENOMEM;
+
+	if (!trace || trace->outcome <= FNT_IN_FLIGHT || trace->outcome > FNT_ABORTED)
+		return -EINVAL;
+	info = (struct fnt_call_info){
+		.call_id = trace->call_id,
+		.fn_name = trace->fn_name,
+		.fn_type = trace->fn_type,
+		.user_id = trace->user_id,
+		.tenant_id = trace->tenant_id,
+		.parent_uid = trace->parent_uid,
+		.trace_id = {trace->trace_id[0], trace->trace_id[1]},
+	};
+	use.attachment = fnt_enter(log);
+	if (!use.attachment)
+		return -ESHUTDOWN;
+	use.thread = fnt_thread_get(use.attachment);
+	use.call = use.thread ? fnt_call_start(log, use.thread, &info, false) : NULL;
+	if (use.call)
+		rc = push(&use, trace);
+	fnt_leave();
+	return rc;
+}

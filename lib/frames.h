@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * frames.h: a thread's few frames at hand, so that the common begin and finish touch no
+ * line that is shared.
+ */
+#ifndef FNT_FRAMES_H
+#define FNT_FRAMES_H
+
+#include "process.h"
+
+/* A CACHED frame, or FNT_FRAME_NONE. */
+uint32_t fnt_thread_take_frame(struct fnt_thread *thread);
+
+/* An OPEN or LINKED frame of this process is done with. */
+void fnt_thread_give_frame(struct fnt_thread *thread, uint32_t frame);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "inflight.h"
+
+#include "shared.h"
+
+#define PROBES 256
+
+static void
+set_state(struct fnt_frame *frame, uint32_t owner, uint32_t status)
+{
+	uint64_t old = atomic_load_explicit(&frame->state, memory_order_relaxed);
+
+	/* [F1] release: all that was written comes before the new state. Pairs with [F2] in
+	 * record.c, and with [F3]. */
+	atomic_store_explicit(
+		&frame->state,
+		fnt_state_make(fnt_state_generation(old) + 1, owner, status),
+		memory_order_release);
+}
+
+uint32_t
+fnt_frame_claim(const struct fnt_view *view, uint32_t owner, uint32_t *hint)
+{
+	uint32_t probes = view->frame_count < PROBES ? view->frame_count : PROBES;
+	uint32_t at = *hint % view->frame_count;
+
+	for (uint32_t i = 0; i < probes; i++) {
+		struct fnt_frame *frame = &view->frames[at];
+		uint64_t seen = atomic_load_explicit(&frame->state, memory_order_relaxed);
+		uint64_t mine = fnt_state_make(fnt_state_generation(seen) + 1, owner,
+					       FNT_FRAME_CACHED);
+
+		/* [F3] acquire: whoever released it is done with it. Pairs with [F1]. */
+		if (fnt_state_status(seen) == FNT_FRAME_FREE &&
+		    atomic_compare_exchange_strong_explicit(&frame->state, &seen, mine,
+							    memory_order_acquire,
+							    memory_order_relaxed)) {
+			*hint = at + 1;
+			return at;
+		}
+		if (++at == view->frame_count)
+			at = 0;
+	}
+	*hint = at;
+	return FNT_FRAME_NONE;
+}
+
+void
+fnt_frame_release(struct fnt_frame *frame)
+{
+	set_state(frame, FNT_OWNER_NONE, FNT_FRAME_FREE);
+}
+
+void
+fnt_frame_prepare(struct fnt_frame *frame, uint64_t started_mono)
+{
+	/* [S3] release: CACHED is seen before any word of the next call. Pairs with [S4] in
+	 * record.c. */
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&frame->published, 0, memory_order_relaxed);
+	atomic_store_explicit(&frame->commit, 0, memory_order_relaxed);
+	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
+	atomic_store_explicit(&frame->started_mono, started_mono, memory_order_relaxed);
+	atomic_store_explicit(&frame->last_ns, 0, memory_order_relaxed);
+}
+
+void
+fnt_frame_open(struct fnt_frame *frame, uint32_t owner, const struct fnt_record *record,
+	       uint32_t bytes)
+{
+	atomic_store_explicit(&frame->published, bytes, memory_order_relaxed);
+	fnt_words_store(frame->record, record, sizeof(*record));
+	set_state(frame, owner, FNT_FRAME_OPEN);
+}
+
+void
+fnt_frame_close(struct fnt_frame *frame, uint32_t owner)
+{
+	set_state(frame, owner, FNT_FRAME_CACHED);
+}
+
+void
+fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t index,
+	       uint32_t owner)
+{
+	struct fnt_frame *frame = &view->frames[index];
+
+	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
+	set_state(frame, owner, FNT_FRAME_LINKED);
+	atomic_store_explicit(&last->next, (uint64_t)index + 1, memory_order_relaxed);
+}
+
+bool
+fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
+{
+	uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);
+	uint64_t ticket = mark - 1, lap, state;
+
+	if (!mark)
+		return false;
+	lap = (ticket / view->cell_count) & FNT_LAP_MASK;
+	/* [K2] acquire: see [K1]; and what the record holds. */
+	state = atomic_load_explicit(&view->cells[ticket % view->cell_count].state,
+				     memory_order_acquire);
+	if (fnt_cell_lap(state) == lap)
+		return !fnt_cell_busy(state) && fnt_cell_kind(state) == FNT_CELL_HEAD;
+	return fnt_lap_before(lap, fnt_cell_lap(state));
+}
+
+void
+fnt_frame_reap(struct fnt_frame *frame)
+{
+	uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
+
+	/* The mark first: once the dead owner's cells are cleared it would mislead. */
+	atomic_store_explicit(&frame->commit, 0, memory_order_relaxed);
+	if (fnt_state_status(state) != FNT_FRAME_REAPED)
+		set_state(frame, fnt_state_owner(state), FNT_FRAME_REAPED);
+}
+
+void
+fnt_frames_unmark(const struct fnt_view *view, uint32_t lane)
+{
+	for (uint32_t i = 0; i < view->frame_count; i++) {
+		struct fnt_frame *frame = &view->frames[i];
+		uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
+		uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);
+
+		if (fnt_state_status(state) != FNT_FRAME_REAPED || !mark ||
+		    atomic_load_explicit(&frame->commit_lane, memory_order_relaxed) != lane ||
+		    fnt_frame_committed(view, frame))
+			continue;
+		/* Only this mark: another reaper may have begun anew. */
+		atomic_compare_exchange_strong_explicit(&frame->commit, &mark, 0,
+							memory_order_relaxed,
+							memory_order_relaxed);
+	}
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * inflight.h: frames, where calls live while they run.
+ *
+ *          claim            open                          close
+ *   FREE ────────► CACHED ────────► OPEN ─── append … ──► CACHED ──release──► FREE
+ *                     └──── link ──► LINKED ───────────────┘
+ *
+ *   dead owner: OPEN ──reap──► REAPED ──► its record is committed ──► CACHED ──► FREE
+ *
+ * Who may write what: a frame's words, the process that owns it by its state word; if that
+ * is dead, whoever holds the lock of its producer slot. An open
+ * call is a head frame and as many linked ones as its payload needs; `published` says how
+ * much of the payload is whole, and only grows while the call is open.
+ *
+ * Progress: wait-free. No system call, no allocation.
+ */
+#ifndef FNT_INFLIGHT_H
+#define FNT_INFLIGHT_H
+
+#include "region.h"
+
+#define FNT_FRAME_NONE UINT32_MAX
+
+/* A free frame, now CACHED and the owner's; FNT_FRAME_NONE after a bounded search. `hint`:
+ * where the search begins; moved on. */
+uint32_t fnt_frame_claim(const struct fnt_view *view, uint32_t owner, uint32_t *hint);
+
+/* Give a frame back to all: CACHED, LINKED or REAPED → FREE. */
+void fnt_frame_release(struct fnt_frame *frame);
+
+/* Begin a call in a CACHED frame: before its first word is written … */
+void fnt_frame_prepare(struct fnt_frame *frame, uint64_t started_mono);
+/* … and when `bytes` of payload are there for all to see. */
+void fnt_frame_open(struct fnt_frame *frame, uint32_t owner,
+		    const struct fnt_record *record, uint32_t bytes);
+
+/* OPEN or LINKED → CACHED. */
+void fnt_frame_close(struct fnt_frame *frame, uint32_t owner);
+
+/* Use a CACHED frame for more payload of the call whose last frame is `last`. */
+void fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t index,
+		    uint32_t owner);
+
+/* `bytes` of payload are whole, `now_ns` after the start. */
+static inline void
+fnt_frame_publish(struct fnt_frame *frame, uint32_t bytes, uint64_t now_ns)
+{
+	atomic_store_explicit(&frame->last_ns, now_ns, memory_order_relaxed);
+	/* [P1] release: the bytes come before their count. Pairs with [P2] in record.c. */
+	atomic_store_explicit(&frame->published, bytes, memory_order_release);
+}
+
+/* Word `i` of the record's head, changed while the call is open. */
+static inline void
+fnt_frame_set(struct fnt_frame *frame, size_t i, uint64_t word)
+{
+	atomic_store_explicit(&frame->record[i], word, memory_order_relaxed);
+}
+
+/* The call is about to be committed by `lane` under `ticket`. From now on the state of the
+ * cell says whether it has been: see fnt_frame_committed. */
+static inline void
+fnt_frame_mark(struct fnt_frame *frame, uint32_t lane, uint64_t ticket)
+{
+	atomic_store_explicit(&frame->commit_lane, lane, memory_order_relaxed);
+	/* [K1] release: the mark comes before the cell's last state. Pairs with [K2]. */
+	atomic_store_explicit(&frame->commit, ticket + 1, memory_order_release);
+}
+
+/* Is the record that the frame's mark names committed? True also when it has been
+ * overwritten since: a cell that its owner left busy can't have been. */
+bool fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame);
+
+/* Mark as REAPED a dead owner's OPEN or REAPED frame whose record is not committed: its own
+ * mark, of a record that never was, is wiped. The owner's reaper only. */
+void fnt_frame_reap(struct fnt_frame *frame);
+
+/* Wipe the marks that the dead owner of `lane` left in frames it was reaping itself, before
+ * its cells are cleared and those marks begin to mislead. */
+void fnt_frames_unmark(const struct fnt_view *view, uint32_t lane);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * layout.h: every shared byte of a region. No algorithms.
+ *
+ *   0        4096
+ *   ┌────────┬─────────┬───────────┬───────┬───────┬────────┬─────────────────────────┐
+ *   │ header │ control │ producers │ lanes │ names │ frames │ ring: cursor, cells …   │
+ *   └────────┴─────────┴───────────┴───────┴───────┴────────┴─────────────────────────┘
+ *
+ *   section    who writes                                              since
+ *   header     the creator, before the region has a name                  1
+ *   control    anyone, atomics                                            1
+ *   producers  a slot: the process that holds the lock on its first byte  1
+ *   lanes      a lane: its owner thread; its owner's reaper               1
+ *   names      a slot: who claimed it, once                               1
+ *   frames     a frame: its owner process; its owner's reaper             1
+ *   ring       a cell: who made it busy; its owner's reaper               1
+ *
+ * Integers are little-endian, naturally aligned; places are offsets from the region's
+ * start. What different writers touch lies on different 128-byte lines (two lines: the
+ * adjacent-line prefetcher moves them in pairs). All words that are written after the
+ * region has a name are atomics. A new section needs no new version: readers skip kinds
+ * they do not know, unless an incompatible feature flag says that they must not.
+ */
+#ifndef FNT_LAYOUT_H
+#define FNT_LAYOUT_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FNT_MAGIC	"FNTRACE\n"
+#define FNT_VERSION_NO	1u
+#define FNT_BYTE_ORDER	0x01020304u
+#define FNT_LINE	128
+#define FNT_PAGE	4096
+#define FNT_SECTIONS	16
+
+/* Features. A region with an incompatible bit that is unknown here is refused; with an
+ * unknown compatible bit it is used. */
+#define FNT_INCOMPAT_KNOWN 0ull
+
+enum fnt_section_kind {
+	FNT_SECTION_NONE = 0,
+	FNT_SECTION_CONTROL,
+	FNT_SECTION_PRODUCERS,
+	FNT_SECTION_LANES,
+	FNT_SECTION_NAMES,
+	FNT_SECTION_FRAMES,
+	FNT_SECTION_RING,
+	FNT_SECTION_KINDS,
+};
+
+struct fnt_section {
+	uint32_t kind;
+	uint32_t stride; /* bytes of one entry */
+	uint64_t off;	 /* from the region's start */
+	uint64_t count;	 /* entries */
+	uint64_t reserved;
+};
+
+struct fnt_header {
+	char magic[8];
+	uint32_t byte_order;
+	uint32_t version;
+	uint64_t compat;
+	uint64_t incompat;
+	uint64_t size_bytes;	/* of the file */
+	uint64_t region_id;	/* random */
+	uint64_t created_at_ns; /* Unix time */
+	uint64_t boot_id;	/* hash of the kernel's boot id: monotonic times compare */
+	uint64_t capacity;	/* traces shown at most, 0: as many as fit */
+	uint32_t max_record_bytes;
+	uint32_t flags; /* FNT_KEEP_NONE, FNT_ORDERED */
+	uint32_t section_count;
+	uint32_t reserved;
+	struct fnt_section sections[FNT_SECTIONS];
+};
+
+static_assert(sizeof(struct fnt_section) == 32, "layout");
+static_assert(sizeof(struct fnt_header) == 88 + FNT_SECTIONS * 32, "layout");
+static_assert(sizeof(struct fnt_header) <= FNT_PAGE, "layout");
+
+typedef _Atomic uint64_t fnt_word;
+
+/* ---- control ---------------------------------------------------------------------- */
+
+/* What happens where no lane is at hand, and so to the whole region. */
+struct fnt_control {
+	fnt_word settings_generation; /* for the settings section to come */
+	uint64_t pad0[15];
+	fnt_word dropped;	/* records, for want of a lane */
+	fnt_word reaped;	/* dead processes cleared away */
+	fnt_word names_omitted; /* names that found the table full */
+	uint64_t pad1[13];
+};
+static_assert(sizeof(struct fnt_control) == 2 * FNT_LINE, "layout");
+
+/* ---- producers -------------------------------------------------------------------- */
+
+/* A slot belongs to the process that holds an open-file-description lock on the slot's
+ * first byte in the file. LIVE with the lock free: the process has died. */
+enum fnt_producer_status {
+	FNT_PRODUCER_FREE = 0,
+	FNT_PRODUCER_LIVE = 1,
+};
+
+struct fnt_producer_slot {
+	fnt_word status;
+	fnt_word pid;	     /* in its own pid namespace */
+	fnt_word pid_ns;     /* inode of that namespace */
+	fnt_word start_time; /* of the process, in clock ticks since boot */
+	fnt_word attached_at_ns;
+	fnt_word exe; /* name */
+	fnt_word clock;
+	uint64_t pad[25];
+};
+static_assert(sizeof(struct fnt_producer_slot) == 2 * FNT_LINE, "layout");
+
+/* ---- owned things ----------------------------------------------------------------- */
+
+/* Lanes and frames start with a state word: who owns it and what it is just now.
+ *
+ *   63            32 31     16 15      8 7      0
+ *   │ generation    │ owner    │ 0       │ status │
+ *
+ * The generation grows each time the thing is put to a new use, so that a reader who sees
+ * the same word before and after has looked at one use only. */
+#define FNT_OWNER_NONE 0xffffu
+
+static inline uint64_t
+fnt_state_make(uint32_t generation, uint32_t owner, uint32_t status)
+{
+	return (uint64_t)generation << 32 | (uint64_t)(owner & 0xffff) << 16 |
+	       (status & 0xff);
+}
+
+static inline uint32_t
+fnt_state_generation(uint64_t state)
+{
+	return (uint32_t)(state >> 32);
+}
+
+static inline uint32_t
+fnt_state_owner(uint64_t state)
+{
+	return (uint32_t)(state >> 16) & 0xffff;
+}
+
+static inline uint32_t
+fnt_state_status(uint64_t state)
+{
+	return (uint32_t)state & 0xff;
+}
+
+/* ---- lanes ------------------------------------------------------------------------ */
+
+enum fnt_lane_status {
+	FNT_LANE_FREE = 0,
+	FNT_LANE_OWNED = 1,
+};
+
+#define FNT_TICKET_NONE UINT64_MAX
+
+/* A thread's own corner: the tickets that it holds and what it has done. Counters are
+ * cumulative over all owners; only the owner writes, so plain load-add-store will do. */
+struct fnt_lane {
+	fnt_word state;
+	fnt_word tid;
+	fnt_word low; /* no ticket below it will be written; FNT_TICKET_NONE: it has none */
+	fnt_word block_first; /* the block in hand: busy cells of this lane lie in it */
+	fnt_word block_end;
+	fnt_word recorded; /* records committed, and the sequence number of the last */
+	fnt_word dropped;  /* no place in the ring */
+	fnt_word not_kept;
+	fnt_word unframed; /* calls built in private memory */
+	fnt_word ops;	   /* of finished calls: recorded and omitted */
+	fnt_word ops_omitted;
+	fnt_word schedules_omitted;
+	fnt_word values_omitted;
+	fnt_word cells_skipped;
+	uint64_t pad[18];
+};
+static_assert(sizeof(struct fnt_lane) == 2 * FNT_LINE, "layout");
+
+/* ---- names ------------------------------------------------------------------------ */
+
+/* An open-addressed table that only grows: EMPTY → BUSY → READY. A name's id is its slot,
+ * for ever. Where a claimer died in BUSY, its reaper makes it EMPTY again. The same name in two
+ * slots does no harm.
+ *
+ *   63        32 31     16 15  8 7      0
+ *   │ hash      │ owner    │ len │ status │
+ */
+enum fnt_name_status {
+	FNT_NAME_EMPTY = 0,
+	FNT_NAME_BUSY = 1,
+	FNT_NAME_READY = 2,
+};
+
+#define FNT_NAME_MAX  255
+#define FNT_NAME_NONE UINT32_MAX /* not interned: see the payload */
+
+struct fnt_name {
+	fnt_word state;
+	fnt_word words[33]; /* the bytes, NUL-terminated; one word to spare */
+};
+static_assert(sizeof(struct fnt_name) == 272, "layout");
+
+/* ---- records ---------------------------------------------------------------------- */
+
+/* Head of a record: fixed layout, then the payload (payload.h). Built in private memory,
+ * moved as whole words. */
+struct fnt_record {
+	uint64_t uid;
+	uint64_t parent_uid;
+	uint64_t trace_id[2];
+	uint64_t started_at_ns; /* Unix time */
+	uint64_t duration_ns;
+	uint64_t seq; /* the lane's sequence number, from 1 */
+	uint32_t payload_bytes;
+	uint32_t fn_name; /* name id or FNT_NAME_NONE */
+	int32_t pid;
+	int32_t tid;
+	uint32_t exe; /* name id */
+	uint16_t lane;
+	uint8_t fn_type;
+	uint8_t outcome;
+	uint32_t flags; /* FNT_TRACE_* */
+	uint32_t op_count;
+	uint32_t ops_omitted;
+	uint32_t schedules_omitted;
+	uint64_t stream_bytes;
+	uint64_t stream_chunks;
+};
+#define FNT_RECORD_WORDS 14
+static_assert(sizeof(struct fnt_record) == FNT_RECORD_WORDS * 8, "layout");
+
+/* ---- frames ----------------------------------------------------------------------- */
+
+enum fnt_frame_status {
+	FNT_FRAME_FREE = 0,
+	FNT_FRAME_CACHED = 1, /* claimed, holds no call */
+	FNT_FRAME_OPEN = 2,   /* a call in flight */
+	FNT_FRAME_LINKED = 3, /* further payload of another frame's call */
+	FNT_FRAME_REAPED = 4, /* a dead owner's call, being turned into a record */
+};
+
+#define FNT_FRAME_PAYLOAD_WORDS 106
+#define FNT_FRAME_PAYLOAD_BYTES (FNT_FRAME_PAYLOAD_WORDS * 8)
+
+/* An open call. Fields are written by the owner alone; `published` and `commit` are what
+ * others act on. */
+struct fnt_frame {
+	fnt_word state;
+	fnt_word published;    /* bytes of payload, all frames: whole objects */
+	fnt_word commit;       /* 0, or ticket + 1 of the record that is being made of it */
+	fnt_word commit_lane;  /* and the lane that does */
+	fnt_word next;	       /* 0, or index + 1 of the frame that goes on */
+	fnt_word started_mono; /* monotonic ns */
+	fnt_word last_ns;      /* since the start: the last sign of life */
+	fnt_word pad;
+	fnt_word record[FNT_RECORD_WORDS];
+	fnt_word payload[FNT_FRAME_PAYLOAD_WORDS];
+};
+static_assert(sizeof(struct fnt_frame) == 1024, "layout");
+
+/* ---- the ring --------------------------------------------------------------------- */
+
+/* Tickets count cells, for ever; ticket modulo cells is the cell, ticket divided by cells
+ * the lap. A cell's state word:
+ *
+ *   63            24 23      8 7    4 3   1  0
+ *   │ lap           │ lane     │ 0    │ kind │ busy │
+ *
+ * Laps are 40 bits and compare modulo 2^40. A fresh region is zero: all of it is PAD of lap
+ * 0, and so the first ticket is the first of lap 1. */
+enum fnt_cell_kind {
+	FNT_CELL_PAD = 0,  /* nothing: given up, or cleared away */
+	FNT_CELL_HEAD = 1, /* a record begins */
+	FNT_CELL_MORE = 2, /* and goes on */
+};
+
+#define FNT_LAP_BITS 40
+#define FNT_LAP_MASK ((1ull << FNT_LAP_BITS) - 1)
+
+static inline uint64_t
+fnt_cell_state(uint64_t lap, uint32_t lane, uint32_t kind, uint32_t busy)
+{
+	return (lap & FNT_LAP_MASK) << 24 | (uint64_t)(lane & 0xffff) << 8 |
+	       (uint64_t)(kind & 7) << 1 | (busy & 1);
+}
+
+static inline uint64_t
+fnt_cell_lap(uint64_t state)
+{
+	return state >> 24;
+}
+
+static inline uint32_t
+fnt_cell_lane(uint64_t state)
+{
+	return (uint32_t)(state >> 8) & 0xffff;
+}
+
+static inline uint32_t
+fnt_cell_kind(uint64_t state)
+{
+	return (uint32_t)(state >> 1) & 7;
+}
+
+static inline uint32_t
+fnt_cell_busy(uint64_t state)
+{
+	return (uint32_t)state & 1;
+}
+
+/* Is lap `a` before lap `b`? Modulo 2^40. */
+static inline int
+fnt_lap_before(uint64_t a, uint64_t b)
+{
+	return (int64_t)((a - b) << (64 - FNT_LAP_BITS)) < 0;
+}
+
+#define FNT_CELL_BYTES	     256
+#define FNT_CELL_WORDS	     31 /* after the state word */
+#define FNT_HEAD_WORDS	     (FNT_CELL_WORDS - FNT_RECORD_WORDS)
+#define FNT_HEAD_BYTES	     (FNT_HEAD_WORDS * 8)
+#define FNT_MORE_BYTES	     (FNT_CELL_WORDS * 8)
+
+struct fnt_cell {
+	fnt_word state;
+	fnt_word words[FNT_CELL_WORDS];
+};
+static_assert(sizeof(struct fnt_cell) == FNT_CELL_BYTES, "layout");
+
+/* Entry 0 of the ring section; the cells follow it. */
+struct fnt_ring_head {
+	fnt_word cursor; /* the next ticket */
+	uint64_t pad[31];
+};
+static_assert(sizeof(struct fnt_ring_head) == FNT_CELL_BYTES, "layout");
+
+/* Cells that a record with so much payload takes. */
+static inline uint32_t
+fnt_cells_for(uint32_t payload_bytes)
+{
+	if (payload_bytes <= FNT_HEAD_BYTES)
+		return 1;
+	return 1 + (payload_bytes - FNT_HEAD_BYTES + FNT_MORE_BYTES - 1) / FNT_MORE_BYTES;
+}
+
+#endif

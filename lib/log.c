@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The log: open, close, and its own contents. Producing is in call.c and finish.c.
+ */
+#include "error.h"
+#include "process.h"
+#include "query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int
+fnt_log_open(struct fnt_log **log, const char *name, const struct fnt_options *options)
+{
+	static const struct fnt_options defaults;
+	struct fnt_region *region = calloc(1, sizeof(*region));
+	int rc, saved = errno;
+
+	if (!options)
+		options = &defaults;
+	if (!region)
+		return fnt_fail(options->error, -ENOMEM, "out of memory");
+	rc = fnt_region_open(region, name, options);
+	if (!rc) {
+		rc = fnt_log_attach(log, region);
+		if (rc) {
+			fnt_fail(options->error, rc,
+				 rc == -EUSERS ? "%s: all process slots are taken; make a "
+						 "larger region"
+					       : "%s: out of memory",
+				 region->path);
+			fnt_region_close(region);
+		}
+	}
+	free(region);
+	errno = saved;
+	return rc;
+}
+
+void
+fnt_log_close(struct fnt_log *log)
+{
+	int saved = errno;
+
+	if (log)
+		fnt_log_detach(log);
+	errno = saved;
+}
+
+const char *
+fnt_log_path(const struct fnt_log *log)
+{
+	return log ? log->path : "";
+}
+
+static int
+ask(struct fnt_log *log, const struct fnt_query *query, struct fnt_traces **traces)
+{
+	struct fnt_attachment *attachment = fnt_enter(log);
+	int rc;
+
+	if (!attachment)
+		return -ESHUTDOWN;
+	rc = fnt_query_run(&attachment->region.view, query, traces);
+	fnt_leave();
+	return rc;
+}
+
+int
+fnt_log_recent(struct fnt_log *log, size_t limit, struct fnt_traces **traces)
+{
+	return ask(log, &(struct fnt_query){.limit = limit}, traces);
+}
+
+int
+fnt_log_by_fn(struct fnt_log *log, const char *fn_name, size_t limit,
+	      struct fnt_traces **traces)
+{
+	return ask(log,
+		   &(struct fnt_query){.limit = limit, .fn_name = fn_name ? fn_name : ""},
+		   traces);
+}
+
+int
+fnt_log_errors(struct fnt_log *log, size_t limit, struct fnt_traces **traces)
+{
+	return ask(log, &(struct fnt_query){.limit = limit, .errors_only = true}, traces);
+}
+
+/* A number asked of the view. */
+static uint64_t
+number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view))
+{
+	struct fnt_attachment *attachment = fnt_enter(log);
+	uint64_t value;
+
+	if (!attachment)
+		return 0;
+	value = of(&attachment->region.view);
+	fnt_leave();
+	return value;
+}
+
+uint64_t
+fnt_log_total_count(struct fnt_log *log)
+{
+	return number(log, fnt_query_total);
+}
+
+uint64_t
+fnt_log_len(struct fnt_log *log)
+{
+	return number(log, fnt_query_retained);
+}
+
+/* Whether one is there, which a look at the newest answers. */
+static uint64_t
+any(const struct fnt_view *view)
+{
+	struct fnt_traces *traces;
+	uint64_t count;
+
+	if (fnt_query_run(view, &(struct fnt_query){.limit = 1}, &traces))
+		return 1;
+	count = traces->count;
+	fnt_traces_free(traces);
+	return count;
+}
+
+bool
+fnt_log_is_empty(struct fnt_log *log)
+{
+	return number(log, any) == 0;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "msgpack_walk.h"
+
+#include <stdint.h>
+
+/* What an object's first byte says about the rest of it. */
+struct shape {
+	uint8_t count_bytes; /* a big-endian count follows */
+	uint8_t unit;	     /* bytes that each of the count stands for */
+	uint8_t children;    /* objects that each of the count stands for */
+	uint8_t extra;	     /* bytes besides: a number's, an ext's type */
+};
+
+/* c0 to df: see "Formats" in the specification. */
+/* clang-format off */
+static const struct shape shapes[0x20] = {
+	/* c4 bin */    [0x04] = {1, 1, 0, 0}, {2, 1, 0, 0}, {4, 1, 0, 0},
+	/* c7 ext */    [0x07] = {1, 1, 0, 1}, {2, 1, 0, 1}, {4, 1, 0, 1},
+	/* ca float */  [0x0a] = {0, 0, 0, 4}, {0, 0, 0, 8},
+	/* cc uint */   [0x0c] = {0, 0, 0, 1}, {0, 0, 0, 2}, {0, 0, 0, 4}, {0, 0, 0, 8},
+	/* d0 int */    [0x10] = {0, 0, 0, 1}, {0, 0, 0, 2}, {0, 0, 0, 4}, {0, 0, 0, 8},
+	/* d4 fixext */ [0x14] = {0, 0, 0, 2}, {0, 0, 0, 3}, {0, 0, 0, 5}, {0, 0, 0, 9},
+				 {0, 0, 0, 17},
+	/* d9 str */    [0x19] = {1, 1, 0, 0}, {2, 1, 0, 0}, {4, 1, 0, 0},
+	/* dc array */  [0x1c] = {2, 0, 1, 0}, {4, 0, 1, 0},
+	/* de map */    [0x1e] = {2, 0, 2, 0}, {4, 0, 2, 0},
+};
+/* clang-format on */
+
+struct item {
+	uint64_t size;	   /* bytes, without its children */
+	uint64_t children; /* objects that follow and belong to it */
+	bool container;	   /* even if there are none */
+};
+
+/* Read what `byte` begins, of which `len` > 0 bytes are there. */
+static bool
+read_item(struct item *item, const uint8_t *byte, size_t len)
+{
+	const struct shape *shape;
+	uint64_t count = 0;
+
+	*item = (struct item){.size = 1};
+	if (byte[0] < 0x80 || byte[0] >= 0xe0) {
+		return true; /* fixint */
+	} else if (byte[0] < 0xa0) {
+		item->container = true;
+		item->children = (byte[0] & 0xfu) * (byte[0] < 0x90 ? 2 : 1);
+		return true;
+	} else if (byte[0] < 0xc0) {
+		item->size += byte[0] & 0x1fu;
+		return item->size <= len;
+	} else if (byte[0] == 0xc1) {
+		return false;
+	}
+	shape = &shapes[byte[0] - 0xc0];
+	if (len - 1 < shape->count_bytes)
+		return false;
+	for (unsigned i = 0; i < shape->count_bytes; i++)
+		count = count << 8 | byte[1 + i];
+	item->size += shape->count_bytes + shape->extra + count * shape->unit;
+	item->container = shape->children;
+	item->children = count * shape->children;
+	return item->size <= len;
+}
+
+bool
+fnt_msgpack_walk(const void *data, size_t len, size_t *used)
+{
+	const uint8_t *byte = data;
+	uint64_t left[FNT_MSGPACK_DEPTH_MAX]; /* to come, of each open container */
+	uint64_t pending = 1;		      /* their sum, and the outermost */
+	unsigned depth = 0;
+	struct item item;
+
+	*used = 0;
+	if (!len)
+		return false;
+	/* Each object to come is a byte at least: pending <= len - *used all along. */
+	while (pending) {
+		if (!read_item(&item, byte + *used, len - *used))
+			return false;
+		if (item.size + item.children + (pending - 1) > len - *used)
+			return false;
+		pending += item.children - 1;
+		if (item.container && depth == FNT_MSGPACK_DEPTH_MAX)
+			return false;
+		*used += (size_t)item.size;
+		if (item.children) {
+			left[depth++] = item.children;
+			continue;
+		}
+		while (depth && !--left[depth - 1])
+			depth--;
+	}
+	return true;
+}

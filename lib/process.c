@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include "call.h"
+#include "inflight.h"
+#include "liveness.h"
+#include "names.h"
+#include "producer.h"
+#include "reap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOOK_EVERY_NS (FNT_SECOND_NS / 10)
+
+uint32_t fnt_fork_generation;
+_Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
+	__attribute__((tls_model("initial-exec")));
+#ifdef FNT_TSAN
+char fnt_rcu_edge;
+#endif
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct fnt_attachment *attachments; /* live ones */
+static struct fnt_attachment *inherited;   /* a parent's, in its child */
+static struct fnt_call_pool *pools;	   /* of closed logs with open calls */
+static struct fnt_log *logs;
+static uint64_t last_id;
+
+static void
+lock(void)
+{
+	/* Join urcu-bp first: fork holds its registry while it waits for us. */
+	fnt_rcu_read_lock();
+	fnt_rcu_read_unlock();
+	pthread_mutex_lock(&mutex);
+}
+
+static void
+unlock(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
+
+/* ---- threads ---------------------------------------------------------------------- */
+
+static pthread_key_t exit_key;
+
+static void
+release_thread(struct fnt_thread *thread)
+{
+	const struct fnt_view *view = &thread->attachment->region.view;
+
+	while (thread->frame_count)
+		fnt_frame_release(&view->frames[thread->frames[--thread->frame_count]]);
+	if (thread->writer.lane) {
+		fnt_ring_writer_fini(&thread->writer);
+		fnt_lane_release(view, thread->writer.lane_no);
+	}
+	free(thread);
+}
+
+/* A thread ends: its lanes and frames go back. Its open calls stay open: another thread may
+ * finish them. */
+static void
+thread_exit(void *key)
+{
+	int saved = errno;
+
+	lock();
+	for (struct fnt_attachment *at = attachments; at; at = at->next) {
+		struct fnt_thread **link = &at->threads;
+
+		while (*link) {
+			struct fnt_thread *thread = *link;
+
+			if (thread->key != key) {
+				link = &thread->next;
+				continue;
+			}
+			*link = thread->next;
+			release_thread(thread);
+		}
+	}
+	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
+	unlock();
+	errno = saved;
+}
+
+static void
+find_lane(struct fnt_thread *thread)
+{
+	struct fnt_attachment *attachment = thread->attachment;
+	const struct fnt_view *view = &attachment->region.view;
+	struct fnt_ring ring = {view->ring, view->cells, view->cell_count};
+	uint32_t lane;
+
+	if (attachment->slot == FNT_SLOT_NONE)
+		return;
+	lane = fnt_lane_claim(view, attachment->slot, thread->tid);
+	if (lane == FNT_LANE_NONE && fnt_reap_dead(&attachment->region, attachment->slot))
+		lane = fnt_lane_claim(view, attachment->slot, thread->tid);
+	if (lane != FNT_LANE_NONE)
+		fnt_ring_writer_init(&thread->writer, &ring, &view->lanes[lane], lane,
+				     view->flags & FNT_ORDERED);
+}
+
+static struct fnt_thread *
+make_thread(struct fnt_attachment *attachment)
+{
+	struct fnt_thread *thread = calloc(1, sizeof(*thread));
+
+	if (!thread)
+		return NULL;
+	thread->attachment = attachment;
+	thread->key = fnt_threads_seen;
+	thread->tid = (int32_t)gettid();
+	fnt_random(&thread->random, sizeof(thread->random));
+	thread->frame_hint = (uint32_t)thread->random;
+	fnt_anchor_renew(&thread->anchor);
+	find_lane(thread);
+	/* The key only has to be something: the destructor goes by the same address. */
+	if (pthread_setspecific(exit_key, fnt_threads_seen)) {
+		thread->next = NULL;
+		release_thread(thread);
+		return NULL;
+	}
+	thread->next = attachment->threads;
+	attachment->threads = thread;
+	return thread;
+}
+
+struct fnt_thread *
+fnt_thread_slow(struct fnt_attachment *attachment)
+{
+	struct fnt_thread_seen *seen =
+		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
+	struct fnt_thread *thread;
+	int saved = errno;
+
+	pthread_mutex_lock(&mutex);
+	for (thread = attachment->threads; thread; thread = thread->next)
+		if (thread->key == fnt_threads_seen)
+			break;
+	if (!thread)
+		thread = make_thread(attachment);
+	unlock();
+	errno = saved;
+	if (thread) {
+		seen->id = attachment->id;
+		seen->thread = thread;
+	}
+	return thread;
+}
+
+void
+fnt_thread_find_lane(struct fnt_thread *thread, uint64_t now_ns)
+{
+	int saved = errno;
+
+	if (thread->writer.lane || now_ns < thread->lane_retry_ns)
+		return;
+	thread->lane_retry_ns = now_ns + LOOK_EVERY_NS;
+	pthread_mutex_lock(&mutex);
+	find_lane(thread);
+	unlock();
+	errno = saved;
+}
+
+bool
+fnt_thread_reap(struct fnt_thread *thread, uint64_t now_ns)
+{
+	struct fnt_attachment *attachment = thread->attachment;
+	int saved = errno;
+	uint32_t count = 0;
+
+	if (now_ns < thread->reap_after_ns || attachment->slot == FNT_SLOT_NONE)
+		return false;
+	thread->reap_after_ns = now_ns + LOOK_EVERY_NS;
+	/* Somebody else at it will do. */
+	if (!pthread_mutex_trylock(&mutex)) {
+		count = fnt_reap_dead(&attachment->region, attachment->slot);
+		unlock();
+	}
+	errno = saved;
+	return count > 0;
+}
+
+/* ---- attachments ------------------------------------------------------------------ */
+
+static struct fnt_call_pool *
+make_pool(uint32_t count)
+{
+	struct fnt_call_pool *pool = calloc(1, sizeof(*pool));
+
+	if (!pool)
+		return NULL;
+	pool->count = count;
+	pool->calls = calloc(count, sizeof(*pool->calls));
+	if (!pool->calls) {
+		free(pool);
+		return NULL;
+	}
+	return pool;
+}
+
+static void
+free_pool(struct fnt_call_pool *pool)
+{
+	free(pool->calls);
+	free(pool);
+}
+
+static bool
+pool_in_use(const struct fnt_call_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->count; i++)
+		if (fnt_call_is_open(&pool->calls[i]))
+			return true;
+	return false;
+}
+
+/* Free what closed logs have left, once its last call is done. */
+static void
+sweep_pools(void)
+{
+	struct fnt_call_pool **link = &pools;
+
+	while (*link) {
+		struct fnt_call_pool *pool = *link;
+
+		if (pool_in_use(pool)) {
+			link = &pool->next;
+			continue;
+		}
+		*link = pool->next;
+		free_pool(pool);
+	}
+}
+
+/* This process's entry in the region: what the dead have left is taken up on the way. */
+static void
+enter_region(struct fnt_attachment *attachment)
+{
+	const struct fnt_region *region = &attachment->region;
+	char name[64];
+
+	attachment->pid = (int32_t)getpid();
+	attachment->slot = fnt_slot_claim(region);
+	if (attachment->slot == FNT_SLOT_NONE)
+		return;
+	fnt_reap_slot(region, attachment->slot, attachment->slot);
+	fnt_reap_dead(region, attachment->slot);
+	fnt_program_name(name);
+	attachment->exe = fnt_name_intern(&region->view, attachment->slot, name,
+					  strlen(name));
+}
+
+/* The mapping and descriptor of `region` are the attachment's from here on. */
+static struct fnt_attachment *
+make_attachment(const struct fnt_region *region)
+{
+	struct fnt_attachment *attachment = calloc(1, sizeof(*attachment));
+
+	if (!attachment)
+		return NULL;
+	attachment->pool = make_pool(region->view.frame_count);
+	if (!attachment->pool) {
+		free(attachment);
+		return NULL;
+	}
+	attachment->region = *region;
+	attachment->id = ++last_id;
+	attachment->generation = fnt_fork_generation;
+	enter_region(attachment);
+	attachment->next = attachments;
+	attachments = attachment;
+	return attachment;
+}
+
+static void
+unlink_attachment(struct fnt_attachment *attachment)
+{
+	struct fnt_attachment **link = &attachments;
+
+	while (*link && *link != attachment)
+		link = &(*link)->next;
+	if (*link)
+		*link = attachment->next;
+}
+
+/* Nobody uses it any more: calls still open become aborted records, and all goes back. */
+static void
+free_attachment(struct fnt_attachment *attachment)
+{
+	while (attachment->threads) {
+		struct fnt_thread *thread = attachment->threads;
+
+		attachment->threads = thread->next;
+		release_thread(thread);
+	}
+	if (attachment->slot != FNT_SLOT_NONE) {
+		fnt_reap_slot(&attachment->region, attachment->slot, attachment->slot);
+		fnt_slot_release(&attachment->region, attachment->slot);
+	}
+	fnt_region_close(&attachment->region);
+	attachment->pool->next = pools;
+	pools = attachment->pool;
+	free(attachment);
+}
+
+static void
+publish(struct fnt_log *log, struct fnt_attachment *attachment)
+{
+	/* [R1] release: the attachment is whole before it can be reached. Pairs with [R2]. */
+	atomic_store_explicit(&log->attachment, attachment, memory_order_release);
+}
+
+/* ---- fork ------------------------------------------------------------------------- */
+
+/* urcu-bp first: who holds our mutex may be joining it, and who waits for a grace period
+ * does not hold our mutex. */
+static void
+before_fork(void)
+{
+	urcu_bp_before_fork();
+	pthread_mutex_lock(&mutex);
+}
+
+static void
+after_fork_parent(void)
+{
+	unlock();
+	urcu_bp_after_fork_parent();
+}
+
+/* The descriptor we inherit shares the parent's locks: as long as we had it open the parent
+ * could not be seen to die. */
+static void
+inherit(struct fnt_attachment *attachment)
+{
+	int fd = fnt_region_reopen(&attachment->region);
+
+	fnt_region_close_fd(&attachment->region);
+	attachment->region.fd = fd;
+}
+
+static void
+after_fork_child(void)
+{
+	int saved = errno;
+
+	fnt_fork_generation++;
+	while (attachments) {
+		struct fnt_attachment *attachment = attachments;
+
+		attachments = attachment->next;
+		attachment->next = inherited;
+		inherited = attachment;
+		inherit(attachment);
+	}
+	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
+	unlock();
+	urcu_bp_after_fork_child();
+	errno = saved;
+}
+
+/* A child's first use of a log: an attachment of its own on the mapping it inherited. The
+ * parent's stays, unmapped by nobody: calls begun before the fork still point to it. */
+static void
+attach_child(struct fnt_log *log)
+{
+	struct fnt_attachment *old = atomic_load(&log->attachment), *own = NULL;
+
+	if (!old || old->generation == fnt_fork_generation)
+		return;
+	if (old->region.fd >= 0)
+		own = make_attachment(&old->region);
+	if (own)
+		old->region.fd = -1;
+	publish(log, own);
+}
+
+struct fnt_attachment *
+fnt_enter_slow(struct fnt_log *log)
+{
+	struct fnt_attachment *attachment;
+	int saved = errno;
+
+	lock();
+	attach_child(log);
+	unlock();
+	errno = saved;
+	fnt_rcu_read_lock();
+	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
+	if (attachment)
+		return attachment;
+	fnt_rcu_read_unlock();
+	return NULL;
+}
+
+/* ---- logs ------------------------------------------------------------------------- */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+set_up(void)
+{
+	pthread_key_create(&exit_key, thread_exit);
+	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+int
+fnt_log_attach(struct fnt_log **log, struct fnt_region *region)
+{
+	struct fnt_log *made = calloc(1, sizeof(*made));
+	struct fnt_attachment *attachment = NULL;
+	int rc = -ENOMEM;
+
+	pthread_once(&once, set_up);
+	lock();
+	if (made)
+		made->path = strdup(region->path);
+	if (made && made->path)
+		attachment = make_attachment(region);
+	if (attachment && attachment->slot == FNT_SLOT_NONE) {
+		unlink_attachment(attachment);
+		free_pool(attachment->pool);
+		free(attachment);
+		attachment = NULL;
+		rc = -EUSERS;
+	}
+	if (attachment) {
+		publish(made, attachment);
+		made->next = logs;
+		logs = made;
+		rc = 0;
+	}
+	unlock();
+	if (rc) {
+		if (made)
+			free(made->path);
+		free(made);
+		return rc;
+	}
+	*log = made;
+	return 0;
+}
+
+void
+fnt_log_detach(struct fnt_log *log)
+{
+	struct fnt_attachment *attachment;
+
+	lock();
+	attach_child(log);
+	attachment = atomic_load(&log->attachment);
+	publish(log, NULL);
+	unlock();
+	if (!attachment)
+		return;
+	/* Whoever entered before has left after this; nobody enters any more. */
+	fnt_rcu_synchronize();
+	lock();
+	unlink_attachment(attachment);
+	free_attachment(attachment);
+	sweep_pools();
+	unlock();
+}

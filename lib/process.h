@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * process.h: a process's side of a region: attachments, their threads, fork and exit.
+ *
+ *   struct fnt_log ──RCU──► struct fnt_attachment ──► mapping, slot, pool of calls
+ *    (for ever)              (one per log and process)     └─ threads: lane, frames, names
+ *
+ * RCU: a log's attachment is read inside urcu-bp read-side critical sections (fnt_enter to
+ * fnt_leave) and replaced by close and fork; it is unmapped after a grace period.
+ *
+ * Locks: one mutex for attachments, threads and slots, taken when a log is opened or
+ * closed, a thread first uses one or ends, and around fork. Nobody waits for a grace period
+ * with it in hand. Threads join urcu-bp before they take it.
+ */
+#ifndef FNT_PROCESS_H
+#define FNT_PROCESS_H
+
+#include "clock.h"
+#include "rcu.h"
+#include "region.h"
+#include "ring.h"
+
+#define FNT_FRAMES_CACHED 8
+#define FNT_NAMES_CACHED  64
+
+struct fnt_call;
+struct fnt_attachment;
+
+/* A name as the thread saw it last, by the address that it came at. */
+struct fnt_name_seen {
+	const char *at;
+	uint32_t id;
+};
+
+/* A thread's private side of an attachment. */
+struct fnt_thread {
+	struct fnt_thread *next; /* of the attachment */
+	struct fnt_attachment *attachment;
+	const void *key; /* whose it is */
+	int32_t tid;
+	struct fnt_ring_writer writer; /* lane NULL: none to be had */
+	struct fnt_anchor anchor;
+	uint64_t random;
+	uint64_t lane_retry_ns; /* look for a lane again after this */
+	uint64_t reap_after_ns; /* look for the dead again after this */
+	uint32_t frame_hint;
+	uint32_t frames_wait; /* begins without a look for frames */
+	uint32_t frame_count;
+	uint32_t frames[FNT_FRAMES_CACHED]; /* CACHED, the last used on top */
+	struct fnt_name_seen names[FNT_NAMES_CACHED];
+};
+
+/* Calls, one for each frame of the region, so that beginning one allocates nothing. A pool
+ * outlives its attachment while calls of it are open. */
+struct fnt_call_pool {
+	struct fnt_call_pool *next;
+	uint32_t count;
+	struct fnt_call *calls;
+};
+
+struct fnt_attachment {
+	struct fnt_attachment *next; /* of the process */
+	uint64_t id;		     /* never used again in the process */
+	struct fnt_region region;
+	uint32_t generation; /* fnt_fork_generation when made */
+	uint32_t slot;	     /* FNT_SLOT_NONE: none to be had, nothing can be recorded */
+	uint32_t exe;	     /* name */
+	int32_t pid;
+	struct fnt_thread *threads;
+	struct fnt_call_pool *pool;
+};
+
+struct fnt_log {
+	struct fnt_log *next; /* of the process */
+	_Atomic(struct fnt_attachment *) attachment; /* RCU; NULL: closed */
+	char *path;
+};
+
+/* How many forks lie between this process and the first. Changes only in a child that has
+ * one thread. */
+extern uint32_t fnt_fork_generation;
+
+/* Open: makes the log of a mapped region, which is the log's now. -errno. */
+int fnt_log_attach(struct fnt_log **log, struct fnt_region *region);
+
+/* Close: unpublish, wait for a grace period, clear up, unmap. */
+void fnt_log_detach(struct fnt_log *log);
+
+/* The log's attachment, inside a read-side critical section; NULL, outside of one, if the
+ * log is closed. In a forked child the first use attaches the child. */
+struct fnt_attachment *fnt_enter_slow(struct fnt_log *log);
+
+static inline struct fnt_attachment *
+fnt_enter(struct fnt_log *log)
+{
+	struct fnt_attachment *attachment;
+
+	if (!log)
+		return NULL;
+	fnt_rcu_read_lock();
+	/* [R2] acquire: the attachment is whole. Pairs with [R1] in process.c. */
+	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
+	if (__builtin_expect(attachment && attachment->generation == fnt_fork_generation,
+			     1))
+		return attachment;
+	fnt_rcu_read_unlock();
+	return fnt_enter_slow(log);
+}
+
+static inline void
+fnt_leave(void)
+{
+	fnt_rcu_read_unlock();
+}
+
+/* The calling thread's side; NULL if there is no memory. Inside fnt_enter. */
+struct fnt_thread *fnt_thread_slow(struct fnt_attachment *attachment);
+
+struct fnt_thread_seen {
+	uint64_t id; /* of the attachment */
+	struct fnt_thread *thread;
+};
+#define FNT_THREADS_SEEN 4
+extern _Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
+	__attribute__((tls_model("initial-exec")));
+
+static inline struct fnt_thread *
+fnt_thread_get(struct fnt_attachment *attachment)
+{
+	struct fnt_thread_seen *seen =
+		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
+
+	if (__builtin_expect(seen->id == attachment->id, 1))
+		return seen->thread;
+	return fnt_thread_slow(attachment);
+}
+
+/* A lane for a thread that has none, if there is one by now; at most ten looks a second. */
+void fnt_thread_find_lane(struct fnt_thread *thread, uint64_t now_ns);
+
+/* Look for dead owners in the way; at most ten looks a second. True: some were cleared. */
+bool fnt_thread_reap(struct fnt_thread *thread, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "query.h"
+
+#include "names.h"
+#include "payload.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- which ------------------------------------------------------------------------ */
+
+static bool
+same_text(struct fnt_text text, const char *want)
+{
+	return text.at && strlen(want) == text.len && !memcmp(text.at, want, text.len);
+}
+
+static bool
+first_event(const struct fnt_raw *raw, struct fnt_event *event)
+{
+	const unsigned char *bytes = (const unsigned char *)raw->payload;
+	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes};
+
+	return fnt_payload_next(&reader, event) == 1 && event->type == FNT_EVENT_CALL;
+}
+
+static bool
+fn_matches(const struct fnt_view *view, const struct fnt_raw *raw, const char *want)
+{
+	char name[FNT_NAME_MAX + 1];
+	struct fnt_event event;
+	int len;
+
+	if (raw->head.fn_name == FNT_NAME_NONE)
+		return first_event(raw, &event) && same_text(event.call.fn, want);
+	len = fnt_name_get(view, raw->head.fn_name, name);
+	return len >= 0 && same_text((struct fnt_text){name, (uint32_t)len}, want);
+}
+
+static bool
+matches(const struct fnt_view *view, const struct fnt_query *query,
+	const struct fnt_raw *raw)
+{
+	const struct fnt_record *head = &raw->head;
+	struct fnt_event event;
+
+	if (query->errors_only && head->outcome == FNT_OK)
+		return false;
+	if (query->uid && head->uid != query->uid)
+		return false;
+	if ((query->trace_id[0] | query->trace_id[1]) &&
+	    (head->trace_id[0] != query->trace_id[0] ||
+	     head->trace_id[1] != query->trace_id[1]))
+		return false;
+	if (query->fn_name && !fn_matches(view, raw, query->fn_name))
+		return false;
+	return !query->call_id ||
+	       (first_event(raw, &event) && same_text(event.call.call_id, query->call_id));
+}
+
+/* ---- newest first ----------------------------------------------------------------- */
+
+/* A walk back through the ring, over whole records. */
+struct walk {
+	const struct fnt_view *view;
+	uint64_t ticket; /* everything from here on is done */
+	uint64_t oldest;
+	uint64_t left; /* of the capacity */
+	struct fnt_raw raw;
+};
+
+static void
+walk_begin(struct walk *walk, const struct fnt_view *view)
+{
+	memset(walk, 0, sizeof(*walk));
+	walk->view = view;
+	walk->ticket = fnt_cursor_now(view);
+	walk->oldest = fnt_oldest(view, walk->ticket);
+	walk->left = view->capacity ? view->capacity : UINT64_MAX;
+}
+
+/* 1: the next record is in walk->raw; 0: that was all; -ENOMEM. */
+static int
+walk_next(struct walk *walk)
+{
+	while (walk->left && walk->ticket > walk->oldest) {
+		switch (fnt_record_read(walk->view, --walk->ticket, &walk->raw)) {
+		case FNT_READ_RECORD:
+			walk->left--;
+			return 1;
+		case FNT_READ_NO_MEMORY:
+			return -ENOMEM;
+		default:
+			break;
+		}
+	}
+	return 0;
+}
+
+static int
+run(const struct fnt_view *view, const struct fnt_query *query, struct fnt_set *set)
+{
+	struct walk walk;
+	size_t found = 0;
+	int rc = 0;
+
+	walk_begin(&walk, view);
+	while (found < query->limit && (rc = walk_next(&walk)) == 1) {
+		if (!matches(view, query, &walk.raw))
+			continue;
+		if (!fnt_set_add(set, view, &walk.raw)) {
+			rc = -ENOMEM;
+			break;
+		}
+		found++;
+	}
+	fnt_raw_free(&walk.raw);
+	return rc < 0 ? rc : 0;
+}
+
+int
+fnt_query_run(const struct fnt_view *view, const struct fnt_query *query,
+	      struct fnt_traces **traces)
+{
+	struct fnt_set *set = fnt_set_create();
+	int rc = set ? run(view, query, set) : -ENOMEM;
+
+	if (rc) {
+		fnt_set_destroy(set);
+		return rc;
+	}
+	*traces = fnt_set_traces(set);
+	return 0;
+}
+
+int
+fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
+	       int (*each)(void *arg, const struct fnt_trace *trace), void *arg)
+{
+	struct fnt_set *set = fnt_set_create();
+	struct walk walk;
+	size_t found = 0;
+	int rc = 0;
+
+	if (!set)
+		return -ENOMEM;
+	walk_begin(&walk, view);
+	while (!rc && found < query->limit && (rc = walk_next(&walk)) == 1) {
+		const struct fnt_trace *trace;
+
+		rc = 0;
+		if (!matches(view, query, &walk.raw))
+			continue;
+		fnt_set_reset(set);
+		trace = fnt_set_add(set, view, &walk.raw);
+		rc = trace ? each(arg, trace) : -ENOMEM;
+		found++;
+	}
+	fnt_raw_free(&walk.raw);
+	fnt_set_destroy(set);
+	return rc;
+}
+
+uint64_t
+fnt_query_retained(const struct fnt_view *view)
+{
+	struct walk walk;
+	uint64_t count = 0;
+
+	walk_begin(&walk, view);
+	while (walk_next(&walk) == 1)
+		count++;
+	fnt_raw_free(&walk.raw);
+	return count;
+}
+
+uint64_t
+fnt_query_total(const struct fnt_view *view)
+{
+	uint64_t total =
+		atomic_load_explicit(&view->control->dropped, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < view->lane_count; i++) {
+		struct fnt_lane *lane = &view->lanes[i];
+
+		total += atomic_load_explicit(&lane->recorded, memory_order_relaxed) +
+			 atomic_load_explicit(&lane->dropped, memory_order_relaxed) +
+			 atomic_load_explicit(&lane->not_kept, memory_order_relaxed);
+	}
+	return total;
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Readers from outside: attach, what runs now, counts, regions.
+ */
+#include "reader.h"
+
+#include "clock.h"
+#include "error.h"
+#include "liveness.h"
+#include "names.h"
+#include "query.h"
+#include "utf8.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t
+load(const fnt_word *word)
+{
+	return atomic_load_explicit(word, memory_order_acquire);
+}
+
+/* ---- attach ----------------------------------------------------------------------- */
+
+static int
+give(struct fnt_reader **reader, struct fnt_reader *made, int rc)
+{
+	if (rc) {
+		free(made);
+		return rc;
+	}
+	*reader = made;
+	return 0;
+}
+
+int
+fnt_reader_open(struct fnt_reader **reader, const char *region, struct fnt_error *error)
+{
+	struct fnt_reader *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return fnt_fail(error, -ENOMEM, "out of memory");
+	return give(reader, made, fnt_region_open_read(&made->region, region, error));
+}
+
+int
+fnt_reader_open_pid(struct fnt_reader **reader, int32_t pid, struct fnt_error *error)
+{
+	struct fnt_reader *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return fnt_fail(error, -ENOMEM, "out of memory");
+	return give(reader, made, fnt_region_open_pid(&made->region, pid, error));
+}
+
+void
+fnt_reader_close(struct fnt_reader *reader)
+{
+	if (!reader)
+		return;
+	fnt_region_close(&reader->region);
+	free(reader);
+}
+
+const char *
+fnt_reader_path(const struct fnt_reader *reader)
+{
+	return *reader->region.path ? reader->region.path : "region without a name";
+}
+
+int
+fnt_reader_query(struct fnt_reader *reader, const struct fnt_query *query,
+		 struct fnt_traces **traces)
+{
+	return fnt_query_run(&reader->region.view, query, traces);
+}
+
+int
+fnt_reader_each(struct fnt_reader *reader, const struct fnt_query *query,
+		int (*each)(void *arg, const struct fnt_trace *trace), void *arg)
+{
+	return fnt_query_each(&reader->region.view, query, each, arg);
+}
+
+/* ---- what runs now ---------------------------------------------------------------- */
+
+/* Who is alive, asked once for each slot. */
+enum life { UNKNOWN, ALIVE, DEAD };
+
+static bool
+owner_alive(const struct fnt_reader *reader, unsigned char *lives, uint32_t slot)
+{
+	if (slot >= reader->region.view.producer_count)
+		return false;
+	if (lives[slot] == UNKNOWN)
+		lives[slot] = fnt_slot_alive(&reader->region, slot) ? ALIVE : DEAD;
+	return lives[slot] == ALIVE;
+}
+
+/* Until now by the monotonic clock, if it is of this boot; of the dead, until the last that
+ * was heard of them. */
+static uint64_t
+elapsed(const struct fnt_view *view, const struct fnt_raw *raw, bool alive)
+{
+	uint64_t now = fnt_clock_mono();
+
+	if (!alive || view->boot_id != fnt_boot_id() || now < raw->started_mono)
+		return raw->last_ns;
+	return now - raw->started_mono;
+}
+
+static int
+by_start(const void *a, const void *b)
+{
+	const struct fnt_trace *x = a, *y = b;
+
+	return (x->started_at_ns > y->started_at_ns) -
+	       (x->started_at_ns < y->started_at_ns);
+}
+
+static int
+collect_in_flight(struct fnt_reader *reader, struct fnt_set *set, unsigned char *lives)
+{
+	const struct fnt_view *view = &reader->region.view;
+	struct fnt_raw raw = {.payload = NULL};
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < view->frame_count; i++) {
+		struct fnt_trace *trace;
+		enum fnt_read is = fnt_frame_read(view, i, &raw);
+		bool alive;
+
+		if (is == FNT_READ_NO_MEMORY)
+			rc = -ENOMEM;
+		if (is != FNT_READ_RECORD)
+			continue;
+		alive = !raw.reaped && owner_alive(reader, lives, raw.owner);
+		trace = fnt_set_add(set, view, &raw);
+		if (!trace) {
+			rc = -ENOMEM;
+			break;
+		}
+		trace->outcome = alive ? FNT_IN_FLIGHT : FNT_ABORTED;
+		trace->duration_ns = elapsed(view, &raw, alive);
+	}
+	fnt_raw_free(&raw);
+	return rc;
+}
+
+int
+fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces)
+{
+	unsigned char *lives = calloc(reader->region.view.producer_count, 1);
+	struct fnt_set *set = fnt_set_create();
+	int rc = lives && set ? collect_in_flight(reader, set, lives) : -ENOMEM;
+
+	free(lives);
+	if (rc) {
+		fnt_set_destroy(set);
+		return rc;
+	}
+	*traces = fnt_set_traces(set);
+	if ((*traces)->count)
+		qsort((void *)(*traces)->items, (*traces)->count,
+		      sizeof(struct fnt_trace), by_start);
+	return 0;
+}
+
+/* ---- counts ----------------------------------------------------------------------- */
+
+static void
+count_lanes(const struct fnt_view *view, struct fnt_stat *stat)
+{
+	for (uint32_t i = 0; i < view->lane_count; i++) {
+		struct fnt_lane *lane = &view->lanes[i];
+
+		stat->recorded += load(&lane->recorded);
+		stat->dropped += load(&lane->dropped);
+		stat->not_kept += load(&lane->not_kept);
+		stat->unframed += load(&lane->unframed);
+		stat->ops += load(&lane->ops);
+		stat->ops_omitted += load(&lane->ops_omitted);
+		stat->schedules_omitted += load(&lane->schedules_omitted);
+		stat->values_omitted += load(&lane->values_omitted);
+		stat->cells_skipped += load(&lane->cells_skipped);
+		stat->lanes += fnt_state_status(load(&lane->state)) == FNT_LANE_OWNED;
+	}
+}
+
+static void
+count_frames(const struct fnt_reader *reader, unsigned char *lives, struct fnt_stat *stat)
+{
+	const struct fnt_view *view = &reader->region.view;
+
+	for (uint32_t i = 0; i < view->frame_count; i++) {
+		uint64_t state = load(&view->frames[i].state);
+		uint32_t status = fnt_state_status(state);
+
+		stat->frames += status != FNT_FRAME_FREE;
+		if (status != FNT_FRAME_OPEN && status != FNT_FRAME_REAPED)
+			continue;
+		if (status == FNT_FRAME_REAPED ||
+		    !owner_alive(reader, lives, fnt_state_owner(state)))
+			stat->orphaned++;
+		stat->in_flight++;
+	}
+}
+
+static void
+count_tables(const struct fnt_view *view, struct fnt_stat *stat)
+{
+	for (uint32_t i = 0; i < view->producer_count; i++)
+		stat->producers += load(&view->producers[i].status) == FNT_PRODUCER_LIVE;
+	for (uint32_t i = 0; i < view->name_count; i++)
+		stat->names += (load(&view->names[i].state) & 0xff) == FNT_NAME_READY;
+	stat->producers_max = view->producer_count;
+	stat->lanes_max = view->lane_count;
+	stat->frames_max = view->frame_count;
+	stat->names_max = view->name_count;
+}
+
+int
+fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
+{
+	const struct fnt_view *view = &reader->region.view;
+	unsigned char *lives = calloc(view->producer_count, 1);
+
+	if (!lives)
+		return -ENOMEM;
+	memset(stat, 0, sizeof(*stat));
+	stat->size_bytes = view->size_bytes;
+	stat->created_at_ns = view->created_at_ns;
+	stat->cells = view->cell_count;
+	stat->capacity = view->capacity;
+	stat->max_record_bytes = view->max_record_bytes;
+	stat->flags = view->flags;
+	stat->clock = "vdso";
+	count_lanes(view, stat);
+	stat->dropped += load(&view->control->dropped);
+	stat->total = stat->recorded + stat->dropped + stat->not_kept;
+	stat->retained = fnt_query_retained(view);
+	count_frames(reader, lives, stat);
+	count_tables(view, stat);
+	free(lives);
+	return 0;
+}
+
+static void
+describe_producer(const struct fnt_reader *reader, uint32_t slot,
+		  struct fnt_producer *producer)
+{
+	const struct fnt_view *view = &reader->region.view;
+	const struct fnt_producer_slot *at = &view->producers[slot];
+	char name[FNT_NAME_MAX + 1];
+	int len;
+
+	producer->pid = (int32_t)load(&at->pid);
+	producer->alive = fnt_slot_alive(&reader->region, slot);
+	producer->attached_at_ns = load(&at->attached_at_ns);
+	for (uint32_t i = 0; i < view->lane_count; i++) {
+		struct fnt_lane *lane = &view->lanes[i];
+		uint64_t state = load(&lane->state);
+
+		if (fnt_state_status(state) != FNT_LANE_OWNED ||
+		    fnt_state_owner(state) != slot)
+			continue;
+		producer->threads++;
+		producer->recorded += load(&lane->recorded);
+		producer->dropped += load(&lane->dropped);
+	}
+	for (uint32_t i = 0; i < view->frame_count; i++) {
+		uint64_t state = load(&view->frames[i].state);
+
+		producer->in_flight += fnt_state_status(state) == FNT_FRAME_OPEN &&
+				       fnt_state_owner(state) == slot;
+	}
+	len = fnt_name_get(view, (uint32_t)load(&at->exe), name);
+	if (len > 0 && fnt_utf8_valid(name, (size_t)len))
+		snprintf(producer->exe, sizeof(producer->exe), "%.*s",
+			 (int)fnt_utf8_cut(name, (size_t)len, sizeof(producer->exe) - 1),
+			 name);
+}
+
+int
+fnt_reader_producers(struct fnt_reader *reader, struct fnt_producer **producers,
+		     size_t *count)
+{
+	const struct fnt_view *view = &reader->region.view;
+	struct fnt_producer *list = calloc(view->producer_count, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	*count = 0;
+	for (uint32_t i = 0; i < view->producer_count; i++)
+		if (load(&view->producers[i].status) == FNT_PRODUCER_LIVE)
+			describe_producer(reader, i, &list[(*count)++]);
+	*producers = list;
+	return 0;
+}
+
+/* ---- regions ---------------------------------------------------------------------- */
+
+static void
+count_processes(struct fnt_reader *reader, struct fnt_region_info *info)
+{
+	const struct fnt_view *view = &reader->region.view;
+
+	info->size_bytes = view->size_bytes;
+	info->created_at_ns = view->created_at_ns;
+	for (uint32_t i = 0; i < view->producer_count; i++) {
+		if (load(&view->producers[i].status) != FNT_PRODUCER_LIVE)
+			continue;
+		if (fnt_slot_alive(&reader->region, i))
+			info->alive++;
+		else
+			info->dead++;
+	}
+}
+
+static void
+describe_region(struct fnt_region_info *info, const char *dir, const char *file)
+{
+	struct fnt_reader *reader;
+	struct fnt_error error = {0};
+
+	snprintf(info->name, sizeof(info->name), "%.*s", (int)(strlen(file) - 4), file);
+	if (snprintf(info->path, sizeof(info->path), "%s/%s", dir, file) >=
+	    (int)sizeof(info->path)) {
+		info->status = -ENAMETOOLONG;
+		return;
+	}
+	info->status = fnt_reader_open(&reader, info->path, &error);
+	if (info->status) {
+		memcpy(info->message, error.message, sizeof(info->message));
+		return;
+	}
+	count_processes(reader, info);
+	fnt_reader_close(reader);
+}
+
+static int
+region_files(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && len > 4 &&
+	       !strcmp(entry->d_name + len - 4, ".fnt");
+}
+
+int
+fnt_regions_list(const char *dir, struct fnt_region_info **regions, size_t *count,
+		 struct fnt_error *error)
+{
+	struct dirent **entries;
+	char path[PATH_MAX];
+	int found, rc = fnt_region_dir(path, dir, error);
+
+	if (rc)
+		return rc;
+	*count = 0;
+	*regions = NULL;
+	found = scandir(path, &entries, region_files, alphasort);
+	if (found < 0)
+		return errno == ENOENT
+			       ? 0
+			       : fnt_fail(error, -errno, "%s: %s", path, strerror(errno));
+	*regions = calloc(found ? (size_t)found : 1, sizeof(**regions));
+	for (int i = 0; i < found; i++) {
+		if (*regions)
+			describe_region(&(*regions)[(*count)++], path, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return *regions ? 0 : -ENOMEM;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * reader.h: a reader's insides, for those that read through one.
+ */
+#ifndef FNT_READER_H
+#define FNT_READER_H
+
+#include "region.h"
+
+#include <fntrace/reader.h>
+
+struct fnt_reader {
+	struct fnt_region region;
+};
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "record.h"
+
+#include "inflight.h"
+#include "shared.h"
+
+#include <stdlib.h>
+
+#define FRAME_TRIES 4
+
+void
+fnt_raw_free(struct fnt_raw *raw)
+{
+	free(raw->payload);
+	raw->payload = NULL;
+	raw->room = 0;
+}
+
+/* Room for `bytes` and the rest of a word; not less than most records take. */
+static bool
+make_room(struct fnt_raw *raw, uint32_t bytes)
+{
+	uint32_t want = bytes + 8;
+	char *more;
+
+	if (raw->room >= want)
+		return true;
+	want = want < 4096 ? 4096 : want;
+	more = realloc(raw->payload, want);
+	if (!more)
+		return false;
+	raw->payload = more;
+	raw->room = want;
+	return true;
+}
+
+/* ---- from the ring ---------------------------------------------------------------- */
+
+static const struct fnt_cell *
+cell_at(const struct fnt_view *view, uint64_t ticket)
+{
+	return &view->cells[ticket % view->cell_count];
+}
+
+static uint64_t
+lap_at(const struct fnt_view *view, uint64_t ticket)
+{
+	return (ticket / view->cell_count) & FNT_LAP_MASK;
+}
+
+static enum fnt_read
+classify(uint64_t state, uint64_t lap)
+{
+	if (fnt_lap_before(fnt_cell_lap(state), lap))
+		return FNT_READ_OLDER;
+	if (fnt_cell_lap(state) != lap)
+		return FNT_READ_GONE;
+	if (fnt_cell_busy(state))
+		return FNT_READ_BUSY;
+	switch (fnt_cell_kind(state)) {
+	case FNT_CELL_PAD:
+		return FNT_READ_PAD;
+	case FNT_CELL_HEAD:
+		return FNT_READ_RECORD;
+	case FNT_CELL_MORE:
+		return FNT_READ_MORE;
+	default:
+		return FNT_READ_DAMAGED;
+	}
+}
+
+/* The state that continuation `i` of the record at `ticket` must have. */
+static uint64_t
+more_state(const struct fnt_view *view, uint64_t ticket, uint64_t head)
+{
+	return fnt_cell_state(lap_at(view, ticket), fnt_cell_lane(head), FNT_CELL_MORE, 0);
+}
+
+static enum fnt_read
+copy_more(const struct fnt_view *view, uint64_t ticket, uint64_t head, struct fnt_raw *raw)
+{
+	uint32_t done = FNT_HEAD_BYTES, left;
+
+	for (uint32_t i = 1; done < raw->head.payload_bytes; i++) {
+		const struct fnt_cell *cell = cell_at(view, ticket + i);
+		/* [C2] acquire: see [C1] in ring.c. */
+		uint64_t state = atomic_load_explicit(&cell->state, memory_order_acquire);
+
+		if (state != more_state(view, ticket + i, head))
+			return classify(state, lap_at(view, ticket + i)) == FNT_READ_GONE
+				       ? FNT_READ_GONE
+				       : FNT_READ_DAMAGED;
+		left = raw->head.payload_bytes - done;
+		fnt_words_load(raw->payload + done, cell->words,
+			       left < FNT_MORE_BYTES ? left : FNT_MORE_BYTES);
+		done += FNT_MORE_BYTES;
+	}
+	return FNT_READ_RECORD;
+}
+
+/* Has nothing changed since? */
+static bool
+unchanged(const struct fnt_view *view, uint64_t ticket, uint64_t head, uint32_t cells)
+{
+	/* [S2] acquire: the words were read before the states are looked at again. Pairs with
+	 * [S1] in ring.c. */
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&cell_at(view, ticket)->state, memory_order_relaxed) !=
+	    head)
+		return false;
+	for (uint32_t i = 1; i < cells; i++)
+		if (atomic_load_explicit(&cell_at(view, ticket + i)->state,
+					 memory_order_relaxed) !=
+		    more_state(view, ticket + i, head))
+			return false;
+	return true;
+}
+
+static enum fnt_read
+copy_record(const struct fnt_view *view, uint64_t ticket, uint64_t head,
+	    struct fnt_raw *raw)
+{
+	const struct fnt_cell *cell = cell_at(view, ticket);
+	enum fnt_read rc = FNT_READ_RECORD;
+	uint32_t bytes, cells;
+
+	fnt_words_load(&raw->head, cell->words, sizeof(raw->head));
+	bytes = raw->head.payload_bytes;
+	cells = bytes > view->max_record_bytes ? 0 : fnt_cells_for(bytes);
+	if (!cells || cells > view->cell_count)
+		return unchanged(view, ticket, head, 1) ? FNT_READ_DAMAGED : FNT_READ_GONE;
+	if (!make_room(raw, bytes))
+		return FNT_READ_NO_MEMORY;
+	fnt_words_load(raw->payload, cell->words + FNT_RECORD_WORDS,
+		       bytes < FNT_HEAD_BYTES ? bytes : FNT_HEAD_BYTES);
+	if (cells > 1)
+		rc = copy_more(view, ticket, head, raw);
+	if (!unchanged(view, ticket, head, rc == FNT_READ_RECORD ? cells : 1))
+		return FNT_READ_GONE;
+	return rc;
+}
+
+enum fnt_read
+fnt_record_read(const struct fnt_view *view, uint64_t ticket, struct fnt_raw *raw)
+{
+	/* [C2] acquire: the cell's words come after its state. Pairs with [C1] in ring.c. */
+	uint64_t state =
+		atomic_load_explicit(&cell_at(view, ticket)->state, memory_order_acquire);
+	enum fnt_read is = classify(state, lap_at(view, ticket));
+
+	return is == FNT_READ_RECORD ? copy_record(view, ticket, state, raw) : is;
+}
+
+/* ---- from a frame ----------------------------------------------------------------- */
+
+static void
+copy_payload(const struct fnt_frame *frame, char *to, uint32_t bytes)
+{
+	fnt_words_load(to, frame->payload,
+		       bytes < FNT_FRAME_PAYLOAD_BYTES ? bytes : FNT_FRAME_PAYLOAD_BYTES);
+}
+
+/* The payload over all its frames. False: no memory. */
+static bool
+copy_chain(const struct fnt_view *view, const struct fnt_frame *frame, uint64_t published,
+	   struct fnt_raw *raw)
+{
+	uint32_t bytes = published > view->max_record_bytes ? view->max_record_bytes
+							    : (uint32_t)published;
+	uint32_t done = 0;
+
+	if (!make_room(raw, bytes))
+		return false;
+	for (;;) {
+		uint64_t next;
+
+		copy_payload(frame, raw->payload + done, bytes - done);
+		done += FNT_FRAME_PAYLOAD_BYTES;
+		if (done >= bytes)
+			break;
+		next = atomic_load_explicit(&frame->next, memory_order_relaxed);
+		if (!next || next > view->frame_count) {
+			bytes = done; /* damaged, or changing: found out by the caller */
+			break;
+		}
+		frame = &view->frames[next - 1];
+	}
+	raw->head.payload_bytes = bytes;
+	return true;
+}
+
+static enum fnt_read
+copy_frame(const struct fnt_view *view, const struct fnt_frame *frame, struct fnt_raw *raw)
+{
+	uint64_t published;
+
+	fnt_words_load(&raw->head, frame->record, sizeof(raw->head));
+	raw->started_mono =
+		atomic_load_explicit(&frame->started_mono, memory_order_relaxed);
+	raw->last_ns = atomic_load_explicit(&frame->last_ns, memory_order_relaxed);
+	/* [P2] acquire: the bytes come after their count. Pairs with [P1] in inflight.h. */
+	published = atomic_load_explicit(&frame->published, memory_order_acquire);
+	return copy_chain(view, frame, published, raw) ? FNT_READ_RECORD
+						       : FNT_READ_NO_MEMORY;
+}
+
+enum fnt_read
+fnt_frame_read(const struct fnt_view *view, uint32_t index, struct fnt_raw *raw)
+{
+	const struct fnt_frame *frame = &view->frames[index];
+
+	for (int i = 0; i < FRAME_TRIES; i++) {
+		/* [F2] acquire: the frame's words come after its state. Pairs with [F1]. */
+		uint64_t state = atomic_load_explicit(&frame->state, memory_order_acquire);
+		uint32_t status = fnt_state_status(state);
+		bool committed;
+
+		if (status != FNT_FRAME_OPEN && status != FNT_FRAME_REAPED)
+			return FNT_READ_PAD;
+		raw->owner = fnt_state_owner(state);
+		raw->reaped = status == FNT_FRAME_REAPED;
+		if (copy_frame(view, frame, raw) == FNT_READ_NO_MEMORY)
+			return FNT_READ_NO_MEMORY;
+		committed = fnt_frame_committed(view, frame);
+		/* [S4] acquire: the words were read before the state is looked at again.
+		 * Pairs with [S3] in inflight.c. */
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&frame->state, memory_order_relaxed) == state)
+			return committed ? FNT_READ_PAD : FNT_READ_RECORD;
+	}
+	return FNT_READ_GONE;
+}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT */
+#include "region.h"
+
+#include "error.h"
+#include "region_map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define SUFFIX	 ".fnt"
+#define NAME_MAX_ 200
+
+void
+fnt_random(void *bytes, size_t size)
+{
+	unsigned char *at = bytes;
+
+	while (size) {
+		ssize_t got = getrandom(at, size, 0);
+
+		if (got > 0) {
+			at += got;
+			size -= (size_t)got;
+		} else if (errno != EINTR) {
+			abort(); /* a kernel without getrandom: none that runs us */
+		}
+	}
+}
+
+uint64_t
+fnt_boot_id(void)
+{
+	char text[40];
+	uint64_t hash = 0xcbf29ce484222325u;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return 0;
+	got = read(fd, text, sizeof(text));
+	close(fd);
+	for (ssize_t i = 0; i < got; i++)
+		hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
+	return got > 0 ? hash : 0;
+}
+
+/* ---- names and paths -------------------------------------------------------------- */
+
+static bool
+is_path(const char *name)
+{
+	size_t len = strlen(name);
+
+	return strchr(name, '/') || (len > strlen(SUFFIX) &&
+				     !strcmp(name + len - strlen(SUFFIX), SUFFIX));
+}
+
+static int
+check_name(const char *name, struct fnt_error *error)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t len = strlen(name);
+
+	if (!len || len > NAME_MAX_ || name[0] == '.' || strspn(name, allowed) != len)
+		return fnt_fail(error, -EINVAL,
+				"region name \"%.64s\": use 1 to %d letters, digits, '.', "
+				"'_' or '-', not '.' first; or a path with a '/'",
+				name, NAME_MAX_);
+	return 0;
+}
+
+int
+fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error)
+{
+	int len;
+
+	if (!dir)
+		dir = getenv("FNTRACE_DIR");
+	if (dir && *dir)
+		len = snprintf(path, PATH_MAX, "%s", dir);
+	else
+		len = snprintf(path, PATH_MAX, "/dev/shm/fntrace-%u", (unsigned)geteuid());
+	if (len < 0 || len >= PATH_MAX)
+		return fnt_fail(error, -ENAMETOOLONG, "directory name too long");
+	return 0;
+}
+
+/* Where the region lies: a directory and a file name in it. */
+struct place {
+	char dir[PATH_MAX];
+	char file[NAME_MAX + 1];
+	bool ours; /* the directory is fntrace's own: made and kept private */
+};
+
+static int
+resolve_path(struct place *place, const char *path, struct fnt_error *error)
+{
+	const char *slash = strrchr(path, '/');
+	const char *file = slash ? slash + 1 : path;
+	size_t dir_len = slash ? (size_t)(slash - path) : 0;
+
+	if (!*file || strlen(file) > NAME_MAX || dir_len >= PATH_MAX)
+		return fnt_fail(error, -EINVAL, "%.200s: not the path of a file", path);
+	if (!slash)
+		strcpy(place->dir, ".");
+	else if (!dir_len)
+		strcpy(place->dir, "/");
+	else
+		snprintf(place->dir, sizeof(place->dir), "%.*s", (int)dir_len, path);
+	strcpy(place->file, file);
+	place->ours = false;
+	return 0;
+}
+
+static int
+resolve(struct place *place, char path[PATH_MAX], const char *name, const char *dir,
+	struct fnt_error *error)
+{
+	int rc, len;
+
+	if (is_path(name)) {
+		len = snprintf(path, PATH_MAX, "%s", name);
+		rc = resolve_path(place, name, error);
+	} else {
+		rc = check_name(name, error);
+		if (!rc)
+			rc = fnt_region_dir(place->dir, dir, error);
+		if (rc)
+			return rc;
+		len = snprintf(path, PATH_MAX, "%s/%s" SUFFIX, place->dir, name);
+		snprintf(place->file, sizeof(place->file), "%s" SUFFIX, name);
+		place->ours = true;
+	}
+	if (!rc && (len < 0 || len >= PATH_MAX))
+		return fnt_fail(error, -ENAMETOOLONG, "%.200s…: path too long", name);
+	return rc;
+}
+
+/* A directory that others can write to would let them plant regions and swap ours. */
+static int
+check_dir(int fd, const struct place *place, struct fnt_error *error)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return fnt_fail(error, -errno, "%s: %s", place->dir, strerror(errno));
+	if (!place->ours)
+		return 0;
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return fnt_fail(error, -EPERM,
+				"%s: belongs to user %u, not to you; set FNTRACE_DIR to a "
+				"directory of your own",
+				place->dir, (unsigned)st.st_uid);
+	if (st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX))
+		return fnt_fail(error, -EPERM,
+				"%s: others can write to it; chmod 700 it, or set "
+				"FNTRACE_DIR to another",
+				place->dir);
+	return 0;
+}
+
+static int
+open_dir(const struct place *place, bool make, struct fnt_error *error)
+{
+	int nofollow = place->ours ? O_NOFOLLOW : 0;
+	int fd, rc;
+
+	if (make && place->ours && mkdir(place->dir, 0700) && errno != EEXIST)
+		return fnt_fail(error, -errno,
+				"%s: cannot make the directory: %s; set FNTRACE_DIR to "
+				"another",
+				place->dir, strerror(errno));
+	fd = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | nofollow);
+	if (fd < 0)
+		return fnt_fail(error, -errno, "%s: %s", place->dir,
+				errno == ELOOP ? "a symbolic link; name the directory itself"
+					       : strerror(errno));
+	rc = check_dir(fd, place, error);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/* ---- opening what is there -------------------------------------------------------- */
+
+static int
+open_failed(const char *path, int code, struct fnt_error *error)
+{
+	const char *why = strerror(-code);
+
+	if (code == -ELOOP) {
+		code = -EINVAL;
+		why = "a symbolic link; give the path of the file itself";
+	} else if (code == -ENOENT) {
+		why = "no such region; see fntrace list";
+	} else if (code == -EACCES) {
+		why = "permission denied; run as the user who owns it";
+	}
+	return fnt_fail(error, code, "%s: %s", path, why);
+}
+
+/* O_NONBLOCK: a fifo must not hold us; regular files do not care. */
+static int
+open_file(int dir_fd, const char *file, bool write, const char *path,
+	  struct fnt_error *error)
+{
+	struct stat st;
+	int fd;
+
+	if (fstatat(dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) &&
+	    !S_ISLNK(st.st_mode))
+		return fnt_fail(error, -EINVAL, "%s: %s, not a region; name a file", path,
+				S_ISDIR(st.st_mode)    ? "a directory"
+				: S_ISFIFO(st.st_mode) ? "a fifo"
+						       : "not a regular file");
+	fd = openat(dir_fd, file,
+		    (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return open_failed(path, -errno, error);
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return fnt_fail(error, -EINVAL, "%s: not a regular file", path);
+	}
+	if (write && st.st_uid != geteuid()) {
+		close(fd);
+		return fnt_fail(error, -EPERM,
+				"%s: belongs to user %u; write to a region of your own",
+				path, (unsigned)st.st_uid);
+	}
+	return fd;
+}
+
+/* Take over `fd`, whose file is checked and mapped, or close it. */
+static int
+adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
+{
+	const char *what = *region->path ? region->path : "region without a name";
+	struct fnt_header header;
+	struct stat st;
+	int rc = fnt_header_read(&header, fd, what, error);
+
+	if (!rc && fstat(fd, &st))
+		rc = fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
+	if (!rc)
+		rc = fnt_view_map(&region->view, &header, fd, write, what, error);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	region->fd = fd;
+	region->dev = st.st_dev;
+	region->ino = st.st_ino;
+	return 0;
+}
+
+int
+fnt_region_open_read(struct fnt_region *region, const char *name, struct fnt_error *error)
+{
+	struct place place;
+	int dir_fd, fd, rc = resolve(&place, region->path, name, NULL, error);
+
+	if (rc)
+		return rc;
+	dir_fd = open_dir(&place, false, NULL);
+	if (dir_fd < 0)
+		return dir_fd == -ENOENT ? open_failed(region->path, -ENOENT, error)
+					 : open_dir(&place, false, error);
+	fd = open_file(dir_fd, place.file, false, region->path, error);
+	close(dir_fd);
+	return fd < 0 ? fd : adopt(region, fd, false, error);
+}
+
+/* ---- making one ------------------------------------------------------------------- */
+
+static int
+no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error)
+{
+	char need[32], room[32];
+	struct statvfs fs;
+
+	if (code != -ENOSPC || fstatvfs(fd, &fs))
+		return fnt_fail(error, code, "%s: cannot make %s: %s", path,
+				fnt_bytes_text(need, size), strerror(-code));
+	return fnt_fail(error, code, "%s: needs %s, %s free; choose a smaller size or "
+			"another directory",
+			path, fnt_bytes_text(need, size),
+			fnt_bytes_text(room, (uint64_t)fs.f_bavail * fs.f_frsize));
+}
+
+/* The header, and the first ticket: that of lap 1. All else begins as zeroes. */
+static bool
+write_start(int fd, const struct fnt_header *header)
+{
+	const struct fnt_section *ring = &header->sections[header->section_count - 1];
+	uint64_t cursor = ring->count - 1;
+
+	return pwrite(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
+	       pwrite(fd, &cursor, sizeof(cursor), (off_t)ring->off) ==
+		       (ssize_t)sizeof(cursor);
+}
+
+/* Give the file its size, for good: later a full file system would be a SIGBUS. */
+static int
+fill(int fd, const struct fnt_header *header, const char *path, struct fnt_error *error)
+{
+	struct rlimit limit;
+	int code;
+
+	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < header->size_bytes)
+		return no_space(path, fd, header->size_bytes, -EFBIG, error);
+	do {
+		code = posix_fallocate(fd, 0, (off_t)header->size_bytes);
+	} while (code == EINTR);
+	if (code)
+		return no_space(path, fd, header->size_bytes, -code, error);
+	if (fchmod(fd, 0600) || !write_start(fd, header))
+		return fnt_fail(error, -errno, "%s: cannot write it: %s", path,
+				strerror(errno));
+	return 0;
+}
+
+/* A file with no name yet, so that nothing is left of it if we die. Where the file system
+ * has no O_TMPFILE, a name that nobody looks for. */
+static int
+open_unnamed(int dir_fd, char temp[64], const char *path, struct fnt_error *error)
+{
+	uint64_t random;
+	int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	temp[0] = '\0';
+	if (fd >= 0 && access("/proc/self/fd", X_OK) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	fnt_random(&random, sizeof(random));
+	snprintf(temp, 64, ".fntrace-%016llx", (unsigned long long)random);
+	fd = openat(dir_fd, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fnt_fail(error, -errno, "%s: cannot make it: %s", path,
+				strerror(errno));
+	return fd;
+}
+
+static int
+give_name(int dir_fd, int fd, const char *temp, const char *file)
+{
+	char self[64];
+
+	if (*temp)
+		return linkat(dir_fd, temp, dir_fd, file, 0) ? -errno : 0;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, dir_fd, file, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+/* Make the region complete, then name it. -EEXIST: someone else was faster. */
+static int
+make_file(int dir_fd, const struct place *place, const char *path,
+	  const struct fnt_options *options)
+{
+	struct fnt_header header;
+	char temp[64];
+	int fd, rc = fnt_header_make(&header, options);
+
+	if (rc)
+		return rc;
+	fd = open_unnamed(dir_fd, temp, path, options->error);
+	if (fd < 0)
+		return fd;
+	rc = fill(fd, &header, path, options->error);
+	if (!rc) {
+		rc = give_name(dir_fd, fd, temp, place->file);
+		if (rc && rc != -EEXIST)
+			fnt_fail(options->error, rc, "%s: cannot name it: %s", path,
+				 strerror(-rc));
+	}
+	if (*temp)
+		unlinkat(dir_fd, temp, 0);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static int
+open_nameless(struct fnt_region *region, const struct fnt_options *options)
+{
+	struct fnt_header header;
+	int fd, rc = fnt_header_make(&header, options);
+
+	region->path[0] = '\0';
+	if (rc)
+		return rc;
+	fd = memfd_create("fntrace", MFD_CLOEXEC);
+	if (fd < 0)
+		return fnt_fail(options->error, -errno, "memfd_create: %s",
+				strerror(errno));
+	rc = fill(fd, &header, "region without a name", options->error);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	return adopt(region, fd, true, options->error);
+}
+
+/* Attach, or make and so attach. Each may lose a race to the other end: a few rounds. */
+static int
+open_or_make(int dir_fd, const struct place *place, const char *path,
+	     const struct fnt_options *options)
+{
+	int fd = -ENOENT;
+
+	for (int round = 0; round < 8; round++) {
+		fd = open_file(dir_fd, place->file, true, path, options->error);
+		if (fd != -ENOENT || options->flags & FNT_ATTACH_ONLY)
+			return fd;
+		fd = make_file(dir_fd, place, path, options);
+		if (fd != -EEXIST)
+			return fd;
+	}
+	return fnt_fail(options->error, fd, "%s: is being made and removed all the time",
+			path);
+}
+
+int
+fnt_region_open(struct fnt_region *region, const char *name,
+		const struct fnt_options *options)
+{
+	struct place place;
+	int dir_fd, fd, rc;
+
+	if (!name)
+		return open_nameless(region, options);
+	rc = resolve(&place, region->path, name, options->dir, options->error);
+	if (rc)
+		return rc;
+	dir_fd = open_dir(&place, !(options->flags & FNT_ATTACH_ONLY), options->error);
+	if (dir_fd < 0)
+		return dir_fd;
+	fd = open_or_make(dir_fd, &place, region->path, options);
+	close(dir_fd);
+	return fd < 0 ? fd : adopt(region, fd, true, options->error);
+}
+
+/* ---- keeping and closing ---------------------------------------------------------- */
+
+bool
+fnt_region_owns_fd(const struct fnt_region *region, int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && st.st_dev == region->dev &&
+	       st.st_ino == region->ino;
+}
+
+void
+fnt_region_close_fd(struct fnt_region *region)
+{
+	if (fnt_region_owns_fd(region, region->fd))
+		close(region->fd);
+	region->fd = -1;
+}
+
+int
+fnt_region_reopen(const struct fnt_region *region)
+{
+	char path[96];
+	int fd = -1;
+
+	if (fnt_region_owns_fd(region, region->fd)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx",
+			 (unsigned long)region->view.base,
+			 (unsigned long)(region->view.base + region->view.size_bytes));
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (fd < 0 && *region->path)
+		fd = open(region->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (!fnt_region_owns_fd(region, fd)) {
+		close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
+void
+fnt_region_close(struct fnt_region *region)
+{
+	fnt_region_close_fd(region);
+	if (region->view.base)
+		munmap(region->view.base, region->view.size_bytes);
+	region->view.base = NULL;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * region.h: the file. Names and paths, making it, checking it, mapping it.
+ *
+ *      name ──resolve──► path ──open──► fd ──validate──► header ──map──► struct fnt_view
+ *
+ * The only module that knows paths. A region gets its name once it is complete, so nobody
+ * ever meets half of one. A view is checked once, against the file's size; its offsets are
+ * copied and not read again.
+ */
+#ifndef FNT_REGION_H
+#define FNT_REGION_H
+
+#include "layout.h"
+
+#include <fntrace/fntrace.h>
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* A mapped region's parts. Pointers go into the mapping; counts are our own. */
+struct fnt_view {
+	unsigned char *base;
+	uint64_t size_bytes;
+	uint64_t region_id;
+	uint64_t boot_id;
+	uint64_t created_at_ns;
+	uint64_t capacity;
+	uint32_t max_record_bytes;
+	uint32_t flags;
+	struct fnt_control *control;
+	struct fnt_producer_slot *producers;
+	struct fnt_lane *lanes;
+	struct fnt_name *names;
+	struct fnt_frame *frames;
+	struct fnt_ring_head *ring;
+	struct fnt_cell *cells;
+	uint32_t producer_count; /* at most 65535 of each: owners are 16 bits */
+	uint32_t lane_count;
+	uint32_t name_count;
+	uint32_t frame_count;
+	uint64_t cell_count;
+};
+
+struct fnt_region {
+	int fd;
+	dev_t dev;
+	ino_t ino;
+	struct fnt_view view;
+	char path[PATH_MAX]; /* "" without a name */
+};
+
+/* Open for writing, made if need be (see fnt_log_open). 0 or -errno. */
+int fnt_region_open(struct fnt_region *region, const char *name,
+		    const struct fnt_options *options);
+
+/* Open for reading; never writes. `name` as in fnt_reader_open. */
+int fnt_region_open_read(struct fnt_region *region, const char *name,
+			 struct fnt_error *error);
+
+/* Open for reading what process `pid` has mapped. */
+int fnt_region_open_pid(struct fnt_region *region, pid_t pid, struct fnt_error *error);
+
+/* Unmap and close. */
+void fnt_region_close(struct fnt_region *region);
+
+/* Does `fd` still mean the region's file? A host may have closed our descriptor, and the
+ * number may be someone else's by now. */
+bool fnt_region_owns_fd(const struct fnt_region *region, int fd);
+
+/* Close the region's descriptor, if it still is ours. */
+void fnt_region_close_fd(struct fnt_region *region);
+
+/* A second descriptor of the same file with an open file description of its own, whatever
+ * has become of the path: through `fd` if that is still ours, else through /proc/self.
+ * -errno. */
+int fnt_region_reopen(const struct fnt_region *region);
+
+/* The directory of named regions: `dir`, $FNTRACE_DIR or the default. -ENAMETOOLONG. */
+int fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error);
+
+/* This boot, hashed; 0 if unknown. */
+uint64_t fnt_boot_id(void);
+
+/* `size` random bytes. */
+void fnt_random(void *bytes, size_t size);
+
+#endif

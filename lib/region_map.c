@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#include "region_map.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SIZE_MIN     (256ull << 10)
+#define SIZE_MAX_    (64ull << 30)
+#define SIZE_DEFAULT (16ull << 20)
+#define RECORD_MIN   1024u
+#define RECORD_MAX   (1u << 20)
+#define RECORD_DEF   (64u << 10)
+#define CELLS_MIN    64u
+
+/* What an entry of each section must measure, and how many there may be. */
+static const struct {
+	const char *name;
+	uint32_t stride;
+	uint64_t count_min, count_max;
+} sections[FNT_SECTION_KINDS] = {
+	[FNT_SECTION_CONTROL] = {"control", sizeof(struct fnt_control), 1, 1},
+	[FNT_SECTION_PRODUCERS] = {"producers", sizeof(struct fnt_producer_slot), 1, 65000},
+	[FNT_SECTION_LANES] = {"lanes", sizeof(struct fnt_lane), 1, 65000},
+	[FNT_SECTION_NAMES] = {"names", sizeof(struct fnt_name), 1, 1u << 20},
+	[FNT_SECTION_FRAMES] = {"frames", sizeof(struct fnt_frame), 1, 1u << 24},
+	[FNT_SECTION_RING] = {"ring", FNT_CELL_BYTES, 1 + CELLS_MIN, 1ull << 40},
+};
+
+/* ---- making ----------------------------------------------------------------------- */
+
+static uint64_t
+clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+/* A size such as "64M" from the environment; 0 if there is none or it is none. */
+static uint64_t
+size_from_environment(void)
+{
+	const char *text = getenv("FNTRACE_SIZE");
+	char *end;
+	unsigned long long value;
+	unsigned shift = 0;
+
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	value = strtoull(text, &end, 10);
+	if (*end == 'K' || *end == 'k')
+		shift = 10;
+	else if (*end == 'M' || *end == 'm')
+		shift = 20;
+	else if (*end == 'G' || *end == 'g')
+		shift = 30;
+	if (value > SIZE_MAX_ >> shift)
+		return SIZE_MAX_;
+	return value << shift;
+}
+
+static void
+add_section(struct fnt_header *header, uint64_t *off, uint32_t kind, uint64_t count)
+{
+	struct fnt_section *section = &header->sections[header->section_count++];
+
+	section->kind = kind;
+	section->stride = sections[kind].stride;
+	section->off = *off;
+	section->count = count;
+	*off += count * section->stride;
+	*off = (*off + FNT_LINE - 1) / FNT_LINE * FNT_LINE;
+}
+
+/* An eighth of the region is for calls in flight; the other tables grow with its size to a
+ * point; the ring takes what is left. */
+static void
+lay_out(struct fnt_header *header, uint64_t size)
+{
+	uint64_t off = FNT_PAGE;
+
+	add_section(header, &off, FNT_SECTION_CONTROL, 1);
+	add_section(header, &off, FNT_SECTION_PRODUCERS, clamp(size >> 16, 16, 1024));
+	add_section(header, &off, FNT_SECTION_LANES, clamp(size >> 14, 32, 4096));
+	add_section(header, &off, FNT_SECTION_NAMES, clamp(size >> 14, 64, 4096));
+	add_section(header, &off, FNT_SECTION_FRAMES,
+		    clamp((size >> 3) / sizeof(struct fnt_frame), 32, 16384));
+	add_section(header, &off, FNT_SECTION_RING, (size - off) / FNT_CELL_BYTES);
+	header->size_bytes = size;
+}
+
+/* A region that holds `capacity` records of 1 KiB, for the ring gets over two thirds. */
+static uint64_t
+size_for(const struct fnt_options *options)
+{
+	uint64_t size = options->size_bytes, need;
+
+	if (!size)
+		size = size_from_environment();
+	if (!size) {
+		need = options->capacity * 1024 / 2 * 3 + SIZE_MIN;
+		size = options->capacity ? clamp(need, SIZE_MIN * 4, SIZE_MAX_)
+					 : SIZE_DEFAULT;
+	}
+	return clamp(size, SIZE_MIN, SIZE_MAX_) / FNT_PAGE * FNT_PAGE;
+}
+
+static int
+check_options(const struct fnt_options *options)
+{
+	const uint32_t known = FNT_KEEP_NONE | FNT_ORDERED | FNT_ATTACH_ONLY;
+
+	if (options->size_bytes &&
+	    (options->size_bytes < SIZE_MIN || options->size_bytes > SIZE_MAX_))
+		return fnt_fail(options->error, -EINVAL,
+				"size_bytes %llu: give 256 KiB to 64 GiB",
+				(unsigned long long)options->size_bytes);
+	if (options->max_record_bytes && (options->max_record_bytes < RECORD_MIN ||
+					  options->max_record_bytes > RECORD_MAX))
+		return fnt_fail(options->error, -EINVAL,
+				"max_record_bytes %u: give 1 KiB to 1 MiB",
+				options->max_record_bytes);
+	if (options->capacity > UINT32_MAX)
+		return fnt_fail(options->error, -EINVAL,
+				"capacity %llu: give at most 4294967295",
+				(unsigned long long)options->capacity);
+	if (options->flags & ~known)
+		return fnt_fail(options->error, -EINVAL, "flags 0x%x: unknown bits",
+				options->flags & ~known);
+	return 0;
+}
+
+int
+fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
+{
+	const struct fnt_section *ring;
+	struct timespec now;
+	uint64_t most;
+	int rc = check_options(options);
+
+	if (rc)
+		return rc;
+	memset(header, 0, sizeof(*header));
+	memcpy(header->magic, FNT_MAGIC, sizeof(header->magic));
+	header->byte_order = FNT_BYTE_ORDER;
+	header->version = FNT_VERSION_NO;
+	fnt_random(&header->region_id, sizeof(header->region_id));
+	clock_gettime(CLOCK_REALTIME, &now);
+	header->created_at_ns =
+		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	header->boot_id = fnt_boot_id();
+	header->capacity = options->capacity;
+	header->flags = options->flags & (FNT_KEEP_NONE | FNT_ORDERED);
+	if (options->capacity)
+		header->flags |= FNT_ORDERED;
+	lay_out(header, size_for(options));
+	ring = &header->sections[header->section_count - 1];
+	most = (ring->count - 1) * FNT_CELL_BYTES / 8;
+	header->max_record_bytes = (uint32_t)clamp(
+		options->max_record_bytes ? options->max_record_bytes : RECORD_DEF,
+		RECORD_MIN, most);
+	return 0;
+}
+
+/* ---- checking --------------------------------------------------------------------- */
+
+static int
+check_identity(const struct fnt_header *header, const char *what, struct fnt_error *error)
+{
+	uint64_t unknown;
+
+	if (memcmp(header->magic, FNT_MAGIC, sizeof(header->magic)) != 0)
+		return fnt_fail(error, -EPROTO,
+				"%s: not an fntrace region (no magic at byte 0); name "
+				"another file",
+				what);
+	if (header->byte_order == __builtin_bswap32(FNT_BYTE_ORDER))
+		return fnt_fail(error, -ENOTSUP,
+				"%s: written in the other byte order; read it on a machine "
+				"like the one that wrote it",
+				what);
+	if (header->byte_order != FNT_BYTE_ORDER)
+		return fnt_fail(error, -EPROTO,
+				"%s: damaged: byte-order mark 0x%08x at byte 8", what,
+				header->byte_order);
+	if (header->version != FNT_VERSION_NO)
+		return fnt_fail(error, -ENOTSUP,
+				"%s: region version %u, this fntrace reads version %u; use "
+				"the fntrace that wrote it, or remove the file",
+				what, header->version, FNT_VERSION_NO);
+	unknown = header->incompat & ~FNT_INCOMPAT_KNOWN;
+	if (unknown)
+		return fnt_fail(error, -ENOTSUP,
+				"%s: needs features 0x%llx, unknown here; use a newer "
+				"fntrace",
+				what, (unsigned long long)unknown);
+	return 0;
+}
+
+static int
+check_section(const struct fnt_header *header, uint32_t index, uint32_t *seen,
+	      const char *what, struct fnt_error *error)
+{
+	const struct fnt_section *section = &header->sections[index];
+	uint32_t kind = section->kind;
+
+	if (kind == FNT_SECTION_NONE || kind >= FNT_SECTION_KINDS)
+		return 0; /* of a later version, and not needed here */
+	if (*seen & 1u << kind)
+		return fnt_fail(error, -EPROTO, "%s: damaged: two %s sections", what,
+				sections[kind].name);
+	if (section->stride != sections[kind].stride ||
+	    section->count < sections[kind].count_min ||
+	    section->count > sections[kind].count_max)
+		return fnt_fail(error, -EPROTO,
+				"%s: damaged: %s section of %llu entries of %u bytes", what,
+				sections[kind].name, (unsigned long long)section->count,
+				section->stride);
+	if (section->off % FNT_LINE || section->off < FNT_PAGE ||
+	    section->off > header->size_bytes ||
+	    section->count > (header->size_bytes - section->off) / section->stride)
+		return fnt_fail(error, -EPROTO,
+				"%s: damaged: %s section at byte %llu reaches past the end",
+				what, sections[kind].name,
+				(unsigned long long)section->off);
+	*seen |= 1u << kind;
+	return 0;
+}
+
+static int
+check_sections(const struct fnt_header *header, const char *what, struct fnt_error *error)
+{
+	uint32_t seen = 0;
+	int rc;
+
+	if (header->section_count > FNT_SECTIONS)
+		return fnt_fail(error, -EPROTO, "%s: damaged: %u sections", what,
+				header->section_count);
+	for (uint32_t i = 0; i < header->section_count; i++) {
+		rc = check_section(header, i, &seen, what, error);
+		if (rc)
+			return rc;
+	}
+	for (uint32_t kind = 1; kind < FNT_SECTION_KINDS; kind++)
+		if (!(seen & 1u << kind))
+			return fnt_fail(error, -EPROTO, "%s: damaged: no %s section", what,
+					sections[kind].name);
+	if (header->max_record_bytes < RECORD_MIN || header->max_record_bytes > RECORD_MAX)
+		return fnt_fail(error, -EPROTO, "%s: damaged: records of up to %u bytes",
+				what, header->max_record_bytes);
+	return 0;
+}
+
+/* Two sections over the same bytes would let a writer of one corrupt the other. */
+static int
+check_overlap(const struct fnt_header *header, const char *what, struct fnt_error *error)
+{
+	for (uint32_t i = 0; i < header->section_count; i++) {
+		const struct fnt_section *a = &header->sections[i];
+
+		for (uint32_t j = 0; j < header->section_count; j++) {
+			const struct fnt_section *b = &header->sections[j];
+
+			if (i == j || a->off > b->off || !a->kind || !b->kind)
+				continue;
+			if (a->kind < FNT_SECTION_KINDS && b->kind < FNT_SECTION_KINDS &&
+			    a->off + a->count * a->stride > b->off)
+				return fnt_fail(error, -EPROTO,
+						"%s: damaged: sections overlap at byte "
+						"%llu",
+						what, (unsigned long long)b->off);
+		}
+	}
+	return 0;
+}
+
+int
+fnt_header_read(struct fnt_header *header, int fd, const char *what,
+		struct fnt_error *error)
+{
+	char have[32], want[32];
+	struct stat st;
+	ssize_t got;
+	int rc;
+
+	if (fstat(fd, &st))
+		return fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
+	if (!st.st_size)
+		return fnt_fail(error, -EPROTO,
+				"%s: empty, not an fntrace region; name another file",
+				what);
+	memset(header, 0, sizeof(*header));
+	got = pread(fd, header, sizeof(*header), 0);
+	if (got < 0)
+		return fnt_fail(error, -errno, "%s: cannot read it: %s", what,
+				strerror(errno));
+	rc = check_identity(header, what, error);
+	if (rc)
+		return rc;
+	if (got < (ssize_t)sizeof(*header) || header->size_bytes > (uint64_t)st.st_size)
+		return fnt_fail(error, -EPROTO,
+				"%s: truncated: %s of %s; take another copy", what,
+				fnt_bytes_text(have, (uint64_t)st.st_size),
+				fnt_bytes_text(want, header->size_bytes));
+	rc = check_sections(header, what, error);
+	return rc ? rc : check_overlap(header, what, error);
+}
+
+/* ---- mapping ---------------------------------------------------------------------- */
+
+static void
+place_section(struct fnt_view *view, const struct fnt_section *section)
+{
+	void *at = view->base + section->off;
+
+	switch (section->kind) {
+	case FNT_SECTION_CONTROL:
+		view->control = at;
+		break;
+	case FNT_SECTION_PRODUCERS:
+		view->producers = at;
+		view->producer_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_LANES:
+		view->lanes = at;
+		view->lane_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_NAMES:
+		view->names = at;
+		view->name_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_FRAMES:
+		view->frames = at;
+		view->frame_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_RING:
+		view->ring = at;
+		view->cells = (struct fnt_cell *)at + 1;
+		view->cell_count = section->count - 1;
+		break;
+	default:
+		break;
+	}
+}
+
+int
+fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, bool write,
+	     const char *what, struct fnt_error *error)
+{
+	void *base = mmap(NULL, header->size_bytes, PROT_READ | (write ? PROT_WRITE : 0),
+			  MAP_SHARED, fd, 0);
+
+	if (base == MAP_FAILED)
+		return fnt_fail(error, -errno, "%s: cannot map it: %s", what,
+				strerror(errno));
+	memset(view, 0, sizeof(*view));
+	view->base = base;
+	view->size_bytes = header->size_bytes;
+	view->region_id = header->region_id;
+	view->boot_id = header->boot_id;
+	view->created_at_ns = header->created_at_ns;
+	view->capacity = header->capacity;
+	view->max_record_bytes = header->max_record_bytes;
+	view->flags = header->flags;
+	for (uint32_t i = 0; i < header->section_count; i++)
+		place_section(view, &header->sections[i]);
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * region_map.h: the header: laid out, written, checked, mapped. Within region only.
+ */
+#ifndef FNT_REGION_MAP_H
+#define FNT_REGION_MAP_H
+
+#include "region.h"
+
+/* Lay out a region for `options`: fills in the header. -EINVAL with a message. */
+int fnt_header_make(struct fnt_header *header, const struct fnt_options *options);
+
+/* Read the header of the file `fd` and check every number in it against the file's size.
+ * `what` names the file in messages. */
+int fnt_header_read(struct fnt_header *header, int fd, const char *what,
+		    struct fnt_error *error);
+
+/* Map what a checked header describes. */
+int fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, bool write,
+		 const char *what, struct fnt_error *error);
+
+#endif

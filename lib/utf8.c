@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "utf8.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define LOW_BITS UINT64_C(0x7f7f7f7f7f7f7f7f)
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* How many bytes from the start are certainly ASCII and not NUL: eight at a time. */
+static size_t
+plain_prefix(const char *s, size_t len)
+{
+	size_t at = 0;
+	uint64_t word;
+
+	for (; len - at >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, s + at, sizeof(word));
+		/* With every high bit clear the addition carries into no other byte,
+		 * and sets a byte's high bit exactly if the byte is not 0. */
+		if ((word & HIGH_BITS) || ((word + LOW_BITS) & HIGH_BITS) != HIGH_BITS)
+			break;
+	}
+	return at;
+}
+
+/* Length of the character that `lead` begins, and the range of its second byte; further
+ * bytes are 80..BF. 0 if it begins none. Table 3-7 of the Unicode standard. */
+static size_t
+lead_size(unsigned char lead, unsigned char *second_min, unsigned char *second_max)
+{
+	*second_min = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+	*second_max = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+	if (lead < 0xc2 || lead > 0xf4)
+		return 0;
+	return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+size_t
+fnt_utf8_piece(const char *s, size_t len, bool *valid)
+{
+	const unsigned char *byte = (const unsigned char *)s;
+	unsigned char min, max;
+	size_t size, at;
+
+	*valid = byte[0] < 0x80;
+	if (*valid)
+		return 1;
+	size = lead_size(byte[0], &min, &max);
+	for (at = 1; at < size && at < len; at++) {
+		if (byte[at] < min || byte[at] > max)
+			break;
+		min = 0x80;
+		max = 0xbf;
+	}
+	*valid = at == size;
+	return at;
+}
+
+bool
+fnt_utf8_valid(const char *s, size_t len)
+{
+	size_t at = 0;
+	bool valid;
+
+	while (at < len) {
+		at += plain_prefix(s + at, len - at);
+		/* Up to eight pieces before the next try of eight at once. */
+		for (int i = 0; i < 8 && at < len; i++) {
+			if (s[at] == '\0')
+				return false;
+			at += fnt_utf8_piece(s + at, len - at, &valid);
+			if (!valid)
+				return false;
+		}
+	}
+	return true;
+}
+
+size_t
+fnt_utf8_sanitized_len(const char *s, size_t len)
+{
+	size_t at = 0, out = 0, size;
+	bool valid;
+
+	while (at < len) {
+		size = plain_prefix(s + at, len - at);
+		at += size;
+		out += size;
+		for (int i = 0; i < 8 && at < len; i++) {
+			size = fnt_utf8_piece(s + at, len - at, &valid);
+			valid = valid && s[at] != '\0';
+			at += size;
+			out += valid ? size : FNT_UTF8_FFFD_SIZE;
+		}
+	}
+	return out;
+}
+
+size_t
+fnt_utf8_sanitize(char *dst, const char *s, size_t len)
+{
+	size_t at = 0, out = 0, size;
+	bool valid;
+
+	while (at < len) {
+		size = plain_prefix(s + at, len - at);
+		memcpy(dst + out, s + at, size);
+		at += size;
+		out += size;
+		for (int i = 0; i < 8 && at < len; i++) {
+			size = fnt_utf8_piece(s + at, len - at, &valid);
+			valid = valid && s[at] != '\0';
+			memcpy(dst + out, valid ? s + at : FNT_UTF8_FFFD,
+			       valid ? size : FNT_UTF8_FFFD_SIZE);
+			at += size;
+			out += valid ? size : FNT_UTF8_FFFD_SIZE;
+		}
+	}
+	return out;
+}
+
+size_t
+fnt_utf8_cut(const char *s, size_t len, size_t max)
+{
+	bool valid;
+
+	if (len <= max)
+		return len;
+	for (size_t back = 1; back <= 3 && back <= max; back++) {
+		size_t at = max - back;
+
+		if (((unsigned char)s[at] & 0xc0) == 0x80)
+			continue; /* a continuation byte: look further back */
+		return fnt_utf8_piece(s + at, len - at, &valid) > back ? at : max;
+	}
+	return max;
+}

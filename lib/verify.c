@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Is the region sound? Every table, every cell, every payload.
+ */
+#include "decode.h"
+#include "liveness.h"
+#include "payload.h"
+#include "reader.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOKS 3 /* before what changes under the check is called a problem */
+
+struct verify {
+	struct fnt_reader *reader;
+	const struct fnt_view *view;
+	struct fnt_check *check;
+	void (*report)(void *arg, uint64_t offset, const char *problem);
+	void *arg;
+	struct fnt_raw raw;
+	bool *alive;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+problem(struct verify *verify, const void *at, const char *format, ...)
+{
+	char text[200];
+	va_list args;
+
+	verify->check->problems++;
+	if (!verify->report)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	verify->report(verify->arg,
+		       (uint64_t)((const unsigned char *)at - verify->view->base), text);
+}
+
+static uint64_t
+load(const fnt_word *word)
+{
+	return atomic_load_explicit(word, memory_order_acquire);
+}
+
+static bool
+is_alive(const struct verify *verify, uint32_t slot)
+{
+	return slot < verify->view->producer_count && verify->alive[slot];
+}
+
+/* ---- tables ----------------------------------------------------------------------- */
+
+static void
+verify_producers(struct verify *verify)
+{
+	const struct fnt_view *view = verify->view;
+
+	for (uint32_t i = 0; i < view->producer_count; i++) {
+		uint64_t status = load(&view->producers[i].status);
+
+		verify->alive[i] = fnt_slot_alive(&verify->reader->region, i);
+		if (status == FNT_PRODUCER_LIVE && !verify->alive[i])
+			verify->check->orphans++;
+		if (status > FNT_PRODUCER_LIVE)
+			problem(verify, &view->producers[i], "process slot %u: status %llu",
+				i, (unsigned long long)status);
+	}
+}
+
+static void
+verify_lanes(struct verify *verify)
+{
+	const struct fnt_view *view = verify->view;
+
+	for (uint32_t i = 0; i < view->lane_count; i++) {
+		uint64_t state = load(&view->lanes[i].state);
+		uint32_t status = fnt_state_status(state);
+		uint32_t owner = fnt_state_owner(state);
+
+		if (status > FNT_LANE_OWNED)
+			problem(verify, &view->lanes[i], "lane %u: status %u", i, status);
+		else if (status == FNT_LANE_OWNED && owner >= view->producer_count)
+			problem(verify, &view->lanes[i], "lane %u: owner %u of %u", i,
+				owner, view->producer_count);
+		else if (status == FNT_LANE_OWNED && !is_alive(verify, owner))
+			verify->check->orphans++;
+	}
+}
+
+static void
+verify_names(struct verify *verify)
+{
+	const struct fnt_view *view = verify->view;
+
+	for (uint32_t i = 0; i < view->name_count; i++) {
+		uint32_t status = (uint32_t)load(&view->names[i].state) & 0xff;
+
+		verify->check->names += status == FNT_NAME_READY;
+		if (status > FNT_NAME_READY)
+			problem(verify, &view->names[i], "name %u: status %u", i, status);
+	}
+}
+
+/* ---- payloads --------------------------------------------------------------------- */
+
+static bool
+payload_sound(const struct fnt_raw *raw)
+{
+	const unsigned char *bytes = (const unsigned char *)raw->payload;
+	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes};
+	struct fnt_event event;
+	bool first = true;
+	int rc;
+
+	while ((rc = fnt_payload_next(&reader, &event)) == 1) {
+		if (first != (event.type == FNT_EVENT_CALL))
+			return false;
+		first = false;
+	}
+	return rc == 0 && !first;
+}
+
+static void
+verify_frame(struct verify *verify, uint32_t i)
+{
+	const struct fnt_view *view = verify->view;
+	const struct fnt_frame *frame = &view->frames[i];
+	uint64_t state = load(&frame->state);
+	uint32_t status = fnt_state_status(state), owner = fnt_state_owner(state);
+	enum fnt_read is;
+
+	if (status > FNT_FRAME_REAPED) {
+		problem(verify, frame, "frame %u: status %u", i, status);
+		return;
+	}
+	if (status == FNT_FRAME_FREE)
+		return;
+	if (owner >= view->producer_count) {
+		problem(verify, frame, "frame %u: owner %u of %u", i, owner,
+			view->producer_count);
+		return;
+	}
+	if (!is_alive(verify, owner) || status == FNT_FRAME_REAPED)
+		verify->check->orphans++;
+	for (int look = 0; look < LOOKS; look++) {
+		is = fnt_frame_read(view, i, &verify->raw);
+		if (is != FNT_READ_RECORD)
+			return;
+		if (payload_sound(&verify->raw)) {
+			verify->check->frames++;
+			return;
+		}
+	}
+	problem(verify, frame, "frame %u: the payload can't be read", i);
+}
+
+/* ---- the ring --------------------------------------------------------------------- */
+
+/* A state that no producer sets, whatever the ticket. */
+static bool
+state_sound(const struct verify *verify, uint64_t state)
+{
+	return !(state & 0xf0) && fnt_cell_kind(state) <= FNT_CELL_MORE &&
+	       (fnt_cell_lane(state) < verify->view->lane_count);
+}
+
+static bool
+verify_record(struct verify *verify, uint64_t ticket)
+{
+	for (int look = 0; look < LOOKS; look++) {
+		enum fnt_read is = fnt_record_read(verify->view, ticket, &verify->raw);
+
+		if (is != FNT_READ_RECORD && is != FNT_READ_DAMAGED)
+			return true; /* overwritten meanwhile */
+		if (is == FNT_READ_RECORD && verify->raw.head.outcome >= FNT_OK &&
+		    verify->raw.head.outcome <= FNT_ABORTED && payload_sound(&verify->raw)) {
+			verify->check->records++;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+verify_cell(struct verify *verify, uint64_t ticket, uint64_t cursor)
+{
+	const struct fnt_view *view = verify->view;
+	const struct fnt_cell *cell = &view->cells[ticket % view->cell_count];
+	uint64_t state = load(&cell->state);
+	uint64_t lap = (ticket / view->cell_count) & FNT_LAP_MASK;
+
+	verify->check->cells++;
+	if (!state_sound(verify, state)) {
+		problem(verify, cell, "cell of ticket %llu: state 0x%llx",
+			(unsigned long long)ticket, (unsigned long long)state);
+		return;
+	}
+	verify->check->busy_cells += fnt_cell_busy(state);
+	if (fnt_cell_busy(state) || fnt_cell_lap(state) != lap) {
+		/* Newer than the cursor allows? Look again: it may have moved. */
+		if (fnt_lap_before(lap, fnt_cell_lap(state)) &&
+		    fnt_cursor_now(view) == cursor)
+			problem(verify, cell, "cell of ticket %llu: of a lap to come",
+				(unsigned long long)ticket);
+		return;
+	}
+	if (fnt_cell_kind(state) == FNT_CELL_HEAD && !verify_record(verify, ticket))
+		problem(verify, cell, "record at ticket %llu: can't be read",
+			(unsigned long long)ticket);
+}
+
+static void
+verify_ring(struct verify *verify)
+{
+	const struct fnt_view *view = verify->view;
+	uint64_t cursor = fnt_cursor_now(view);
+
+	if (cursor < view->cell_count)
+		problem(verify, view->ring, "the ring's cursor %llu lies before its start",
+			(unsigned long long)cursor);
+	else
+		for (uint64_t ticket = cursor - view->cell_count; ticket != cursor;
+		     ticket++)
+			verify_cell(verify, ticket, cursor);
+}
+
+int
+fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
+		 void (*report)(void *arg, uint64_t offset, const char *problem), void *arg)
+{
+	struct verify verify = {
+		.reader = reader,
+		.view = &reader->region.view,
+		.check = check,
+		.report = report,
+		.arg = arg,
+	};
+
+	memset(check, 0, sizeof(*check));
+	verify.alive = calloc(verify.view->producer_count, sizeof(*verify.alive));
+	if (!verify.alive)
+		return -ENOMEM;
+	verify_producers(&verify);
+	verify_lanes(&verify);
+	verify_names(&verify);
+	for (uint32_t i = 0; i < verify.view->frame_count; i++)
+		verify_frame(&verify, i);
+	verify_ring(&verify);
+	fnt_raw_free(&verify.raw);
+	free(verify.alive);
+	return 0;
+}

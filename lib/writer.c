@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "writer.h"
+
+#include "shared.h"
+
+/* Where the next payload word comes from. */
+struct source {
+	const struct fnt_extent *extent;
+	uint32_t at;
+};
+
+static void
+copy_payload(fnt_word *to, uint32_t words, struct source *from)
+{
+	while (words) {
+		uint32_t some = from->extent->word_count - from->at;
+
+		if (some > words)
+			some = words;
+		for (uint32_t i = 0; i < some; i++) {
+			uint64_t word =
+				atomic_load_explicit(&from->extent->words[from->at + i],
+						     memory_order_relaxed);
+
+			atomic_store_explicit(&to[i], word, memory_order_relaxed);
+		}
+		to += some;
+		words -= some;
+		from->at += some;
+		if (from->at == from->extent->word_count) {
+			from->extent = from->extent->next;
+			from->at = 0;
+		}
+	}
+}
+
+static void
+copy_record(const struct fnt_ring *ring, const struct fnt_claim *claim,
+	    const struct fnt_record *record, const struct fnt_extent *payload)
+{
+	uint32_t words = (record->payload_bytes + 7) / 8;
+	struct source from = {payload, 0};
+
+	for (uint32_t i = 0; i < claim->count; i++) {
+		struct fnt_cell *cell = fnt_claim_cell(ring, claim, i);
+		uint32_t skip = i ? 0 : FNT_RECORD_WORDS;
+		uint32_t some = FNT_CELL_WORDS - skip;
+
+		if (some > words)
+			some = words;
+		if (!i)
+			fnt_words_store(cell->words, record, sizeof(*record));
+		copy_payload(cell->words + skip, some, &from);
+		words -= some;
+	}
+}
+
+bool
+fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
+		const struct fnt_extent *payload, struct fnt_frame *frame, uint64_t now_ns)
+{
+	struct fnt_claim claim;
+
+	if (!fnt_ring_claim(writer, fnt_cells_for(record->payload_bytes), now_ns, &claim))
+		return false;
+	record->seq = fnt_ring_next_seq(writer);
+	record->lane = (uint16_t)writer->lane_no;
+	if (frame)
+		fnt_frame_mark(frame, writer->lane_no, claim.ticket);
+	copy_record(&writer->ring, &claim, record, payload);
+	fnt_ring_commit(writer, &claim);
+	return true;
+}
+
+void
+fnt_count_record(struct fnt_lane *lane, const struct fnt_record *record)
+{
+	uint64_t ops = (uint64_t)record->op_count + record->ops_omitted;
+
+	if (ops)
+		fnt_count(&lane->ops, ops);
+	if (record->ops_omitted)
+		fnt_count(&lane->ops_omitted, record->ops_omitted);
+	if (record->schedules_omitted)
+		fnt_count(&lane->schedules_omitted, record->schedules_omitted);
+	if (record->flags & FNT_TRACE_VALUE_OMITTED)
+		fnt_count(&lane->values_omitted, 1);
+}

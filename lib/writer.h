@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * writer.h: a finished call's record into the ring.
+ *
+ *   head (private) ─┐
+ *                   ├─► claim ─► mark the frame ─► copy ─► commit
+ *   payload extents ┘
+ */
+#ifndef FNT_WRITER_H
+#define FNT_WRITER_H
+
+#include "inflight.h"
+#include "ring.h"
+
+/* A stretch of payload: a frame's words, or private memory's. */
+struct fnt_extent {
+	struct fnt_extent *next;
+	fnt_word *words;
+	uint32_t word_count;
+	uint32_t frame; /* its number, FNT_FRAME_NONE for private memory */
+};
+
+/* Commit `record` with the first record->payload_bytes bytes of the extents; fills in seq
+ * and lane. `frame` (may be NULL) is where the call lives until now. False: no place, to be
+ * counted by the caller. Wait-free. */
+bool fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
+		     const struct fnt_extent *payload, struct fnt_frame *frame,
+		     uint64_t now_ns);
+
+/* Add to a counter that only the caller writes. */
+static inline void
+fnt_count(fnt_word *counter, uint64_t more)
+{
+	atomic_store_explicit(counter,
+			      atomic_load_explicit(counter, memory_order_relaxed) + more,
+			      memory_order_relaxed);
+}
+
+/* What the record says of ops and omissions, added to the lane's counts. */
+void fnt_count_record(struct fnt_lane *lane, const struct fnt_record *record);
+
+#endif

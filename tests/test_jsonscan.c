@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The scanner's promise is that pieces do not matter. So each text here is fed whole,
+ * at every split, byte by byte and in random pieces, and every field is compared.
+ */
+#include "../tools/jsonscan.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TYPE,
+	ID,
+	DATA,
+	PAGE,
+	VALUE,
+	AUTH,
+	USER,
+	N,
+	DEEP_A,
+	DEEP_B,
+	DEEP_C,
+	WANTS
+};
+
+static const struct jsonscan_want wants[WANTS] = {
+    [TYPE] = {"type", JSONSCAN_TOP, 16, false},
+    [ID] = {"id", JSONSCAN_TOP, 8, false},
+    [DATA] = {"data", JSONSCAN_TOP, 0, false},
+    [PAGE] = {"page", DATA, 0, false},
+    [VALUE] = {"value", JSONSCAN_TOP, 64, true},
+    [AUTH] = {"auth", JSONSCAN_TOP, 0, false},
+    [USER] = {"user_id", AUTH, 16, false},
+    [N] = {"n", JSONSCAN_TOP, 0, false},
+    [DEEP_A] = {"a", JSONSCAN_TOP, 0, false},
+    [DEEP_B] = {"b", DEEP_A, 0, false},
+    [DEEP_C] = {"c", DEEP_B, 8, false},
+};
+
+static struct jsonscan scan;
+
+static void
+setup(void)
+{
+	ck_assert_int_eq(jsonscan_init(&scan, wants, WANTS), 0);
+}
+
+static void
+teardown(void)
+{
+	jsonscan_fini(&scan);
+}
+
+static bool
+feed_all(const char *text, size_t len)
+{
+	jsonscan_reset(&scan);
+	jsonscan_feed(&scan, text, len);
+	return jsonscan_end(&scan);
+}
+
+static bool
+feed(const char *text)
+{
+	return feed_all(text, strlen(text));
+}
+
+static const struct jsonscan_field *
+field(const char *text, int index)
+{
+	ck_assert_msg(feed(text), "refused: %s", text);
+	return &scan.fields[index];
+}
+
+/* ---- what is JSON -----------------------------------------------------------------
+ */
+
+static const char *const valid[] = {
+    "null",
+    " true ",
+    "false\r",
+    "0",
+    "-0",
+    "10.5e+3",
+    "1E9",
+    "-1.0e-0",
+    "\"\"",
+    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\uD83D\\uDE00\"",
+    "[]",
+    "{}",
+    " [ 1 , [ ] , { } ] ",
+    "{\"\":0}",
+    "{\"a\":{\"a\":[{\"a\":1}]}}",
+    "[true,false,null,\"x\",-1]",
+    "\"\xff\xfe\"",
+    "\"\x7f\"",
+};
+
+static const char *const invalid[] = {
+    "",
+    " ",
+    "nul",
+    "nulll",
+    "True",
+    "01",
+    "-",
+    "+1",
+    "-a",
+    ".5",
+    "1.",
+    "1.e1",
+    "1e",
+    "1e+",
+    "1 2",
+    "\"",
+    "\"\\x\"",
+    "\"\\u12g4\"",
+    "\"\\u12\"",
+    "\"a\tb\"",
+    "\"a\nb\"",
+    "[",
+    "]",
+    "[1,]",
+    "[,1]",
+    "[1 2]",
+    "[1}",
+    "{",
+    "}",
+    "{\"a\"}",
+    "{\"a\":}",
+    "{\"a\":1,}",
+    "{,}",
+    "{a:1}",
+    "{\"a\" 1}",
+    "{\"a\":1]",
+    "{1:1}",
+    "[1]]",
+    "{}x",
+    "'a'",
+    "\xef\xbb\xbf{}",
+    "NaN",
+    "\v1",
+};
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+START_TEST(test_valid)
+{
+	ck_assert_msg(feed(valid[_i]), "refused: %s", valid[_i]);
+	ck_assert(!jsonscan_failed(&scan));
+}
+END_TEST
+
+START_TEST(test_invalid)
+{
+	ck_assert_msg(!feed(invalid[_i]), "taken: %s", invalid[_i]);
+}
+END_TEST
+
+START_TEST(test_nul_and_control)
+{
+	for (int c = 0; c < 0x20; c++) {
+		char text[] = "\"a?b\"";
+
+		text[2] = (char)c;
+		ck_assert_msg(!feed_all(text, 5), "control character %d in a string",
+			      c);
+	}
+	ck_assert(!feed_all("{}\0", 3));
+}
+END_TEST
+
+START_TEST(test_depth)
+{
+	char text[2 * JSONSCAN_DEPTH_MAX + 4];
+
+	for (int depth = JSONSCAN_DEPTH_MAX - 1; depth <= JSONSCAN_DEPTH_MAX + 1;
+	     depth++) {
+		memset(text, '[', (size_t)depth);
+		memset(text + depth, ']', (size_t)depth);
+		ck_assert_int_eq(feed_all(text, 2 * (size_t)depth),
+				 depth <= JSONSCAN_DEPTH_MAX);
+	}
+}
+END_TEST
+
+/* ---- what is reported -------------------------------------------------------------
+ */
+
+START_TEST(test_strings)
+{
+	const struct jsonscan_field *type;
+
+	type = field("{\"type\":\"a\\u00e4\\ud83d\\ude00\\n\"}", TYPE);
+	ck_assert_int_eq(type->type, JSON_STRING);
+	ck_assert_str_eq(type->text, "a\xc3\xa4\xf0\x9f\x98\x80\n");
+	ck_assert_uint_eq(type->len, 8);
+	type = field("{\"type\":\"\\ud83dx\\ude00\\ud83d\\ud83d\\u0041\"}", TYPE);
+	ck_assert_str_eq(type->text, "\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+				     "A");
+	type = field("{\"type\":\"\\ud83d\"}", TYPE);
+	ck_assert_str_eq(type->text, "\xef\xbf\xbd");
+	type = field("{\"type\":\"\\ud83d\\n\"}", TYPE);
+	ck_assert_str_eq(type->text, "\xef\xbf\xbd\n");
+	type = field("{\"type\":\"\\u0000\"}", TYPE);
+	ck_assert_str_eq(type->text, "\xef\xbf\xbd");
+	ck_assert_uint_eq(type->len, 1);
+	type = field("{\"type\":\"\\u07ff\\u0800\\uffff\\udbff\\udfff\"}", TYPE);
+	ck_assert_str_eq(type->text,
+			 "\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf4\x8f\xbf\xbf");
+	type = field("{\"t\\u0079pe\":\"\"}", TYPE);
+	ck_assert_int_eq(type->type, JSON_STRING);
+	ck_assert_uint_eq(type->len, 0);
+}
+END_TEST
+
+START_TEST(test_cut)
+{
+	const struct jsonscan_field *id;
+
+	id = field("{\"id\":\"12345678\"}", ID);
+	ck_assert(!id->text_cut);
+	ck_assert_str_eq(id->text, "12345678");
+	id = field("{\"id\":\"123456789\"}", ID);
+	ck_assert(id->text_cut);
+	ck_assert_str_eq(id->text, "12345678");
+	ck_assert_uint_eq(id->len, 9);
+	id = field("{\"id\":\"123456\\u20ac\"}", ID);
+	ck_assert(id->text_cut);
+	ck_assert_str_eq(id->text, "123456");
+	ck_assert_uint_eq(id->len, 9);
+	id = field("{\"id\":\"12345\xf0\x9f\x98\x80\"}", ID);
+	ck_assert_str_eq(id->text, "12345");
+	id = field("{\"id\":\"12345\xe2\x82\xac.\"}", ID);
+	ck_assert_str_eq(id->text, "12345\xe2\x82\xac");
+}
+END_TEST
+
+START_TEST(test_raw)
+{
+	const struct jsonscan_field *value;
+
+	value = field("{\"value\": {\"a\" : [1, \"\\u0041]\"]} ,\"n\":1}", VALUE);
+	ck_assert_str_eq(value->text, "{\"a\" : [1, \"\\u0041]\"]}");
+	ck_assert_int_eq(value->type, JSON_OBJECT);
+	ck_assert_int_eq((int)scan.fields[N].integer, 1);
+	ck_assert_str_eq(field("{\"value\":12.5}", VALUE)->text, "12.5");
+	ck_assert_str_eq(field("{\"value\":12.5 }", VALUE)->text, "12.5");
+	ck_assert_str_eq(field("{\"value\":null}", VALUE)->text, "null");
+	ck_assert_str_eq(field("{\"value\":\"\\\"\"}", VALUE)->text, "\"\\\"\"");
+	ck_assert_str_eq(field("{\"value\":[]}", VALUE)->text, "[]");
+	value = field("{\"value\":1,\"value\":[2]}", VALUE);
+	ck_assert_str_eq(value->text, "[2]");
+	ck_assert_uint_eq(value->len, 3);
+	ck_assert_int_eq(field("{\"n\":{\"value\":1}}", VALUE)->type, JSON_ABSENT);
+	value = field("{\"value\":\"0123456789012345678901234567890123456789"
+		      "0123456789012345678901234567890123456789\"}",
+		      VALUE);
+	ck_assert(value->text_cut);
+	ck_assert_uint_eq(value->len, 82);
+}
+END_TEST
+
+START_TEST(test_counts)
+{
+	ck_assert_uint_eq(field("{\"data\":[]}", DATA)->item_count, 0);
+	ck_assert_int_eq(scan.fields[DATA].type, JSON_ARRAY);
+	ck_assert_uint_eq(
+	    field("{\"data\":[[1,2],{\"data\":[3]},\"x\",4 ]}", DATA)->item_count, 4);
+	ck_assert_uint_eq(field("{\"data\":{\"page\":[1,{},[]]}}", PAGE)->item_count,
+			  3);
+	ck_assert_uint_eq(field("{\"data\":{\"x\":{\"page\":[1]}}}", PAGE)->item_count,
+			  0);
+	ck_assert_uint_eq(field("{\"data\":[{\"page\":[1]}]}", PAGE)->item_count, 0);
+	ck_assert_int_eq(field("{\"page\":[1]}", PAGE)->type, JSON_ABSENT);
+	ck_assert_int_eq(field("[{\"data\":[1]}]", DATA)->type, JSON_ABSENT);
+	ck_assert_int_eq(scan.root, JSON_ARRAY);
+}
+END_TEST
+
+START_TEST(test_last_one_counts)
+{
+	const char *text = "{\"data\":{\"page\":[1,2]},\"data\":[1]}";
+
+	ck_assert_uint_eq(field(text, DATA)->item_count, 1);
+	ck_assert_int_eq(scan.fields[PAGE].type, JSON_ABSENT);
+	ck_assert_int_eq(field("{\"id\":\"x\",\"id\":null}", ID)->type, JSON_NULL);
+	ck_assert_int_eq(field("{\"a\":{\"b\":{\"c\":1}},\"a\":{}}", DEEP_C)->type,
+			 JSON_ABSENT);
+	ck_assert_int_eq(field("{\"a\":{\"b\":{\"c\":true}}}", DEEP_C)->type,
+			 JSON_TRUE);
+}
+END_TEST
+
+START_TEST(test_integers)
+{
+	static const struct {
+		const char *text;
+		bool known, exact;
+		int64_t integer;
+	} cases[] = {
+	    {"0", true, true, 0},
+	    {"-0", true, true, 0},
+	    {"9223372036854775807", true, true, INT64_MAX},
+	    {"-9223372036854775808", true, true, INT64_MIN},
+	    {"9223372036854775808", false, false, 0},
+	    {"-9223372036854775809", false, false, 0},
+	    {"18446744073709551616", false, false, 0},
+	    {"99999999999999999999999", false, false, 0},
+	    {"1795447202689", true, true, 1795447202689},
+	    {"1.75", true, false, 1},
+	    {"-1.75", true, false, -1},
+	    {"1e3", false, false, 0},
+	};
+
+	for (int i = 0; i < COUNT(cases); i++) {
+		const struct jsonscan_field *n;
+		char text[64];
+
+		snprintf(text, sizeof(text), "{\"n\":%s}", cases[i].text);
+		n = field(text, N);
+		ck_assert_int_eq(n->type, JSON_NUMBER);
+		ck_assert_int_eq(n->integer_known, cases[i].known);
+		ck_assert_int_eq(n->integer_exact, cases[i].exact);
+		ck_assert_int_eq(n->integer, cases[i].integer);
+	}
+}
+END_TEST
+
+/* ---- pieces -----------------------------------------------------------------------
+ */
+
+static const char *const samples[] = {
+    "{\"type\":\"call\",\"id\":\"c_1\",\"auth\":{\"user_id\":\"\\u00e4x\",\"z\":[1]},"
+    "\"n\":-12.5,\"data\":[1,\"a\\\\\",{\"data\":1},[]],\"value\": [1, {\"x\":null}] }",
+    "{\"value\":\"\\ud83d\\ude00 "
+    "\\ud83dx\\udE00\\u0000\",\"type\":\"\\ud83d\\ude00\\ud83d"
+    "\\ude00\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\"}",
+    "{\"data\":{\"page\":[1,2,3],\"page\":[1]},\"value\":12345,\"n\":"
+    "18446744073709551615}",
+    "{\"id\":\"0123456\xe2\x82\xac\",\"a\":{\"b\":{\"c\":\"deepdeepdeep\"}},\"value\":"
+    "true}",
+    "{\"value\":\"a text that is longer than sixty-four bytes, so that it will be cut "
+    "somewhere\",\"id\":\"a\\u20ac\\u20ac\\u20ac\"}",
+    "{\"type\":\"a\",\"type\":[],\"value\":{},\"value\":{\"a\":}",
+    "{\"a name far longer than any that is asked "
+    "for\":{\"type\":1},\"t\\u0079pe\":\"\\u\"}",
+    " [1,2,{\"type\":\"x\"}] ",
+    "{\"n\":1} {\"n\":2}",
+};
+
+struct result {
+	bool valid;
+	enum json_type root;
+	struct jsonscan_field fields[WANTS];
+};
+
+static void
+take_result(struct result *result)
+{
+	result->valid = jsonscan_end(&scan);
+	result->root = scan.root;
+	for (int i = 0; i < WANTS; i++) {
+		result->fields[i] = scan.fields[i];
+		result->fields[i].text =
+		    strdup(scan.fields[i].text ? scan.fields[i].text : "");
+	}
+}
+
+static void
+drop_result(struct result *result)
+{
+	for (int i = 0; i < WANTS; i++)
+		free(result->fields[i].text);
+}
+
+static void
+check_same(const struct result *whole, const char *text)
+{
+	struct result now;
+
+	take_result(&now);
+	ck_assert_msg(now.valid == whole->valid, "%s", text);
+	for (int i = 0; i < WANTS && whole->valid; i++) {
+		const struct jsonscan_field *a = &whole->fields[i], *b = &now.fields[i];
+
+		ck_assert_msg(a->type == b->type && a->text_cut == b->text_cut &&
+				  a->integer_known == b->integer_known &&
+				  a->integer_exact == b->integer_exact &&
+				  a->integer == b->integer && a->len == b->len &&
+				  a->item_count == b->item_count &&
+				  a->text_len == b->text_len &&
+				  !strcmp(a->text, b->text),
+			      "%s differs in %s", wants[i].name, text);
+	}
+	ck_assert_int_eq(now.root, whole->root);
+	drop_result(&now);
+}
+
+/* Pieces are copied to memory of exactly their size, so that a byte read past the end
+ * is seen by ASan and valgrind. */
+static void
+feed_piece(const char *bytes, size_t len)
+{
+	char *piece = malloc(len ? len : 1);
+
+	memcpy(piece, bytes, len);
+	jsonscan_feed(&scan, piece, len);
+	free(piece);
+}
+
+START_TEST(test_every_split)
+{
+	const char *text = samples[_i];
+	size_t len = strlen(text);
+	struct result whole;
+
+	feed_all(text, len);
+	take_result(&whole);
+	for (size_t a = 0; a <= len; a++) {
+		for (size_t b = a; b <= len; b++) {
+			jsonscan_reset(&scan);
+			feed_piece(text, a);
+			feed_piece(text + a, b - a);
+			feed_piece(text + b, len - b);
+			check_same(&whole, text);
+		}
+	}
+	drop_result(&whole);
+}
+END_TEST
+
+START_TEST(test_random_pieces)
+{
+	const char *text = samples[_i];
+	size_t len = strlen(text);
+	struct result whole;
+
+	srand(1);
+	feed_all(text, len);
+	take_result(&whole);
+	for (int round = 0; round < 2000; round++) {
+		size_t most = 1 + (size_t)rand() % 12;
+
+		jsonscan_reset(&scan);
+		for (size_t at = 0, step; at < len; at += step) {
+			step = round ? (size_t)rand() % (most + 1) : 1;
+			step = step > len - at ? len - at : step;
+			feed_piece(text + at, step);
+		}
+		check_same(&whole, text);
+	}
+	drop_result(&whole);
+}
+END_TEST
+
+/* What becomes of a damaged text may be anything but a crash, and is the same in
+ * pieces. */
+START_TEST(test_damaged)
+{
+	srand(2);
+	for (int round = 0; round < 20000; round++) {
+		const char *sample = samples[rand() % COUNT(samples)];
+		size_t len = strlen(sample), at;
+		char *text = strdup(sample);
+		struct result whole;
+
+		for (int hits = 1 + rand() % 3; hits > 0; hits--)
+			text[(size_t)rand() % len] = "\"\\{}[],:0u\x80 \n"[rand() % 13];
+		feed_all(text, len);
+		take_result(&whole);
+		at = (size_t)rand() % len;
+		jsonscan_reset(&scan);
+		feed_piece(text, at);
+		feed_piece(text + at, len - at);
+		check_same(&whole, text);
+		drop_result(&whole);
+		free(text);
+	}
+}
+END_TEST
+
+/* Every byte value at every offset from a word's start: the fast loop over strings must
+ * stop at exactly what the slow one stops at. */
+START_TEST(test_string_words)
+{
+	char text[40];
+
+	for (int at = 9; at < 30; at++) {
+		for (int c = 0; c < 256; c++) {
+			bool plain = c >= 0x20 && c != '"' && c != '\\';
+
+			memcpy(text, "{\"data\":\"", 9);
+			memset(text + 9, 0x80, 24);
+			memcpy(text + 32, "\"}", 2);
+			text[at] = (char)c;
+			ck_assert_int_eq(feed_all(text, 34), plain);
+			if (plain)
+				ck_assert_uint_eq(scan.fields[DATA].len, 23);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_memory_is_bounded)
+{
+	char *big = malloc(1 << 20);
+
+	memset(big, 'x', 1 << 20);
+	jsonscan_reset(&scan);
+	jsonscan_feed(&scan, "{\"value\":\"", 10);
+	for (int i = 0; i < 64; i++)
+		jsonscan_feed(&scan, big, 1 << 20);
+	jsonscan_feed(&scan, "\"}", 2);
+	free(big);
+	ck_assert(jsonscan_end(&scan));
+	ck_assert_uint_eq(scan.fields[VALUE].len, (64 << 20) + 2);
+	ck_assert_uint_le(scan.fields[VALUE].text_room, 256);
+}
+END_TEST
+
+START_TEST(test_bad_wants)
+{
+	static const struct jsonscan_want self[] = {{"a", 0, 0, false}};
+	static const struct jsonscan_want later[] = {{"a", 1, 0, false},
+						     {"b", JSONSCAN_TOP, 0, false}};
+	static const struct jsonscan_want name[] = {
+	    {"01234567890123456789012345678901", JSONSCAN_TOP, 0, false}};
+	static const struct jsonscan_want deep[] = {{"a", JSONSCAN_TOP, 0, false},
+						    {"b", 0, 0, false},
+						    {"c", 1, 0, false},
+						    {"d", 2, 0, false},
+						    {"e", 3, 0, false}};
+	struct jsonscan other;
+
+	ck_assert_int_lt(jsonscan_init(&other, self, 1), 0);
+	ck_assert_int_lt(jsonscan_init(&other, later, 2), 0);
+	ck_assert_int_lt(jsonscan_init(&other, name, 1), 0);
+	ck_assert_int_lt(jsonscan_init(&other, deep, 5), 0);
+	ck_assert_int_eq(jsonscan_init(&other, deep, 4), 0);
+	jsonscan_fini(&other);
+}
+END_TEST
+
+static Suite *
+jsonscan_suite(void)
+{
+	Suite *suite = suite_create("jsonscan");
+	TCase *tests = tcase_create("scanner");
+
+	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_set_timeout(tests, 120);
+	tcase_add_loop_test(tests, test_valid, 0, COUNT(valid));
+	tcase_add_loop_test(tests, test_invalid, 0, COUNT(invalid));
+	tcase_add_test(tests, test_nul_and_control);
+	tcase_add_test(tests, test_depth);
+	tcase_add_test(tests, test_strings);
+	tcase_add_test(tests, test_cut);
+	tcase_add_test(tests, test_raw);
+	tcase_add_test(tests, test_counts);
+	tcase_add_test(tests, test_last_one_counts);
+	tcase_add_test(tests, test_integers);
+	tcase_add_loop_test(tests, test_every_split, 0, COUNT(samples));
+	tcase_add_loop_test(tests, test_random_pieces, 0, COUNT(samples));
+	tcase_add_test(tests, test_damaged);
+	tcase_add_test(tests, test_string_words);
+	tcase_add_test(tests, test_memory_is_bounded);
+	tcase_add_test(tests, test_bad_wants);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(jsonscan_suite());
+	int failed;
+
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "calls.h"
+#include "tool.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+const char *
+calls_outcome(enum fnt_outcome outcome)
+{
+	switch (outcome) {
+	case FNT_ROLLED_BACK:
+		return "rolled back";
+	case FNT_IN_FLIGHT:
+		return "in flight";
+	case FNT_OK:
+	case FNT_ERROR:
+	case FNT_ABORTED:
+		break;
+	}
+	return fnt_outcome_name(outcome);
+}
+
+enum text_style
+calls_outcome_style(enum fnt_outcome outcome)
+{
+	switch (outcome) {
+	case FNT_OK:
+		return TEXT_GOOD;
+	case FNT_IN_FLIGHT:
+		return TEXT_PLAIN;
+	case FNT_ROLLED_BACK:
+		return TEXT_WARN;
+	case FNT_ERROR:
+	case FNT_ABORTED:
+		break;
+	}
+	return TEXT_BAD;
+}
+
+uint64_t
+calls_ended_at_ns(const struct fnt_trace *trace)
+{
+	return trace->started_at_ns + trace->duration_ns;
+}
+
+/* ---- the table -------------------------------------------------------------------- */
+
+enum {
+	COLUMN_WHEN,
+	COLUMN_TOOK,
+	COLUMN_TYPE,
+	COLUMN_FUNCTION,
+	COLUMN_CALL,
+	COLUMN_OPS,
+	COLUMN_PID,
+	COLUMN_UID,
+	COLUMN_OUTCOME,
+	COLUMNS,
+};
+
+struct table *
+calls_table_create(const char *when)
+{
+	static struct table_column columns[COLUMNS] = {
+		[COLUMN_WHEN] = {.right = true},
+		[COLUMN_TOOK] = {"TOOK", .right = true, .reserve = 7},
+		[COLUMN_TYPE] = {"TYPE", .drop = 3, .reserve = 8},
+		[COLUMN_FUNCTION] = {"FUNCTION", .min = 8, .want = 16, .reserve = 12},
+		[COLUMN_CALL] = {"CALL", .min = 6, .want = 10, .reserve = 6},
+		[COLUMN_OPS] = {"OPS", .right = true, .drop = 4},
+		[COLUMN_PID] = {"PID", .right = true, .drop = 2},
+		[COLUMN_UID] = {"UID", .drop = 1},
+		[COLUMN_OUTCOME] = {"OUTCOME", .min = 14, .want = 28, .reserve = 7},
+	};
+
+	columns[COLUMN_WHEN].title = when;
+	return table_create(columns, COLUMNS);
+}
+
+/* The outcome and what else is worth a word. */
+static void
+add_outcome(struct table *table, const struct fnt_trace *trace)
+{
+	enum text_style style = calls_outcome_style(trace->outcome);
+	const char *outcome = calls_outcome(trace->outcome);
+	char bytes[TEXT_UNIT_MAX];
+
+	if (trace->code)
+		table_cell(table, style, "%s %s: %s", outcome, trace->code,
+			   trace->message ? trace->message : "");
+	else if (trace->outcome == FNT_ABORTED && trace->pending_count > 0)
+		table_cell(table, style, "%s in %s %s", outcome,
+			   fnt_op_name(trace->pending[0].op), trace->pending[0].entity);
+	else if (trace->stream_chunks > 0)
+		table_cell(table, style, "%s, %s streamed", outcome,
+			   text_bytes(bytes, trace->stream_bytes));
+	else
+		table_cell(table, style, "%s", outcome);
+}
+
+void
+calls_table_add(struct table *table, const struct fnt_trace *trace, const char *when)
+{
+	char took[TEXT_UNIT_MAX];
+
+	table_cell(table, TEXT_PLAIN, "%s", when);
+	table_cell(table, TEXT_PLAIN, "%s", text_duration(took, trace->duration_ns));
+	table_cell(table, TEXT_DIM, "%s", fnt_fn_type_name(trace->fn_type));
+	table_cell(table, TEXT_BOLD, "%s", trace->fn_name);
+	table_cell(table, TEXT_PLAIN, "%s", trace->call_id);
+	table_cell(table, TEXT_PLAIN, "%" PRIu64, trace->op_count + trace->ops_omitted);
+	table_cell(table, TEXT_DIM, "%" PRId32, trace->pid);
+	table_cell(table, TEXT_DIM, "%016" PRIx64, trace->uid);
+	add_outcome(table, trace);
+}
+
+void
+calls_table_print(struct table *table)
+{
+	table_layout(table, (size_t)tool_width());
+	table_print(table, stdout);
+}
+
+/* ---- JSON ------------------------------------------------------------------------- */
+
+int
+calls_put_json(const struct fnt_trace *trace)
+{
+	char *json;
+	int code = fnt_trace_to_json(trace, &json, NULL);
+
+	if (code < 0)
+		return code;
+	text_put_json(stdout, json);
+	free(json);
+	return 0;
+}
+
+int
+calls_put_json_array(const struct fnt_traces *traces)
+{
+	putchar('[');
+	for (size_t i = 0; i < traces->count; i++) {
+		int code;
+
+		fputs(i > 0 ? ",\n" : "\n", stdout);
+		code = calls_put_json(&traces->items[i]);
+		if (code < 0)
+			return tool_fail_errno("a trace as JSON", code);
+	}
+	fputs(traces->count > 0 ? "\n]\n" : "]\n", stdout);
+	return TOOL_OK;
+}

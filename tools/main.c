@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The fntrace tool: find the command and run it.
+ */
+#include "tool.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command *const commands[] = {
+	&command_tap, &command_recent, &command_show, &command_tail,
+	&command_ps,  &command_stat,   &command_list, &command_check,
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(name, commands[i]->name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static void
+print_usage(FILE *out)
+{
+	fputs("usage: fntrace COMMAND [OPTION]...\n"
+	      "\n"
+	      "What a function runtime did, and does: every call, its database operations,\n"
+	      "how it ended and how long it took.\n"
+	      "\n",
+	      out);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\n"
+	      "Which region: -r NAME or -r PATH, -p PID, else $FNTRACE_REGION, else the only\n"
+	      "one there is (fntrace list). More on a command: fntrace COMMAND --help.\n",
+	      out);
+}
+
+static int
+print_help(const char *name)
+{
+	const struct command *command = name ? find_command(name) : NULL;
+
+	if (command)
+		tool_print_help(command);
+	else
+		print_usage(stdout);
+	return TOOL_OK;
+}
+
+static int
+unknown(const char *word)
+{
+	const char *names[COMMAND_COUNT + 1];
+	const char *nearest;
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		names[i] = commands[i]->name;
+	names[COMMAND_COUNT] = "help";
+	nearest = tool_nearest(word, names, COMMAND_COUNT + 1);
+	if (word[0] == '-')
+		tool_fail("a command comes first, before the option %s", word);
+	else if (nearest)
+		tool_fail("no command \"%s\"; did you mean \"%s\"?", word, nearest);
+	else
+		tool_fail("no command \"%s\"", word);
+	fputs("usage: fntrace COMMAND [OPTION]...; fntrace help lists the commands\n",
+	      stderr);
+	return TOOL_USAGE;
+}
+
+static int
+run(int argc, char **argv)
+{
+	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+	const char *word = argc > 1 ? argv[1] : "";
+
+	if (command)
+		return command->run(argc - 1, argv + 1);
+	if (argc <= 1) {
+		print_usage(stderr);
+		return TOOL_USAGE;
+	}
+	if (strcmp(word, "help") == 0 && (argc == 2 || find_command(argv[2])))
+		return print_help(argv[2]);
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return print_help(NULL);
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+		puts("fntrace " FNT_VERSION);
+		return TOOL_OK;
+	}
+	return unknown(strcmp(word, "help") == 0 ? argv[2] : word);
+}
+
+int
+main(int argc, char **argv)
+{
+	int status, flushed;
+
+	tool_init();
+	status = run(argc, argv);
+	flushed = tool_flush();
+	return status == TOOL_OK ? flushed : status;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Options of commands: one table gives the parser, the usage and the help.
+ */
+#include "tool.h"
+#include "text.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTIONS_MAX 24
+
+/* getopt_long's values: those of the table begin here, beside any letter. */
+enum {
+	VALUE_TABLE = 0x100,
+	VALUE_HELP = 0x200,
+	VALUE_COLOUR,
+};
+
+/* ---- usage and help --------------------------------------------------------------- */
+
+static void
+print_option(FILE *out, const struct tool_option *option)
+{
+	const char *arg = option->arg ? option->arg : "";
+
+	if (option->letter)
+		fprintf(out, "-%c%s%s", option->letter, option->arg ? " " : "", arg);
+	else
+		fprintf(out, "--%s%s%s", option->name, option->arg ? " " : "", arg);
+}
+
+/* Lines are broken before an option, under the first one. */
+static void
+print_usage(FILE *out, const struct command *command)
+{
+	int begin = fprintf(out, "usage: fntrace %s", command->name);
+	int column = begin;
+
+	for (const struct tool_option *option = command->options; option->name; option++) {
+		int len = 5 + (int)(option->letter ? 1 : strlen(option->name) + 1);
+
+		len += option->arg ? (int)strlen(option->arg) : 0;
+		if (column + len > 76) {
+			fprintf(out, "\n%*s", begin, "");
+			column = begin;
+		}
+		fputs(" [", out);
+		print_option(out, option);
+		putc(']', out);
+		column += len;
+	}
+	fprintf(out, "%s%s\n", command->operands ? " " : "",
+		command->operands ? command->operands : "");
+}
+
+static void
+print_option_help(char letter, const char *name, const char *arg, const char *help)
+{
+	char left[48];
+
+	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", letter ? '-' : ' ',
+		 letter ? letter : ' ', letter ? ',' : ' ', name, arg ? " " : "",
+		 arg ? arg : "");
+	printf("  %-24s %s\n", left, help);
+}
+
+void
+tool_print_help(const struct command *command)
+{
+	print_usage(stdout, command);
+	printf("\nfntrace %s: %s\n\n", command->name, command->summary);
+	if (command->details)
+		printf("%s\n", command->details);
+	for (const struct tool_option *option = command->options; option->name; option++)
+		print_option_help(option->letter, option->name, option->arg, option->help);
+	print_option_help(0, "color", "WHEN", "auto (a terminal), always or never");
+	print_option_help('h', "help", NULL, "this");
+}
+
+void
+tool_usage_error(const struct command *command, const char *format, ...)
+{
+	char *message;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&message, format, args) < 0)
+		exit(tool_fail("out of memory"));
+	va_end(args);
+	tool_fail("%s: %s", command->name, message);
+	free(message);
+	print_usage(stderr, command);
+	exit(TOOL_USAGE);
+}
+
+/* ---- the nearest word ------------------------------------------------------------- */
+
+#define WORD_MAX 32
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Letters to be changed, added, left out or swapped with their neighbour. */
+static size_t
+edit_distance(const char *a, const char *b)
+{
+	size_t row[3][WORD_MAX + 1] = {{0}};
+	size_t a_len = strlen(a), b_len = strlen(b);
+	size_t *before = row[0], *above = row[1], *here = row[2];
+
+	if (a_len > WORD_MAX || b_len > WORD_MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= b_len; j++)
+		above[j] = j;
+	for (size_t i = 1; i <= a_len; i++) {
+		size_t *spare = before;
+
+		here[0] = i;
+		for (size_t j = 1; j <= b_len; j++) {
+			here[j] = least(above[j], here[j - 1]) + 1;
+			here[j] = least(here[j], above[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				here[j] = least(here[j], before[j - 2] + 1);
+		}
+		before = above;
+		above = here;
+		here = spare;
+	}
+	return above[b_len];
+}
+
+const char *
+tool_nearest(const char *word, const char *const *words, size_t count)
+{
+	const char *nearest = NULL;
+	size_t best = strlen(word) / 3 + 2;
+
+	if (strlen(word) < 2)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		size_t distance = edit_distance(word, words[i]);
+
+		/* As many changes as the word has letters make any word of any other. */
+		if (distance < best && distance < strlen(words[i])) {
+			best = distance;
+			nearest = words[i];
+		}
+	}
+	return nearest;
+}
+
+/* ---- parsing ---------------------------------------------------------------------- */
+
+static _Noreturn void
+unknown_option(const struct command *command, char **argv)
+{
+	const char *names[OPTIONS_MAX + 2];
+	const char *word = argv[optind - 1], *nearest;
+	size_t count = 0;
+
+	if (optopt > 0 && optopt < VALUE_TABLE)
+		tool_usage_error(command, "unknown option -%c", optopt);
+	for (; command->options[count].name; count++)
+		names[count] = command->options[count].name;
+	names[count++] = "color";
+	names[count++] = "help";
+	if (optopt != 0)
+		tool_usage_error(command, "option %s takes no argument", word);
+	word = strndupa(word + 2, strcspn(word + 2, "="));
+	nearest = tool_nearest(word, names, count);
+	if (nearest)
+		tool_usage_error(command, "unknown option --%s; did you mean --%s?", word,
+				 nearest);
+	tool_usage_error(command, "unknown option --%s", word);
+}
+
+/* Decimal digits and nothing else; *end is what follows them. */
+static bool
+parse_number(const char *text, uint64_t *number, const char **end)
+{
+	char *rest;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	*number = strtoull(text, &rest, 10);
+	*end = rest;
+	return errno == 0;
+}
+
+static bool
+parse_size(const char *text, uint64_t *size)
+{
+	static const char units[] = "KMGT";
+	const char *unit, *end;
+
+	if (!parse_number(text, size, &end))
+		return false;
+	unit = *end != '\0' ? strchr(units, *end & ~0x20) : NULL;
+	if (unit) {
+		unsigned shift = 10 * (unsigned)(unit - units + 1);
+
+		if (*size > UINT64_MAX >> shift)
+			return false;
+		*size <<= shift;
+		end++;
+		if (strcasecmp(end, "B") == 0 || strcasecmp(end, "iB") == 0)
+			return true;
+	}
+	return *end == '\0' || strcmp(end, "B") == 0;
+}
+
+static bool
+set_option(const struct tool_option *option, const char *text, void *field)
+{
+	const char *end;
+	uint64_t number;
+
+	switch (option->kind) {
+	case TOOL_FLAG:
+		*(bool *)field = true;
+		return true;
+	case TOOL_TEXT:
+		*(const char **)field = text;
+		return text[0] != '\0';
+	case TOOL_COUNT:
+		return parse_number(text, field, &end) && *end == '\0';
+	case TOOL_SIZE:
+		return parse_size(text, field);
+	case TOOL_PID:
+		if (!parse_number(text, &number, &end) || *end != '\0')
+			return false;
+		*(int32_t *)field = (int32_t)number;
+		return number > 0 && number <= INT32_MAX;
+	}
+	return false;
+}
+
+static const char *
+expected(enum tool_option_kind kind)
+{
+	switch (kind) {
+	case TOOL_COUNT:
+		return "a number";
+	case TOOL_SIZE:
+		return "a size such as 64M";
+	case TOOL_PID:
+		return "a process id";
+	case TOOL_FLAG:
+	case TOOL_TEXT:
+		break;
+	}
+	return "something";
+}
+
+static void
+set_colour(const struct command *command, const char *when)
+{
+	if (!when || strcmp(when, "always") == 0)
+		text_set_colour(true);
+	else if (strcmp(when, "never") == 0)
+		text_set_colour(false);
+	else if (strcmp(when, "auto") != 0)
+		tool_usage_error(command, "--color is auto, always or never, not \"%s\"",
+				 when);
+}
+
+struct parser {
+	struct option options[OPTIONS_MAX + 3];
+	char letters[3 * OPTIONS_MAX];
+};
+
+/* getopt_long's two tables out of the command's one. */
+static void
+prepare(struct parser *parser, const struct command *command)
+{
+	char *letter = parser->letters;
+	size_t count = 0;
+
+	memset(parser, 0, sizeof(*parser));
+	*letter++ = command->options_first ? '+' : ':';
+	if (command->options_first)
+		*letter++ = ':';
+	for (; command->options[count].name; count++) {
+		const struct tool_option *option = &command->options[count];
+
+		parser->options[count] = (struct option){
+			.name = option->name,
+			.has_arg = option->arg ? required_argument : no_argument,
+			.val = VALUE_TABLE + (int)count,
+		};
+		if (option->letter)
+			*letter++ = option->letter;
+		if (option->letter && option->arg)
+			*letter++ = ':';
+	}
+	*letter++ = 'h';
+	parser->options[count++] = (struct option){"help", no_argument, NULL, VALUE_HELP};
+	parser->options[count++] =
+		(struct option){"color", optional_argument, NULL, VALUE_COLOUR};
+}
+
+/* The row of the table that getopt_long's `value` stands for. */
+static const struct tool_option *
+option_of(const struct command *command, int value)
+{
+	const struct tool_option *option = command->options;
+
+	if (value >= VALUE_TABLE)
+		return option + (value - VALUE_TABLE);
+	while (option->letter != value)
+		option++;
+	return option;
+}
+
+static void
+take_option(const struct command *command, int value, char **argv, void *settings)
+{
+	const struct tool_option *option;
+
+	if (value == '?')
+		unknown_option(command, argv);
+	if (value == ':')
+		tool_usage_error(command, "option %s needs an argument", argv[optind - 1]);
+	if (value == VALUE_HELP || value == 'h') {
+		tool_print_help(command);
+		exit(tool_flush());
+	}
+	if (value == VALUE_COLOUR) {
+		set_colour(command, optarg);
+		return;
+	}
+	option = option_of(command, value);
+	if (!set_option(option, optarg, (char *)settings + option->offset))
+		tool_usage_error(command, "--%s wants %s, not \"%s\"", option->name,
+				 expected(option->kind), optarg);
+}
+
+static bool
+has_region(const struct command *command)
+{
+	return strcmp(command->options->name, "region") == 0;
+}
+
+int
+tool_options(const struct command *command, int argc, char **argv, void *settings)
+{
+	struct parser parser;
+	int value;
+
+	prepare(&parser, command);
+	opterr = 0;
+	while ((value = getopt_long(argc, argv, parser.letters, parser.options, NULL)) != -1)
+		take_option(command, value, argv, settings);
+	if (optind < argc && !command->operands)
+		tool_usage_error(command, "unexpected \"%s\"%s", argv[optind],
+				 has_region(command) ? "; a region is named with -r" : "");
+	return optind;
+}

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+#include "pylon.h"
+#include "jsonscan.h"
+#include "opencalls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* All that is ever looked at in a message. */
+enum field {
+	TYPE,
+	CALL_ID,
+	OP_ID,
+	FN_NAME,
+	FN_TYPE,
+	AUTH,
+	USER_ID,
+	TENANT_ID,
+	REQUEST,
+	OP,
+	ENTITY,
+	ID,
+	DATA,
+	PAGE,
+	HITS,
+	ERROR,
+	VALUE,
+	CODE,
+	MESSAGE,
+	DELAY_MS,
+	RUN_AT,
+	FIELDS,
+};
+
+#define WORD_MAX 32 /* no type, op or fn_type is as long */
+
+static const struct jsonscan_want wants[FIELDS] = {
+    [TYPE] = {"type", JSONSCAN_TOP, WORD_MAX, false},
+    [CALL_ID] = {"call_id", JSONSCAN_TOP, PYLON_ID_MAX, false},
+    [OP_ID] = {"op_id", JSONSCAN_TOP, PYLON_ID_MAX, false},
+    [FN_NAME] = {"fn_name", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+    [FN_TYPE] = {"fn_type", JSONSCAN_TOP, WORD_MAX, false},
+    [AUTH] = {"auth", JSONSCAN_TOP, 0, false},
+    [USER_ID] = {"user_id", AUTH, PYLON_TEXT_MAX, false},
+    [TENANT_ID] = {"tenant_id", AUTH, PYLON_TEXT_MAX, false},
+    [REQUEST] = {"request", JSONSCAN_TOP, 0, false},
+    [OP] = {"op", JSONSCAN_TOP, WORD_MAX, false},
+    [ENTITY] = {"entity", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+    [ID] = {"id", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+    [DATA] = {"data", JSONSCAN_TOP, 0, false},
+    [PAGE] = {"page", DATA, 0, false},
+    [HITS] = {"hits", DATA, 0, false},
+    [ERROR] = {"error", JSONSCAN_TOP, 0, false},
+    [VALUE] = {"value", JSONSCAN_TOP, PYLON_VALUE_MAX, true},
+    [CODE] = {"code", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+    [MESSAGE] = {"message", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+    [DELAY_MS] = {"delay_ms", JSONSCAN_TOP, 0, false},
+    [RUN_AT] = {"run_at", JSONSCAN_TOP, 0, false},
+};
+
+struct pylon {
+	struct fnt_log *log;
+	struct opencalls *open;
+	struct jsonscan scans[PROTOCOL_DIRS];
+	bool in_line[PROTOCOL_DIRS]; /* bytes have come since the last newline */
+	struct protocol_counts counts;
+};
+
+/* What a message turned out to be. */
+enum verdict {
+	UNDERSTOOD,
+	FOREIGN,
+	UNKNOWN,  /* about nothing that is open */
+	UNTRACED, /* past a limit */
+};
+
+/* ---- fields -----------------------------------------------------------------------
+ */
+
+/* A string's content; NULL: it is no string, or not there. */
+static const char *
+text_of(const struct jsonscan_field *field)
+{
+	return field->type == JSON_STRING ? field->text : NULL;
+}
+
+static struct open_key
+key_of(const struct jsonscan_field *field)
+{
+	return (struct open_key){text_of(field), field->text_len};
+}
+
+static bool
+is_there(const struct jsonscan_field *field)
+{
+	return field->type != JSON_ABSENT && field->type != JSON_NULL;
+}
+
+static int64_t
+integer_of(const struct jsonscan_field *field)
+{
+	return field->integer_known ? field->integer : FNT_NONE;
+}
+
+/* The open call that a message is about. */
+static struct open_call *
+call_of(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	if (!text_of(&fields[CALL_ID]) || fields[CALL_ID].text_cut)
+		return NULL;
+	return opencalls_find(pylon->open, key_of(&fields[CALL_ID]));
+}
+
+/* ---- host to functions ------------------------------------------------------------
+ */
+
+/* Who calls: what the message says, else what the calling call has. The copy is for the
+ * calls that this one will make; that one may be cut keeps the memory of many bounded.
+ */
+static char *
+inherit(const struct jsonscan_field *field, const char *of_parent)
+{
+	const char *own = text_of(field);
+
+	if (!own)
+		own = of_parent;
+	return own ? strndup(own, PYLON_ID_MAX) : NULL;
+}
+
+static void
+begin_trace(struct pylon *pylon, struct open_call *call, const struct open_call *parent,
+	    const struct jsonscan_field *fields)
+{
+	const char *user_id = text_of(&fields[USER_ID]);
+	const char *tenant_id = text_of(&fields[TENANT_ID]);
+	const char *fn_type = text_of(&fields[FN_TYPE]);
+	struct fnt_call_info info = {
+	    .call_id = text_of(&fields[CALL_ID]),
+	    .fn_name = text_of(&fields[FN_NAME]),
+	    .fn_type = FNT_ACTION,
+	    .user_id = user_id ? user_id : call->user_id,
+	    .tenant_id = tenant_id ? tenant_id : call->tenant_id,
+	    .parent = parent ? parent->trace : NULL,
+	};
+	int type = fn_type ? fnt_fn_type_parse(fn_type, strlen(fn_type)) : -1;
+
+	/* A kind of function we don't know may do anything: what an action may. */
+	if (type >= 0)
+		info.fn_type = (enum fnt_fn_type)type;
+	call->trace = fnt_call_begin(pylon->log, &info);
+}
+
+static enum verdict
+take_call(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	struct open_call *call = call_of(pylon, fields), *parent = NULL;
+
+	if (!text_of(&fields[CALL_ID]) || !text_of(&fields[FN_NAME]))
+		return FOREIGN;
+	if (call) {
+		struct fnt_call *older = call->trace;
+
+		opencalls_remove(pylon->open, call);
+		fnt_call_abandon(older);
+		pylon->counts.aborted++;
+	}
+	/* What brings a request with it comes from a client, not from a function. */
+	if (!is_there(&fields[REQUEST]))
+		parent = opencalls_claim_wait(pylon->open, key_of(&fields[FN_NAME]));
+	call = fields[CALL_ID].text_cut
+		   ? NULL
+		   : opencalls_add(pylon->open, key_of(&fields[CALL_ID]));
+	if (!call)
+		return UNTRACED;
+	call->user_id = inherit(&fields[USER_ID], parent ? parent->user_id : NULL);
+	call->tenant_id =
+	    inherit(&fields[TENANT_ID], parent ? parent->tenant_id : NULL);
+	begin_trace(pylon, call, parent, fields);
+	pylon->counts.calls++;
+	return UNDERSTOOD;
+}
+
+static int64_t
+items_of(const struct jsonscan_field *field)
+{
+	return field->type == JSON_ARRAY ? (int64_t)field->item_count : FNT_NONE;
+}
+
+static int64_t
+row_count(enum fnt_op op, const struct jsonscan_field *fields)
+{
+	switch (op) {
+	case FNT_OP_GET:
+	case FNT_OP_LOOKUP:
+		return is_there(&fields[DATA]) ? 1 : 0;
+	case FNT_OP_LIST:
+	case FNT_OP_QUERY:
+		return items_of(&fields[DATA]);
+	case FNT_OP_PAGINATE:
+		return items_of(&fields[PAGE]);
+	case FNT_OP_SEARCH:
+		return items_of(&fields[HITS]);
+	default:
+		return FNT_NONE;
+	}
+}
+
+/* The op that a result answers: the one it names, else the call's oldest without a
+ * name. */
+static struct open_op *
+answered_op(struct pylon *pylon, const struct open_call *call,
+	    const struct jsonscan_field *fields)
+{
+	if (!text_of(&fields[OP_ID]))
+		return call ? opencalls_first_op(call) : NULL;
+	if (fields[OP_ID].text_cut)
+		return NULL;
+	return opencalls_find_op(pylon->open, call, key_of(&fields[OP_ID]));
+}
+
+static enum verdict
+take_result(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	struct open_call *call = call_of(pylon, fields);
+	struct open_op *op = answered_op(pylon, call, fields);
+	bool ok = !is_there(&fields[ERROR]);
+
+	if (!text_of(&fields[CALL_ID]) && !text_of(&fields[OP_ID]))
+		return FOREIGN;
+	if (op) {
+		fnt_call_op_end(op->call->trace, op->handle,
+				ok ? row_count(op->op, fields) : FNT_NONE, ok);
+		opencalls_remove_op(pylon->open, op);
+		return UNDERSTOOD;
+	}
+	if (call && !text_of(&fields[OP_ID]) && opencalls_end_wait(pylon->open, call))
+		return UNDERSTOOD;
+	return UNKNOWN;
+}
+
+/* ---- functions to host ------------------------------------------------------------
+ */
+
+static enum verdict
+take_db(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	struct open_call *call = call_of(pylon, fields);
+	const char *word = text_of(&fields[OP]);
+	struct open_op *op;
+	int kind;
+
+	if (!word)
+		return FOREIGN;
+	if (!call)
+		return UNKNOWN;
+	if (fields[OP_ID].text_cut)
+		return UNTRACED;
+	op = opencalls_add_op(pylon->open, call, key_of(&fields[OP_ID]));
+	if (!op)
+		return UNTRACED;
+	kind = fnt_op_parse(word, strlen(word));
+	op->op = kind < 0 ? FNT_OP_OTHER : (enum fnt_op)kind;
+	op->handle = fnt_call_op_begin(call->trace, op->op, text_of(&fields[ENTITY]),
+				       text_of(&fields[ID]));
+	pylon->counts.ops++;
+	return UNDERSTOOD;
+}
+
+static enum verdict
+take_stream(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	struct open_call *call = call_of(pylon, fields);
+
+	if (fields[DATA].type != JSON_STRING)
+		return FOREIGN;
+	if (!call)
+		return UNKNOWN;
+	fnt_call_stream_chunk(call->trace, fields[DATA].len);
+	return UNDERSTOOD;
+}
+
+static enum verdict
+take_schedule(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	struct open_call *call = call_of(pylon, fields);
+
+	if (!text_of(&fields[FN_NAME]))
+		return FOREIGN;
+	if (!call)
+		return UNKNOWN;
+	fnt_call_schedule(call->trace, text_of(&fields[FN_NAME]),
+			  integer_of(&fields[DELAY_MS]), integer_of(&fields[RUN_AT]));
+	return UNDERSTOOD;
+}
+
+static enum verdict
+take_run_fn(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	struct open_call *call = call_of(pylon, fields);
+
+	if (!text_of(&fields[FN_NAME]))
+		return FOREIGN;
+	if (!call)
+		return UNKNOWN;
+	return opencalls_add_wait(pylon->open, call, key_of(&fields[FN_NAME]))
+		   ? UNDERSTOOD
+		   : UNTRACED;
+}
+
+/* The call is over: its trace, free of the tables. */
+static struct fnt_call *
+close_call(struct pylon *pylon, struct open_call *call)
+{
+	struct fnt_call *trace = call->trace;
+
+	opencalls_remove(pylon->open, call);
+	return trace;
+}
+
+static enum verdict
+take_return(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	struct open_call *call = call_of(pylon, fields);
+	struct fnt_value value = {FNT_VALUE_JSON, fields[VALUE].text,
+				  fields[VALUE].len};
+
+	if (!call)
+		return UNKNOWN;
+	/* Too large to have been kept: no data, but a length, and the record says so.
+	 */
+	if (fields[VALUE].text_cut)
+		value.data = NULL;
+	fnt_call_finish_ok(close_call(pylon, call),
+			   fields[VALUE].type == JSON_ABSENT ? NULL : &value);
+	return UNDERSTOOD;
+}
+
+static enum verdict
+take_error(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	struct open_call *call = call_of(pylon, fields);
+
+	if (!call)
+		return UNKNOWN;
+	fnt_call_finish_error(close_call(pylon, call), text_of(&fields[CODE]),
+			      text_of(&fields[MESSAGE]));
+	return UNDERSTOOD;
+}
+
+static enum verdict
+take_nothing(struct pylon *pylon, const struct jsonscan_field *fields)
+{
+	(void)pylon;
+	(void)fields;
+	return UNDERSTOOD;
+}
+
+/* ---- lines ------------------------------------------------------------------------
+ */
+
+static const struct {
+	const char *type;
+	enum protocol_dir dir;
+	bool of_call; /* means nothing without a call_id */
+	enum verdict (*take)(struct pylon *pylon, const struct jsonscan_field *fields);
+} messages[] = {
+    {"call", PROTOCOL_TO_FN, true, take_call},
+    {"result", PROTOCOL_TO_FN, false, take_result},
+    {"db", PROTOCOL_TO_HOST, true, take_db},
+    {"stream", PROTOCOL_TO_HOST, true, take_stream},
+    {"schedule", PROTOCOL_TO_HOST, true, take_schedule},
+    {"cancel_schedule", PROTOCOL_TO_HOST, false, take_nothing},
+    {"run_fn", PROTOCOL_TO_HOST, true, take_run_fn},
+    {"return", PROTOCOL_TO_HOST, true, take_return},
+    {"error", PROTOCOL_TO_HOST, true, take_error},
+    {"ready", PROTOCOL_TO_HOST, false, take_nothing},
+};
+
+static enum verdict
+take_message(struct pylon *pylon, enum protocol_dir dir,
+	     const struct jsonscan_field *fields)
+{
+	const char *type = text_of(&fields[TYPE]);
+
+	if (!type || fields[TYPE].text_cut)
+		return FOREIGN;
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+		if (messages[i].dir != dir || strcmp(messages[i].type, type) != 0)
+			continue;
+		if (messages[i].of_call && !text_of(&fields[CALL_ID]))
+			return FOREIGN;
+		return messages[i].take(pylon, fields);
+	}
+	return FOREIGN;
+}
+
+static void
+end_line(struct pylon *pylon, enum protocol_dir dir)
+{
+	struct jsonscan *scan = &pylon->scans[dir];
+	enum verdict verdict = FOREIGN;
+
+	if (jsonscan_end(scan) && scan->root == JSON_OBJECT)
+		verdict = take_message(pylon, dir, scan->fields);
+	pylon->counts.messages += verdict != FOREIGN;
+	pylon->counts.foreign += verdict == FOREIGN;
+	pylon->counts.unknown += verdict == UNKNOWN;
+	pylon->counts.untraced += verdict == UNTRACED;
+	jsonscan_reset(scan);
+	pylon->in_line[dir] = false;
+}
+
+static void
+pylon_feed(void *state, enum protocol_dir dir, const char *bytes, size_t len)
+{
+	struct pylon *pylon = state;
+
+	while (len > 0) {
+		const char *newline = memchr(bytes, '\n', len);
+		size_t part = newline ? (size_t)(newline - bytes) : len;
+
+		jsonscan_feed(&pylon->scans[dir], bytes, part);
+		pylon->in_line[dir] = true;
+		if (!newline)
+			return;
+		end_line(pylon, dir);
+		bytes += part + 1;
+		len -= part + 1;
+	}
+}
+
+static void
+pylon_eof(void *state, enum protocol_dir dir)
+{
+	struct pylon *pylon = state;
+
+	if (pylon->in_line[dir])
+		end_line(pylon, dir);
+}
+
+static void
+pylon_destroy(void *state, struct protocol_counts *counts)
+{
+	struct pylon *pylon = state;
+
+	if (pylon->open)
+		pylon->counts.aborted += opencalls_destroy(pylon->open);
+	if (counts)
+		*counts = pylon->counts;
+	for (int dir = 0; dir < PROTOCOL_DIRS; dir++)
+		jsonscan_fini(&pylon->scans[dir]);
+	free(pylon);
+}
+
+static void *
+pylon_create(struct fnt_log *log)
+{
+	struct pylon *pylon = calloc(1, sizeof(*pylon));
+	bool made;
+
+	if (!pylon)
+		return NULL;
+	pylon->log = log;
+	pylon->open = opencalls_create();
+	made = pylon->open != NULL;
+	for (int dir = 0; made && dir < PROTOCOL_DIRS; dir++)
+		made = jsonscan_init(&pylon->scans[dir], wants, FIELDS) == 0;
+	if (made)
+		return pylon;
+	pylon_destroy(pylon, NULL);
+	return NULL;
+}
+
+const struct protocol pylon_protocol = {
+    .name = "pylon",
+    .create = pylon_create,
+    .feed = pylon_feed,
+    .eof = pylon_eof,
+    .destroy = pylon_destroy,
+};

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "relay.h"
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A terminal says that it can be written to when it has room for this much. */
+#define TERMINAL_WRITE_MAX 256
+
+struct relay_end
+relay_own(int fd)
+{
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	return (struct relay_end){.fd = fd, .write_max = SIZE_MAX};
+}
+
+/* Open the pipe at `fd` a second time and put that in its place: the same pipe, with
+ * flags of its own. Fails without /proc, or where the pipe is another user's. */
+static bool
+reopen(int fd, int open_flags)
+{
+	char path[64];
+	int fresh;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fresh = open(path, open_flags | O_NONBLOCK | O_CLOEXEC);
+	if (fresh < 0)
+		return false;
+	dup2(fresh, fd);
+	close(fresh);
+	return true;
+}
+
+struct relay_end
+relay_inherit(int fd, int open_flags)
+{
+	struct relay_end end = {.fd = fd, .write_max = SIZE_MAX};
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return end;
+	if (S_ISSOCK(info.st_mode))
+		end.is_socket = true;
+	else if (S_ISFIFO(info.st_mode) && !reopen(fd, open_flags))
+		end.write_max = PIPE_BUF;
+	else if (S_ISCHR(info.st_mode))
+		end.write_max = TERMINAL_WRITE_MAX;
+	return end;
+}
+
+static ssize_t
+read_end(const struct relay_end *end, char *buffer, size_t size)
+{
+	if (end->is_socket)
+		return recv(end->fd, buffer, size, MSG_DONTWAIT);
+	return read(end->fd, buffer, size);
+}
+
+static ssize_t
+write_end(const struct relay_end *end, const char *bytes, size_t len)
+{
+	if (end->is_socket)
+		return send(end->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(end->fd, bytes, len < end->write_max ? len : end->write_max);
+}
+
+/* A standard descriptor is not left free for the next file that is opened. */
+static void
+close_end(struct relay_end *end)
+{
+	int null = -1;
+
+	if (end->fd >= 0 && end->fd <= STDERR_FILENO)
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, end->fd);
+		close(null);
+	} else if (end->fd >= 0) {
+		close(end->fd);
+	}
+	end->fd = -1;
+}
+
+void
+relay_close(struct relay_flow *flow)
+{
+	close_end(&flow->from);
+	close_end(&flow->to);
+	flow->begin = flow->end = 0;
+}
+
+bool
+relay_is_done(const struct relay_flow *flow)
+{
+	return flow->to.fd < 0;
+}
+
+/* Nothing more will come: when the buffer is empty `to` is closed. */
+static void
+end_of_input(struct relay_flow *flow)
+{
+	close_end(&flow->from);
+	flow->protocol->eof(flow->state, flow->dir);
+	if (flow->begin == flow->end)
+		relay_close(flow);
+}
+
+static bool
+is_temporary(int code)
+{
+	return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
+}
+
+static void
+write_some(struct relay_flow *flow)
+{
+	ssize_t len =
+	    write_end(&flow->to, flow->buffer + flow->begin, flow->end - flow->begin);
+
+	if (len < 0) {
+		if (is_temporary(errno))
+			return;
+		/* That nobody reads is passed on, and no news. */
+		if (errno != EPIPE && errno != ECONNRESET)
+			tool_fail_errno("cannot pass on bytes", -errno);
+		relay_close(flow);
+		return;
+	}
+	flow->begin += (size_t)len;
+	if (flow->begin < flow->end)
+		return;
+	flow->begin = flow->end = 0;
+	if (flow->from.fd < 0)
+		relay_close(flow);
+}
+
+static void
+read_some(struct relay_flow *flow)
+{
+	size_t size = sizeof(flow->buffer);
+	ssize_t len;
+
+	if (flow->limited && size > flow->limit)
+		size = flow->limit;
+	len = size ? read_end(&flow->from, flow->buffer, size) : 0;
+	if (len < 0 && is_temporary(errno))
+		return;
+	/* A terminal whose other side is gone says EIO: that is its end. */
+	if (len <= 0) {
+		end_of_input(flow);
+		return;
+	}
+	if (flow->limited)
+		flow->limit -= (size_t)len;
+	flow->end = (size_t)len;
+	/* The bytes first. They stay in the buffer, whatever becomes of them. */
+	write_some(flow);
+	flow->protocol->feed(flow->state, flow->dir, flow->buffer, (size_t)len);
+	if (flow->limited && flow->limit == 0 && flow->from.fd >= 0)
+		end_of_input(flow);
+}
+
+void
+relay_poll(const struct relay_flow *flow, struct pollfd fds[2])
+{
+	bool waiting = flow->begin < flow->end;
+
+	/* `from` is not watched at all while there is something to write: its hang-up
+	 * would wake us again and again. `to` is always watched, for the end of who
+	 * reads it. */
+	fds[0] = (struct pollfd){.fd = waiting ? -1 : flow->from.fd, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = flow->to.fd,
+				 .events = (short)(waiting ? POLLOUT : 0)};
+}
+
+void
+relay_step(struct relay_flow *flow, const struct pollfd fds[2])
+{
+	if (flow->to.fd < 0)
+		return;
+	if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
+		relay_close(flow);
+	else if (fds[1].revents & POLLOUT)
+		write_some(flow);
+	if (flow->from.fd >= 0 && flow->begin == flow->end && fds[0].revents)
+		read_some(flow);
+}
+
+void
+relay_finish(struct relay_flow *flow)
+{
+	int there = 0;
+
+	if (flow->to.fd < 0 || flow->from.fd < 0)
+		return;
+	if (ioctl(flow->from.fd, FIONREAD, &there) < 0)
+		there = 0;
+	flow->limited = true;
+	flow->limit = (size_t)there;
+	if (flow->limit == 0)
+		end_of_input(flow);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * db.h: one SQLite connection with its prepared statements. Knows SQL, nothing of
+ * entities or of tracing. A connection belongs to the process that opened it.
+ */
+#ifndef RUNTIME_DB_H
+#define RUNTIME_DB_H
+
+#include "arena.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DB_STATEMENTS 64u
+
+struct db {
+	sqlite3 *handle;
+	struct db_statement {
+		char *sql;
+		sqlite3_stmt *prepared;
+	} statements[DB_STATEMENTS];
+	size_t statement_count;
+	size_t victim; /* whose place the next statement takes when all are taken */
+};
+
+/* A bound parameter: text, or where that is NULL a number. */
+struct value {
+	const char *text;
+	int64_t number;
+};
+
+struct values {
+	size_t count;
+	const struct value *items;
+};
+
+#define TEXT(string) ((struct value){.text = (string)})
+#define NUMBER(integer) ((struct value){.number = (integer)})
+#define VALUES(...)                                                                    \
+	((struct values){sizeof((struct value[]){__VA_ARGS__}) / sizeof(struct value), \
+			 (struct value[]){__VA_ARGS__}})
+#define NO_VALUES ((struct values){0})
+
+struct cell {
+	const char *text; /* NULL: null */
+	bool number;
+};
+
+/* What a statement returned, in an arena. */
+struct rows {
+	size_t count, width, room;
+	const char **names;
+	struct cell *cells;
+};
+
+/* Both return 0 or an SQLite result code. */
+int db_open(struct db *db, const char *path);
+int db_run(struct db *db, struct arena *arena, const char *sql, struct values values,
+	   struct rows *rows);
+
+/* Many statements in one string, no rows: for the schema. */
+int db_script(struct db *db, const char *sql);
+
+/* BEGIN, COMMIT and the like; waits for other writers longer than one statement does.
+ */
+int db_control(struct db *db, const char *sql);
+
+void db_close(struct db *db);
+
+/* A cell of row `at`: NULL for null, for a row or column that is not there; 0 likewise.
+ */
+const char *rows_text(const struct rows *rows, size_t at, const char *column);
+int64_t rows_int(const struct rows *rows, size_t at, const char *column);
+
+#endif

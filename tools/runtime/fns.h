@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fns.h: the auction house's functions, for the table in fns.c. Queries, mutations and
+ * actions each have a file of their own.
+ */
+#ifndef RUNTIME_FNS_H
+#define RUNTIME_FNS_H
+
+#include "fn.h"
+
+int fn_browse(struct ctx *ctx);
+int fn_lot_history(struct ctx *ctx);
+int fn_search_lots(struct ctx *ctx);
+int fn_slow_report(struct ctx *ctx);
+
+int fn_open_lot(struct ctx *ctx);
+int fn_place_bid(struct ctx *ctx);
+int fn_watch_lot(struct ctx *ctx);
+int fn_close_auction(struct ctx *ctx);
+int fn_import_bids(struct ctx *ctx);
+int fn_sweep(struct ctx *ctx);
+
+int fn_narrate(struct ctx *ctx);
+int fn_market_report(struct ctx *ctx);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * json.h: writes the value a function returns. Commas look after themselves:
+ *
+ *      json_open(j, '{'); json_key(j, "lots"); json_int(j, 7); json_close(j, '}');
+ */
+#ifndef RUNTIME_JSON_H
+#define RUNTIME_JSON_H
+
+#include "arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct json {
+	struct arena *arena;
+	char *text; /* NUL-terminated; NULL: nothing written yet */
+	size_t len, room;
+	bool separate; /* the next item is preceded by a comma */
+};
+
+void json_open(struct json *json, char bracket);
+void json_close(struct json *json, char bracket);
+void json_key(struct json *json, const char *key);
+void json_text(struct json *json, const char *text); /* NULL: null */
+void json_int(struct json *json, int64_t number);
+void json_real(struct json *json, double number);
+void json_bool(struct json *json, bool truth);
+void json_raw(struct json *json, const char *value); /* JSON already */
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "waterfall.h"
+#include "calls.h"
+#include "table.h"
+#include "tool.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One line: an op, or a call made from here. */
+struct span {
+	const struct fnt_trace_op *op;	/* NULL: it is `call` */
+	const struct fnt_trace *call;
+	uint64_t start_ns, duration_ns;
+	bool pending;
+	size_t index; /* keeps the order of those that start together */
+};
+
+struct spans {
+	struct span *items;
+	size_t count;
+};
+
+/* ---- what there is to show -------------------------------------------------------- */
+
+static bool
+is_child(const struct fnt_trace *trace, const struct fnt_trace *other)
+{
+	return other->parent_uid == trace->uid && other->uid != trace->uid;
+}
+
+static bool
+has_call(const struct spans *spans, uint64_t uid)
+{
+	for (size_t i = spans->count; i > 0; i--)
+		if (!spans->items[i - 1].op && spans->items[i - 1].call->uid == uid)
+			return true;
+	return false;
+}
+
+static void
+add_span(struct spans *spans, struct span span)
+{
+	span.index = spans->count;
+	spans->items[spans->count++] = span;
+}
+
+static void
+add_ops(struct spans *spans, const struct fnt_trace *trace)
+{
+	for (size_t i = 0; i < trace->op_count; i++)
+		add_span(spans, (struct span){.op = &trace->ops[i],
+					      .start_ns = trace->ops[i].start_ns,
+					      .duration_ns = trace->ops[i].duration_ns});
+	for (size_t i = 0; i < trace->pending_count; i++) {
+		uint64_t start_ns = trace->pending[i].start_ns;
+		uint64_t age_ns = 0;
+
+		if (trace->duration_ns > start_ns)
+			age_ns = trace->duration_ns - start_ns;
+		add_span(spans, (struct span){.op = &trace->pending[i],
+					      .start_ns = start_ns,
+					      .duration_ns = age_ns,
+					      .pending = true});
+	}
+}
+
+static void
+add_children(struct spans *spans, const struct fnt_trace *trace,
+	     const struct fnt_traces *family)
+{
+	for (size_t i = 0; i < family->count; i++) {
+		const struct fnt_trace *child = &family->items[i];
+		struct span span = {
+			.call = child,
+			.duration_ns = child->duration_ns,
+			.pending = child->outcome == FNT_IN_FLIGHT,
+		};
+
+		/* One that has just finished may be both in flight and in the ring. */
+		if (!is_child(trace, child) || has_call(spans, child->uid))
+			continue;
+		if (child->started_at_ns > trace->started_at_ns)
+			span.start_ns = child->started_at_ns - trace->started_at_ns;
+		add_span(spans, span);
+	}
+}
+
+static int
+compare(const void *left, const void *right)
+{
+	const struct span *a = left, *b = right;
+
+	if (a->start_ns != b->start_ns)
+		return a->start_ns < b->start_ns ? -1 : 1;
+	return a->index < b->index ? -1 : 1;
+}
+
+/* ---- bars ------------------------------------------------------------------------- */
+
+/* What a bar covers of a cell, both in eighths of it. The bar is drawn with what there is:
+ * blocks that grow from the left, and two that stand at the right. */
+static const char *
+block(unsigned from, unsigned to)
+{
+	static const char *const left[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
+
+	if (to <= from)
+		return " ";
+	if (from == 0)
+		return left[to];
+	if (to == 8)
+		return from >= 6 ? "▕" : from >= 3 ? "▐" : "█";
+	return to - from > 4 ? "█" : from >= 4 ? "▐" : left[to - from];
+}
+
+static const char *
+block_ascii(unsigned from, unsigned to)
+{
+	if (to <= from)
+		return " ";
+	return to - from >= 4 ? "#" : "|";
+}
+
+static uint64_t
+eighths(uint64_t ns, uint64_t scale_ns, size_t cells)
+{
+	double all = (double)cells * 8;
+
+	if (scale_ns == 0 || ns >= scale_ns)
+		return (uint64_t)all;
+	return (uint64_t)(all * ((double)ns / (double)scale_ns));
+}
+
+static unsigned
+within(uint64_t eighth, size_t cell)
+{
+	if (eighth <= cell * 8)
+		return 0;
+	return eighth >= cell * 8 + 8 ? 8 : (unsigned)(eighth - cell * 8);
+}
+
+/* `out` has room for three bytes a cell. However short a span is, it leaves a mark. */
+static void
+draw_bar(char *out, const struct span *span, uint64_t scale_ns, size_t cells)
+{
+	uint64_t from = eighths(span->start_ns, scale_ns, cells);
+	uint64_t to = eighths(span->start_ns + span->duration_ns, scale_ns, cells);
+
+	if (from >= cells * 8)
+		from = cells * 8 - 1;
+	if (to <= from)
+		to = from + 1;
+	*out = '\0';
+	for (size_t i = 0; i * 8 < to; i++) {
+		unsigned a = within(from, i), b = within(to, i);
+
+		out = stpcpy(out, text_is_utf8() ? block(a, b) : block_ascii(a, b));
+	}
+}
+
+/* ---- the table -------------------------------------------------------------------- */
+
+#define BAR_MAX 60 /* wider tells no more */
+
+enum {
+	COLUMN_START,
+	COLUMN_TOOK,
+	COLUMN_OP,
+	COLUMN_ENTITY,
+	COLUMN_ID,
+	COLUMN_RESULT,
+	COLUMN_BAR,
+	COLUMNS,
+};
+
+static enum text_style
+span_style(const struct span *span)
+{
+	if (span->pending)
+		return TEXT_WARN;
+	if (span->op)
+		return span->op->ok ? TEXT_PLAIN : TEXT_BAD;
+	return span->call->outcome == FNT_OK ? TEXT_PLAIN
+					     : calls_outcome_style(span->call->outcome);
+}
+
+static void
+add_result(struct table *table, const struct span *span)
+{
+	enum text_style style = span_style(span);
+
+	if (span->pending)
+		table_cell(table, style, "pending");
+	else if (!span->op)
+		table_cell(table, style, "%s", calls_outcome(span->call->outcome));
+	else if (!span->op->ok)
+		table_cell(table, style, "failed");
+	else if (span->op->row_count != FNT_NONE)
+		table_cell(table, style, "%" PRId64 " row%s", span->op->row_count,
+			   span->op->row_count == 1 ? "" : "s");
+	else
+		table_cell(table, style, "ok");
+}
+
+static void
+add_line(struct table *table, const struct span *span)
+{
+	const struct fnt_trace_op *op = span->op;
+	char text[TEXT_UNIT_MAX];
+
+	table_cell(table, TEXT_DIM, "%s", text_duration(text, span->start_ns));
+	table_cell(table, TEXT_PLAIN, "%s", text_duration(text, span->duration_ns));
+	table_cell(table, TEXT_PLAIN, "%s", op ? fnt_op_name(op->op) : "call");
+	table_cell(table, TEXT_BOLD, "%s", op ? op->entity : span->call->fn_name);
+	table_cell(table, TEXT_DIM, "%s", !op ? span->call->call_id : op->id ? op->id : "");
+	add_result(table, span);
+	table_cell(table, TEXT_PLAIN, "%s", "");
+}
+
+static void
+draw_bars(struct table *table, const struct spans *spans, uint64_t scale_ns)
+{
+	size_t cells = table_column_width(table, COLUMN_BAR);
+	char *bar = tool_alloc(cells * 3 + 1);
+
+	for (size_t i = 0; i < spans->count && cells > 0; i++) {
+		draw_bar(bar, &spans->items[i], scale_ns, cells);
+		table_set_cell(table, i, COLUMN_BAR, span_style(&spans->items[i]), bar);
+	}
+	free(bar);
+}
+
+static void
+print_spans(const struct spans *spans, uint64_t scale_ns)
+{
+	char scale[TEXT_UNIT_MAX], title[TEXT_UNIT_MAX + 8];
+	const struct table_column columns[COLUMNS] = {
+		[COLUMN_START] = {"START", .right = true},
+		[COLUMN_TOOK] = {"TOOK", .right = true},
+		[COLUMN_OP] = {.title = "OP"},
+		[COLUMN_ENTITY] = {"ENTITY", .min = 6, .want = 12},
+		[COLUMN_ID] = {"ID", .min = 8, .want = 12, .drop = 1, .if_used = true},
+		[COLUMN_RESULT] = {.title = "RESULT"},
+		[COLUMN_BAR] = {title, .min = 16, .want = 24, .reserve = BAR_MAX},
+	};
+	struct table *table = table_create(columns, COLUMNS);
+
+	snprintf(title, sizeof(title), "0 - %s", text_duration(scale, scale_ns));
+	for (size_t i = 0; i < spans->count; i++)
+		add_line(table, &spans->items[i]);
+	table_indent(table, 2);
+	table_layout(table, (size_t)tool_width());
+	draw_bars(table, spans, scale_ns);
+	table_print(table, stdout);
+	table_destroy(table);
+}
+
+void
+waterfall_print(const struct fnt_trace *trace, const struct fnt_traces *const *family,
+		size_t family_count)
+{
+	size_t room = trace->op_count + trace->pending_count;
+	struct spans spans = {0};
+
+	for (size_t i = 0; i < family_count; i++)
+		room += family[i]->count;
+	spans.items = tool_alloc(room * sizeof(*spans.items));
+	add_ops(&spans, trace);
+	for (size_t i = 0; i < family_count; i++)
+		add_children(&spans, trace, family[i]);
+	qsort(spans.items, spans.count, sizeof(*spans.items), compare);
+	if (spans.count > 0)
+		print_spans(&spans, trace->duration_ns);
+	else
+		puts("  no operations");
+	free(spans.items);
+}
