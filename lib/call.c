@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 
-#define PRIVATE_OWN 1024u
 #define PENDING_MAX (1u << 20)
 
 
@@ -26,29 +25,59 @@ make_id(struct fnt_thread *thread)
 
 /* ---- names and texts -------------------------------------------------------------- */
 
-/* Programs name the same function by the same pointer again and again: by its address the
- * name's id is found without a hash over the text, and compared to be sure. */
-struct fnt_name_ref
-fnt_call_name(struct fnt_thread *thread, const char *name)
+/* The name as this thread has not seen it yet, or not at this address. */
+static __attribute__((noinline)) void
+learn_name(struct fnt_thread *thread, struct fnt_name_seen *seen, const char *name,
+	   uint32_t *flags, struct fnt_name_ref *ref)
 {
 	struct fnt_attachment *attachment = thread->attachment;
-	const struct fnt_view *view = &attachment->region.view;
-	struct fnt_name_seen *seen;
-	struct fnt_name_ref ref;
 
-	if (!name)
-		name = "";
-	ref.text = (struct fnt_text){name, (uint32_t)strnlen(name, FNT_ID_MAX)};
-	ref.id = FNT_NAME_NONE;
+	ref->id = FNT_NAME_NONE;
+	ref->text = short_text(name, FNT_ID_MAX, flags, FNT_TRACE_ID_CUT);
 	if (attachment->slot == FNT_SLOT_NONE)
-		return ref;
-	seen = &thread->names[((uintptr_t)name ^ (uintptr_t)name >> 6) % FNT_NAMES_CACHED];
-	if (seen->at != name || !fnt_name_is(view, seen->id, name, ref.text.len)) {
+		return;
+	ref->id = fnt_name_intern(&attachment->region.view, attachment->slot, name,
+				  ref->text.len);
+	if (ref->id != FNT_NAME_NONE && ref->text.len < sizeof(seen->text)) {
 		seen->at = name;
-		seen->id = fnt_name_intern(view, attachment->slot, name, ref.text.len);
+		seen->id = ref->id;
+		memcpy(seen->text, name, ref->text.len + 1);
 	}
-	ref.id = seen->id;
-	return ref;
+}
+
+/* Names are short: a loop takes less than a call of strcmp(). */
+static inline bool
+same_name(const char *a, const char *b)
+{
+	while (*a == *b && *a) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+/* Programs name the same function by the same pointer again and again: by its address the
+ * name's id is found without a hash over the text, and compared to be sure. */
+static inline void
+name_ref(struct fnt_thread *thread, const char *name, uint32_t *flags,
+	 struct fnt_name_ref *ref)
+{
+	struct fnt_name_seen *seen;
+
+	if (__builtin_expect(!name, 0))
+		name = "";
+	seen = &thread->names[((uintptr_t)name ^ (uintptr_t)name >> 6) % FNT_NAMES_CACHED];
+	if (__builtin_expect(seen->at == name && same_name(name, seen->text), 1))
+		ref->id = seen->id;
+	else
+		learn_name(thread, seen, name, flags, ref);
+}
+
+void
+fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
+	      struct fnt_name_ref *ref)
+{
+	name_ref(thread, name, flags, ref);
 }
 
 /* ---- begin ------------------------------------------------------------------------ */
@@ -65,17 +94,27 @@ set_limits(struct fnt_call *call, const struct fnt_view *view)
 	call->op_limit = call->limit - outcome;
 }
 
+/* What stays the same for all uses of a call of the pool. */
+static void
+set_up_call(struct fnt_call *call, struct fnt_log *log, const struct fnt_view *view,
+	    uint32_t index)
+{
+	call->own.bytes = call->bytes;
+	call->own.shown = call->frame ? call->frame->payload : NULL;
+	call->own.size = FNT_FRAME_PAYLOAD_BYTES;
+	call->own.frame = index;
+	call->generation = fnt_fork_generation;
+	call->log = log;
+	set_limits(call, view);
+}
+
 static struct fnt_call *
 make_private(void)
 {
-	struct fnt_call *call = calloc(1, sizeof(*call) + PRIVATE_OWN);
+	struct fnt_call *call = calloc(1, sizeof(*call));
 
-	if (!call)
-		return NULL;
-	call->allocated = true;
-	call->own = (struct fnt_extent){.words = (fnt_word *)(call + 1),
-					.word_count = PRIVATE_OWN / 8,
-					.frame = FNT_FRAME_NONE};
+	if (call)
+		call->allocated = true;
 	return call;
 }
 
@@ -95,22 +134,18 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 	} else {
 		call = &attachment->pool->calls[index];
 		call->frame = &attachment->region.view.frames[index];
-		call->own = (struct fnt_extent){.words = call->frame->payload,
-						.word_count = FNT_FRAME_PAYLOAD_WORDS,
-						.frame = index};
 		fnt_frame_prepare(call->frame, now);
 	}
-	call->generation = fnt_fork_generation;
-	call->log = log;
+	if (__builtin_expect(call->log != log, 0))
+		set_up_call(call, log, &attachment->region.view, index);
+	call->own.next = NULL;
 	call->last = call->tail = &call->own;
-	call->tail_words = 0;
-	call->used = 0;
-	call->room = call->own.word_count * 8;
-	call->framed = call->frame ? call->room : 0;
+	call->tail_used = call->used = 0;
+	call->room = FNT_FRAME_PAYLOAD_BYTES;
+	call->framed = call->frame ? FNT_FRAME_PAYLOAD_BYTES : 0;
 	call->begun = call->pending = 0;
 	call->pending_high = call->pending_free = 0;
 	call->started_mono = now;
-	set_limits(call, &attachment->region.view);
 	return call;
 }
 
@@ -129,7 +164,7 @@ fill_record(struct fnt_record *record, struct fnt_thread *thread,
 		record->trace_id[0] = make_id(thread);
 		record->trace_id[1] = make_id(thread);
 	}
-	record->started_at_ns = fnt_anchor_wall(&thread->anchor, now);
+	record->started_at_ns = fnt_clock_wall(&thread->clock, now);
 	record->fn_type = (uint8_t)info->fn_type;
 	record->pid = thread->attachment->pid;
 	record->tid = thread->tid;
@@ -141,32 +176,38 @@ static bool
 write_beginning(struct fnt_call *call, struct fnt_thread *thread,
 		const struct fnt_call_info *info)
 {
-	struct fnt_name_ref fn = fnt_call_name(thread, info->fn_name);
+	struct fnt_name_ref fn;
 	struct fnt_event event = {.type = FNT_EVENT_CALL};
+	uint32_t bound;
 
+	name_ref(thread, info->fn_name, &call->record.flags, &fn);
 	call->record.fn_name = fn.id;
 	event.call.call_id = id_text(call, info->call_id ? info->call_id : "");
 	event.call.user = id_text(call, info->user_id);
 	event.call.tenant = id_text(call, info->tenant_id);
 	if (fn.id == FNT_NAME_NONE)
 		event.call.fn = id_text(call, info->fn_name ? info->fn_name : "");
-	if (!fnt_pen_reserve(call, thread,
-			     FNT_CALL_BOUND + event.call.call_id.len + event.call.fn.len +
-				     event.call.user.len + event.call.tenant.len))
+	bound = FNT_CALL_BOUND + event.call.call_id.len + event.call.fn.len +
+		event.call.user.len + event.call.tenant.len;
+	if (!fnt_pen_reserve(call, thread, bound))
 		return false;
-	fnt_pen_event(call, &event);
+	fnt_pen_event(call, &event, bound, fnt_put_call);
 	return true;
 }
 
 void
 fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 {
-	fnt_pen_release(call, thread);
-	free(call->pending_many);
-	call->pending_many = NULL;
-	call->pending_size = 0;
+	/* The head first: who looks at the chain meanwhile sees that it is no more. */
 	if (call->frame && thread)
 		fnt_thread_give_frame(thread, call->own.frame);
+	if (call->own.next)
+		fnt_pen_release(call, thread);
+	if (call->pending_many) {
+		free(call->pending_many);
+		call->pending_many = NULL;
+		call->pending_size = 0;
+	}
 	if (call->allocated) {
 		free(call);
 		return;
@@ -179,7 +220,7 @@ struct fnt_call *
 fnt_call_start(struct fnt_log *log, struct fnt_thread *thread, const struct fnt_call_info *info,
       bool framed)
 {
-	uint64_t now = fnt_clock_mono();
+	uint64_t now = fnt_clock_read(&thread->clock);
 	struct fnt_call *call = make_call(log, thread, framed, now);
 
 	if (!call)
@@ -240,8 +281,8 @@ set_identity(struct fnt_call *call, enum fnt_event_type type, const char *text)
 	event.text = id_text(call, text ? text : "");
 	rc = FNT_OMITTED;
 	if (make_room(&use, FNT_ID_BOUND + event.text.len)) {
-		fnt_pen_event(call, &event);
-		publish(call, since_start(call));
+		fnt_pen_event_slow(call, &event);
+		publish(call, since_start(&use));
 		rc = FNT_DONE;
 	} else {
 		call->record.flags |= FNT_TRACE_ID_CUT;
@@ -268,13 +309,13 @@ static inline bool
 fill_op(struct use *use, struct fnt_event *event, enum fnt_op op, const char *entity,
 	const char *id)
 {
-	uint32_t limit = use->call->op_limit;
+	size_t len = id ? strlen(id) : 0;
 
 	event->op.op = (uint32_t)op;
-	event->op.entity = fnt_call_name(use->thread, entity);
+	name_ref(use->thread, entity, &use->call->record.flags, &event->op.entity);
 	event->op.id.at = id;
-	event->op.id.len = id ? (uint32_t)strnlen(id, limit) : 0;
-	return event->op.id.len < limit;
+	event->op.id.len = (uint32_t)len;
+	return len < use->call->op_limit;
 }
 
 static inline uint32_t
@@ -283,38 +324,45 @@ op_texts(const struct fnt_event *event)
 	return name_bytes(&event->op.entity) + event->op.id.len;
 }
 
+static inline __attribute__((always_inline)) int
+write_op(struct use *use, const struct fnt_event *event, uint64_t now)
+{
+	struct fnt_call *call = use->call;
+	uint32_t bound = FNT_OP_BOUND + op_texts(event);
+
+	if (!make_room(use, bound))
+		return omit_op(call);
+	fnt_pen_event(call, event, bound, fnt_put_op);
+	call->record.op_count++;
+	publish(call, now);
+	return FNT_DONE;
+}
+
 int
 fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)
 {
-	struct fnt_call *call = use->call;
-
-	if (!make_room(use, FNT_OP_BOUND + op_texts(event)))
-		return omit_op(call);
-	fnt_pen_event(call, event);
-	call->record.op_count++;
-	show_word(call, FNT_FLAGS_WORD);
-	publish(call, now);
-	return FNT_DONE;
+	return write_op(use, event, now);
 }
 
 int
 fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
 	    uint64_t duration_ns, int64_t row_count, bool ok)
 {
-	struct fnt_event event = {.type = FNT_EVENT_OP};
+	struct fnt_event event;
 	struct use use;
 	uint64_t now;
 	int rc = use_call(&use, call);
 
 	if (rc)
 		return rc;
-	now = since_start(call);
+	now = since_start(&use);
+	event.type = FNT_EVENT_OP;
 	event.op.start_ns = duration_ns < now ? now - duration_ns : 0;
 	event.op.duration_ns = duration_ns;
 	event.op.row_count = row_count;
 	event.op.ok = ok;
 	if (fill_op(&use, &event, op, entity, id))
-		rc = fnt_call_write_op(&use, &event, now);
+		rc = write_op(&use, &event, now);
 	else
 		rc = omit_op(call);
 	fnt_leave();
@@ -355,19 +403,20 @@ take_pending(struct fnt_call *call)
 	return i + 1;
 }
 
-static bool
+static inline bool
 write_op_begin(struct use *use, struct fnt_event *event, uint64_t now)
 {
 	struct fnt_call *call = use->call;
+	uint32_t bound = FNT_OP_BEGIN_BOUND + op_texts(event);
 
-	if (!make_room(use, FNT_OP_BEGIN_BOUND + FNT_OP_END_BOUND + op_texts(event)))
+	if (!make_room(use, bound + FNT_OP_END_BOUND))
 		return false;
-	fnt_pen_event(call, event);
+	fnt_pen_event(call, event, bound, fnt_put_op_begin);
 	publish(call, now);
 	return true;
 }
 
-static int64_t
+static inline int64_t
 begin_op(struct use *use, struct fnt_event *event, bool fits)
 {
 	struct fnt_call *call = use->call;
@@ -379,7 +428,7 @@ begin_op(struct use *use, struct fnt_event *event, bool fits)
 		return -ENOMEM;
 	}
 	pending = pending_at(call, entry - 1);
-	event->op.start_ns = since_start(call);
+	event->op.start_ns = since_start(use);
 	if (!++call->serial)
 		call->serial = 1;
 	pending->serial = call->serial;
@@ -424,7 +473,7 @@ find_pending(struct fnt_call *call, int64_t handle, uint32_t *entry)
 	return pending;
 }
 
-static int
+static inline int
 end_op(struct use *use, int64_t handle, int64_t row_count, bool ok)
 {
 	struct fnt_event event = {.type = FNT_EVENT_OP_END};
@@ -442,16 +491,15 @@ end_op(struct use *use, int64_t handle, int64_t row_count, bool ok)
 	if (pending->omitted)
 		return FNT_OMITTED;
 	call->pending--;
-	now = since_start(call);
+	now = since_start(use);
 	event.end.number = pending->number;
 	event.end.duration_ns = now - pending->start_ns;
 	event.end.row_count = row_count;
 	event.end.ok = ok;
 	if (!fnt_pen_reserve(call, use->thread, FNT_OP_END_BOUND))
 		return omit_op(call);
-	fnt_pen_event(call, &event);
+	fnt_pen_event(call, &event, FNT_OP_END_BOUND, fnt_put_op_end);
 	call->record.op_count++;
-	show_word(call, FNT_FLAGS_WORD);
 	publish(call, now);
 	return FNT_DONE;
 }
@@ -491,7 +539,7 @@ fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, 
 	struct fnt_event event = {.type = FNT_EVENT_SCHEDULE};
 	struct fnt_call *call = use->call;
 
-	event.schedule.fn = fnt_call_name(use->thread, fn_name);
+	name_ref(use->thread, fn_name, &call->record.flags, &event.schedule.fn);
 	event.schedule.delay_ms = delay_ms;
 	event.schedule.run_at = run_at;
 	if (!make_room(use, FNT_SCHEDULE_BOUND + name_bytes(&event.schedule.fn))) {
@@ -499,8 +547,8 @@ fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, 
 		show_word(call, FNT_OMITTED_WORD);
 		return FNT_OMITTED;
 	}
-	fnt_pen_event(call, &event);
-	publish(call, since_start(call));
+	fnt_pen_event_slow(call, &event);
+	publish(call, since_start(use));
 	return FNT_DONE;
 }
 

@@ -28,15 +28,14 @@ struct fnt_call {
 	struct fnt_frame *frame; /* NULL: not visible in flight */
 	bool allocated;		 /* not of the pool: free() it */
 
-	/* The payload: `used` of `room` bytes written, in whole words but for the last. */
+	/* The payload: `used` of `room` bytes written. */
 	struct fnt_extent own;
 	struct fnt_extent *last; /* end of the list */
 	struct fnt_extent *tail; /* being written */
-	uint32_t tail_words;	 /* full ones of the tail */
+	uint32_t tail_used;	 /* bytes of the tail */
 	uint32_t used;
 	uint32_t room;
-	uint32_t framed; /* bytes of room in frames, before any private memory */
-	uint64_t partial_word;
+	uint32_t framed; /* bytes of room that frames show */
 
 	uint32_t limit;	     /* of the payload */
 	uint32_t op_limit;   /* the same, less what the outcome may need */
@@ -49,6 +48,7 @@ struct fnt_call {
 	uint64_t started_mono;
 	struct fnt_pending_op pending_few[FNT_PENDING_FEW];
 	struct fnt_pending_op *pending_many;
+	char bytes[FNT_FRAME_PAYLOAD_BYTES]; /* of the first extent */
 };
 
 static inline bool

@@ -37,9 +37,14 @@ use_call(struct use *use, struct fnt_call *call)
 	if (call->generation != fnt_fork_generation)
 		return -EPERM;
 	use->call = call;
-	use->attachment = fnt_enter(call->log);
-	if (!use->attachment)
+	/* Begun by this process: so it has attached already. */
+	fnt_rcu_read_lock();
+	use->attachment =
+		atomic_load_explicit(&call->log->attachment, memory_order_acquire);
+	if (__builtin_expect(!use->attachment, 0)) {
+		fnt_leave();
 		return -ESHUTDOWN;
+	}
 	use->thread = fnt_thread_get(use->attachment);
 	if (!use->thread) {
 		fnt_leave();
@@ -48,12 +53,15 @@ use_call(struct use *use, struct fnt_call *call)
 	return 0;
 }
 
+/* Threads' clocks may differ by a little: a call that another thread began did not begin
+ * after now. */
 static inline uint64_t
-since_start(const struct fnt_call *call)
+since_start(const struct use *use)
 {
-	return fnt_clock_mono() - call->started_mono;
-}
+	uint64_t now = fnt_clock_read(&use->thread->clock);
 
+	return now > use->call->started_mono ? now - use->call->started_mono : 0;
+}
 
 /* ---- room ------------------------------------------------------------------------- */
 
@@ -106,7 +114,7 @@ short_text(const char *text, uint32_t max, uint32_t *flags, uint32_t flag)
 
 	if (!text)
 		return (struct fnt_text){NULL, 0};
-	len = strnlen(text, (size_t)max + 4);
+	len = strlen(text);
 	if (len > max) {
 		len = fnt_utf8_cut(text, len, max);
 		*flags |= flag;
@@ -130,7 +138,9 @@ name_bytes(const struct fnt_name_ref *name)
 	return name->id == FNT_NAME_NONE ? name->text.len : 0;
 }
 
-struct fnt_name_ref fnt_call_name(struct fnt_thread *thread, const char *name);
+/* A name's id in the region, or its text, cut (and flagged) at FNT_ID_MAX bytes. */
+void fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
+		   struct fnt_name_ref *ref);
 
 /* Begin in a thread's side of a log, visible in flight or not; NULL: no memory. */
 struct fnt_call *fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,

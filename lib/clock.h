@@ -1,22 +1,46 @@
 /* SPDX-License-Identifier: MIT
  *
- * clock.h: nanoseconds, and what the wall clock showed.
+ * clock.h: nanoseconds of CLOCK_MONOTONIC, and what the wall clock showed.
  *
- * Durations come from CLOCK_MONOTONIC through the vDSO: no system call. A call's start in
- * wall time is the monotonic reading plus an anchor that each thread renews once a second,
- * so that a stepped clock shows in the next second's calls, and never inside one.
+ * Where the kernel itself keeps time by the CPU's time stamp counter, so do we: a thread
+ * reads the counter and scales it from an anchor, a pair of counter and vDSO clock, that it
+ * renews every millisecond. Within a millisecond even a clock that is being slewed by 500
+ * ppm is off by half a microsecond at most, so that processes agree to within one. A
+ * thread's readings never run backwards. Elsewhere, and with FNTRACE_CLOCK=vdso in the
+ * environment, it is the vDSO clock. Neither makes a system call.
+ *
+ * A call's start in wall time is the monotonic reading plus an offset that each thread
+ * renews once a second, so that a stepped clock shows in the next second's calls, and never
+ * inside one.
  */
 #ifndef FNT_CLOCK_H
 #define FNT_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
 #define FNT_SECOND_NS 1000000000ull
 
-struct fnt_anchor {
-	uint64_t mono_ns;
-	uint64_t wall_ns; /* at mono_ns */
+/* Which clock, as the region's producer slots say it. */
+enum fnt_clock_kind {
+	FNT_CLOCK_VDSO = 0,
+	FNT_CLOCK_TSC = 1,
+};
+
+/* A thread's clock; zero to begin with. */
+struct fnt_clock {
+	uint64_t ticks; /* the anchor */
+	uint64_t ns;
+	uint64_t scale; /* ns a tick, times 2^32 */
+	uint64_t limit; /* ticks after which the anchor is renewed; 0: no counter */
+	uint64_t last;	/* the last reading */
+	uint64_t wall_offset;
+	uint64_t wall_until; /* when the offset is renewed */
 };
 
 static inline uint64_t
@@ -34,15 +58,37 @@ fnt_clock_mono(void)
 	return fnt_clock_ns(CLOCK_MONOTONIC);
 }
 
-void fnt_anchor_renew(struct fnt_anchor *anchor);
+uint64_t fnt_clock_renew(struct fnt_clock *clock);
+void fnt_clock_renew_wall(struct fnt_clock *clock);
 
-/* Wall time at the monotonic time `now`, just read. */
+/* Is the counter to be trusted? Settled once a process. */
+enum fnt_clock_kind fnt_clock_kind(void);
+
+/* CLOCK_MONOTONIC in ns. */
 static inline uint64_t
-fnt_anchor_wall(struct fnt_anchor *anchor, uint64_t now)
+fnt_clock_read(struct fnt_clock *clock)
 {
-	if (__builtin_expect(now - anchor->mono_ns > FNT_SECOND_NS, 0))
-		fnt_anchor_renew(anchor);
-	return anchor->wall_ns + (now - anchor->mono_ns);
+#if defined(__x86_64__)
+	uint64_t ticks = __rdtsc() - clock->ticks, ns;
+
+	if (__builtin_expect(ticks < clock->limit, 1)) {
+		ns = clock->ns + (ticks * clock->scale >> 32);
+		if (ns < clock->last)
+			ns = clock->last;
+		clock->last = ns;
+		return ns;
+	}
+#endif
+	return fnt_clock_renew(clock);
+}
+
+/* Unix time at `now`, just read. */
+static inline uint64_t
+fnt_clock_wall(struct fnt_clock *clock, uint64_t now)
+{
+	if (__builtin_expect(now >= clock->wall_until, 0))
+		fnt_clock_renew_wall(clock);
+	return now + clock->wall_offset;
 }
 
 #endif

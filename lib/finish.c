@@ -57,7 +57,7 @@ write_error(struct use *use, const char *code, const char *message)
 	if (fnt_pen_reserve(call, use->thread,
 			    FNT_ERROR_BOUND + event.error.code.len +
 				    event.error.message.len))
-		fnt_pen_event(call, &event);
+		fnt_pen_event_slow(call, &event);
 	else
 		call->record.flags |= FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT;
 }
@@ -80,7 +80,7 @@ write_value(struct use *use, const struct fnt_value *value)
 		call->record.flags |= FNT_TRACE_VALUE_OMITTED;
 		return FNT_OMITTED;
 	}
-	fnt_pen_event(call, &event);
+	fnt_pen_event_slow(call, &event);
 	return FNT_DONE;
 }
 
@@ -138,11 +138,10 @@ static int
 finish(struct use *use, enum fnt_outcome outcome)
 {
 	struct fnt_call *call = use->call;
-	uint64_t now = fnt_clock_mono();
 
 	call->record.outcome = (uint8_t)outcome;
-	call->record.duration_ns = now - call->started_mono;
-	return commit(use, now);
+	call->record.duration_ns = since_start(use);
+	return commit(use, use->thread->clock.last);
 }
 
 /* Enter for the last time. On a closed log nothing but our memory is left to be given back. */
@@ -223,7 +222,8 @@ push_ops(struct use *use, const struct fnt_trace *trace)
 		struct fnt_call *call = use->call;
 
 		event.op.op = (uint32_t)op->op;
-		event.op.entity = fnt_call_name(use->thread, op->entity);
+		fnt_call_name(use->thread, op->entity, &call->record.flags,
+			      &event.op.entity);
 		event.op.id.at = op->id;
 		event.op.id.len = op->id ? (uint32_t)strnlen(op->id, call->op_limit) : 0;
 		event.op.start_ns = op->start_ns;
@@ -271,7 +271,7 @@ push(struct use *use, const struct fnt_trace *trace)
 		worst = FNT_OMITTED;
 	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
 		write_error(use, trace->code, trace->message);
-	rc = commit(use, fnt_clock_mono());
+	rc = commit(use, fnt_clock_read(&use->thread->clock));
 	return rc == FNT_DONE ? worst : rc;
 }
 

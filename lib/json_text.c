@@ -144,10 +144,8 @@ scan_unicode_escape(struct scan *scan)
 
 		scan->at += 2;
 		low = scan_hex4(scan);
-		if (low < 0)
-			return false;
 		if (low < 0xdc00 || low > 0xdfff)
-			scan->at = end; /* no partner: an escape of its own */
+			scan->at = end; /* no partner: what follows is for itself */
 	}
 	fnt_buf_puts(scan->out, "\\u");
 	if (unit >= 0xd800 && unit <= 0xdfff && scan->at - start == 4)

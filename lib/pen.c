@@ -7,16 +7,15 @@
 
 #define PRIVATE_BYTES 4096u
 
+/* ---- room ------------------------------------------------------------------------- */
+
 static void
 append(struct fnt_call *call, struct fnt_extent *extent)
 {
 	extent->next = NULL;
-	if (call->last)
-		call->last->next = extent;
-	else
-		call->tail = extent;
+	call->last->next = extent;
 	call->last = extent;
-	call->room += extent->word_count * 8;
+	call->room += extent->size;
 }
 
 /* One more frame, as long as all before are frames. */
@@ -25,7 +24,7 @@ extend_framed(struct fnt_call *call, struct fnt_thread *thread)
 {
 	struct fnt_attachment *attachment = thread->attachment;
 	const struct fnt_view *view = &attachment->region.view;
-	struct fnt_extent *extent;
+	struct fnt_call *lent;
 	uint32_t index;
 
 	if (!call->frame || call->framed != call->room)
@@ -33,12 +32,14 @@ extend_framed(struct fnt_call *call, struct fnt_thread *thread)
 	index = fnt_thread_take_frame(thread);
 	if (index == FNT_FRAME_NONE)
 		return false;
-	extent = &attachment->pool->calls[index].own;
-	*extent = (struct fnt_extent){.words = view->frames[index].payload,
-				      .word_count = FNT_FRAME_PAYLOAD_WORDS,
-				      .frame = index};
+	/* With its frame comes the pool's call of the same number, for its bytes. */
+	lent = &attachment->pool->calls[index];
+	lent->own = (struct fnt_extent){.bytes = lent->bytes,
+					.size = FNT_FRAME_PAYLOAD_BYTES,
+					.frame = index,
+					.shown = view->frames[index].payload};
 	fnt_frame_link(view, &view->frames[call->last->frame], index, attachment->slot);
-	append(call, extent);
+	append(call, &lent->own);
 	call->framed = call->room;
 	return true;
 }
@@ -46,14 +47,13 @@ extend_framed(struct fnt_call *call, struct fnt_thread *thread)
 static bool
 extend_private(struct fnt_call *call, uint32_t bytes)
 {
-	uint32_t words = ((bytes > PRIVATE_BYTES ? bytes : PRIVATE_BYTES) + 7) / 8;
-	struct fnt_extent *extent = malloc(sizeof(*extent) + (size_t)words * 8);
+	uint32_t size = ((bytes > PRIVATE_BYTES ? bytes : PRIVATE_BYTES) + 7) / 8 * 8;
+	struct fnt_extent *extent = malloc(sizeof(*extent) + size);
 
 	if (!extent)
 		return false;
-	*extent = (struct fnt_extent){.words = (fnt_word *)(extent + 1),
-				      .word_count = words,
-				      .frame = FNT_FRAME_NONE};
+	*extent = (struct fnt_extent){
+		.bytes = (char *)(extent + 1), .size = size, .frame = FNT_FRAME_NONE};
 	append(call, extent);
 	return true;
 }
@@ -80,4 +80,40 @@ fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
 		else if (thread)
 			fnt_thread_give_frame(thread, extent->frame);
 	}
+}
+
+/* ---- over the end of an extent ---------------------------------------------------- */
+
+static int
+write_split(void *data, const char *bytes, size_t len)
+{
+	struct fnt_call *call = data;
+
+	while (len) {
+		uint32_t from = call->tail_used, some = call->tail->size - from;
+
+		if (!some) {
+			call->tail = call->tail->next;
+			call->tail_used = 0;
+			continue;
+		}
+		if (some > len)
+			some = (uint32_t)len;
+		memcpy(call->tail->bytes + from, bytes, some);
+		call->tail_used += some;
+		call->used += some;
+		fnt_pen_show(call, from);
+		bytes += some;
+		len -= some;
+	}
+	return 0;
+}
+
+void
+fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event)
+{
+	msgpack_packer packer;
+
+	msgpack_packer_init(&packer, call, write_split);
+	fnt_pack_event(&packer, event);
 }

@@ -2,11 +2,12 @@
  *
  * pen.h: events into a call's payload.
  *
- *   packer ──► stage (on the stack) ──whole words──► extents: frames, then private memory
+ *   packer ──► extents, private ──changed words──► their frames, for others to see
  *
- * Room is reserved before an event is packed, so that packing can't fail half-way. The last,
- * partly filled word is kept in private memory: it is stored again, with the same bytes in
- * front, when more follow.
+ * The payload is built in private memory, one extent a frame, and each event's words are
+ * then stored in the frame behind it, if there is one: plain stores for building, relaxed
+ * atomic ones for what others may read meanwhile. Room is reserved before an event is
+ * packed, so that packing can't fail half-way.
  */
 #ifndef FNT_PEN_H
 #define FNT_PEN_H
@@ -14,16 +15,8 @@
 #include "call.h"
 #include "payload_pack.h"
 
-#define FNT_STAGE_BYTES 512
-
-struct fnt_pen {
-	struct fnt_call *call;
-	size_t len;
-	char stage[FNT_STAGE_BYTES + 8];
-};
-
 /* Make room for `bytes` more: frames if the call is framed and there are some, else private
- * memory. False: no memory. */
+ * memory only. False: no memory. */
 bool fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes);
 
 static inline bool
@@ -35,74 +28,40 @@ fnt_pen_reserve(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes
 /* Give back all extents but the first. `thread` NULL: the frames are gone already. */
 void fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread);
 
-static inline void
-fnt_pen_put(struct fnt_call *call, uint64_t word)
-{
-	atomic_store_explicit(&call->tail->words[call->tail_words], word,
-			      memory_order_relaxed);
-}
+/* Write an event that may go over the end of an extent. Room is reserved. */
+void fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event);
 
+/* The bytes of the tail from `from` on have been written up to call->tail_used: show them. */
 static inline void
-fnt_pen_flush(struct fnt_pen *pen)
+fnt_pen_show(struct fnt_call *call, uint32_t from)
 {
-	struct fnt_call *call = pen->call;
-	size_t at;
+	const struct fnt_extent *tail = call->tail;
+	uint32_t at = from / 8 * 8;
 	uint64_t word;
 
-	for (at = 0; at + 8 <= pen->len; at += 8) {
-		if (call->tail_words == call->tail->word_count) {
-			call->tail = call->tail->next;
-			call->tail_words = 0;
-		}
-		memcpy(&word, pen->stage + at, 8);
-		fnt_pen_put(call, word);
-		call->tail_words++;
-	}
-	memmove(pen->stage, pen->stage + at, 8);
-	pen->len -= at;
-}
-
-static inline int
-fnt_pen_write(void *data, const char *bytes, size_t len)
-{
-	struct fnt_pen *pen = data;
-
-	pen->call->used += (uint32_t)len;
-	while (__builtin_expect(len > FNT_STAGE_BYTES - pen->len, 0)) {
-		size_t some = FNT_STAGE_BYTES - pen->len;
-
-		memcpy(pen->stage + pen->len, bytes, some);
-		pen->len += some;
-		bytes += some;
-		len -= some;
-		fnt_pen_flush(pen);
-	}
-	memcpy(pen->stage + pen->len, bytes, len);
-	pen->len += len;
-	return 0;
-}
-
-/* Write one event for which there is room; not yet published. */
-static inline void
-fnt_pen_event(struct fnt_call *call, const struct fnt_event *event)
-{
-	struct fnt_pen pen;
-	msgpack_packer packer;
-
-	pen.call = call;
-	pen.len = call->used % 8;
-	memcpy(pen.stage, &call->partial_word, 8);
-	msgpack_packer_init(&packer, &pen, fnt_pen_write);
-	fnt_pack_event(&packer, event);
-	fnt_pen_flush(&pen);
-	if (!pen.len)
+	if (!tail->shown)
 		return;
-	if (call->tail_words == call->tail->word_count) {
-		call->tail = call->tail->next;
-		call->tail_words = 0;
+	for (; at < call->tail_used; at += 8) {
+		memcpy(&word, tail->bytes + at, 8);
+		atomic_store_explicit(&tail->shown[at / 8], word, memory_order_relaxed);
 	}
-	memcpy(&call->partial_word, pen.stage, 8);
-	fnt_pen_put(call, call->partial_word);
+}
+
+/* Write one event, of at most `bound` bytes, with room reserved. Not yet published. */
+static inline __attribute__((always_inline)) void
+fnt_pen_event(struct fnt_call *call, const struct fnt_event *event, uint32_t bound,
+	      char *(*put)(char *at, const struct fnt_event *event))
+{
+	uint32_t from = call->tail_used;
+	struct fnt_extent *tail = call->tail;
+
+	if (__builtin_expect(tail->size - from < bound, 0)) {
+		fnt_pen_event_slow(call, event);
+		return;
+	}
+	call->tail_used = (uint32_t)(put(tail->bytes + from, event) - tail->bytes);
+	call->used += call->tail_used - from;
+	fnt_pen_show(call, from);
 }
 
 #endif

@@ -120,7 +120,7 @@ make_thread(struct fnt_attachment *attachment)
 	thread->tid = (int32_t)gettid();
 	fnt_random(&thread->random, sizeof(thread->random));
 	thread->frame_hint = (uint32_t)thread->random;
-	fnt_anchor_renew(&thread->anchor);
+	fnt_clock_renew(&thread->clock);
 	find_lane(thread);
 	/* The key only has to be something: the destructor goes by the same address. */
 	if (pthread_setspecific(exit_key, fnt_threads_seen)) {
@@ -259,6 +259,19 @@ enter_region(struct fnt_attachment *attachment)
 					  strlen(name));
 }
 
+/* A descriptor that no fork can have copied: made anew with the mutex in hand. A child that
+ * shared ours would hold our locks when we are gone. */
+static void
+own_descriptor(struct fnt_region *region)
+{
+	int fd = fnt_region_reopen(region);
+
+	if (fd < 0)
+		return; /* no /proc: the one we have will do */
+	fnt_region_close_fd(region);
+	region->fd = fd;
+}
+
 /* The mapping and descriptor of `region` are the attachment's from here on. */
 static struct fnt_attachment *
 make_attachment(const struct fnt_region *region)
@@ -273,6 +286,7 @@ make_attachment(const struct fnt_region *region)
 		return NULL;
 	}
 	attachment->region = *region;
+	own_descriptor(&attachment->region);
 	attachment->id = ++last_id;
 	attachment->generation = fnt_fork_generation;
 	enter_region(attachment);

@@ -30,6 +30,7 @@ struct fnt_attachment;
 struct fnt_name_seen {
 	const char *at;
 	uint32_t id;
+	char text[52];
 };
 
 /* A thread's private side of an attachment. */
@@ -39,7 +40,7 @@ struct fnt_thread {
 	const void *key; /* whose it is */
 	int32_t tid;
 	struct fnt_ring_writer writer; /* lane NULL: none to be had */
-	struct fnt_anchor anchor;
+	struct fnt_clock clock;
 	uint64_t random;
 	uint64_t lane_retry_ns; /* look for a lane again after this */
 	uint64_t reap_after_ns; /* look for the dead again after this */

@@ -53,7 +53,7 @@ enter(const struct fnt_region *region, uint32_t slot)
 	put(&at->start_time, self.start_time);
 	put(&at->attached_at_ns, fnt_clock_ns(CLOCK_REALTIME));
 	put(&at->exe, fnt_name_intern(&region->view, slot, name, strlen(name)));
-	put(&at->clock, 0);
+	put(&at->clock, (uint64_t)fnt_clock_kind());
 	/* [E1] release: who it is comes before LIVE. Pairs with the acquire loads of status. */
 	atomic_store_explicit(&at->status, FNT_PRODUCER_LIVE, memory_order_release);
 }

@@ -222,6 +222,19 @@ count_tables(const struct fnt_view *view, struct fnt_stat *stat)
 	stat->names_max = view->name_count;
 }
 
+/* The clock that all live producers use, if it is one. */
+static const char *
+clocks_of(const struct fnt_view *view)
+{
+	static const char *const names[] = {"none", "vdso", "tsc", "tsc and vdso"};
+	unsigned seen = 0;
+
+	for (uint32_t i = 0; i < view->producer_count; i++)
+		if (load(&view->producers[i].status) == FNT_PRODUCER_LIVE)
+			seen |= load(&view->producers[i].clock) == FNT_CLOCK_TSC ? 2 : 1;
+	return names[seen];
+}
+
 int
 fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 {
@@ -237,7 +250,7 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	stat->capacity = view->capacity;
 	stat->max_record_bytes = view->max_record_bytes;
 	stat->flags = view->flags;
-	stat->clock = "vdso";
+	stat->clock = clocks_of(view);
 	count_lanes(view, stat);
 	stat->dropped += load(&view->control->dropped);
 	stat->total = stat->recorded + stat->dropped + stat->not_kept;

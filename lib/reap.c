@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "liveness.h"
 #include "names.h"
+#include "payload.h"
 #include "producer.h"
 #include "shared.h"
 #include "writer.h"
@@ -91,57 +92,70 @@ clear_lanes(const struct fnt_view *view, const struct fnt_ring *ring, uint32_t s
 	fnt_names_reclaim(view, slot);
 }
 
-/* The extents of an open call: its frames, as far as its published bytes reach. The links
+/* The payload of an open call: its frames, as far as its published bytes reach. The links
  * are the dead owner's word: bounded, checked, and its bytes may be anything. */
 static uint32_t
-collect_extents(const struct fnt_view *view, uint32_t slot, const struct fnt_frame *head,
-		struct fnt_extent *extents, uint32_t max)
+collect_payload(const struct fnt_view *view, uint32_t slot, const struct fnt_frame *head,
+		const struct fnt_extent *into)
 {
 	uint64_t published = atomic_load_explicit(&head->published, memory_order_acquire);
 	const struct fnt_frame *frame = head;
-	uint32_t count = 0, status;
+	uint32_t done = 0, status;
 
+	if (published > view->max_record_bytes - sizeof(struct fnt_record))
+		published = view->max_record_bytes - sizeof(struct fnt_record);
 	for (;;) {
 		uint64_t next = atomic_load_explicit(&frame->next, memory_order_relaxed);
+		uint32_t left = (uint32_t)published - done;
 
-		extents[count] = (struct fnt_extent){
-			NULL, (fnt_word *)frame->payload, FNT_FRAME_PAYLOAD_WORDS,
-			(uint32_t)(frame - view->frames)};
-		if (count)
-			extents[count - 1].next = &extents[count];
-		count++;
-		if (published <= (uint64_t)count * FNT_FRAME_PAYLOAD_BYTES)
+		if (left <= FNT_FRAME_PAYLOAD_BYTES) {
+			fnt_words_load(into->bytes + done, frame->payload, left);
 			return (uint32_t)published;
-		if (count == max || !next || next > view->frame_count)
-			break;
+		}
+		fnt_words_load(into->bytes + done, frame->payload, FNT_FRAME_PAYLOAD_BYTES);
+		done += FNT_FRAME_PAYLOAD_BYTES;
+		if (!next || next > view->frame_count)
+			return done; /* damaged: what there is */
 		frame = &view->frames[next - 1];
 		if (!owned_frame(frame, slot, &status) || status != FNT_FRAME_LINKED)
-			break;
+			return done;
 	}
-	return count * FNT_FRAME_PAYLOAD_BYTES; /* damaged: what there is */
+}
+
+static uint32_t
+count_ops(const char *payload, uint32_t bytes)
+{
+	const unsigned char *at = (const unsigned char *)payload;
+	struct fnt_payload_reader reader = {at, at + bytes};
+	struct fnt_event event;
+	uint32_t count = 0;
+
+	while (fnt_payload_next(&reader, &event) == 1)
+		count += event.type == FNT_EVENT_OP || event.type == FNT_EVENT_OP_END;
+	return count;
 }
 
 /* Step 3, one call. */
 static void
 record_aborted(const struct fnt_view *view, struct fnt_ring_writer *writer, uint32_t slot,
-	       struct fnt_frame *frame, struct fnt_extent *extents, uint32_t max)
+	       struct fnt_frame *frame, const struct fnt_extent *room)
 {
 	struct fnt_record record;
-	uint64_t last = atomic_load_explicit(&frame->last_ns, memory_order_relaxed);
 
 	fnt_words_load(&record, frame->record, sizeof(record));
-	record.payload_bytes = collect_extents(view, slot, frame, extents, max);
-	if (record.payload_bytes > view->max_record_bytes)
-		record.payload_bytes = view->max_record_bytes;
+	record.payload_bytes = collect_payload(view, slot, frame, room);
+	record.op_count = count_ops(room->bytes, record.payload_bytes);
 	record.outcome = FNT_ABORTED;
-	record.duration_ns = last;
-	if (!writer->lane ||
-	    !fnt_record_emit(writer, &record, extents, frame, fnt_clock_mono())) {
+	record.duration_ns = atomic_load_explicit(&frame->last_ns, memory_order_relaxed);
+	record.flags &= ~FNT_TRACE_VALUE_OMITTED;
+	if (!writer->lane)
 		atomic_fetch_add_explicit(&view->control->dropped, 1, memory_order_relaxed);
-	} else {
-		record.flags &= ~FNT_TRACE_VALUE_OMITTED;
+	else if (view->flags & FNT_KEEP_NONE)
+		fnt_count(&writer->lane->not_kept, 1);
+	else if (!fnt_record_emit(writer, &record, room, frame, fnt_clock_mono()))
+		fnt_count(&writer->lane->dropped, 1);
+	if (writer->lane)
 		fnt_count_record(writer->lane, &record);
-	}
 	fnt_frame_close(frame, slot);
 }
 
@@ -149,12 +163,12 @@ static bool
 record_all(const struct fnt_view *view, const struct fnt_ring *ring, uint32_t slot,
 	   uint32_t self)
 {
-	uint32_t max = view->max_record_bytes / FNT_FRAME_PAYLOAD_BYTES + 1;
-	struct fnt_extent *extents = malloc(max * sizeof(*extents));
+	uint32_t size = (view->max_record_bytes + 7) / 8 * 8;
+	struct fnt_extent room = {.bytes = malloc(size), .size = size};
 	struct fnt_ring_writer writer = {.lane = NULL};
 	uint32_t lane = fnt_lane_claim(view, self, (int32_t)gettid()), status;
 
-	if (!extents) {
+	if (!room.bytes) {
 		if (lane != FNT_LANE_NONE)
 			fnt_lane_release(view, lane);
 		return false;
@@ -164,12 +178,12 @@ record_all(const struct fnt_view *view, const struct fnt_ring *ring, uint32_t sl
 	for (uint32_t i = 0; i < view->frame_count; i++)
 		if (owned_frame(&view->frames[i], slot, &status) &&
 		    status == FNT_FRAME_REAPED)
-			record_aborted(view, &writer, slot, &view->frames[i], extents, max);
+			record_aborted(view, &writer, slot, &view->frames[i], &room);
 	if (lane != FNT_LANE_NONE) {
 		fnt_ring_writer_fini(&writer);
 		fnt_lane_release(view, lane);
 	}
-	free(extents);
+	free(room.bytes);
 	return true;
 }
 

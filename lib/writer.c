@@ -3,31 +3,30 @@
 
 #include "shared.h"
 
-/* Where the next payload word comes from. */
+/* Where the next payload byte comes from. */
 struct source {
 	const struct fnt_extent *extent;
 	uint32_t at;
 };
 
-static void
-copy_payload(fnt_word *to, uint32_t words, struct source *from)
+/* `bytes` of payload, rounded up to words: extents are whole words long. */
+static inline void
+copy_payload(fnt_word *to, uint32_t bytes, struct source *from)
 {
-	while (words) {
-		uint32_t some = from->extent->word_count - from->at;
+	while (bytes) {
+		uint32_t some = from->extent->size - from->at;
 
-		if (some > words)
-			some = words;
-		for (uint32_t i = 0; i < some; i++) {
-			uint64_t word =
-				atomic_load_explicit(&from->extent->words[from->at + i],
-						     memory_order_relaxed);
+		if (some > bytes)
+			some = bytes;
+		for (uint32_t i = 0; i < some; i += 8) {
+			uint64_t word;
 
-			atomic_store_explicit(&to[i], word, memory_order_relaxed);
+			memcpy(&word, from->extent->bytes + from->at + i, 8);
+			atomic_store_explicit(to++, word, memory_order_relaxed);
 		}
-		to += some;
-		words -= some;
+		bytes -= some;
 		from->at += some;
-		if (from->at == from->extent->word_count) {
+		if (from->at == from->extent->size) {
 			from->extent = from->extent->next;
 			from->at = 0;
 		}
@@ -38,20 +37,20 @@ static void
 copy_record(const struct fnt_ring *ring, const struct fnt_claim *claim,
 	    const struct fnt_record *record, const struct fnt_extent *payload)
 {
-	uint32_t words = (record->payload_bytes + 7) / 8;
+	uint32_t left = record->payload_bytes;
 	struct source from = {payload, 0};
 
 	for (uint32_t i = 0; i < claim->count; i++) {
 		struct fnt_cell *cell = fnt_claim_cell(ring, claim, i);
 		uint32_t skip = i ? 0 : FNT_RECORD_WORDS;
-		uint32_t some = FNT_CELL_WORDS - skip;
+		uint32_t some = (FNT_CELL_WORDS - skip) * 8;
 
-		if (some > words)
-			some = words;
+		if (some > left)
+			some = left;
 		if (!i)
 			fnt_words_store(cell->words, record, sizeof(*record));
 		copy_payload(cell->words + skip, some, &from);
-		words -= some;
+		left -= some;
 	}
 }
 

@@ -12,12 +12,13 @@
 #include "inflight.h"
 #include "ring.h"
 
-/* A stretch of payload: a frame's words, or private memory's. */
+/* A stretch of payload in private memory, and the frame that shows it to others. */
 struct fnt_extent {
 	struct fnt_extent *next;
-	fnt_word *words;
-	uint32_t word_count;
-	uint32_t frame; /* its number, FNT_FRAME_NONE for private memory */
+	char *bytes;
+	fnt_word *shown; /* NULL: nowhere */
+	uint32_t size;	 /* in bytes, a multiple of 8 */
+	uint32_t frame;	 /* its number, FNT_FRAME_NONE for none */
 };
 
 /* Commit `record` with the first record->payload_bytes bytes of the extents; fills in seq

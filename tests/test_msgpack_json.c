@@ -163,6 +163,10 @@ START_TEST(keys_are_strings)
 	ck_assert_str_eq(JSON_OF("\x81\x81\x05\x06\x00"), "{\"{\\\"5\\\":6}\":0}");
 	ck_assert_str_eq(JSON_OF("\x81\x81\x90\x06\x00"),
 			 "{\"{\\\"<nested>\\\":6}\":0}");
+	ck_assert_str_eq(JSON_OF("\x81\x81\x01\x81\x90\x06\x00"),
+			 "{\"{\\\"1\\\":{\\\"<nested>\\\":6}}\":0}");
+	ck_assert_str_eq(JSON_OF("\x81\x91\x81\x90\x06\x00"),
+			 "{\"[{\\\"<nested>\\\":6}]\":0}");
 	ck_assert_str_eq(JSON_OF("\x82\x01\x02\x01\x03"), "{\"1\":2,\"1\":3}");
 }
 END_TEST

@@ -44,7 +44,7 @@ calls_ended_at_ns(const struct fnt_trace *trace)
 	return trace->started_at_ns + trace->duration_ns;
 }
 
-/* ---- the table -------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------ */
 
 enum {
 	COLUMN_WHEN,
@@ -122,7 +122,7 @@ calls_table_print(struct table *table)
 	table_print(table, stdout);
 }
 
-/* ---- JSON ------------------------------------------------------------------------- */
+/* ---- JSON ----------------------------------------------------------------------- */
 
 int
 calls_put_json(const struct fnt_trace *trace)

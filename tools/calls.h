@@ -17,7 +17,8 @@ enum text_style calls_outcome_style(enum fnt_outcome outcome);
 struct table *calls_table_create(const char *when);
 
 /* Add a line; `when` is how the time at which it ended is to be shown. */
-void calls_table_add(struct table *table, const struct fnt_trace *trace, const char *when);
+void calls_table_add(struct table *table, const struct fnt_trace *trace,
+		     const char *when);
 
 /* Print the rows for the width of the terminal. */
 void calls_table_print(struct table *table);

@@ -19,7 +19,7 @@ static const struct tool_option options[] = {
 	TOOL_END,
 };
 
-/* ---- problems, as they are found -------------------------------------------------- */
+/* ---- problems, as they are found ------------------------------------------------ */
 
 static void
 report_text(void *arg, uint64_t offset, const char *problem)
@@ -38,13 +38,14 @@ report_json(void *arg, uint64_t offset, const char *problem)
 {
 	uint64_t *count = arg;
 
-	printf("%s{\"offset\":%" PRIu64 ",\"problem\":", *count > 0 ? ",\n" : "\n", offset);
+	printf("%s{\"offset\":%" PRIu64 ",\"problem\":", *count > 0 ? ",\n" : "\n",
+	       offset);
 	text_put_json_string(stdout, problem);
 	putchar('}');
 	(*count)++;
 }
 
-/* ---- the sum ---------------------------------------------------------------------- */
+/* ---- the sum -------------------------------------------------------------------- */
 
 static void
 print_text(const char *path, const struct fnt_check *check)
@@ -61,12 +62,14 @@ print_text(const char *path, const struct fnt_check *check)
 		fputs("sound", stdout);
 	text_style(stdout, TEXT_PLAIN);
 	printf("; %s records in %s cells (%s busy), %s in flight, %s names\n",
-	       text_count(counts[1], check->records), text_count(counts[2], check->cells),
+	       text_count(counts[1], check->records),
+	       text_count(counts[2], check->cells),
 	       text_count(counts[3], check->busy_cells),
-	       text_count(counts[4], check->frames), text_count(counts[5], check->names));
+	       text_count(counts[4], check->frames),
+	       text_count(counts[5], check->names));
 	if (check->orphans > 0)
-		printf("%s left by processes that died; the next that opens the region takes "
-		       "them up\n",
+		printf("%s left by processes that died; the next that opens the region "
+		       "takes them up\n",
 		       text_count(counts[0], check->orphans));
 }
 
@@ -75,9 +78,9 @@ print_json_end(const char *path, const struct fnt_check *check)
 {
 	fputs("],\n\"path\":", stdout);
 	text_put_json_string(stdout, path);
-	printf(",\"problem_count\":%" PRIu64 ",\"records\":%" PRIu64 ",\"cells\":%" PRIu64
-	       ",\"busy_cells\":%" PRIu64 ",\"frames\":%" PRIu64 ",\"names\":%" PRIu64
-	       ",\"orphans\":%" PRIu64 "}\n",
+	printf(",\"problem_count\":%" PRIu64 ",\"records\":%" PRIu64
+	       ",\"cells\":%" PRIu64 ",\"busy_cells\":%" PRIu64 ",\"frames\":%" PRIu64
+	       ",\"names\":%" PRIu64 ",\"orphans\":%" PRIu64 "}\n",
 	       check->problems, check->records, check->cells, check->busy_cells,
 	       check->frames, check->names, check->orphans);
 }
@@ -112,7 +115,7 @@ run(int argc, char **argv)
 const struct command command_check = {
 	.name = "check",
 	.summary = "verify a region",
-	.details = "Exit code 1 where the region holds what no producer can have written.\n",
+	.details = "Exit code 1 if it holds what no producer can have written.\n",
 	.options = options,
 	.run = run,
 };

@@ -29,8 +29,8 @@ static const struct table_column columns[] = {
 	{"PROCESSES", .min = 20, .if_used = true},
 };
 
-/* A region may go, or break, between being listed and being looked into: then it is shown
- * without its processes. */
+/* A region may go, or break, between being listed and being looked into: then it is
+ * shown without its processes. */
 static struct fnt_producer *
 get_producers(const struct fnt_region_info *region, size_t *count)
 {
@@ -46,7 +46,7 @@ get_producers(const struct fnt_region_info *region, size_t *count)
 	return producers;
 }
 
-/* ---- for people ------------------------------------------------------------------- */
+/* ---- for people ----------------------------------------------------------------- */
 
 /* "node 4711, node 4712, sh 12 (dead)" */
 static void
@@ -88,10 +88,12 @@ add_region(struct table *table, const struct fnt_region_info *region, uint64_t n
 		return;
 	}
 	table_cell(table, TEXT_PLAIN, "%s", text_bytes(size, region->size_bytes));
-	table_cell(table, TEXT_PLAIN, "%s", text_age(age, region->created_at_ns, now_ns));
+	table_cell(table, TEXT_PLAIN, "%s",
+		   text_age(age, region->created_at_ns, now_ns));
 	table_cell(table, region->alive ? TEXT_GOOD : TEXT_PLAIN, "%" PRIu32,
 		   region->alive);
-	table_cell(table, region->dead ? TEXT_BAD : TEXT_PLAIN, "%" PRIu32, region->dead);
+	table_cell(table, region->dead ? TEXT_BAD : TEXT_PLAIN, "%" PRIu32,
+		   region->dead);
 	add_processes(table, region);
 }
 
@@ -113,7 +115,7 @@ print_table(const struct fnt_region_info *regions, size_t count)
 			tool_note("%s", reason(&regions[i]));
 }
 
-/* ---- for machines ----------------------------------------------------------------- */
+/* ---- for machines --------------------------------------------------------------- */
 
 static void
 put_json(const struct fnt_region_info *region)
@@ -130,8 +132,8 @@ put_json(const struct fnt_region_info *region)
 		text_put_json_string(stdout, reason(region));
 	else
 		fputs("null", stdout);
-	printf(",\"size_bytes\":%" PRIu64 ",\"created_at\":%" PRIu64 ",\"alive\":%" PRIu32
-	       ",\"dead\":%" PRIu32 ",\"producers\":",
+	printf(",\"size_bytes\":%" PRIu64 ",\"created_at\":%" PRIu64
+	       ",\"alive\":%" PRIu32 ",\"dead\":%" PRIu32 ",\"producers\":",
 	       region->size_bytes, region->created_at_ns / 1000000, region->alive,
 	       region->dead);
 	producers_put_json(producers, count);
@@ -162,7 +164,8 @@ run(int argc, char **argv)
 	tool_options(&command_list, argc, argv, &list);
 	code = fnt_regions_list(NULL, &regions, &count, &error);
 	if (code < 0)
-		return tool_fail("%s", error.message[0] ? error.message : strerror(-code));
+		return tool_fail("%s",
+				 error.message[0] ? error.message : strerror(-code));
 	if (list.json)
 		print_json(regions, count);
 	else if (count > 0)

@@ -38,19 +38,20 @@ static void
 add_pending(struct table *table, const struct fnt_trace *trace)
 {
 	const struct fnt_trace_op *op = trace->pending;
-	char age[TEXT_UNIT_MAX], more[32] = "";
-	uint64_t age_ns = 0;
+	char age[TEXT_UNIT_MAX] = "", more[32] = "";
 
 	if (trace->pending_count == 0) {
 		table_cell(table, TEXT_PLAIN, "%s", "");
 		return;
 	}
-	if (trace->duration_ns > op->start_ns)
-		age_ns = trace->duration_ns - op->start_ns;
+	/* Of the dead only the last sign of life is known, mostly the op's own
+	 * beginning. */
+	if (trace->outcome == FNT_IN_FLIGHT && trace->duration_ns > op->start_ns)
+		text_duration(age, trace->duration_ns - op->start_ns);
 	if (trace->pending_count > 1)
 		snprintf(more, sizeof(more), ", %zu more", trace->pending_count - 1);
-	table_cell(table, TEXT_WARN, "%s %s %s%s", fnt_op_name(op->op), op->entity,
-		   text_duration(age, age_ns), more);
+	table_cell(table, TEXT_WARN, "%s %s%s%s%s", fnt_op_name(op->op), op->entity,
+		   age[0] ? " " : "", age, more);
 }
 
 static void
@@ -115,7 +116,8 @@ run(int argc, char **argv)
 const struct command command_ps = {
 	.name = "ps",
 	.summary = "the calls in flight, and what they wait for",
-	.details = "A call whose process has died is shown as aborted, with how far it got.\n",
+	.details = "Calls of processes that died are shown as aborted, with how far\n"
+		   "they got.\n",
 	.options = options,
 	.run = run,
 };

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAMILY_MAX  10000 /* calls of one tree that are looked at for those made from here */
+#define FAMILY_MAX  10000 /* calls of a tree in which those made from here are sought */
 #define VALUE_LINES 24
 
 struct show {
@@ -25,7 +25,7 @@ static const struct tool_option options[] = {
 	TOOL_END,
 };
 
-/* ---- finding it ------------------------------------------------------------------- */
+/* ---- finding it ----------------------------------------------------------------- */
 
 /* What was found, and the sets that it lives in. */
 struct found {
@@ -66,8 +66,8 @@ tally(void *arg, const struct fnt_trace *trace)
 	return 0;
 }
 
-/* Whichever began last. A call that has just finished may be in flight as well: then it is
- * the finished one, which is whole. */
+/* Whichever began last. A call that has just finished may be in flight as well: then it
+ * is the finished one, which is whole. */
 static void
 choose(struct found *found, const struct fnt_query *query)
 {
@@ -82,7 +82,8 @@ choose(struct found *found, const struct fnt_query *query)
 		if (!matches(query, trace) || (finished && trace->uid == finished->uid))
 			continue;
 		found->others += found->trace && found->trace != finished;
-		if (!found->trace || trace->started_at_ns >= found->trace->started_at_ns)
+		if (!found->trace ||
+		    trace->started_at_ns >= found->trace->started_at_ns)
 			found->trace = trace;
 	}
 }
@@ -94,7 +95,7 @@ find(struct fnt_reader *reader, struct fnt_query *query, struct found *found)
 	int code;
 
 	*found = (struct found){0};
-	/* First those in flight: what finishes meanwhile is then seen twice, not never. */
+	/* First those in flight: what finishes meanwhile is seen twice, not never. */
 	code = fnt_reader_in_flight(reader, &found->in_flight);
 	query->limit = 1;
 	if (code == 0)
@@ -118,7 +119,7 @@ forget(struct found *found)
 	fnt_traces_free(found->finished);
 }
 
-/* ---- showing it ------------------------------------------------------------------- */
+/* ---- showing it ----------------------------------------------------------------- */
 
 static void
 put_name(const char *name)
@@ -162,7 +163,8 @@ print_ids(const struct fnt_trace *trace)
 	put_name("uid");
 	printf("%016" PRIx64 "\n", trace->uid);
 	put_name("trace");
-	printf("%016" PRIx64 "%016" PRIx64 "\n", trace->trace_id[0], trace->trace_id[1]);
+	printf("%016" PRIx64 "%016" PRIx64 "\n", trace->trace_id[0],
+	       trace->trace_id[1]);
 	if (trace->parent_uid != 0) {
 		put_name("caller");
 		printf("%016" PRIx64 "\n", trace->parent_uid);
@@ -191,8 +193,9 @@ print_schedules(const struct fnt_trace *trace)
 		put_name("schedules");
 		text_put(stdout, schedule->fn_name);
 		if (schedule->delay_ms >= 0)
-			printf(" in %s", text_duration(text, (uint64_t)schedule->delay_ms *
-								     1000000));
+			printf(" in %s",
+			       text_duration(text,
+					     (uint64_t)schedule->delay_ms * 1000000));
 		if (schedule->run_at >= 0)
 			printf(" at %s",
 			       text_date(text, (uint64_t)schedule->run_at * 1000000));
@@ -265,8 +268,9 @@ print_end(const struct fnt_trace *trace)
 
 	if (trace->stream_chunks > 0) {
 		put_name("streamed");
-		printf("%s in %" PRIu64 " chunk%s\n", text_bytes(bytes, trace->stream_bytes),
-		       trace->stream_chunks, trace->stream_chunks == 1 ? "" : "s");
+		printf("%s in %" PRIu64 " chunk%s\n",
+		       text_bytes(bytes, trace->stream_bytes), trace->stream_chunks,
+		       trace->stream_chunks == 1 ? "" : "s");
 	}
 	print_schedules(trace);
 	print_notes(trace);
@@ -290,6 +294,7 @@ print_trace(struct fnt_reader *reader, const struct found *found)
 		.limit = FAMILY_MAX,
 		.trace_id = {trace->trace_id[0], trace->trace_id[1]},
 	};
+	const struct fnt_traces *sets[2] = {NULL, found->in_flight};
 	struct fnt_traces *family;
 	int status, code = fnt_reader_query(reader, &query, &family);
 
@@ -298,15 +303,15 @@ print_trace(struct fnt_reader *reader, const struct found *found)
 	print_head(trace);
 	print_ids(trace);
 	putchar('\n');
-	waterfall_print(trace,
-			(const struct fnt_traces *const[]){family, found->in_flight}, 2);
+	sets[0] = family;
+	waterfall_print(trace, sets, 2);
 	putchar('\n');
 	status = print_end(trace);
 	fnt_traces_free(family);
 	return status;
 }
 
-/* ---- the command ------------------------------------------------------------------ */
+/* ---- the command ---------------------------------------------------------------- */
 
 static int
 print(struct fnt_reader *reader, const struct found *found, bool json)
@@ -323,9 +328,9 @@ print(struct fnt_reader *reader, const struct found *found, bool json)
 	if (code < 0)
 		return tool_fail_errno("the trace as JSON", code);
 	if (found->others > 0)
-		tool_note("%s older call%s with this id; choose one by its uid (fntrace "
-			  "recent)",
-			  text_count(count, found->others), found->others == 1 ? "" : "s");
+		tool_note("%s older call%s with this id; recent has their uids",
+			  text_count(count, found->others),
+			  found->others == 1 ? "" : "s");
 	return status;
 }
 
@@ -350,8 +355,8 @@ show(struct fnt_reader *reader, const char *id, bool json)
 	if (code < 0)
 		status = tool_fail_errno(fnt_reader_path(reader), code);
 	else if (!found.trace)
-		status = tool_fail("%s: no call %s, neither finished nor in flight; it may "
-				   "have been overwritten",
+		status = tool_fail("%s: no call %s, finished or in flight; it may have "
+				   "been overwritten",
 				   fnt_reader_path(reader), id);
 	else
 		status = print(reader, &found, json);
@@ -383,8 +388,8 @@ const struct command command_show = {
 	.name = "show",
 	.summary = "one call: its operations on a time line, and how it ended",
 	.operands = "UID|CALL_ID",
-	.details = "A uid (16 hex digits) is one call; of several calls with one call id the\n"
-		   "newest is shown.\n",
+	.details = "A uid (16 hex digits) is one call; of several calls with one id\n"
+		   "the newest is shown.\n",
 	.options = options,
 	.run = run,
 };

@@ -17,11 +17,12 @@ struct settings {
 
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct settings),
-	{"json", 0, TOOL_FLAG, offsetof(struct settings, json), NULL, "one JSON object"},
+	{"json", 0, TOOL_FLAG, offsetof(struct settings, json), NULL,
+	 "one JSON object"},
 	TOOL_END,
 };
 
-/* ---- for people ------------------------------------------------------------------- */
+/* ---- for people ----------------------------------------------------------------- */
 
 static void
 put_title(const char *title)
@@ -97,11 +98,13 @@ print_counts(const struct fnt_stat *stat)
 	put_title("left out");
 	put_count("dropped", stat->dropped, TEXT_BAD, "calls: no place in the ring");
 	put_count("not kept", stat->not_kept, TEXT_PLAIN, "calls: by the settings");
-	put_count("unframed", stat->unframed, TEXT_WARN, "calls that ps could not show");
+	put_count("unframed", stat->unframed, TEXT_WARN,
+		  "calls that ps could not show");
 	put_count("ops", stat->ops_omitted, TEXT_WARN, "past a record's size limit");
 	put_count("schedules", stat->schedules_omitted, TEXT_WARN, "likewise");
 	put_count("values", stat->values_omitted, TEXT_WARN, "results: likewise");
-	put_count("cells", stat->cells_skipped, TEXT_PLAIN, "passed over, held by others");
+	put_count("cells", stat->cells_skipped, TEXT_PLAIN,
+		  "passed over, held by others");
 
 	put_title("room");
 	put_use("processes", stat->producers, stat->producers_max);
@@ -151,7 +154,7 @@ print_producers(const struct fnt_producer *producers, size_t count)
 	table_destroy(table);
 }
 
-/* ---- for machines ----------------------------------------------------------------- */
+/* ---- for machines --------------------------------------------------------------- */
 
 #define FIELD64(field)                                                                 \
 	{                                                                              \
@@ -167,14 +170,30 @@ static const struct {
 	size_t offset;
 	int bytes;
 } fields[] = {
-	FIELD64(total),		  FIELD64(retained),	   FIELD64(in_flight),
-	FIELD64(dropped),	  FIELD64(ops_omitted),	   FIELD64(capacity),
-	FIELD64(recorded),	  FIELD64(not_kept),	   FIELD64(orphaned),
-	FIELD64(unframed),	  FIELD64(ops),		   FIELD64(schedules_omitted),
-	FIELD64(values_omitted),  FIELD64(cells_skipped),  FIELD64(size_bytes),
-	FIELD64(cells),		  FIELD64(max_record_bytes), FIELD32(producers_max),
-	FIELD32(lanes),		  FIELD32(lanes_max),	   FIELD32(frames),
-	FIELD32(frames_max),	  FIELD32(names),	   FIELD32(names_max),
+	FIELD64(total),
+	FIELD64(retained),
+	FIELD64(in_flight),
+	FIELD64(dropped),
+	FIELD64(ops_omitted),
+	FIELD64(capacity),
+	FIELD64(recorded),
+	FIELD64(not_kept),
+	FIELD64(orphaned),
+	FIELD64(unframed),
+	FIELD64(ops),
+	FIELD64(schedules_omitted),
+	FIELD64(values_omitted),
+	FIELD64(cells_skipped),
+	FIELD64(size_bytes),
+	FIELD64(cells),
+	FIELD64(max_record_bytes),
+	FIELD32(producers_max),
+	FIELD32(lanes),
+	FIELD32(lanes_max),
+	FIELD32(frames),
+	FIELD32(frames_max),
+	FIELD32(names),
+	FIELD32(names_max),
 };
 
 static void

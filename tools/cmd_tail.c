@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_MS	  25  /* producers do not wake anyone: how often to look */
+#define POLL_MS 25    /* producers do not wake anyone: how often to look */
 #define BATCH_MAX 500 /* calls between two looks at stdout and at what was missed */
 
 struct tail {
@@ -30,7 +30,8 @@ static const struct tool_option options[] = {
 	 "only calls of this function"},
 	{"errors", 0, TOOL_FLAG, offsetof(struct tail, errors), NULL,
 	 "only calls that did not end well"},
-	{"json", 0, TOOL_FLAG, offsetof(struct tail, json), NULL, "one JSON object a line"},
+	{"json", 0, TOOL_FLAG, offsetof(struct tail, json), NULL,
+	 "one JSON object a line"},
 	TOOL_END,
 };
 
@@ -68,7 +69,8 @@ show(const struct follow *follow, const struct fnt_trace *trace)
 		putchar('\n');
 		return code;
 	}
-	calls_table_add(follow->table, trace, text_clock(when, calls_ended_at_ns(trace)));
+	calls_table_add(follow->table, trace,
+			text_clock(when, calls_ended_at_ns(trace)));
 	return 0;
 }
 
@@ -200,8 +202,8 @@ run(int argc, char **argv)
 const struct command command_tail = {
 	.name = "tail",
 	.summary = "calls as they finish",
-	.details = "Runs until it is interrupted. Calls that came too fast to be read are counted\n"
-		   "on standard error.\n",
+	.details = "Runs until it is interrupted. Calls that came too fast to be read\n"
+		   "are counted on standard error.\n",
 	.options = options,
 	.run = run,
 };

@@ -29,15 +29,16 @@ print_usage(FILE *out)
 {
 	fputs("usage: fntrace COMMAND [OPTION]...\n"
 	      "\n"
-	      "What a function runtime did, and does: every call, its database operations,\n"
-	      "how it ended and how long it took.\n"
+	      "What a function runtime did, and does: every call, its database\n"
+	      "operations, how it ended and how long it took.\n"
 	      "\n",
 	      out);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n"
-	      "Which region: -r NAME or -r PATH, -p PID, else $FNTRACE_REGION, else the only\n"
-	      "one there is (fntrace list). More on a command: fntrace COMMAND --help.\n",
+	      "Which region: -r NAME or -r PATH, -p PID, else $FNTRACE_REGION, else\n"
+	      "the only one there is (fntrace list).\n"
+	      "More on a command: fntrace COMMAND --help.\n",
 	      out);
 }
 

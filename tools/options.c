@@ -21,7 +21,7 @@ enum {
 	VALUE_COLOUR,
 };
 
-/* ---- usage and help --------------------------------------------------------------- */
+/* ---- usage and help ------------------------------------------------------------- */
 
 static void
 print_option(FILE *out, const struct tool_option *option)
@@ -41,7 +41,8 @@ print_usage(FILE *out, const struct command *command)
 	int begin = fprintf(out, "usage: fntrace %s", command->name);
 	int column = begin;
 
-	for (const struct tool_option *option = command->options; option->name; option++) {
+	for (const struct tool_option *option = command->options; option->name;
+	     option++) {
 		int len = 5 + (int)(option->letter ? 1 : strlen(option->name) + 1);
 
 		len += option->arg ? (int)strlen(option->arg) : 0;
@@ -76,8 +77,10 @@ tool_print_help(const struct command *command)
 	printf("\nfntrace %s: %s\n\n", command->name, command->summary);
 	if (command->details)
 		printf("%s\n", command->details);
-	for (const struct tool_option *option = command->options; option->name; option++)
-		print_option_help(option->letter, option->name, option->arg, option->help);
+	for (const struct tool_option *option = command->options; option->name;
+	     option++)
+		print_option_help(option->letter, option->name, option->arg,
+				  option->help);
 	print_option_help(0, "color", "WHEN", "auto (a terminal), always or never");
 	print_option_help('h', "help", NULL, "this");
 }
@@ -98,7 +101,7 @@ tool_usage_error(const struct command *command, const char *format, ...)
 	exit(TOOL_USAGE);
 }
 
-/* ---- the nearest word ------------------------------------------------------------- */
+/* ---- the nearest word ----------------------------------------------------------- */
 
 #define WORD_MAX 32
 
@@ -127,7 +130,8 @@ edit_distance(const char *a, const char *b)
 		for (size_t j = 1; j <= b_len; j++) {
 			here[j] = least(above[j], here[j - 1]) + 1;
 			here[j] = least(here[j], above[j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1])
 				here[j] = least(here[j], before[j - 2] + 1);
 		}
 		before = above;
@@ -148,7 +152,7 @@ tool_nearest(const char *word, const char *const *words, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		size_t distance = edit_distance(word, words[i]);
 
-		/* As many changes as the word has letters make any word of any other. */
+		/* As many changes as a word has letters make any of any other. */
 		if (distance < best && distance < strlen(words[i])) {
 			best = distance;
 			nearest = words[i];
@@ -157,7 +161,7 @@ tool_nearest(const char *word, const char *const *words, size_t count)
 	return nearest;
 }
 
-/* ---- parsing ---------------------------------------------------------------------- */
+/* ---- parsing -------------------------------------------------------------------- */
 
 static _Noreturn void
 unknown_option(const struct command *command, char **argv)
@@ -177,8 +181,8 @@ unknown_option(const struct command *command, char **argv)
 	word = strndupa(word + 2, strcspn(word + 2, "="));
 	nearest = tool_nearest(word, names, count);
 	if (nearest)
-		tool_usage_error(command, "unknown option --%s; did you mean --%s?", word,
-				 nearest);
+		tool_usage_error(command, "unknown option --%s; did you mean --%s?",
+				 word, nearest);
 	tool_usage_error(command, "unknown option --%s", word);
 }
 
@@ -269,8 +273,8 @@ set_colour(const struct command *command, const char *when)
 	else if (strcmp(when, "never") == 0)
 		text_set_colour(false);
 	else if (strcmp(when, "auto") != 0)
-		tool_usage_error(command, "--color is auto, always or never, not \"%s\"",
-				 when);
+		tool_usage_error(command,
+				 "--color is auto, always or never, not \"%s\"", when);
 }
 
 struct parser {
@@ -303,7 +307,8 @@ prepare(struct parser *parser, const struct command *command)
 			*letter++ = ':';
 	}
 	*letter++ = 'h';
-	parser->options[count++] = (struct option){"help", no_argument, NULL, VALUE_HELP};
+	parser->options[count++] =
+		(struct option){"help", no_argument, NULL, VALUE_HELP};
 	parser->options[count++] =
 		(struct option){"color", optional_argument, NULL, VALUE_COLOUR};
 }
@@ -329,7 +334,8 @@ take_option(const struct command *command, int value, char **argv, void *setting
 	if (value == '?')
 		unknown_option(command, argv);
 	if (value == ':')
-		tool_usage_error(command, "option %s needs an argument", argv[optind - 1]);
+		tool_usage_error(command, "option %s needs an argument",
+				 argv[optind - 1]);
 	if (value == VALUE_HELP || value == 'h') {
 		tool_print_help(command);
 		exit(tool_flush());
@@ -358,10 +364,12 @@ tool_options(const struct command *command, int argc, char **argv, void *setting
 
 	prepare(&parser, command);
 	opterr = 0;
-	while ((value = getopt_long(argc, argv, parser.letters, parser.options, NULL)) != -1)
+	while ((value = getopt_long(argc, argv, parser.letters, parser.options,
+				    NULL)) != -1)
 		take_option(command, value, argv, settings);
 	if (optind < argc && !command->operands)
 		tool_usage_error(command, "unexpected \"%s\"%s", argv[optind],
-				 has_region(command) ? "; a region is named with -r" : "");
+				 has_region(command) ? "; a region is named with -r"
+						     : "");
 	return optind;
 }

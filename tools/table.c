@@ -101,7 +101,7 @@ table_cell(struct table *table, enum text_style style, const char *format, ...)
 	add_cell(table, &cell);
 }
 
-/* ---- layout ----------------------------------------------------------------------- */
+/* ---- layout --------------------------------------------------------------------- */
 
 static size_t
 full_width(const struct table *table, size_t index)
@@ -232,7 +232,7 @@ table_rows(const struct table *table)
 	return table->cell_count / table->column_count;
 }
 
-/* ---- printing --------------------------------------------------------------------- */
+/* ---- printing ------------------------------------------------------------------- */
 
 static void
 put_spaces(FILE *out, size_t count)
@@ -257,8 +257,8 @@ put_fitted(FILE *out, const char *text, size_t width)
 	return used + mark;
 }
 
-/* Write one line. Blanks are held back until something follows them, so that no line ends
- * in them. */
+/* Write one line. Blanks are held back until something follows them, so that no line
+ * ends in them. */
 static void
 put_line(const struct table *table, FILE *out, const struct cell *cells)
 {
@@ -272,7 +272,8 @@ put_line(const struct table *table, FILE *out, const struct cell *cells)
 		if (used > width)
 			used = width;
 		if (used > 0) {
-			put_spaces(out, blanks + (table->columns[i].right ? width - used : 0));
+			put_spaces(out, blanks + (table->columns[i].right ? width - used
+									  : 0));
 			if (cells[i].style != TEXT_PLAIN)
 				text_style(out, cells[i].style);
 			used = put_fitted(out, cells[i].text, width);

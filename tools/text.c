@@ -44,7 +44,7 @@ text_style(FILE *out, enum text_style style)
 		fputs(codes[style], out);
 }
 
-/* ---- characters ------------------------------------------------------------------- */
+/* ---- characters ----------------------------------------------------------------- */
 
 size_t
 text_decode(const char *s, size_t len, uint32_t *character)
@@ -76,10 +76,18 @@ text_is_unsafe(uint32_t character)
 	static const struct {
 		uint32_t first, last;
 	} unsafe[] = {
-		{0, 0x1f},	    {0x7f, 0x9f},	{0xad, 0xad},
-		{0x61c, 0x61c},	    {0x180e, 0x180e},	{0x200b, 0x200b},
-		{0x200e, 0x200f},   {0x2028, 0x202e},	{0x2060, 0x206f},
-		{0xfeff, 0xfeff},   {0xfff9, 0xfffb},	{0xe0000, 0xe007f},
+		{0, 0x1f},
+		{0x7f, 0x9f},
+		{0xad, 0xad},
+		{0x61c, 0x61c},
+		{0x180e, 0x180e},
+		{0x200b, 0x200b},
+		{0x200e, 0x200f},
+		{0x2028, 0x202e},
+		{0x2060, 0x206f},
+		{0xfeff, 0xfeff},
+		{0xfff9, 0xfffb},
+		{0xe0000, 0xe007f},
 		{0x110000, UINT32_MAX},
 	};
 
@@ -89,8 +97,8 @@ text_is_unsafe(uint32_t character)
 	return false;
 }
 
-/* What the locale cannot show is escaped too: outside UTF-8 the bytes of a character may
- * be control characters of their own. */
+/* What the locale cannot show is escaped too: outside UTF-8 the bytes of a character
+ * may be control characters of their own. */
 static bool
 is_shown(uint32_t character)
 {
@@ -117,7 +125,7 @@ print_escape(char out[12], uint32_t character, unsigned char byte)
 		snprintf(out, 12, "\\U%08x", (unsigned)character);
 }
 
-/* ---- foreign strings -------------------------------------------------------------- */
+/* ---- foreign strings ------------------------------------------------------------ */
 
 char *
 text_escape(const char *s, size_t len)

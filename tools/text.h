@@ -2,9 +2,10 @@
  *
  * text.h: turning numbers and foreign strings into text that is fit to be shown.
  *
- * Strings that come from a region, a file name or the command line are foreign. Whatever
- * could act on a terminal or deceive who reads it (control characters, bidirectional
- * overrides, invisible characters, invalid UTF-8) is shown as an escape: \n, \x1b, \u202e.
+ * Strings that come from a region, a file name or the command line are foreign.
+ * Whatever could act on a terminal or deceive who reads it (control characters,
+ * bidirectional overrides, invisible characters, invalid UTF-8) is shown as an escape:
+ * \n, \x1b, \u202e.
  */
 #ifndef FNTRACE_TEXT_H
 #define FNTRACE_TEXT_H
@@ -32,7 +33,7 @@ enum text_style {
 /* Begin a style, TEXT_PLAIN ends it; nothing is written where there is no colour. */
 void text_style(FILE *out, enum text_style style);
 
-/* ---- foreign strings -------------------------------------------------------------- */
+/* ---- foreign strings ------------------------------------------------------------ */
 
 #define TEXT_INVALID UINT32_MAX
 
@@ -55,28 +56,28 @@ size_t text_fit(const char *escaped, size_t columns, size_t *used);
 /* Write `s` escaped. */
 void text_put(FILE *out, const char *s);
 
-/* Write `s` escaped, in at most `columns` (0: no limit), the cut marked by an ellipsis. */
+/* Write `s` escaped, in at most `columns` (0: no limit); an ellipsis marks the cut. */
 void text_put_cut(FILE *out, const char *s, size_t columns);
 
 /* The ellipsis that marks a cut: one column or three. */
 const char *text_ellipsis(void);
 
-/* ---- JSON ------------------------------------------------------------------------- */
+/* ---- JSON ----------------------------------------------------------------------- */
 
-/* Write a JSON text that the library made. What could act on a terminal is escaped inside
- * its strings, which changes no value. */
+/* Write a JSON text that the library made. What could act on a terminal is escaped
+ * inside its strings, which changes no value. */
 void text_put_json(FILE *out, const char *json);
 
 /* Write `s` as a JSON string, quotes included; invalid UTF-8 becomes U+FFFD. */
 void text_put_json_string(FILE *out, const char *s);
 
 /* Write a JSON text over several lines of at most `columns` (0: no limit) and at most
- * `max_lines` (0: no limit), each begun by `indent` spaces, escaped for a human. One that
- * fits on one line stays on it. Returns whether all of it was shown. */
+ * `max_lines` (0: no limit), each begun by `indent` spaces, escaped for a human. One
+ * that fits on one line stays on it. Returns whether all of it was shown. */
 bool text_put_json_pretty(FILE *out, const char *json, size_t indent, size_t columns,
 			  size_t max_lines);
 
-/* ---- numbers and units ------------------------------------------------------------ */
+/* ---- numbers and units ---------------------------------------------------------- */
 
 /* Long enough for each function below, which return their first argument. */
 #define TEXT_UNIT_MAX 48
@@ -90,8 +91,8 @@ char *text_bytes(char out[TEXT_UNIT_MAX], uint64_t bytes);
 /* 1,234,567 */
 char *text_count(char out[TEXT_UNIT_MAX], uint64_t count);
 
-/* How long `then_ns` (Unix time) is before `now_ns`: now, 12 s, 3 min, 5 h, 4 d; "-" for a
- * time that has not come. */
+/* How long `then_ns` (Unix time) is before `now_ns`: now, 12 s, 3 min, 5 h, 4 d; "-"
+ * for a time that has not come. */
 char *text_age(char out[TEXT_UNIT_MAX], uint64_t then_ns, uint64_t now_ns);
 
 /* The same in a sentence: just now, 12 s ago, in the future. */

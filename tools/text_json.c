@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * JSON on its way out: strings of our own, texts of the library's, and texts for people.
+ * JSON on its way out: strings of our own, texts of the library's, and texts for
+ * people.
  */
 #include "text.h"
 #include "tool.h"
@@ -32,15 +33,17 @@ text_put_json(FILE *out, const char *json)
 	bool ascii_only = !text_is_utf8() && isatty(fileno(out));
 	size_t len = strlen(json), run = 0;
 
-	/* Control characters below U+0020 are none of a JSON text's, its strings have them
-	 * escaped: so whatever is unsafe is inside a string, where an escape may be. */
+	/* Control characters below U+0020 are none of a JSON text's, its strings have
+	 * them escaped: so whatever is unsafe is inside a string, where an escape may
+	 * be. */
 	for (size_t i = 0; i < len;) {
 		uint32_t character;
 		size_t taken = text_decode(json + i, len - i, &character);
 
 		if (!is_raw(character, ascii_only)) {
 			fwrite(json + run, 1, i - run, out);
-			put_unit_escape(out, character == TEXT_INVALID ? 0xfffd : character);
+			put_unit_escape(out,
+					character == TEXT_INVALID ? 0xfffd : character);
 			run = i + taken;
 		}
 		i += taken;
@@ -72,9 +75,9 @@ text_put_json_string(FILE *out, const char *s)
 	putc('"', out);
 }
 
-/* ---- for people ------------------------------------------------------------------- */
+/* ---- for people ----------------------------------------------------------------- */
 
-/* The text is spread over lines here and each line is cut and escaped as it is written. */
+/* The text is spread over lines; each is cut and escaped as it is written. */
 struct pretty {
 	FILE *out;
 	size_t indent, columns, max_lines;

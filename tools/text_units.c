@@ -10,10 +10,10 @@
 
 #define NS_PER_US 1000ull
 #define NS_PER_MS 1000000ull
-#define NS_PER_S  1000000000ull
+#define NS_PER_S 1000000000ull
 
-/* `value` of `unit` with three significant digits, or as many as stand before the point.
- * `exact`: it is a whole number and needs no point. */
+/* `value` of `unit` with three significant digits, or as many as stand before the
+ * point. `exact`: it is a whole number and needs no point. */
 static char *
 print_scaled(char out[TEXT_UNIT_MAX], double value, const char *unit, bool exact)
 {
@@ -47,7 +47,8 @@ text_duration(char out[TEXT_UNIT_MAX], uint64_t ns)
 		return print_scaled(out, (double)ns / NS_PER_MS, "ms",
 				    ns % NS_PER_MS == 0);
 	if (s < 60)
-		return print_scaled(out, (double)ns / NS_PER_S, "s", ns % NS_PER_S == 0);
+		return print_scaled(out, (double)ns / NS_PER_S, "s",
+				    ns % NS_PER_S == 0);
 	if (s < 3600)
 		return print_pair(out, s / 60, "min", s % 60, "s");
 	if (s < 86400)
@@ -58,7 +59,8 @@ text_duration(char out[TEXT_UNIT_MAX], uint64_t ns)
 char *
 text_bytes(char out[TEXT_UNIT_MAX], uint64_t bytes)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	static const char *const units[] = {"B",   "KiB", "MiB", "GiB",
+					    "TiB", "PiB", "EiB"};
 	uint64_t scale = 1;
 	size_t unit = 0;
 

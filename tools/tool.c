@@ -13,7 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* ---- the terminal ----------------------------------------------------------------- */
+/* ---- the terminal --------------------------------------------------------------- */
 
 static bool
 wants_colour(void)
@@ -28,9 +28,9 @@ wants_colour(void)
 	return isatty(STDOUT_FILENO);
 }
 
-/* A closed standard descriptor would be given to the next file opened, a region perhaps,
- * and what we print would go there. In its place: an empty stdin, and outputs that cannot
- * be written to. */
+/* A closed standard descriptor would be given to the next file opened, a region
+ * perhaps, and what we print would go there. In its place: an empty stdin, and outputs
+ * that cannot be written to. */
 static void
 hold_standard_descriptors(void)
 {
@@ -39,8 +39,8 @@ hold_standard_descriptors(void)
 			abort();
 }
 
-/* A region's file that is cut short while it is mapped. Nothing but this can be done: the
- * bytes that are being read are gone. */
+/* A region's file that is cut short while it is mapped. Nothing but this can be done:
+ * the bytes that are being read are gone. */
 static void
 bus_error(int signal_number)
 {
@@ -80,7 +80,7 @@ tool_width(void)
 	return width > 0 && width < 10000 ? width : 80;
 }
 
-/* ---- ends and errors -------------------------------------------------------------- */
+/* ---- ends and errors ------------------------------------------------------------ */
 
 static void
 say(const char *format, va_list args)
@@ -177,7 +177,7 @@ tool_catch_stop(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-/* ---- which region ----------------------------------------------------------------- */
+/* ---- which region --------------------------------------------------------------- */
 
 /* "no region": say where they are looked for. Several: name them. */
 static void
@@ -187,8 +187,8 @@ explain_choice(const struct fnt_region_info *regions, size_t count)
 	size_t used = 0;
 
 	if (count == 0) {
-		tool_fail("there is no region yet; start one with fntrace tap, or say which "
-			  "with -r PATH or -p PID");
+		tool_fail("there is no region yet; start one with fntrace tap, or say "
+			  "which with -r PATH or -p PID");
 		return;
 	}
 	for (size_t i = 0; i < count && used < sizeof(names) - 1; i++)

@@ -4,10 +4,11 @@
  *
  *      main.c ── table of commands ──► cmd_NAME.c: its options, its struct of settings
  *                                         │
- *                tool.c: options, region, errors, signals   text.c, table.c: what is shown
+ *      options.c: the parser, usage   tool.c: region, errors, signals
+ *      text*.c, table.c: what is shown
  *
- * Exit codes: 0 done, 1 failed, 2 wrong usage. A message is one line on stderr that begins
- * with "fntrace: ". Nothing from a region is printed but through text.h.
+ * Exit codes: 0 done, 1 failed, 2 wrong usage. A message is one line on stderr that
+ * begins with "fntrace: ". Nothing from a region is printed but through text.h.
  */
 #ifndef FNTRACE_TOOL_H
 #define FNTRACE_TOOL_H
@@ -26,14 +27,14 @@ enum tool_exit {
 	TOOL_USAGE = 2,
 };
 
-/* ---- commands and their options --------------------------------------------------- */
+/* ---- commands and their options ------------------------------------------------- */
 
 enum tool_option_kind {
 	TOOL_FLAG,  /* bool: no argument */
 	TOOL_TEXT,  /* const char *: taken as it is, not empty */
 	TOOL_COUNT, /* uint64_t: a decimal number */
 	TOOL_PID,   /* int32_t: a positive decimal number */
-	TOOL_SIZE,  /* uint64_t: bytes; K, M, G (or KiB, MiB, GiB) may follow, powers of 1024 */
+	TOOL_SIZE,  /* uint64_t: bytes; K, M, G, T (or KiB …) may follow: powers of 1024 */
 };
 
 /* One option of a command. A command's options are an array that ends with TOOL_END. */
@@ -53,13 +54,13 @@ struct tool_option {
 
 struct command {
 	const char *name;
-	const char *summary;  /* one line for `fntrace help` */
-	const char *operands; /* "UID|CALL_ID", as the usage shows them; NULL: takes none */
+	const char *summary; /* one line for `fntrace help` */
+	const char *operands; /* "UID|CALL_ID", as the usage has it; NULL: takes none */
 	/* What its --help says after the summary; NULL: nothing. */
 	const char *details;
 	const struct tool_option *options;
-	/* Options end at the first operand: the rest belongs to somebody else. Otherwise they
-	 * may come after operands too. */
+	/* Options end at the first operand: the rest belongs to somebody else.
+	 * Otherwise they may come after operands too. */
 	bool options_first;
 	/* argv[0] is the command's name. Returns the exit code. */
 	int (*run)(int argc, char **argv);
@@ -74,11 +75,11 @@ extern const struct command command_stat;
 extern const struct command command_list;
 extern const struct command command_check;
 
-/* Take the options from argv into `settings`, a struct of the command's own whose fields
- * hold the defaults. -h, --help and --color are every command's and handled here. Returns
- * the index in argv of the first operand (argc: none), operands having been moved behind
- * the options. --help and wrong usage (operands where `operands` is NULL among it) do not
- * return. */
+/* Take the options from argv into `settings`, a struct of the command's own whose
+ * fields hold the defaults. -h, --help and --color are every command's and handled
+ * here. Returns the index in argv of the first operand (argc: none), operands having
+ * been moved behind the options. --help and wrong usage (operands where `operands` is
+ * NULL among it) do not return. */
 int tool_options(const struct command *command, int argc, char **argv, void *settings);
 
 /* "fntrace NAME: MESSAGE" and the command's usage on stderr; exit 2. */
@@ -88,10 +89,10 @@ _Noreturn void tool_usage_error(const struct command *command, const char *forma
 /* The command's help on stdout. */
 void tool_print_help(const struct command *command);
 
-/* The word nearest to `word` of `count`, or NULL where none is near enough to be meant. */
+/* The word of `count` that is nearest to `word`, NULL if none can have been meant. */
 const char *tool_nearest(const char *word, const char *const *words, size_t count);
 
-/* ---- which region ----------------------------------------------------------------- */
+/* ---- which region --------------------------------------------------------------- */
 
 /* Where a reading command reads. To be the field `source` of a command's settings. */
 struct tool_source {
@@ -108,12 +109,12 @@ struct tool_source {
 	 "the region that this process writes to"}
 /* clang-format on */
 
-/* Attach to the region that was asked for, else to $FNTRACE_REGION, else to the only one
- * there is. NULL, with the reason on stderr, if this can't be done. */
+/* Attach to the region that was asked for, else to $FNTRACE_REGION, else to the only
+ * one there is. NULL, with the reason on stderr, if this can't be done. */
 struct fnt_reader *tool_reader_open(const struct command *command,
 				    const struct tool_source *source);
 
-/* ---- ends and errors -------------------------------------------------------------- */
+/* ---- ends and errors ------------------------------------------------------------ */
 
 /* "fntrace: MESSAGE" on stderr, control characters escaped. Returns TOOL_FAILED. */
 int tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -127,15 +128,15 @@ int tool_fail_errno(const char *what, int code);
 /* malloc, and the end of the program where there is no memory. */
 void *tool_alloc(size_t size);
 
-/* Flush stdout. TOOL_OK, or TOOL_FAILED with the reason on stderr; a reader that has gone
- * (EPIPE) ends the program quietly, as SIGPIPE does. */
+/* Flush stdout. TOOL_OK, or TOOL_FAILED with the reason on stderr; a reader that has
+ * gone (EPIPE) ends the program quietly, as SIGPIPE does. */
 int tool_flush(void);
 
 /* SIGINT and SIGTERM set tool_stopped from now on, and interrupt system calls. */
 extern volatile sig_atomic_t tool_stopped;
 void tool_catch_stop(void);
 
-/* ---- the terminal ----------------------------------------------------------------- */
+/* ---- the terminal --------------------------------------------------------------- */
 
 /* To be called once, first: locale, standard descriptors, colour by default. */
 void tool_init(void);

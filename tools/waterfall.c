@@ -10,7 +10,7 @@
 
 /* One line: an op, or a call made from here. */
 struct span {
-	const struct fnt_trace_op *op;	/* NULL: it is `call` */
+	const struct fnt_trace_op *op; /* NULL: it is `call` */
 	const struct fnt_trace *call;
 	uint64_t start_ns, duration_ns;
 	bool pending;
@@ -22,7 +22,7 @@ struct spans {
 	size_t count;
 };
 
-/* ---- what there is to show -------------------------------------------------------- */
+/* ---- what there is to show ------------------------------------------------------ */
 
 static bool
 is_child(const struct fnt_trace *trace, const struct fnt_trace *other)
@@ -50,9 +50,10 @@ static void
 add_ops(struct spans *spans, const struct fnt_trace *trace)
 {
 	for (size_t i = 0; i < trace->op_count; i++)
-		add_span(spans, (struct span){.op = &trace->ops[i],
-					      .start_ns = trace->ops[i].start_ns,
-					      .duration_ns = trace->ops[i].duration_ns});
+		add_span(spans,
+			 (struct span){.op = &trace->ops[i],
+				       .start_ns = trace->ops[i].start_ns,
+				       .duration_ns = trace->ops[i].duration_ns});
 	for (size_t i = 0; i < trace->pending_count; i++) {
 		uint64_t start_ns = trace->pending[i].start_ns;
 		uint64_t age_ns = 0;
@@ -97,10 +98,10 @@ compare(const void *left, const void *right)
 	return a->index < b->index ? -1 : 1;
 }
 
-/* ---- bars ------------------------------------------------------------------------- */
+/* ---- bars ----------------------------------------------------------------------- */
 
-/* What a bar covers of a cell, both in eighths of it. The bar is drawn with what there is:
- * blocks that grow from the left, and two that stand at the right. */
+/* What a bar covers of a cell, both in eighths of it. The bar is drawn with what there
+ * is: blocks that grow from the left, and two that stand at the right. */
 static const char *
 block(unsigned from, unsigned to)
 {
@@ -160,7 +161,7 @@ draw_bar(char *out, const struct span *span, uint64_t scale_ns, size_t cells)
 	}
 }
 
-/* ---- the table -------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------ */
 
 #define BAR_MAX 60 /* wider tells no more */
 
@@ -214,7 +215,10 @@ add_line(struct table *table, const struct span *span)
 	table_cell(table, TEXT_PLAIN, "%s", text_duration(text, span->duration_ns));
 	table_cell(table, TEXT_PLAIN, "%s", op ? fnt_op_name(op->op) : "call");
 	table_cell(table, TEXT_BOLD, "%s", op ? op->entity : span->call->fn_name);
-	table_cell(table, TEXT_DIM, "%s", !op ? span->call->call_id : op->id ? op->id : "");
+	table_cell(table, TEXT_DIM, "%s",
+		   !op	    ? span->call->call_id
+		   : op->id ? op->id
+			    : "");
 	add_result(table, span);
 	table_cell(table, TEXT_PLAIN, "%s", "");
 }
@@ -257,6 +261,22 @@ print_spans(const struct spans *spans, uint64_t scale_ns)
 	table_destroy(table);
 }
 
+/* The call's own duration, or more: what is timed elsewhere (fnt_call_op), and calls
+ * made from here, may last longer. */
+static uint64_t
+whole_ns(const struct fnt_trace *trace, const struct spans *spans)
+{
+	uint64_t whole = trace->duration_ns;
+
+	for (size_t i = 0; i < spans->count; i++) {
+		const struct span *span = &spans->items[i];
+
+		if (span->start_ns + span->duration_ns > whole)
+			whole = span->start_ns + span->duration_ns;
+	}
+	return whole;
+}
+
 void
 waterfall_print(const struct fnt_trace *trace, const struct fnt_traces *const *family,
 		size_t family_count)
@@ -272,7 +292,7 @@ waterfall_print(const struct fnt_trace *trace, const struct fnt_traces *const *f
 		add_children(&spans, trace, family[i]);
 	qsort(spans.items, spans.count, sizeof(*spans.items), compare);
 	if (spans.count > 0)
-		print_spans(&spans, trace->duration_ns);
+		print_spans(&spans, whole_ns(trace, &spans));
 	else
 		puts("  no operations");
 	free(spans.items);

@@ -11,9 +11,9 @@
 
 #include <fntrace/reader.h>
 
-/* Print the ops of `trace`, those pending among them, and those of `family` that it called,
- * by their start. `family` is any number of sets of traces. */
-void waterfall_print(const struct fnt_trace *trace, const struct fnt_traces *const *family,
-		     size_t family_count);
+/* Print the ops of `trace`, those pending among them, and those of `family` that it
+ * called, by their start. `family` is any number of sets of traces. */
+void waterfall_print(const struct fnt_trace *trace,
+		     const struct fnt_traces *const *family, size_t family_count);
 
 #endif

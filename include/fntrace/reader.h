@@ -120,7 +120,7 @@ struct fnt_stat {
 	uint32_t lanes, lanes_max;	   /* thread slots */
 	uint32_t frames, frames_max;
 	uint32_t names, names_max;
-	const char *clock; /* of the producers: "vdso"; static */
+	const char *clock; /* of the producers: "tsc", "vdso", both or "none"; static */
 	uint64_t reserved[8];
 };
 

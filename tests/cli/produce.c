@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * produce REGION [CAPACITY]: traces calls as standard input says, one step a line; the
- * command-line tests' source of data. CAPACITY as in struct fnt_options; "none" keeps none.
+ * command-line tests' source of data. CAPACITY as in struct fnt_options; "none" keeps
+ * none.
  *
  *      begin CALL FUNCTION TYPE [USER [TENANT [PARENT]]]    PARENT: an open call
  *      op CALL OP ENTITY ID MICROSECONDS ROWS ok|failed
@@ -12,15 +13,14 @@
  *      error CALL CODE MESSAGE
  *      rollback CALL CODE MESSAGE
  *      abandon CALL
- *      many COUNT FUNCTION                                  ends at once, call ids m0, m1 …
- *      sleep MILLISECONDS
- *      uid CALL                                             prints it
- *      touch FILE                                           says to a script: come so far
+ *      many COUNT FUNCTION                                  ends at once, call ids m0,
+ * m1 … sleep MILLISECONDS uid CALL                                             prints
+ * it touch FILE                                           says to a script: come so far
  *      wait FILE                                            until it is there
  *      die                                                  SIGKILL to itself
  *
- * "-" stands for none; \n and \s in a word for a newline and a space. The line of a step
- * that makes no sense ends the program with 2.
+ * "-" stands for none; \n and \s in a word for a newline and a space. The line of a
+ * step that makes no sense ends the program with 2.
  */
 #include <fntrace/fntrace.h>
 
@@ -49,7 +49,7 @@ refuse(const char *what, const char *word)
 	exit(2);
 }
 
-/* ---- words ------------------------------------------------------------------------ */
+/* ---- words ---------------------------------------------------------------------- */
 
 static void
 unescape(char *word)
@@ -90,7 +90,7 @@ split(char *line, char *words[WORDS_MAX + 1])
 		unescape(words[i]);
 }
 
-/* ---- calls ------------------------------------------------------------------------ */
+/* ---- calls ---------------------------------------------------------------------- */
 
 static struct fnt_call **
 find(const char *id)
@@ -174,7 +174,7 @@ many(const char *count, const char *fn_name)
 	}
 }
 
-/* ---- steps ------------------------------------------------------------------------ */
+/* ---- steps ---------------------------------------------------------------------- */
 
 static void
 touch(const char *file)

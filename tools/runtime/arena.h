@@ -22,9 +22,9 @@ void *arena_alloc(struct arena *arena, size_t size);
 
 char *arena_copy(struct arena *arena, const char *text, size_t len);
 char *arena_printf(struct arena *arena, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3), nonnull(1, 2)));
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
-	__attribute__((format(printf, 2, 0)));
+	__attribute__((format(printf, 2, 0), nonnull));
 
 /* Gives everything back; the arena is empty and may be used again. */
 void arena_fini(struct arena *arena);

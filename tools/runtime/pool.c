@@ -284,25 +284,32 @@ admit_load(struct pool *pool, uint64_t now_ns)
 		pool->next_ns = now_ns;
 }
 
+/* Hand the first request of the queue to `worker`, if it will have it. */
+static void
+hand_over(struct pool *pool, struct worker *worker)
+{
+	const struct request *next = &pool->queue[pool->queue_first];
+
+	if (!worker->ready || worker->busy)
+		return;
+	wire_begin(&pool->wire, WIRE_CALL);
+	request_pack(next, &pool->wire);
+	/* Full or broken: it stays in the queue, and SIGCHLD tells of the latter. */
+	if (wire_send(&pool->wire, worker->fd))
+		return;
+	worker->request = *next;
+	worker->busy = true;
+	pool->queue_first = (pool->queue_first + 1) % POOL_QUEUE;
+	pool->queue_count--;
+}
+
+/* By turns, or the first worker would do nearly all of a light load. */
 static void
 dispatch(struct pool *pool)
 {
 	for (size_t i = 0; i < pool->options->workers && pool->queue_count; i++) {
-		struct worker *worker = &pool->workers[i];
-		const struct request *next = &pool->queue[pool->queue_first];
-
-		if (!worker->ready || worker->busy)
-			continue;
-		wire_begin(&pool->wire, WIRE_CALL);
-		request_pack(next, &pool->wire);
-		/* Full or broken: it stays in the queue, and SIGCHLD tells of the
-		 * latter. */
-		if (wire_send(&pool->wire, worker->fd))
-			continue;
-		worker->request = *next;
-		worker->busy = true;
-		pool->queue_first = (pool->queue_first + 1) % POOL_QUEUE;
-		pool->queue_count--;
+		hand_over(pool, &pool->workers[pool->turn]);
+		pool->turn = (pool->turn + 1) % pool->options->workers;
 	}
 }
 

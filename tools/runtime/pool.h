@@ -55,6 +55,7 @@ struct pool {
 	struct worker workers[POOL_WORKERS_MAX];
 	struct request queue[POOL_QUEUE]; /* a circle */
 	size_t queue_first, queue_count;
+	size_t turn;		 /* the worker that is first to get the next request */
 	uint64_t schedule_count; /* for call ids */
 	uint64_t started_ns, next_ns,
 	    drain_ns;	       /* monotonic; drain_ns 0: not draining */

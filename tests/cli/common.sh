@@ -1,0 +1,138 @@
+# shellcheck shell=bash
+# What the command-line tests share. Each is run as
+#
+#       FNTRACE=…/fntrace PRODUCE=…/produce tests/cli/NAME.sh [SCRATCH_DIR]
+#
+# and ends with 0, 1 (what failed is printed) or 77 (skipped). Its regions are in a
+# directory of its own, so that it meets no other's.
+
+[[ -x ${FNTRACE:-} && -x ${PRODUCE:-} ]] || {
+	echo "FNTRACE and PRODUCE are to be the paths of the two programs"
+	exit 77
+}
+
+if [[ -n ${1:-} ]]; then
+	mkdir -p "$1"
+	scratch=$(mktemp -d "$1/XXXXXX")
+else
+	scratch=$(mktemp -d)
+fi
+export FNTRACE_DIR=$scratch/regions LC_ALL=C.UTF-8 TERM=xterm
+unset FNTRACE_REGION FNTRACE_SIZE NO_COLOR COLUMNS
+mkdir -m 700 "$FNTRACE_DIR"
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+
+failures=0
+
+# fail MESSAGE: with what the last command said.
+fail() {
+	failures=$((failures + 1))
+	printf 'FAILED (line %s): %s\n' "${BASH_LINENO[-2]}" "$1"
+	sed -n '1,20s/^/    out: /p' out 2>/dev/null | cat -v
+	sed -n '1,20s/^/    err: /p' err 2>/dev/null | cat -v
+}
+
+# run STATUS COMMAND...: its output goes to the files out and err.
+run() {
+	local want=$1 got=0
+	shift
+	"$@" >out 2>err </dev/null || got=$?
+	[[ $got == "$want" ]] || fail "$*: exit $got, wanted $want"
+}
+
+fntrace() {
+	"$FNTRACE" "$@"
+}
+
+# out/err has/lacks an extended regular expression.
+has() {
+	grep -Eq -- "$2" "$1" || fail "$1 lacks: $2"
+}
+
+lacks() {
+	! grep -Eq -- "$2" "$1" || fail "$1 has: $2"
+}
+
+# one_line FILE: a message is one line that says who speaks.
+one_line() {
+	[[ $(wc -l <"$1") == 1 ]] && grep -q '^fntrace: ' "$1" || fail "$1: not one line"
+}
+
+empty() {
+	[[ ! -s $1 ]] || fail "$1 is not empty"
+}
+
+# json EXPRESSION: true of the JSON in out.
+json() {
+	python3 - "$1" out <<'PYTHON' || fail "not so: $1"
+import json, sys
+with open(sys.argv[2], encoding="utf-8", newline="") as file:
+    x = json.load(file)
+sys.exit(not eval(sys.argv[1]))
+PYTHON
+}
+
+# produce REGION: runs the steps on stdin to their end.
+produce() {
+	"$PRODUCE" "$@"
+}
+
+# terminal COLUMNS COMMAND...: its output, to a terminal of that width, goes to out.
+terminal() {
+	python3 - "$@" >out 2>err <<'PYTHON'
+import fcntl, os, pty, struct, sys, termios
+pid, fd = pty.fork()
+if pid == 0:
+    size = struct.pack("HHHH", 24, int(sys.argv[1]), 0, 0)
+    fcntl.ioctl(1, termios.TIOCSWINSZ, size)
+    os.execv(sys.argv[2], sys.argv[2:])
+while True:
+    try:
+        data = os.read(fd, 65536)
+    except OSError:
+        break
+    if not data:
+        break
+    sys.stdout.buffer.write(data.replace(b"\r\n", b"\n"))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PYTHON
+}
+
+# until COMMAND...: true within ten seconds.
+until_true() {
+	for _ in {1..500}; do
+		"$@" && return
+		sleep 0.02
+	done
+	fail "never true: $*"
+	return 1
+}
+
+# The story that several tests tell: five calls, one of them made by another.
+story() {
+	cat <<'STEPS'
+begin c1 placeBid mutation alice acme
+op c1 lookup Lot - 100 1 ok
+op c1 insert Bid 17 2500 - ok
+op c1 update Lot 17 40 - failed
+begin c2 notify action - - c1
+stream c2 1200
+stream c2 1000
+schedule c2 sendMail 5000 -
+schedule c2 cleanup - 1795447155319
+ok c2
+ok c1 {"accepted":true,"amount":60}
+begin c3 browse query
+error c3 NOT_FOUND no\ssuch\slot
+begin c4 pay mutation
+rollback c4 CONFLICT too\slate
+begin c5 gone action
+abandon c5
+STEPS
+}
+
+finish() {
+	((failures == 0)) || printf '%s failed\n' "$failures"
+	exit $((failures > 0))
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# fntrace ps, tail, stat and check: what happens now, and what the dead left.
+set -eu
+# shellcheck source=common.sh
+. "$(dirname "$0")/common.sh"
+
+story | produce app
+
+# ---- nothing in flight --------------------------------------------------------------
+
+run 0 fntrace ps
+empty out
+has err 'no calls in flight'
+run 0 fntrace ps --json
+json 'x == []'
+
+# ---- a live producer, then a dead one -----------------------------------------------
+
+mkfifo steps
+"$PRODUCE" app <steps &
+producer=$!
+exec 9>steps
+cat >&9 <<'STEPS'
+begin l1 slow mutation alice
+op l1 get Lot 3 40 1 ok
+pend l1 insert Bid -
+begin l2 nested query - - l1
+touch ready
+STEPS
+until_true test -e ready
+
+run 0 fntrace ps
+has out "^ *$producer .* in flight +mutation +slow +l1 +1 .*produce +insert Bid [0-9]"
+has out "^ *$producer .* in flight +query +nested +l2 +0 .*produce\$"
+run 0 fntrace ps --json
+json '[t["call_id"] for t in x] == ["l1", "l2"]'
+json 'x[0]["outcome"] == {"status": "in_flight"} and x[0]["elapsed_ms"] > 0'
+json 'x[0]["pending_op"]["op"] == "insert" and x[1]["pending_op"] is None'
+json 'len(x[0]["ops"]) == 1'
+run 0 fntrace show l1
+has out '^slow  mutation  in flight for '
+has out 'get +Lot +3 +1 row '
+has out 'insert +Bid +pending '
+has out 'call +nested +l2 +pending '
+run 0 fntrace stat --json
+json 'x["total"] == 5 and x["retained"] == 5 and x["in_flight"] == 2'
+json 'x["dropped"] == 0 and x["ops_omitted"] == 0 and x["capacity"] == 0'
+json "[p['pid'] for p in x['producers']] == [$producer] and x['producers'][0]['alive']"
+run 0 fntrace stat
+has out '^  total +5 '
+has out '^  in flight +2 '
+has out "^ +$producer +produce +alive "
+
+echo die >&9
+wait "$producer" 2>/dev/null || true
+exec 9>&-
+run 0 fntrace ps
+has out "^ *$producer .* aborted +mutation +slow +l1 +1 .*produce +insert Bid\$"
+run 0 fntrace ps --json
+json '[t["outcome"]["status"] for t in x] == ["aborted", "aborted"]'
+run 0 fntrace show l1
+has out '^slow  mutation  aborted after '
+has out 'insert +Bid +pending '
+run 0 fntrace list
+has out "produce $producer \\(dead\\)"
+run 0 fntrace stat --json
+json 'x["orphaned"] == 2 and not x["producers"][0]["alive"]'
+run 0 fntrace check
+has out 'sound; 5 records'
+has out 'left by processes that died'
+run 0 fntrace check --json
+json 'x["problems"] == [] and x["problem_count"] == 0 and x["orphans"] > 0'
+
+# The next that opens the region takes them up, once.
+produce app <<<''
+produce app <<<''
+run 0 fntrace ps --json
+json 'x == []'
+run 0 fntrace recent --json -n 100
+json 'sorted(t["call_id"] for t in x) == ["c1", "c2", "c3", "c4", "c5", "l1", "l2"]'
+run 0 fntrace recent --fn slow
+has out 'aborted in insert Bid$'
+
+# ---- tail ---------------------------------------------------------------------------
+
+# tail_while LAST STEPS OPTIONS...: what tail shows while the steps are produced, until it
+# shows LAST.
+tail_while() {
+	local last=$1 steps=$2 tail status=0
+	shift 2
+	rm -f out
+	"$FNTRACE" tail "$@" >out 2>err &
+	tail=$!
+	until_true test -s out || true
+	produce app <<<"$steps"
+	until_true grep -q "$last" out || true
+	kill -TERM "$tail"
+	wait "$tail" || status=$?
+	[[ $status == 0 ]] || fail "tail: exit $status"
+	empty err
+}
+
+tail_while t2 $'begin t1 first query\nok t1\nbegin t2 last query\nerror t2 OOPS no' -n 1
+has out '^ *TIME +TOOK '
+[[ $(sed 1d out | grep -Eo '\b(t1|t2)\b' | tr '\n' ' ') == 't1 t2 ' ]] || fail 'order'
+[[ $(wc -l <out) == 4 ]] || fail 'not three calls and a title'
+has out 'last +t2 .*error OOPS: no$'
+
+tail_while t4 $'begin t3 other query\nok t3\nbegin t4 last query\nok t4' -n 1 --json
+[[ $(wc -l <out) == 3 ]] || fail 'not three objects'
+sed -i '1s/^/[/; $!s/$/,/; $s/$/]/' out
+json '[t["call_id"] for t in x] == ["t2", "t3", "t4"]'
+
+tail_while t6 $'begin t5 other query\nok t5\nbegin t6 last query\nok t6' -n 1 --fn last
+lacks out t5
+tail_while t8 $'begin t7 other query\nok t7\nbegin t8 last query\nerror t8 E m' -n 1 --errors
+lacks out t7
+
+# Nobody reads it any more: it ends, though nothing more happens.
+timeout 20 "$FNTRACE" tail -n 3 2>err | head -n 1 >out || fail 'tail | head'
+empty err
+
+# Overrun: what was missed is said. The reader is held while the ring goes round.
+FNTRACE_SIZE=262144 produce small <<<$'begin s1 first query\nok s1'
+rm -f out
+"$FNTRACE" tail -r small -n 1 >out 2>err &
+tail=$!
+until_true test -s out
+kill -STOP "$tail"
+produce small <<<$'many 20000 flood\nbegin s2 last query\nok s2'
+kill -CONT "$tail"
+until_true grep -q last out || true
+kill -INT "$tail"
+wait "$tail" || fail "tail: exit $?"
+has err '^fntrace: missed [0-9,]+ calls: '
+missed=$(sed -n 's/^fntrace: missed \([0-9,]*\) calls.*/\1/p' err | tr -d , | awk "{ sum += \$1 } END { print sum + 0 }")
+seen=$(grep -c flood out)
+((missed + seen == 20000)) || fail "missed $missed + seen $seen is not 20000"
+
+# ---- stat of other regions, check of a damaged one ----------------------------------
+
+produce capped 3 <<<'many 10 quick'
+run 0 fntrace stat -r capped --json
+json 'x["capacity"] == 3 and x["total"] == 10 and x["retained"] == 3 and x["ordered"]'
+run 0 fntrace stat -r capped
+has out 'shows the newest 3 calls, in exact order'
+produce none none <<<'many 10 quick'
+run 0 fntrace stat -r none --json
+json 'x["keep_none"] and x["total"] == 10 and x["not_kept"] == 10 and x["retained"] == 0'
+
+produce hurt <<<'many 1000 quick'
+file=$FNTRACE_DIR/hurt.fnt
+python3 - "$file" <<'PYTHON'
+import os, sys
+# Junk over the last quarter of the file: the ring's cells.
+with open(sys.argv[1], "r+b") as file:
+    size = os.fstat(file.fileno()).st_size
+    file.seek(size - size // 4)
+    file.write(bytes((i * 37 + 11) % 256 for i in range(65536)))
+PYTHON
+run 1 fntrace check -r hurt
+has out '^offset [0-9]+ \(0x[0-9a-f]+\): '
+has out 'hurt.fnt: [0-9,]+ problems?; '
+run 1 fntrace check -r hurt --json
+json 'len(x["problems"]) == x["problem_count"] > 0'
+json 'all(p["offset"] > 0 and p["problem"] for p in x["problems"])'
+run 0 fntrace recent -r hurt -n 5
+run 0 fntrace stat -r hurt
+
+finish

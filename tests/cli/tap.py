@@ -1,0 +1,508 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`fntrace tap` between a host and a command: it must not be noticed by either, and its
+traces must outlive it."""
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness  # noqa: E402
+from harness import FNTRACE, PATIENCE_S, case, check, run, wait_until  # noqa: E402
+
+PIPE = subprocess.PIPE
+MIB = 1 << 20
+
+
+def tap(*command, options=("-r", "t"), **more):
+    more.setdefault("stdin", PIPE)
+    more.setdefault("stdout", PIPE)
+    return subprocess.Popen([FNTRACE, "tap", *options, "--", *command], **more)
+
+
+def python(code, *args, **more):
+    return tap(sys.executable, "-c", code, *args, **more)
+
+
+def through(command, data, **more):
+    """What comes out of `command` when `data` goes in, and its exit status."""
+    process = tap(*command, **more)
+    out, _ = process.communicate(data, timeout=PATIENCE_S)
+    return out, process.returncode
+
+
+def check_echo(data):
+    out, status = through(["cat"], data)
+    check(status == 0, f"exit status {status}")
+    check(out == data, f"{len(data)} bytes went in, {len(out)} came out or differ")
+
+
+def traces(command="recent", region="t"):
+    options = ["-n", "1000"] if command == "recent" else []
+    return json.loads(run(command, "-r", region, *options, "--json"))
+
+
+# ---- bytes
+
+
+@case
+def nothing():
+    check_echo(b"")
+
+
+@case
+def no_newline_at_the_end():
+    check_echo(b"one\ntwo")
+
+
+@case
+def every_byte():
+    check_echo(bytes(range(256)) * 300)
+
+
+@case
+def binary_junk():
+    check_echo(random.Random(1).randbytes(5 * MIB))
+
+
+@case
+def newlines_only():
+    check_echo(b"\n" * 300000)
+
+
+@case
+def a_line_of_50_mb():
+    check_echo(b'{"type":"return","call_id":"a","value":"' + b"x" * 50_000_000 + b'"}\n')
+
+
+@case
+def a_line_of_50_mb_of_structure():
+    check_echo(b'{"type":"call","args":[' + b'{"a":[1,"b"]},' * 3_600_000 + b"0]}")
+
+
+@case
+def at_once():
+    """A byte that is no line goes through before anything follows it."""
+    process = tap("cat", bufsize=0)
+    for byte in (b"a", b"{", b"\n", b"\0"):
+        process.stdin.write(byte)
+        check(process.stdout.read(1) == byte, "another byte")
+    process.stdin.close()
+    check(process.wait(PATIENCE_S) == 0)
+
+
+@case
+def both_sides_full():
+    """CMD does not read until it has written more than any pipe holds, and so do we."""
+    process = python("import sys\n"
+                     "sys.stdout.buffer.write(b'o' * (8 << 20)); sys.stdout.flush()\n"
+                     "n = len(sys.stdin.buffer.read())\n"
+                     "sys.stdout.write(str(n))")
+    writer = threading.Thread(target=lambda: (process.stdin.write(b"i" * 8 * MIB),
+                                              process.stdin.close()))
+    writer.start()
+    time.sleep(0.3)  # for both to fill up
+    out = process.stdout.read()
+    writer.join()
+    check(out == b"o" * 8 * MIB + str(8 * MIB).encode(), f"{len(out)} bytes")
+    check(process.wait(PATIENCE_S) == 0)
+
+
+@case
+def slow_readers():
+    process = python("import sys, time\n"
+                     "while True:\n"
+                     "    data = sys.stdin.buffer.read1(70001)\n"
+                     "    if not data: break\n"
+                     "    time.sleep(0.001)\n"
+                     "    sys.stdout.buffer.write(data); sys.stdout.buffer.flush()\n")
+    data = random.Random(2).randbytes(4 * MIB)
+    writer = threading.Thread(target=lambda: (process.stdin.write(data),
+                                              process.stdin.close()))
+    writer.start()
+    got = b""
+    while len(got) < len(data):
+        part = os.read(process.stdout.fileno(), 30011)
+        check(part, f"the end after {len(got)} bytes")
+        got += part
+        time.sleep(0.0005)
+    writer.join()
+    check(got == data, "bytes differ")
+    check(process.wait(PATIENCE_S) == 0)
+
+
+@case
+def sockets():
+    """Many hosts hand over sockets, not pipes."""
+    import socket
+    ours, theirs = socket.socketpair()
+    process = tap("cat", stdin=theirs.fileno(), stdout=theirs.fileno())
+    theirs.close()
+    data = random.Random(3).randbytes(3 * MIB)
+    writer = threading.Thread(target=lambda: (ours.sendall(data),
+                                              ours.shutdown(socket.SHUT_WR)))
+    writer.start()
+    got = b""
+    while part := ours.recv(65536):
+        got += part
+    writer.join()
+    check(got == data, f"{len(got)} bytes")
+    check(process.wait(PATIENCE_S) == 0)
+
+
+@case
+def shared_descriptors_stay_as_they_are():
+    """O_NONBLOCK on our stdin or stdout would be on everybody's who has the same one."""
+    import fcntl
+    in_read, in_write = os.pipe()
+    out_read, out_write = os.pipe()
+    process = tap("cat", stdin=in_read, stdout=out_write)
+    os.write(in_write, b"x")
+    check(os.read(out_read, 1) == b"x")
+    for fd in (in_read, out_write):
+        check(not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK, "O_NONBLOCK leaked")
+    os.close(in_write)
+    os.close(in_read)
+    check(process.wait(PATIENCE_S) == 0)
+    os.close(out_write)
+    check(os.read(out_read, 1) == b"")
+    os.close(out_read)
+
+
+@case
+def files():
+    """A file goes on from where it is, and is not read from its beginning."""
+    path = os.path.join(os.environ["FNTRACE_DIR"], "input")
+    with open(path, "wb") as file:
+        file.write(b"skip" + b"y" * MIB)
+    with open(path, "rb", buffering=0) as source, open(path + ".out", "wb") as sink:
+        source.read(4)
+        sink.write(b"head")
+        sink.flush()
+        process = tap("cat", stdin=source, stdout=sink)
+        check(process.wait(PATIENCE_S) == 0)
+    with open(path + ".out", "rb") as sink:
+        check(sink.read() == b"head" + b"y" * MIB)
+
+
+@case
+def memory_is_bounded():
+    process = python("import sys\n"
+                     "while sys.stdin.buffer.read(1 << 16): pass\n"
+                     "for _ in range(50): sys.stdout.buffer.write(b'x' * 1000000)\n"
+                     "sys.stdout.flush(); sys.stdin.close()\n"
+                     "print('\"}'); sys.stdout.flush()\n")
+    process.stdin.write(b'{"type":"call","call_id":"a","fn_name":"f","args":"')
+    for _ in range(50):
+        process.stdin.write(b"y" * 1000000)
+    process.stdin.close()
+    left = 50_000_000
+    while left > 1_000_000:
+        left -= len(process.stdout.read(100_000))
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        peak = [int(line.split()[1]) for line in status if line.startswith("VmHWM")][0]
+    with open(f"/proc/{process.pid}/maps", encoding="utf-8", errors="replace") as maps:
+        text = maps.read()
+    process.stdout.read()
+    check(process.wait(PATIENCE_S) == 0)
+    sanitized = "libasan" in text or "libtsan" in text
+    check(sanitized or peak < 16 * 1024, f"{peak} KiB at most")
+
+
+# ---- ends
+
+
+@case
+def stdin_ends():
+    out, status = through(["sh", "-c", "cat >/dev/null; echo done"], b"abc")
+    check((out, status) == (b"done\n", 0), f"{out!r} {status}")
+
+
+@case
+def cmd_closes_stdout():
+    """The host sees the end, and what it says still arrives."""
+    path = os.path.join(os.environ["FNTRACE_DIR"], "heard")
+    process = tap("sh", "-c", 'echo last; exec >&-; cat >"$0"', path)
+    check(process.stdout.read() == b"last\n")
+    check(process.poll() is None, "ended with CMD's stdout")
+    process.stdin.write(b"still here")
+    process.stdin.close()
+    check(process.wait(PATIENCE_S) == 0)
+    with open(path, "rb") as heard:
+        check(heard.read() == b"still here")
+
+
+@case
+def host_stops_reading():
+    """CMD gets SIGPIPE, as it would without us, and its end is ours."""
+    process = tap("yes")
+    process.stdout.read(10)
+    process.stdout.close()
+    check(process.wait(PATIENCE_S) == -signal.SIGPIPE, f"{process.returncode}")
+
+
+@case
+def cmd_closes_stdin():
+    process = python("import os, sys\n"
+                     "os.close(0); print('closed', flush=True)\n"
+                     "import signal; signal.pause()")
+    process.stdout.readline()
+
+    def refused():
+        try:
+            os.write(process.stdin.fileno(), b"x")
+        except BrokenPipeError:
+            return True
+        return False
+
+    wait_until(refused, "EPIPE")
+    check(process.poll() is None)
+    process.terminate()
+    check(process.wait(PATIENCE_S) == -signal.SIGTERM)
+
+
+@case
+def grandchild_holds_the_pipe():
+    process = tap("sh", "-c", 'sleep 1000 & echo $!; exit 5')
+    check(process.wait(PATIENCE_S) == 5)
+    out = process.stdout.read()
+    os.kill(int(out), signal.SIGKILL)
+
+
+@case
+def last_words_are_not_lost():
+    """More than our buffer and our stdout take, and nobody reads until CMD has ended."""
+    process = tap("sh", "-c", "head -c 120000 /dev/zero")
+    time.sleep(0.3)
+    out = process.stdout.read()
+    check(out == bytes(120000), f"{len(out)} bytes")
+    check(process.wait(PATIENCE_S) == 0)
+
+
+@case
+def exit_status():
+    for status in (0, 1, 2, 77, 255):
+        check(through(["sh", "-c", f"exit {status}"], b"")[1] == status)
+
+
+@case
+def death_by_signal():
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGHUP,
+                   signal.SIGPIPE, signal.SIGRTMIN):
+        _, status = through(["sh", "-c", f"kill -{int(number)} $$"], b"")
+        check(status == -number, f"{number}: {status}")
+
+
+@case
+def cannot_run():
+    out, status = through(["fntrace-no-such-program"], b"", stderr=subprocess.DEVNULL)
+    check((out, status) == (b"", 127), f"{status}")
+    _, status = through(["/etc/passwd"], b"", stderr=subprocess.DEVNULL)
+    check(status == 126, f"{status}")
+    process = tap("fntrace-no-such-program", stderr=PIPE)
+    check(b"fntrace-no-such-program" in process.communicate(timeout=PATIENCE_S)[1])
+
+
+# ---- signals
+
+LISTENER = """
+import os, signal, sys, time
+for number in (1, 2, 3, 10, 12, 15, 28):
+    signal.signal(number, lambda n, _: os.write(1, b"%d\\n" % n))
+print("ready", flush=True)
+while sys.stdin.buffer.raw.read(1): pass
+"""
+
+
+@case
+def signals_are_passed_on():
+    process = python(LISTENER)
+    check(process.stdout.readline() == b"ready\n")
+    for number in (1, 2, 3, 10, 12, 15, 28):
+        process.send_signal(number)
+        check(process.stdout.readline() == b"%d\n" % number, f"signal {number}")
+    process.stdin.close()
+    check(process.stdout.read() == b"")
+    check(process.wait(PATIENCE_S) == 0)
+
+
+@case
+def interrupt_of_a_terminal_comes_once():
+    """^C goes to the whole process group: CMD has it without us."""
+    import fcntl
+    import pty
+    import termios
+    master, slave = pty.openpty()
+
+    def take_terminal():
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    process = python(LISTENER, stdin=slave, preexec_fn=take_terminal)
+    check(process.stdout.readline() == b"ready\n")
+    os.write(master, b"\x03")
+    check(process.stdout.readline() == b"2\n")
+    # Were it passed on too, it would be here before what follows: ours go in order.
+    process.send_signal(signal.SIGUSR1)
+    line = process.stdout.readline()
+    check(line == b"10\n", f"after the interrupt: {line!r}")
+    os.write(master, b"\n\x04")
+    check(process.stdout.read() == b"")
+    check(process.wait(PATIENCE_S) == 0)
+    os.close(master)
+    os.close(slave)
+
+
+@case
+def cmd_starts_as_without_us():
+    """Signal mask, ignored signals, open descriptors."""
+    look = ["sh", "-c", "grep -E 'Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd"]
+    plain = subprocess.run(look, stdin=PIPE, stdout=PIPE, check=True).stdout
+    out, status = through(look, b"")
+    # 32 and 33 are glibc's own; its posix_spawn ignores them.
+    out = out.replace(b"SigIgn:\t0000000180000000", b"SigIgn:\t0000000000000000")
+    check(status == 0 and out == plain, f"{out!r}, without us {plain!r}")
+
+
+# ---- the region
+
+
+def messages(*objects):
+    return b"".join(json.dumps(o).encode() + b"\n" for o in objects)
+
+
+def call(call_id, fn_name="f", **more):
+    return {"type": "call", "call_id": call_id, "fn_name": fn_name, "fn_type": "query",
+            "args": {}, "auth": {}, **more}
+
+
+def begin_and_hang(**more):
+    """A tap whose CMD has one op done and one begun, and says no more."""
+    code = ("import json, sys\n"
+            "say = lambda **m: print(json.dumps(m), flush=True)\n"
+            "sys.stdin.readline()\n"
+            "say(type='db', call_id='a', op_id='1', op='list', entity='Done')\n"
+            "sys.stdin.readline()\n"
+            "say(type='db', call_id='a', op_id='2', op='get', entity='Pending')\n"
+            "sys.stdin.read()\n")
+    process = python(code, bufsize=0, **more)
+    process.stdin.write(messages(call("a")))
+    process.stdout.readline()
+    process.stdin.write(messages({"type": "result", "call_id": "a", "op_id": "1",
+                                  "data": [1, 2]}))
+    process.stdout.readline()
+    wait_until(lambda: any(t["pid"] == process.pid and t["pending_op"]
+                           for t in traces("ps")), "the pending op in ps")
+    return process
+
+
+@case
+def killed_in_a_call():
+    process = begin_and_hang()
+    shown = traces("ps")
+    check(len(shown) == 1 and shown[0]["outcome"]["status"] == "in_flight", f"{shown}")
+    process.kill()
+    process.wait(PATIENCE_S)
+    shown = traces("ps")
+    check(len(shown) == 1, f"{len(shown)} calls")
+    check(shown[0]["outcome"]["status"] == "aborted", f"{shown}")
+    ops = [(o["op"], o["entity"], o.get("row_count")) for o in shown[0]["ops"]]
+    check(ops == [("list", "Done", 2)], f"{ops}")
+    check(shown[0]["pending_op"]["entity"] == "Pending", f"{shown[0]['pending_op']}")
+    check(traces() == [], "a record before anybody has written")
+    for _ in range(2):
+        through(["true"], b"")
+        recorded = traces()
+        check(len(recorded) == 1, f"{len(recorded)} records")
+        check(recorded[0]["outcome"]["status"] == "aborted", f"{recorded}")
+        check(recorded[0]["uid"] == shown[0]["uid"], "another call")
+        check([o["entity"] for o in recorded[0]["ops"]] == ["Done"], "ops")
+        check(traces("ps") == [], "still in flight")
+
+
+@case
+def cmd_ends_in_a_call():
+    process = begin_and_hang()
+    process.stdin.close()
+    check(process.wait(PATIENCE_S) == 0)
+    recorded = traces()
+    check([t["outcome"]["status"] for t in recorded] == ["aborted"], f"{recorded}")
+    check(traces("ps") == [], "still in flight")
+
+
+@case
+def a_value_too_large():
+    value = "v" * 3_000_000
+    out, _ = through(["sh", "-c", "read -r first; cat"], messages(
+        call("a"), {"type": "return", "call_id": "a", "value": value}))
+    check(value.encode() in out)
+    recorded = traces()
+    check(len(recorded) == 1 and recorded[0]["truncated"], f"{recorded}")
+    check(recorded[0]["outcome"] == {"status": "ok"}, f"{recorded[0]['outcome']}")
+
+
+@case
+def junk_between_messages():
+    junk = random.Random(4).randbytes(100000).replace(b"\n", b"")
+    lines = messages(call("a")) + junk + b"\n[1]\n{}\n{\"type\":\"call\"}\n" + \
+        b'{"type":"call","call_id":"b","fn_name":"cut"'
+    process = tap("sh", "-c", "cat; echo; echo '{\"type\":\"return\",\"call_id\":\"a\"}'",
+                  options=("-r", "t", "-v"), stderr=PIPE)
+    out, err = process.communicate(lines, timeout=PATIENCE_S)
+    check(out.startswith(lines))
+    check([(t["call_id"], t["outcome"]) for t in traces()] == [("a", {"status": "ok"})],
+          f"{traces()}")
+    check(err.startswith(b"fntrace: tap: 1 calls, 0 operations") and
+          err.count(b"\n") == 1, f"{err!r}")
+
+
+@case
+def which_region():
+    directory = os.environ["FNTRACE_DIR"]
+
+    def made(command, **more):
+        before = set(os.listdir(directory))
+        through(command, b"", options=(), **more)
+        return set(os.listdir(directory)) - before
+
+    check(made(["/bin/true"]) == {"true.fnt"}, "named after CMD")
+    check(made(["/bin/true"], env={**os.environ, "FNTRACE_REGION": "named"}) ==
+          {"named.fnt"}, "$FNTRACE_REGION")
+    odd = os.path.join(directory, "..", os.path.basename(directory), ".an odd\xe9 name.fnt")
+    os.symlink("/bin/true", odd)
+    new = made([odd])
+    check(len(new) == 1 and new.pop() == "_an_odd___name_fnt.fnt", f"{new}")
+
+
+@case
+def size():
+    for text, size in (("300000", 300000), ("1M", MIB), ("2MiB", 2 * MIB)):
+        through(["true"], b"", options=("-r", "r" + text, "--size", text))
+        there = os.stat(os.path.join(os.environ["FNTRACE_DIR"], f"r{text}.fnt")).st_size
+        check(size <= there < size + 8192 or there == size // 4096 * 4096,
+              f"{text}: {there}")
+
+
+@case
+def no_region():
+    marker = os.path.join(os.environ["FNTRACE_DIR"], "ran")
+    process = tap("touch", marker, options=("-r", "/nonexistent/x.fnt"), stderr=PIPE)
+    _, err = process.communicate(timeout=PATIENCE_S)
+    check(process.returncode == 1, f"{process.returncode}")
+    check(err.startswith(b"fntrace: ") and err.count(b"\n") == 1, f"{err!r}")
+    check(not os.path.exists(marker), "CMD ran")
+
+
+@case
+def wrong_usage():
+    for args in ([], ["--nonsense", "true"], ["--size", "big", "true"], ["-r"]):
+        run("tap", *args, expect=2, stdin=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    harness.main()

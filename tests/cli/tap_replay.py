@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Two recorded runners at once through `fntrace tap` into one region, and what `fntrace
+recent --json` makes of them against what the original service's trace endpoint said."""
+import collections
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness  # noqa: E402
+from harness import FNTRACE, case, check, run  # noqa: E402
+
+sys.path.insert(0, harness.TESTS)
+import replay  # noqa: E402
+
+DATA = os.path.join(harness.TESTS, "data", "pylon")
+TRANSCRIPTS = [os.path.join(DATA, f"runner-{i}.jsonl") for i in (0, 1)]
+KEYS = ["call_id", "fn_name", "fn_type", "user_id", "started_at", "duration_ms",
+        "outcome", "ops", "stream_bytes", "stream_chunks", "schedules"]
+OP_KEYS = ["op", "entity", "id", "duration_ms", "row_count", "ok"]
+
+with open(os.path.join(DATA, "traces.json"), encoding="utf-8") as file:
+    EXPECTED = json.load(file)
+
+
+def replay_both():
+    """Traces by transcript, in the order of TRANSCRIPTS."""
+    hosts = [replay.Host([FNTRACE, "tap", "-r", "both", "--"], path)
+             for path in TRANSCRIPTS]
+    for host in hosts:
+        error = host.finish()
+        check(error is None, error)
+    traces = json.loads(run("recent", "-r", "both", "-n", "1000", "--json"))
+    by_pid = collections.defaultdict(list)
+    for trace in traces:
+        by_pid[trace["pid"]].append(trace)
+    check(set(by_pid) == {host.process.pid for host in hosts}, "traces of other processes")
+    return [by_pid[host.process.pid] for host in hosts]
+
+
+def timeless(trace):
+    """The original's fields without what differs from run to run, to be compared."""
+    kept = {key: trace[key] for key in KEYS if key not in ("started_at", "duration_ms")}
+    kept["ops"] = [{key: op[key] for key in OP_KEYS if key in op and key != "duration_ms"}
+                   for op in trace["ops"]]
+    return kept
+
+
+def canonical(trace):
+    return json.dumps(timeless(trace), sort_keys=True)
+
+
+def check_shape(trace):
+    """Order of the original's fields, ours behind, and what can't be compared by value."""
+    check(list(trace)[:len(KEYS)] == KEYS, f"order of fields: {list(trace)}")
+    check(isinstance(trace["started_at"], int) and trace["started_at"] > 1.6e12,
+          f"started_at {trace['started_at']}")
+    check(0 <= trace["duration_ms"] < 600e3, f"duration_ms {trace['duration_ms']}")
+    for op in trace["ops"]:
+        own = [key for key in OP_KEYS if key in op]
+        check(list(op)[:len(own)] == own, f"order of an op's fields: {list(op)}")
+        check(0 <= op["duration_ms"] <= trace["duration_ms"], f"an op's time: {op}")
+
+
+def nested_calls(path):
+    """{call_id of a nested call: call_id of its caller}, as the transcript has it."""
+    waiting, nested = [], {}
+    for _, line in replay.read_transcript(path):
+        message = json.loads(line)
+        if message["type"] == "run_fn":
+            waiting.append((message["call_id"], message["fn_name"]))
+        elif message["type"] == "call" and "request" not in message:
+            for caller, name in waiting:
+                if name == message["fn_name"]:
+                    nested[message["call_id"]] = caller
+                    waiting.remove((caller, name))
+                    break
+    return nested
+
+
+@case
+def every_field_is_the_originals():
+    ours = [trace for traces in replay_both() for trace in traces]
+    check(len(EXPECTED) == 68 and len(ours) == 68, f"{len(ours)} traces")
+    for trace in ours:
+        check_shape(trace)
+    expected = collections.Counter(map(canonical, EXPECTED))
+    got = collections.Counter(map(canonical, ours))
+    missing, extra = expected - got, got - expected
+    for word, left in ("missing", missing), ("too many", extra):
+        for text in left:
+            print(f"# {word}: {text[:600]}")
+    check(not missing and not extra, f"{len(missing)} missing, {len(extra)} too many")
+
+
+@case
+def each_call_is_of_its_runner():
+    for path, traces in zip(TRANSCRIPTS, replay_both()):
+        begun = [json.loads(line)["call_id"]
+                 for by_host, line in replay.read_transcript(path)
+                 if by_host and json.loads(line)["type"] == "call"]
+        check(sorted(begun) == sorted(trace["call_id"] for trace in traces), path)
+
+
+@case
+def nested_calls_are_of_their_callers_tree():
+    found = 0
+    for path, traces in zip(TRANSCRIPTS, replay_both()):
+        by_id = {trace["call_id"]: trace for trace in traces}
+        nested = nested_calls(path)
+        for trace in traces:
+            caller = by_id.get(nested.get(trace["call_id"]))
+            if not caller:
+                check(trace["parent_uid"] is None, f"{trace['call_id']} has a caller")
+                continue
+            found += 1
+            check(caller["fn_name"] == "narrate", caller["fn_name"])
+            check(trace["parent_uid"] == caller["uid"], f"caller of {trace['call_id']}")
+            check(trace["trace_id"] == caller["trace_id"], "trace_id")
+        trees = {trace["trace_id"] for trace in traces}
+        check(len(trees) == len(traces) - len(nested), "trees are shared or split")
+        check(len({trace["uid"] for trace in traces}) == len(traces), "uid is not unique")
+    check(found == 4, f"{found} nested calls")
+
+
+if __name__ == "__main__":
+    harness.main()

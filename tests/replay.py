@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Replay a recorded conversation between a host and a runner through `fntrace tap`.
+
+    replay.py child TRANSCRIPT      be the runner: say its lines, expect the host's
+    replay.Host(command, path)      be the host, in a test
+
+Each side says its next line only when it has seen all that came before it in the
+transcript, so the order is the recorded one; each byte that arrives is compared.
+"""
+import json
+import subprocess
+import sys
+import threading
+
+
+def read_transcript(path):
+    """[(is it the host who speaks, the line's bytes)]"""
+    with open(path, encoding="utf-8") as lines:
+        entries = [json.loads(line) for line in lines]
+    return [(e["dir"] == "host", e["line"].encode() + b"\n") for e in entries]
+
+
+def play(transcript, as_host, source, sink):
+    """Raises ValueError at the first byte that is not as recorded."""
+    for number, (by_host, line) in enumerate(transcript, 1):
+        if by_host == as_host:
+            sink.write(line)
+            sink.flush()
+            continue
+        got = source.readline()
+        if got != line:
+            raise ValueError(f"line {number}: expected {line!r}, got {got!r}")
+
+
+def be_child(path):
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        play(read_transcript(path), False, source, sink)
+        rest = source.read()
+        if rest:
+            raise ValueError(f"the host said more: {rest[:100]!r}")
+    except ValueError as error:
+        print(f"replay child: {path}: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+class Host:
+    """A host that plays its part in a thread of its own."""
+
+    def __init__(self, command, path):
+        self.path = path
+        self.error = None
+        self.process = subprocess.Popen(
+            command + [sys.executable, __file__, "child", path],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        try:
+            play(read_transcript(self.path), True, self.process.stdout,
+                 self.process.stdin)
+            self.process.stdin.close()
+            rest = self.process.stdout.read()
+            if rest:
+                raise ValueError(f"the runner said more: {rest[:100]!r}")
+        except (ValueError, OSError) as error:
+            self.error = error
+            self.process.kill()
+
+    def finish(self):
+        """What went wrong, or None."""
+        self.thread.join()
+        status = self.process.wait()
+        if self.error:
+            return f"{self.path}: {self.error}"
+        if status:
+            return f"{self.path}: exit status {status}"
+        return None
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1] != "child":
+        sys.exit(f"usage: {sys.argv[0]} child TRANSCRIPT")
+    sys.exit(be_child(sys.argv[2]))

@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the tap makes of the protocol's messages: each test says lines, and looks at the
+ * traces in a log of its own.
+ */
+#include "../tools/pylon.h"
+#include "suite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct fnt_log *log_;
+static void *state;
+static struct protocol_counts counts;
+static struct fnt_traces *traces;
+
+static void
+begin(void)
+{
+	ck_assert_int_eq(fnt_log_open(&log_, NULL, NULL), 0);
+	state = pylon_protocol.create(log_);
+	ck_assert_ptr_nonnull(state);
+}
+
+/* The runtime is gone. What there is now is all there will be, newest first. */
+static void
+end(void)
+{
+	pylon_protocol.destroy(state, &counts);
+	ck_assert_int_eq(fnt_log_recent(log_, SIZE_MAX, &traces), 0);
+}
+
+static void
+finish(void)
+{
+	fnt_traces_free(traces);
+	fnt_log_close(log_);
+}
+
+static void
+host(const char *line)
+{
+	pylon_protocol.feed(state, PROTOCOL_TO_FN, line, strlen(line));
+	pylon_protocol.feed(state, PROTOCOL_TO_FN, "\n", 1);
+}
+
+static void
+fn(const char *line)
+{
+	pylon_protocol.feed(state, PROTOCOL_TO_HOST, line, strlen(line));
+	pylon_protocol.feed(state, PROTOCOL_TO_HOST, "\n", 1);
+}
+
+#define CALL(id, name)                                                                 \
+	"{\"type\":\"call\",\"call_id\":\"" id "\",\"fn_name\":\"" name                \
+	"\",\"fn_type\":\"query\"}"
+#define DB(id, more) "{\"type\":\"db\",\"call_id\":\"" id "\"," more "}"
+#define RESULT(id, more) "{\"type\":\"result\",\"call_id\":\"" id "\"," more "}"
+#define RETURN(id, more) "{\"type\":\"return\",\"call_id\":\"" id "\"" more "}"
+#define RUN_FN(id, name)                                                               \
+	"{\"type\":\"run_fn\",\"call_id\":\"" id "\",\"fn_name\":\"" name "\"}"
+
+static const struct fnt_trace *
+trace_of(const char *call_id)
+{
+	for (size_t i = 0; i < traces->count; i++)
+		if (!strcmp(traces->items[i].call_id, call_id))
+			return &traces->items[i];
+	ck_abort_msg("no trace of %s", call_id);
+	return NULL;
+}
+
+START_TEST(test_a_call)
+{
+	const struct fnt_trace *trace;
+
+	begin();
+	host("{\"type\":\"call\",\"call_id\":\"a\",\"fn_name\":\"list\\u00e4\",\"fn_"
+	     "type\":"
+	     "\"mutation\",\"args\":{\"user_id\":\"no\",\"call_id\":\"no\"},\"auth\":{"
+	     "\"user_id\":\"u\",\"tenant_id\":\"t\",\"roles\":[\"user_id\"]},"
+	     "\"request\":{"
+	     "\"headers\":{\"authorization\":\"secret\"}}}");
+	fn(DB("a",
+	      "\"op\":\"insert\",\"entity\":\"Lot\",\"id\":\"x\",\"op_id\":\"1\""));
+	host(RESULT("a", "\"op_id\":\"1\",\"data\":{\"id\":\"x\"}"));
+	fn("{\"type\":\"stream\",\"call_id\":\"a\",\"data\":\"\\u00e4\\ud83d\\ude00\\n."
+	   "\"}");
+	fn("{\"type\":\"stream\",\"call_id\":\"a\",\"data\":\"\"}");
+	fn("{\"type\":\"schedule\",\"call_id\":\"a\",\"fn_name\":\"s\",\"delay_ms\":"
+	   "5000}");
+	fn("{\"type\":\"schedule\",\"call_id\":\"a\",\"fn_name\":\"s\",\"run_at\":"
+	   "1795447202689}");
+	fn("{\"type\":\"cancel_schedule\",\"schedule_id\":1}");
+	fn(RETURN("a", ",\"value\": {\"n\":[1, 2]} "));
+	end();
+	ck_assert_uint_eq(traces->count, 1);
+	trace = trace_of("a");
+	ck_assert_str_eq(trace->fn_name, "list\xc3\xa4");
+	ck_assert_int_eq(trace->fn_type, FNT_MUTATION);
+	ck_assert_str_eq(trace->user_id, "u");
+	ck_assert_str_eq(trace->tenant_id, "t");
+	ck_assert_int_eq(trace->outcome, FNT_OK);
+	ck_assert_uint_eq(trace->op_count, 1);
+	ck_assert_int_eq(trace->ops[0].op, FNT_OP_INSERT);
+	ck_assert_str_eq(trace->ops[0].entity, "Lot");
+	ck_assert_str_eq(trace->ops[0].id, "x");
+	ck_assert(trace->ops[0].ok);
+	ck_assert_int_eq(trace->ops[0].row_count, FNT_NONE);
+	ck_assert_uint_eq(trace->stream_chunks, 2);
+	ck_assert_uint_eq(trace->stream_bytes, 8);
+	ck_assert_uint_eq(trace->schedule_count, 2);
+	ck_assert_int_eq(trace->schedules[0].delay_ms, 5000);
+	ck_assert_int_eq(trace->schedules[0].run_at, FNT_NONE);
+	ck_assert_int_eq(trace->schedules[1].delay_ms, FNT_NONE);
+	ck_assert_int_eq(trace->schedules[1].run_at, 1795447202689);
+	ck_assert_uint_eq(counts.calls, 1);
+	ck_assert_uint_eq(counts.messages, 9);
+	ck_assert_uint_eq(counts.foreign + counts.unknown + counts.untraced, 0);
+	finish();
+}
+END_TEST
+
+static void
+check_value(const char *call_id, const char *expected)
+{
+	const struct fnt_trace *trace = trace_of(call_id);
+	char *json = NULL;
+
+	ck_assert_int_eq(trace->outcome, FNT_OK);
+	ck_assert_int_eq(fnt_value_to_json(&trace->value, &json, NULL), 0);
+	ck_assert_str_eq(json, expected);
+	free(json);
+}
+
+START_TEST(test_values)
+{
+	begin();
+	host(CALL("none", "f"));
+	fn(RETURN("none", ""));
+	host(CALL("null", "f"));
+	fn(RETURN("null", ",\"value\":null"));
+	host(CALL("object", "f"));
+	fn(RETURN("object",
+		  ",\"value\":1,\"value\":{\"type\":\"error\",\"a\":[\"\xc3\xa4\"]}"));
+	host(CALL("large", "f"));
+	fn(RETURN("large", ",\"value\":9007199254740993"));
+	end();
+	ck_assert_int_eq(trace_of("none")->value.kind, FNT_VALUE_NONE);
+	check_value("null", "null");
+	check_value("object", "{\"type\":\"error\",\"a\":[\"\xc3\xa4\"]}");
+	check_value("large", "9007199254740993");
+	finish();
+}
+END_TEST
+
+/* A value past every bound is left out and said to be; what follows is as it was. */
+START_TEST(test_value_too_large)
+{
+	static char big[100000];
+
+	begin();
+	host(CALL("a", "f"));
+	memset(big, 'x', sizeof(big) - 1);
+	pylon_protocol.feed(state, PROTOCOL_TO_HOST, "{\"value\":\"", 10);
+	for (int i = 0; i < 30; i++)
+		pylon_protocol.feed(state, PROTOCOL_TO_HOST, big, sizeof(big) - 1);
+	fn("\",\"type\":\"return\",\"call_id\":\"a\"}");
+	host(CALL("b", "f"));
+	fn(RETURN("b", ",\"value\":true"));
+	end();
+	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
+	ck_assert(trace_of("a")->flags & FNT_TRACE_VALUE_OMITTED);
+	ck_assert_int_eq(trace_of("a")->value.kind, FNT_VALUE_NONE);
+	check_value("b", "true");
+	finish();
+}
+END_TEST
+
+START_TEST(test_errors)
+{
+	const struct fnt_trace *trace;
+
+	begin();
+	host(CALL("a", "f"));
+	fn("{\"type\":\"error\",\"call_id\":\"a\",\"code\":\"ROLL\",\"message\":"
+	   "\"rolled \\u0007 \\\"quoted\\\" \\n line \\ud83d.\\u0000\"}");
+	host(CALL("b", "f"));
+	fn("{\"type\":\"error\",\"call_id\":\"b\",\"code\":null}");
+	end();
+	trace = trace_of("a");
+	ck_assert_int_eq(trace->outcome, FNT_ERROR);
+	ck_assert_str_eq(trace->code, "ROLL");
+	ck_assert_str_eq(trace->message,
+			 "rolled \a \"quoted\" \n line \xef\xbf\xbd.\xef\xbf\xbd");
+	ck_assert_int_eq(trace_of("b")->outcome, FNT_ERROR);
+	ck_assert_str_eq(trace_of("b")->code, "");
+	finish();
+}
+END_TEST
+
+/* ---- operations -------------------------------------------------------------------
+ */
+
+static const struct {
+	const char *op, *result;
+	enum fnt_op kind;
+	int64_t rows;
+	bool ok;
+} op_cases[] = {
+    {"get", "\"data\":{\"page\":[1]}", FNT_OP_GET, 1, true},
+    {"get", "\"data\":null", FNT_OP_GET, 0, true},
+    {"get", "\"x\":0", FNT_OP_GET, 0, true},
+    {"get", "\"data\":[1,2]", FNT_OP_GET, 1, true},
+    {"lookup", "\"data\":{}", FNT_OP_LOOKUP, 1, true},
+    {"lookup", "\"data\":null", FNT_OP_LOOKUP, 0, true},
+    {"list", "\"data\":[]", FNT_OP_LIST, 0, true},
+    {"list", "\"data\":[[1,2],{\"a\":[3]},null]", FNT_OP_LIST, 3, true},
+    {"list", "\"data\":{\"page\":[1]}", FNT_OP_LIST, FNT_NONE, true},
+    {"query", "\"data\":[1,2]", FNT_OP_QUERY, 2, true},
+    {"paginate", "\"data\":{\"page\":[1,2],\"hits\":[]}", FNT_OP_PAGINATE, 2, true},
+    {"paginate", "\"data\":[1]", FNT_OP_PAGINATE, FNT_NONE, true},
+    {"search", "\"data\":{\"page\":[],\"hits\":[1,2,3]}", FNT_OP_SEARCH, 3, true},
+    {"query_graph", "\"data\":[1]", FNT_OP_QUERY_GRAPH, FNT_NONE, true},
+    {"insert", "\"data\":[1]", FNT_OP_INSERT, FNT_NONE, true},
+    {"update", "\"data\":null", FNT_OP_UPDATE, FNT_NONE, true},
+    {"delete", "\"data\":true", FNT_OP_DELETE, FNT_NONE, true},
+    {"link", "\"data\":{}", FNT_OP_LINK, FNT_NONE, true},
+    {"unlink", "\"data\":{}", FNT_OP_UNLINK, FNT_NONE, true},
+    {"vacuum", "\"data\":[1]", FNT_OP_OTHER, FNT_NONE, true},
+    {"list", "\"data\":[1],\"error\":{\"code\":\"X\"}", FNT_OP_LIST, FNT_NONE, false},
+    {"get", "\"error\":\"no\"", FNT_OP_GET, FNT_NONE, false},
+    {"list", "\"data\":[1],\"error\":null", FNT_OP_LIST, 1, true},
+};
+
+#define OP_CASES (sizeof(op_cases) / sizeof(op_cases[0]))
+
+START_TEST(test_row_counts)
+{
+	const struct fnt_trace *trace;
+
+	begin();
+	host(CALL("a", "f"));
+	for (size_t i = 0; i < OP_CASES; i++) {
+		char line[256];
+
+		snprintf(line, sizeof(line), DB("a", "\"op_id\":\"%zu\",\"op\":\"%s\""),
+			 i, op_cases[i].op);
+		fn(line);
+		snprintf(line, sizeof(line), RESULT("a", "\"op_id\":\"%zu\",%s"), i,
+			 op_cases[i].result);
+		host(line);
+	}
+	fn(RETURN("a", ""));
+	end();
+	trace = trace_of("a");
+	ck_assert_uint_eq(trace->op_count, OP_CASES);
+	for (size_t i = 0; i < OP_CASES; i++) {
+		const struct fnt_trace_op *op = &trace->ops[i];
+
+		ck_assert_msg(op->op == op_cases[i].kind && op->ok == op_cases[i].ok &&
+				  op->row_count == op_cases[i].rows,
+			      "case %zu: op %d, ok %d, %lld rows", i, op->op, op->ok,
+			      (long long)op->row_count);
+	}
+	finish();
+}
+END_TEST
+
+static void
+check_entities(const char *call_id, const char *expected)
+{
+	const struct fnt_trace *trace = trace_of(call_id);
+	char entities[64] = "";
+
+	for (size_t i = 0; i < trace->op_count; i++)
+		strncat(entities, trace->ops[i].entity, 8);
+	ck_assert_str_eq(entities, expected);
+}
+
+START_TEST(test_ops_end_in_any_order)
+{
+	begin();
+	host(CALL("a", "f"));
+	host(CALL("b", "f"));
+	fn(DB("a", "\"op\":\"get\",\"op_id\":\"1\",\"entity\":\"A\""));
+	fn(DB("a", "\"op\":\"get\",\"op_id\":\"2\",\"entity\":\"B\""));
+	fn(DB("b", "\"op\":\"get\",\"op_id\":\"1\",\"entity\":\"Z\""));
+	host(RESULT("a", "\"op_id\":\"2\""));
+	host(RESULT("a", "\"op_id\":\"1\""));
+	host(RESULT("a", "\"op_id\":\"2\"")); /* of nobody */
+	host("{\"type\":\"result\",\"op_id\":\"1\"}");
+	fn(RETURN("a", ""));
+	fn(RETURN("b", ""));
+	end();
+	check_entities("a", "BA");
+	check_entities("b", "Z");
+	ck_assert_uint_eq(counts.unknown, 1);
+	finish();
+}
+END_TEST
+
+START_TEST(test_ops_without_id)
+{
+	begin();
+	host(CALL("a", "f"));
+	fn(DB("a", "\"op\":\"get\",\"entity\":\"A\""));
+	fn(DB("a", "\"op\":\"get\",\"entity\":\"X\",\"op_id\":\"x\""));
+	fn(RUN_FN("a", "g"));
+	fn(DB("a", "\"op\":\"list\",\"entity\":\"B\",\"op_id\":null"));
+	host(RESULT("a", "\"data\":null"));
+	host(RESULT("a", "\"data\":[1,2]"));
+	host(RESULT("a", "\"data\":\"the nested call's\""));
+	host(RESULT("a", "\"data\":\"one too many\""));
+	host(RESULT("a", "\"op_id\":\"x\""));
+	fn(RETURN("a", ""));
+	end();
+	check_entities("a", "ABX");
+	ck_assert_int_eq(trace_of("a")->ops[1].row_count, 2);
+	ck_assert_uint_eq(counts.unknown, 1);
+	finish();
+}
+END_TEST
+
+START_TEST(test_pending_ops)
+{
+	const struct fnt_trace *trace;
+
+	begin();
+	host(CALL("a", "f"));
+	fn(DB("a", "\"op\":\"get\",\"entity\":\"A\",\"op_id\":\"1\""));
+	fn(DB("a", "\"op\":\"get\",\"entity\":\"B\",\"op_id\":\"2\""));
+	host(RESULT("a", "\"op_id\":\"1\""));
+	end();
+	trace = trace_of("a");
+	ck_assert_int_eq(trace->outcome, FNT_ABORTED);
+	check_entities("a", "A");
+	ck_assert_uint_eq(trace->pending_count, 1);
+	ck_assert_str_eq(trace->pending[0].entity, "B");
+	ck_assert_uint_eq(counts.aborted, 1);
+	finish();
+}
+END_TEST
+
+/* ---- calls ------------------------------------------------------------------------
+ */
+
+START_TEST(test_nested)
+{
+	const struct fnt_trace *outer, *inner, *deep, *later;
+
+	begin();
+	host("{\"type\":\"call\",\"call_id\":\"a\",\"fn_name\":\"outer\",\"fn_type\":"
+	     "\"action\",\"auth\":{\"user_id\":\"u\",\"tenant_id\":\"t\"}}");
+	fn(RUN_FN("a", "inner"));
+	host("{\"type\":\"call\",\"call_id\":\"b\",\"fn_name\":\"inner\",\"auth\":{"
+	     "\"user_id\":null,\"tenant_id\":\"other\"}}");
+	fn(RUN_FN("b", "deep"));
+	host(CALL("c", "deep"));
+	fn(RETURN("c", ""));
+	host(RESULT("b", "\"data\":1"));
+	fn(RETURN("b", ""));
+	host(RESULT("a", "\"data\":1"));
+	host(CALL("d", "inner"));
+	fn(RETURN("d", ""));
+	fn(RETURN("a", ""));
+	end();
+	outer = trace_of("a");
+	inner = trace_of("b");
+	deep = trace_of("c");
+	later = trace_of("d");
+	ck_assert_uint_eq(outer->parent_uid, 0);
+	ck_assert_uint_eq(inner->parent_uid, outer->uid);
+	ck_assert_uint_eq(deep->parent_uid, inner->uid);
+	ck_assert_uint_eq(later->parent_uid, 0);
+	ck_assert_mem_eq(deep->trace_id, outer->trace_id, sizeof(outer->trace_id));
+	ck_assert_mem_ne(later->trace_id, outer->trace_id, sizeof(outer->trace_id));
+	ck_assert_str_eq(inner->user_id, "u");
+	ck_assert_str_eq(inner->tenant_id, "other");
+	ck_assert_str_eq(deep->user_id, "u");
+	ck_assert_str_eq(deep->tenant_id, "other");
+	ck_assert_ptr_null(later->user_id);
+	ck_assert_uint_eq(counts.unknown, 0);
+	finish();
+}
+END_TEST
+
+/* The oldest that waits is the caller; each waits for as many as it asked for; a call
+ * that a client made is nobody's. */
+START_TEST(test_who_waits)
+{
+	begin();
+	host(CALL("a", "outer"));
+	host(CALL("b", "outer"));
+	fn(RUN_FN("a", "other"));
+	fn(RUN_FN("a", "inner"));
+	fn(RUN_FN("b", "inner"));
+	host("{\"type\":\"call\",\"call_id\":\"http\",\"fn_name\":\"inner\","
+	     "\"request\":{}}");
+	host(CALL("1", "inner"));
+	host(CALL("2", "inner"));
+	host(CALL("3", "inner"));
+	fn(RETURN("a", ""));
+	host(CALL("4", "other"));
+	end();
+	ck_assert_uint_eq(trace_of("http")->parent_uid, 0);
+	ck_assert_uint_eq(trace_of("1")->parent_uid, trace_of("a")->uid);
+	ck_assert_uint_eq(trace_of("2")->parent_uid, trace_of("b")->uid);
+	ck_assert_uint_eq(trace_of("3")->parent_uid, 0);
+	ck_assert_uint_eq(trace_of("4")->parent_uid, 0);
+	finish();
+}
+END_TEST
+
+/* Where another process ran the nested call, its answer ends the wait. */
+START_TEST(test_answered_elsewhere)
+{
+	begin();
+	host(CALL("a", "outer"));
+	fn(RUN_FN("a", "inner"));
+	host(RESULT("a", "\"data\":1"));
+	host(CALL("b", "inner"));
+	end();
+	ck_assert_uint_eq(trace_of("b")->parent_uid, 0);
+	ck_assert_uint_eq(counts.unknown, 0);
+	finish();
+}
+END_TEST
+
+START_TEST(test_call_id_again)
+{
+	begin();
+	host(CALL("a", "first"));
+	fn(DB("a", "\"op\":\"get\",\"op_id\":\"1\""));
+	host(CALL("a", "second"));
+	host(RESULT("a", "\"op_id\":\"1\""));
+	fn(RETURN("a", ""));
+	fn(RETURN("a", ""));
+	end();
+	ck_assert_uint_eq(traces->count, 2);
+	ck_assert_str_eq(traces->items[0].fn_name, "second");
+	ck_assert_int_eq(traces->items[0].outcome, FNT_OK);
+	ck_assert_str_eq(traces->items[1].fn_name, "first");
+	ck_assert_int_eq(traces->items[1].outcome, FNT_ABORTED);
+	ck_assert_uint_eq(counts.unknown, 2);
+	finish();
+}
+END_TEST
+
+START_TEST(test_odd_auth)
+{
+	begin();
+	host("{\"type\":\"call\",\"call_id\":\"a\",\"fn_name\":\"f\",\"auth\":null}");
+	host("{\"type\":\"call\",\"call_id\":\"b\",\"fn_name\":\"f\",\"auth\":{\"user_"
+	     "id\":7,"
+	     "\"tenant_id\":{\"user_id\":\"x\"}}}");
+	host("{\"type\":\"call\",\"call_id\":\"c\",\"fn_name\":\"f\",\"auth\":[\"user_"
+	     "id\"],"
+	     "\"fn_type\":\"novel\"}");
+	host("{\"type\":\"call\",\"call_id\":\"d\",\"fn_name\":\"f\",\"auth\":{\"user_"
+	     "id\":"
+	     "\"\"}}");
+	end();
+	for (size_t i = 0; i < traces->count; i++) {
+		if (strcmp(traces->items[i].call_id, "d") != 0)
+			ck_assert_ptr_null(traces->items[i].user_id);
+		ck_assert_ptr_null(traces->items[i].tenant_id);
+	}
+	ck_assert_uint_eq(traces->count, 4);
+	ck_assert_int_eq(trace_of("c")->fn_type, FNT_ACTION);
+	ck_assert_str_eq(trace_of("d")->user_id, "");
+	finish();
+}
+END_TEST
+
+/* ---- what is no message -----------------------------------------------------------
+ */
+
+START_TEST(test_foreign)
+{
+	static const char *const lines[] = {
+	    "",
+	    "hello",
+	    "[]",
+	    "[{\"type\":\"ready\"}]",
+	    "{}",
+	    "{\"type\":5}",
+	    "{\"type\":\"unheard of\"}",
+	    "{\"type\":\"ready\"",
+	    "{\"type\":\"return\"}",
+	    "{\"type\":\"return\",\"call_id\":7}",
+	    "{\"type\":\"db\",\"call_id\":\"a\"}",
+	    "{\"type\":\"stream\",\"call_id\":\"a\",\"data\":{}}",
+	    "{\"type\":\"call\",\"call_id\":\"b\",\"fn_name\":\"f\"}", /* wrong way */
+	    "{\"type\":\"result\",\"call_id\":\"a\"}",
+	};
+	size_t count = sizeof(lines) / sizeof(lines[0]);
+
+	begin();
+	host(CALL("a", "f"));
+	for (size_t i = 0; i < count; i++)
+		fn(lines[i]);
+	host("{\"type\":\"ready\"}");
+	host("{\"type\":\"return\",\"call_id\":\"a\"}");
+	host("{\"type\":\"call\",\"call_id\":\"b\"}");
+	host("{\"type\":\"result\"}");
+	fn("{\"type\":\"ready\"}");
+	fn(RETURN("nobody", ""));
+	fn("{\"type\":\"error\",\"call_id\":\"nobody\"}");
+	fn(RETURN("a", ""));
+	end();
+	ck_assert_uint_eq(traces->count, 1);
+	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
+	ck_assert_uint_eq(trace_of("a")->stream_chunks, 0);
+	ck_assert_uint_eq(counts.foreign, count + 4);
+	ck_assert_uint_eq(counts.messages, 5);
+	ck_assert_uint_eq(counts.unknown, 2);
+	finish();
+}
+END_TEST
+
+START_TEST(test_last_line_without_newline)
+{
+	begin();
+	host(CALL("a", "f"));
+	pylon_protocol.feed(state, PROTOCOL_TO_HOST, RETURN("a", ""), 31);
+	pylon_protocol.eof(state, PROTOCOL_TO_HOST);
+	pylon_protocol.eof(state, PROTOCOL_TO_FN);
+	end();
+	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
+	ck_assert_uint_eq(counts.foreign, 0);
+	finish();
+}
+END_TEST
+
+START_TEST(test_long_ids)
+{
+	char id[PYLON_ID_MAX + 2], line[PYLON_ID_MAX + 200];
+
+	begin();
+	for (size_t len = PYLON_ID_MAX; len <= PYLON_ID_MAX + 1; len++) {
+		memset(id, 'x', len);
+		id[len] = '\0';
+		snprintf(line, sizeof(line), CALL("%s", "f"), id);
+		host(line);
+	}
+	fn(line); /* the wrong way */
+	snprintf(line, sizeof(line), RETURN("%s", ""), id);
+	fn(line); /* of the longer: not to be taken for the shorter's */
+	end();
+	ck_assert_uint_eq(traces->count, 1);
+	ck_assert_int_eq(traces->items[0].outcome, FNT_ABORTED);
+	ck_assert_uint_eq(counts.untraced, 1);
+	ck_assert_uint_eq(counts.unknown, 1);
+	finish();
+}
+END_TEST
+
+/* A runtime that never answers: what it begins is bounded, and what goes on is traced.
+ */
+#define MOST 65536
+#define TOO_MANY 66000
+
+START_TEST(test_too_many_ops)
+{
+	char line[128];
+
+	begin();
+	host(CALL("a", "f"));
+	for (int i = 0; i < TOO_MANY; i++) {
+		snprintf(line, sizeof(line), DB("a", "\"op\":\"get\",\"op_id\":\"%d\""),
+			 i);
+		fn(line);
+		fn(RUN_FN("a", "g"));
+	}
+	fn(RETURN("a", ""));
+	host(CALL("b", "f"));
+	fn(DB("b", "\"op\":\"get\",\"op_id\":\"1\",\"entity\":\"E\""));
+	host(RESULT("b", "\"op_id\":\"1\""));
+	fn(RETURN("b", ""));
+	end();
+	check_entities("b", "E");
+	ck_assert_uint_eq(counts.untraced, 2 * (TOO_MANY - MOST));
+	ck_assert_uint_eq(trace_of("a")->ops_omitted + trace_of("a")->pending_count,
+			  MOST);
+	finish();
+}
+END_TEST
+
+START_TEST(test_too_many_calls)
+{
+	char line[128];
+
+	begin();
+	for (int i = 0; i < TOO_MANY; i++) {
+		snprintf(line, sizeof(line), CALL("%d", "f"), i);
+		host(line);
+	}
+	fn(RETURN("7", ""));
+	host(CALL("room again", "f"));
+	end();
+	ck_assert_uint_eq(counts.untraced, TOO_MANY - MOST);
+	ck_assert_uint_eq(counts.calls, MOST + 1);
+	ck_assert_uint_eq(counts.aborted, MOST);
+	ck_assert_uint_eq(fnt_log_total_count(log_), MOST + 1);
+	finish();
+}
+END_TEST
+
+/* Pieces of any size: a whole conversation byte by byte. */
+START_TEST(test_byte_by_byte)
+{
+	const char *lines[] = {CALL("a", "f"),
+			       RESULT("a", "\"op_id\":\"1\",\"data\":[1,2]")};
+	const char *op =
+	    DB("a", "\"op\":\"list\",\"op_id\":\"1\",\"entity\":\"E\"") "\n";
+	const char *last = RETURN("a", ",\"value\":[\"\xf0\x9f\x98\x80\"]") "\n";
+
+	begin();
+	for (int i = 0; i < 2; i++) {
+		for (const char *p = lines[i]; *p; p++)
+			pylon_protocol.feed(state, PROTOCOL_TO_FN, p, 1);
+		pylon_protocol.feed(state, PROTOCOL_TO_FN, "\n", 1);
+		for (const char *p = i ? last : op; *p; p++)
+			pylon_protocol.feed(state, PROTOCOL_TO_HOST, p, 1);
+	}
+	end();
+	check_entities("a", "E");
+	ck_assert_int_eq(trace_of("a")->ops[0].row_count, 2);
+	check_value("a", "[\"\xf0\x9f\x98\x80\"]");
+	finish();
+}
+END_TEST
+
+int
+main(void)
+{
+	return SUITE_RUN("pylon", test_a_call, test_values, test_value_too_large,
+			 test_errors, test_row_counts, test_ops_end_in_any_order,
+			 test_ops_without_id, test_pending_ops, test_nested,
+			 test_who_waits, test_answered_elsewhere, test_call_id_again,
+			 test_odd_auth, test_foreign, test_last_line_without_newline,
+			 test_long_ids, test_too_many_ops, test_too_many_calls,
+			 test_byte_by_byte);
+}
