@@ -199,7 +199,7 @@ void
 fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 {
 	/* The head first: who looks at the chain meanwhile sees that it is no more. */
-	if (call->frame && thread)
+	if (call->own.frame != FNT_FRAME_NONE && thread)
 		fnt_thread_give_frame(thread, call->own.frame);
 	if (call->own.next)
 		fnt_pen_release(call, thread);
@@ -231,9 +231,15 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread, const struct fnt_
 		return NULL;
 	}
 	atomic_store_explicit(&call->open, 1, memory_order_relaxed);
+	if (call->frame && call->used > call->framed) {
+		/* There were no frames for its beginning: it is not shown at all. */
+		call->frame = NULL;
+		if (thread->writer.lane)
+			fnt_count(&thread->writer.lane->unframed, 1);
+	}
 	if (call->frame)
 		fnt_frame_open(call->frame, thread->attachment->slot, &call->record,
-			       call->used <= call->framed ? call->used : 0);
+			       call->used);
 	return call;
 }
 

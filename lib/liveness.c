@@ -28,6 +28,9 @@ fnt_slot_lock(const struct fnt_region *region, uint32_t slot)
 {
 	struct flock lock = lock_of(region, slot, F_WRLCK);
 
+	/* A host may have closed it, and the number be a file of its own by now. */
+	if (!fnt_region_owns_fd(region, region->fd))
+		return -EBADF;
 	if (!fcntl(region->fd, F_OFD_SETLK, &lock))
 		return 0;
 	return errno == EACCES ? -EAGAIN : -errno;
@@ -38,7 +41,8 @@ fnt_slot_unlock(const struct fnt_region *region, uint32_t slot)
 {
 	struct flock lock = lock_of(region, slot, F_UNLCK);
 
-	fcntl(region->fd, F_OFD_SETLK, &lock);
+	if (fnt_region_owns_fd(region, region->fd))
+		fcntl(region->fd, F_OFD_SETLK, &lock);
 }
 
 /* The 22nd field of /proc/PID/stat; the second, in brackets, may hold anything. */

@@ -415,22 +415,25 @@ open_nameless(struct fnt_region *region, const struct fnt_options *options)
 	return adopt(region, fd, true, options->error);
 }
 
-/* Attach, or make and so attach. Each may lose a race to the other end: a few rounds. */
+/* Attach, or make and then attach: what was mapped before it had a name would bear none in
+ * /proc/PID/maps. Each may lose a race to the other end: a few rounds. */
 static int
 open_or_make(int dir_fd, const struct place *place, const char *path,
 	     const struct fnt_options *options)
 {
-	int fd = -ENOENT;
-
 	for (int round = 0; round < 8; round++) {
+		int fd;
+
 		fd = open_file(dir_fd, place->file, true, path, options->error);
 		if (fd != -ENOENT || options->flags & FNT_ATTACH_ONLY)
 			return fd;
 		fd = make_file(dir_fd, place, path, options);
-		if (fd != -EEXIST)
+		if (fd < 0 && fd != -EEXIST)
 			return fd;
+		if (fd >= 0)
+			close(fd);
 	}
-	return fnt_fail(options->error, fd, "%s: is being made and removed all the time",
+	return fnt_fail(options->error, -EBUSY, "%s: is being made and removed all the time",
 			path);
 }
 

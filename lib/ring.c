@@ -91,7 +91,9 @@ lap_of(const struct fnt_ring *ring, const struct fnt_claim *claim, uint32_t i)
 	return claim->lap + (claim->index + i >= ring->cell_count);
 }
 
-static bool
+enum cell_claim { MINE, HELD, LAPPED };
+
+static enum cell_claim
 claim_cell(struct fnt_ring_writer *writer, const struct fnt_claim *claim, uint32_t i)
 {
 	struct fnt_cell *cell = fnt_claim_cell(&writer->ring, claim, i);
@@ -100,13 +102,17 @@ claim_cell(struct fnt_ring_writer *writer, const struct fnt_claim *claim, uint32
 	uint64_t mine = fnt_cell_state(lap, writer->lane_no,
 				       i ? FNT_CELL_MORE : FNT_CELL_HEAD, 1);
 
-	if (fnt_cell_busy(seen) || !fnt_lap_before(fnt_cell_lap(seen), lap))
-		return false;
+	if (!fnt_lap_before(fnt_cell_lap(seen), lap))
+		return LAPPED;
+	if (fnt_cell_busy(seen))
+		return HELD;
 	/* [O1] acquire: what we write comes after the owner before us, or the reaper of a dead
 	 * one, has let go. Pairs with [C1] and [O2]. */
 	return atomic_compare_exchange_strong_explicit(&cell->state, &seen, mine,
 						       memory_order_acquire,
-						       memory_order_relaxed);
+						       memory_order_relaxed)
+		       ? MINE
+		       : HELD;
 }
 
 static void
@@ -139,6 +145,7 @@ fnt_ring_claim(struct fnt_ring_writer *writer, uint32_t count, uint64_t now_ns,
 	struct fnt_block *block = &writer->block;
 
 	for (int i = 0; i < TRIES; i++) {
+		enum cell_claim is = MINE;
 		uint32_t got = 0;
 
 		if (block->end - block->next < count ||
@@ -148,7 +155,7 @@ fnt_ring_claim(struct fnt_ring_writer *writer, uint32_t count, uint64_t now_ns,
 					    .index = block->index,
 					    .lap = block->lap,
 					    .count = count};
-		while (got < count && claim_cell(writer, claim, got))
+		while (got < count && (is = claim_cell(writer, claim, got)) == MINE)
 			got++;
 		if (got == count) {
 			/* [S1] release: the cells are busy before any word of them
@@ -156,9 +163,11 @@ fnt_ring_claim(struct fnt_ring_writer *writer, uint32_t count, uint64_t now_ns,
 			atomic_thread_fence(memory_order_release);
 			return true;
 		}
-		/* Past the cell that is held; tickets before it are given up. */
+		/* Past the cell that is held. If others are a lap ahead already, we have
+		 * slept with these tickets in hand: past all of them. */
 		let_go(writer, claim, got);
-		advance(writer, got + 1);
+		advance(writer, is == LAPPED ? (uint32_t)(block->end - block->next)
+					     : got + 1);
 		say_low(writer);
 		count_skip(writer->lane);
 	}
