@@ -69,7 +69,7 @@ fnt_frame_open(struct fnt_frame *frame, uint32_t owner, const struct fnt_record 
 	       uint32_t bytes)
 {
 	atomic_store_explicit(&frame->published, bytes, memory_order_relaxed);
-	fnt_words_store(frame->record, record, sizeof(*record));
+	fnt_words_put(frame->record, (const char *)record, FNT_RECORD_WORDS);
 	set_state(frame, owner, FNT_FRAME_OPEN);
 }
 

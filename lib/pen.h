@@ -14,6 +14,7 @@
 
 #include "call.h"
 #include "payload_pack.h"
+#include "shared.h"
 
 /* Make room for `bytes` more: frames if the call is framed and there are some, else private
  * memory only. False: no memory. */
@@ -36,15 +37,10 @@ static inline void
 fnt_pen_show(struct fnt_call *call, uint32_t from)
 {
 	const struct fnt_extent *tail = call->tail;
-	uint32_t at = from / 8 * 8;
-	uint64_t word;
+	uint32_t first = from / 8, end = (call->tail_used + 7) / 8;
 
-	if (!tail->shown)
-		return;
-	for (; at < call->tail_used; at += 8) {
-		memcpy(&word, tail->bytes + at, 8);
-		atomic_store_explicit(&tail->shown[at / 8], word, memory_order_relaxed);
-	}
+	if (tail->shown)
+		fnt_words_put(tail->shown + first, tail->bytes + first * 8, end - first);
 }
 
 /* Write one event, of at most `bound` bytes, with room reserved. Not yet published. */

@@ -13,21 +13,30 @@
 
 #include <string.h>
 
+/* `count` whole words. */
+static inline void
+fnt_words_put(fnt_word *words, const char *bytes, size_t count)
+{
+#pragma GCC unroll 8
+	for (size_t i = 0; i < count; i++) {
+		uint64_t word;
+
+		memcpy(&word, bytes + i * 8, 8);
+		atomic_store_explicit(&words[i], word, memory_order_relaxed);
+	}
+}
+
 /* `len` bytes, the last word filled up with zeroes. */
 static inline void
 fnt_words_store(fnt_word *words, const void *bytes, size_t len)
 {
-	const char *from = bytes;
-	uint64_t word;
+	size_t whole = len / 8;
+	uint64_t word = 0;
 
-	for (; len >= 8; len -= 8, from += 8, words++) {
-		memcpy(&word, from, 8);
-		atomic_store_explicit(words, word, memory_order_relaxed);
-	}
-	if (len) {
-		word = 0;
-		memcpy(&word, from, len);
-		atomic_store_explicit(words, word, memory_order_relaxed);
+	fnt_words_put(words, bytes, whole);
+	if (len % 8) {
+		memcpy(&word, (const char *)bytes + whole * 8, len % 8);
+		atomic_store_explicit(&words[whole], word, memory_order_relaxed);
 	}
 }
 

@@ -18,12 +18,8 @@ copy_payload(fnt_word *to, uint32_t bytes, struct source *from)
 
 		if (some > bytes)
 			some = bytes;
-		for (uint32_t i = 0; i < some; i += 8) {
-			uint64_t word;
-
-			memcpy(&word, from->extent->bytes + from->at + i, 8);
-			atomic_store_explicit(to++, word, memory_order_relaxed);
-		}
+		fnt_words_put(to, from->extent->bytes + from->at, (some + 7) / 8);
+		to += some / 8;
 		bytes -= some;
 		from->at += some;
 		if (from->at == from->extent->size) {
@@ -48,7 +44,7 @@ copy_record(const struct fnt_ring *ring, const struct fnt_claim *claim,
 		if (some > left)
 			some = left;
 		if (!i)
-			fnt_words_store(cell->words, record, sizeof(*record));
+			fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
 		copy_payload(cell->words + skip, some, &from);
 		left -= some;
 	}

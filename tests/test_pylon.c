@@ -420,9 +420,13 @@ START_TEST(test_answered_elsewhere)
 	fn(RUN_FN("a", "inner"));
 	host(RESULT("a", "\"data\":1"));
 	host(CALL("b", "inner"));
+	fn(RUN_FN("a", "other"));
+	host(RESULT("a", "\"op_id\":\"of an op\""));
+	host(CALL("c", "other"));
 	end();
 	ck_assert_uint_eq(trace_of("b")->parent_uid, 0);
-	ck_assert_uint_eq(counts.unknown, 0);
+	ck_assert_uint_eq(trace_of("c")->parent_uid, trace_of("a")->uid);
+	ck_assert_uint_eq(counts.unknown, 1);
 	finish();
 }
 END_TEST
@@ -547,9 +551,13 @@ START_TEST(test_long_ids)
 	fn(line); /* the wrong way */
 	snprintf(line, sizeof(line), RETURN("%s", ""), id);
 	fn(line); /* of the longer: not to be taken for the shorter's */
+	id[PYLON_ID_MAX] = '\0';
+	snprintf(line, sizeof(line), RETURN("%s", ",\"value\":1"), id);
+	fn(line);
 	end();
 	ck_assert_uint_eq(traces->count, 1);
-	ck_assert_int_eq(traces->items[0].outcome, FNT_ABORTED);
+	ck_assert_int_eq(traces->items[0].outcome, FNT_OK);
+	ck_assert_int_eq(traces->items[0].value.kind, FNT_VALUE_JSON);
 	ck_assert_uint_eq(counts.untraced, 1);
 	ck_assert_uint_eq(counts.unknown, 1);
 	finish();

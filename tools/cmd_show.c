@@ -32,7 +32,7 @@ struct found {
 	struct fnt_traces *in_flight;
 	struct fnt_traces *finished;
 	const struct fnt_trace *trace; /* NULL: nothing */
-	uint64_t others;	       /* with the same call id */
+	uint64_t others; /* with the same call id */
 };
 
 static bool
@@ -81,11 +81,12 @@ choose(struct found *found, const struct fnt_query *query)
 
 		if (!matches(query, trace) || (finished && trace->uid == finished->uid))
 			continue;
-		found->others += found->trace && found->trace != finished;
+		found->others++;
 		if (!found->trace ||
 		    trace->started_at_ns >= found->trace->started_at_ns)
 			found->trace = trace;
 	}
+	found->others -= found->trace && found->trace != finished;
 }
 
 static int

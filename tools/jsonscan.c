@@ -67,7 +67,6 @@ jsonscan_reset(struct jsonscan *scan)
 {
 	for (int i = 0; i < scan->want_count; i++)
 		jsonscan_clear_field(&scan->fields[i]);
-	scan->root = JSON_ABSENT;
 	scan->state = EXPECT_VALUE;
 	scan->depth = 0;
 	scan->field = JSONSCAN_NONE;
@@ -125,9 +124,7 @@ choose_field(struct jsonscan *scan)
 static void
 begin_value(struct jsonscan *scan, enum json_type type)
 {
-	if (scan->depth == 0) {
-		scan->root = type;
-	} else if (!in_object(scan)) {
+	if (scan->depth > 0 && !in_object(scan)) {
 		scan->field = JSONSCAN_NONE;
 		if (scan->depth <= JSONSCAN_WANT_DEPTH && scan->scope[scan->depth] >= 0)
 			scan->fields[scan->scope[scan->depth]].item_count++;

@@ -64,12 +64,12 @@ struct jsonscan_field {
 	size_t text_room; /* the scanner's own */
 };
 
-/* All of it is the scanner's own but `root`, `fields`. */
+/* All of it is the scanner's own but `fields`. Of a text that is no object they are all
+ * absent. */
 struct jsonscan {
 	const struct jsonscan_want *wants;
 	int want_count;
 	struct jsonscan_field *fields; /* one for each want */
-	enum json_type root;	       /* what the text is, from its first character */
 
 	int state;
 	unsigned depth;

@@ -113,7 +113,8 @@ put_code_point(struct jsonscan *scan, unsigned code)
 	} else {
 		int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
 
-		utf8[len++] = (char)((0xff00 >> (more + 1) & 0xff) | code >> (6 * more));
+		utf8[len++] =
+		    (char)((0xff00 >> (more + 1) & 0xff) | code >> (6 * more));
 		while (more--)
 			utf8[len++] = (char)(0x80 | (code >> (6 * more) & 0x3f));
 	}

@@ -400,7 +400,7 @@ end_line(struct pylon *pylon, enum protocol_dir dir)
 	struct jsonscan *scan = &pylon->scans[dir];
 	enum verdict verdict = FOREIGN;
 
-	if (jsonscan_end(scan) && scan->root == JSON_OBJECT)
+	if (jsonscan_end(scan))
 		verdict = take_message(pylon, dir, scan->fields);
 	pylon->counts.messages += verdict != FOREIGN;
 	pylon->counts.foreign += verdict == FOREIGN;

@@ -190,7 +190,7 @@ relay_step(struct relay_flow *flow, const struct pollfd fds[2])
 		relay_close(flow);
 	else if (fds[1].revents & POLLOUT)
 		write_some(flow);
-	if (flow->from.fd >= 0 && flow->begin == flow->end && fds[0].revents)
+	if (flow->from.fd >= 0 && fds[0].revents)
 		read_some(flow);
 }
 

@@ -16,6 +16,11 @@ json 'x == []'
 
 # ---- a live producer, then a dead one -----------------------------------------------
 
+# finished FUNCTION: a call of it has ended.
+finished() {
+	[[ $("$FNTRACE" recent -r app --fn "$1" 2>/dev/null) ]]
+}
+
 mkfifo steps
 "$PRODUCE" app <steps &
 producer=$!
@@ -25,6 +30,7 @@ begin l1 slow mutation alice
 op l1 get Lot 3 40 1 ok
 pend l1 insert Bid -
 begin l2 nested query - - l1
+begin c3 again query
 touch ready
 STEPS
 until_true test -e ready
@@ -33,7 +39,7 @@ run 0 fntrace ps
 has out "^ *$producer .* in flight +mutation +slow +l1 +1 .*produce +insert Bid [0-9]"
 has out "^ *$producer .* in flight +query +nested +l2 +0 .*produce\$"
 run 0 fntrace ps --json
-json '[t["call_id"] for t in x] == ["l1", "l2"]'
+json '[t["call_id"] for t in x] == ["l1", "l2", "c3"]'
 json 'x[0]["outcome"] == {"status": "in_flight"} and x[0]["elapsed_ms"] > 0'
 json 'x[0]["pending_op"]["op"] == "insert" and x[1]["pending_op"] is None'
 json 'len(x[0]["ops"]) == 1'
@@ -42,13 +48,29 @@ has out '^slow  mutation  in flight for '
 has out 'get +Lot +3 +1 row '
 has out 'insert +Bid +pending '
 has out 'call +nested +l2 +pending '
+
+# Of several with one call id the newest is shown, in flight or finished.
+run 0 fntrace show c3
+has out '^again  query  in flight for '
+has err '^fntrace: 1 older call with this id'
+echo 'ok c3' >&9
+until_true finished again
+run 0 fntrace show c3
+has out '^again  query  ok after '
+echo $'begin c3 once action\ntouch ready2' >&9
+until_true test -e ready2
+produce app <<<$'begin c3 late query\nok c3'
+run 0 fntrace show c3
+has out '^late  query  ok after '
+has err '^fntrace: 3 older calls with this id'
+
 run 0 fntrace stat --json
-json 'x["total"] == 5 and x["retained"] == 5 and x["in_flight"] == 2'
+json 'x["total"] == 7 and x["retained"] == 7 and x["in_flight"] == 3'
 json 'x["dropped"] == 0 and x["ops_omitted"] == 0 and x["capacity"] == 0'
 json "[p['pid'] for p in x['producers']] == [$producer] and x['producers'][0]['alive']"
 run 0 fntrace stat
-has out '^  total +5 '
-has out '^  in flight +2 '
+has out '^  total +7 '
+has out '^  in flight +3 '
 has out "^ +$producer +produce +alive "
 
 echo die >&9
@@ -57,16 +79,16 @@ exec 9>&-
 run 0 fntrace ps
 has out "^ *$producer .* aborted +mutation +slow +l1 +1 .*produce +insert Bid\$"
 run 0 fntrace ps --json
-json '[t["outcome"]["status"] for t in x] == ["aborted", "aborted"]'
+json '[t["outcome"]["status"] for t in x] == ["aborted"] * 3'
 run 0 fntrace show l1
 has out '^slow  mutation  aborted after '
 has out 'insert +Bid +pending '
 run 0 fntrace list
 has out "produce $producer \\(dead\\)"
 run 0 fntrace stat --json
-json 'x["orphaned"] == 2 and not x["producers"][0]["alive"]'
+json 'x["orphaned"] == 3 and not x["producers"][0]["alive"]'
 run 0 fntrace check
-has out 'sound; 5 records'
+has out 'sound; 7 records'
 has out 'left by processes that died'
 run 0 fntrace check --json
 json 'x["problems"] == [] and x["problem_count"] == 0 and x["orphans"] > 0'
@@ -77,7 +99,8 @@ produce app <<<''
 run 0 fntrace ps --json
 json 'x == []'
 run 0 fntrace recent --json -n 100
-json 'sorted(t["call_id"] for t in x) == ["c1", "c2", "c3", "c4", "c5", "l1", "l2"]'
+json 'sorted(t["call_id"] for t in x) == ["c1", "c2", "c3", "c3", "c3", "c3", "c4",
+	"c5", "l1", "l2"]'
 run 0 fntrace recent --fn slow
 has out 'aborted in insert Bid$'
 
@@ -119,6 +142,27 @@ lacks out t7
 # Nobody reads it any more: it ends, though nothing more happens.
 timeout 20 "$FNTRACE" tail -n 3 2>err | head -n 1 >out || fail 'tail | head'
 empty err
+
+# What ends while tail looks at the earlier ones is shown once.
+longer_than() {
+	[[ -s out && $(wc -l <out) -gt $1 ]]
+}
+FNTRACE_SIZE=67108864 produce flood <<<'many 1000 flood'
+"$PRODUCE" flood <<<'many 100000000 flood' &
+producer=$!
+for _ in 1 2 3; do
+	rm -f out
+	"$FNTRACE" tail -r flood -n 1000 --json >out 2>err &
+	tail=$!
+	until_true longer_than 2000
+	kill -TERM "$tail"
+	wait "$tail" || fail "tail: exit $?"
+	twice=$(grep -Eo '"uid":"[0-9a-f]*"' out | sort | uniq -d | wc -l)
+	((twice == 0)) || fail "$twice calls were shown twice"
+done
+kill "$producer"
+wait "$producer" 2>/dev/null || true
+rm "$FNTRACE_DIR/flood.fnt"
 
 # Overrun: what was missed is said. The reader is held while the ring goes round.
 FNTRACE_SIZE=262144 produce small <<<$'begin s1 first query\nok s1'

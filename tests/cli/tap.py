@@ -5,7 +5,9 @@ traces must outlive it."""
 import json
 import os
 import random
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -113,6 +115,57 @@ def both_sides_full():
     check(process.wait(PATIENCE_S) == 0)
 
 
+SPEAKS_WHILE_IT_LISTENS = """
+import sys, threading
+def speak():
+    sys.stdout.buffer.write(b'o' * (4 << 20)); sys.stdout.flush()
+speaker = threading.Thread(target=speak); speaker.start()
+heard = len(sys.stdin.buffer.read())
+speaker.join()
+print(heard)
+"""
+
+
+@case
+def one_side_full():
+    """What CMD says is not read until it has heard all: that must not hold up the host."""
+    process = python(SPEAKS_WHILE_IT_LISTENS)
+    process.stdin.write(b"i" * 4 * MIB)
+    process.stdin.close()
+    out = process.stdout.read()
+    check(out == b"o" * 4 * MIB + b"%d\n" % (4 * MIB), f"{len(out)} bytes")
+    check(process.wait(PATIENCE_S) == 0)
+
+
+@case
+def one_side_full_of_a_socket():
+    ours, theirs = socket.socketpair()
+    process = python(SPEAKS_WHILE_IT_LISTENS, stdin=theirs, stdout=theirs)
+    theirs.close()
+    ours.sendall(b"i" * 4 * MIB)
+    ours.shutdown(socket.SHUT_WR)
+    out = b"".join(iter(lambda: ours.recv(1 << 16), b""))
+    check(out == b"o" * 4 * MIB + b"%d\n" % (4 * MIB), f"{len(out)} bytes")
+    check(process.wait(PATIENCE_S) == 0)
+
+
+@case
+def waiting_costs_nothing():
+    """Both sides full, and the host has gone away on one: no loop that spins."""
+    process = python("import sys, time\n"
+                     "sys.stdout.buffer.write(b'o' * (1 << 20)); sys.stdout.flush()\n"
+                     "sys.stdin.read()")
+    process.stdin.write(b"x")
+    process.stdin.close()
+    time.sleep(1)
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+        user, system = stat.read().rsplit(")", 1)[1].split()[11:13]
+    ticks = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    check(process.stdout.read() == b"o" * MIB)
+    check(process.wait(PATIENCE_S) == 0)
+    check(ticks < 0.5, f"{ticks} s of processor time")
+
+
 @case
 def slow_readers():
     process = python("import sys, time\n"
@@ -139,7 +192,6 @@ def slow_readers():
 @case
 def sockets():
     """Many hosts hand over sockets, not pipes."""
-    import socket
     ours, theirs = socket.socketpair()
     process = tap("cat", stdin=theirs.fileno(), stdout=theirs.fileno())
     theirs.close()
@@ -230,6 +282,8 @@ def cmd_closes_stdout():
     process = tap("sh", "-c", 'echo last; exec >&-; cat >"$0"', path)
     check(process.stdout.read() == b"last\n")
     check(process.poll() is None, "ended with CMD's stdout")
+    # Not free for the next file that is opened.
+    check(os.readlink(f"/proc/{process.pid}/fd/1") == "/dev/null")
     process.stdin.write(b"still here")
     process.stdin.close()
     check(process.wait(PATIENCE_S) == 0)
@@ -244,6 +298,27 @@ def host_stops_reading():
     process.stdout.read(10)
     process.stdout.close()
     check(process.wait(PATIENCE_S) == -signal.SIGPIPE, f"{process.returncode}")
+
+
+@case
+def host_stops_reading_in_silence():
+    """CMD can see that nobody reads, before anybody has written."""
+    process = python("import select\n"
+                     "poll = select.poll(); poll.register(1, 0)\n"
+                     "raise SystemExit(poll.poll()[0][1])")
+    process.stdout.close()
+    check(process.wait(PATIENCE_S) & select.POLLERR, f"{process.returncode}")
+
+
+@case
+def cmd_closes_stdin_in_silence():
+    process = tap("sh", "-c", "exec <&-; exec sleep 1000")
+    poll = select.poll()
+    poll.register(process.stdin, 0)
+    events = poll.poll(PATIENCE_S * 1000)
+    check(events and events[0][1] & select.POLLERR, f"{events}")
+    process.terminate()
+    process.wait(PATIENCE_S)
 
 
 @case
@@ -276,12 +351,19 @@ def grandchild_holds_the_pipe():
 
 @case
 def last_words_are_not_lost():
-    """More than our buffer and our stdout take, and nobody reads until CMD has ended."""
-    process = tap("sh", "-c", "head -c 120000 /dev/zero")
-    time.sleep(0.3)
+    """Our stdout is full, and so are our buffer and CMD's pipe when it ends, which somebody
+    else holds open; only then do we read."""
+    path = os.path.join(os.environ["FNTRACE_DIR"], "pid")
+    process = tap("sh", "-c", 'sleep 1000 & echo $! >"$0"; head -c 180000 /dev/zero; exit 5',
+                  path)
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+        child = int(wait_until(lambda: file.seek(0) or file.read(), "CMD"))
+    wait_until(lambda: not os.path.exists(f"/proc/{child}"), "the end of CMD")
     out = process.stdout.read()
-    check(out == bytes(120000), f"{len(out)} bytes")
-    check(process.wait(PATIENCE_S) == 0)
+    check(out == bytes(180000), f"{len(out)} bytes")
+    check(process.wait(PATIENCE_S) == 5)
+    with open(path, encoding="ascii") as file:
+        os.kill(int(file.read()), signal.SIGKILL)
 
 
 @case
