@@ -71,6 +71,8 @@ look_at_lanes(struct fnt_cursor *cursor)
 		/* [L2] acquire: see [L1] in ring.c. */
 		seen->low = load(&view->lanes[i].low);
 		seen->end = load(&view->lanes[i].block_end);
+		if (!seen->low)
+			seen->low = FNT_TICKET_NONE; /* nobody has used it yet */
 		/* Between two blocks: it may hold any ticket from here on. */
 		if (seen->end <= seen->low)
 			seen->end = FNT_TICKET_NONE;

@@ -148,8 +148,10 @@ resolve(struct place *place, char path[PATH_MAX], const char *name, const char *
 
 /* A directory that others can write to would let them plant regions and swap ours. */
 static int
-check_dir(int fd, const struct place *place, struct fnt_error *error)
+check_dir(int fd, const struct place *place, const struct fnt_options *options,
+	  struct fnt_error *error)
 {
+	mode_t others = S_IWGRP | S_IWOTH;
 	struct stat st;
 
 	if (fstat(fd, &st))
@@ -161,7 +163,9 @@ check_dir(int fd, const struct place *place, struct fnt_error *error)
 				"%s: belongs to user %u, not to you; set FNTRACE_DIR to a "
 				"directory of your own",
 				place->dir, (unsigned)st.st_uid);
-	if (st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX))
+	if (options && options->flags & FNT_GROUP && st.st_gid == options->gid)
+		others = S_IWOTH;
+	if (st.st_mode & others && !(st.st_mode & S_ISVTX))
 		return fnt_fail(error, -EPERM,
 				"%s: others can write to it; chmod 700 it, or set "
 				"FNTRACE_DIR to another",
@@ -169,9 +173,12 @@ check_dir(int fd, const struct place *place, struct fnt_error *error)
 	return 0;
 }
 
+/* For writing with `options`, for reading with NULL. */
 static int
-open_dir(const struct place *place, bool make, struct fnt_error *error)
+open_dir(const struct place *place, const struct fnt_options *options,
+	 struct fnt_error *error)
 {
+	bool make = options && !(options->flags & FNT_ATTACH_ONLY);
 	int nofollow = place->ours ? O_NOFOLLOW : 0;
 	int fd, rc;
 
@@ -180,12 +187,14 @@ open_dir(const struct place *place, bool make, struct fnt_error *error)
 				"%s: cannot make the directory: %s; set FNTRACE_DIR to "
 				"another",
 				place->dir, strerror(errno));
-	fd = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | nofollow);
+	/* O_PATH: to pass through it is enough. */
+	fd = open(place->dir, O_PATH | O_DIRECTORY | O_CLOEXEC | nofollow);
 	if (fd < 0)
 		return fnt_fail(error, -errno, "%s: %s", place->dir,
-				errno == ELOOP ? "a symbolic link; name the directory itself"
-					       : strerror(errno));
-	rc = check_dir(fd, place, error);
+				errno == ENOTDIR ? "not a directory, or a symbolic link; "
+						   "name the directory itself"
+						 : strerror(errno));
+	rc = check_dir(fd, place, options, error);
 	if (rc) {
 		close(fd);
 		return rc;
@@ -211,10 +220,21 @@ open_failed(const char *path, int code, struct fnt_error *error)
 	return fnt_fail(error, code, "%s: %s", path, why);
 }
 
-/* O_NONBLOCK: a fifo must not hold us; regular files do not care. */
+/* May we write to it? Ours, or given to a group that the caller asked for. */
+static bool
+ours_to_write(const struct stat *st, const struct fnt_options *options)
+{
+	if (st->st_uid == geteuid())
+		return true;
+	return options->flags & FNT_GROUP && st->st_gid == options->gid &&
+	       (st->st_mode & (S_IRWXG | S_IRWXO)) == (S_IRGRP | S_IWGRP);
+}
+
+/* For writing with `options`, for reading with NULL. O_NONBLOCK: a fifo must not hold us;
+ * regular files do not care. */
 static int
-open_file(int dir_fd, const char *file, bool write, const char *path,
-	  struct fnt_error *error)
+open_file(int dir_fd, const char *file, const struct fnt_options *options,
+	  const char *path, struct fnt_error *error)
 {
 	struct stat st;
 	int fd;
@@ -226,14 +246,14 @@ open_file(int dir_fd, const char *file, bool write, const char *path,
 				: S_ISFIFO(st.st_mode) ? "a fifo"
 						       : "not a regular file");
 	fd = openat(dir_fd, file,
-		    (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		    (options ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return open_failed(path, -errno, error);
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 		close(fd);
 		return fnt_fail(error, -EINVAL, "%s: not a regular file", path);
 	}
-	if (write && st.st_uid != geteuid()) {
+	if (options && !ours_to_write(&st, options)) {
 		close(fd);
 		return fnt_fail(error, -EPERM,
 				"%s: belongs to user %u; write to a region of your own",
@@ -273,11 +293,15 @@ fnt_region_open_read(struct fnt_region *region, const char *name, struct fnt_err
 
 	if (rc)
 		return rc;
-	dir_fd = open_dir(&place, false, NULL);
+	/* A reader may look where it is told to; only the default place has to be its own. */
+	if (getenv("FNTRACE_DIR"))
+		place.ours = false;
+	dir_fd = open_dir(&place, NULL, error);
+	if (dir_fd == -ENOENT)
+		return open_failed(region->path, -ENOENT, error);
 	if (dir_fd < 0)
-		return dir_fd == -ENOENT ? open_failed(region->path, -ENOENT, error)
-					 : open_dir(&place, false, error);
-	fd = open_file(dir_fd, place.file, false, region->path, error);
+		return dir_fd;
+	fd = open_file(dir_fd, place.file, NULL, region->path, error);
 	close(dir_fd);
 	return fd < 0 ? fd : adopt(region, fd, false, error);
 }
@@ -313,8 +337,11 @@ write_start(int fd, const struct fnt_header *header)
 
 /* Give the file its size, for good: later a full file system would be a SIGBUS. */
 static int
-fill(int fd, const struct fnt_header *header, const char *path, struct fnt_error *error)
+fill(int fd, const struct fnt_header *header, const char *path,
+     const struct fnt_options *options)
 {
+	bool group = options->flags & FNT_GROUP;
+	struct fnt_error *error = options->error;
 	struct rlimit limit;
 	int code;
 
@@ -325,7 +352,10 @@ fill(int fd, const struct fnt_header *header, const char *path, struct fnt_error
 	} while (code == EINTR);
 	if (code)
 		return no_space(path, fd, header->size_bytes, -code, error);
-	if (fchmod(fd, 0600) || !write_start(fd, header))
+	if (group && fchown(fd, (uid_t)-1, options->gid))
+		return fnt_fail(error, -errno, "%s: cannot give it to group %u: %s", path,
+				options->gid, strerror(errno));
+	if (fchmod(fd, group ? 0660 : 0600) || !write_start(fd, header))
 		return fnt_fail(error, -errno, "%s: cannot write it: %s", path,
 				strerror(errno));
 	return 0;
@@ -378,7 +408,7 @@ make_file(int dir_fd, const struct place *place, const char *path,
 	fd = open_unnamed(dir_fd, temp, path, options->error);
 	if (fd < 0)
 		return fd;
-	rc = fill(fd, &header, path, options->error);
+	rc = fill(fd, &header, path, options);
 	if (!rc) {
 		rc = give_name(dir_fd, fd, temp, place->file);
 		if (rc && rc != -EEXIST)
@@ -407,7 +437,7 @@ open_nameless(struct fnt_region *region, const struct fnt_options *options)
 	if (fd < 0)
 		return fnt_fail(options->error, -errno, "memfd_create: %s",
 				strerror(errno));
-	rc = fill(fd, &header, "region without a name", options->error);
+	rc = fill(fd, &header, "region without a name", options);
 	if (rc) {
 		close(fd);
 		return rc;
@@ -424,7 +454,7 @@ open_or_make(int dir_fd, const struct place *place, const char *path,
 	for (int round = 0; round < 8; round++) {
 		int fd;
 
-		fd = open_file(dir_fd, place->file, true, path, options->error);
+		fd = open_file(dir_fd, place->file, options, path, options->error);
 		if (fd != -ENOENT || options->flags & FNT_ATTACH_ONLY)
 			return fd;
 		fd = make_file(dir_fd, place, path, options);
@@ -449,7 +479,7 @@ fnt_region_open(struct fnt_region *region, const char *name,
 	rc = resolve(&place, region->path, name, options->dir, options->error);
 	if (rc)
 		return rc;
-	dir_fd = open_dir(&place, !(options->flags & FNT_ATTACH_ONLY), options->error);
+	dir_fd = open_dir(&place, options, options->error);
 	if (dir_fd < 0)
 		return dir_fd;
 	fd = open_or_make(dir_fd, &place, region->path, options);

@@ -113,7 +113,7 @@ size_for(const struct fnt_options *options)
 static int
 check_options(const struct fnt_options *options)
 {
-	const uint32_t known = FNT_KEEP_NONE | FNT_ORDERED | FNT_ATTACH_ONLY;
+	const uint32_t known = FNT_KEEP_NONE | FNT_ORDERED | FNT_ATTACH_ONLY | FNT_GROUP;
 
 	if (options->size_bytes &&
 	    (options->size_bytes < SIZE_MIN || options->size_bytes > SIZE_MAX_))

@@ -16,11 +16,14 @@
 
 struct show {
 	struct tool_source source;
+	bool all;
 	bool json;
 };
 
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct show),
+	{"all", 'a', TOOL_FLAG, offsetof(struct show, all), NULL,
+	 "a line for each operation, however many in a row are alike"},
 	{"json", 0, TOOL_FLAG, offsetof(struct show, json), NULL, "one JSON object"},
 	TOOL_END,
 };
@@ -32,7 +35,7 @@ struct found {
 	struct fnt_traces *in_flight;
 	struct fnt_traces *finished;
 	const struct fnt_trace *trace; /* NULL: nothing */
-	uint64_t others; /* with the same call id */
+	uint64_t others;	       /* with the same call id */
 };
 
 static bool
@@ -288,7 +291,7 @@ print_end(const struct fnt_trace *trace)
 }
 
 static int
-print_trace(struct fnt_reader *reader, const struct found *found)
+print_trace(struct fnt_reader *reader, const struct found *found, bool fold)
 {
 	const struct fnt_trace *trace = found->trace;
 	struct fnt_query query = {
@@ -305,7 +308,7 @@ print_trace(struct fnt_reader *reader, const struct found *found)
 	print_ids(trace);
 	putchar('\n');
 	sets[0] = family;
-	waterfall_print(trace, sets, 2);
+	waterfall_print(trace, &(struct waterfall_family){sets, 2}, fold);
 	putchar('\n');
 	status = print_end(trace);
 	fnt_traces_free(family);
@@ -315,16 +318,16 @@ print_trace(struct fnt_reader *reader, const struct found *found)
 /* ---- the command ---------------------------------------------------------------- */
 
 static int
-print(struct fnt_reader *reader, const struct found *found, bool json)
+print(struct fnt_reader *reader, const struct found *found, const struct show *settings)
 {
 	char count[TEXT_UNIT_MAX];
 	int code = 0, status = TOOL_OK;
 
-	if (json) {
+	if (settings->json) {
 		code = calls_put_json(found->trace);
 		putchar('\n');
 	} else {
-		status = print_trace(reader, found);
+		status = print_trace(reader, found, !settings->all);
 	}
 	if (code < 0)
 		return tool_fail_errno("the trace as JSON", code);
@@ -336,7 +339,7 @@ print(struct fnt_reader *reader, const struct found *found, bool json)
 }
 
 static int
-show(struct fnt_reader *reader, const char *id, bool json)
+show(struct fnt_reader *reader, const char *id, const struct show *settings)
 {
 	struct fnt_query query = {0};
 	struct found found;
@@ -360,7 +363,7 @@ show(struct fnt_reader *reader, const char *id, bool json)
 				   "been overwritten",
 				   fnt_reader_path(reader), id);
 	else
-		status = print(reader, &found, json);
+		status = print(reader, &found, settings);
 	forget(&found);
 	return status;
 }
@@ -380,7 +383,7 @@ run(int argc, char **argv)
 	reader = tool_reader_open(&command_show, &settings.source);
 	if (!reader)
 		return TOOL_FAILED;
-	status = show(reader, argv[first], settings.json);
+	status = show(reader, argv[first], &settings);
 	fnt_reader_close(reader);
 	return status;
 }

@@ -13,6 +13,8 @@ struct span {
 	const struct fnt_trace_op *op; /* NULL: it is `call` */
 	const struct fnt_trace *call;
 	uint64_t start_ns, duration_ns;
+	uint64_t end_ns;
+	uint64_t times; /* how many ops in a row it stands for */
 	bool pending;
 	size_t index; /* keeps the order of those that start together */
 };
@@ -43,6 +45,8 @@ static void
 add_span(struct spans *spans, struct span span)
 {
 	span.index = spans->count;
+	span.times = 1;
+	span.end_ns = span.start_ns + span.duration_ns;
 	spans->items[spans->count++] = span;
 }
 
@@ -98,6 +102,49 @@ compare(const void *left, const void *right)
 	return a->index < b->index ? -1 : 1;
 }
 
+/* ---- folding --------------------------------------------------------------------- */
+
+#define FOLD_LINES 40 /* fewer are shown as they are */
+#define FOLD_RUN   4  /* so are fewer in a row */
+
+static bool
+is_like(const struct span *a, const struct span *b)
+{
+	return a->op && b->op && !a->pending && !b->pending && a->op->ok == b->op->ok &&
+	       a->op->op == b->op->op && strcmp(a->op->entity, b->op->entity) == 0;
+}
+
+/* One span for the `count` from `first` on. */
+static struct span
+join(const struct span *first, size_t count)
+{
+	struct span all = *first;
+
+	for (size_t i = 1; i < count; i++) {
+		all.duration_ns += first[i].duration_ns;
+		if (first[i].end_ns > all.end_ns)
+			all.end_ns = first[i].end_ns;
+	}
+	all.times = count;
+	return all;
+}
+
+static void
+fold_runs(struct spans *spans)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0, run; i < spans->count; i += run) {
+		for (run = 1; i + run < spans->count; run++)
+			if (!is_like(&spans->items[i], &spans->items[i + run]))
+				break;
+		if (run < FOLD_RUN)
+			run = 1;
+		spans->items[kept++] = join(&spans->items[i], run);
+	}
+	spans->count = kept;
+}
+
 /* ---- bars ----------------------------------------------------------------------- */
 
 /* What a bar covers of a cell, both in eighths of it. The bar is drawn with what there
@@ -147,7 +194,7 @@ static void
 draw_bar(char *out, const struct span *span, uint64_t scale_ns, size_t cells)
 {
 	uint64_t from = eighths(span->start_ns, scale_ns, cells);
-	uint64_t to = eighths(span->start_ns + span->duration_ns, scale_ns, cells);
+	uint64_t to = eighths(span->end_ns, scale_ns, cells);
 
 	if (from >= cells * 8)
 		from = cells * 8 - 1;
@@ -191,18 +238,31 @@ static void
 add_result(struct table *table, const struct span *span)
 {
 	enum text_style style = span_style(span);
+	char times[32] = "";
 
+	if (span->times > 1)
+		snprintf(times, sizeof(times), ", %" PRIu64 " times", span->times);
 	if (span->pending)
 		table_cell(table, style, "pending");
 	else if (!span->op)
 		table_cell(table, style, "%s", calls_outcome(span->call->outcome));
 	else if (!span->op->ok)
-		table_cell(table, style, "failed");
+		table_cell(table, style, "failed%s", times);
+	else if (span->times > 1)
+		table_cell(table, style, "ok%s", times);
 	else if (span->op->row_count != FNT_NONE)
 		table_cell(table, style, "%" PRId64 " row%s", span->op->row_count,
 			   span->op->row_count == 1 ? "" : "s");
 	else
 		table_cell(table, style, "ok");
+}
+
+static const char *
+span_id(const struct span *span)
+{
+	if (!span->op)
+		return span->call->call_id;
+	return span->op->id && span->times == 1 ? span->op->id : "";
 }
 
 static void
@@ -215,10 +275,7 @@ add_line(struct table *table, const struct span *span)
 	table_cell(table, TEXT_PLAIN, "%s", text_duration(text, span->duration_ns));
 	table_cell(table, TEXT_PLAIN, "%s", op ? fnt_op_name(op->op) : "call");
 	table_cell(table, TEXT_BOLD, "%s", op ? op->entity : span->call->fn_name);
-	table_cell(table, TEXT_DIM, "%s",
-		   !op	    ? span->call->call_id
-		   : op->id ? op->id
-			    : "");
+	table_cell(table, TEXT_DIM, "%s", span_id(span));
 	add_result(table, span);
 	table_cell(table, TEXT_PLAIN, "%s", "");
 }
@@ -271,26 +328,28 @@ whole_ns(const struct fnt_trace *trace, const struct spans *spans)
 	for (size_t i = 0; i < spans->count; i++) {
 		const struct span *span = &spans->items[i];
 
-		if (span->start_ns + span->duration_ns > whole)
-			whole = span->start_ns + span->duration_ns;
+		if (span->end_ns > whole)
+			whole = span->end_ns;
 	}
 	return whole;
 }
 
 void
-waterfall_print(const struct fnt_trace *trace, const struct fnt_traces *const *family,
-		size_t family_count)
+waterfall_print(const struct fnt_trace *trace, const struct waterfall_family *family,
+		bool fold)
 {
 	size_t room = trace->op_count + trace->pending_count;
 	struct spans spans = {0};
 
-	for (size_t i = 0; i < family_count; i++)
-		room += family[i]->count;
+	for (size_t i = 0; i < family->count; i++)
+		room += family->sets[i]->count;
 	spans.items = tool_alloc(room * sizeof(*spans.items));
 	add_ops(&spans, trace);
-	for (size_t i = 0; i < family_count; i++)
-		add_children(&spans, trace, family[i]);
+	for (size_t i = 0; i < family->count; i++)
+		add_children(&spans, trace, family->sets[i]);
 	qsort(spans.items, spans.count, sizeof(*spans.items), compare);
+	if (fold && spans.count > FOLD_LINES)
+		fold_runs(&spans);
 	if (spans.count > 0)
 		print_spans(&spans, whole_ns(trace, &spans));
 	else

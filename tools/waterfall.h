@@ -11,9 +11,16 @@
 
 #include <fntrace/reader.h>
 
+/* Where calls made from here are sought: any number of sets of traces. */
+struct waterfall_family {
+	const struct fnt_traces *const *sets;
+	size_t count;
+};
+
 /* Print the ops of `trace`, those pending among them, and those of `family` that it
- * called, by their start. `family` is any number of sets of traces. */
+ * called, by their start. `fold`: where there are many, what is done many times in a
+ * row becomes one line, which adds up what they took. */
 void waterfall_print(const struct fnt_trace *trace,
-		     const struct fnt_traces *const *family, size_t family_count);
+		     const struct waterfall_family *family, bool fold);
 
 #endif

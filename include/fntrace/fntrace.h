@@ -108,6 +108,7 @@ FNT_API int fnt_op_parse(const char *word, size_t len);
 #define FNT_ORDERED   0x2u /* ring order is exactly completion order across threads; costs
 			    * one contended atomic per record. Set by `capacity`. */
 #define FNT_ATTACH_ONLY 0x4u /* -ENOENT instead of making the region */
+#define FNT_GROUP 0x8u /* share the region with the group `gid`, on purpose */
 
 /* All zero is a good default. What describes the region counts for the process that makes
  * it; who attaches to an existing region takes it as it is. */
@@ -122,12 +123,18 @@ struct fnt_options {
 	/* Limit of one record, 1 KiB to 1 MiB; 0: 64 KiB. Never more than an eighth of the
 	 * ring. */
 	uint32_t max_record_bytes;
-	uint32_t flags; /* FNT_KEEP_NONE, FNT_ORDERED, FNT_ATTACH_ONLY */
+	uint32_t flags; /* FNT_KEEP_NONE, FNT_ORDERED, FNT_ATTACH_ONLY, FNT_GROUP */
 	/* Directory of named regions; NULL: $FNTRACE_DIR, else /dev/shm/fntrace-<uid>. */
 	const char *dir;
 	/* Where a failure is put into words; may be NULL. */
 	struct fnt_error *error;
-	uint64_t reserved[4];
+	/* With FNT_GROUP: whoever makes the region gives it to this group (mode 0660 instead
+	 * of 0600), and who attaches accepts one that another user has given to it. All of
+	 * them trust each other with all that is recorded. The directory has to let them in:
+	 * one made for it, not the default one. */
+	uint32_t gid;
+	uint32_t reserved0;
+	uint64_t reserved[3];
 };
 
 /* Open a log on the region `name`, made if it is not there.
@@ -141,7 +148,7 @@ struct fnt_options {
  * flight become aborted records, once.
  *
  * 0 and *log; -EINVAL (name or options), -ENOENT, -EACCES, -EPERM (the region is another
- * user's), -ENOSPC, -EPROTO (not a region, or damaged), -ENOTSUP (another version, byte
+ * user's, and not shared with a group that was asked for), -ENOSPC, -EPROTO (not a region, or damaged), -ENOTSUP (another version, byte
  * order or needed feature), -EUSERS (all process slots taken by live processes), -ENOMEM.
  * Blocks in the kernel (files). Not from a read-side critical section of urcu-bp. */
 FNT_API int fnt_log_open(struct fnt_log **log, const char *name,

@@ -111,6 +111,28 @@ run 0 env LC_ALL=C "$FNTRACE" show c1
 has out 'insert .*#'
 has out ' us'
 
+# ---- many operations ----------------------------------------------------------------
+
+{
+	echo 'begin long import mutation'
+	for i in {1..60}; do
+		echo "op long insert Row $i 10 - ok"
+	done
+	echo 'op long insert Row 61 10 - failed'
+	echo 'op long get Row 61 10 1 ok'
+	for i in {1..3}; do
+		echo "op long update Row $i 10 1 ok"
+	done
+	echo 'ok long'
+} | produce app
+run 0 fntrace show long
+has out '600 µs +insert +Row +ok, 60 times '
+has out 'insert +Row +61 +failed '
+has out 'get +Row +61 +1 row '
+[[ $(grep -c ' update ' out) == 3 ]] || fail 'three in a row are not many'
+run 0 fntrace show --all long
+[[ $(grep -c ' insert ' out) == 61 ]] || fail 'not every operation'
+
 # ---- a large value ------------------------------------------------------------------
 
 {
