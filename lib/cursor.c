@@ -300,13 +300,18 @@ next_in_round(struct fnt_cursor *cursor)
 int
 fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
 {
+	bool begun;
 	int rc;
 
-	if (!cursor->in_round)
-		begin_round(cursor);
-	rc = next_in_round(cursor);
-	if (rc == 0)
-		end_round(cursor);
+	/* A round that began before this call does not know what has come since. */
+	do {
+		begun = !cursor->in_round;
+		if (begun)
+			begin_round(cursor);
+		rc = next_in_round(cursor);
+		if (rc == 0)
+			end_round(cursor);
+	} while (rc == 0 && !begun);
 	if (rc != 1)
 		return rc;
 	fnt_set_reset(cursor->set);

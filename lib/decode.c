@@ -16,11 +16,28 @@ struct chunk {
 	_Alignas(16) char bytes[];
 };
 
+#define NAMES_KNOWN 64
+
+/* A name's text in the set's memory: many traces, few names. */
+struct name_known {
+	uint32_t id_plus_1; /* 0: none */
+	bool invalid;	    /* it was not UTF-8 as it stood */
+	const char *text;
+};
+
+/* A table that is filled for one trace after the other. */
+struct table {
+	void *items;
+	size_t count, room;
+};
+
 struct fnt_set {
 	struct fnt_traces traces; /* first: what the caller holds */
 	struct fnt_trace *items;
 	size_t room;
 	struct chunk *chunks;
+	struct table ops, begins, schedules;
+	struct name_known names[NAMES_KNOWN];
 };
 
 /* ---- memory ----------------------------------------------------------------------- */
@@ -66,6 +83,9 @@ fnt_set_destroy(struct fnt_set *set)
 		free(chunk);
 	}
 	free(set->items);
+	free(set->ops.items);
+	free(set->begins.items);
+	free(set->schedules.items);
 	free(set);
 }
 
@@ -87,6 +107,7 @@ fnt_set_reset(struct fnt_set *set)
 	}
 	if (set->chunks)
 		set->chunks->used = 0;
+	memset(set->names, 0, sizeof(set->names));
 	set->traces.count = 0;
 }
 
@@ -134,11 +155,32 @@ struct decoder {
 	const struct fnt_view *view;
 	struct fnt_trace *trace;
 	bool no_memory;
-	size_t op_count, begin_count, schedule_count; /* in the payload */
-	struct fnt_trace_op *ops, *begins;
-	bool *ended; /* of begins */
-	struct fnt_trace_schedule *schedules;
 };
+
+/* An op that has begun. */
+struct begin {
+	struct fnt_trace_op op;
+	bool ended;
+};
+
+/* Room for one more in a table; NULL without memory. */
+static void *
+more(struct decoder *in, struct table *table, size_t size)
+{
+	size_t room = table->room ? 2 * table->room : 16;
+	void *items;
+
+	if (table->count < table->room)
+		return (char *)table->items + table->count++ * size;
+	items = realloc(table->items, room * size);
+	if (!items) {
+		in->no_memory = true;
+		return NULL;
+	}
+	table->items = items;
+	table->room = room;
+	return (char *)table->items + table->count++ * size;
+}
 
 static const char *
 text(struct decoder *in, struct fnt_text from)
@@ -168,7 +210,7 @@ optional_text(struct decoder *in, struct fnt_text from)
 }
 
 static const char *
-name_text(struct decoder *in, uint32_t id)
+read_name(struct decoder *in, uint32_t id, struct name_known *known)
 {
 	char name[FNT_NAME_MAX + 1];
 	int len = fnt_name_get(in->view, id, name);
@@ -177,7 +219,22 @@ name_text(struct decoder *in, uint32_t id)
 		in->trace->flags |= FNT_TRACE_DAMAGED;
 		return "";
 	}
-	return text(in, (struct fnt_text){name, (uint32_t)len});
+	known->text = text(in, (struct fnt_text){name, (uint32_t)len});
+	known->id_plus_1 = in->no_memory ? 0 : id + 1;
+	known->invalid = !fnt_utf8_valid(name, (size_t)len);
+	return known->text;
+}
+
+static const char *
+name_text(struct decoder *in, uint32_t id)
+{
+	struct name_known *known = &in->set->names[id % NAMES_KNOWN];
+
+	if (known->id_plus_1 != id + 1)
+		return read_name(in, id, known);
+	if (known->invalid)
+		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
+	return known->text;
 }
 
 static const char *
@@ -201,18 +258,42 @@ fill_op(struct decoder *in, struct fnt_trace_op *op, const struct fnt_event *eve
 }
 
 static void
-end_op(struct decoder *in, const struct fnt_event *event)
+take_op(struct decoder *in, const struct fnt_event *event)
 {
-	struct fnt_trace *trace = in->trace;
+	struct fnt_trace_op *op = more(in, &in->set->ops, sizeof(*op));
+
+	if (op)
+		fill_op(in, op, event);
+}
+
+static void
+take_begin(struct decoder *in, const struct fnt_event *event)
+{
+	struct begin *begin = more(in, &in->set->begins, sizeof(*begin));
+
+	if (!begin)
+		return;
+	fill_op(in, &begin->op, event);
+	begin->ended = false;
+}
+
+static void
+take_end(struct decoder *in, const struct fnt_event *event)
+{
+	struct begin *begin = in->set->begins.items;
 	struct fnt_trace_op *op;
 
-	if (event->end.number >= trace->pending_count || in->ended[event->end.number]) {
-		trace->flags |= FNT_TRACE_DAMAGED;
+	if (event->end.number >= in->set->begins.count ||
+	    begin[event->end.number].ended) {
+		in->trace->flags |= FNT_TRACE_DAMAGED;
 		return;
 	}
-	in->ended[event->end.number] = true;
-	op = &in->ops[trace->op_count++];
-	*op = in->begins[event->end.number];
+	begin += event->end.number;
+	op = more(in, &in->set->ops, sizeof(*op));
+	if (!op)
+		return;
+	begin->ended = true;
+	*op = begin->op;
 	op->duration_ns = event->end.duration_ns;
 	op->row_count = event->end.row_count;
 	op->ok = event->end.ok;
@@ -252,11 +333,14 @@ take_value(struct decoder *in, const struct fnt_event *event)
 static void
 take_schedule(struct decoder *in, const struct fnt_event *event)
 {
-	in->schedules[in->trace->schedule_count++] = (struct fnt_trace_schedule){
-		.fn_name = ref_text(in, &event->schedule.fn),
-		.delay_ms = event->schedule.delay_ms,
-		.run_at = event->schedule.run_at,
-	};
+	struct fnt_trace_schedule *schedule =
+		more(in, &in->set->schedules, sizeof(*schedule));
+
+	if (!schedule)
+		return;
+	schedule->fn_name = ref_text(in, &event->schedule.fn);
+	schedule->delay_ms = event->schedule.delay_ms;
+	schedule->run_at = event->schedule.run_at;
 }
 
 static void
@@ -275,13 +359,13 @@ take_event(struct decoder *in, const struct fnt_event *event)
 		trace->tenant_id = text(in, event->text);
 		break;
 	case FNT_EVENT_OP:
-		fill_op(in, &in->ops[trace->op_count++], event);
+		take_op(in, event);
 		break;
 	case FNT_EVENT_OP_BEGIN:
-		fill_op(in, &in->begins[trace->pending_count++], event);
+		take_begin(in, event);
 		break;
 	case FNT_EVENT_OP_END:
-		end_op(in, event);
+		take_end(in, event);
 		break;
 	case FNT_EVENT_SCHEDULE:
 		take_schedule(in, event);
@@ -298,34 +382,6 @@ take_event(struct decoder *in, const struct fnt_event *event)
 	}
 }
 
-/* How many of each: an event is at least three bytes, so this bounds the memory too. */
-static void
-count_events(struct decoder *in, const struct fnt_raw *raw)
-{
-	const unsigned char *bytes = (const unsigned char *)raw->payload;
-	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes};
-	struct fnt_event event;
-
-	while (fnt_payload_next(&reader, &event) == 1) {
-		in->op_count += event.type == FNT_EVENT_OP || event.type == FNT_EVENT_OP_END;
-		in->begin_count += event.type == FNT_EVENT_OP_BEGIN;
-		in->schedule_count += event.type == FNT_EVENT_SCHEDULE;
-	}
-}
-
-static bool
-make_tables(struct decoder *in)
-{
-	in->ops = take(in->set, in->op_count * sizeof(*in->ops));
-	in->begins = take(in->set, in->begin_count * sizeof(*in->begins));
-	in->ended = take(in->set, in->begin_count * sizeof(*in->ended));
-	in->schedules = take(in->set, in->schedule_count * sizeof(*in->schedules));
-	if (!in->ops || !in->begins || !in->ended || !in->schedules)
-		return false;
-	memset(in->ended, 0, in->begin_count * sizeof(*in->ended));
-	return true;
-}
-
 static void
 take_events(struct decoder *in, const struct fnt_raw *raw)
 {
@@ -334,26 +390,56 @@ take_events(struct decoder *in, const struct fnt_raw *raw)
 	struct fnt_event event;
 	int rc;
 
+	in->set->ops.count = in->set->begins.count = in->set->schedules.count = 0;
 	while ((rc = fnt_payload_next(&reader, &event)) == 1)
 		take_event(in, &event);
 	if (rc < 0)
 		in->trace->flags |= FNT_TRACE_DAMAGED;
 }
 
-/* What remains in begins has not ended: the pending ones. */
+/* The set's own copy of a table. */
+static void *
+keep(struct decoder *in, const struct table *table, size_t size)
+{
+	void *copy = take(in->set, table->count * size);
+
+	if (!copy)
+		in->no_memory = true;
+	else if (table->count)
+		memcpy(copy, table->items, table->count * size);
+	return copy;
+}
+
+/* What has begun and not ended: the pending ones. */
 static void
-collect_pending(struct decoder *in)
+keep_pending(struct decoder *in)
+{
+	const struct table *table = &in->set->begins;
+	const struct begin *begins = table->items;
+	struct fnt_trace_op *pending = take(in->set, table->count * sizeof(*pending));
+
+	if (!pending) {
+		in->no_memory = true;
+		return;
+	}
+	in->trace->pending = pending;
+	for (size_t i = 0; i < table->count; i++)
+		if (!begins[i].ended)
+			pending[in->trace->pending_count++] = begins[i].op;
+}
+
+static void
+keep_tables(struct decoder *in)
 {
 	struct fnt_trace *trace = in->trace;
-	size_t count = 0;
+	struct fnt_set *set = in->set;
 
-	for (size_t i = 0; i < trace->pending_count; i++)
-		if (!in->ended[i])
-			in->begins[count++] = in->begins[i];
-	trace->pending_count = count;
-	trace->pending = in->begins;
-	trace->ops = in->ops;
-	trace->schedules = in->schedules;
+	trace->op_count = set->ops.count;
+	trace->ops = keep(in, &set->ops, sizeof(struct fnt_trace_op));
+	trace->schedule_count = set->schedules.count;
+	trace->schedules = keep(in, &set->schedules, sizeof(struct fnt_trace_schedule));
+	if (set->begins.count)
+		keep_pending(in);
 }
 
 static void
@@ -396,11 +482,8 @@ fnt_set_add(struct fnt_set *set, const struct fnt_view *view, const struct fnt_r
 	if (!in.trace)
 		return NULL;
 	take_head(&in, &raw->head);
-	count_events(&in, raw);
-	if (!make_tables(&in))
-		return NULL;
 	take_events(&in, raw);
-	collect_pending(&in);
+	keep_tables(&in);
 	if (in.trace->outcome == FNT_ERROR || in.trace->outcome == FNT_ROLLED_BACK) {
 		in.trace->code = in.trace->code ? in.trace->code : "";
 		in.trace->message = in.trace->message ? in.trace->message : "";

@@ -180,7 +180,9 @@ struct fnt_lane {
 	fnt_word schedules_omitted;
 	fnt_word values_omitted;
 	fnt_word cells_skipped;
-	uint64_t pad[18];
+	fnt_word recorded_before; /* `recorded` and `dropped` when the owner came */
+	fnt_word dropped_before;
+	uint64_t pad[16];
 };
 static_assert(sizeof(struct fnt_lane) == 2 * FNT_LINE, "layout");
 

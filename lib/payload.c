@@ -108,24 +108,18 @@ take_long(struct fnt_payload_reader *reader, struct token *token, unsigned char 
 	}
 }
 
-/* One scalar or the head of an array; what else there is, is passed over whole. */
-static bool
-take(struct fnt_payload_reader *reader, struct token *token)
+static __attribute__((noinline)) bool
+take_other(struct fnt_payload_reader *reader, struct token *token)
 {
-	const unsigned char *start = reader->at;
+	const unsigned char *start = reader->at++;
 	size_t used;
 
 	token->kind = OTHER;
-	if (start == reader->end)
-		return false;
-	reader->at++;
-	if (*start < 0x80 || *start >= 0xe0) {
-		token->kind = *start < 0x80 ? UINT : NEGATIVE;
+	if (*start >= 0xe0) {
+		token->kind = NEGATIVE;
 		token->number = (uint64_t)(int64_t)(int8_t)*start;
 		return true;
 	}
-	if (*start >= 0xa0 && *start < 0xc0)
-		return take_text(reader, token, 0, *start & 0x1f);
 	if (*start >= 0x90 && *start < 0xa0) {
 		token->kind = ARRAY;
 		token->number = *start & 0x0f;
@@ -141,6 +135,40 @@ take(struct fnt_payload_reader *reader, struct token *token)
 	return true;
 }
 
+/* One scalar or the head of an array; what else there is, is passed over whole. What most
+ * elements are is seen to here. */
+static inline __attribute__((always_inline)) bool
+take(struct fnt_payload_reader *reader, struct token *token)
+{
+	const unsigned char *at = reader->at;
+	size_t left = (size_t)(reader->end - at);
+	uint32_t number;
+
+	if (!left)
+		return false;
+	if (*at < 0x80) {
+		token->kind = UINT;
+		token->number = *at;
+		reader->at = at + 1;
+		return true;
+	}
+	if (*at == 0xce && left >= 5) {
+		memcpy(&number, at + 1, 4);
+		token->kind = UINT;
+		token->number = __builtin_bswap32(number);
+		reader->at = at + 5;
+		return true;
+	}
+	if (*at >= 0xa0 && *at < 0xc0 && (*at & 0x1fu) < left) {
+		token->kind = TEXT;
+		token->number = *at & 0x1f;
+		token->bytes = at + 1;
+		reader->at = at + 1 + token->number;
+		return true;
+	}
+	return take_other(reader, token);
+}
+
 /* ---- the elements of an event ----------------------------------------------------- */
 
 /* Elements still to come; a wrong one makes the event bad. */
@@ -151,7 +179,7 @@ struct elements {
 };
 
 /* The next element must be of `kind` (or nil, where that is allowed). */
-static struct token
+static inline __attribute__((always_inline)) struct token
 next(struct elements *in, enum kind kind, bool nil)
 {
 	struct token token = {.kind = NIL};
@@ -168,13 +196,13 @@ next(struct elements *in, enum kind kind, bool nil)
 	return token;
 }
 
-static uint64_t
+static inline uint64_t
 next_uint(struct elements *in)
 {
 	return next(in, UINT, false).number;
 }
 
-static struct fnt_text
+static inline struct fnt_text
 next_text(struct elements *in, bool nil)
 {
 	struct token token = next(in, TEXT, nil);
@@ -184,14 +212,14 @@ next_text(struct elements *in, bool nil)
 	return (struct fnt_text){(const char *)token.bytes, (uint32_t)token.number};
 }
 
-static bool
+static inline bool
 next_bool(struct elements *in)
 {
 	return next(in, BOOL, false).number != 0;
 }
 
 /* An integer of either sign, or nil. */
-static int64_t
+static inline int64_t
 next_optional(struct elements *in)
 {
 	struct token token;
@@ -208,7 +236,7 @@ next_optional(struct elements *in)
 	return (int64_t)token.number;
 }
 
-static struct fnt_name_ref
+static inline struct fnt_name_ref
 next_name(struct elements *in)
 {
 	struct fnt_name_ref name = {.id = FNT_NAME_NONE};
@@ -229,7 +257,7 @@ next_name(struct elements *in)
 	return name;
 }
 
-static void
+static inline void
 next_op(struct elements *in, struct fnt_event *event)
 {
 	event->op.op = (uint32_t)next_uint(in);

@@ -54,7 +54,7 @@ enter(const struct fnt_region *region, uint32_t slot)
 	put(&at->attached_at_ns, fnt_clock_ns(CLOCK_REALTIME));
 	put(&at->exe, fnt_name_intern(&region->view, slot, name, strlen(name)));
 	put(&at->clock, (uint64_t)fnt_clock_kind());
-	/* [E1] release: who it is comes before LIVE. Pairs with the acquire loads of status. */
+	/* [E1] release: who it is comes before LIVE. Pairs with [E2] in liveness.c. */
 	atomic_store_explicit(&at->status, FNT_PRODUCER_LIVE, memory_order_release);
 }
 
@@ -125,6 +125,10 @@ fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid)
 			continue;
 		put(&lane->tid, (uint64_t)(uint32_t)tid);
 		put(&lane->low, FNT_TICKET_NONE);
+		put(&lane->recorded_before,
+		    atomic_load_explicit(&lane->recorded, memory_order_relaxed));
+		put(&lane->dropped_before,
+		    atomic_load_explicit(&lane->dropped, memory_order_relaxed));
 		return i;
 	}
 	return FNT_LANE_NONE;

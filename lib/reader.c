@@ -281,8 +281,8 @@ describe_producer(const struct fnt_reader *reader, uint32_t slot,
 		    fnt_state_owner(state) != slot)
 			continue;
 		producer->threads++;
-		producer->recorded += load(&lane->recorded);
-		producer->dropped += load(&lane->dropped);
+		producer->recorded += load(&lane->recorded) - load(&lane->recorded_before);
+		producer->dropped += load(&lane->dropped) - load(&lane->dropped_before);
 	}
 	for (uint32_t i = 0; i < view->frame_count; i++) {
 		uint64_t state = load(&view->frames[i].state);

@@ -17,11 +17,13 @@ if [[ -n ${1:-} ]]; then
 else
 	scratch=$(mktemp -d)
 fi
+# Absolute, since we go there.
+scratch=$(realpath "$scratch") FNTRACE=$(realpath "$FNTRACE") PRODUCE=$(realpath "$PRODUCE")
 export FNTRACE_DIR=$scratch/regions LC_ALL=C.UTF-8 TERM=xterm
 unset FNTRACE_REGION FNTRACE_SIZE NO_COLOR COLUMNS
 mkdir -m 700 "$FNTRACE_DIR"
 trap 'jobs -p | xargs -r kill 2>/dev/null; rm -rf "$scratch"' EXIT
-cd "$scratch"
+cd "$scratch" || exit 1
 
 failures=0
 
@@ -56,7 +58,9 @@ lacks() {
 
 # one_line FILE: a message is one line that says who speaks.
 one_line() {
-	[[ $(wc -l <"$1") == 1 ]] && grep -q '^fntrace: ' "$1" || fail "$1: not one line"
+	if [[ $(wc -l <"$1") != 1 ]] || ! grep -q '^fntrace: ' "$1"; then
+		fail "$1: not one line"
+	fi
 }
 
 empty() {

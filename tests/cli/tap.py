@@ -343,10 +343,12 @@ def cmd_closes_stdin():
 
 @case
 def grandchild_holds_the_pipe():
-    process = tap("sh", "-c", 'sleep 1000 & echo $!; exit 5')
-    check(process.wait(PATIENCE_S) == 5)
-    out = process.stdout.read()
-    os.kill(int(out), signal.SIGKILL)
+    process = tap("sh", "-c", 'sleep 1000 2>/dev/null & echo $!; exit 5')
+    grandchild = int(process.stdout.readline())
+    try:
+        check(process.wait(PATIENCE_S) == 5)
+    finally:
+        os.kill(grandchild, signal.SIGKILL)
 
 
 @case
@@ -354,16 +356,20 @@ def last_words_are_not_lost():
     """Our stdout is full, and so are our buffer and CMD's pipe when it ends, which somebody
     else holds open; only then do we read."""
     path = os.path.join(os.environ["FNTRACE_DIR"], "pid")
-    process = tap("sh", "-c", 'sleep 1000 & echo $! >"$0"; head -c 180000 /dev/zero; exit 5',
-                  path)
-    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-        child = int(wait_until(lambda: file.seek(0) or file.read(), "CMD"))
-    wait_until(lambda: not os.path.exists(f"/proc/{child}"), "the end of CMD")
-    out = process.stdout.read()
-    check(out == bytes(180000), f"{len(out)} bytes")
-    check(process.wait(PATIENCE_S) == 5)
+    process = tap("sh", "-c", 'sleep 1000 2>/dev/null & echo $$ $! >"$0.new"\n'
+                  'mv "$0.new" "$0"; head -c 180000 /dev/zero; exit 5', path)
+    wait_until(lambda: os.path.exists(path), "CMD")
     with open(path, encoding="ascii") as file:
-        os.kill(int(file.read()), signal.SIGKILL)
+        child, grandchild = map(int, file.read().split())
+    try:
+        wait_until(lambda: not os.path.exists(f"/proc/{child}"), "the end of CMD")
+        out = process.stdout.read(180000)
+        check(out == bytes(180000), f"{len(out)} bytes")
+        check(process.wait(PATIENCE_S) == 5)
+        check(process.stdout.read() == b"")
+    finally:
+        process.kill()
+        os.kill(grandchild, signal.SIGKILL)
 
 
 @case

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An actor: does one thing at a time, and says so before and after.
+ */
+#include "scene.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actor.h"
+
+const char *const actor_call_ids[SCENE_CALLS] = {"k0", "k1", "k2", "k3"};
+char actor_text[4096];
+char actor_op_ids[SCENE_OPS][8];
+
+/* Before the first fork, so that an act does nothing but act. */
+__attribute__((constructor)) static void
+write_texts(void)
+{
+	memset(actor_text, 'v', sizeof(actor_text) - 1);
+	for (unsigned i = 0; i < SCENE_OPS; i++)
+		snprintf(actor_op_ids[i], sizeof(actor_op_ids[i]), "%u", i);
+}
+
+static void
+must(bool good)
+{
+	if (!good)
+		_exit(97);
+}
+
+static uint32_t
+tries(struct tally *tally)
+{
+	return atomic_fetch_add(&tally->tried, 1);
+}
+
+static void
+did(struct tally *tally)
+{
+	atomic_fetch_add(&tally->done, 1);
+}
+
+void
+actor_open(struct actor *actor)
+{
+	struct fnt_options options = {.flags = FNT_ATTACH_ONLY};
+
+	must(!fnt_log_open(&actor->log, SCENE_NAME, &options));
+}
+
+void
+actor_close(struct actor *actor)
+{
+	fnt_log_close(actor->log);
+}
+
+void
+actor_begin(struct actor *actor, unsigned i)
+{
+	struct told *told = &actor->story->calls[i];
+	struct fnt_call_info info = {
+		.call_id = actor_call_ids[i],
+		.fn_name = i == SCENE_CALLS - 1 ? "warm" : "act",
+		.fn_type = FNT_MUTATION,
+		.user_id = actor_call_ids[i],
+		.parent = i ? actor->calls[0] : NULL,
+	};
+
+	tries(&told->begin);
+	actor->calls[i] = fnt_call_begin(actor->log, &info);
+	must(actor->calls[i]);
+	did(&told->begin);
+}
+
+void
+actor_op(struct actor *actor, unsigned i)
+{
+	struct told *told = &actor->story->calls[i];
+	uint32_t n = tries(&told->ops);
+
+	must(!fnt_call_op(actor->calls[i], FNT_OP_UPDATE, "thing", actor_op_ids[n],
+			  1000 + n, n, true));
+	did(&told->ops);
+}
+
+void
+actor_op_begin(struct actor *actor, unsigned i)
+{
+	struct told *told = &actor->story->calls[i];
+	uint32_t n = atomic_load(&told->ops.done);
+
+	tries(&told->pairs_begun);
+	actor->handle = fnt_call_op_begin(actor->calls[i], FNT_OP_UPDATE, "thing",
+					  actor_op_ids[n]);
+	must(actor->handle >= 0);
+	did(&told->pairs_begun);
+}
+
+void
+actor_op_end(struct actor *actor, unsigned i)
+{
+	struct told *told = &actor->story->calls[i];
+	uint32_t n = tries(&told->ops);
+
+	tries(&told->pairs_ended);
+	must(!fnt_call_op_end(actor->calls[i], actor->handle, n, true));
+	did(&told->pairs_ended);
+	did(&told->ops);
+}
+
+void
+actor_chunk(struct actor *actor, unsigned i)
+{
+	struct told *told = &actor->story->calls[i];
+
+	tries(&told->chunks);
+	must(!fnt_call_stream_chunk(actor->calls[i], SCENE_CHUNK));
+	did(&told->chunks);
+}
+
+void
+actor_schedule(struct actor *actor, unsigned i)
+{
+	struct told *told = &actor->story->calls[i];
+
+	tries(&told->schedules);
+	must(!fnt_call_schedule(actor->calls[i], "later", 5, FNT_NONE));
+	did(&told->schedules);
+}
+
+void
+actor_user(struct actor *actor, unsigned i)
+{
+	struct told *told = &actor->story->calls[i];
+
+	tries(&told->users);
+	must(!fnt_call_user_id(actor->calls[i], "another"));
+	did(&told->users);
+}
+
+void
+actor_finish(struct actor *actor, unsigned i, enum fnt_outcome outcome, size_t len)
+{
+	struct told *told = &actor->story->calls[i];
+	struct fnt_value value = {FNT_VALUE_JSON, actor_text, len};
+	const char *message = actor_text + sizeof(actor_text) - 1 - len;
+	int rc;
+
+	atomic_store(&told->outcome, (uint32_t)outcome);
+	atomic_store(&told->value_len, (uint32_t)len);
+	tries(&told->finish);
+	if (outcome == FNT_OK)
+		rc = fnt_call_finish_ok(actor->calls[i], len ? &value : NULL);
+	else if (outcome == FNT_ERROR)
+		rc = fnt_call_finish_error(actor->calls[i], "E", message);
+	else if (outcome == FNT_ROLLED_BACK)
+		rc = fnt_call_finish_rolled_back(actor->calls[i], "E", message);
+	else
+		rc = fnt_call_abandon(actor->calls[i]);
+	atomic_store(&told->rc, rc);
+	did(&told->finish);
+}
+
+void
+actor_push(struct actor *actor, unsigned i)
+{
+	struct told *told = &actor->story->calls[i];
+	struct fnt_trace_op ops[2];
+	struct fnt_trace trace = {
+		.call_id = actor_call_ids[i],
+		.fn_name = "act",
+		.user_id = actor_call_ids[i],
+		.fn_type = FNT_MUTATION,
+		.outcome = FNT_OK,
+		.ops = ops,
+		.op_count = 2,
+	};
+
+	for (unsigned n = 0; n < 2; n++)
+		ops[n] = (struct fnt_trace_op){.op = FNT_OP_UPDATE,
+					       .ok = true,
+					       .entity = "thing",
+					       .id = actor_op_ids[n],
+					       .duration_ns = 1000 + n,
+					       .row_count = n};
+	atomic_store(&told->outcome, FNT_OK);
+	atomic_store(&told->ops.tried, 2);
+	atomic_store(&told->ops.done, 2);
+	tries(&told->finish);
+	atomic_store(&told->rc, fnt_log_push(actor->log, &trace));
+	did(&told->finish);
+}

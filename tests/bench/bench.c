@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench.h"
+#include "histogram.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#define WARM_UP_MS 200u
+
+/* Of one thread, in memory that all processes share. */
+struct sample {
+	uint64_t wall_ns, cpu_ns, calls, ticks;
+	struct histogram latency;
+};
+
+struct shared {
+	pthread_barrier_t start, end;
+	_Atomic unsigned arrived; /* spin until all have: they start together */
+	_Atomic unsigned running; /* producers */
+	_Atomic bool failed;
+	bool quit;
+	uint64_t calls; /* of a batch, per thread */
+	struct sample samples[BENCH_THREADS_MAX];
+};
+
+static struct shared *shared;
+static struct bench_options options;
+static const struct bench_peer *peer;
+static cpu_set_t cpus;
+
+/* ---- a thread --------------------------------------------------------------------- */
+
+/* The last CPU first: interrupts like the first. */
+static void
+pin(unsigned index)
+{
+	int skip = CPU_COUNT(&cpus) - 1 - (int)index % CPU_COUNT(&cpus);
+	cpu_set_t one;
+
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &cpus) || skip-- > 0)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+		return;
+	}
+}
+
+static void
+run_one_by_one(struct sample *sample, void *state, uint64_t calls)
+{
+	uint64_t last = __rdtsc(), now;
+
+	for (uint64_t i = 0; i < calls; i++) {
+		peer->run(state, 1);
+		now = __rdtsc();
+		histogram_add(&sample->latency, now - last);
+		last = __rdtsc();
+	}
+}
+
+static void
+produce(const struct bench_thread *thread)
+{
+	struct sample *sample = &shared->samples[thread->index];
+	uint64_t wall = bench_clock(CLOCK_MONOTONIC);
+	uint64_t cpu = bench_clock(CLOCK_THREAD_CPUTIME_ID), ticks = __rdtsc();
+
+	sample->calls = shared->calls;
+	if (options.latency) {
+		memset(&sample->latency, 0, sizeof(sample->latency));
+		run_one_by_one(sample, thread->state, shared->calls);
+	} else {
+		peer->run(thread->state, shared->calls);
+	}
+	sample->ticks = __rdtsc() - ticks;
+	sample->cpu_ns = bench_clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	sample->wall_ns = bench_clock(CLOCK_MONOTONIC) - wall;
+	atomic_fetch_sub(&shared->running, 1);
+}
+
+static void
+consume(const struct bench_thread *thread)
+{
+	uint64_t looks = 0;
+
+	for (; atomic_load(&shared->running); looks++)
+		peer->read(thread->state);
+	shared->samples[thread->index].calls = looks;
+}
+
+static unsigned
+threads_total(void)
+{
+	return options.threads * options.processes + options.readers;
+}
+
+static void *
+thread_main(void *arg)
+{
+	struct bench_thread *thread = arg;
+
+	pin(thread->index);
+	thread->state = peer->thread_init(&options, thread);
+	if (!thread->state)
+		atomic_store(&shared->failed, true);
+	for (;;) {
+		pthread_barrier_wait(&shared->start);
+		if (shared->quit)
+			return NULL;
+		atomic_fetch_add(&shared->arrived, 1);
+		while (atomic_load(&shared->arrived) < threads_total())
+			sched_yield();
+		if (thread->is_reader)
+			consume(thread);
+		else
+			produce(thread);
+		pthread_barrier_wait(&shared->end);
+	}
+}
+
+/* ---- a process -------------------------------------------------------------------- */
+
+static void
+start_threads(unsigned process, unsigned first, unsigned count, bool are_readers,
+	      pthread_t *ids)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct bench_thread *thread = calloc(1, sizeof(*thread));
+
+		*thread = (struct bench_thread){.index = first + i,
+						.process = process,
+						.is_reader = are_readers};
+		if (pthread_create(&ids[i], NULL, thread_main, thread))
+			abort();
+	}
+}
+
+static void
+process_main(unsigned process)
+{
+	unsigned producers = options.threads * options.processes, count = 0;
+	bool readers_here = process == (peer->readers_inside ? 0 : options.processes);
+	pthread_t ids[BENCH_THREADS_MAX];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (peer->process_init && peer->process_init(&options, process) < 0) {
+		atomic_store(&shared->failed, true);
+		_exit(1);
+	}
+	if (process < options.processes) {
+		start_threads(process, process * options.threads, options.threads, false,
+			      ids);
+		count = options.threads;
+	}
+	if (readers_here) {
+		start_threads(process, producers, options.readers, true, ids + count);
+		count += options.readers;
+	}
+	for (unsigned i = 0; i < count; i++)
+		pthread_join(ids[i], NULL);
+	_exit(0);
+}
+
+static void
+start_processes(void)
+{
+	unsigned count = options.processes;
+
+	if (options.readers && !peer->readers_inside)
+		count++;
+	for (unsigned i = 0; i < count; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			abort();
+		if (pid == 0)
+			process_main(i);
+	}
+}
+
+/* ---- the controller --------------------------------------------------------------- */
+
+static void
+share(void)
+{
+	pthread_barrierattr_t attributes;
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		abort();
+	pthread_barrierattr_init(&attributes);
+	pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(&shared->start, &attributes, threads_total() + 1);
+	pthread_barrier_init(&shared->end, &attributes, threads_total() + 1);
+}
+
+/* A batch; how long it took its slowest thread. */
+static uint64_t
+batch(uint64_t calls)
+{
+	uint64_t longest = 1;
+
+	shared->calls = calls;
+	atomic_store(&shared->arrived, 0);
+	atomic_store(&shared->running, options.threads * options.processes);
+	pthread_barrier_wait(&shared->start);
+	if (atomic_load(&shared->failed))
+		exit(1);
+	pthread_barrier_wait(&shared->end);
+	for (unsigned i = 0; i < options.threads * options.processes; i++)
+		if (shared->samples[i].wall_ns > longest)
+			longest = shared->samples[i].wall_ns;
+	return longest;
+}
+
+static void
+print_latency(void)
+{
+	static struct histogram all;
+	double ns_per_tick = (double)shared->samples[0].wall_ns /
+			     (double)shared->samples[0].ticks;
+	static const struct {
+		const char *name;
+		double part;
+	} parts[] = {{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}};
+
+	memset(&all, 0, sizeof(all));
+	for (unsigned i = 0; i < options.threads * options.processes; i++)
+		histogram_merge(&all, &shared->samples[i].latency);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		printf("%s=%.1f ", parts[i].name,
+		       (double)histogram_quantile(&all, parts[i].part) * ns_per_tick);
+	printf("max=%.1f", (double)all.max * ns_per_tick);
+}
+
+static void
+print_batch(void)
+{
+	unsigned producers = options.threads * options.processes;
+	double wall = 0, cpu = 0;
+
+	if (options.latency) {
+		print_latency();
+		return;
+	}
+	for (unsigned i = 0; i < producers; i++) {
+		const struct sample *sample = &shared->samples[i];
+
+		wall += (double)sample->wall_ns / (double)sample->calls;
+		cpu += (double)sample->cpu_ns / (double)sample->calls;
+	}
+	printf("ns=%.3f cpu_ns=%.3f", wall / producers, cpu / producers);
+	if (options.readers)
+		printf(" looks=%llu",
+		       (unsigned long long)shared->samples[producers + 1].calls);
+}
+
+/* So many calls that a batch lasts about batch_ms; as a side effect all is warm. */
+static uint64_t
+calibrate(void)
+{
+	uint64_t target = options.batch_ms * 1000000ull, calls = 16, took;
+	uint64_t begin = bench_clock(CLOCK_MONOTONIC);
+
+	if (options.fill) {
+		uint64_t part = options.fill / (options.threads * options.processes);
+
+		took = batch(part);
+		printf("first_lap_ns=%.1f ", (double)took / (double)part);
+	}
+	while ((took = batch(calls)) < target / 2 && calls < 1ull << 40)
+		calls = took < target / 16 ? calls * 8 : calls * 2;
+	calls = (uint64_t)((double)calls * (double)target / (double)took) + 1;
+	do
+		batch(calls);
+	while (bench_clock(CLOCK_MONOTONIC) - begin < WARM_UP_MS * 1000000ull);
+	return calls;
+}
+
+uint64_t
+bench_calibrate(void (*run)(void *, uint64_t), void *state, unsigned batch_ms)
+{
+	uint64_t target = batch_ms * 1000000ull, calls = 1, begin, took;
+
+	for (;; calls *= 2) {
+		begin = bench_clock(CLOCK_MONOTONIC);
+		run(state, calls);
+		took = bench_clock(CLOCK_MONOTONIC) - begin;
+		if (took > target / 2 || calls >> 40)
+			return (uint64_t)((double)calls * (double)target / (double)took) +
+			       1;
+	}
+}
+
+static void
+serve(uint64_t calls)
+{
+	char line[64];
+
+	printf("ready\n");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin)) {
+		if (peer->measure) {
+			peer->measure(&options, stdout);
+		} else {
+			batch(calls);
+			print_batch();
+		}
+		printf("\n");
+		fflush(stdout);
+	}
+}
+
+/* ---- the command line ------------------------------------------------------------- */
+
+static uint64_t
+number(const char *text)
+{
+	char *end;
+	unsigned long long value = strtoull(text, &end, 10);
+
+	switch (*end) {
+	case 'K':
+		return value << 10;
+	case 'M':
+		return value << 20;
+	case 'G':
+		return value << 30;
+	default:
+		return value;
+	}
+}
+
+static int
+parse(int argc, char **argv)
+{
+	options = (struct bench_options){
+	    .shape = "call", .threads = 1, .processes = 1, .ops = 2, .batch_ms = 20};
+	for (int i = 1; i + 1 < argc; i += 2) {
+		const char *name = argv[i], *text = argv[i + 1];
+
+		if (!strcmp(name, "shape"))
+			options.shape = text;
+		else if (!strcmp(name, "program"))
+			options.program = text;
+		else if (!strcmp(name, "threads"))
+			options.threads = (unsigned)number(text);
+		else if (!strcmp(name, "processes"))
+			options.processes = (unsigned)number(text);
+		else if (!strcmp(name, "readers"))
+			options.readers = (unsigned)number(text);
+		else if (!strcmp(name, "ops"))
+			options.ops = (unsigned)number(text);
+		else if (!strcmp(name, "chunks"))
+			options.chunks = (unsigned)number(text);
+		else if (!strcmp(name, "value"))
+			options.value_bytes = number(text);
+		else if (!strcmp(name, "size"))
+			options.size_bytes = number(text);
+		else if (!strcmp(name, "fill"))
+			options.fill = number(text);
+		else if (!strcmp(name, "batch_ms"))
+			options.batch_ms = (unsigned)number(text);
+		else if (!strcmp(name, "latency"))
+			options.latency = number(text) != 0;
+		else
+			return fprintf(stderr, "bench: what is %s?\n", name), -1;
+	}
+	return argc % 2 && threads_total() <= BENCH_THREADS_MAX ? 0 : -1;
+}
+
+int
+bench_main(int argc, char **argv,
+	   const struct bench_peer *(*choose)(const struct bench_options *))
+{
+	if (parse(argc, argv) < 0)
+		return 2;
+	peer = choose(&options);
+	if (!peer)
+		return fprintf(stderr, "bench: no such shape: %s\n", options.shape), 2;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	if (peer->measure) {
+		if (peer->process_init && peer->process_init(&options, 0) < 0)
+			return 1;
+		serve(0);
+		return 0;
+	}
+	share();
+	start_processes();
+	serve(calibrate());
+	shared->quit = true;
+	pthread_barrier_wait(&shared->start);
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * workload.h: what every peer records of a call, as a function runtime has it at hand:
+ * strings in memory that differ from call to call, few functions, few entities.
+ */
+#ifndef FNT_BENCH_WORKLOAD_H
+#define FNT_BENCH_WORKLOAD_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#define WORKLOAD_CALLS 256u
+#define WORKLOAD_USERS 16u
+#define WORKLOAD_FNS   8u
+
+struct workload {
+	char call_id[WORKLOAD_CALLS][16]; /* "c_1234567" */
+	char row_id[WORKLOAD_CALLS][32];  /* "18eab5a9d61c98d700000012", 24 bytes */
+	char user_id[WORKLOAD_USERS][16]; /* "user_12" */
+};
+
+static const char *const workload_fns[WORKLOAD_FNS] = {
+    "placeBid", "openLot", "browse", "narrate", "closeLot", "watchLot", "sweep", "settle",
+};
+
+static inline void
+workload_init(struct workload *work, unsigned thread)
+{
+	for (unsigned i = 0; i < WORKLOAD_CALLS; i++) {
+		snprintf(work->call_id[i], sizeof(work->call_id[i]), "c_%u",
+			 1000000 + thread * WORKLOAD_CALLS + i);
+		snprintf(work->row_id[i], sizeof(work->row_id[i]), "18eab5a9d61c%04x%08x",
+			 thread, i);
+	}
+	for (unsigned i = 0; i < WORKLOAD_USERS; i++)
+		snprintf(work->user_id[i], sizeof(work->user_id[i]), "user_%u", 10 + i);
+}
+
+static inline const char *
+workload_call_id(const struct workload *work, uint64_t i)
+{
+	return work->call_id[i % WORKLOAD_CALLS];
+}
+
+static inline const char *
+workload_row_id(const struct workload *work, uint64_t i)
+{
+	return work->row_id[i % WORKLOAD_CALLS];
+}
+
+static inline const char *
+workload_user_id(const struct workload *work, uint64_t i)
+{
+	return work->user_id[i % WORKLOAD_USERS];
+}
+
+static inline const char *
+workload_fn(uint64_t i)
+{
+	return workload_fns[i % WORKLOAD_FNS];
+}
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fuzz_region.c: readers and writers of a damaged region. An input is a region's bytes or a
+ * list of damages to a sound one (hostile.h). Seeds: data/corpus/region.
+ *
+ * All of the reader's functions and the log's are called on it. Nothing may crash, hang or
+ * take more memory than the region's size allows; what comes out is valid UTF-8.
+ */
+#include "hostile.h"
+#include "utf8.h"
+
+#include <fntrace/reader.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MUST(condition)                                                                \
+	do {                                                                           \
+		if (!(condition))                                                      \
+			abort();                                                       \
+	} while (0)
+
+#define LIMIT 100000u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char path[64];
+
+static void
+remove_file(void)
+{
+	unlink(path);
+}
+
+/* The file as it was, whoever has it mapped, with other bytes. */
+static void
+write_region(const struct hostile *hostile)
+{
+	int fd;
+
+	if (!*path) {
+		snprintf(path, sizeof(path), "%s/fuzz-%d.fnt",
+			 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", (int)getpid());
+		atexit(remove_file);
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	MUST(fd >= 0);
+	MUST(!ftruncate(fd, (off_t)hostile->size));
+	MUST(pwrite(fd, hostile->bytes, hostile->size, 0) == (ssize_t)hostile->size);
+	close(fd);
+}
+
+/* ---- reading ---------------------------------------------------------------------- */
+
+static void
+look_at(const struct fnt_trace *trace)
+{
+	char *json;
+	size_t len;
+
+	MUST(fnt_trace_to_json(trace, &json, &len) == 0);
+	MUST(strlen(json) == len && fnt_utf8_valid(json, len));
+	free(json);
+}
+
+static void
+look_at_all(struct fnt_traces *traces)
+{
+	for (size_t i = 0; i < traces->count; i++)
+		look_at(&traces->items[i]);
+	fnt_traces_free(traces);
+}
+
+static int
+each(void *arg, const struct fnt_trace *trace)
+{
+	look_at(trace);
+	return ++*(size_t *)arg > LIMIT;
+}
+
+static void
+query(struct fnt_reader *reader)
+{
+	static const struct fnt_query queries[] = {
+		{.limit = LIMIT, .fn_name = "placeBid"},
+		{.limit = 3, .call_id = "c1"},
+		{.limit = LIMIT, .errors_only = true},
+		{.limit = 1, .uid = 17},
+	};
+	struct fnt_traces *traces;
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+		MUST(!fnt_reader_query(reader, &queries[i], &traces));
+		MUST(traces->count <= queries[i].limit);
+		look_at_all(traces);
+	}
+	MUST(!fnt_reader_each(reader, &(struct fnt_query){.limit = LIMIT}, each, &count));
+}
+
+static void
+follow(struct fnt_cursor *cursor)
+{
+	const struct fnt_trace *trace;
+	size_t count = 0;
+
+	while (fnt_cursor_next(cursor, &trace) == 1) {
+		look_at(trace);
+		MUST(++count < LIMIT);
+	}
+	fnt_cursor_missed(cursor);
+}
+
+static void
+follow_from(struct fnt_reader *reader, enum fnt_from from)
+{
+	struct fnt_cursor *cursor;
+
+	MUST(!fnt_cursor_open(&cursor, reader, from));
+	follow(cursor);
+	fnt_cursor_close(cursor);
+}
+
+static void
+report(void *arg, uint64_t offset, const char *problem)
+{
+	MUST(offset < *(uint64_t *)arg && *problem);
+}
+
+static void
+read_region(void)
+{
+	struct fnt_error error = {0};
+	struct fnt_producer *producers;
+	struct fnt_reader *reader;
+	struct fnt_traces *traces;
+	struct fnt_check check;
+	struct fnt_stat stat;
+	size_t count;
+
+	if (fnt_reader_open(&reader, path, &error)) {
+		MUST(*error.message);
+		return;
+	}
+	query(reader);
+	follow_from(reader, FNT_FROM_OLDEST);
+	follow_from(reader, FNT_FROM_NOW);
+	MUST(!fnt_reader_in_flight(reader, &traces));
+	look_at_all(traces);
+	MUST(!fnt_reader_stat(reader, &stat));
+	MUST(!fnt_reader_producers(reader, &producers, &count));
+	for (size_t i = 0; i < count; i++)
+		MUST(fnt_utf8_valid(producers[i].exe, strlen(producers[i].exe)));
+	free(producers);
+	MUST(!fnt_reader_check(reader, &check, report, &stat.size_bytes));
+	fnt_reader_close(reader);
+}
+
+/* The damage is done while the region is being followed. */
+static void
+damage_under_reader(const struct hostile *sound, const struct hostile *hostile)
+{
+	struct fnt_reader *reader;
+	struct fnt_cursor *cursor;
+
+	write_region(sound);
+	MUST(!fnt_reader_open(&reader, path, NULL));
+	MUST(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
+	follow(cursor);
+	write_region(hostile);
+	if (hostile->size >= sound->size)
+		follow(cursor);
+	fnt_cursor_close(cursor);
+	fnt_reader_close(reader);
+}
+
+/* ---- writing ---------------------------------------------------------------------- */
+
+static void
+produce(struct fnt_log *log)
+{
+	static char text[3000];
+	struct fnt_call_info info = {.call_id = "w", .fn_name = "hostile", .user_id = "u"};
+	struct fnt_value value = {FNT_VALUE_JSON, text, sizeof(text)};
+	struct fnt_call *call, *left = fnt_call_begin(log, &info);
+
+	memset(text, '1', sizeof(text));
+	for (int round = 0; round < 12; round++) {
+		int64_t op;
+
+		call = fnt_call_begin(log, &info);
+		op = fnt_call_op_begin(call, FNT_OP_GET, "Entity", "id");
+		for (int i = 0; i < round * 8; i++)
+			fnt_call_op(call, FNT_OP_INSERT, "Other", NULL, 5, 1, true);
+		fnt_call_schedule(call, "later", 5, FNT_NONE);
+		fnt_call_op_end(call, op, 1, true);
+		value.len = (size_t)round * 150;
+		if (round % 2)
+			fnt_call_finish_ok(call, &value);
+		else
+			fnt_call_finish_error(call, "CODE", "message");
+	}
+	fnt_call_stream_chunk(left, 7);
+}
+
+static void
+write_into_region(void)
+{
+	struct fnt_error error = {0};
+	struct fnt_options options = {.flags = FNT_ATTACH_ONLY, .error = &error};
+	struct fnt_traces *traces;
+	struct fnt_log *log;
+
+	if (fnt_log_open(&log, path, &options)) {
+		MUST(*error.message);
+		return;
+	}
+	produce(log);
+	MUST(!fnt_log_recent(log, LIMIT, &traces));
+	look_at_all(traces);
+	fnt_log_total_count(log);
+	fnt_log_len(log);
+	fnt_log_close(log);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct hostile sound, hostile;
+
+	if (!sound.size)
+		hostile_make(&sound);
+	hostile = sound;
+	hostile_apply(&hostile, data, size);
+	damage_under_reader(&sound, &hostile);
+	read_region();
+	write_into_region();
+	/* And what writers make of it. */
+	read_region();
+	return 0;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hostile.h: a small region, always the same, and a language of damages to it.
+ *
+ *       header │ control │ 3 producers │ 4 lanes │ 8 names │ 8 frames │ ring of 72 cells
+ *
+ * It holds records of one cell and of many, calls in flight in one frame and in two, a
+ * record that was begun and never committed, a dead process's slot. What is damaged is
+ * said by section, entry and word, so that what a fuzzer tries next still means something
+ * when a section moves.
+ */
+#ifndef FNT_TEST_HOSTILE_H
+#define FNT_TEST_HOSTILE_H
+
+#include "inflight.h"
+#include "names.h"
+#include "producer.h"
+#include "region.h"
+#include "ring.h"
+#include "shared.h"
+#include "writer.h"
+
+#include <string.h>
+
+#define HOSTILE_SECTIONS 6
+#define HOSTILE_CELLS	 72u
+#define HOSTILE_ROOM	 (64u << 10)
+
+struct hostile {
+	struct fnt_header header;
+	uint64_t size;
+	_Alignas(FNT_LINE) unsigned char bytes[HOSTILE_ROOM];
+};
+
+static const struct {
+	uint32_t stride, count;
+} hostile_sections[HOSTILE_SECTIONS] = {
+	{sizeof(struct fnt_control), 1},       {sizeof(struct fnt_producer_slot), 3},
+	{sizeof(struct fnt_lane), 4},	       {sizeof(struct fnt_name), 8},
+	{sizeof(struct fnt_frame), 8},	       {FNT_CELL_BYTES, 1 + HOSTILE_CELLS},
+};
+
+static inline void
+hostile_lay_out(struct hostile *hostile)
+{
+	struct fnt_header *header = &hostile->header;
+	uint64_t off = FNT_PAGE;
+
+	memset(hostile, 0, sizeof(*hostile));
+	memcpy(header->magic, FNT_MAGIC, sizeof(header->magic));
+	header->byte_order = FNT_BYTE_ORDER;
+	header->version = FNT_VERSION_NO;
+	header->region_id = 77;
+	header->created_at_ns = 1795447155319000000u;
+	header->max_record_bytes = 2048;
+	header->section_count = HOSTILE_SECTIONS;
+	for (uint32_t i = 0; i < HOSTILE_SECTIONS; i++) {
+		header->sections[i] = (struct fnt_section){
+			.kind = i + 1,
+			.stride = hostile_sections[i].stride,
+			.off = off,
+			.count = hostile_sections[i].count,
+		};
+		off += (uint64_t)hostile_sections[i].stride * hostile_sections[i].count;
+		off = (off + FNT_LINE - 1) / FNT_LINE * FNT_LINE;
+	}
+	header->size_bytes = hostile->size = off;
+	memcpy(hostile->bytes, header, sizeof(*header));
+}
+
+static inline struct fnt_view
+hostile_view(struct hostile *hostile)
+{
+	void *at[HOSTILE_SECTIONS];
+
+	for (int i = 0; i < HOSTILE_SECTIONS; i++)
+		at[i] = hostile->bytes + hostile->header.sections[i].off;
+	return (struct fnt_view){
+		.base = hostile->bytes,
+		.size_bytes = hostile->size,
+		.max_record_bytes = hostile->header.max_record_bytes,
+		.control = at[0],
+		.producers = at[1],
+		.lanes = at[2],
+		.names = at[3],
+		.frames = at[4],
+		.ring = at[5],
+		.cells = (struct fnt_cell *)at[5] + 1,
+		.producer_count = hostile_sections[1].count,
+		.lane_count = hostile_sections[2].count,
+		.name_count = hostile_sections[3].count,
+		.frame_count = hostile_sections[4].count,
+		.cell_count = HOSTILE_CELLS,
+	};
+}
+
+/* The beginning of a call, two ops, one that is pending, a schedule, and a value to fill. */
+static inline uint32_t
+hostile_payload(char *to, uint32_t fill)
+{
+	static const char start[] = "\x95\x00\xa2"
+				    "c1\xc0\xa4"
+				    "ann\x31\xc0"
+				    "\x98\x03\x03\x01\xa1"
+				    "7\x05\x09\x02\xc3"
+				    "\x95\x04\x00\xa3"
+				    "Lot\xc0\x14"
+				    "\x95\x05\x00\x07\xc0\xc2"
+				    "\x95\x04\x00\xa3"
+				    "Lot\xc0\x18"
+				    "\x94\x06\xa4"
+				    "mail\x05\xc0";
+	uint32_t len = sizeof(start) - 1;
+
+	memcpy(to, start, len);
+	if (!fill)
+		return len;
+	memcpy(to + len, "\x93\x08\x01\xc5", 4);
+	to[len + 4] = (char)(fill >> 8);
+	to[len + 5] = (char)fill;
+	memset(to + len + 6, '1', fill);
+	return len + 6 + fill;
+}
+
+static inline struct fnt_record
+hostile_record(uint64_t uid, uint32_t bytes, uint32_t name)
+{
+	return (struct fnt_record){
+		.uid = uid,
+		.trace_id = {1, uid},
+		.started_at_ns = 1795447155319000000u,
+		.duration_ns = 1000 * uid,
+		.payload_bytes = bytes,
+		.fn_name = name,
+		.exe = name,
+		.pid = 4711,
+		.tid = 4711,
+		.outcome = (uint8_t)(uid % 4),
+		.op_count = 2,
+	};
+}
+
+static inline void
+hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid, uint32_t fill,
+		   uint32_t name)
+{
+	char payload[FNT_FRAME_PAYLOAD_BYTES * 2];
+	uint32_t bytes = hostile_payload(payload, fill), hint = 0;
+	uint32_t at = fnt_frame_claim(view, owner, &hint);
+	struct fnt_frame *frame = &view->frames[at];
+	struct fnt_record record = hostile_record(uid, bytes, name);
+
+	fnt_frame_prepare(frame, 5000);
+	fnt_words_store(frame->payload, payload,
+			bytes < FNT_FRAME_PAYLOAD_BYTES ? bytes : FNT_FRAME_PAYLOAD_BYTES);
+	if (bytes > FNT_FRAME_PAYLOAD_BYTES) {
+		uint32_t next = fnt_frame_claim(view, owner, &hint);
+
+		fnt_words_store(view->frames[next].payload,
+				payload + FNT_FRAME_PAYLOAD_BYTES,
+				bytes - FNT_FRAME_PAYLOAD_BYTES);
+		fnt_frame_link(view, frame, next, owner);
+	}
+	fnt_frame_open(frame, owner, &record, bytes);
+}
+
+static inline void
+hostile_emit(struct fnt_ring_writer *writer, uint64_t uid, uint32_t fill, uint32_t name)
+{
+	_Alignas(8) char bytes[2048];
+	struct fnt_extent payload = {.bytes = bytes, .size = sizeof(bytes)};
+	struct fnt_record record;
+
+	memset(bytes, 0, sizeof(bytes));
+	record = hostile_record(uid, hostile_payload(bytes, fill), name);
+	fnt_record_emit(writer, &record, &payload, NULL, uid * 10000000);
+}
+
+static inline void
+hostile_fill(struct hostile *hostile)
+{
+	struct fnt_view view = hostile_view(hostile);
+	struct fnt_ring ring = {view.ring, view.cells, view.cell_count};
+	struct fnt_ring_writer writers[2];
+	struct fnt_claim claim;
+	uint32_t name = fnt_name_intern(&view, 0, "placeBid", 8);
+
+	atomic_store(&view.ring->cursor, view.cell_count);
+	fnt_name_intern(&view, 0, "Lot", 3);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct fnt_producer_slot *slot = &view.producers[i];
+		uint32_t lane = fnt_lane_claim(&view, i, 4711);
+
+		atomic_store(&slot->pid, 4711);
+		atomic_store(&slot->exe, name);
+		atomic_store(&slot->status, FNT_PRODUCER_LIVE);
+		fnt_ring_writer_init(&writers[i], &ring, &view.lanes[lane], lane, i);
+	}
+	for (uint64_t uid = 1; uid <= 60; uid++)
+		hostile_emit(&writers[uid % 2], uid, uid % 7 ? 0 : (uint32_t)uid * 20, name);
+	hostile_open_frame(&view, 0, 61, 0, name);
+	hostile_open_frame(&view, 1, 62, 1000, name);
+	/* Under a mark that is never made true. */
+	if (fnt_ring_claim(&writers[1], 3, 1, &claim)) {
+		hostile_open_frame(&view, 1, 63, 0, name);
+		fnt_frame_mark(&view.frames[3], 1, claim.ticket);
+	}
+}
+
+static inline void
+hostile_make(struct hostile *hostile)
+{
+	hostile_lay_out(hostile);
+	hostile_fill(hostile);
+}
+
+/* ---- damages ---------------------------------------------------------------------- */
+
+/* Twelve bytes: what, section (7: anywhere), entry, word, and a value. */
+#define HOSTILE_DAMAGE 12
+
+static inline uint64_t *
+hostile_word(struct hostile *hostile, const uint8_t *damage)
+{
+	uint64_t off = 8ull * damage[3], entry = damage[2];
+	uint32_t section = damage[1] % 8;
+
+	if (section == 7) {
+		off += 2048ull * damage[2];
+	} else if (section == 0) {
+		off %= sizeof(struct fnt_header);
+	} else {
+		const struct fnt_section *at = &hostile->header.sections[section - 1];
+
+		off = at->off + entry % at->count * at->stride + off % at->stride;
+	}
+	return (uint64_t *)(void *)(hostile->bytes + off % hostile->size / 8 * 8);
+}
+
+static inline void
+hostile_damage(struct hostile *hostile, const uint8_t *damage)
+{
+	uint64_t *word = hostile_word(hostile, damage), value;
+
+	memcpy(&value, damage + 4, 8);
+	switch (damage[0] % 8) {
+	case 0:
+		*word = value;
+		break;
+	case 1:
+		*word = (uint8_t)value;
+		break;
+	case 2:
+		*word += (uint64_t)(int64_t)(int8_t)value;
+		break;
+	case 3:
+		*word ^= 1ull << (value % 64);
+		break;
+	case 4: /* as elsewhere */
+		*word = *hostile_word(hostile, damage + 4);
+		break;
+	case 5: /* a lap on: states of cells */
+		*word += (uint64_t)(int64_t)(int8_t)value << 24;
+		break;
+	case 6: /* a use on: states of frames and lanes */
+		*word ^= (value & 0xff) | (value & 0xff00) << 8;
+		break;
+	default: /* a stretch */
+		memset(word, (uint8_t)value,
+		       (size_t)(value >> 8) % 512 % (size_t)(hostile->bytes + hostile->size -
+							     (unsigned char *)word));
+		break;
+	}
+}
+
+/* Bytes that begin with the magic are a region as they are; others are damages. */
+static inline void
+hostile_apply(struct hostile *hostile, const uint8_t *data, size_t size)
+{
+	if (size >= 8 && !memcmp(data, FNT_MAGIC, 8)) {
+		hostile->size = size < HOSTILE_ROOM ? size : HOSTILE_ROOM;
+		memcpy(hostile->bytes, data, hostile->size);
+		return;
+	}
+	for (; size >= HOSTILE_DAMAGE; data += HOSTILE_DAMAGE, size -= HOSTILE_DAMAGE)
+		hostile_damage(hostile, data);
+}
+
+#endif

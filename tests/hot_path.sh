@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# A producer in steady state makes no system call between begin and finish, and allocates
+# nothing. The argument is the program that does it, hot_path.
+set -euo pipefail
+
+program=$1
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+"$program" "$scratch/plain.fnt" 100000
+if ! strace -o "$scratch/try" true 2>/dev/null; then
+	echo "strace is missing, or may not trace"
+	exit 77
+fi
+strace -f -o "$scratch/trace" "$program" "$scratch/traced.fnt" 100000
+if [[ $(grep -c 'getppid()' "$scratch/trace") != 2 ]]; then
+	echo "the trace does not show where the calls begin and end"
+	exit 1
+fi
+between=$(awk '/getppid\(\)/ { inside = !inside; next } inside' "$scratch/trace")
+if [[ -n $between ]]; then
+	printf 'system calls between begin and finish:\n%s\n' "$between" | head -n 20
+	exit 1
+fi
+echo "no system call in 100000 calls"

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kill_steps.c: a producer killed after each instruction in turn of everything it does.
+ *
+ *   kill_steps [--long] [PATH]...
+ *
+ * For each path a child is prepared at full speed, its act stepped through once to learn the
+ * way, and then for each instruction another such child is stopped just before it and
+ * killed. What must be there then is in scene_check.c. Ways too long for that (open, close)
+ * are killed before and after each instruction that changes the region and each system call,
+ * and at others by chance; --long takes many more.
+ */
+#include "fixture.h"
+
+#include <pthread.h>
+
+#include "scene.h"
+#include "stepper.h"
+
+#define WAY_MAX	   400000 /* instructions */
+#define EVERY_MAX  2500	  /* a way up to this is short */
+#define VALUE_LONG 2500
+
+static bool is_long;
+static unsigned long kills, misses, instructions;
+static char **wanted;
+static int wanted_count;
+
+struct path {
+	const char *name;
+	void (*prepare)(struct actor *actor);
+	void (*act)(struct actor *actor);
+	bool by_thread;	 /* the act is done by another thread, to its end */
+	bool lapped;	 /* once more, others lap the ring before anyone takes up the rest */
+	uint32_t edges;	 /* SCENE_*, as bits */
+	uint32_t flags;	 /* of the region */
+};
+
+#define EDGE(e)	  (1u << (e))
+#define ALL_EDGES (EDGE(SCENE_EDGES) - 1)
+
+/* ---- preparations ----------------------------------------------------------------- */
+
+static void
+nothing(struct actor *actor)
+{
+}
+
+/* A lane and frames at hand, names known but for those of the act. */
+static void
+warm(struct actor *actor)
+{
+	actor_open(actor);
+	actor_begin(actor, 3);
+	actor_finish(actor, 3, FNT_OK, 0);
+}
+
+static void
+knows_names(struct actor *actor)
+{
+	actor_open(actor);
+	actor_begin(actor, 0);
+	actor_op(actor, 0);
+	actor_finish(actor, 0, FNT_OK, 0);
+}
+
+static void
+begun(struct actor *actor)
+{
+	warm(actor);
+	actor_begin(actor, 0);
+}
+
+static void
+begun_with_ops(struct actor *actor)
+{
+	begun(actor);
+	actor_op(actor, 0);
+	actor_schedule(actor, 0);
+	actor_op(actor, 0);
+	actor_chunk(actor, 0);
+	actor_op_begin(actor, 0);
+}
+
+static void
+begun_full(struct actor *actor)
+{
+	begun(actor);
+	/* About 20 bytes each: to the end of the first frame. */
+	for (unsigned i = 0; i < 41; i++)
+		actor_op(actor, 0);
+}
+
+static void
+begun_linked(struct actor *actor)
+{
+	begun(actor);
+	for (unsigned i = 0; i < 100; i++)
+		actor_op(actor, 0);
+}
+
+static void
+begun_several(struct actor *actor)
+{
+	begun_linked(actor);
+	actor_begin(actor, 1);
+	actor_op(actor, 1);
+	actor_begin(actor, 2);
+}
+
+/* ---- acts ------------------------------------------------------------------------- */
+
+static void
+begin_first(struct actor *actor)
+{
+	actor_begin(actor, 0);
+}
+
+static void
+begin_second(struct actor *actor)
+{
+	actor_begin(actor, 1);
+}
+
+static void
+op(struct actor *actor)
+{
+	actor_op(actor, 0);
+}
+
+static void
+three_ops(struct actor *actor)
+{
+	for (int i = 0; i < 3; i++)
+		actor_op(actor, 0);
+}
+
+static void
+op_begin(struct actor *actor)
+{
+	actor_op_begin(actor, 0);
+}
+
+static void
+op_end(struct actor *actor)
+{
+	actor_op_end(actor, 0);
+}
+
+static void
+chunk(struct actor *actor)
+{
+	actor_chunk(actor, 0);
+}
+
+static void
+schedule(struct actor *actor)
+{
+	actor_schedule(actor, 0);
+}
+
+static void
+user(struct actor *actor)
+{
+	actor_user(actor, 0);
+}
+
+static void
+finish_ok(struct actor *actor)
+{
+	actor_finish(actor, 0, FNT_OK, 0);
+}
+
+static void
+finish_many(struct actor *actor)
+{
+	actor_finish(actor, 0, FNT_OK, VALUE_LONG);
+}
+
+static void
+finish_error(struct actor *actor)
+{
+	actor_finish(actor, 0, FNT_ERROR, 200);
+}
+
+static void
+finish_rolled_back(struct actor *actor)
+{
+	actor_finish(actor, 0, FNT_ROLLED_BACK, 10);
+}
+
+static void
+abandon(struct actor *actor)
+{
+	actor_finish(actor, 0, FNT_ABORTED, 0);
+}
+
+static void
+push(struct actor *actor)
+{
+	actor_push(actor, 0);
+}
+
+static void
+whole_call(struct actor *actor)
+{
+	actor_begin(actor, 1);
+	actor_op(actor, 1);
+	actor_finish(actor, 1, FNT_OK, 0);
+}
+
+static const struct path paths[] = {
+	{"open", nothing, actor_open, .edges = EDGE(SCENE_PLAIN)},
+	{"first use", actor_open, begin_first, .edges = EDGE(SCENE_PLAIN)},
+	{"begin", knows_names, begin_second, .edges = EDGE(SCENE_PLAIN)},
+	{"begin, name new", warm, begin_first, .edges = EDGE(SCENE_PLAIN)},
+	{"begin, frame new", begun, begin_second, .edges = EDGE(SCENE_PLAIN)},
+	{"op", begun_with_ops, op, .edges = EDGE(SCENE_PLAIN)},
+	{"op, name new", begun, op, .edges = EDGE(SCENE_PLAIN)},
+	{"op, frame new", begun_full, three_ops, .edges = EDGE(SCENE_PLAIN)},
+	{"op, linked", begun_linked, op, .edges = EDGE(SCENE_PLAIN)},
+	{"op_begin", begun, op_begin, .edges = EDGE(SCENE_PLAIN)},
+	{"op_end", begun_with_ops, op_end, .edges = EDGE(SCENE_PLAIN)},
+	{"stream", begun, chunk, .edges = EDGE(SCENE_PLAIN)},
+	{"schedule", begun, schedule, .edges = EDGE(SCENE_PLAIN)},
+	{"user_id", begun, user, .edges = EDGE(SCENE_PLAIN)},
+	{"finish", begun, finish_ok, .lapped = true, .edges = ALL_EDGES},
+	{"finish, ordered", begun, finish_ok, .edges = EDGE(SCENE_LAP),
+	 .flags = FNT_ORDERED},
+	{"finish, keeping none", begun, finish_ok, .edges = EDGE(SCENE_PLAIN),
+	 .flags = FNT_KEEP_NONE},
+	{"finish, many cells", begun, finish_many, .lapped = true, .edges = ALL_EDGES},
+	{"finish, linked", begun_linked, finish_ok, .edges = EDGE(SCENE_LAP)},
+	{"finish_error", begun_with_ops, finish_error, .edges = EDGE(SCENE_LAP)},
+	{"finish_rolled_back", begun, finish_rolled_back, .edges = EDGE(SCENE_PLAIN)},
+	{"abandon", begun_with_ops, abandon, .edges = EDGE(SCENE_PLAIN)},
+	{"push", warm, push, .edges = EDGE(SCENE_LAP)},
+	{"call within a call", begun_with_ops, whole_call, .edges = EDGE(SCENE_LAPS_40)},
+	{"thread exit", begun_several, nothing, .by_thread = true,
+	 .edges = EDGE(SCENE_PLAIN)},
+	{"close", warm, actor_close, .edges = EDGE(SCENE_PLAIN)},
+	{"close, calls open", begun_several, actor_close, .lapped = true,
+	 .edges = EDGE(SCENE_LAP)},
+};
+
+#define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
+
+/* ---- the child -------------------------------------------------------------------- */
+
+struct child {
+	const struct path *path;
+	struct story *story;
+};
+
+static void *
+live_and_end(void *arg)
+{
+	struct child *child = arg;
+	struct actor actor = {.story = child->story};
+
+	child->path->prepare(&actor);
+	stepper_begin();
+	child->path->act(&actor);
+	return NULL;
+}
+
+static void
+run_child(void *arg)
+{
+	struct child *child = arg;
+	struct actor actor = {.story = child->story};
+	pthread_t thread;
+
+	if (child->path->by_thread) {
+		CHILD_MUST(!pthread_create(&thread, NULL, live_and_end, child));
+		pthread_join(thread, NULL);
+		for (;;)
+			pause();
+	}
+	child->path->prepare(&actor);
+	stepper_begin();
+	child->path->act(&actor);
+	stepper_end();
+}
+
+static void
+spawn(struct stepper *stepper, struct scene *scene, const struct path *path)
+{
+	struct child child = {path, scene->story};
+
+	scene_reset(scene);
+	if (!stepper_spawn(stepper, run_child, &child))
+		ck_abort_msg("%s: the child ended: 0x%x", path->name, stepper->status);
+}
+
+/* ---- the test --------------------------------------------------------------------- */
+
+static void
+kill_at(struct scene *scene, const struct path *path, const struct step_trace *way,
+	uint32_t k, bool lapped)
+{
+	struct stepper stepper;
+
+	snprintf(scene->where, sizeof(scene->where), "%s, killed before %u of %u%s",
+		 path->name, k, way->count, lapped ? ", lapped" : "");
+	spawn(&stepper, scene, path);
+	if (lapped)
+		scene_other_open(scene);
+	if (!stepper_goto(&stepper, way, k))
+		misses++;
+	stepper_kill(&stepper);
+	kills++;
+	if (lapped)
+		scene_other_laps(scene, 2 * scene->region.view.cell_count);
+	scene_verify(scene);
+}
+
+/* Is it worth it? The first and the last always, and what lies around a change. */
+static bool
+chosen(const struct step_trace *way, uint32_t k, uint32_t every, struct rnd *r)
+{
+	const struct step_point *points = way->points;
+	bool around = k == way->count || points[k].wrote || points[k].system;
+
+	if (k)
+		around = around || points[k - 1].wrote || points[k - 1].system;
+	return !rnd(r, every) || (around && (is_long || way->count <= EVERY_MAX || !rnd(r, 3)));
+}
+
+static void
+kill_all_along(struct scene *scene, const struct path *path, bool lapped)
+{
+	struct rnd r = {(uint64_t)(path - paths) + 1};
+	struct step_trace way;
+	struct stepper stepper;
+	unsigned long before = kills;
+	uint32_t every;
+
+	spawn(&stepper, scene, path);
+	stepper_trace(&stepper, &way, scene->bytes, scene->region.view.size_bytes, WAY_MAX);
+	stepper_kill(&stepper);
+	instructions += way.count;
+	every = way.count <= EVERY_MAX ? 1 : way.count / (is_long ? 2000 : 40);
+	for (uint32_t k = 0; k <= way.count; k++)
+		if (chosen(&way, k, every, &r))
+			kill_at(scene, path, &way, k, lapped);
+	printf("# %-22s %-12s %s%6u instructions, %3u writes, %2u system calls: %lu kills\n",
+	       path->name, scene_edges[scene->edge], lapped ? "lapped " : "", way.count,
+	       way.writes, way.systems, kills - before);
+	step_trace_free(&way);
+}
+
+static bool
+is_wanted(const char *name)
+{
+	for (int i = 0; i < wanted_count; i++)
+		if (!strcmp(wanted[i], name))
+			return true;
+	return !wanted_count;
+}
+
+START_TEST(killed_at_every_instruction)
+{
+	const struct path *path = &paths[_i];
+
+	if (!is_wanted(path->name))
+		return;
+	for (enum scene_edge edge = 0; edge < SCENE_EDGES; edge++) {
+		struct scene scene;
+
+		if (!(path->edges & EDGE(edge)))
+			continue;
+		scene_init(&scene, edge, path->flags);
+		kill_all_along(&scene, path, false);
+		if (path->lapped && (is_long || edge == SCENE_LAP))
+			kill_all_along(&scene, path, true);
+		scene_fini(&scene);
+	}
+	printf("# %s: %lu kill points, %lu of them past the end\n", path->name, kills,
+	       misses);
+	fflush(stdout);
+}
+END_TEST
+
+int
+main(int argc, char **argv)
+{
+	Suite *suite = suite_create("kill_steps");
+	TCase *tcase = tcase_create("kill_steps");
+	SRunner *runner;
+	int failed;
+
+	is_long = argc > 1 && !strcmp(argv[1], "--long");
+	wanted = argv + 1 + is_long;
+	wanted_count = argc - 1 - is_long;
+	if (SANITIZED || !stepper_works())
+		return 77;
+	fixture_begin();
+	tcase_set_timeout(tcase, is_long ? 36000 : 300);
+	tcase_add_loop_test(tcase, killed_at_every_instruction, 0, PATHS);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	fixture_end();
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

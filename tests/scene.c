@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Worlds: a region with a past, as often as it is needed. What must be there afterwards is
+ * in scene_check.c.
+ */
+#include "scene.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "actor.h"
+#include "scene_check.h"
+#include "suite.h"
+
+#define SIZE (256u << 10)
+
+const char *const scene_edges[SCENE_EDGES] = {"plain", "lap", "2^32 tickets", "2^40 laps"};
+
+void
+scene_fail(const struct scene *scene, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	ck_abort_msg("%s, ring at %s: %s", scene->where, scene_edges[scene->edge], text);
+	abort();
+}
+
+/* ---- a region with a past --------------------------------------------------------- */
+
+static void
+produce_until(struct scene *scene, uint64_t ticket)
+{
+	struct fnt_value value = {FNT_VALUE_JSON, actor_text, 0};
+	struct fnt_log *log;
+	unsigned n = 0;
+
+	MUST(!fnt_log_open(&log, SCENE_NAME, NULL));
+	while (fnt_cursor_now(&scene->region.view) + 30 < ticket) {
+		struct fnt_call_info info = {.call_id = "base", .fn_name = "base"};
+
+		/* One cell, or a few. */
+		value.len = n % 4 ? 0 : 300 + n % 3 * 300;
+		MUST(!fnt_call_finish_ok(fnt_call_begin(log, &info),
+					 value.len ? &value : NULL));
+		n++;
+	}
+	fnt_log_close(log);
+	atomic_store(&scene->region.view.ring->cursor, ticket);
+}
+
+/* As if all had happened so many laps later. */
+static void
+begin_at_lap(struct scene *scene, uint64_t lap)
+{
+	const struct fnt_view *view = &scene->region.view;
+
+	for (uint64_t i = 0; i < view->cell_count; i++)
+		atomic_store(&view->cells[i].state,
+			     fnt_cell_state(lap - 1, 0, FNT_CELL_PAD, 0));
+	atomic_store(&view->ring->cursor, lap * view->cell_count);
+}
+
+static void
+write_past(struct scene *scene)
+{
+	uint64_t cells = scene->region.view.cell_count, until = cells + 200;
+
+	if (scene->edge == SCENE_LAP)
+		until = 3 * cells - 2;
+	else if (scene->edge == SCENE_TICKETS_32)
+		until = (1ull << 32) - 2;
+	else if (scene->edge == SCENE_LAPS_40)
+		until = (cells << FNT_LAP_BITS) - 2;
+	if (scene->edge != SCENE_PLAIN)
+		begin_at_lap(scene, until / cells - 1);
+	produce_until(scene, until);
+}
+
+/* The view is for reading; its words are written through our own mapping. */
+static void
+map_file(struct scene *scene)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" SCENE_NAME ".fnt", getenv("FNTRACE_DIR"));
+	MUST(!fnt_region_open_read(&scene->region, path, NULL));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	MUST(fd >= 0);
+	MUST(mmap(scene->region.view.base, SIZE, PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_FIXED, fd, 0) == scene->region.view.base);
+	close(fd);
+	scene->bytes = scene->region.view.base;
+}
+
+void
+scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags)
+{
+	struct fnt_options options = {.size_bytes = SIZE, .flags = flags};
+	struct fnt_log *log;
+	char path[512];
+
+	memset(scene, 0, sizeof(*scene));
+	snprintf(path, sizeof(path), "%s/" SCENE_NAME ".fnt", getenv("FNTRACE_DIR"));
+	MUST(!unlink(path) || errno == ENOENT);
+	MUST(!fnt_log_open(&log, SCENE_NAME, &options));
+	fnt_log_close(log);
+	map_file(scene);
+	scene->edge = edge;
+	scene->flags = flags;
+	strcpy(scene->where, "before all");
+	if (!(flags & FNT_KEEP_NONE))
+		write_past(scene);
+	scene->story = mmap(NULL, sizeof(*scene->story), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(scene->story != MAP_FAILED);
+	scene->start = malloc(SIZE);
+	MUST(scene->start);
+	scene_keep(scene);
+}
+
+void
+scene_fini(struct scene *scene)
+{
+	free(scene->start);
+	free(scene->records);
+	munmap(scene->story, sizeof(*scene->story));
+	fnt_region_close(&scene->region);
+}
+
+void
+scene_keep(struct scene *scene)
+{
+	const struct fnt_view *view = &scene->region.view;
+	uint64_t cursor = fnt_cursor_now(view);
+	struct fnt_raw raw = {.payload = NULL};
+
+	memcpy(scene->start, scene->bytes, SIZE);
+	scene->total = scene_total(scene);
+	free(scene->records);
+	scene->records = calloc(view->cell_count, sizeof(*scene->records));
+	MUST(scene->records);
+	scene->record_count = 0;
+	for (uint64_t at = fnt_oldest(view, cursor); at < cursor; at++)
+		if (fnt_record_read(view, at, &raw) == FNT_READ_RECORD)
+			scene->records[scene->record_count++] = (struct scene_record){
+				at, raw.head.uid, scene_hash(&raw)};
+	fnt_raw_free(&raw);
+}
+
+void
+scene_reset(struct scene *scene)
+{
+	memcpy(scene->bytes, scene->start, SIZE);
+	memset(scene->story, 0, sizeof(*scene->story));
+	scene->others = 0;
+}
+
+/* ---- the others ------------------------------------------------------------------- */
+
+void
+scene_other_open(struct scene *scene)
+{
+	SCENE_MUST(scene, !fnt_log_open(&scene->other, SCENE_NAME, NULL));
+}
+
+void
+scene_other_laps(struct scene *scene, uint64_t cells)
+{
+	struct fnt_call_info info = {.call_id = "other", .fn_name = "other"};
+	uint64_t until = fnt_cursor_now(&scene->region.view) + cells;
+
+	while (fnt_cursor_now(&scene->region.view) < until) {
+		struct fnt_call *call = fnt_call_begin(scene->other, &info);
+
+		SCENE_MUST(scene, fnt_call_finish_ok(call, NULL) == FNT_DONE);
+		scene->others++;
+	}
+}

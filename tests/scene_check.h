@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scene_check.h: what scene.c needs of scene_check.c.
+ */
+#ifndef FNT_TEST_SCENE_CHECK_H
+#define FNT_TEST_SCENE_CHECK_H
+
+#include "scene.h"
+
+uint64_t scene_hash(const struct fnt_raw *raw);
+uint64_t scene_total(const struct scene *scene);
+
+#endif

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_payload.c: the payload's encoding against msgpack-c: what that packs by payload.h's
+ * table is read as meant, what calls write is msgpack of that shape; and bytes that are
+ * neither do no harm.
+ */
+#include "fixture.h"
+
+#include <msgpack.h>
+
+#include "payload.h"
+#include "record.h"
+#include "region.h"
+
+/* ---- packed by msgpack-c, read by us ---------------------------------------------- */
+
+static void
+pack_text(msgpack_packer *pk, const struct fnt_text *text)
+{
+	if (!text->at)
+		msgpack_pack_nil(pk);
+	else
+		msgpack_pack_str_with_body(pk, text->at, text->len);
+}
+
+static void
+pack_optional(msgpack_packer *pk, int64_t value)
+{
+	if (value == FNT_NONE)
+		msgpack_pack_nil(pk);
+	else
+		msgpack_pack_int64(pk, value);
+}
+
+static void
+pack_name(msgpack_packer *pk, const struct fnt_name_ref *name)
+{
+	if (name->id != UINT32_MAX)
+		msgpack_pack_uint32(pk, name->id);
+	else
+		pack_text(pk, &name->text);
+}
+
+static const size_t elements[] = {5, 2, 2, 8, 5, 5, 4, 3, 3};
+
+/* `more`: elements of a version to come. */
+static void
+pack(msgpack_packer *pk, const struct fnt_event *event, size_t more)
+{
+	msgpack_pack_array(pk, elements[event->type] + more);
+	msgpack_pack_int(pk, (int)event->type);
+	switch (event->type) {
+	case FNT_EVENT_CALL:
+		pack_text(pk, &event->call.call_id);
+		pack_text(pk, &event->call.fn);
+		pack_text(pk, &event->call.user);
+		pack_text(pk, &event->call.tenant);
+		break;
+	case FNT_EVENT_OP:
+	case FNT_EVENT_OP_BEGIN:
+		msgpack_pack_uint32(pk, event->op.op);
+		pack_name(pk, &event->op.entity);
+		pack_text(pk, &event->op.id);
+		msgpack_pack_uint64(pk, event->op.start_ns);
+		if (event->type == FNT_EVENT_OP_BEGIN)
+			break;
+		msgpack_pack_uint64(pk, event->op.duration_ns);
+		pack_optional(pk, event->op.row_count);
+		event->op.ok ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
+		break;
+	case FNT_EVENT_OP_END:
+		msgpack_pack_uint64(pk, event->end.number);
+		msgpack_pack_uint64(pk, event->end.duration_ns);
+		pack_optional(pk, event->end.row_count);
+		event->end.ok ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
+		break;
+	case FNT_EVENT_SCHEDULE:
+		pack_name(pk, &event->schedule.fn);
+		pack_optional(pk, event->schedule.delay_ms);
+		pack_optional(pk, event->schedule.run_at);
+		break;
+	case FNT_EVENT_ERROR:
+		pack_text(pk, &event->error.code);
+		pack_text(pk, &event->error.message);
+		break;
+	case FNT_EVENT_VALUE:
+		msgpack_pack_uint32(pk, event->value.kind);
+		msgpack_pack_bin_with_body(pk, event->value.bytes.at,
+					   event->value.bytes.len);
+		break;
+	default:
+		pack_text(pk, &event->text);
+	}
+	while (more--) {
+		msgpack_pack_map(pk, 1);
+		msgpack_pack_double(pk, 1.5);
+		msgpack_pack_array(pk, 0);
+	}
+}
+
+static char letters[70000];
+
+static struct fnt_text
+some_text(struct rnd *r)
+{
+	static const uint32_t edges[] = {0, 31, 32, 255, 256, 65535, 65536};
+	uint32_t len = rnd(r, 8) ? rnd(r, 60) : edges[rnd(r, 7)];
+
+	return (struct fnt_text){letters + rnd(r, 100), len};
+}
+
+static struct fnt_text
+text_or_nil(struct rnd *r)
+{
+	return rnd(r, 3) ? some_text(r) : (struct fnt_text){NULL, 0};
+}
+
+static struct fnt_name_ref
+some_name(struct rnd *r)
+{
+	struct fnt_name_ref name = {.id = UINT32_MAX};
+
+	if (rnd(r, 2))
+		name.id = rnd(r, 2) ? rnd(r, 300) : UINT32_MAX - 1 - rnd(r, 5);
+	else
+		name.text = some_text(r);
+	return name;
+}
+
+static uint64_t
+some_bits(struct rnd *r)
+{
+	uint64_t bits = (uint64_t)rnd(r, UINT32_MAX) << 32 | rnd(r, UINT32_MAX);
+
+	return bits >> rnd(r, 64);
+}
+
+static int64_t
+number_or_nil(struct rnd *r)
+{
+	int64_t number = (int64_t)some_bits(r);
+
+	return rnd(r, 4) ? (rnd(r, 2) ? number : ~number) : FNT_NONE;
+}
+
+static void
+some_event(struct rnd *r, struct fnt_event *event)
+{
+	memset(event, 0, sizeof(*event));
+	event->type = (enum fnt_event_type)rnd(r, FNT_EVENT_UNKNOWN);
+	switch (event->type) {
+	case FNT_EVENT_CALL:
+		event->call.call_id = some_text(r);
+		event->call.fn = text_or_nil(r);
+		event->call.user = text_or_nil(r);
+		event->call.tenant = text_or_nil(r);
+		break;
+	case FNT_EVENT_OP:
+		event->op.duration_ns = some_bits(r);
+		event->op.ok = rnd(r, 2);
+		/* fall through */
+	case FNT_EVENT_OP_BEGIN:
+		event->op.row_count =
+			event->type == FNT_EVENT_OP ? number_or_nil(r) : FNT_NONE;
+		event->op.op = rnd(r, 20);
+		event->op.entity = some_name(r);
+		event->op.id = text_or_nil(r);
+		event->op.start_ns = some_bits(r);
+		break;
+	case FNT_EVENT_OP_END:
+		event->end.number = some_bits(r);
+		event->end.duration_ns = some_bits(r);
+		event->end.row_count = number_or_nil(r);
+		event->end.ok = rnd(r, 2);
+		break;
+	case FNT_EVENT_SCHEDULE:
+		event->schedule.fn = some_name(r);
+		event->schedule.delay_ms = number_or_nil(r);
+		event->schedule.run_at = number_or_nil(r);
+		break;
+	case FNT_EVENT_ERROR:
+		event->error.code = some_text(r);
+		event->error.message = some_text(r);
+		break;
+	case FNT_EVENT_VALUE:
+		event->value.kind = rnd(r, 5);
+		event->value.bytes = some_text(r);
+		break;
+	default:
+		event->text = some_text(r);
+	}
+}
+
+static bool
+same_text(const struct fnt_text *a, const struct fnt_text *b)
+{
+	return !a->at == !b->at && a->len == b->len &&
+	       (!a->at || !memcmp(a->at, b->at, a->len));
+}
+
+static bool
+same_name(const struct fnt_name_ref *a, const struct fnt_name_ref *b)
+{
+	return a->id == b->id && same_text(&a->text, &b->text);
+}
+
+static bool
+same_event(const struct fnt_event *a, const struct fnt_event *b)
+{
+	if (a->type != b->type)
+		return false;
+	switch (a->type) {
+	case FNT_EVENT_CALL:
+		return same_text(&a->call.call_id, &b->call.call_id) &&
+		       same_text(&a->call.fn, &b->call.fn) &&
+		       same_text(&a->call.user, &b->call.user) &&
+		       same_text(&a->call.tenant, &b->call.tenant);
+	case FNT_EVENT_OP:
+	case FNT_EVENT_OP_BEGIN:
+		return a->op.op == b->op.op && same_name(&a->op.entity, &b->op.entity) &&
+		       same_text(&a->op.id, &b->op.id) &&
+		       a->op.start_ns == b->op.start_ns &&
+		       a->op.duration_ns == b->op.duration_ns &&
+		       a->op.row_count == b->op.row_count && a->op.ok == b->op.ok;
+	case FNT_EVENT_OP_END:
+		return a->end.number == b->end.number &&
+		       a->end.duration_ns == b->end.duration_ns &&
+		       a->end.row_count == b->end.row_count && a->end.ok == b->end.ok;
+	case FNT_EVENT_SCHEDULE:
+		return same_name(&a->schedule.fn, &b->schedule.fn) &&
+		       a->schedule.delay_ms == b->schedule.delay_ms &&
+		       a->schedule.run_at == b->schedule.run_at;
+	case FNT_EVENT_ERROR:
+		return same_text(&a->error.code, &b->error.code) &&
+		       same_text(&a->error.message, &b->error.message);
+	case FNT_EVENT_VALUE:
+		return a->value.kind == b->value.kind &&
+		       same_text(&a->value.bytes, &b->value.bytes);
+	default:
+		return same_text(&a->text, &b->text);
+	}
+}
+
+static void
+fill_letters(void)
+{
+	for (size_t i = 0; i < sizeof(letters); i++)
+		letters[i] = (char)('a' + i % 23);
+}
+
+static struct fnt_payload_reader
+reader_of(const void *bytes, size_t len)
+{
+	return (struct fnt_payload_reader){bytes, (const unsigned char *)bytes + len};
+}
+
+/* Streams of events, with events and elements of a later version between: all are read as
+ * meant. Each prefix that ends with an event reads as the events in it; any other as those
+ * before, and then as damaged. */
+START_TEST(packed_elsewhere)
+{
+	enum { EVENTS = 12 };
+	struct fnt_event events[EVENTS], got;
+	struct rnd r = {21};
+	msgpack_sbuffer buffer;
+	msgpack_packer pk;
+
+	fill_letters();
+	for (int round = 0; round < ROUNDS(4000, 500); round++) {
+		size_t ends[EVENTS];
+
+		msgpack_sbuffer_init(&buffer);
+		msgpack_packer_init(&pk, &buffer, msgpack_sbuffer_write);
+		for (int i = 0; i < EVENTS; i++) {
+			some_event(&r, &events[i]);
+			if (rnd(&r, 5)) {
+				pack(&pk, &events[i], rnd(&r, 3));
+			} else {
+				events[i].type = FNT_EVENT_UNKNOWN;
+				msgpack_pack_array(&pk, 3);
+				msgpack_pack_uint64(&pk, 9 + some_bits(&r) / 2);
+				msgpack_pack_float(&pk, 1);
+				msgpack_pack_map(&pk, 0);
+			}
+			ends[i] = buffer.size;
+		}
+		for (int cut = 0; cut < 8; cut++) {
+			size_t len = cut ? rnd(&r, (uint32_t)buffer.size + 1) : buffer.size;
+			struct fnt_payload_reader in;
+			char *exact = malloc(len + 1);
+			int i = 0, rc;
+
+			memcpy(exact, buffer.data, len);
+			in = reader_of(exact, len);
+			while ((rc = fnt_payload_next(&in, &got)) == 1) {
+				MUST(i < EVENTS && ends[i] <= len);
+				MUST(events[i].type == FNT_EVENT_UNKNOWN
+					     ? got.type == FNT_EVENT_UNKNOWN
+					     : same_event(&got, &events[i]));
+				i++;
+			}
+			MUST(rc == ((i ? ends[i - 1] : 0) == len ? 0 : -EBADMSG));
+			free(exact);
+		}
+		msgpack_sbuffer_destroy(&buffer);
+	}
+}
+END_TEST
+
+START_TEST(any_bytes)
+{
+	static const unsigned char likely[] = {0x95, 0x98, 0x94, 0x93, 0x92, 0xdd, 0xdc,
+					       0xdf, 0xc6, 0xdb, 0xff, 0xc1, 0xc9, 0x00,
+					       0x03, 0x08, 0xc0, 0xcf, 0xd3, 0xa1};
+	struct rnd r = {31};
+	struct fnt_event event;
+
+	for (int round = 0; round < ROUNDS(2000000, 200000); round++) {
+		size_t len = rnd(&r, 40);
+		unsigned char *bytes = malloc(len ? len : 1);
+		struct fnt_payload_reader in = reader_of(bytes, len);
+		size_t steps = 0;
+
+		for (size_t i = 0; i < len; i++)
+			bytes[i] = rnd(&r, 3) ? likely[rnd(&r, sizeof(likely))]
+					      : (unsigned char)rnd(&r, 256);
+		while (fnt_payload_next(&in, &event) == 1)
+			MUST(++steps <= len && in.at <= in.end);
+		free(bytes);
+	}
+}
+END_TEST
+
+/* ---- written by calls, read by msgpack-c ------------------------------------------ */
+
+/* Everything in it is a msgpack array that begins with one of our numbers and has as many
+ * elements as that has. */
+static size_t
+check_with_msgpack(const struct fnt_raw *raw)
+{
+	msgpack_unpacked object;
+	size_t at = 0, count = 0;
+
+	msgpack_unpacked_init(&object);
+	while (at < raw->head.payload_bytes) {
+		const msgpack_object *o = &object.data;
+
+		MUST(msgpack_unpack_next(&object, raw->payload, raw->head.payload_bytes,
+					 &at) == MSGPACK_UNPACK_SUCCESS);
+		MUST(o->type == MSGPACK_OBJECT_ARRAY);
+		MUST(o->via.array.ptr[0].type == MSGPACK_OBJECT_POSITIVE_INTEGER);
+		MUST(o->via.array.ptr[0].via.u64 < FNT_EVENT_UNKNOWN);
+		MUST(o->via.array.size == elements[o->via.array.ptr[0].via.u64]);
+		MUST(!count == !o->via.array.ptr[0].via.u64);
+		count++;
+	}
+	msgpack_unpacked_destroy(&object);
+	return count;
+}
+
+static size_t
+write_some(struct rnd *r, struct fnt_log *log)
+{
+	struct fnt_call *call = begin_call(log, rnd(r, 2) ? "fn" : letters + 60000, "id");
+	size_t events = 2, steps = rnd(r, 60);
+	int64_t handle;
+	char text[300];
+
+	for (size_t i = 0; i < steps; i++) {
+		struct fnt_text some = some_text(r);
+		uint32_t len = some.len < sizeof(text) ? some.len : sizeof(text) - 1;
+
+		memcpy(text, some.at, len);
+		text[len] = '\0';
+		switch (rnd(r, 4)) {
+		case 0:
+			MUST(!fnt_call_op(call, FNT_OP_GET, rnd(r, 2) ? "entity" : text, text,
+					  some_bits(r), number_or_nil(r), rnd(r, 2)));
+			events++;
+			break;
+		case 1:
+			handle = fnt_call_op_begin(call, FNT_OP_LIST, text, NULL);
+			MUST(!fnt_call_op_end(call, handle, number_or_nil(r), true));
+			events += 2;
+			break;
+		case 2:
+			MUST(!fnt_call_schedule(call, text, number_or_nil(r),
+						number_or_nil(r)));
+			events++;
+			break;
+		default:
+			MUST(!fnt_call_user_id(call, text));
+			events++;
+		}
+	}
+	MUST(!fnt_call_finish_error(call, "code", letters + 60000));
+	return events;
+}
+
+START_TEST(written_by_calls)
+{
+	struct fnt_log *log = open_sized("payload", MIB(2));
+	struct fnt_raw raw = {.payload = NULL};
+	struct fnt_region region;
+	struct rnd r = {41};
+
+	fill_letters();
+	letters[sizeof(letters) - 1] = '\0';
+	MUST(!fnt_region_open_read(&region, "payload", NULL));
+	for (int i = 0; i < ROUNDS(5000, 800); i++) {
+		size_t events = write_some(&r, log);
+		uint64_t ticket = fnt_cursor_now(&region.view);
+
+		while (fnt_record_read(&region.view, --ticket, &raw) != FNT_READ_RECORD)
+			;
+		MUST(check_with_msgpack(&raw) == events);
+	}
+	fnt_raw_free(&raw);
+	fnt_region_close(&region);
+	fnt_log_close(log);
+	must_be_sound("payload");
+}
+END_TEST
+
+FIXTURE_MAIN("payload", packed_elsewhere, any_bytes, written_by_calls)

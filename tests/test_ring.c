@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_ring.c: cells and tickets from inside: at the edges of the counters, with cells that
+ * are held, and with owners that have died.
+ */
+#include "fixture.h"
+
+#include "names.h"
+#include "record.h"
+#include "ring.h"
+#include "shared.h"
+
+#define WRITERS 4
+
+struct bench {
+	struct fnt_region region;
+	struct fnt_view *view;
+	struct fnt_ring ring;
+	struct fnt_ring_writer writers[WRITERS];
+	uint64_t now;
+};
+
+/* A ring of its own whose next ticket is `start`: all cells are of the lap before. */
+static struct bench *
+make_bench(uint64_t start, bool ordered)
+{
+	struct fnt_options options = {.size_bytes = SMALLEST};
+	struct bench *bench = calloc(1, sizeof(*bench));
+
+	MUST(!fnt_region_open(&bench->region, NULL, &options));
+	bench->view = &bench->region.view;
+	bench->ring = (struct fnt_ring){bench->view->ring, bench->view->cells,
+					bench->view->cell_count};
+	if (start) {
+		uint64_t cells = bench->ring.cell_count;
+
+		atomic_store(&bench->ring.head->cursor, start);
+		for (uint64_t t = start - cells; t < start; t++)
+			atomic_store(&bench->ring.cells[t % cells].state,
+				     fnt_cell_state(t / cells, 0, FNT_CELL_PAD, 0));
+	}
+	for (uint32_t i = 0; i < WRITERS; i++)
+		fnt_ring_writer_init(&bench->writers[i], &bench->ring,
+				     &bench->view->lanes[i], i, ordered);
+	return bench;
+}
+
+static void
+free_bench(struct bench *bench)
+{
+	fnt_region_close(&bench->region);
+	free(bench);
+}
+
+/* Every word of record `number` is told by its place. */
+static uint64_t
+word_of(uint64_t number, uint64_t i)
+{
+	return number * 0x9e3779b97f4a7c15u ^ i;
+}
+
+static void
+write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
+	    uint64_t number)
+{
+	struct fnt_record record = {
+		.uid = number,
+		.lane = (uint16_t)writer,
+		.outcome = FNT_OK,
+		.payload_bytes = FNT_HEAD_BYTES + (claim->count - 1) * FNT_MORE_BYTES,
+		.seq = fnt_ring_next_seq(&bench->writers[writer]),
+	};
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < claim->count; i++) {
+		struct fnt_cell *cell = fnt_claim_cell(&bench->ring, claim, i);
+
+		for (uint32_t w = i ? 0 : FNT_RECORD_WORDS; w < FNT_CELL_WORDS; w++)
+			atomic_store(&cell->words[w], word_of(number, n++));
+		if (!i)
+			fnt_words_store(cell->words, &record, sizeof(record));
+	}
+}
+
+static uint64_t
+write_record(struct bench *bench, uint32_t writer, uint32_t count, uint64_t number)
+{
+	struct fnt_claim claim;
+
+	bench->now += 1000;
+	MUST(fnt_ring_claim(&bench->writers[writer], count, bench->now, &claim));
+	write_claim(bench, writer, &claim, number);
+	fnt_ring_commit(&bench->writers[writer], &claim);
+	return claim.ticket;
+}
+
+/* What is at `ticket`; a record must be whole. */
+static enum fnt_read
+look(struct bench *bench, uint64_t ticket, uint64_t *number)
+{
+	struct fnt_raw raw = {.payload = NULL};
+	enum fnt_read is = fnt_record_read(bench->view, ticket, &raw);
+
+	if (is == FNT_READ_RECORD) {
+		*number = raw.head.uid;
+		for (uint32_t i = 0; i < raw.head.payload_bytes / 8; i++) {
+			uint64_t word;
+
+			memcpy(&word, raw.payload + i * 8, 8);
+			MUST(word == word_of(raw.head.uid, i));
+		}
+	}
+	fnt_raw_free(&raw);
+	return is;
+}
+
+/* ---- edges of the counters -------------------------------------------------------- */
+
+/* Across the edge, the newest records are there whole and in order. */
+static void
+cross(uint64_t start, bool ordered)
+{
+	struct bench *bench = make_bench(start, ordered);
+	struct rnd r = {start + 1};
+	uint64_t cells = bench->ring.cell_count, expect, seen;
+
+	for (uint64_t number = 1; number < 3000; number++) {
+		uint64_t ticket = write_record(bench, 0, 1 + rnd(&r, 6), number);
+
+		MUST(look(bench, ticket, &seen) == FNT_READ_RECORD && seen == number);
+		if (number % 100)
+			continue;
+		expect = number;
+		for (uint64_t t = atomic_load(&bench->ring.head->cursor), back = 0;
+		     back < cells && t > start; back++)
+			if (look(bench, --t, &seen) == FNT_READ_RECORD)
+				MUST(seen == expect--);
+		/* A ring full of them, or all. */
+		MUST(number - expect >= (number < cells / 7 ? number : cells / 7));
+	}
+	free_bench(bench);
+}
+
+START_TEST(edges_of_the_counters)
+{
+	const uint64_t cells = 762;
+	const uint64_t starts[] = {0,
+				   (1ull << 32) - 1500,
+				   (1ull << 32) * cells - 1500,
+				   (1ull << 39) * cells - 1500,
+				   (1ull << 40) * cells - 1500,
+				   (3ull << 40) * cells - 1500};
+	struct bench *bench = make_bench(0, false);
+
+	ck_assert_uint_eq(bench->ring.cell_count, cells);
+	ck_assert_uint_eq(atomic_load(&bench->ring.head->cursor), cells);
+	free_bench(bench);
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		cross(starts[i], false);
+		cross(starts[i], true);
+	}
+}
+END_TEST
+
+START_TEST(laps_compare_around_their_end)
+{
+	const uint64_t laps[] = {0, 1, 2, FNT_LAP_MASK - 1, FNT_LAP_MASK};
+
+	for (int i = 0; i < 5; i++)
+		ck_assert(!fnt_lap_before(laps[i], laps[i]));
+	ck_assert(fnt_lap_before(0, 1) && !fnt_lap_before(1, 0));
+	ck_assert(fnt_lap_before(FNT_LAP_MASK, 0) && !fnt_lap_before(0, FNT_LAP_MASK));
+	ck_assert(fnt_lap_before(FNT_LAP_MASK - 1, 1));
+	ck_assert(!fnt_lap_before(2, FNT_LAP_MASK));
+}
+END_TEST
+
+/* ---- cells that are held ---------------------------------------------------------- */
+
+START_TEST(a_held_cell_is_passed_over)
+{
+	struct bench *bench = make_bench(0, true);
+	uint64_t cells = bench->ring.cell_count, seen;
+	struct fnt_claim held;
+	struct fnt_cell *cell;
+
+	MUST(fnt_ring_claim(&bench->writers[1], 1, 0, &held));
+	write_claim(bench, 1, &held, 4242);
+	cell = fnt_claim_cell(&bench->ring, &held, 0);
+	/* Three laps around it. */
+	for (uint64_t i = 0; i < cells * 3; i++)
+		write_record(bench, 0, 1 + (uint32_t)i % 3, i);
+	ck_assert_uint_eq(look(bench, held.ticket, &seen), FNT_READ_BUSY);
+	ck_assert_uint_ge(atomic_load(&bench->view->lanes[0].cells_skipped), 3);
+	for (uint32_t w = FNT_RECORD_WORDS; w < FNT_CELL_WORDS; w++)
+		ck_assert_uint_eq(atomic_load(&cell->words[w]),
+				  word_of(4242, w - FNT_RECORD_WORDS));
+	/* Its owner wakes up and publishes into the past. */
+	fnt_ring_commit(&bench->writers[1], &held);
+	ck_assert_uint_eq(look(bench, held.ticket, &seen), FNT_READ_RECORD);
+	ck_assert_uint_eq(seen, 4242);
+	for (uint64_t i = 0; i < cells; i++)
+		write_record(bench, 0, 1, i);
+	ck_assert_uint_eq(look(bench, held.ticket, &seen), FNT_READ_GONE);
+	free_bench(bench);
+}
+END_TEST
+
+START_TEST(all_cells_held)
+{
+	struct bench *bench = make_bench(0, true);
+	uint64_t cells = bench->ring.cell_count;
+	struct fnt_claim claim, *held = calloc(cells, sizeof(*held));
+
+	for (uint64_t i = 0; i < cells; i++)
+		MUST(fnt_ring_claim(&bench->writers[1], 1, 0, &held[i]));
+	for (int i = 0; i < 100; i++) {
+		ck_assert(!fnt_ring_claim(&bench->writers[0], 1 + (uint32_t)(i % 5), 0,
+					  &claim));
+		if (i % 5 == 0)
+			ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].low),
+					  FNT_TICKET_NONE);
+	}
+	for (uint64_t i = 0; i < cells; i++)
+		ck_assert_uint_eq(fnt_cell_busy(atomic_load(
+					  &fnt_claim_cell(&bench->ring, &held[i], 0)->state)),
+				  1);
+	free(held);
+	free_bench(bench);
+}
+END_TEST
+
+/* With a whole block in hand while others go around the ring: the next record goes where the
+ * others are, and none of theirs is touched. */
+START_TEST(an_overtaken_block)
+{
+	struct bench *bench = make_bench(0, false);
+	uint64_t cells = bench->ring.cell_count, seen, number = 100000, ticket;
+
+	/* Blocks grow while they are used up fast. */
+	for (int i = 0; i < 200; i++)
+		write_record(bench, 0, 1, (uint64_t)i);
+	MUST(bench->writers[0].block.end > bench->writers[0].block.next + 4);
+	for (uint64_t i = 0; i < cells * 2; i++)
+		write_record(bench, 1, 1, number++);
+	/* Its clock was read before it slept. */
+	bench->now = bench->writers[0].block.born_ns;
+	ticket = write_record(bench, 0, 3, 777);
+	ck_assert_uint_eq(look(bench, ticket, &seen), FNT_READ_RECORD);
+	ck_assert_uint_eq(seen, 777);
+	ck_assert_uint_ge(ticket + cells / 8, atomic_load(&bench->ring.head->cursor));
+	ck_assert_uint_eq(atomic_load(&bench->view->lanes[1].recorded), cells * 2);
+	free_bench(bench);
+}
+END_TEST
+
+/* ---- the dead --------------------------------------------------------------------- */
+
+START_TEST(what_the_dead_held_is_cleared)
+{
+	for (uint32_t count = 1; count < 40; count++) {
+		struct bench *bench = make_bench(0, false);
+		uint64_t cells = bench->ring.cell_count, seen;
+		struct fnt_lane *lane = &bench->view->lanes[1];
+		struct fnt_claim dead, living;
+
+		for (uint64_t i = 0; i < cells - 3; i++)
+			write_record(bench, 0, 1, i);
+		MUST(fnt_ring_claim(&bench->writers[1], count, bench->now, &dead));
+		MUST(fnt_ring_claim(&bench->writers[2], count, bench->now, &living));
+		fnt_ring_reclaim(&bench->ring, 1, atomic_load(&lane->block_first),
+				 atomic_load(&lane->block_end));
+		for (uint32_t i = 0; i < count; i++) {
+			ck_assert_uint_eq(look(bench, dead.ticket + i, &seen),
+					  FNT_READ_PAD);
+			ck_assert_uint_eq(look(bench, living.ticket + i, &seen),
+					  FNT_READ_BUSY);
+		}
+		write_claim(bench, 2, &living, 5);
+		fnt_ring_commit(&bench->writers[2], &living);
+		ck_assert_uint_eq(look(bench, living.ticket, &seen), FNT_READ_RECORD);
+		/* And the cells are to be had again. */
+		for (uint64_t i = 0; i < cells; i++)
+			write_record(bench, 0, 1, i);
+		ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].cells_skipped), 0);
+		free_bench(bench);
+	}
+}
+END_TEST
+
+/* A damaged block reaches around the whole ring, or far past its end: no harm. */
+START_TEST(a_damaged_block)
+{
+	static const uint64_t bounds[][2] = {{0, UINT64_MAX},
+					     {UINT64_MAX, 0},
+					     {UINT64_MAX - 5, UINT64_MAX},
+					     {5, 1},
+					     {1ull << 63, 1ull << 62}};
+	struct bench *bench = make_bench(0, false);
+	struct fnt_claim claim;
+
+	MUST(fnt_ring_claim(&bench->writers[2], 5, 0, &claim));
+	for (int i = 0; i < 5; i++)
+		fnt_ring_reclaim(&bench->ring, 1, bounds[i][0], bounds[i][1]);
+	write_claim(bench, 2, &claim, 9);
+	fnt_ring_commit(&bench->writers[2], &claim);
+	free_bench(bench);
+}
+END_TEST
+
+/* ---- at random -------------------------------------------------------------------- */
+
+struct held {
+	bool held;
+	struct fnt_claim claim;
+	uint64_t number;
+};
+
+/* No two writers ever hold the same cell. */
+static void
+must_be_apart(const struct bench *bench, const struct held held[WRITERS], uint32_t of)
+{
+	uint64_t cells = bench->ring.cell_count;
+
+	for (uint32_t w = 0; w < WRITERS; w++) {
+		const struct fnt_claim *a = &held[of].claim, *b = &held[w].claim;
+
+		if (w == of || !held[w].held)
+			continue;
+		for (uint32_t i = 0; i < a->count; i++)
+			MUST((a->index + i - b->index + cells) % cells >= b->count);
+	}
+}
+
+/* Writers that claim, sleep with cells in hand while others lap them, commit at last, or die
+ * and are cleared away; every record that is read is whole, and none is read that was not
+ * committed. */
+START_TEST(claims_at_random)
+{
+	for (uint64_t seed = 0; seed < ROUNDS(30u, 6u); seed++) {
+		struct bench *bench = make_bench(0, seed % 2);
+		struct held held[WRITERS] = {{false}};
+		struct rnd r = {seed + 1};
+		unsigned char *committed = calloc(20001, 1);
+		uint64_t seen, next = 1;
+
+		while (next < 20000) {
+			uint32_t w = rnd(&r, WRITERS);
+			struct fnt_lane *lane = &bench->view->lanes[w];
+
+			bench->now += rnd(&r, 200000);
+			if (!held[w].held) {
+				held[w].number = next++;
+				held[w].held = fnt_ring_claim(&bench->writers[w],
+							      1 + rnd(&r, 90), bench->now,
+							      &held[w].claim);
+				if (held[w].held)
+					must_be_apart(bench, held, w);
+			} else if (w && rnd(&r, 30)) {
+				continue; /* sleeps */
+			} else if (rnd(&r, 10)) {
+				write_claim(bench, w, &held[w].claim, held[w].number);
+				fnt_ring_commit(&bench->writers[w], &held[w].claim);
+				committed[held[w].number] = 1;
+				held[w].held = false;
+			} else {
+				fnt_ring_reclaim(&bench->ring, w,
+						 atomic_load(&lane->block_first),
+						 atomic_load(&lane->block_end));
+				fnt_ring_writer_init(&bench->writers[w], &bench->ring, lane,
+						     w, seed % 2);
+				held[w].held = false;
+			}
+			if (next % 64 == 0) {
+				uint64_t t = atomic_load(&bench->ring.head->cursor);
+
+				for (uint64_t i = 0; i < bench->ring.cell_count; i++)
+					if (look(bench, --t, &seen) == FNT_READ_RECORD)
+						MUST(committed[seen]);
+			}
+		}
+		free(committed);
+		free_bench(bench);
+	}
+}
+END_TEST
+
+/* ---- names, next door ------------------------------------------------------------- */
+
+START_TEST(names_are_found_again)
+{
+	struct bench *bench = make_bench(0, false);
+	char name[300], text[FNT_NAME_MAX + 1];
+	uint32_t ids[300];
+	unsigned none = 0;
+
+	memset(name, 'n', sizeof(name));
+	for (uint32_t len = 0; len < 300; len++) {
+		ids[len] = fnt_name_intern(bench->view, 3, name, len);
+		none += ids[len] == FNT_NAME_NONE;
+		MUST(len <= FNT_NAME_MAX || ids[len] == FNT_NAME_NONE);
+	}
+	ck_assert_uint_le(300 - none, SMALL_NAMES);
+	ck_assert_uint_gt(300 - none, SMALL_NAMES / 2);
+	for (uint32_t len = 0; len < 300; len++) {
+		MUST(fnt_name_intern(bench->view, 4, name, len) == ids[len]);
+		if (ids[len] == FNT_NAME_NONE)
+			continue;
+		MUST(fnt_name_get(bench->view, ids[len], text) == (int)len);
+		MUST(!memcmp(text, name, len) && !text[len]);
+	}
+	MUST(fnt_name_get(bench->view, SMALL_NAMES, text) < 0);
+	MUST(fnt_name_get(bench->view, FNT_NAME_NONE, text) < 0);
+	free_bench(bench);
+}
+END_TEST
+
+/* A slot that its claimer left BUSY is passed over, and after its death empty again. */
+START_TEST(a_name_left_half_written)
+{
+	struct bench *bench = make_bench(0, false);
+	struct fnt_view *view = bench->view;
+	uint32_t hash = fnt_name_hash("name", 4), at = hash % view->name_count, id;
+	char text[FNT_NAME_MAX + 1];
+
+	atomic_store(&view->names[at].state,
+		     (uint64_t)hash << 32 | 7u << 16 | 4u << 8 | FNT_NAME_BUSY);
+	ck_assert_int_lt(fnt_name_get(view, at, text), 0);
+	id = fnt_name_intern(view, 1, "name", 4);
+	ck_assert_uint_ne(id, at);
+	ck_assert_uint_ne(id, FNT_NAME_NONE);
+	fnt_names_reclaim(view, 6);
+	ck_assert_uint_ne(atomic_load(&view->names[at].state), 0);
+	fnt_names_reclaim(view, 7);
+	ck_assert_uint_eq(atomic_load(&view->names[at].state), 0);
+	/* The name's other place stands. */
+	ck_assert_int_eq(fnt_name_get(view, id, text), 4);
+	free_bench(bench);
+}
+END_TEST
+
+FIXTURE_MAIN("ring", edges_of_the_counters, laps_compare_around_their_end,
+	     a_held_cell_is_passed_over, all_cells_held, an_overtaken_block,
+	     what_the_dead_held_is_cleared, a_damaged_block, claims_at_random,
+	     names_are_found_again, a_name_left_half_written)
