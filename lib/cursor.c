@@ -110,6 +110,7 @@ static void
 begin_round(struct fnt_cursor *cursor)
 {
 	look_at_lanes(cursor);
+	catch_up(cursor); /* now, and not ticket by ticket: a damaged cursor may be anywhere */
 	if (cursor->until < cursor->position)
 		cursor->until = cursor->position; /* damaged, or started anew */
 	trim_late(cursor, fnt_oldest(cursor->view, cursor->until));
@@ -306,17 +307,21 @@ fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
 	/* A round that began before this call does not know what has come since. */
 	do {
 		begun = !cursor->in_round;
+		rc = begun ? fnt_reader_fresh(cursor->reader) : 0;
+		if (rc)
+			return rc;
 		if (begun)
 			begin_round(cursor);
 		rc = next_in_round(cursor);
 		if (rc == 0)
 			end_round(cursor);
 	} while (rc == 0 && !begun);
-	if (rc != 1)
-		return rc;
-	fnt_set_reset(cursor->set);
-	*trace = fnt_set_add(cursor->set, cursor->view, &cursor->raw);
-	return *trace ? 1 : -ENOMEM;
+	if (rc == 1) {
+		fnt_set_reset(cursor->set);
+		*trace = fnt_set_add(cursor->set, cursor->view, &cursor->raw);
+		rc = *trace ? 1 : -ENOMEM;
+	}
+	return rc >= 0 && fnt_guard_gone(cursor->reader->guard) ? -ESTALE : rc;
 }
 
 /* ---- opening ---------------------------------------------------------------------- */
@@ -378,7 +383,11 @@ fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reader, enum fnt_
 		made->reader = reader;
 		made->view = view;
 		made->set = fnt_set_create();
-		rc = made->set ? start(made, from) : -ENOMEM;
+		rc = made->set ? fnt_reader_fresh(reader) : -ENOMEM;
+		if (!rc)
+			rc = start(made, from);
+		if (!rc)
+			rc = fnt_reader_fresh(reader);
 	}
 	if (rc) {
 		fnt_cursor_close(made);

@@ -104,16 +104,21 @@ emit(struct use *use, uint64_t now)
 			       now);
 }
 
-static int
-count_dropped(struct use *use)
+/* It ends without a record. */
+static void
+count_lost(struct use *use, uint64_t mark)
 {
-	if (use->thread->writer.lane)
-		fnt_count(&use->thread->writer.lane->dropped, 1);
+	struct fnt_ring_writer *writer = &use->thread->writer;
+	struct fnt_lane *lane = writer->lane;
+
+	if (lane)
+		fnt_frame_mark_lost(use->call->frame, mark, writer->lane_no,
+				    mark == FNT_MARK_DROPPED ? &lane->dropped
+							     : &lane->not_kept);
 	else
 		atomic_fetch_add_explicit(
 			&use->attachment->region.view.control->dropped, 1,
 			memory_order_relaxed);
-	return FNT_DROPPED;
 }
 
 /* The record is complete. */
@@ -124,10 +129,12 @@ commit(struct use *use, uint64_t now)
 	int rc = FNT_DONE;
 
 	use->call->record.payload_bytes = use->call->used;
-	if (use->attachment->region.view.flags & FNT_KEEP_NONE && thread->writer.lane)
-		fnt_count(&thread->writer.lane->not_kept, 1);
-	else if (!emit(use, now))
-		rc = count_dropped(use);
+	if (use->attachment->region.view.flags & FNT_KEEP_NONE && thread->writer.lane) {
+		count_lost(use, FNT_MARK_NOT_KEPT);
+	} else if (!emit(use, now)) {
+		count_lost(use, FNT_MARK_DROPPED);
+		rc = FNT_DROPPED;
+	}
 	if (thread->writer.lane)
 		fnt_count_record(thread->writer.lane, &use->call->record);
 	fnt_call_drop(use->call, thread);

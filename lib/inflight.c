@@ -96,8 +96,8 @@ fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 	uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);
 	uint64_t ticket = mark - 1, lap, state;
 
-	if (!mark)
-		return false;
+	if (!mark || mark >= FNT_MARK_NOT_KEPT)
+		return mark != 0;
 	lap = (ticket / view->cell_count) & FNT_LAP_MASK;
 	/* [K2] acquire: see [K1]; and what the record holds. */
 	state = atomic_load_explicit(&view->cells[ticket % view->cell_count].state,

@@ -58,18 +58,36 @@ fnt_frame_set(struct fnt_frame *frame, size_t i, uint64_t word)
 	atomic_store_explicit(&frame->record[i], word, memory_order_relaxed);
 }
 
-/* The call is about to be committed by `lane` under `ticket`. From now on the state of the
- * cell says whether it has been: see fnt_frame_committed. */
+/* The call is about to be committed by `lane` under `ticket`, as the lane's record number
+ * `seq`. From now on the state of the cell says whether it has been: see
+ * fnt_frame_committed. */
 static inline void
-fnt_frame_mark(struct fnt_frame *frame, uint32_t lane, uint64_t ticket)
+fnt_frame_mark(struct fnt_frame *frame, uint32_t lane, uint64_t seq, uint64_t ticket)
 {
+	atomic_store_explicit(&frame->commit_seq, seq, memory_order_relaxed);
 	atomic_store_explicit(&frame->commit_lane, lane, memory_order_relaxed);
 	/* [K1] release: the mark comes before the cell's last state. Pairs with [K2]. */
 	atomic_store_explicit(&frame->commit, ticket + 1, memory_order_release);
 }
 
+/* The call ends without a record: `mark` says why, and `counter` of lane number `lane` is
+ * what it is counted in, here. Whoever finds the mark knows whether it was. */
+static inline void
+fnt_frame_mark_lost(struct fnt_frame *frame, uint64_t mark, uint32_t lane, fnt_word *counter)
+{
+	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
+
+	if (frame) {
+		atomic_store_explicit(&frame->commit_seq, seq, memory_order_relaxed);
+		atomic_store_explicit(&frame->commit_lane, lane, memory_order_relaxed);
+		atomic_store_explicit(&frame->commit, mark, memory_order_release);
+	}
+	atomic_store_explicit(counter, seq, memory_order_release);
+}
+
 /* Is the record that the frame's mark names committed? True also when it has been
- * overwritten since: a cell that its owner left busy can't have been. */
+ * overwritten since: a cell that its owner left busy can't have been; and when the mark says
+ * that there will be none. */
 bool fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame);
 
 /* Mark as REAPED a dead owner's OPEN or REAPED frame whose record is not committed: its own

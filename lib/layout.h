@@ -249,6 +249,11 @@ enum fnt_frame_status {
 	FNT_FRAME_REAPED = 4, /* a dead owner's call, being turned into a record */
 };
 
+/* What a frame's `commit` says instead of a ticket: the call ends without a record, and the
+ * lane's counter for that becomes `commit_seq`. */
+#define FNT_MARK_DROPPED  UINT64_MAX
+#define FNT_MARK_NOT_KEPT (UINT64_MAX - 1)
+
 #define FNT_FRAME_PAYLOAD_WORDS 106
 #define FNT_FRAME_PAYLOAD_BYTES (FNT_FRAME_PAYLOAD_WORDS * 8)
 
@@ -262,7 +267,7 @@ struct fnt_frame {
 	fnt_word next;	       /* 0, or index + 1 of the frame that goes on */
 	fnt_word started_mono; /* monotonic ns */
 	fnt_word last_ns;      /* since the start: the last sign of life */
-	fnt_word pad;
+	fnt_word commit_seq;   /* and the number that the record will have in it */
 	fnt_word record[FNT_RECORD_WORDS];
 	fnt_word payload[FNT_FRAME_PAYLOAD_WORDS];
 };

@@ -32,6 +32,11 @@ give(struct fnt_reader **reader, struct fnt_reader *made, int rc)
 		free(made);
 		return rc;
 	}
+	made->guard = fnt_guard_add(made->region.view.base, made->region.view.size_bytes);
+	if (!made->guard) {
+		fnt_reader_close(made);
+		return -ENOMEM;
+	}
 	*reader = made;
 	return 0;
 }
@@ -61,6 +66,7 @@ fnt_reader_close(struct fnt_reader *reader)
 {
 	if (!reader)
 		return;
+	fnt_guard_remove(reader->guard);
 	fnt_region_close(&reader->region);
 	free(reader);
 }
@@ -71,18 +77,37 @@ fnt_reader_path(const struct fnt_reader *reader)
 	return *reader->region.path ? reader->region.path : "region without a name";
 }
 
+/* What was read is the caller's, unless the file was changed under us meanwhile. */
+static int
+still_fresh(struct fnt_reader *reader, struct fnt_traces *traces)
+{
+	int rc = fnt_reader_fresh(reader);
+
+	if (rc)
+		fnt_traces_free(traces);
+	return rc;
+}
+
 int
 fnt_reader_query(struct fnt_reader *reader, const struct fnt_query *query,
 		 struct fnt_traces **traces)
 {
-	return fnt_query_run(&reader->region.view, query, traces);
+	int rc = fnt_reader_fresh(reader);
+
+	if (!rc)
+		rc = fnt_query_run(&reader->region.view, query, traces);
+	return rc ? rc : still_fresh(reader, *traces);
 }
 
 int
 fnt_reader_each(struct fnt_reader *reader, const struct fnt_query *query,
 		int (*each)(void *arg, const struct fnt_trace *trace), void *arg)
 {
-	return fnt_query_each(&reader->region.view, query, each, arg);
+	int rc = fnt_reader_fresh(reader);
+
+	if (!rc)
+		rc = fnt_query_each(&reader->region.view, query, each, arg);
+	return rc ? rc : fnt_reader_fresh(reader);
 }
 
 /* ---- what runs now ---------------------------------------------------------------- */
@@ -112,6 +137,15 @@ elapsed(const struct fnt_view *view, const struct fnt_raw *raw, bool alive)
 	return now - raw->started_mono;
 }
 
+/* Each frame is one call's, so that all payloads together are no longer than all frames; in
+ * a damaged region many may share one chain. Calls come and go meanwhile: some more. */
+static bool
+within_bounds(const struct fnt_view *view, uint64_t *bytes, const struct fnt_raw *raw)
+{
+	*bytes += raw->head.payload_bytes;
+	return *bytes <= 4ull * view->frame_count * FNT_FRAME_PAYLOAD_BYTES;
+}
+
 static int
 by_start(const void *a, const void *b)
 {
@@ -126,6 +160,7 @@ collect_in_flight(struct fnt_reader *reader, struct fnt_set *set, unsigned char 
 {
 	const struct fnt_view *view = &reader->region.view;
 	struct fnt_raw raw = {.payload = NULL};
+	uint64_t bytes = 0;
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < view->frame_count; i++) {
@@ -135,7 +170,7 @@ collect_in_flight(struct fnt_reader *reader, struct fnt_set *set, unsigned char 
 
 		if (is == FNT_READ_NO_MEMORY)
 			rc = -ENOMEM;
-		if (is != FNT_READ_RECORD)
+		if (is != FNT_READ_RECORD || !within_bounds(view, &bytes, &raw))
 			continue;
 		alive = !raw.reaped && owner_alive(reader, lives, raw.owner);
 		trace = fnt_set_add(set, view, &raw);
@@ -155,8 +190,12 @@ fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces)
 {
 	unsigned char *lives = calloc(reader->region.view.producer_count, 1);
 	struct fnt_set *set = fnt_set_create();
-	int rc = lives && set ? collect_in_flight(reader, set, lives) : -ENOMEM;
+	int rc = lives && set ? fnt_reader_fresh(reader) : -ENOMEM;
 
+	if (!rc)
+		rc = collect_in_flight(reader, set, lives);
+	if (!rc)
+		rc = fnt_reader_fresh(reader);
 	free(lives);
 	if (rc) {
 		fnt_set_destroy(set);
@@ -239,8 +278,12 @@ int
 fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 {
 	const struct fnt_view *view = &reader->region.view;
-	unsigned char *lives = calloc(view->producer_count, 1);
+	unsigned char *lives;
+	int rc = fnt_reader_fresh(reader);
 
+	if (rc)
+		return rc;
+	lives = calloc(view->producer_count, 1);
 	if (!lives)
 		return -ENOMEM;
 	memset(stat, 0, sizeof(*stat));
@@ -258,9 +301,10 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	count_frames(reader, lives, stat);
 	count_tables(view, stat);
 	free(lives);
-	return 0;
+	return fnt_reader_fresh(reader);
 }
 
+/* What is the slot's own; its name too. */
 static void
 describe_producer(const struct fnt_reader *reader, uint32_t slot,
 		  struct fnt_producer *producer)
@@ -273,23 +317,6 @@ describe_producer(const struct fnt_reader *reader, uint32_t slot,
 	producer->pid = (int32_t)load(&at->pid);
 	producer->alive = fnt_slot_alive(&reader->region, slot);
 	producer->attached_at_ns = load(&at->attached_at_ns);
-	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct fnt_lane *lane = &view->lanes[i];
-		uint64_t state = load(&lane->state);
-
-		if (fnt_state_status(state) != FNT_LANE_OWNED ||
-		    fnt_state_owner(state) != slot)
-			continue;
-		producer->threads++;
-		producer->recorded += load(&lane->recorded) - load(&lane->recorded_before);
-		producer->dropped += load(&lane->dropped) - load(&lane->dropped_before);
-	}
-	for (uint32_t i = 0; i < view->frame_count; i++) {
-		uint64_t state = load(&view->frames[i].state);
-
-		producer->in_flight += fnt_state_status(state) == FNT_FRAME_OPEN &&
-				       fnt_state_owner(state) == slot;
-	}
 	len = fnt_name_get(view, (uint32_t)load(&at->exe), name);
 	if (len > 0 && fnt_utf8_valid(name, (size_t)len))
 		snprintf(producer->exe, sizeof(producer->exe), "%.*s",
@@ -297,21 +324,60 @@ describe_producer(const struct fnt_reader *reader, uint32_t slot,
 			 name);
 }
 
+/* Lanes and frames, each looked at once, go to their owners in `list`, by slot. */
+static void
+share_out(const struct fnt_view *view, struct fnt_producer *list)
+{
+	for (uint32_t i = 0; i < view->lane_count; i++) {
+		struct fnt_lane *lane = &view->lanes[i];
+		uint64_t state = load(&lane->state);
+		uint32_t owner = fnt_state_owner(state);
+
+		if (fnt_state_status(state) != FNT_LANE_OWNED ||
+		    owner >= view->producer_count)
+			continue;
+		list[owner].threads++;
+		list[owner].recorded +=
+			load(&lane->recorded) - load(&lane->recorded_before);
+		list[owner].dropped += load(&lane->dropped) - load(&lane->dropped_before);
+	}
+	for (uint32_t i = 0; i < view->frame_count; i++) {
+		uint64_t state = load(&view->frames[i].state);
+		uint32_t owner = fnt_state_owner(state);
+
+		if (fnt_state_status(state) == FNT_FRAME_OPEN &&
+		    owner < view->producer_count)
+			list[owner].in_flight++;
+	}
+}
+
 int
 fnt_reader_producers(struct fnt_reader *reader, struct fnt_producer **producers,
 		     size_t *count)
 {
 	const struct fnt_view *view = &reader->region.view;
-	struct fnt_producer *list = calloc(view->producer_count, sizeof(*list));
+	struct fnt_producer *list;
+	int rc = fnt_reader_fresh(reader);
 
+	if (rc)
+		return rc;
+	list = calloc(view->producer_count, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
 	*count = 0;
-	for (uint32_t i = 0; i < view->producer_count; i++)
-		if (load(&view->producers[i].status) == FNT_PRODUCER_LIVE)
-			describe_producer(reader, i, &list[(*count)++]);
-	*producers = list;
-	return 0;
+	share_out(view, list);
+	for (uint32_t i = 0; i < view->producer_count; i++) {
+		if (load(&view->producers[i].status) != FNT_PRODUCER_LIVE)
+			continue;
+		list[*count] = list[i];
+		describe_producer(reader, i, &list[(*count)++]);
+	}
+	rc = fnt_reader_fresh(reader);
+	if (rc)
+		free(list);
+	else
+		*producers = list;
+	return rc;
 }
 
 /* ---- regions ---------------------------------------------------------------------- */
@@ -351,6 +417,10 @@ describe_region(struct fnt_region_info *info, const char *dir, const char *file)
 		return;
 	}
 	count_processes(reader, info);
+	info->status = fnt_reader_fresh(reader);
+	if (info->status)
+		snprintf(info->message, sizeof(info->message),
+			 "%.400s: cut short while it was being read", info->path);
 	fnt_reader_close(reader);
 }
 

@@ -5,12 +5,15 @@
 #ifndef FNT_READER_H
 #define FNT_READER_H
 
+#include "guard.h"
 #include "region.h"
 
 #include <fntrace/reader.h>
 
 struct fnt_reader {
 	struct fnt_region region;
+	struct fnt_guard *guard;
+	bool stale; /* the file was cut short or written anew */
 };
 
 #endif

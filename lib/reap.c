@@ -31,6 +31,30 @@ owned_lane(const struct fnt_lane *lane, uint32_t slot)
 	return fnt_state_status(state) != FNT_LANE_FREE && fnt_state_owner(state) == slot;
 }
 
+static fnt_word *
+counter_of(struct fnt_lane *lane, uint64_t mark)
+{
+	return mark == FNT_MARK_DROPPED	   ? &lane->dropped
+	       : mark == FNT_MARK_NOT_KEPT ? &lane->not_kept
+					   : &lane->recorded;
+}
+
+/* The mark's record is committed, or there is to be none: was that counted before its owner
+ * was killed? A record's cell may be somebody else's by now, and clear_lanes() not find it. */
+static void
+count_committed(const struct fnt_view *view, const struct fnt_frame *frame)
+{
+	uint64_t lane = atomic_load_explicit(&frame->commit_lane, memory_order_relaxed);
+	uint64_t seq = atomic_load_explicit(&frame->commit_seq, memory_order_relaxed);
+	uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_relaxed);
+	uint64_t before = seq - 1;
+
+	if (lane < view->lane_count)
+		atomic_compare_exchange_strong_explicit(
+			counter_of(&view->lanes[lane], mark), &before, seq,
+			memory_order_release, memory_order_relaxed);
+}
+
 /* Step 1. */
 static void
 settle_frames(const struct fnt_view *view, uint32_t slot)
@@ -42,10 +66,12 @@ settle_frames(const struct fnt_view *view, uint32_t slot)
 		if (!owned_frame(frame, slot, &status) ||
 		    (status != FNT_FRAME_OPEN && status != FNT_FRAME_REAPED))
 			continue;
-		if (fnt_frame_committed(view, frame))
+		if (fnt_frame_committed(view, frame)) {
+			count_committed(view, frame);
 			fnt_frame_close(frame, slot);
-		else
+		} else {
 			fnt_frame_reap(frame);
+		}
 	}
 	for (uint32_t lane = 0; lane < view->lane_count; lane++)
 		if (owned_lane(&view->lanes[lane], slot))
@@ -151,9 +177,11 @@ record_aborted(const struct fnt_view *view, struct fnt_ring_writer *writer, uint
 	if (!writer->lane)
 		atomic_fetch_add_explicit(&view->control->dropped, 1, memory_order_relaxed);
 	else if (view->flags & FNT_KEEP_NONE)
-		fnt_count(&writer->lane->not_kept, 1);
+		fnt_frame_mark_lost(frame, FNT_MARK_NOT_KEPT, writer->lane_no,
+				    &writer->lane->not_kept);
 	else if (!fnt_record_emit(writer, &record, room, frame, fnt_clock_mono()))
-		fnt_count(&writer->lane->dropped, 1);
+		fnt_frame_mark_lost(frame, FNT_MARK_DROPPED, writer->lane_no,
+				    &writer->lane->dropped);
 	if (writer->lane)
 		fnt_count_record(writer->lane, &record);
 	fnt_frame_close(frame, slot);

@@ -232,6 +232,16 @@ check_section(const struct fnt_header *header, uint32_t index, uint32_t *seen,
 	return 0;
 }
 
+/* A writer that claimed more cells than there are would write past the ring. */
+static uint64_t
+largest_record(const struct fnt_header *header)
+{
+	for (uint32_t i = 0; i < header->section_count; i++)
+		if (header->sections[i].kind == FNT_SECTION_RING)
+			return (header->sections[i].count - 1) * FNT_CELL_BYTES / 8;
+	return 0;
+}
+
 static int
 check_sections(const struct fnt_header *header, const char *what, struct fnt_error *error)
 {
@@ -250,7 +260,9 @@ check_sections(const struct fnt_header *header, const char *what, struct fnt_err
 		if (!(seen & 1u << kind))
 			return fnt_fail(error, -EPROTO, "%s: damaged: no %s section", what,
 					sections[kind].name);
-	if (header->max_record_bytes < RECORD_MIN || header->max_record_bytes > RECORD_MAX)
+	if (header->max_record_bytes < RECORD_MIN ||
+	    header->max_record_bytes > RECORD_MAX ||
+	    header->max_record_bytes > largest_record(header))
 		return fnt_fail(error, -EPROTO, "%s: damaged: records of up to %u bytes",
 				what, header->max_record_bytes);
 	return 0;

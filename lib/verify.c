@@ -241,7 +241,11 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 		.arg = arg,
 	};
 
+	int rc = fnt_reader_fresh(reader);
+
 	memset(check, 0, sizeof(*check));
+	if (rc)
+		return rc;
 	verify.alive = calloc(verify.view->producer_count, sizeof(*verify.alive));
 	if (!verify.alive)
 		return -ENOMEM;
@@ -253,5 +257,5 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 	verify_ring(&verify);
 	fnt_raw_free(&verify.raw);
 	free(verify.alive);
-	return 0;
+	return fnt_reader_fresh(reader);
 }

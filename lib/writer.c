@@ -61,7 +61,7 @@ fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
 	record->seq = fnt_ring_next_seq(writer);
 	record->lane = (uint16_t)writer->lane_no;
 	if (frame)
-		fnt_frame_mark(frame, writer->lane_no, claim.ticket);
+		fnt_frame_mark(frame, writer->lane_no, record->seq, claim.ticket);
 	copy_record(&writer->ring, &claim, record, payload);
 	fnt_ring_commit(writer, &claim);
 	return true;

@@ -53,6 +53,7 @@ actor_open(struct actor *actor)
 void
 actor_close(struct actor *actor)
 {
+	atomic_store(&actor->story->closing, 1);
 	fnt_log_close(actor->log);
 }
 
@@ -71,6 +72,7 @@ actor_begin(struct actor *actor, unsigned i)
 	tries(&told->begin);
 	actor->calls[i] = fnt_call_begin(actor->log, &info);
 	must(actor->calls[i]);
+	atomic_store(&told->uid, fnt_call_uid(actor->calls[i]));
 	did(&told->begin);
 }
 

@@ -65,11 +65,22 @@ look_at(const struct fnt_trace *trace)
 	free(json);
 }
 
+/* A glance: JSON takes most of the time. */
+static void
+glance_at(const struct fnt_trace *trace)
+{
+	size_t len = strlen(trace->call_id) + strlen(trace->fn_name);
+
+	for (size_t i = 0; i < trace->op_count; i++)
+		len += strlen(trace->ops[i].entity);
+	MUST(len < HOSTILE_ROOM * FNT_NAME_MAX);
+}
+
 static void
 look_at_all(struct fnt_traces *traces)
 {
 	for (size_t i = 0; i < traces->count; i++)
-		look_at(&traces->items[i]);
+		glance_at(&traces->items[i]);
 	fnt_traces_free(traces);
 }
 
@@ -107,7 +118,7 @@ follow(struct fnt_cursor *cursor)
 	size_t count = 0;
 
 	while (fnt_cursor_next(cursor, &trace) == 1) {
-		look_at(trace);
+		glance_at(trace);
 		MUST(++count < LIMIT);
 	}
 	fnt_cursor_missed(cursor);
@@ -178,31 +189,33 @@ damage_under_reader(const struct hostile *sound, const struct hostile *hostile)
 
 /* ---- writing ---------------------------------------------------------------------- */
 
-static void
+/* One call stays open. */
+static struct fnt_call *
 produce(struct fnt_log *log)
 {
-	static char text[3000];
+	static char text[30000];
 	struct fnt_call_info info = {.call_id = "w", .fn_name = "hostile", .user_id = "u"};
-	struct fnt_value value = {FNT_VALUE_JSON, text, sizeof(text)};
+	struct fnt_value value = {FNT_VALUE_JSON, text, 0};
 	struct fnt_call *call, *left = fnt_call_begin(log, &info);
 
 	memset(text, '1', sizeof(text));
-	for (int round = 0; round < 12; round++) {
+	for (uint32_t round = 0; round < 8; round++) {
 		int64_t op;
 
 		call = fnt_call_begin(log, &info);
 		op = fnt_call_op_begin(call, FNT_OP_GET, "Entity", "id");
-		for (int i = 0; i < round * 8; i++)
+		for (int i = 0; round == 5 && i < 90; i++)
 			fnt_call_op(call, FNT_OP_INSERT, "Other", NULL, 5, 1, true);
 		fnt_call_schedule(call, "later", 5, FNT_NONE);
 		fnt_call_op_end(call, op, 1, true);
-		value.len = (size_t)round * 150;
+		value.len = round == 7 ? sizeof(text) : round * 250;
 		if (round % 2)
 			fnt_call_finish_ok(call, &value);
 		else
 			fnt_call_finish_error(call, "CODE", "message");
 	}
 	fnt_call_stream_chunk(left, 7);
+	return left;
 }
 
 static void
@@ -211,18 +224,20 @@ write_into_region(void)
 	struct fnt_error error = {0};
 	struct fnt_options options = {.flags = FNT_ATTACH_ONLY, .error = &error};
 	struct fnt_traces *traces;
+	struct fnt_call *left;
 	struct fnt_log *log;
 
 	if (fnt_log_open(&log, path, &options)) {
 		MUST(*error.message);
 		return;
 	}
-	produce(log);
+	left = produce(log);
 	MUST(!fnt_log_recent(log, LIMIT, &traces));
 	look_at_all(traces);
 	fnt_log_total_count(log);
 	fnt_log_len(log);
 	fnt_log_close(log);
+	fnt_call_abandon(left);
 }
 
 int

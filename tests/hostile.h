@@ -203,7 +203,7 @@ hostile_fill(struct hostile *hostile)
 	/* Under a mark that is never made true. */
 	if (fnt_ring_claim(&writers[1], 3, 1, &claim)) {
 		hostile_open_frame(&view, 1, 63, 0, name);
-		fnt_frame_mark(&view.frames[3], 1, claim.ticket);
+		fnt_frame_mark(&view.frames[3], 1, 1, claim.ticket);
 	}
 }
 

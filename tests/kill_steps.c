@@ -12,32 +12,13 @@
  */
 #include "fixture.h"
 
-#include <pthread.h>
+#include "kill_path.h"
 
-#include "scene.h"
-#include "stepper.h"
-
-#define WAY_MAX	   400000 /* instructions */
-#define EVERY_MAX  2500	  /* a way up to this is short */
 #define VALUE_LONG 2500
 
-static bool is_long;
-static unsigned long kills, misses, instructions;
+static struct kills kills;
 static char **wanted;
 static int wanted_count;
-
-struct path {
-	const char *name;
-	void (*prepare)(struct actor *actor);
-	void (*act)(struct actor *actor);
-	bool by_thread;	 /* the act is done by another thread, to its end */
-	bool lapped;	 /* once more, others lap the ring before anyone takes up the rest */
-	uint32_t edges;	 /* SCENE_*, as bits */
-	uint32_t flags;	 /* of the region */
-};
-
-#define EDGE(e)	  (1u << (e))
-#define ALL_EDGES (EDGE(SCENE_EDGES) - 1)
 
 /* ---- preparations ----------------------------------------------------------------- */
 
@@ -209,7 +190,7 @@ whole_call(struct actor *actor)
 	actor_finish(actor, 1, FNT_OK, 0);
 }
 
-static const struct path paths[] = {
+static const struct kill_path paths[] = {
 	{"open", nothing, actor_open, .edges = EDGE(SCENE_PLAIN)},
 	{"first use", actor_open, begin_first, .edges = EDGE(SCENE_PLAIN)},
 	{"begin", knows_names, begin_second, .edges = EDGE(SCENE_PLAIN)},
@@ -245,110 +226,7 @@ static const struct path paths[] = {
 
 #define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
 
-/* ---- the child -------------------------------------------------------------------- */
-
-struct child {
-	const struct path *path;
-	struct story *story;
-};
-
-static void *
-live_and_end(void *arg)
-{
-	struct child *child = arg;
-	struct actor actor = {.story = child->story};
-
-	child->path->prepare(&actor);
-	stepper_begin();
-	child->path->act(&actor);
-	return NULL;
-}
-
-static void
-run_child(void *arg)
-{
-	struct child *child = arg;
-	struct actor actor = {.story = child->story};
-	pthread_t thread;
-
-	if (child->path->by_thread) {
-		CHILD_MUST(!pthread_create(&thread, NULL, live_and_end, child));
-		pthread_join(thread, NULL);
-		for (;;)
-			pause();
-	}
-	child->path->prepare(&actor);
-	stepper_begin();
-	child->path->act(&actor);
-	stepper_end();
-}
-
-static void
-spawn(struct stepper *stepper, struct scene *scene, const struct path *path)
-{
-	struct child child = {path, scene->story};
-
-	scene_reset(scene);
-	if (!stepper_spawn(stepper, run_child, &child))
-		ck_abort_msg("%s: the child ended: 0x%x", path->name, stepper->status);
-}
-
 /* ---- the test --------------------------------------------------------------------- */
-
-static void
-kill_at(struct scene *scene, const struct path *path, const struct step_trace *way,
-	uint32_t k, bool lapped)
-{
-	struct stepper stepper;
-
-	snprintf(scene->where, sizeof(scene->where), "%s, killed before %u of %u%s",
-		 path->name, k, way->count, lapped ? ", lapped" : "");
-	spawn(&stepper, scene, path);
-	if (lapped)
-		scene_other_open(scene);
-	if (!stepper_goto(&stepper, way, k))
-		misses++;
-	stepper_kill(&stepper);
-	kills++;
-	if (lapped)
-		scene_other_laps(scene, 2 * scene->region.view.cell_count);
-	scene_verify(scene);
-}
-
-/* Is it worth it? The first and the last always, and what lies around a change. */
-static bool
-chosen(const struct step_trace *way, uint32_t k, uint32_t every, struct rnd *r)
-{
-	const struct step_point *points = way->points;
-	bool around = k == way->count || points[k].wrote || points[k].system;
-
-	if (k)
-		around = around || points[k - 1].wrote || points[k - 1].system;
-	return !rnd(r, every) || (around && (is_long || way->count <= EVERY_MAX || !rnd(r, 3)));
-}
-
-static void
-kill_all_along(struct scene *scene, const struct path *path, bool lapped)
-{
-	struct rnd r = {(uint64_t)(path - paths) + 1};
-	struct step_trace way;
-	struct stepper stepper;
-	unsigned long before = kills;
-	uint32_t every;
-
-	spawn(&stepper, scene, path);
-	stepper_trace(&stepper, &way, scene->bytes, scene->region.view.size_bytes, WAY_MAX);
-	stepper_kill(&stepper);
-	instructions += way.count;
-	every = way.count <= EVERY_MAX ? 1 : way.count / (is_long ? 2000 : 40);
-	for (uint32_t k = 0; k <= way.count; k++)
-		if (chosen(&way, k, every, &r))
-			kill_at(scene, path, &way, k, lapped);
-	printf("# %-22s %-12s %s%6u instructions, %3u writes, %2u system calls: %lu kills\n",
-	       path->name, scene_edges[scene->edge], lapped ? "lapped " : "", way.count,
-	       way.writes, way.systems, kills - before);
-	step_trace_free(&way);
-}
 
 static bool
 is_wanted(const char *name)
@@ -361,7 +239,7 @@ is_wanted(const char *name)
 
 START_TEST(killed_at_every_instruction)
 {
-	const struct path *path = &paths[_i];
+	const struct kill_path *path = &paths[_i];
 
 	if (!is_wanted(path->name))
 		return;
@@ -371,13 +249,11 @@ START_TEST(killed_at_every_instruction)
 		if (!(path->edges & EDGE(edge)))
 			continue;
 		scene_init(&scene, edge, path->flags);
-		kill_all_along(&scene, path, false);
-		if (path->lapped && (is_long || edge == SCENE_LAP))
-			kill_all_along(&scene, path, true);
+		kill_all_along(&kills, &scene, path, false);
+		if (path->lapped && (kills.is_long || edge == SCENE_LAP))
+			kill_all_along(&kills, &scene, path, true);
 		scene_fini(&scene);
 	}
-	printf("# %s: %lu kill points, %lu of them past the end\n", path->name, kills,
-	       misses);
 	fflush(stdout);
 }
 END_TEST
@@ -390,13 +266,13 @@ main(int argc, char **argv)
 	SRunner *runner;
 	int failed;
 
-	is_long = argc > 1 && !strcmp(argv[1], "--long");
-	wanted = argv + 1 + is_long;
-	wanted_count = argc - 1 - is_long;
+	kills.is_long = argc > 1 && !strcmp(argv[1], "--long");
+	wanted = argv + 1 + kills.is_long;
+	wanted_count = argc - 1 - kills.is_long;
 	if (SANITIZED || !stepper_works())
 		return 77;
 	fixture_begin();
-	tcase_set_timeout(tcase, is_long ? 36000 : 300);
+	tcase_set_timeout(tcase, kills.is_long ? 36000 : 300);
 	tcase_add_loop_test(tcase, killed_at_every_instruction, 0, PATHS);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -127,6 +127,7 @@ scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags)
 	scene->start = malloc(SIZE);
 	MUST(scene->start);
 	scene_keep(scene);
+	scene->total = scene_total(scene);
 }
 
 void
@@ -146,7 +147,7 @@ scene_keep(struct scene *scene)
 	struct fnt_raw raw = {.payload = NULL};
 
 	memcpy(scene->start, scene->bytes, SIZE);
-	scene->total = scene_total(scene);
+	scene->start_story = *scene->story;
 	free(scene->records);
 	scene->records = calloc(view->cell_count, sizeof(*scene->records));
 	MUST(scene->records);
@@ -162,8 +163,9 @@ void
 scene_reset(struct scene *scene)
 {
 	memcpy(scene->bytes, scene->start, SIZE);
-	memset(scene->story, 0, sizeof(*scene->story));
+	*scene->story = scene->start_story;
 	scene->others = 0;
+	scene->lapped = false;
 }
 
 /* ---- the others ------------------------------------------------------------------- */
@@ -186,4 +188,21 @@ scene_other_laps(struct scene *scene, uint64_t cells)
 		SCENE_MUST(scene, fnt_call_finish_ok(call, NULL) == FNT_DONE);
 		scene->others++;
 	}
+	scene->lapped = true;
+}
+
+void
+scene_pad(struct scene *scene, uint64_t cells)
+{
+	const struct fnt_view *view = &scene->region.view;
+
+	for (uint64_t i = 0; i < cells; i++) {
+		uint64_t ticket = atomic_fetch_add(&view->ring->cursor, 1);
+		struct fnt_cell *cell = &view->cells[ticket % view->cell_count];
+
+		if (!fnt_cell_busy(atomic_load(&cell->state)))
+			atomic_store(&cell->state, fnt_cell_state(ticket / view->cell_count,
+								  0, FNT_CELL_PAD, 0));
+	}
+	scene->lapped = true;
 }

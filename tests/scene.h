@@ -32,6 +32,7 @@ struct tally {
 
 /* What an actor says of one call. */
 struct told {
+	_Atomic uint64_t uid;
 	struct tally begin, ops, pairs_begun, pairs_ended, chunks, schedules, users, finish;
 	_Atomic uint32_t outcome;   /* that it finishes with */
 	_Atomic uint32_t value_len; /* of FNT_OK */
@@ -40,7 +41,7 @@ struct told {
 
 struct story {
 	struct told calls[SCENE_CALLS];
-	_Atomic uint32_t said; /* for the acts' own use */
+	_Atomic uint32_t closing; /* what is open ends with the log */
 };
 
 struct actor {
@@ -89,7 +90,9 @@ struct scene {
 	uint32_t flags; /* of the region */
 	uint64_t total;
 	enum scene_edge edge;
-	struct story *story;
+	struct story *story, start_story;
+	bool remains; /* the world has a dead process in it, not yet taken up */
+	bool lapped;  /* what was committed may be gone again */
 	struct fnt_log *other; /* of a live process, or NULL */
 	uint64_t others;       /* calls it has finished */
 	char where[128];       /* for messages */
@@ -100,17 +103,23 @@ struct scene {
 void scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags);
 void scene_fini(struct scene *scene);
 
-/* What the region is now becomes the world that scene_reset goes back to: nobody may be
- * attached who is to live on. Its records are those there before. */
+/* What the region is now, and the story, becomes the world that scene_reset goes back to:
+ * nobody may be attached who is to live on. Its records are those there before. */
 void scene_keep(struct scene *scene);
 
-/* The region as the world was, the story empty. Nobody is attached. */
+/* The region and the story as the world was. Nobody is attached. */
 void scene_reset(struct scene *scene);
 
 /* A process that lives: this one opens a log of its own, and laps the ring by so many cells
  * at least. Each of its calls must be recorded. */
 void scene_other_open(struct scene *scene);
 void scene_other_laps(struct scene *scene, uint64_t cells);
+
+/* Where nobody may attach: the ring is lapped by padding. */
+void scene_pad(struct scene *scene, uint64_t cells);
+
+/* The raw record of call `i`, wherever in the ring, also where no query looks any more. */
+bool scene_has_cells_of(const struct scene *scene, unsigned i);
 
 /* Look from outside, whoever is there: each call is in flight or one record, as its story
  * says; the region is sound. `dead`: the actor is. */

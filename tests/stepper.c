@@ -2,6 +2,7 @@
 #include "stepper.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,13 +37,20 @@ stepper_end(void)
 	__asm__ volatile(".globl stepper_end_mark\nstepper_end_mark:\n\tint3" ::: "memory");
 }
 
-uint64_t
-stepper_place(const struct stepper *stepper)
+/* ---- the child's stops ------------------------------------------------------------ */
+
+static uint64_t
+code_at(const struct stepper *stepper, uint64_t place)
 {
-	return (uint64_t)ptrace(PTRACE_PEEKUSER, stepper->tid, PLACE, NULL);
+	return (uint64_t)ptrace(PTRACE_PEEKTEXT, stepper->tid, place, NULL);
 }
 
-/* ---- the child's stops ------------------------------------------------------------ */
+static void
+look_where(struct stepper *stepper)
+{
+	stepper->place = (uint64_t)ptrace(PTRACE_PEEKUSER, stepper->tid, PLACE, NULL);
+	stepper->code = code_at(stepper, stepper->place);
+}
 
 /* False: the thread has ended. */
 static bool
@@ -51,10 +59,10 @@ wait_stop(struct stepper *stepper)
 	int status;
 
 	if (waitpid(stepper->tid, &status, __WALL) == stepper->tid && WIFSTOPPED(status)) {
+		look_where(stepper);
 		if (WSTOPSIG(status) != SIGTRAP)
 			ck_abort_msg("child stopped by signal %d at 0x%llx",
-				     WSTOPSIG(status),
-				     (unsigned long long)stepper_place(stepper));
+				     WSTOPSIG(status), (unsigned long long)stepper->place);
 		return true;
 	}
 	stepper->gone = true;
@@ -94,22 +102,16 @@ stepper_spawn(struct stepper *stepper, void (*run)(void *arg), void *arg)
 		return false;
 	}
 	MUST(!ptrace(PTRACE_SETOPTIONS, stepper->tid, NULL, PTRACE_O_EXITKILL));
+	look_where(stepper);
 	return true;
 }
 
 static bool
 at_end(const struct stepper *stepper)
 {
-	uint64_t place = stepper_place(stepper), mark = (uintptr_t)stepper_end_mark;
+	uint64_t mark = (uintptr_t)stepper_end_mark;
 
-	return place == mark || place == mark + 1;
-}
-
-/* The next two instruction words. */
-static uint64_t
-code_at(const struct stepper *stepper, uint64_t place)
-{
-	return (uint64_t)ptrace(PTRACE_PEEKTEXT, stepper->tid, place, NULL);
+	return stepper->place == mark || stepper->place == mark + 1;
 }
 
 /* rdtsc and rdtscp by hand, in a time in which an instruction takes nanoseconds: else an
@@ -117,12 +119,11 @@ code_at(const struct stepper *stepper, uint64_t place)
 static bool
 tell_time(struct stepper *stepper)
 {
-	uint64_t code = code_at(stepper, stepper_place(stepper));
-	bool short_form = (code & 0xffff) == RDTSC;
+	bool short_form = (stepper->code & 0xffff) == RDTSC;
 	struct user_regs_struct regs;
 
 	stepper->time += 8;
-	if (!short_form && (code & 0xffffff) != RDTSCP)
+	if (!short_form && (stepper->code & 0xffffff) != RDTSCP)
 		return false;
 	MUST(!ptrace(PTRACE_GETREGS, stepper->tid, NULL, &regs));
 	regs.rax = stepper->time & UINT32_MAX;
@@ -131,6 +132,7 @@ tell_time(struct stepper *stepper)
 		regs.rcx = 0;
 	regs.rip += short_form ? 2 : 3;
 	MUST(!ptrace(PTRACE_SETREGS, stepper->tid, NULL, &regs));
+	look_where(stepper);
 	return true;
 }
 
@@ -182,36 +184,51 @@ stepper_kill(struct stepper *stepper)
 
 /* ---- all of the way --------------------------------------------------------------- */
 
-/* Places seen, open-addressed. */
+/* How often each place was seen, open-addressed. */
 struct seen {
-	uint64_t *places;
+	struct place {
+		uint64_t at;
+		uint32_t count;
+	} *places;
 	uint32_t size, count;
 };
 
-static bool
-is_new(struct seen *seen, uint64_t place)
+static struct place *
+find_place(struct seen *seen, uint64_t at)
 {
-	uint32_t at;
+	uint32_t i = (uint32_t)(at * 0x9e3779b97f4a7c15u >> 32) & (seen->size - 1);
 
-	if (2 * seen->count >= seen->size) {
-		struct seen more = {.size = seen->size ? 2 * seen->size : 4096};
+	while (seen->places[i].at && seen->places[i].at != at)
+		i = (i + 1) & (seen->size - 1);
+	return &seen->places[i];
+}
 
-		more.places = calloc(more.size, sizeof(*more.places));
-		MUST(more.places);
-		for (uint32_t i = 0; i < seen->size; i++)
-			if (seen->places[i])
-				is_new(&more, seen->places[i]);
-		free(seen->places);
-		*seen = more;
-	}
-	at = (uint32_t)(place * 0x9e3779b97f4a7c15u >> 32) & (seen->size - 1);
-	while (seen->places[at] && seen->places[at] != place)
-		at = (at + 1) & (seen->size - 1);
-	if (seen->places[at])
-		return false;
-	seen->places[at] = place;
-	seen->count++;
-	return true;
+static void
+grow(struct seen *seen)
+{
+	struct seen more = {.size = seen->size ? 2 * seen->size : 4096};
+
+	more.places = calloc(more.size, sizeof(*more.places));
+	MUST(more.places);
+	for (uint32_t i = 0; i < seen->size; i++)
+		if (seen->places[i].at)
+			*find_place(&more, seen->places[i].at) = seen->places[i];
+	more.count = seen->count;
+	free(seen->places);
+	*seen = more;
+}
+
+static uint32_t
+count_place(struct seen *seen, uint64_t at)
+{
+	struct place *place;
+
+	if (2 * seen->count >= seen->size)
+		grow(seen);
+	place = find_place(seen, at);
+	seen->count += !place->at;
+	place->at = at;
+	return place->count++;
 }
 
 static struct step_point *
@@ -225,10 +242,10 @@ add_point(struct step_trace *trace, const struct stepper *stepper, struct seen *
 		MUST(trace->points);
 	}
 	point = &trace->points[trace->count];
-	point->place = stepper_place(stepper);
-	point->anchor = is_new(seen, point->place) ? trace->count : point[-1].anchor;
+	point->place = stepper->place;
+	point->before = count_place(seen, point->place);
 	point->wrote = false;
-	point->system = (code_at(stepper, point->place) & 0xffff) == SYSCALL;
+	point->system = (stepper->code & 0xffff) == SYSCALL;
 	trace->systems += point->system;
 	trace->count++;
 	return point;
@@ -268,34 +285,73 @@ step_trace_free(struct step_trace *trace)
 
 /* ---- some of the way -------------------------------------------------------------- */
 
-static bool
-run_to(struct stepper *stepper, uint64_t place)
+#define LOOK_BACK 20000
+#define PASS_COST 5 /* to pass a breakpoint, in steps */
+
+/* The point from where to step: many passes of a breakpoint cost as much as steps do. */
+static uint32_t
+best_start(const struct step_trace *trace, uint32_t k)
 {
-	uint64_t code = code_at(stepper, place), with = (code & ~0xffull) | BREAKPOINT;
+	uint32_t best = 0, cost = k;
+
+	for (uint32_t j = k, steps = 0; j && steps < LOOK_BACK && steps < cost; j--, steps++) {
+		uint64_t this = steps + (uint64_t)PASS_COST * (trace->points[j].before + 1);
+
+		if (this < cost) {
+			cost = (uint32_t)this;
+			best = j;
+		}
+	}
+	return best;
+}
+
+/* On with the breakpoint at `place`, whose code is `code`; then held at the place. */
+static bool
+run_to(struct stepper *stepper, uint64_t place, uint64_t code)
+{
+	uint64_t with = (code & ~0xffull) | BREAKPOINT;
 	bool there;
 
 	MUST(!ptrace(PTRACE_POKETEXT, stepper->tid, place, with));
-	there = resume(stepper, PTRACE_CONT) && stepper_place(stepper) == place + 1;
+	there = resume(stepper, PTRACE_CONT) && stepper->place == place + 1;
 	if (stepper->gone)
 		return false;
 	MUST(!ptrace(PTRACE_POKETEXT, stepper->tid, place, code));
 	if (there)
 		MUST(!ptrace(PTRACE_POKEUSER, stepper->tid, PLACE, place));
+	look_where(stepper);
 	return there;
+}
+
+static bool
+run_to_point(struct stepper *stepper, const struct step_point *point)
+{
+	uint64_t code = code_at(stepper, point->place);
+
+	for (uint32_t pass = 0;; pass++) {
+		if (stepper->place != point->place || pass)
+			if (!run_to(stepper, point->place, code))
+				return false;
+		if (pass == point->before)
+			return true;
+		if (!resume(stepper, PTRACE_SINGLESTEP) || at_end(stepper))
+			return false;
+	}
 }
 
 bool
 stepper_goto(struct stepper *stepper, const struct step_trace *trace, uint32_t k)
 {
-	uint32_t anchor = k < trace->count ? trace->points[k].anchor : 0;
+	uint32_t start;
 
 	if (k >= trace->count) {
 		stepper_finish(stepper);
 		return true;
 	}
-	if (anchor && !run_to(stepper, trace->points[anchor].place))
+	start = best_start(trace, k);
+	if (start && !run_to_point(stepper, &trace->points[start]))
 		return false;
-	stepper->at = anchor;
+	stepper->at = start;
 	while (stepper->at < k)
 		if (!stepper_step(stepper))
 			return false;
@@ -314,7 +370,14 @@ bool
 stepper_works(void)
 {
 	struct stepper stepper;
-	bool works = stepper_spawn(&stepper, nothing, NULL);
+	bool works;
+	cpu_set_t here;
+
+	/* Tracer and child take turns: on one processor nobody has to be woken elsewhere. */
+	CPU_ZERO(&here);
+	CPU_SET((size_t)sched_getcpu(), &here);
+	sched_setaffinity(0, sizeof(here), &here);
+	works = stepper_spawn(&stepper, nothing, NULL);
 
 	if (works) {
 		for (int i = 0; works && i < 3; i++)

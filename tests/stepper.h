@@ -8,8 +8,8 @@
  *     ├─ goto:  another such child, to just before instruction k
  *     └─ kill, or look around and let it go on ──────► stepper_end()
  *
- * By ptrace: single steps, and to get to instruction k quickly a breakpoint on the nearest
- * one before it that had not been executed earlier. For x86-64 Linux.
+ * By ptrace: single steps, and to get to instruction k quickly a breakpoint on one
+ * before it, passed as often as the way says. For x86-64 Linux.
  */
 #ifndef FNT_TEST_STEPPER_H
 #define FNT_TEST_STEPPER_H
@@ -26,6 +26,7 @@ struct stepper {
 	int status;  /* of the child, when it ended before its time */
 	uint64_t at; /* instructions since the beginning, if it was stepped */
 	uint64_t time; /* that it is told */
+	uint64_t place, code; /* the next instruction, while it is held */
 };
 
 /* May we trace here? */
@@ -43,9 +44,6 @@ bool stepper_spawn(struct stepper *stepper, void (*run)(void *arg), void *arg);
 /* One instruction. False: stepper_end() was reached, or the thread has ended. */
 bool stepper_step(struct stepper *stepper);
 
-/* Where the thread is: the address of its next instruction. */
-uint64_t stepper_place(const struct stepper *stepper);
-
 /* Run to stepper_end() or the thread's end. */
 void stepper_finish(struct stepper *stepper);
 
@@ -58,7 +56,7 @@ void stepper_kill(struct stepper *stepper);
 /* What the act does, instruction by instruction. */
 struct step_point {
 	uint64_t place;
-	uint32_t anchor; /* the last point up to here whose place is new */
+	uint32_t before; /* so often was it executed earlier in the act */
 	bool wrote;	 /* the instruction changed the watched bytes */
 	bool system;	 /* it is a system call */
 };

@@ -46,7 +46,7 @@ START_TEST(options_are_checked)
 		{{.size_bytes = SMALLEST, .capacity = UINT32_MAX}, 0},
 		{{.size_bytes = SMALLEST, .capacity = 1ull << 32}, -EINVAL},
 		{{.size_bytes = SMALLEST, .flags = FNT_KEEP_NONE | FNT_ORDERED}, 0},
-		{{.size_bytes = SMALLEST, .flags = 0x8}, -EINVAL},
+		{{.size_bytes = SMALLEST, .flags = 1u << 20}, -EINVAL},
 		{{.size_bytes = SMALLEST, .flags = 1u << 31}, -EINVAL},
 	};
 

@@ -5,6 +5,8 @@
 #include "tool.h"
 #include "text.h"
 
+#include <fntrace/reader.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +106,7 @@ main(int argc, char **argv)
 	int status, flushed;
 
 	tool_init();
+	fnt_reader_guard();
 	status = run(argc, argv);
 	flushed = tool_flush();
 	return status == TOOL_OK ? flushed : status;

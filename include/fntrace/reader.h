@@ -9,6 +9,10 @@
  * Rules for every function here: any thread, one thread at a time for one reader or
  * cursor; not async-signal-safe; after fork use a reader in one of the two processes. No
  * function waits for a producer. 0 or a negative errno, unless it says otherwise.
+ *
+ * -ESTALE, from any function that reads: the region's file was cut short, or written anew,
+ * since it was opened. The reader then says so for ever: close it, open it again. A file
+ * that was removed or renamed stays readable: its producers still write to it.
  */
 #ifndef FNTRACE_READER_H
 #define FNTRACE_READER_H
@@ -35,6 +39,14 @@ FNT_API int fnt_reader_open_pid(struct fnt_reader **reader, int32_t pid,
 				struct fnt_error *error);
 
 FNT_API void fnt_reader_close(struct fnt_reader *reader);
+
+/* A region's file that is cut short (truncated, copied over) is noticed whenever a function
+ * here is called. If it happens while one is reading, the kernel sends SIGBUS. This makes
+ * that, too, an -ESTALE: it installs a handler of SIGBUS, once for the process. The handler
+ * takes care of readers' mappings, whatever thread reads them, and passes everything else on
+ * to the handler that was there before; install one of your own later, and it should do
+ * likewise. Nothing else in this library touches signals. Any thread. 0 or -errno. */
+FNT_API int fnt_reader_guard(void);
 
 /* What was opened, for messages; lives as long as the reader. */
 FNT_API const char *fnt_reader_path(const struct fnt_reader *reader);

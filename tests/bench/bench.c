@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -168,6 +169,8 @@ process_main(unsigned process)
 	}
 	for (unsigned i = 0; i < count; i++)
 		pthread_join(ids[i], NULL);
+	if (peer->process_fini)
+		peer->process_fini();
 	_exit(0);
 }
 
@@ -346,7 +349,8 @@ static int
 parse(int argc, char **argv)
 {
 	options = (struct bench_options){
-	    .shape = "call", .threads = 1, .processes = 1, .ops = 2, .batch_ms = 20};
+	    .shape = "call", .region = "bench", .program = "", .threads = 1,
+	    .processes = 1, .ops = 2, .batch_ms = 20};
 	for (int i = 1; i + 1 < argc; i += 2) {
 		const char *name = argv[i], *text = argv[i + 1];
 
@@ -354,6 +358,8 @@ parse(int argc, char **argv)
 			options.shape = text;
 		else if (!strcmp(name, "program"))
 			options.program = text;
+		else if (!strcmp(name, "region"))
+			options.region = text;
 		else if (!strcmp(name, "threads"))
 			options.threads = (unsigned)number(text);
 		else if (!strcmp(name, "processes"))
@@ -402,5 +408,7 @@ bench_main(int argc, char **argv,
 	serve(calibrate());
 	shared->quit = true;
 	pthread_barrier_wait(&shared->start);
+	while (wait(NULL) > 0)
+		continue;
 	return 0;
 }

@@ -33,7 +33,8 @@ struct bench_options {
 	uint64_t fill;	      /* calls made before the first batch */
 	unsigned batch_ms;
 	bool latency;	      /* a histogram of single calls */
-	const char *program;  /* of tap: what to run */
+	const char *region;   /* what to call it */
+	const char *program;  /* of tap: what to run, or "" to run nothing between */
 };
 
 /* A thread of the bench, in whatever process. */
@@ -51,6 +52,8 @@ struct bench_peer {
 	int (*process_init)(const struct bench_options *options, unsigned process);
 	void *(*thread_init)(const struct bench_options *options,
 			     const struct bench_thread *thread);
+	/* At the end of each process. May be NULL. */
+	void (*process_fini)(void);
 	/* Do `calls` calls. */
 	void (*run)(void *state, uint64_t calls);
 	/* A reader's: one look at everything, or at what is new. May be NULL. */

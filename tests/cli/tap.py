@@ -351,25 +351,35 @@ def grandchild_holds_the_pipe():
         os.kill(grandchild, signal.SIGKILL)
 
 
-@case
-def last_words_are_not_lost():
-    """Our stdout is full, and so are our buffer and CMD's pipe when it ends, which somebody
-    else holds open; only then do we read."""
-    path = os.path.join(os.environ["FNTRACE_DIR"], "pid")
+def check_last_words(*sizes):
+    """CMD writes so much at a time and ends, though somebody else holds its stdout open;
+    only then do we read."""
+    path = os.path.join(os.environ["FNTRACE_DIR"], f"pid{len(sizes)}")
     process = tap("sh", "-c", 'sleep 1000 2>/dev/null & echo $$ $! >"$0.new"\n'
-                  'mv "$0.new" "$0"; head -c 180000 /dev/zero; exit 5', path)
+                  'mv "$0.new" "$0"; for size; do head -c $size /dev/zero; sleep 0.2\n'
+                  'done; exit 5', path, *map(str, sizes))
     wait_until(lambda: os.path.exists(path), "CMD")
     with open(path, encoding="ascii") as file:
         child, grandchild = map(int, file.read().split())
     try:
         wait_until(lambda: not os.path.exists(f"/proc/{child}"), "the end of CMD")
-        out = process.stdout.read(180000)
-        check(out == bytes(180000), f"{len(out)} bytes")
+        out = process.stdout.read(sum(sizes))
+        check(len(out) == sum(sizes), f"{len(out)} bytes")
         check(process.wait(PATIENCE_S) == 5)
         check(process.stdout.read() == b"")
     finally:
         process.kill()
         os.kill(grandchild, signal.SIGKILL)
+
+
+@case
+def last_words_in_our_buffer():
+    check_last_words(65536, 1000)
+
+
+@case
+def last_words_in_the_pipe():
+    check_last_words(65536, 1000, 60000)
 
 
 @case

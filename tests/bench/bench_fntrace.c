@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fntrace, the producing side. Shapes:
+ *
+ *      call       begin, `ops` ops (get and insert in turn), `chunks` chunks, finish
+ *      pairs      the same with op_begin and op_end
+ *      overlap    as call, eight calls open at a time
+ *      unframed   as call, with no frame left in the region
+ *      error      as call, finished with a code and a message
+ *      parent     as call, and each the child of one call that stays open
+ *      push       fnt_log_push of the same trace, built elsewhere
+ *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or FNT_KEEP_NONE,
+ *                 or one that has been closed
+ *      clock      nothing: what measuring itself takes
+ */
+#include "bench.h"
+#include "workload.h"
+
+#include <fntrace/fntrace.h>
+#include <fntrace/reader.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OVERLAP 8u
+
+struct producer {
+	struct workload work;
+	const struct bench_options *options;
+	struct fnt_call *parent;
+	struct fnt_value value;
+	uint64_t done; /* calls so far */
+};
+
+struct reader {
+	struct fnt_reader *reader;
+	struct fnt_cursor *cursor; /* NULL: scans everything */
+	uint64_t seen;
+};
+
+static struct fnt_log *log_of_process;
+
+static bool
+is_shape(const struct bench_options *options, const char *shape)
+{
+	return !strcmp(options->shape, shape);
+}
+
+/* ---- a call's parts --------------------------------------------------------------- */
+
+static struct fnt_call *
+begin(struct producer *p, uint64_t i)
+{
+	struct fnt_call_info info = {
+	    .call_id = workload_call_id(&p->work, i),
+	    .fn_name = workload_fn(i),
+	    .fn_type = FNT_MUTATION,
+	    .user_id = workload_user_id(&p->work, i),
+	    .parent = p->parent,
+	};
+
+	return fnt_call_begin(log_of_process, &info);
+}
+
+static void
+op(struct producer *p, struct fnt_call *call, uint64_t i, unsigned number)
+{
+	if (number % 2)
+		fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE, true);
+	else
+		fnt_call_op(call, FNT_OP_GET, "Lot", workload_row_id(&p->work, i), 2000, 1,
+			    true);
+}
+
+static void
+pair(struct producer *p, struct fnt_call *call, uint64_t i, unsigned number)
+{
+	int64_t handle;
+
+	if (number % 2)
+		handle = fnt_call_op_begin(call, FNT_OP_INSERT, "Bid", NULL);
+	else
+		handle = fnt_call_op_begin(call, FNT_OP_GET, "Lot",
+					   workload_row_id(&p->work, i));
+	fnt_call_op_end(call, handle, number % 2 ? FNT_NONE : 1, true);
+}
+
+/* ---- shapes ----------------------------------------------------------------------- */
+
+static void
+run_calls(void *state, uint64_t calls)
+{
+	struct producer *p = state;
+	unsigned ops = p->options->ops, chunks = p->options->chunks;
+
+	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
+		struct fnt_call *call = begin(p, i);
+
+		for (unsigned j = 0; j < ops; j++)
+			op(p, call, i, j);
+		for (unsigned j = 0; j < chunks; j++)
+			fnt_call_stream_chunk(call, 100);
+		fnt_call_finish_ok(call, &p->value);
+	}
+	p->done += calls;
+}
+
+static void
+run_pairs(void *state, uint64_t calls)
+{
+	struct producer *p = state;
+
+	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
+		struct fnt_call *call = begin(p, i);
+
+		for (unsigned j = 0; j < p->options->ops; j++)
+			pair(p, call, i, j);
+		fnt_call_finish_ok(call, &p->value);
+	}
+	p->done += calls;
+}
+
+static void
+run_errors(void *state, uint64_t calls)
+{
+	struct producer *p = state;
+
+	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
+		struct fnt_call *call = begin(p, i);
+
+		for (unsigned j = 0; j < p->options->ops; j++)
+			op(p, call, i, j);
+		fnt_call_finish_error(call, "BID_TOO_LOW", "the bid must be above 20");
+	}
+	p->done += calls;
+}
+
+/* Each op goes to another call than the last. */
+static void
+run_overlapping(void *state, uint64_t calls)
+{
+	struct producer *p = state;
+	struct fnt_call *open[OVERLAP];
+
+	for (uint64_t i = p->done, end = i + calls; i < end; i += OVERLAP) {
+		for (unsigned j = 0; j < OVERLAP; j++)
+			open[j] = begin(p, i + j);
+		for (unsigned k = 0; k < p->options->ops; k++)
+			for (unsigned j = 0; j < OVERLAP; j++)
+				op(p, open[j], i + j, k);
+		for (unsigned j = 0; j < OVERLAP; j++)
+			fnt_call_finish_ok(open[j], &p->value);
+	}
+	p->done += calls;
+}
+
+static void
+run_pushes(void *state, uint64_t calls)
+{
+	struct producer *p = state;
+
+	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
+		struct fnt_trace_op ops[] = {
+		    {.op = FNT_OP_GET, .ok = true, .entity = "Lot",
+		     .id = workload_row_id(&p->work, i), .start_ns = 1000,
+		     .duration_ns = 2000, .row_count = 1},
+		    {.op = FNT_OP_INSERT, .ok = true, .entity = "Bid", .start_ns = 4000,
+		     .duration_ns = 5000, .row_count = FNT_NONE},
+		};
+		struct fnt_trace trace = {
+		    .call_id = workload_call_id(&p->work, i),
+		    .fn_name = workload_fn(i),
+		    .fn_type = FNT_MUTATION,
+		    .user_id = workload_user_id(&p->work, i),
+		    .outcome = FNT_OK,
+		    .started_at_ns = 1700000000000000000u + i,
+		    .duration_ns = 12000,
+		    .ops = ops,
+		    .op_count = 2,
+		};
+
+		fnt_log_push(log_of_process, &trace);
+	}
+	p->done += calls;
+}
+
+static void
+run_nothing(void *state, uint64_t calls)
+{
+	for (uint64_t i = 0; i < calls; i++)
+		__asm__ volatile("" : : "r"(state) : "memory");
+}
+
+/* ---- set-up ----------------------------------------------------------------------- */
+
+/* Calls that stay open until no frame is left for another. */
+static int
+take_all_frames(const struct bench_options *options)
+{
+	struct fnt_reader *reader;
+	struct fnt_stat stat;
+
+	if (fnt_reader_open(&reader, options->region, NULL))
+		return -1;
+	do {
+		for (int i = 0; i < 64; i++)
+			fnt_call_begin(log_of_process, &(struct fnt_call_info){0});
+		fnt_reader_stat(reader, &stat);
+	} while (!stat.unframed);
+	fnt_reader_close(reader);
+	return 0;
+}
+
+static int
+process_init(const struct bench_options *options, unsigned process)
+{
+	struct fnt_error error = {0};
+	struct fnt_options how = {.size_bytes = options->size_bytes, .error = &error};
+
+	if (process >= options->processes)
+		return 0; /* readers: the region may not be there yet */
+	if (is_shape(options, "ordered"))
+		how.flags = FNT_ORDERED;
+	if (is_shape(options, "count-only"))
+		how.flags = FNT_KEEP_NONE;
+	if (fnt_log_open(&log_of_process, options->region, &how)) {
+		fprintf(stderr, "bench: %s\n", error.message);
+		return -1;
+	}
+	if (is_shape(options, "closed"))
+		fnt_log_close(log_of_process);
+	return is_shape(options, "unframed") ? take_all_frames(options) : 0;
+}
+
+/* JSON of about so many bytes: a string. */
+static void
+make_value(struct fnt_value *value, uint64_t bytes)
+{
+	char *text;
+
+	if (!bytes)
+		return;
+	text = malloc(bytes);
+	if (!text)
+		abort();
+	memset(text, 'x', bytes);
+	text[0] = text[bytes - 1] = '"';
+	*value = (struct fnt_value){FNT_VALUE_JSON, text, bytes};
+}
+
+/* The first producer makes the region; a second look at a ready file costs little. */
+static struct reader *
+reader_init(const struct bench_options *options, bool follows)
+{
+	struct timespec pause = {.tv_nsec = 1000000};
+	struct reader *r = calloc(1, sizeof(*r));
+	struct fnt_error error = {0};
+
+	for (int i = 0; i < 5000 && !r->reader; i++)
+		if (fnt_reader_open(&r->reader, options->region, &error))
+			nanosleep(&pause, NULL);
+	if (!r->reader || (follows && fnt_cursor_open(&r->cursor, r->reader, FNT_FROM_NOW))) {
+		fprintf(stderr, "bench: %s\n", error.message);
+		return NULL;
+	}
+	return r;
+}
+
+static void *
+thread_init(const struct bench_options *options, const struct bench_thread *thread)
+{
+	struct producer *p;
+
+	if (thread->is_reader)
+		return reader_init(options, thread->index ==
+						options->threads * options->processes);
+	p = calloc(1, sizeof(*p));
+	p->options = options;
+	workload_init(&p->work, thread->index);
+	make_value(&p->value, options->value_bytes);
+	if (is_shape(options, "parent"))
+		p->parent = begin(p, 0);
+	return p;
+}
+
+static int
+count(void *arg, const struct fnt_trace *trace)
+{
+	struct reader *r = arg;
+
+	r->seen += trace->op_count;
+	return 0;
+}
+
+static void
+look(void *state)
+{
+	struct reader *r = state;
+	const struct fnt_trace *trace;
+
+	if (!r->cursor) {
+		fnt_reader_each(r->reader, &(struct fnt_query){.limit = SIZE_MAX}, count, r);
+		return;
+	}
+	for (int i = 0; i < 1000 && fnt_cursor_next(r->cursor, &trace) == 1; i++)
+		r->seen++;
+}
+
+/* ---- the peer --------------------------------------------------------------------- */
+
+static const struct bench_peer *
+choose(const struct bench_options *options)
+{
+	static struct bench_peer peer = {.process_init = process_init,
+					 .thread_init = thread_init,
+					 .run = run_calls,
+					 .read = look};
+
+	if (is_shape(options, "pairs"))
+		peer.run = run_pairs;
+	else if (is_shape(options, "error"))
+		peer.run = run_errors;
+	else if (is_shape(options, "overlap"))
+		peer.run = run_overlapping;
+	else if (is_shape(options, "push"))
+		peer.run = run_pushes;
+	else if (is_shape(options, "clock"))
+		peer.run = run_nothing;
+	return &peer;
+}
+
+int
+main(int argc, char **argv)
+{
+	return bench_main(argc, argv, choose);
+}

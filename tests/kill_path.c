@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "kill_path.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define WAY_MAX	  400000 /* instructions */
+#define EVERY_MAX 3500	 /* a way up to this is short */
+/* Before each act: clocks are to be set and tickets too old, whoever looks, or else it would
+ * be up to the scheduler. */
+#define NAP_US	  1100
+
+/* ---- the child -------------------------------------------------------------------- */
+
+struct child {
+	const struct kill_path *path;
+	struct story *story;
+};
+
+static void *
+live_and_end(void *arg)
+{
+	struct child *child = arg;
+	struct actor actor = {.story = child->story};
+
+	child->path->prepare(&actor);
+	stepper_begin();
+	child->path->act(&actor);
+	return NULL;
+}
+
+static void
+run_child(void *arg)
+{
+	struct child *child = arg;
+	struct actor actor = {.story = child->story};
+	pthread_t thread;
+
+	if (child->path->by_thread) {
+		CHILD_MUST(!pthread_create(&thread, NULL, live_and_end, child));
+		pthread_join(thread, NULL);
+		for (;;)
+			pause();
+	}
+	child->path->prepare(&actor);
+	nap_us(NAP_US);
+	stepper_begin();
+	child->path->act(&actor);
+	stepper_end();
+	if (child->path->after)
+		child->path->after(&actor);
+}
+
+void
+kill_path_spawn(struct stepper *stepper, struct scene *scene, const struct kill_path *path)
+{
+	struct child child = {path, scene->story};
+
+	if (!stepper_spawn(stepper, run_child, &child))
+		ck_abort_msg("%s: the child ended: 0x%x", path->name, stepper->status);
+}
+
+void
+kill_path_trace(struct step_trace *way, struct scene *scene, const struct kill_path *path)
+{
+	struct stepper stepper;
+
+	scene_reset(scene);
+	kill_path_spawn(&stepper, scene, path);
+	stepper_trace(&stepper, way, scene->bytes, scene->region.view.size_bytes, WAY_MAX);
+	stepper_kill(&stepper);
+}
+
+/* ---- where ------------------------------------------------------------------------ */
+
+/* One instruction in how many, of those that leave the region as it was. */
+static uint32_t
+spacing(const struct step_trace *way, bool is_long)
+{
+	if (way->count <= EVERY_MAX)
+		return is_long ? 1 : 25;
+	return way->count / (is_long ? 2000 : 40);
+}
+
+/* The region's every state once, and by chance once more: after each instruction that
+ * changed it, and around each system call. A thousand changes in a row, of a long record's
+ * words, are sampled. */
+bool
+kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long, uint64_t *random)
+{
+	const struct step_point *points = way->points;
+	bool after = !k || points[k - 1].wrote || points[k - 1].system;
+	struct rnd r = {*random};
+
+	if (k < way->count && points[k].system)
+		after = true;
+	if (after && !is_long && way->writes > 100 && rnd(&r, way->writes / 50))
+		after = false;
+	after = after || k == way->count || !rnd(&r, spacing(way, is_long));
+	*random = r.state;
+	return after;
+}
+
+/* ---- kill ------------------------------------------------------------------------- */
+
+static void
+kill_one(struct kills *kills, struct scene *scene, const struct kill_path *path,
+	 const struct step_trace *way, uint32_t k, bool others)
+{
+	struct stepper stepper;
+
+	kill_path_spawn(&stepper, scene, path);
+	if (others)
+		scene_other_open(scene);
+	kills->misses += !stepper_goto(&stepper, way, k);
+	stepper_kill(&stepper);
+	kills->count++;
+}
+
+/* Where the world has remains in it no others can attach without taking them up. */
+static void
+kill_at(struct kills *kills, struct scene *scene, const struct kill_path *path,
+	const struct step_trace *way, uint32_t k, bool lapped)
+{
+	uint64_t laps = 2 * scene->region.view.cell_count;
+	struct rnd r = {k};
+
+	snprintf(scene->where, sizeof(scene->where), "%s, killed before %u of %u%s",
+		 path->name, k, way->count, lapped ? ", lapped" : "");
+	scene_reset(scene);
+	kill_one(kills, scene, path, way, k, lapped && !scene->remains);
+	if (lapped)
+		scene_look(scene, true);
+	if (lapped && scene->remains)
+		scene_pad(scene, laps);
+	else if (lapped)
+		scene_other_laps(scene, laps);
+	if (path->again) {
+		kill_one(kills, scene, path, way, rnd(&r, way->count), false);
+		scene_look(scene, true);
+	}
+	if (path->again && lapped)
+		scene_pad(scene, laps);
+	scene_verify(scene);
+}
+
+void
+kill_all_along(struct kills *kills, struct scene *scene, const struct kill_path *path,
+	       bool lapped)
+{
+	unsigned long before = kills->count, missed = kills->misses;
+	uint64_t random = 1;
+	struct step_trace way;
+
+	kill_path_trace(&way, scene, path);
+	for (uint32_t k = 0; k <= way.count; k++)
+		if (kill_path_chosen(&way, k, kills->is_long, &random))
+			kill_at(kills, scene, path, &way, k, lapped);
+	printf("# %-22s %-12s %6s %5u instructions, %3u writes, %2u system calls: "
+	       "%lu kills, %lu past the end\n",
+	       path->name, scene_edges[scene->edge], lapped ? "lapped" : "", way.count,
+	       way.writes, way.systems, kills->count - before, kills->misses - missed);
+	step_trace_free(&way);
+}

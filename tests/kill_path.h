@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kill_path.h: one thing that a process does, and its death at every instruction of it.
+ */
+#ifndef FNT_TEST_KILL_PATH_H
+#define FNT_TEST_KILL_PATH_H
+
+#include "scene.h"
+#include "stepper.h"
+
+struct kill_path {
+	const char *name;
+	void (*prepare)(struct actor *actor); /* at full speed */
+	void (*act)(struct actor *actor);     /* step by step */
+	void (*after)(struct actor *actor);   /* once it is let go; may be NULL */
+	bool by_thread;	 /* the act is done by another thread, to its end */
+	bool lapped;	 /* once more, others lap the ring before anyone takes up the rest */
+	bool again;	 /* the next who does it is killed too, somewhere */
+	uint32_t edges;	 /* SCENE_*, as bits */
+	uint32_t flags;	 /* of the region */
+};
+
+#define EDGE(e)	  (1u << (e))
+#define ALL_EDGES (EDGE(SCENE_EDGES) - 1)
+
+struct kills {
+	bool is_long;
+	unsigned long count, misses; /* misses: came to the end by another way */
+};
+
+/* A child on that path, prepared, in a world as it was. */
+void kill_path_spawn(struct stepper *stepper, struct scene *scene,
+		     const struct kill_path *path);
+
+/* Step through it once, and say how it went. */
+void kill_path_trace(struct step_trace *way, struct scene *scene,
+		     const struct kill_path *path);
+
+/* Is instruction `k` among those to be tried? */
+bool kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long,
+		      uint64_t *random);
+
+/* Kill it everywhere, and see what is left each time. */
+void kill_all_along(struct kills *kills, struct scene *scene, const struct kill_path *path,
+		    bool lapped);
+
+#endif

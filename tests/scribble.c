@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scribble.c: a region that somebody writes nonsense into while it is used.
+ *
+ *       scribble SECONDS [FNTRACE]
+ *
+ *   scribbler ──nonsense──► region ◄── two producers, which come and go
+ *                              ▲
+ *             readers' loop, and FNTRACE's commands one after the other
+ *
+ * Nobody may crash, hang or take memory without bound. Producers may drop, readers may
+ * find nothing or refuse. Prints what was tried; the seed is $SEED or the time.
+ */
+#include "fixture.h"
+#include "layout.h"
+
+#include <fntrace/fntrace.h>
+#include <fntrace/reader.h>
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define SIZE	    MIB(1)
+#define HANG_S	    60 /* on a loaded machine, under sanitizers */
+#define MEMORY_MAX  (SANITIZED ? 0 : (rlim_t)1 << 30)
+#define RESIDENT_KB (SANITIZED ? 1500000 : 300000)
+
+enum part { SCRIBBLER, PRODUCER_1, PRODUCER_2, READER, PARTS };
+
+/* What all parts have done, for the last line. */
+struct tally {
+	_Atomic uint64_t scribbles, calls, opens, reads, refusals, traces;
+};
+
+static struct tally *tally;
+static struct rnd rnd;
+
+static void
+count(_Atomic uint64_t *counter, uint64_t more)
+{
+	atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+/* ---- nonsense --------------------------------------------------------------------- */
+
+static uint64_t
+nonsense(const uint64_t *words)
+{
+	switch (rnd_below(&rnd, 8)) {
+	case 0:
+		return 0;
+	case 1:
+		return UINT64_MAX;
+	case 2:
+		return rnd_below(&rnd, 256);
+	case 3: /* what stands elsewhere */
+		return words[rnd_below(&rnd, SIZE / 8)];
+	case 4:
+		return 1ull << rnd_below(&rnd, 64);
+	default:
+		return (uint64_t)rnd_below(&rnd, UINT32_MAX) << 32 |
+		       rnd_below(&rnd, UINT32_MAX);
+	}
+}
+
+/* An offset in words: half the time a first line of something, where the states are. */
+static size_t
+somewhere(const struct fnt_header *header)
+{
+	const struct fnt_section *section =
+		&header->sections[rnd_below(&rnd, header->section_count)];
+	uint64_t entry;
+
+	if (rnd_below(&rnd, 2))
+		return FNT_PAGE / 8 + rnd_below(&rnd, (SIZE - FNT_PAGE) / 8);
+	entry = rnd_below(&rnd, (uint32_t)section->count);
+	return (section->off + entry * section->stride) / 8 + rnd_below(&rnd, 8);
+}
+
+static void
+scribble_once(uint64_t *words, const struct fnt_header *header)
+{
+	size_t at = somewhere(header);
+
+	switch (rnd_below(&rnd, 4)) {
+	case 0:
+		words[at] ^= 1ull << rnd_below(&rnd, 64);
+		break;
+	case 1:
+		((unsigned char *)words)[at * 8 + rnd_below(&rnd, 8)] =
+			(unsigned char)rnd_below(&rnd, 256);
+		break;
+	case 2:
+		words[at] += (uint64_t)(int64_t)(int8_t)rnd_below(&rnd, 256);
+		break;
+	default:
+		words[at] = nonsense(words);
+		break;
+	}
+	count(&tally->scribbles, 1);
+}
+
+/* The header too, for a moment. From time to time all is as it was. */
+static void
+scribble(const char *path)
+{
+	static uint64_t sound[SIZE / 8];
+	const struct fnt_header *header = (const struct fnt_header *)(const void *)sound;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	uint64_t *words = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (fd < 0 || words == MAP_FAILED)
+		_exit(9);
+	memcpy(sound, words, SIZE);
+	for (uint64_t i = 0;; i++) {
+		scribble_once(words, header);
+		if (i % 64 == 0) {
+			size_t at = rnd_below(&rnd, sizeof(*header) / 8);
+
+			words[at] = nonsense(words);
+			sched_yield();
+			words[at] = sound[at];
+		}
+		if (i % 4096 == 0)
+			memcpy(words, sound, SIZE);
+		if (i % 16 == 0)
+			usleep(50);
+	}
+}
+
+/* ---- producers -------------------------------------------------------------------- */
+
+static void
+produce_some(struct fnt_log *log)
+{
+	static char text[20000];
+	struct fnt_value value = {FNT_VALUE_JSON, text, 0};
+	struct fnt_traces *traces;
+
+	memset(text, '7', sizeof(text));
+	for (int i = 0; i < 200; i++) {
+		struct fnt_call *call = begin_call(log, "scribbled", "id");
+		int64_t op = fnt_call_op_begin(call, FNT_OP_GET, "Entity", NULL);
+
+		for (uint32_t ops = rnd_below(&rnd, 60); ops > 0; ops--)
+			fnt_call_op(call, FNT_OP_INSERT, "Row", "7", 50, 1, true);
+		fnt_call_op_end(call, op, 1, true);
+		value.len = rnd_below(&rnd, 4) ? 20 : rnd_below(&rnd, sizeof(text));
+		fnt_call_finish_ok(call, &value);
+		count(&tally->calls, 1);
+		if (i % 50 == 0 && !fnt_log_recent(log, 20, &traces))
+			fnt_traces_free(traces);
+		alarm(HANG_S);
+	}
+}
+
+static void
+produce(const char *path)
+{
+	for (;;) {
+		struct fnt_log *log;
+		struct fnt_call *left;
+
+		alarm(HANG_S);
+		if (fnt_log_open(&log, path, &(struct fnt_options){.flags = FNT_ATTACH_ONLY}))
+			continue; /* the header, just now */
+		left = begin_call(log, "left", "open");
+		produce_some(log);
+		if (rnd_below(&rnd, 2))
+			fnt_call_finish_error(left, "E", "m");
+		else
+			left = (fnt_log_close(log), fnt_call_abandon(left), NULL);
+		if (left)
+			fnt_log_close(log);
+	}
+}
+
+/* ---- readers ---------------------------------------------------------------------- */
+
+static int
+take(void *arg, const struct fnt_trace *trace)
+{
+	char *json;
+
+	(void)arg;
+	if (!fnt_trace_to_json(trace, &json, NULL))
+		free(json);
+	count(&tally->traces, 1);
+	return 0;
+}
+
+static void
+follow(struct fnt_cursor *cursor)
+{
+	const struct fnt_trace *trace;
+	int rc = 1;
+
+	/* Producers go on meanwhile: not for ever. */
+	for (int i = 0; i < 3000 && rc > 0; i++)
+		rc = fnt_cursor_next(cursor, &trace);
+}
+
+static void
+read_once(struct fnt_reader *reader, struct fnt_cursor *cursor)
+{
+	static const struct fnt_query any = {.limit = 100000};
+	static const struct fnt_query named = {.limit = 50, .fn_name = "scribbled"};
+	struct fnt_producer *producers;
+	struct fnt_traces *traces;
+	struct fnt_check check;
+	struct fnt_stat stat;
+	size_t size;
+
+	alarm(HANG_S);
+	fnt_reader_each(reader, &any, take, NULL);
+	if (!fnt_reader_query(reader, &named, &traces))
+		fnt_traces_free(traces);
+	if (!fnt_reader_in_flight(reader, &traces))
+		fnt_traces_free(traces);
+	fnt_reader_stat(reader, &stat);
+	if (!fnt_reader_producers(reader, &producers, &size))
+		free(producers);
+	fnt_reader_check(reader, &check, NULL, NULL);
+	follow(cursor);
+	count(&tally->reads, 1);
+}
+
+static void
+read_all(const char *path)
+{
+	for (;;) {
+		struct fnt_reader *reader;
+		struct fnt_cursor *cursor;
+
+		if (fnt_reader_open(&reader, path, NULL)) {
+			count(&tally->refusals, 1);
+			continue;
+		}
+		count(&tally->opens, 1);
+		if (!fnt_cursor_open(&cursor, reader, rnd_below(&rnd, 2))) {
+			for (int i = 0; i < 5; i++)
+				read_once(reader, cursor);
+			fnt_cursor_close(cursor);
+		}
+		fnt_reader_close(reader);
+	}
+}
+
+/* ---- the whole -------------------------------------------------------------------- */
+
+static void
+bound_memory(void)
+{
+	struct rlimit limit = {MEMORY_MAX, MEMORY_MAX};
+
+	if (MEMORY_MAX)
+		setrlimit(RLIMIT_AS, &limit);
+}
+
+static pid_t
+start(enum part part, const char *path)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	rnd.state += (uint64_t)part * 0x9e3779b97f4a7c15u;
+	bound_memory();
+	if (part == SCRIBBLER)
+		scribble(path);
+	else if (part == READER)
+		read_all(path);
+	else
+		produce(path);
+	_exit(0);
+}
+
+/* One of the tool's commands; false if it died of anything but our own end of patience. */
+static bool
+run_tool(const char *tool, const char *command, const char *path)
+{
+	bool follows = !strcmp(command, "tail");
+	int status, null;
+	pid_t pid = fork();
+
+	if (!pid) {
+		bound_memory();
+		null = open("/dev/null", O_RDWR);
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		if (!SANITIZED)
+			dup2(null, STDERR_FILENO);
+		alarm(HANG_S);
+		if (!strcmp(command, "show"))
+			execl(tool, tool, command, "-r", path, "id", (char *)NULL);
+		execl(tool, tool, command, "-r", path, (char *)NULL);
+		_exit(127);
+	}
+	if (follows) {
+		usleep(200000);
+		kill(pid, SIGINT);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return false;
+	if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
+		return true;
+	if (follows && WIFSIGNALED(status) && WTERMSIG(status) == SIGINT)
+		return true; /* before it had begun */
+	fprintf(stderr, "fntrace %s: %s %d\n", command,
+		WIFSIGNALED(status) ? "signal" : "status",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	return false;
+}
+
+/* True if the child still lives. */
+static bool
+still_runs(pid_t pid, enum part part)
+{
+	int status;
+
+	if (waitpid(pid, &status, WNOHANG) == 0)
+		return true;
+	fprintf(stderr, "part %d: %s %d%s\n", (int)part,
+		WIFSIGNALED(status) ? "signal" : "status",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+		WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? ": hangs" : "");
+	return false;
+}
+
+static bool
+watch(const pid_t pids[PARTS], const char *tool, const char *path, double seconds)
+{
+	static const char *const commands[] = {"recent", "ps",	  "stat",
+					       "show",	 "check", "tail"};
+	time_t end = time(NULL) + (time_t)seconds;
+	uint64_t runs = 0;
+	bool good = true;
+
+	while (good && time(NULL) < end) {
+		if (tool)
+			good = run_tool(tool, commands[runs++ % 6], path);
+		else
+			usleep(100000);
+		for (int part = 0; part < PARTS; part++)
+			good = good && still_runs(pids[part], (enum part)part);
+	}
+	printf("%llu scribbles, %llu calls, %llu times opened, %llu refused, %llu rounds "
+	       "of reading, %llu traces, %llu commands\n",
+	       (unsigned long long)tally->scribbles, (unsigned long long)tally->calls,
+	       (unsigned long long)tally->opens, (unsigned long long)tally->refusals,
+	       (unsigned long long)tally->reads, (unsigned long long)tally->traces,
+	       (unsigned long long)runs);
+	return good;
+}
+
+static bool
+within_memory(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	printf("at most %ld KiB resident\n", usage.ru_maxrss);
+	return usage.ru_maxrss < RESIDENT_KB;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *seed = getenv("SEED"), *path;
+	struct fnt_log *log;
+	pid_t pids[PARTS];
+	bool good;
+
+	if (argc < 2)
+		return 2;
+	fixture_begin();
+	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	rnd.state = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
+	printf("seed %llu\n", (unsigned long long)rnd.state);
+	fflush(stdout);
+	log = open_sized("scribbled", SIZE);
+	for (int i = 0; i < 5000; i++)
+		record_call(log, "before", "id");
+	fnt_log_close(log);
+	path = region_path("scribbled", ".fnt");
+	for (int part = 0; part < PARTS; part++)
+		pids[part] = start((enum part)part, path);
+	good = watch(pids, argc > 2 ? argv[2] : NULL, path, strtod(argv[1], NULL));
+	for (int part = 0; part < PARTS; part++)
+		kill(pids[part], SIGKILL);
+	for (int part = 0; part < PARTS; part++)
+		waitpid(pids[part], NULL, 0);
+	good = within_memory() && good;
+	fixture_end();
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

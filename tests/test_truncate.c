@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The file cut short, or written anew, while it is mapped by a reader: -ESTALE, and no
+ * SIGBUS; of other files' SIGBUS the process hears as before.
+ */
+#include "fixture.h"
+
+#include <fntrace/fntrace.h>
+#include <fntrace/reader.h>
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define CALLS 200
+
+/* A region of its own, closed by its producer, and a reader of it. */
+static struct fnt_reader *
+make_region(const char *name)
+{
+	struct fnt_log *log = open_sized(name, MIB(1));
+
+	for (int i = 0; i < CALLS; i++)
+		record_call(log, "fn", "c");
+	fnt_log_close(log);
+	return open_reader(name);
+}
+
+static void
+cut(const char *name, off_t size)
+{
+	MUST(!truncate(region_path(name, ".fnt"), size));
+}
+
+/* Every function of the reader says so. */
+static void
+must_be_stale(struct fnt_reader *reader)
+{
+	struct fnt_query query = {.limit = 10};
+	struct fnt_traces *traces;
+	struct fnt_producer *producers;
+	struct fnt_cursor *cursor;
+	struct fnt_check check;
+	struct fnt_stat stat;
+	size_t count;
+
+	ck_assert_int_eq(fnt_reader_query(reader, &query, &traces), -ESTALE);
+	ck_assert_int_eq(fnt_reader_each(reader, &query, NULL, NULL), -ESTALE);
+	ck_assert_int_eq(fnt_reader_in_flight(reader, &traces), -ESTALE);
+	ck_assert_int_eq(fnt_reader_stat(reader, &stat), -ESTALE);
+	ck_assert_int_eq(fnt_reader_producers(reader, &producers, &count), -ESTALE);
+	ck_assert_int_eq(fnt_reader_check(reader, &check, NULL, NULL), -ESTALE);
+	ck_assert_int_eq(fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST), -ESTALE);
+}
+
+START_TEST(cut_before_a_call)
+{
+	static const off_t sizes[] = {0, 1, 4096, 5000, MIB(1) - 4096, MIB(1) - 1};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct fnt_reader *reader = make_region("cut");
+		const struct fnt_trace *trace;
+		struct fnt_cursor *cursor;
+
+		MUST(!fnt_cursor_open(&cursor, reader, FNT_FROM_NOW));
+		MUST(fnt_cursor_next(cursor, &trace) == 0);
+		cut("cut", sizes[i]);
+		ck_assert_int_eq(fnt_cursor_next(cursor, &trace), -ESTALE);
+		must_be_stale(reader);
+		/* Grown again it is not what it was. */
+		cut("cut", MIB(1));
+		must_be_stale(reader);
+		fnt_cursor_close(cursor);
+		fnt_reader_close(reader);
+		MUST(!unlink(region_path("cut", ".fnt")));
+	}
+}
+END_TEST
+
+/* As `cp other.fnt region.fnt` does: the same file, cut and filled with another's bytes. */
+START_TEST(copied_over)
+{
+	struct fnt_reader *reader = make_region("old"), *other = make_region("new");
+	static char bytes[MIB(1)];
+	int fd = open(region_path("new", ".fnt"), O_RDONLY);
+
+	MUST(read(fd, bytes, sizeof(bytes)) == sizeof(bytes));
+	close(fd);
+	fd = open(region_path("old", ".fnt"), O_WRONLY | O_TRUNC);
+	MUST(write(fd, bytes, sizeof(bytes)) == sizeof(bytes));
+	close(fd);
+	must_be_stale(reader);
+	fnt_reader_close(reader);
+	fnt_reader_close(other);
+}
+END_TEST
+
+START_TEST(removed_or_replaced_by_name_stays_readable)
+{
+	struct fnt_reader *reader = make_region("gone"), *new;
+
+	MUST(!unlink(region_path("gone", ".fnt")));
+	ck_assert_uint_eq(stat_of(reader).retained, CALLS);
+	new = make_region("gone");
+	ck_assert_uint_eq(stat_of(reader).retained, CALLS);
+	fnt_reader_close(new);
+	fnt_reader_close(reader);
+}
+END_TEST
+
+/* ---- in the middle of a call ------------------------------------------------------ */
+
+static int
+cut_here(void *arg, const struct fnt_trace *trace)
+{
+	ck_assert_str_eq(trace->fn_name, "fn");
+	if (++*(int *)arg == 3)
+		cut("middle", 4096);
+	return 0;
+}
+
+START_TEST(cut_while_reading)
+{
+	struct fnt_reader *reader = make_region("middle");
+	int seen = 0;
+
+	MUST(!fnt_reader_guard());
+	ck_assert_int_eq(fnt_reader_each(reader, &(struct fnt_query){.limit = CALLS},
+					 cut_here, &seen),
+			 -ESTALE);
+	ck_assert_int_eq(seen, 3);
+	must_be_stale(reader);
+	fnt_reader_close(reader);
+}
+END_TEST
+
+/* A process that cuts and fills the file all the time. */
+static pid_t
+start_cutter(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	for (;;) {
+		cut("race", 0);
+		cut("race", MIB(1));
+	}
+}
+
+static int
+read_all_ways(struct fnt_reader *reader)
+{
+	const struct fnt_trace *trace;
+	struct fnt_traces *traces;
+	struct fnt_cursor *cursor;
+	struct fnt_check check;
+	struct fnt_stat stat;
+	int rc = fnt_reader_query(reader, &(struct fnt_query){.limit = 50}, &traces);
+
+	if (!rc)
+		fnt_traces_free(traces);
+	if (!rc)
+		rc = fnt_reader_check(reader, &check, NULL, NULL);
+	if (!rc)
+		rc = fnt_reader_stat(reader, &stat);
+	if (!rc)
+		rc = fnt_reader_in_flight(reader, &traces);
+	if (!rc)
+		fnt_traces_free(traces);
+	if (!rc)
+		rc = fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST);
+	if (rc)
+		return rc;
+	do {
+		rc = fnt_cursor_next(cursor, &trace);
+	} while (rc == 1);
+	fnt_cursor_close(cursor);
+	return rc;
+}
+
+START_TEST(cut_at_any_moment)
+{
+	int stale = 0;
+
+	MUST(!fnt_reader_guard());
+	for (int i = 0; i < ROUNDS(200, 50); i++) {
+		struct fnt_reader *reader = make_region("race");
+		pid_t pid = start_cutter();
+		int rc;
+
+		do {
+			rc = read_all_ways(reader);
+		} while (!rc);
+		ck_assert_int_eq(rc, -ESTALE);
+		stale++;
+		kill_child(pid);
+		fnt_reader_close(reader);
+		unlink(region_path("race", ".fnt"));
+	}
+	printf("# cut under %d reads\n", stale);
+}
+END_TEST
+
+/* ---- other people's signals ------------------------------------------------------- */
+
+static sigjmp_buf caught;
+
+static void
+host_handler(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	siglongjmp(caught, info->si_addr ? 1 : 2);
+}
+
+/* A mapping of nothing: to touch it is a SIGBUS that has nothing to do with us. */
+static volatile char *
+bad_page(void)
+{
+	int fd = memfd_create("bad", MFD_CLOEXEC);
+	void *at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+
+	MUST(fd >= 0 && at != MAP_FAILED);
+	return at;
+}
+
+START_TEST(a_hosts_handler_still_hears)
+{
+	struct sigaction action = {.sa_sigaction = host_handler, .sa_flags = SA_SIGINFO};
+	struct fnt_reader *reader;
+
+	MUST(!sigaction(SIGBUS, &action, NULL));
+	MUST(!fnt_reader_guard());
+	reader = make_region("host");
+	if (!sigsetjmp(caught, 1)) {
+		*bad_page();
+		ck_abort_msg("no SIGBUS");
+	}
+	ck_assert_uint_eq(stat_of(reader).retained, CALLS);
+	fnt_reader_close(reader);
+}
+END_TEST
+
+static void
+must_die_of_sigbus(void (*how)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		signal(SIGBUS, SIG_DFL);
+		fnt_reader_guard();
+		how();
+		_exit(0);
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	ck_assert(WIFSIGNALED(status) || SANITIZED);
+	ck_assert(SANITIZED || WTERMSIG(status) == SIGBUS);
+}
+
+static void
+by_fault(void)
+{
+	*bad_page();
+}
+
+static void
+by_signal(void)
+{
+	raise(SIGBUS);
+}
+
+START_TEST(without_a_handler_it_still_kills)
+{
+	must_die_of_sigbus(by_fault);
+	must_die_of_sigbus(by_signal);
+}
+END_TEST
+
+FIXTURE_MAIN("truncate", cut_before_a_call, copied_over,
+	     removed_or_replaced_by_name_stays_readable, cut_while_reading,
+	     cut_at_any_moment, a_hosts_handler_still_hears,
+	     without_a_handler_it_still_kills)
