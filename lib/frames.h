@@ -11,6 +11,9 @@
 /* A CACHED frame, or FNT_FRAME_NONE. */
 uint32_t fnt_thread_take_frame(struct fnt_thread *thread);
 
+/* All frames at hand are free for all. */
+void fnt_thread_give_back_frames(struct fnt_thread *thread);
+
 /* An OPEN or LINKED frame of this process is done with. */
 void fnt_thread_give_frame(struct fnt_thread *thread, uint32_t frame);
 

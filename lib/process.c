@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include "call.h"
+#include "frames.h"
 #include "inflight.h"
 #include "liveness.h"
 #include "names.h"
@@ -54,8 +55,7 @@ release_thread(struct fnt_thread *thread)
 {
 	const struct fnt_view *view = &thread->attachment->region.view;
 
-	while (thread->frame_count)
-		fnt_frame_release(&view->frames[thread->frames[--thread->frame_count]]);
+	fnt_thread_give_back_frames(thread);
 	if (thread->writer.lane) {
 		fnt_ring_writer_fini(&thread->writer);
 		fnt_lane_release(view, thread->writer.lane_no);
@@ -191,6 +191,14 @@ fnt_thread_reap(struct fnt_thread *thread, uint64_t now_ns)
 
 /* ---- attachments ------------------------------------------------------------------ */
 
+static void
+free_pool(struct fnt_call_pool *pool)
+{
+	free(pool->calls);
+	free(pool->held);
+	free(pool);
+}
+
 static struct fnt_call_pool *
 make_pool(uint32_t count)
 {
@@ -200,18 +208,12 @@ make_pool(uint32_t count)
 		return NULL;
 	pool->count = count;
 	pool->calls = calloc(count, sizeof(*pool->calls));
-	if (!pool->calls) {
-		free(pool);
+	pool->held = calloc(count, sizeof(*pool->held));
+	if (!pool->calls || !pool->held) {
+		free_pool(pool);
 		return NULL;
 	}
 	return pool;
-}
-
-static void
-free_pool(struct fnt_call_pool *pool)
-{
-	free(pool->calls);
-	free(pool);
 }
 
 static bool

@@ -57,6 +57,9 @@ struct fnt_call_pool {
 	struct fnt_call_pool *next;
 	uint32_t count;
 	struct fnt_call *calls;
+	/* Frames that this process has, by its own account: what the region says may be
+	 * nonsense, and a frame given out twice would be two calls in the same memory. */
+	atomic_bool *held;
 };
 
 struct fnt_attachment {

@@ -122,7 +122,7 @@ resolve_path(struct place *place, const char *path, struct fnt_error *error)
 	return 0;
 }
 
-static int
+static __attribute__((nonnull(3))) int
 resolve(struct place *place, char path[PATH_MAX], const char *name, const char *dir,
 	struct fnt_error *error)
 {

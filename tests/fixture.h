@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * fixture.h: what suites over whole regions share: a directory of regions that goes away
- * with the suite, logs, readers and children, and how much of it sanitizers leave time for.
+ * fixture.h: what suites over whole regions share: a directory of regions that goes
+ * away with the suite, logs, readers and children, and how much of it sanitizers leave
+ * time for.
  */
 #ifndef FNT_TEST_FIXTURE_H
 #define FNT_TEST_FIXTURE_H
@@ -22,13 +23,13 @@
 
 #if defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
-#define TSAN	  1
+#define TSAN 1
 #elif defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define SANITIZED 1
-#define TSAN	  1
+#define TSAN 1
 #elif __has_feature(address_sanitizer)
 #define SANITIZED 1
 #endif
@@ -47,11 +48,11 @@
 #define MIB(n) ((uint64_t)(n) << 20)
 
 /* Of the smallest region. */
-#define SMALLEST       KIB(256)
+#define SMALLEST KIB(256)
 #define SMALL_PRODUCERS 16u
-#define SMALL_LANES    32u
-#define SMALL_FRAMES   32u
-#define SMALL_NAMES    64u
+#define SMALL_LANES 32u
+#define SMALL_FRAMES 32u
+#define SMALL_NAMES 64u
 
 static char fixture_dir[64];
 
@@ -80,8 +81,8 @@ fixture_end(void)
 
 	while (dir && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), "%s/%s", fixture_dir, entry->d_name);
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    unlink(path))
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0 && unlink(path))
 			rmdir(path);
 	}
 	if (dir)
@@ -111,7 +112,8 @@ region_path(const char *name, const char *suffix)
 		return status;                                                         \
 	}
 
-/* ---- random ----------------------------------------------------------------------- */
+/* ---- random -----------------------------------------------------------------------
+ */
 
 struct rnd {
 	uint64_t state;
@@ -124,7 +126,8 @@ rnd(struct rnd *rnd, uint32_t below)
 	return (uint32_t)((rnd->state >> 33) % below);
 }
 
-/* ---- logs ------------------------------------------------------------------------- */
+/* ---- logs -------------------------------------------------------------------------
+ */
 
 static inline struct fnt_log *
 open_log(const char *name, const struct fnt_options *options)
@@ -161,7 +164,8 @@ open_reader(const char *name)
 static inline struct fnt_call *
 begin_call(struct fnt_log *log, const char *fn, const char *id)
 {
-	return fnt_call_begin(log, &(struct fnt_call_info){.fn_name = fn, .call_id = id});
+	return fnt_call_begin(log,
+			      &(struct fnt_call_info){.fn_name = fn, .call_id = id});
 }
 
 static inline int
@@ -229,7 +233,8 @@ must_be_sound(const char *name)
 	fnt_reader_close(reader);
 }
 
-/* ---- children --------------------------------------------------------------------- */
+/* ---- children ---------------------------------------------------------------------
+ */
 
 /* Wait for a child that must have ended well. */
 static inline void
@@ -241,7 +246,8 @@ must_end_well(pid_t pid)
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		ck_abort_msg("child %d: %s %d", (int)pid,
 			     WIFSIGNALED(status) ? "signal" : "status",
-			     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+			     WIFSIGNALED(status) ? WTERMSIG(status)
+						 : WEXITSTATUS(status));
 }
 
 static inline void

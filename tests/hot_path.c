@@ -84,7 +84,8 @@ one_call(struct fnt_log *log, unsigned i)
 	handle = fnt_call_op_begin(call, FNT_OP_LIST, "todo", NULL);
 	for (unsigned op = 0; op < (i % 50 ? 2 : 30); op++)
 		must(fnt_call_op(call, FNT_OP_GET, "todo",
-				 "0123456789012345678901234567890123456789", 1000, 1, true));
+				 "0123456789012345678901234567890123456789", 1000, 1,
+				 true));
 	must(fnt_call_op_end(call, handle, 3, true));
 	must(fnt_call_stream_chunk(call, 100));
 	must(fnt_call_schedule(call, "todo:later", 10, FNT_NONE));
@@ -104,7 +105,8 @@ main(int argc, char **argv)
 	unsigned long before;
 
 	if (argc < 2 || fnt_log_open(&log, argv[1], &options)) {
-		fprintf(stderr, "hot_path: %s\n", argc < 2 ? "which region?" : error.message);
+		fprintf(stderr, "hot_path: %s\n",
+			argc < 2 ? "which region?" : error.message);
 		return 1;
 	}
 	/* The counter itself works. */

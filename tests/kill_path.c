@@ -7,13 +7,14 @@
 
 #include "fixture.h"
 
-#define WAY_MAX	  400000 /* instructions */
-#define EVERY_MAX 3500	 /* a way up to this is short */
-/* Before each act: clocks are to be set and tickets too old, whoever looks, or else it would
- * be up to the scheduler. */
-#define NAP_US	  1100
+#define WAY_MAX 400000 /* instructions */
+#define EVERY_MAX 3500 /* a way up to this is short */
+/* Before each act: clocks are to be set and tickets too old, whoever looks, or else it
+ * would be up to the scheduler. */
+#define NAP_US 1100
 
-/* ---- the child -------------------------------------------------------------------- */
+/* ---- the child --------------------------------------------------------------------
+ */
 
 struct child {
 	const struct kill_path *path;
@@ -55,7 +56,8 @@ run_child(void *arg)
 }
 
 void
-kill_path_spawn(struct stepper *stepper, struct scene *scene, const struct kill_path *path)
+kill_path_spawn(struct stepper *stepper, struct scene *scene,
+		const struct kill_path *path)
 {
 	struct child child = {path, scene->story};
 
@@ -64,17 +66,20 @@ kill_path_spawn(struct stepper *stepper, struct scene *scene, const struct kill_
 }
 
 void
-kill_path_trace(struct step_trace *way, struct scene *scene, const struct kill_path *path)
+kill_path_trace(struct step_trace *way, struct scene *scene,
+		const struct kill_path *path)
 {
 	struct stepper stepper;
 
 	scene_reset(scene);
 	kill_path_spawn(&stepper, scene, path);
-	stepper_trace(&stepper, way, scene->bytes, scene->region.view.size_bytes, WAY_MAX);
+	stepper_trace(&stepper, way, scene->bytes, scene->region.view.size_bytes,
+		      WAY_MAX);
 	stepper_kill(&stepper);
 }
 
-/* ---- where ------------------------------------------------------------------------ */
+/* ---- where ------------------------------------------------------------------------
+ */
 
 /* One instruction in how many, of those that leave the region as it was. */
 static uint32_t
@@ -82,14 +87,15 @@ spacing(const struct step_trace *way, bool is_long)
 {
 	if (way->count <= EVERY_MAX)
 		return is_long ? 1 : 25;
-	return way->count / (is_long ? 2000 : 40);
+	return way->count / (is_long ? 2000 : 16);
 }
 
 /* The region's every state once, and by chance once more: after each instruction that
- * changed it, and around each system call. A thousand changes in a row, of a long record's
- * words, are sampled. */
+ * changed it, and around each system call. A thousand changes in a row, of a long
+ * record's words, are sampled. */
 bool
-kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long, uint64_t *random)
+kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long,
+		 uint64_t *random)
 {
 	const struct step_point *points = way->points;
 	bool after = !k || points[k - 1].wrote || points[k - 1].system;
@@ -104,7 +110,8 @@ kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long, uint64_
 	return after;
 }
 
-/* ---- kill ------------------------------------------------------------------------- */
+/* ---- kill -------------------------------------------------------------------------
+ */
 
 static void
 kill_one(struct kills *kills, struct scene *scene, const struct kill_path *path,
@@ -118,6 +125,17 @@ kill_one(struct kills *kills, struct scene *scene, const struct kill_path *path,
 	kills->misses += !stepper_goto(&stepper, way, k);
 	stepper_kill(&stepper);
 	kills->count++;
+}
+
+/* An instruction after one that changed the region. */
+static uint32_t
+somewhere(const struct step_trace *way, struct rnd *r)
+{
+	uint32_t k = rnd(r, way->count);
+
+	for (uint32_t i = 0; i < way->count && !way->points[k].wrote; i++)
+		k = (k + 1) % way->count;
+	return k + 1;
 }
 
 /* Where the world has remains in it no others can attach without taking them up. */
@@ -139,7 +157,7 @@ kill_at(struct kills *kills, struct scene *scene, const struct kill_path *path,
 	else if (lapped)
 		scene_other_laps(scene, laps);
 	if (path->again) {
-		kill_one(kills, scene, path, way, rnd(&r, way->count), false);
+		kill_one(kills, scene, path, way, somewhere(way, &r), false);
 		scene_look(scene, true);
 	}
 	if (path->again && lapped)
@@ -149,19 +167,21 @@ kill_at(struct kills *kills, struct scene *scene, const struct kill_path *path,
 
 void
 kill_all_along(struct kills *kills, struct scene *scene, const struct kill_path *path,
-	       bool lapped)
+	       const struct step_trace *way, bool lapped)
 {
 	unsigned long before = kills->count, missed = kills->misses;
+	uint32_t one_in = kills->is_long || !kills->one_in ? 1 : kills->one_in;
+	struct rnd r = {before};
 	uint64_t random = 1;
-	struct step_trace way;
 
-	kill_path_trace(&way, scene, path);
-	for (uint32_t k = 0; k <= way.count; k++)
-		if (kill_path_chosen(&way, k, kills->is_long, &random))
-			kill_at(kills, scene, path, &way, k, lapped);
+	for (uint32_t k = 0; k <= way->count; k++)
+		if (kill_path_chosen(way, k, kills->is_long, &random) &&
+		    !rnd(&r, one_in))
+			kill_at(kills, scene, path, way, k, lapped);
 	printf("# %-22s %-12s %6s %5u instructions, %3u writes, %2u system calls: "
 	       "%lu kills, %lu past the end\n",
-	       path->name, scene_edges[scene->edge], lapped ? "lapped" : "", way.count,
-	       way.writes, way.systems, kills->count - before, kills->misses - missed);
-	step_trace_free(&way);
+	       path->name, scene_edges[scene->edge], lapped ? "lapped" : "", way->count,
+	       way->writes, way->systems, kills->count - before,
+	       kills->misses - missed);
+	fflush(stdout);
 }

@@ -13,18 +13,20 @@ struct kill_path {
 	void (*prepare)(struct actor *actor); /* at full speed */
 	void (*act)(struct actor *actor);     /* step by step */
 	void (*after)(struct actor *actor);   /* once it is let go; may be NULL */
-	bool by_thread;	 /* the act is done by another thread, to its end */
-	bool lapped;	 /* once more, others lap the ring before anyone takes up the rest */
-	bool again;	 /* the next who does it is killed too, somewhere */
-	uint32_t edges;	 /* SCENE_*, as bits */
-	uint32_t flags;	 /* of the region */
+	bool by_thread; /* the act is done by another thread, to its end */
+	bool lapped; /* once more, others lap the ring before anyone takes up the rest
+		      */
+	bool again;  /* the next who does it is killed too, somewhere */
+	uint32_t edges; /* SCENE_*, as bits */
+	uint32_t flags; /* of the region */
 };
 
-#define EDGE(e)	  (1u << (e))
+#define EDGE(e) (1u << (e))
 #define ALL_EDGES (EDGE(SCENE_EDGES) - 1)
 
 struct kills {
 	bool is_long;
+	uint32_t one_in;	     /* of those chosen, in a short run; 0: all */
 	unsigned long count, misses; /* misses: came to the end by another way */
 };
 
@@ -40,8 +42,9 @@ void kill_path_trace(struct step_trace *way, struct scene *scene,
 bool kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long,
 		      uint64_t *random);
 
-/* Kill it everywhere, and see what is left each time. */
-void kill_all_along(struct kills *kills, struct scene *scene, const struct kill_path *path,
+/* Kill it everywhere on the way, and see what is left each time. */
+void kill_all_along(struct kills *kills, struct scene *scene,
+		    const struct kill_path *path, const struct step_trace *way,
 		    bool lapped);
 
 #endif

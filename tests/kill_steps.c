@@ -4,11 +4,11 @@
  *
  *   kill_steps [--long] [PATH]...
  *
- * For each path a child is prepared at full speed, its act stepped through once to learn the
- * way, and then for each instruction another such child is stopped just before it and
- * killed. What must be there then is in scene_check.c. Ways too long for that (open, close)
- * are killed before and after each instruction that changes the region and each system call,
- * and at others by chance; --long takes many more.
+ * For each path a child is prepared at full speed, its act stepped through once to
+ * learn the way, and then for each instruction another such child is stopped just
+ * before it and killed. What must be there then is in scene_check.c. Ways too long for
+ * that (open, close) are killed before and after each instruction that changes the
+ * region and each system call, and at others by chance; --long takes many more.
  */
 #include "fixture.h"
 
@@ -20,7 +20,8 @@ static struct kills kills;
 static char **wanted;
 static int wanted_count;
 
-/* ---- preparations ----------------------------------------------------------------- */
+/* ---- preparations -----------------------------------------------------------------
+ */
 
 static void
 nothing(struct actor *actor)
@@ -89,7 +90,8 @@ begun_several(struct actor *actor)
 	actor_begin(actor, 2);
 }
 
-/* ---- acts ------------------------------------------------------------------------- */
+/* ---- acts -------------------------------------------------------------------------
+ */
 
 static void
 begin_first(struct actor *actor)
@@ -216,7 +218,8 @@ static const struct kill_path paths[] = {
 	{"finish_rolled_back", begun, finish_rolled_back, .edges = EDGE(SCENE_PLAIN)},
 	{"abandon", begun_with_ops, abandon, .edges = EDGE(SCENE_PLAIN)},
 	{"push", warm, push, .edges = EDGE(SCENE_LAP)},
-	{"call within a call", begun_with_ops, whole_call, .edges = EDGE(SCENE_LAPS_40)},
+	{"call within a call", begun_with_ops, whole_call,
+	 .edges = EDGE(SCENE_LAPS_40)},
 	{"thread exit", begun_several, nothing, .by_thread = true,
 	 .edges = EDGE(SCENE_PLAIN)},
 	{"close", warm, actor_close, .edges = EDGE(SCENE_PLAIN)},
@@ -226,7 +229,8 @@ static const struct kill_path paths[] = {
 
 #define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
 
-/* ---- the test --------------------------------------------------------------------- */
+/* ---- the test ---------------------------------------------------------------------
+ */
 
 static bool
 is_wanted(const char *name)
@@ -244,17 +248,19 @@ START_TEST(killed_at_every_instruction)
 	if (!is_wanted(path->name))
 		return;
 	for (enum scene_edge edge = 0; edge < SCENE_EDGES; edge++) {
+		struct step_trace way;
 		struct scene scene;
 
 		if (!(path->edges & EDGE(edge)))
 			continue;
 		scene_init(&scene, edge, path->flags);
-		kill_all_along(&kills, &scene, path, false);
+		kill_path_trace(&way, &scene, path);
+		kill_all_along(&kills, &scene, path, &way, false);
 		if (path->lapped && (kills.is_long || edge == SCENE_LAP))
-			kill_all_along(&kills, &scene, path, true);
+			kill_all_along(&kills, &scene, path, &way, true);
+		step_trace_free(&way);
 		scene_fini(&scene);
 	}
-	fflush(stdout);
 }
 END_TEST
 

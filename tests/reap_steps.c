@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * reap_steps.c: a reaper killed while it takes up what another has left, and the next too.
- * Whoever comes last finds each call once.
+ * reap_steps.c: a reaper killed while it takes up what another has left, and the next
+ * too. Whoever comes last finds each call once.
  *
  *   reap_steps [--long]
  */
@@ -9,17 +9,18 @@
 
 #include "kill_path.h"
 
-static struct kills kills;
+static struct kills kills = {.one_in = 4};
 
-/* ---- the first death -------------------------------------------------------------- */
+/* ---- the first death --------------------------------------------------------------
+ */
 
 static void
 nothing(struct actor *actor)
 {
 }
 
-/* Three calls: one over several frames, one that is about to be a record of many cells, one
- * just begun. And one that is over. */
+/* Three calls: one over several frames, one that is about to be a record of many cells,
+ * one just begun. And one that is over. */
 static void
 begin_several(struct actor *actor)
 {
@@ -41,7 +42,8 @@ finish_one(struct actor *actor)
 	actor_finish(actor, 1, FNT_OK, 600);
 }
 
-static const struct kill_path dying = {.name = "dying", .prepare = begin_several, .act = finish_one};
+static const struct kill_path dying = {
+	.name = "dying", .prepare = begin_several, .act = finish_one};
 static const struct kill_path reaping[] = {
 	{.name = "reap", .prepare = nothing, .act = actor_open},
 	{.name = "reap, twice", .prepare = nothing, .act = actor_open, .again = true},
@@ -76,23 +78,26 @@ leave_remains(struct scene *scene, uint32_t part, uint32_t parts)
 	step_trace_free(&way);
 }
 
-/* ---- and the next ----------------------------------------------------------------- */
+/* ---- and the next -----------------------------------------------------------------
+ */
 
 #define PARTS 7
 
 START_TEST(killed_while_reaping)
 {
 	enum scene_edge edge = _i % 2 ? SCENE_LAPS_40 : SCENE_LAP;
+	struct step_trace way;
 	struct scene scene;
 
 	scene_init(&scene, edge, 0);
 	leave_remains(&scene, (uint32_t)_i, PARTS - 1);
-	for (int i = 0; i < 2; i++) {
-		kill_all_along(&kills, &scene, &reaping[i], false);
-		kill_all_along(&kills, &scene, &reaping[i], true);
-	}
+	kill_path_trace(&way, &scene, &reaping[0]);
+	for (int i = 0; i < 4; i++)
+		if (kills.is_long || i % 2 == _i % 2)
+			kill_all_along(&kills, &scene, &reaping[i / 2], &way,
+				       i % 2 == i / 2);
+	step_trace_free(&way);
 	scene_fini(&scene);
-	fflush(stdout);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Worlds: a region with a past, as often as it is needed. What must be there afterwards is
- * in scene_check.c.
+ * Worlds: a region with a past, as often as it is needed. What must be there afterwards
+ * is in scene_check.c.
  */
 #include "scene.h"
 
@@ -20,7 +20,8 @@
 
 #define SIZE (256u << 10)
 
-const char *const scene_edges[SCENE_EDGES] = {"plain", "lap", "2^32 tickets", "2^40 laps"};
+const char *const scene_edges[SCENE_EDGES] = {"plain", "lap", "2^32 tickets",
+					      "2^40 laps"};
 
 void
 scene_fail(const struct scene *scene, const char *format, ...)
@@ -31,11 +32,13 @@ scene_fail(const struct scene *scene, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	ck_abort_msg("%s, ring at %s: %s", scene->where, scene_edges[scene->edge], text);
+	ck_abort_msg("%s, ring at %s: %s", scene->where, scene_edges[scene->edge],
+		     text);
 	abort();
 }
 
-/* ---- a region with a past --------------------------------------------------------- */
+/* ---- a region with a past ---------------------------------------------------------
+ */
 
 static void
 produce_until(struct scene *scene, uint64_t ticket)
@@ -168,7 +171,8 @@ scene_reset(struct scene *scene)
 	scene->lapped = false;
 }
 
-/* ---- the others ------------------------------------------------------------------- */
+/* ---- the others -------------------------------------------------------------------
+ */
 
 void
 scene_other_open(struct scene *scene)
@@ -201,8 +205,9 @@ scene_pad(struct scene *scene, uint64_t cells)
 		struct fnt_cell *cell = &view->cells[ticket % view->cell_count];
 
 		if (!fnt_cell_busy(atomic_load(&cell->state)))
-			atomic_store(&cell->state, fnt_cell_state(ticket / view->cell_count,
-								  0, FNT_CELL_PAD, 0));
+			atomic_store(&cell->state,
+				     fnt_cell_state(ticket / view->cell_count, 0,
+						    FNT_CELL_PAD, 0));
 	}
 	scene->lapped = true;
 }

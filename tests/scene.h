@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * scene.h: a region with a history, actors who say what they have done, and what must be
- * there when one of them is gone.
+ * scene.h: a region with a history, actors who say what they have done, and what must
+ * be there when one of them is gone.
  *
- *   world: bytes of a region, prepared once ──copied before each act──► the region's file
- *   story: what the actor began and what it was told of, in memory shared with the test
+ *   world: bytes of a region, prepared once ──copied before each act──► the region's
+ * file story: what the actor began and what it was told of, in memory shared with the
+ * test
  *
- * An actor writes down each step before and after it takes it: what returned is confirmed
- * and must be found again, what was being done may be.
+ * An actor writes down each step before and after it takes it: what returned is
+ * confirmed and must be found again, what was being done may be.
  */
 #ifndef FNT_TEST_SCENE_H
 #define FNT_TEST_SCENE_H
@@ -20,9 +21,9 @@
 
 #include "record.h"
 
-#define SCENE_NAME  "scene"
+#define SCENE_NAME "scene"
 #define SCENE_CALLS 4
-#define SCENE_OPS   120
+#define SCENE_OPS 120
 #define SCENE_CHUNK 100
 
 /* A number before the step and after it. */
@@ -33,7 +34,8 @@ struct tally {
 /* What an actor says of one call. */
 struct told {
 	_Atomic uint64_t uid;
-	struct tally begin, ops, pairs_begun, pairs_ended, chunks, schedules, users, finish;
+	struct tally begin, ops, pairs_begun, pairs_ended, chunks, schedules, users,
+		finish;
 	_Atomic uint32_t outcome;   /* that it finishes with */
 	_Atomic uint32_t value_len; /* of FNT_OK */
 	_Atomic int32_t rc;	    /* of finish, when done */
@@ -62,7 +64,8 @@ void actor_schedule(struct actor *actor, unsigned i);
 void actor_user(struct actor *actor, unsigned i);
 /* Outcome FNT_OK with a value of `len` bytes (0: none), or another with a message of so
  * many. */
-void actor_finish(struct actor *actor, unsigned i, enum fnt_outcome outcome, size_t len);
+void actor_finish(struct actor *actor, unsigned i, enum fnt_outcome outcome,
+		  size_t len);
 /* A call that was built elsewhere, with two ops. */
 void actor_push(struct actor *actor, unsigned i);
 
@@ -71,7 +74,8 @@ enum scene_edge {
 	SCENE_PLAIN,	  /* in the middle of its first lap */
 	SCENE_LAP,	  /* full, two tickets before a lap's end */
 	SCENE_TICKETS_32, /* two tickets before 2^32 */
-	SCENE_LAPS_40,	  /* two tickets before lap 2^40, which is lap 0 in a cell's state */
+	SCENE_LAPS_40, /* two tickets before lap 2^40, which is lap 0 in a cell's state
+			*/
 	SCENE_EDGES,
 };
 extern const char *const scene_edges[SCENE_EDGES];
@@ -99,38 +103,41 @@ struct scene {
 	uint64_t looks;
 };
 
-/* Make a region in $FNTRACE_DIR, with records up to the edge. `flags` as in fnt_options. */
+/* Make a region in $FNTRACE_DIR, with records up to the edge. `flags` as in
+ * fnt_options. */
 void scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags);
 void scene_fini(struct scene *scene);
 
-/* What the region is now, and the story, becomes the world that scene_reset goes back to:
- * nobody may be attached who is to live on. Its records are those there before. */
+/* What the region is now, and the story, becomes the world that scene_reset goes back
+ * to: nobody may be attached who is to live on. Its records are those there before. */
 void scene_keep(struct scene *scene);
 
 /* The region and the story as the world was. Nobody is attached. */
 void scene_reset(struct scene *scene);
 
-/* A process that lives: this one opens a log of its own, and laps the ring by so many cells
- * at least. Each of its calls must be recorded. */
+/* A process that lives: this one opens a log of its own, and laps the ring by so many
+ * cells at least. Each of its calls must be recorded. */
 void scene_other_open(struct scene *scene);
 void scene_other_laps(struct scene *scene, uint64_t cells);
 
 /* Where nobody may attach: the ring is lapped by padding. */
 void scene_pad(struct scene *scene, uint64_t cells);
 
-/* The raw record of call `i`, wherever in the ring, also where no query looks any more. */
-bool scene_has_cells_of(const struct scene *scene, unsigned i);
+/* The head of call `i`'s record, committed, wherever in the ring: also where no query
+ * looks any more. (Its further cells may be others' by then: they are complete before
+ * it is.) */
+bool scene_has_head_of(const struct scene *scene, unsigned i);
 
-/* Look from outside, whoever is there: each call is in flight or one record, as its story
- * says; the region is sound. `dead`: the actor is. */
+/* Look from outside, whoever is there: each call is in flight or one record, as its
+ * story says; the region is sound. `dead`: the actor is. */
 void scene_look(struct scene *scene, bool dead);
 
-/* The actor is dead: attach, record, read, close. Everything that was confirmed is there
- * and whole, once; all that the dead held is free again. */
+/* The actor is dead: attach, record, read, close. Everything that was confirmed is
+ * there and whole, once; all that the dead held is free again. */
 void scene_verify(struct scene *scene);
 
-__attribute__((format(printf, 2, 3), noreturn)) void scene_fail(const struct scene *scene,
-								const char *format, ...);
+__attribute__((format(printf, 2, 3), noreturn)) void
+scene_fail(const struct scene *scene, const char *format, ...);
 
 #define SCENE_MUST(scene, condition)                                                   \
 	do {                                                                           \

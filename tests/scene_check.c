@@ -31,12 +31,14 @@ scene_hash(const struct fnt_raw *raw)
 	return hash;
 }
 
-/* ---- one trace of an actor's ------------------------------------------------------ */
+/* ---- one trace of an actor's ------------------------------------------------------
+ */
 
 static bool
 within(uint64_t value, const struct tally *tally)
 {
-	return value >= atomic_load(&tally->done) && value <= atomic_load(&tally->tried);
+	return value >= atomic_load(&tally->done) &&
+	       value <= atomic_load(&tally->tried);
 }
 
 static bool
@@ -45,8 +47,9 @@ ops_whole(const struct fnt_trace *trace)
 	for (size_t n = 0; n < trace->op_count; n++) {
 		const struct fnt_trace_op *op = &trace->ops[n];
 
-		if (strcmp(op->id, actor_op_ids[n]) != 0 || strcmp(op->entity, "thing") != 0 ||
-		    op->op != FNT_OP_UPDATE || !op->ok || op->row_count != (int64_t)n)
+		if (strcmp(op->id, actor_op_ids[n]) != 0 ||
+		    strcmp(op->entity, "thing") != 0 || op->op != FNT_OP_UPDATE ||
+		    !op->ok || op->row_count != (int64_t)n)
 			return false;
 	}
 	return true;
@@ -61,18 +64,21 @@ pending_fits(const struct fnt_trace *trace, const struct told *told)
 	int64_t high = (int64_t)atomic_load(&told->pairs_begun.tried) -
 		       atomic_load(&told->pairs_ended.done);
 
-	return (int64_t)trace->pending_count >= low && (int64_t)trace->pending_count <= high;
+	return (int64_t)trace->pending_count >= low &&
+	       (int64_t)trace->pending_count <= high;
 }
 
 static bool
 outcome_fits(const struct fnt_trace *trace, const struct told *told)
 {
-	uint32_t outcome = atomic_load(&told->outcome), len = atomic_load(&told->value_len);
+	uint32_t outcome = atomic_load(&told->outcome),
+		 len = atomic_load(&told->value_len);
 
 	if (!atomic_load(&told->finish.tried))
 		return trace->outcome == FNT_ABORTED;
 	if (trace->outcome != outcome)
-		return !atomic_load(&told->finish.done) && trace->outcome == FNT_ABORTED;
+		return !atomic_load(&told->finish.done) &&
+		       trace->outcome == FNT_ABORTED;
 	switch (outcome) {
 	case FNT_OK:
 		return trace->value.len == len &&
@@ -93,7 +99,8 @@ check_trace(struct scene *scene, const struct fnt_trace *trace, unsigned i)
 	bool renamed = trace->user_id && !strcmp(trace->user_id, "another");
 
 	SCENE_MUST(scene, !trace->flags);
-	SCENE_MUST(scene, !strcmp(trace->fn_name, i == SCENE_CALLS - 1 ? "warm" : "act"));
+	SCENE_MUST(scene,
+		   !strcmp(trace->fn_name, i == SCENE_CALLS - 1 ? "warm" : "act"));
 	SCENE_MUST(scene, renamed || !strcmp(trace->user_id, actor_call_ids[i]));
 	SCENE_MUST(scene, within(trace->op_count, &told->ops));
 	SCENE_MUST(scene, ops_whole(trace));
@@ -104,7 +111,8 @@ check_trace(struct scene *scene, const struct fnt_trace *trace, unsigned i)
 	SCENE_MUST(scene, within(renamed, &told->users));
 }
 
-/* ---- all of them ------------------------------------------------------------------ */
+/* ---- all of them ------------------------------------------------------------------
+ */
 
 /* How often each call is there. */
 struct count {
@@ -184,8 +192,10 @@ judge(const struct count *count, bool reaped)
 		bool unkept = !keeps && (finishing || reaped);
 
 		if (there > tried(told) || (!keeps && count->records[i]))
-			scene_fail(scene, "call %u is there too often: %u records, %u in flight",
-				   i, count->records[i], count->flying[i]);
+			scene_fail(
+				scene,
+				"call %u is there too often: %u records, %u in flight",
+				i, count->records[i], count->flying[i]);
 		if (there < confirmed(told) && !lapped && !unkept)
 			scene_fail(scene, "call %u is lost", i);
 	}
@@ -226,24 +236,24 @@ scene_look(struct scene *scene, bool dead)
 }
 
 bool
-scene_has_cells_of(const struct scene *scene, unsigned i)
+scene_has_head_of(const struct scene *scene, unsigned i)
 {
 	const struct fnt_view *view = &scene->region.view;
-	struct fnt_raw raw = {.payload = NULL};
 	uint32_t found = 0;
 
 	for (uint64_t at = 0; at < view->cell_count; at++) {
 		uint64_t state = atomic_load(&view->cells[at].state);
-		uint64_t ticket = fnt_cell_lap(state) * view->cell_count + at;
 
-		if (fnt_record_read(view, ticket, &raw) == FNT_READ_RECORD)
-			found += raw.head.uid == atomic_load(&scene->story->calls[i].uid);
+		found += !fnt_cell_busy(state) &&
+			 fnt_cell_kind(state) == FNT_CELL_HEAD &&
+			 atomic_load(&view->cells[at].words[0]) ==
+				 atomic_load(&scene->story->calls[i].uid);
 	}
-	fnt_raw_free(&raw);
 	return found == 1;
 }
 
-/* ---- afterwards ------------------------------------------------------------------- */
+/* ---- afterwards -------------------------------------------------------------------
+ */
 
 static void
 check_history(struct scene *scene)
@@ -301,7 +311,8 @@ check_nothing_held(struct scene *scene)
 	SCENE_MUST(scene, !stat.producers && !stat.lanes && !stat.frames);
 	SCENE_MUST(scene, !stat.in_flight && !stat.orphaned);
 	for (uint32_t i = 0; i < view->name_count; i++)
-		SCENE_MUST(scene, (atomic_load(&view->names[i].state) & 0xff) != FNT_NAME_BUSY);
+		SCENE_MUST(scene, (atomic_load(&view->names[i].state) & 0xff) !=
+					  FNT_NAME_BUSY);
 }
 
 static uint64_t

@@ -18,6 +18,7 @@
 #include <fntrace/reader.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -36,7 +37,7 @@ struct tally {
 };
 
 static struct tally *tally;
-static struct rnd rnd;
+static struct rnd dice;
 
 static void
 count(_Atomic uint64_t *counter, uint64_t more)
@@ -49,20 +50,20 @@ count(_Atomic uint64_t *counter, uint64_t more)
 static uint64_t
 nonsense(const uint64_t *words)
 {
-	switch (rnd_below(&rnd, 8)) {
+	switch (rnd(&dice, 8)) {
 	case 0:
 		return 0;
 	case 1:
 		return UINT64_MAX;
 	case 2:
-		return rnd_below(&rnd, 256);
+		return rnd(&dice, 256);
 	case 3: /* what stands elsewhere */
-		return words[rnd_below(&rnd, SIZE / 8)];
+		return words[rnd(&dice, SIZE / 8)];
 	case 4:
-		return 1ull << rnd_below(&rnd, 64);
+		return 1ull << rnd(&dice, 64);
 	default:
-		return (uint64_t)rnd_below(&rnd, UINT32_MAX) << 32 |
-		       rnd_below(&rnd, UINT32_MAX);
+		return (uint64_t)rnd(&dice, UINT32_MAX) << 32 |
+		       rnd(&dice, UINT32_MAX);
 	}
 }
 
@@ -71,13 +72,13 @@ static size_t
 somewhere(const struct fnt_header *header)
 {
 	const struct fnt_section *section =
-		&header->sections[rnd_below(&rnd, header->section_count)];
+		&header->sections[rnd(&dice, header->section_count)];
 	uint64_t entry;
 
-	if (rnd_below(&rnd, 2))
-		return FNT_PAGE / 8 + rnd_below(&rnd, (SIZE - FNT_PAGE) / 8);
-	entry = rnd_below(&rnd, (uint32_t)section->count);
-	return (section->off + entry * section->stride) / 8 + rnd_below(&rnd, 8);
+	if (rnd(&dice, 2))
+		return FNT_PAGE / 8 + rnd(&dice, (SIZE - FNT_PAGE) / 8);
+	entry = rnd(&dice, (uint32_t)section->count);
+	return (section->off + entry * section->stride) / 8 + rnd(&dice, 8);
 }
 
 static void
@@ -85,16 +86,16 @@ scribble_once(uint64_t *words, const struct fnt_header *header)
 {
 	size_t at = somewhere(header);
 
-	switch (rnd_below(&rnd, 4)) {
+	switch (rnd(&dice, 4)) {
 	case 0:
-		words[at] ^= 1ull << rnd_below(&rnd, 64);
+		words[at] ^= 1ull << rnd(&dice, 64);
 		break;
 	case 1:
-		((unsigned char *)words)[at * 8 + rnd_below(&rnd, 8)] =
-			(unsigned char)rnd_below(&rnd, 256);
+		((unsigned char *)words)[at * 8 + rnd(&dice, 8)] =
+			(unsigned char)rnd(&dice, 256);
 		break;
 	case 2:
-		words[at] += (uint64_t)(int64_t)(int8_t)rnd_below(&rnd, 256);
+		words[at] += (uint64_t)(int64_t)(int8_t)rnd(&dice, 256);
 		break;
 	default:
 		words[at] = nonsense(words);
@@ -117,8 +118,8 @@ scribble(const char *path)
 	memcpy(sound, words, SIZE);
 	for (uint64_t i = 0;; i++) {
 		scribble_once(words, header);
-		if (i % 64 == 0) {
-			size_t at = rnd_below(&rnd, sizeof(*header) / 8);
+		if (i % 1024 == 0) {
+			size_t at = rnd(&dice, sizeof(*header) / 8);
 
 			words[at] = nonsense(words);
 			sched_yield();
@@ -145,10 +146,10 @@ produce_some(struct fnt_log *log)
 		struct fnt_call *call = begin_call(log, "scribbled", "id");
 		int64_t op = fnt_call_op_begin(call, FNT_OP_GET, "Entity", NULL);
 
-		for (uint32_t ops = rnd_below(&rnd, 60); ops > 0; ops--)
+		for (uint32_t ops = rnd(&dice, 60); ops > 0; ops--)
 			fnt_call_op(call, FNT_OP_INSERT, "Row", "7", 50, 1, true);
 		fnt_call_op_end(call, op, 1, true);
-		value.len = rnd_below(&rnd, 4) ? 20 : rnd_below(&rnd, sizeof(text));
+		value.len = rnd(&dice, 4) ? 20 : rnd(&dice, sizeof(text));
 		fnt_call_finish_ok(call, &value);
 		count(&tally->calls, 1);
 		if (i % 50 == 0 && !fnt_log_recent(log, 20, &traces))
@@ -169,7 +170,7 @@ produce(const char *path)
 			continue; /* the header, just now */
 		left = begin_call(log, "left", "open");
 		produce_some(log);
-		if (rnd_below(&rnd, 2))
+		if (rnd(&dice, 2))
 			fnt_call_finish_error(left, "E", "m");
 		else
 			left = (fnt_log_close(log), fnt_call_abandon(left), NULL);
@@ -240,7 +241,7 @@ read_all(const char *path)
 			continue;
 		}
 		count(&tally->opens, 1);
-		if (!fnt_cursor_open(&cursor, reader, rnd_below(&rnd, 2))) {
+		if (!fnt_cursor_open(&cursor, reader, rnd(&dice, 2))) {
 			for (int i = 0; i < 5; i++)
 				read_once(reader, cursor);
 			fnt_cursor_close(cursor);
@@ -267,7 +268,7 @@ start(enum part part, const char *path)
 
 	if (pid)
 		return pid;
-	rnd.state += (uint64_t)part * 0x9e3779b97f4a7c15u;
+	dice.state += (uint64_t)part * 0x9e3779b97f4a7c15u;
 	bound_memory();
 	if (part == SCRIBBLER)
 		scribble(path);
@@ -379,8 +380,8 @@ main(int argc, char **argv)
 	fixture_begin();
 	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	rnd.state = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
-	printf("seed %llu\n", (unsigned long long)rnd.state);
+	dice.state = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
+	printf("seed %llu\n", (unsigned long long)dice.state);
 	fflush(stdout);
 	log = open_sized("scribbled", SIZE);
 	for (int i = 0; i < 5000; i++)

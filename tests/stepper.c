@@ -15,10 +15,10 @@
 #include "suite.h"
 
 #define BREAKPOINT 0xccu
-#define SYSCALL	   0x050fu
-#define RDTSC	   0x310fu
-#define RDTSCP	   0xf9010fu
-#define PLACE	   offsetof(struct user_regs_struct, rip)
+#define SYSCALL 0x050fu
+#define RDTSC 0x310fu
+#define RDTSCP 0xf9010fu
+#define PLACE offsetof(struct user_regs_struct, rip)
 
 /* The second mark; its address says that a stop is at the end. */
 extern const char stepper_end_mark[];
@@ -34,10 +34,12 @@ stepper_begin(void)
 __attribute__((noinline)) void
 stepper_end(void)
 {
-	__asm__ volatile(".globl stepper_end_mark\nstepper_end_mark:\n\tint3" ::: "memory");
+	__asm__ volatile(".globl stepper_end_mark\nstepper_end_mark:\n\tint3" ::
+				 : "memory");
 }
 
-/* ---- the child's stops ------------------------------------------------------------ */
+/* ---- the child's stops ------------------------------------------------------------
+ */
 
 static uint64_t
 code_at(const struct stepper *stepper, uint64_t place)
@@ -58,11 +60,13 @@ wait_stop(struct stepper *stepper)
 {
 	int status;
 
-	if (waitpid(stepper->tid, &status, __WALL) == stepper->tid && WIFSTOPPED(status)) {
+	if (waitpid(stepper->tid, &status, __WALL) == stepper->tid &&
+	    WIFSTOPPED(status)) {
 		look_where(stepper);
 		if (WSTOPSIG(status) != SIGTRAP)
 			ck_abort_msg("child stopped by signal %d at 0x%llx",
-				     WSTOPSIG(status), (unsigned long long)stepper->place);
+				     WSTOPSIG(status),
+				     (unsigned long long)stepper->place);
 		return true;
 	}
 	stepper->gone = true;
@@ -114,8 +118,8 @@ at_end(const struct stepper *stepper)
 	return stepper->place == mark || stepper->place == mark + 1;
 }
 
-/* rdtsc and rdtscp by hand, in a time in which an instruction takes nanoseconds: else an
- * act that is stepped through would take other ways than one at full speed. */
+/* rdtsc and rdtscp by hand, in a time in which an instruction takes nanoseconds: else
+ * an act that is stepped through would take other ways than one at full speed. */
 static bool
 tell_time(struct stepper *stepper)
 {
@@ -162,7 +166,8 @@ stepper_release(struct stepper *stepper)
 	uint64_t past = (uintptr_t)stepper_end_mark + 1;
 	int status = 0;
 
-	/* Over the mark, whichever side of it we are on: its trap would be a signal now. */
+	/* Over the mark, whichever side of it we are on: its trap would be a signal
+	 * now. */
 	if (!stepper->gone && at_end(stepper))
 		MUST(!ptrace(PTRACE_POKEUSER, stepper->tid, PLACE, past));
 	if (!stepper->gone)
@@ -182,14 +187,15 @@ stepper_kill(struct stepper *stepper)
 	} while (pid != stepper->pid && (pid > 0 || errno == EINTR));
 }
 
-/* ---- all of the way --------------------------------------------------------------- */
+/* ---- all of the way ---------------------------------------------------------------
+ */
 
 /* How often each place was seen, open-addressed. */
 struct seen {
 	struct place {
 		uint64_t at;
 		uint32_t count;
-	} *places;
+	} * places;
 	uint32_t size, count;
 };
 
@@ -237,8 +243,9 @@ add_point(struct step_trace *trace, const struct stepper *stepper, struct seen *
 	struct step_point *point;
 
 	if (!(trace->count & (trace->count - 1))) {
-		trace->points = realloc(trace->points, (trace->count ? 2 * trace->count : 1) *
-							       sizeof(*trace->points));
+		trace->points =
+			realloc(trace->points, (trace->count ? 2 * trace->count : 1) *
+						       sizeof(*trace->points));
 		MUST(trace->points);
 	}
 	point = &trace->points[trace->count];
@@ -283,19 +290,23 @@ step_trace_free(struct step_trace *trace)
 	memset(trace, 0, sizeof(*trace));
 }
 
-/* ---- some of the way -------------------------------------------------------------- */
+/* ---- some of the way --------------------------------------------------------------
+ */
 
 #define LOOK_BACK 20000
 #define PASS_COST 5 /* to pass a breakpoint, in steps */
 
-/* The point from where to step: many passes of a breakpoint cost as much as steps do. */
+/* The point from where to step: many passes of a breakpoint cost as much as steps do.
+ */
 static uint32_t
 best_start(const struct step_trace *trace, uint32_t k)
 {
 	uint32_t best = 0, cost = k;
 
-	for (uint32_t j = k, steps = 0; j && steps < LOOK_BACK && steps < cost; j--, steps++) {
-		uint64_t this = steps + (uint64_t)PASS_COST * (trace->points[j].before + 1);
+	for (uint32_t j = k, steps = 0; j && steps < LOOK_BACK && steps < cost;
+	     j--, steps++) {
+		uint64_t this =
+			steps + (uint64_t)PASS_COST * (trace->points[j].before + 1);
 
 		if (this < cost) {
 			cost = (uint32_t)this;
@@ -373,7 +384,8 @@ stepper_works(void)
 	bool works;
 	cpu_set_t here;
 
-	/* Tracer and child take turns: on one processor nobody has to be woken elsewhere. */
+	/* Tracer and child take turns: on one processor nobody has to be woken
+	 * elsewhere. */
 	CPU_ZERO(&here);
 	CPU_SET((size_t)sched_getcpu(), &here);
 	sched_setaffinity(0, sizeof(here), &here);

@@ -21,10 +21,10 @@
 
 struct stepper {
 	pid_t pid;
-	pid_t tid;   /* the thread that is held: the child's first, or another */
-	bool gone;   /* that thread is no more */
-	int status;  /* of the child, when it ended before its time */
-	uint64_t at; /* instructions since the beginning, if it was stepped */
+	pid_t tid;     /* the thread that is held: the child's first, or another */
+	bool gone;     /* that thread is no more */
+	int status;    /* of the child, when it ended before its time */
+	uint64_t at;   /* instructions since the beginning, if it was stepped */
 	uint64_t time; /* that it is told */
 	uint64_t place, code; /* the next instruction, while it is held */
 };
@@ -32,8 +32,8 @@ struct stepper {
 /* May we trace here? */
 bool stepper_works(void);
 
-/* In the child: what comes next is stepped; and was, until here. The first stops the thread
- * that calls it, any of the child's. */
+/* In the child: what comes next is stepped; and was, until here. The first stops the
+ * thread that calls it, any of the child's. */
 void stepper_begin(void);
 void stepper_end(void);
 
@@ -67,12 +67,13 @@ struct step_trace {
 	uint32_t writes, systems;
 };
 
-/* Step to the end, at most `most` instructions, and say when the watched bytes changed. */
-void stepper_trace(struct stepper *stepper, struct step_trace *trace, const void *watched,
-		   size_t bytes, uint32_t most);
+/* Step to the end, at most `most` instructions, and say when the watched bytes changed.
+ */
+void stepper_trace(struct stepper *stepper, struct step_trace *trace,
+		   const void *watched, size_t bytes, uint32_t most);
 
-/* To just before instruction `k` of the trace. False: the child took another way and came
- * to its end. */
+/* To just before instruction `k` of the trace. False: the child took another way and
+ * came to its end. */
 bool stepper_goto(struct stepper *stepper, const struct step_trace *trace, uint32_t k);
 
 void step_trace_free(struct step_trace *trace);

@@ -5,12 +5,12 @@
  *
  *   stress [SECONDS [PROCESSES [THREADS [SIZE_KIB [BYTES [ordered]]]]]]
  *
- * Without a shape: several in turn, SECONDS in all. Every record carries its thread's number
- * and sequence, text of random length, and a checksum over all of that, which the readers
- * verify. One follows from the beginning: what it is given and what it is told it missed
- * must add up to what the producers say they recorded, and each thread's sequence must grow.
- * The other looks at the newest again and again. Half of the processes are forked, half run
- * this program anew.
+ * Without a shape: several in turn, SECONDS in all. Every record carries its thread's
+ * number and sequence, text of random length, and a checksum over all of that, which
+ * the readers verify. One follows from the beginning: what it is given and what it is
+ * told it missed must add up to what the producers say they recorded, and each thread's
+ * sequence must grow. The other looks at the newest again and again. Half of the
+ * processes are forked, half run this program anew.
  */
 #include "fixture.h"
 
@@ -47,7 +47,7 @@ give_up(const char *what)
 #define REQUIRE(condition)                                                             \
 	do {                                                                           \
 		if (!(condition))                                                      \
-			give_up(#condition);                                              \
+			give_up(#condition);                                           \
 	} while (0)
 
 /* FNV-1a (Fowler, Noll, Vo), over texts with their ends. */
@@ -60,7 +60,8 @@ hash_text(uint64_t hash, const char *text)
 	return hash;
 }
 
-/* ---- producing -------------------------------------------------------------------- */
+/* ---- producing --------------------------------------------------------------------
+ */
 
 static void
 some_letters(struct rnd *r, char *text, uint32_t len)
@@ -70,8 +71,8 @@ some_letters(struct rnd *r, char *text, uint32_t len)
 	text[len] = '\0';
 }
 
-/* One call of thread `slot`: "slot.seq" as its id, ops with letters for ids, and in the error
- * message or value the checksum of all texts. */
+/* One call of thread `slot`: "slot.seq" as its id, ops with letters for ids, and in the
+ * error message or value the checksum of all texts. */
 static int
 produce_one(struct fnt_log *log, struct rnd *r, unsigned slot, uint64_t seq, char *room)
 {
@@ -91,8 +92,8 @@ produce_one(struct fnt_log *log, struct rnd *r, unsigned slot, uint64_t seq, cha
 		some = some < left ? some : left;
 		left -= some;
 		some_letters(r, room, some);
-		if (fnt_call_op(call, FNT_OP_GET, "table", room, 1, (int64_t)seq, true) ==
-		    FNT_DONE)
+		if (fnt_call_op(call, FNT_OP_GET, "table", room, 1, (int64_t)seq,
+				true) == FNT_DONE)
 			hash = hash_text(hash, room);
 		else
 			atomic_fetch_add(&board->omitted[slot], 1);
@@ -150,7 +151,8 @@ run_threads(struct fnt_log *log, unsigned process)
 	return 0;
 }
 
-/* ---- verifying -------------------------------------------------------------------- */
+/* ---- verifying --------------------------------------------------------------------
+ */
 
 /* The thread's number and sequence of a record that is as its producer made it. */
 static void
@@ -199,7 +201,8 @@ follow(const char *region)
 
 	REQUIRE(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
 	atomic_fetch_add(&board->ready, 1);
-	/* stop 2: all producers have ended. One round may end early, to wait for a ticket. */
+	/* stop 2: all producers have ended. One round may end early, to wait for a
+	 * ticket. */
 	while (idle < 400) {
 		bool last_look = atomic_load(&board->stop) == 2;
 
@@ -259,7 +262,8 @@ scan(const char *region)
 	return 0;
 }
 
-/* ---- one run ---------------------------------------------------------------------- */
+/* ---- one run ----------------------------------------------------------------------
+ */
 
 static struct fnt_log *
 open_shape(const char *region)
@@ -388,11 +392,11 @@ run(const char *self, double seconds)
 }
 
 static const struct shape shapes[] = {
-	{1, 1, 256, 300, false},	{2, 2, 256, 300, false},
-	{3, 2, 256, 20000, false},	{2, 2, 256, 300, true},
-	{4, 3, 1024, 2000, false},	{2, 4, 16384, 60000, false},
-	{2, 2, 65536, 300, false},	{6, 1, 16384, 300, true},
-	{1, 8, 1024, 300, false},	{3, 3, 4096, 60000, true},
+	{1, 1, 256, 300, false},   {2, 2, 256, 300, false},
+	{3, 2, 256, 20000, false}, {2, 2, 256, 300, true},
+	{4, 3, 1024, 2000, false}, {2, 4, 16384, 60000, false},
+	{2, 2, 65536, 300, false}, {6, 1, 16384, 300, true},
+	{1, 8, 1024, 300, false},  {3, 3, 4096, 60000, true},
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
@@ -418,7 +422,8 @@ main(int argc, char **argv)
 	fixture_begin();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 2) {
-		shape = (struct shape){(unsigned)atoi(argv[2]), 2, 16384, 2000, argc > 6};
+		shape = (struct shape){(unsigned)atoi(argv[2]), 2, 16384, 2000,
+				       argc > 6};
 		shape.threads = argc > 3 ? (unsigned)atoi(argv[3]) : shape.threads;
 		shape.size_kib = argc > 4 ? (unsigned)atoi(argv[4]) : shape.size_kib;
 		shape.bytes = argc > 5 ? (unsigned)atoi(argv[5]) : shape.bytes;

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_crash.c: processes killed at any moment. What they confirmed is there, what was in
- * flight becomes an aborted record once, and nothing of theirs stays taken.
+ * test_crash.c: processes killed at any moment. What they confirmed is there, what was
+ * in flight becomes an aborted record once, and nothing of theirs stays taken.
  */
 #include "fixture.h"
 
 #include <fcntl.h>
 
-/* ---- a producer that says what it does -------------------------------------------- */
+/* ---- a producer that says what it does --------------------------------------------
+ */
 
 /* One message before and after each step, through a pipe of whole messages. */
-enum said { BEGINS = 1, BEGUN, OP, FINISHES, FINISHED };
+enum said {
+	BEGINS = 1,
+	BEGUN,
+	OP,
+	FINISHES,
+	FINISHED
+};
 
 struct message {
 	uint32_t said;
@@ -65,7 +72,8 @@ produce(struct fnt_log *log, int fd, uint64_t seed)
 	}
 }
 
-/* ---- what must be there afterwards ------------------------------------------------ */
+/* ---- what must be there afterwards ------------------------------------------------
+ */
 
 #define CALLS_MAX 20000
 
@@ -96,7 +104,8 @@ listen_to(int fd)
 	return story;
 }
 
-/* The ops are the first of its calls, all of those that it said, and at most one more. */
+/* The ops are the first of its calls, all of those that it said, and at most one more.
+ */
 static void
 check_ops(const struct fnt_trace *trace, const struct message *last)
 {
@@ -129,8 +138,8 @@ check_trace(const struct fnt_trace *trace, const struct story *story,
 		MUST(trace->outcome == FNT_ABORTED);
 }
 
-/* Newest first: what was open, then what was confirmed, the last first and none left out
- * until the ring ends. */
+/* Newest first: what was open, then what was confirmed, the last first and none left
+ * out until the ring ends. */
 static void
 check_story(struct fnt_log *log, const struct story *story, pid_t pid, uint64_t cells)
 {
@@ -207,12 +216,15 @@ START_TEST(killed_at_any_moment)
 }
 END_TEST
 
-/* ---- nothing stays taken ---------------------------------------------------------- */
+/* ---- nothing stays taken ----------------------------------------------------------
+ */
 
 /* More deaths than there are slots, lanes and frames, several processes at a time. */
 START_TEST(slots_lanes_and_frames_come_back)
 {
-	enum { AT_ONCE = 6 };
+	enum {
+		AT_ONCE = 6
+	};
 	const int rounds = ROUNDS(40, 10);
 	struct fnt_stat stat;
 	uint64_t aborted = 0;
@@ -326,7 +338,9 @@ END_TEST
 /* A reaper may die too: whoever comes next goes on, and nothing is there twice. */
 START_TEST(killed_while_reaping)
 {
-	enum { CALLS = 25 };
+	enum {
+		CALLS = 25
+	};
 	struct rnd r = {3};
 
 	for (int round = 0; round < ROUNDS(150, 20); round++) {
@@ -369,7 +383,8 @@ START_TEST(killed_while_reaping)
 		}
 		for (int i = 0; i < CALLS; i++)
 			ck_assert_uint_eq(seen[i], 1);
-		ck_assert_uint_eq(fnt_log_total_count(log), (uint64_t)CALLS * (unsigned)(round + 1));
+		ck_assert_uint_eq(fnt_log_total_count(log),
+				  (uint64_t)CALLS * (unsigned)(round + 1));
 		fnt_traces_free(traces);
 		fnt_log_close(log);
 		close(ready.fds[0]);
@@ -379,10 +394,11 @@ START_TEST(killed_while_reaping)
 }
 END_TEST
 
-/* ---- the stopped ------------------------------------------------------------------ */
+/* ---- the stopped ------------------------------------------------------------------
+ */
 
-/* A process stopped at any point while others lap the ring: they never wait for it, and what
- * it writes when it wakes is whole, or dropped and counted. */
+/* A process stopped at any point while others lap the ring: they never wait for it, and
+ * what it writes when it wakes is whole, or dropped and counted. */
 START_TEST(stopped_while_others_lap_the_ring)
 {
 	struct rnd r = {17};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_fork.c: fork in the middle of calls: whose call is whose, and who is seen to die.
+ * test_fork.c: fork in the middle of calls: whose call is whose, and who is seen to
+ * die.
  */
 #include "fixture.h"
 
@@ -10,7 +11,8 @@
 
 static struct fnt_log *log_; /* of the test, inherited by its children */
 
-/* ---- whose call ------------------------------------------------------------------- */
+/* ---- whose call -------------------------------------------------------------------
+ */
 
 START_TEST(a_parents_call_is_refused_to_the_child)
 {
@@ -24,7 +26,8 @@ START_TEST(a_parents_call_is_refused_to_the_child)
 	handle = fnt_call_op_begin(call, FNT_OP_GET, "t", "1");
 	pid = fork();
 	if (!pid) {
-		CHILD_MUST(fnt_call_op(call, FNT_OP_GET, "t", "", 1, 1, true) == -EPERM);
+		CHILD_MUST(fnt_call_op(call, FNT_OP_GET, "t", "", 1, 1, true) ==
+			   -EPERM);
 		CHILD_MUST(fnt_call_op_begin(call, FNT_OP_GET, "t", "") == -EPERM);
 		CHILD_MUST(fnt_call_op_end(call, handle, 1, true) == -EPERM);
 		CHILD_MUST(fnt_call_user_id(call, "u") == -EPERM);
@@ -80,14 +83,18 @@ grow(int depth)
 
 		CHILD_MUST(waitpid(pids[i], &status, 0) == pids[i] && status == 0);
 	}
-	CHILD_MUST(fnt_call_op(call, FNT_OP_GET, "t", NULL, 1, depth, true) == FNT_DONE);
+	CHILD_MUST(fnt_call_op(call, FNT_OP_GET, "t", NULL, 1, depth, true) ==
+		   FNT_DONE);
 	CHILD_MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
 	return 0;
 }
 
 START_TEST(a_tree_of_forks)
 {
-	enum { DEPTH = 4, NODES = (1 << (DEPTH + 1)) - 1 };
+	enum {
+		DEPTH = 4,
+		NODES = (1 << (DEPTH + 1)) - 1
+	};
 	struct fnt_traces *traces;
 	pid_t pids[NODES], pid;
 	size_t seen = 0;
@@ -112,7 +119,8 @@ START_TEST(a_tree_of_forks)
 }
 END_TEST
 
-/* ---- among threads ---------------------------------------------------------------- */
+/* ---- among threads ----------------------------------------------------------------
+ */
 
 static atomic_bool stop;
 static atomic_ulong recorded, dropped;
@@ -125,8 +133,8 @@ call_all_the_time(void *arg)
 		struct fnt_call *call = begin_call(log_, "busy", "id");
 
 		fnt_call_op(call, FNT_OP_GET, "t", "1", 1, 1, true);
-		fnt_call_op_end(call, fnt_call_op_begin(call, FNT_OP_LIST, "t", NULL), 1,
-				true);
+		fnt_call_op_end(call, fnt_call_op_begin(call, FNT_OP_LIST, "t", NULL),
+				1, true);
 		switch (fnt_call_finish_ok(call, NULL)) {
 		case FNT_DONE:
 			atomic_fetch_add(&recorded, 1);
@@ -201,7 +209,8 @@ START_TEST(fork_among_threads)
 }
 END_TEST
 
-/* ---- who has died ----------------------------------------------------------------- */
+/* ---- who has died -----------------------------------------------------------------
+ */
 
 static size_t
 count_outcome(struct fnt_reader *reader, enum fnt_outcome outcome)
@@ -224,7 +233,8 @@ START_TEST(what_a_child_leaves_is_recorded_once)
 	log_ = open_log("leaves", NULL);
 	pid = fork();
 	if (!pid) {
-		fnt_call_op(begin_call(log_, "fn", "a"), FNT_OP_GET, "t", "1", 1, 1, true);
+		fnt_call_op(begin_call(log_, "fn", "a"), FNT_OP_GET, "t", "1", 1, 1,
+			    true);
 		CHILD_MUST(begin_call(log_, "fn", "b"));
 		_exit(0);
 	}
@@ -248,9 +258,15 @@ START_TEST(what_a_child_leaves_is_recorded_once)
 }
 END_TEST
 
-/* A process that begins a call, has a descendant that outlives it, and is killed. How that
- * one comes about, and whether it uses the log itself: */
-enum descent { IDLE_CHILD, BUSY_CHILD, IDLE_GRANDCHILD, BUSY_GRANDCHILD, DESCENTS };
+/* A process that begins a call, has a descendant that outlives it, and is killed. How
+ * that one comes about, and whether it uses the log itself: */
+enum descent {
+	IDLE_CHILD,
+	BUSY_CHILD,
+	IDLE_GRANDCHILD,
+	BUSY_GRANDCHILD,
+	DESCENTS
+};
 
 static void
 live_on(const struct gate *ready, bool busy)
@@ -336,7 +352,8 @@ START_TEST(a_descendant_does_not_keep_the_dead_alive)
 }
 END_TEST
 
-/* ---- odd hosts -------------------------------------------------------------------- */
+/* ---- odd hosts --------------------------------------------------------------------
+ */
 
 START_TEST(a_region_without_a_name)
 {
@@ -368,8 +385,8 @@ START_TEST(a_region_without_a_name)
 }
 END_TEST
 
-/* A child that closes what it has inherited, as daemons do, and opens files of its own in
- * their place: its calls are recorded, and those files are let alone. */
+/* A child that closes what it has inherited, as daemons do, and opens files of its own
+ * in their place: its calls are recorded, and those files are let alone. */
 START_TEST(a_child_that_closes_all_descriptors)
 {
 	struct gate ready = make_gate();
@@ -387,7 +404,8 @@ START_TEST(a_child_that_closes_all_descriptors)
 		closefrom(201);
 		close_range(3, 199, 0);
 		for (int i = 0; i < 64; i++)
-			fds[i] = open(region_path("data", ".txt"), O_RDWR | O_CREAT, 0600);
+			fds[i] = open(region_path("data", ".txt"), O_RDWR | O_CREAT,
+				      0600);
 		CHILD_MUST(fds[63] >= 0);
 		CHILD_MUST(record_call(log_, "fn", "child") == FNT_DONE);
 		CHILD_MUST(begin_call(log_, "fn", "open"));
@@ -445,8 +463,8 @@ START_TEST(a_file_in_our_descriptors_place_stays_locked)
 }
 END_TEST
 
-/* The process that opened the log loses its lock by it: it is still seen to be alive, goes
- * on recording, and another's opening takes nothing from it. */
+/* The process that opened the log loses its lock by it: it is still seen to be alive,
+ * goes on recording, and another's opening takes nothing from it. */
 START_TEST(a_host_that_closes_all_descriptors)
 {
 	struct gate ready = make_gate();
@@ -496,7 +514,8 @@ run_all(void)
 	tcase_add_test(tcase, a_tree_of_forks);
 	tcase_add_test(tcase, fork_among_threads);
 	tcase_add_test(tcase, what_a_child_leaves_is_recorded_once);
-	tcase_add_loop_test(tcase, a_descendant_does_not_keep_the_dead_alive, 0, DESCENTS);
+	tcase_add_loop_test(tcase, a_descendant_does_not_keep_the_dead_alive, 0,
+			    DESCENTS);
 	tcase_add_test(tcase, a_region_without_a_name);
 	tcase_add_test(tcase, a_child_that_closes_all_descriptors);
 	tcase_add_test(tcase, a_file_in_our_descriptors_place_stays_locked);

@@ -26,17 +26,17 @@ enum {
 };
 
 static const struct jsonscan_want wants[WANTS] = {
-    [TYPE] = {"type", JSONSCAN_TOP, 16, false},
-    [ID] = {"id", JSONSCAN_TOP, 8, false},
-    [DATA] = {"data", JSONSCAN_TOP, 0, false},
-    [PAGE] = {"page", DATA, 0, false},
-    [VALUE] = {"value", JSONSCAN_TOP, 64, true},
-    [AUTH] = {"auth", JSONSCAN_TOP, 0, false},
-    [USER] = {"user_id", AUTH, 16, false},
-    [N] = {"n", JSONSCAN_TOP, 0, false},
-    [DEEP_A] = {"a", JSONSCAN_TOP, 0, false},
-    [DEEP_B] = {"b", DEEP_A, 0, false},
-    [DEEP_C] = {"c", DEEP_B, 8, false},
+	[TYPE] = {"type", JSONSCAN_TOP, 16, false},
+	[ID] = {"id", JSONSCAN_TOP, 8, false},
+	[DATA] = {"data", JSONSCAN_TOP, 0, false},
+	[PAGE] = {"page", DATA, 0, false},
+	[VALUE] = {"value", JSONSCAN_TOP, 64, true},
+	[AUTH] = {"auth", JSONSCAN_TOP, 0, false},
+	[USER] = {"user_id", AUTH, 16, false},
+	[N] = {"n", JSONSCAN_TOP, 0, false},
+	[DEEP_A] = {"a", JSONSCAN_TOP, 0, false},
+	[DEEP_B] = {"b", DEEP_A, 0, false},
+	[DEEP_C] = {"c", DEEP_B, 8, false},
 };
 
 static struct jsonscan scan;
@@ -78,70 +78,70 @@ field(const char *text, int index)
  */
 
 static const char *const valid[] = {
-    "null",
-    " true ",
-    "false\r",
-    "0",
-    "-0",
-    "10.5e+3",
-    "1E9",
-    "-1.0e-0",
-    "\"\"",
-    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\uD83D\\uDE00\"",
-    "[]",
-    "{}",
-    " [ 1 , [ ] , { } ] ",
-    "{\"\":0}",
-    "{\"a\":{\"a\":[{\"a\":1}]}}",
-    "[true,false,null,\"x\",-1]",
-    "\"\xff\xfe\"",
-    "\"\x7f\"",
+	"null",
+	" true ",
+	"false\r",
+	"0",
+	"-0",
+	"10.5e+3",
+	"1E9",
+	"-1.0e-0",
+	"\"\"",
+	"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\uD83D\\uDE00\"",
+	"[]",
+	"{}",
+	" [ 1 , [ ] , { } ] ",
+	"{\"\":0}",
+	"{\"a\":{\"a\":[{\"a\":1}]}}",
+	"[true,false,null,\"x\",-1]",
+	"\"\xff\xfe\"",
+	"\"\x7f\"",
 };
 
 static const char *const invalid[] = {
-    "",
-    " ",
-    "nul",
-    "nulll",
-    "True",
-    "01",
-    "-",
-    "+1",
-    "-a",
-    ".5",
-    "1.",
-    "1.e1",
-    "1e",
-    "1e+",
-    "1 2",
-    "\"",
-    "\"\\x\"",
-    "\"\\u12g4\"",
-    "\"\\u12\"",
-    "\"a\tb\"",
-    "\"a\nb\"",
-    "[",
-    "]",
-    "[1,]",
-    "[,1]",
-    "[1 2]",
-    "[1}",
-    "{",
-    "}",
-    "{\"a\"}",
-    "{\"a\":}",
-    "{\"a\":1,}",
-    "{,}",
-    "{a:1}",
-    "{\"a\" 1}",
-    "{\"a\":1]",
-    "{1:1}",
-    "[1]]",
-    "{}x",
-    "'a'",
-    "\xef\xbb\xbf{}",
-    "NaN",
-    "\v1",
+	"",
+	" ",
+	"nul",
+	"nulll",
+	"True",
+	"01",
+	"-",
+	"+1",
+	"-a",
+	".5",
+	"1.",
+	"1.e1",
+	"1e",
+	"1e+",
+	"1 2",
+	"\"",
+	"\"\\x\"",
+	"\"\\u12g4\"",
+	"\"\\u12\"",
+	"\"a\tb\"",
+	"\"a\nb\"",
+	"[",
+	"]",
+	"[1,]",
+	"[,1]",
+	"[1 2]",
+	"[1}",
+	"{",
+	"}",
+	"{\"a\"}",
+	"{\"a\":}",
+	"{\"a\":1,}",
+	"{,}",
+	"{a:1}",
+	"{\"a\" 1}",
+	"{\"a\":1]",
+	"{1:1}",
+	"[1]]",
+	"{}x",
+	"'a'",
+	"\xef\xbb\xbf{}",
+	"NaN",
+	"\v1",
 };
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
@@ -268,7 +268,8 @@ START_TEST(test_counts)
 	ck_assert_uint_eq(field("{\"data\":[]}", DATA)->item_count, 0);
 	ck_assert_int_eq(scan.fields[DATA].type, JSON_ARRAY);
 	ck_assert_uint_eq(
-	    field("{\"data\":[[1,2],{\"data\":[3]},\"x\",4 ]}", DATA)->item_count, 4);
+		field("{\"data\":[[1,2],{\"data\":[3]},\"x\",4 ]}", DATA)->item_count,
+		4);
 	ck_assert_uint_eq(field("{\"data\":{\"page\":[1,{},[]]}}", PAGE)->item_count,
 			  3);
 	ck_assert_uint_eq(field("{\"data\":{\"x\":{\"page\":[1]}}}", PAGE)->item_count,
@@ -300,18 +301,18 @@ START_TEST(test_integers)
 		bool known, exact;
 		int64_t integer;
 	} cases[] = {
-	    {"0", true, true, 0},
-	    {"-0", true, true, 0},
-	    {"9223372036854775807", true, true, INT64_MAX},
-	    {"-9223372036854775808", true, true, INT64_MIN},
-	    {"9223372036854775808", false, false, 0},
-	    {"-9223372036854775809", false, false, 0},
-	    {"18446744073709551616", false, false, 0},
-	    {"99999999999999999999999", false, false, 0},
-	    {"1795447202689", true, true, 1795447202689},
-	    {"1.75", true, false, 1},
-	    {"-1.75", true, false, -1},
-	    {"1e3", false, false, 0},
+		{"0", true, true, 0},
+		{"-0", true, true, 0},
+		{"9223372036854775807", true, true, INT64_MAX},
+		{"-9223372036854775808", true, true, INT64_MIN},
+		{"9223372036854775808", false, false, 0},
+		{"-9223372036854775809", false, false, 0},
+		{"18446744073709551616", false, false, 0},
+		{"99999999999999999999999", false, false, 0},
+		{"1795447202689", true, true, 1795447202689},
+		{"1.75", true, false, 1},
+		{"-1.75", true, false, -1},
+		{"1e3", false, false, 0},
 	};
 
 	for (int i = 0; i < COUNT(cases); i++) {
@@ -332,22 +333,26 @@ END_TEST
  */
 
 static const char *const samples[] = {
-    "{\"type\":\"call\",\"id\":\"c_1\",\"auth\":{\"user_id\":\"\\u00e4x\",\"z\":[1]},"
-    "\"n\":-12.5,\"data\":[1,\"a\\\\\",{\"data\":1},[]],\"value\": [1, {\"x\":null}] }",
-    "{\"value\":\"\\ud83d\\ude00 "
-    "\\ud83dx\\udE00\\u0000\",\"type\":\"\\ud83d\\ude00\\ud83d"
-    "\\ude00\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\"}",
-    "{\"data\":{\"page\":[1,2,3],\"page\":[1]},\"value\":12345,\"n\":"
-    "18446744073709551615}",
-    "{\"id\":\"0123456\xe2\x82\xac\",\"a\":{\"b\":{\"c\":\"deepdeepdeep\"}},\"value\":"
-    "true}",
-    "{\"value\":\"a text that is longer than sixty-four bytes, so that it will be cut "
-    "somewhere\",\"id\":\"a\\u20ac\\u20ac\\u20ac\"}",
-    "{\"type\":\"a\",\"type\":[],\"value\":{},\"value\":{\"a\":}",
-    "{\"a name far longer than any that is asked "
-    "for\":{\"type\":1},\"t\\u0079pe\":\"\\u\"}",
-    " [1,2,{\"type\":\"x\"}] ",
-    "{\"n\":1} {\"n\":2}",
+	"{\"type\":\"call\",\"id\":\"c_1\",\"auth\":{\"user_id\":\"\\u00e4x\",\"z\":[1]"
+	"},"
+	"\"n\":-12.5,\"data\":[1,\"a\\\\\",{\"data\":1},[]],\"value\": [1, "
+	"{\"x\":null}] }",
+	"{\"value\":\"\\ud83d\\ude00 "
+	"\\ud83dx\\udE00\\u0000\",\"type\":\"\\ud83d\\ude00\\ud83d"
+	"\\ude00\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\"}",
+	"{\"data\":{\"page\":[1,2,3],\"page\":[1]},\"value\":12345,\"n\":"
+	"18446744073709551615}",
+	"{\"id\":\"0123456\xe2\x82\xac\",\"a\":{\"b\":{\"c\":\"deepdeepdeep\"}},"
+	"\"value\":"
+	"true}",
+	"{\"value\":\"a text that is longer than sixty-four bytes, so that it will be "
+	"cut "
+	"somewhere\",\"id\":\"a\\u20ac\\u20ac\\u20ac\"}",
+	"{\"type\":\"a\",\"type\":[],\"value\":{},\"value\":{\"a\":}",
+	"{\"a name far longer than any that is asked "
+	"for\":{\"type\":1},\"t\\u0079pe\":\"\\u\"}",
+	" [1,2,{\"type\":\"x\"}] ",
+	"{\"n\":1} {\"n\":2}",
 };
 
 struct result {
@@ -362,7 +367,7 @@ take_result(struct result *result)
 	for (int i = 0; i < WANTS; i++) {
 		result->fields[i] = scan.fields[i];
 		result->fields[i].text =
-		    strdup(scan.fields[i].text ? scan.fields[i].text : "");
+			strdup(scan.fields[i].text ? scan.fields[i].text : "");
 	}
 }
 
@@ -384,12 +389,12 @@ check_same(const struct result *whole, const char *text)
 		const struct jsonscan_field *a = &whole->fields[i], *b = &now.fields[i];
 
 		ck_assert_msg(a->type == b->type && a->text_cut == b->text_cut &&
-				  a->integer_known == b->integer_known &&
-				  a->integer_exact == b->integer_exact &&
-				  a->integer == b->integer && a->len == b->len &&
-				  a->item_count == b->item_count &&
-				  a->text_len == b->text_len &&
-				  !strcmp(a->text, b->text),
+				      a->integer_known == b->integer_known &&
+				      a->integer_exact == b->integer_exact &&
+				      a->integer == b->integer && a->len == b->len &&
+				      a->item_count == b->item_count &&
+				      a->text_len == b->text_len &&
+				      !strcmp(a->text, b->text),
 			      "%s differs in %s", wants[i].name, text);
 	}
 	drop_result(&now);
@@ -523,7 +528,7 @@ START_TEST(test_bad_wants)
 	static const struct jsonscan_want later[] = {{"a", 1, 0, false},
 						     {"b", JSONSCAN_TOP, 0, false}};
 	static const struct jsonscan_want name[] = {
-	    {"01234567890123456789012345678901", JSONSCAN_TOP, 0, false}};
+		{"01234567890123456789012345678901", JSONSCAN_TOP, 0, false}};
 	static const struct jsonscan_want deep[] = {{"a", JSONSCAN_TOP, 0, false},
 						    {"b", 0, 0, false},
 						    {"c", 1, 0, false},

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_log.c: the log as its user sees it: what is kept, in which order, what it counts.
+ * test_log.c: the log as its user sees it: what is kept, in which order, what it
+ * counts.
  */
 #include "fixture.h"
 
 #include <inttypes.h>
 
-/* ---- the window ------------------------------------------------------------------- */
+/* ---- the window -------------------------------------------------------------------
+ */
 
 START_TEST(newest_three_of_four)
 {
@@ -58,7 +60,8 @@ record_number(struct fnt_log *log, unsigned i)
 	ck_assert_int_eq(finish_some_way(begin_call(log, fns[i % 3], id), i), FNT_DONE);
 }
 
-/* `traces`: of calls 0 to count - 1, those in the window that `want` takes, newest first. */
+/* `traces`: of calls 0 to count - 1, those in the window that `want` takes, newest
+ * first. */
 static void
 check_answer(struct fnt_traces *traces, unsigned count, unsigned window, unsigned limit,
 	     bool (*want)(unsigned i))
@@ -98,12 +101,14 @@ not_ok(unsigned i)
 START_TEST(answers_keep_order_and_limit)
 {
 	const unsigned window = 7;
-	struct fnt_log *log = open_log("order", &(struct fnt_options){.capacity = window});
+	struct fnt_log *log =
+		open_log("order", &(struct fnt_options){.capacity = window});
 	struct fnt_traces *traces;
 
 	for (unsigned count = 0; count < 30; count++) {
 		for (unsigned limit = 0; limit <= window + 2; limit++) {
-			check_answer(newest(log, limit), count, window, limit, any_call);
+			check_answer(newest(log, limit), count, window, limit,
+				     any_call);
 			ck_assert(!fnt_log_by_fn(log, "beta", limit, &traces));
 			check_answer(traces, count, window, limit, of_beta);
 			ck_assert(!fnt_log_errors(log, limit, &traces));
@@ -121,8 +126,8 @@ START_TEST(answers_keep_order_and_limit)
 }
 END_TEST
 
-/* Without a capacity: after the ring has wrapped many times, what is there is exactly the
- * newest of what went in, and no less than the ring has room for. */
+/* Without a capacity: after the ring has wrapped many times, what is there is exactly
+ * the newest of what went in, and no less than the ring has room for. */
 START_TEST(contents_are_the_newest_suffix)
 {
 	struct fnt_log *log = open_sized("suffix", SMALLEST);
@@ -195,7 +200,8 @@ START_TEST(keeping_none_of_the_aborted)
 }
 END_TEST
 
-/* ---- fields ----------------------------------------------------------------------- */
+/* ---- fields -----------------------------------------------------------------------
+ */
 
 static char *
 newest_json(struct fnt_log *log)
@@ -350,8 +356,9 @@ START_TEST(nothing_but_defaults)
 	struct fnt_call *call = fnt_call_begin(log, NULL);
 	struct fnt_traces *traces;
 
-	ck_assert_int_eq(fnt_call_op(call, FNT_OP_OTHER, NULL, NULL, 0, FNT_NONE, false),
-			 FNT_DONE);
+	ck_assert_int_eq(
+		fnt_call_op(call, FNT_OP_OTHER, NULL, NULL, 0, FNT_NONE, false),
+		FNT_DONE);
 	ck_assert_int_eq(fnt_call_schedule(call, NULL, 1, 2), FNT_DONE);
 	ck_assert_int_eq(fnt_call_finish_ok(call, NULL), FNT_DONE);
 	traces = newest(log, 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_log_limits.c: what is cut, left out, counted and flagged, and that nothing else is.
+ * test_log_limits.c: what is cut, left out, counted and flagged, and that nothing else
+ * is.
  */
 #include "fixture.h"
 
@@ -16,7 +17,8 @@ fill(size_t len, char with)
 	return text;
 }
 
-/* ---- ops and schedules ------------------------------------------------------------ */
+/* ---- ops and schedules ------------------------------------------------------------
+ */
 
 START_TEST(a_call_of_300_inserts_and_3_kb_is_whole)
 {
@@ -29,9 +31,9 @@ START_TEST(a_call_of_300_inserts_and_3_kb_is_whole)
 
 	for (int i = 0; i < 300; i++) {
 		snprintf(id, sizeof(id), "%040d", i);
-		ck_assert_int_eq(fnt_call_op(call, FNT_OP_INSERT, "todo", id, 1000, 1,
-					     true),
-				 FNT_DONE);
+		ck_assert_int_eq(
+			fnt_call_op(call, FNT_OP_INSERT, "todo", id, 1000, 1, true),
+			FNT_DONE);
 	}
 	ck_assert_int_eq(fnt_call_finish_ok(call, &value), FNT_DONE);
 	traces = newest(log, 1);
@@ -51,8 +53,8 @@ START_TEST(a_call_of_300_inserts_and_3_kb_is_whole)
 }
 END_TEST
 
-/* Ops and schedules of all sizes into records of one size, until far past the limit: those
- * that were taken are there in order, the others are in the counts. */
+/* Ops and schedules of all sizes into records of one size, until far past the limit:
+ * those that were taken are there in order, the others are in the counts. */
 static void
 overfill(struct fnt_log *log, uint32_t max_record, struct rnd *r)
 {
@@ -64,7 +66,8 @@ overfill(struct fnt_log *log, uint32_t max_record, struct rnd *r)
 	const struct fnt_trace *trace;
 
 	for (unsigned i = 0; i < tries; i++) {
-		uint32_t size = rnd(r, 20) ? rnd(r, 60) + 8 : rnd(r, max_record * 3 / 2) + 8;
+		uint32_t size =
+			rnd(r, 20) ? rnd(r, 60) + 8 : rnd(r, max_record * 3 / 2) + 8;
 		int rc;
 
 		if (rnd(r, 4) == 0) {
@@ -128,7 +131,8 @@ START_TEST(totals_of_what_was_omitted)
 	struct fnt_stat stat;
 
 	for (int i = 0; i < 100; i++) {
-		int rc = fnt_call_op(call, FNT_OP_GET, "todo", "0123456789", 1, 1, true);
+		int rc =
+			fnt_call_op(call, FNT_OP_GET, "todo", "0123456789", 1, 1, true);
 
 		done += rc == FNT_DONE;
 		omitted += rc == FNT_OMITTED;
@@ -184,8 +188,8 @@ START_TEST(what_has_begun_can_end)
 	struct fnt_traces *traces;
 
 	for (int i = 0; i < 5000; i++)
-		ck_assert_int_gt(handles[i] = fnt_call_op_begin(call, FNT_OP_GET, "t",
-								"1"), 0);
+		ck_assert_int_gt(
+			handles[i] = fnt_call_op_begin(call, FNT_OP_GET, "t", "1"), 0);
 	for (int i = 0; i < 5000; i++)
 		done += fnt_call_op_end(call, handles[(i * 1777) % 5000], INT64_MIN + 1,
 					true) == FNT_DONE;
@@ -202,7 +206,8 @@ START_TEST(what_has_begun_can_end)
 }
 END_TEST
 
-/* ---- outcomes --------------------------------------------------------------------- */
+/* ---- outcomes ---------------------------------------------------------------------
+ */
 
 /* `got` is `text`, or a prefix of it and an ellipsis, whole characters, up to 4 KiB. */
 static void
@@ -341,7 +346,8 @@ START_TEST(values_fit_or_are_left_out)
 }
 END_TEST
 
-/* ---- ids and names ---------------------------------------------------------------- */
+/* ---- ids and names ----------------------------------------------------------------
+ */
 
 START_TEST(ids_of_100_kb)
 {
@@ -353,7 +359,8 @@ START_TEST(ids_of_100_kb)
 	const struct fnt_trace *trace;
 	struct fnt_traces *traces;
 
-	ck_assert_int_eq(fnt_call_op(call, FNT_OP_GET, text, "1", 1, 1, true), FNT_DONE);
+	ck_assert_int_eq(fnt_call_op(call, FNT_OP_GET, text, "1", 1, 1, true),
+			 FNT_DONE);
 	ck_assert_int_eq(fnt_call_schedule(call, text, 1, 1), FNT_DONE);
 	fnt_call_finish_ok(call, NULL);
 	traces = newest(log, 1);
@@ -426,11 +433,14 @@ START_TEST(more_names_than_the_table_holds)
 }
 END_TEST
 
-/* ---- more calls than frames ------------------------------------------------------- */
+/* ---- more calls than frames -------------------------------------------------------
+ */
 
 START_TEST(more_open_calls_than_frames)
 {
-	enum { CALLS = 200 };
+	enum {
+		CALLS = 200
+	};
 	struct fnt_log *log = open_sized("unframed", SMALLEST);
 	struct fnt_call *calls[CALLS];
 	struct fnt_traces *traces;
@@ -445,9 +455,9 @@ START_TEST(more_open_calls_than_frames)
 	for (int op = 0; op < 20; op++)
 		for (int i = 0; i < CALLS; i++) {
 			snprintf(id, sizeof(id), "%d.%d", i, op);
-			ck_assert_int_eq(fnt_call_op(calls[i], FNT_OP_GET, "t", id, 1, 1,
-						     true),
-					 FNT_DONE);
+			ck_assert_int_eq(
+				fnt_call_op(calls[i], FNT_OP_GET, "t", id, 1, 1, true),
+				FNT_DONE);
 		}
 	stat = region_stat("unframed");
 	ck_assert_uint_eq(stat.unframed + stat.in_flight, CALLS);
@@ -478,5 +488,6 @@ FIXTURE_MAIN("log_limits", a_call_of_300_inserts_and_3_kb_is_whole,
 	     omitted_counts_are_exact, totals_of_what_was_omitted,
 	     one_huge_op_takes_no_room, what_has_begun_can_end,
 	     error_texts_are_cut_at_characters, error_texts_in_a_small_record,
-	     values_fit_or_are_left_out, ids_of_100_kb, long_names_are_cut_at_characters,
-	     more_names_than_the_table_holds, more_open_calls_than_frames)
+	     values_fit_or_are_left_out, ids_of_100_kb,
+	     long_names_are_cut_at_characters, more_names_than_the_table_holds,
+	     more_open_calls_than_frames)

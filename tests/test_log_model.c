@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_log_model.c: random calls, overlapping in one thread, against a plain model of what
- * each has been told: while they run as a reader sees them, and as records in the end.
+ * test_log_model.c: random calls, overlapping in one thread, against a plain model of
+ * what each has been told: while they run as a reader sees them, and as records in the
+ * end.
  */
-#include "fixture.h"
+#include "model.h"
 
-#define CALLS	  12 /* at once; the region has frames for some of them only */
-#define OPS_MAX	  96
-#define TEXT_MAX_ 64
-
-struct model_op {
-	enum fnt_op op;
-	bool ok, timed;
-	char entity[TEXT_MAX_], id[TEXT_MAX_];
-	bool has_id;
-	uint64_t duration_ns; /* of an op that is not timed by the call */
-	int64_t row_count;
-	int64_t handle;
-};
-
-struct model_schedule {
-	char fn[TEXT_MAX_];
-	int64_t delay_ms, run_at;
-};
+#define CALLS 12 /* at once; the region has frames for some of them only */
 
 struct model {
 	struct fnt_call *call; /* NULL: none */
@@ -45,29 +29,8 @@ struct run {
 	unsigned begun, finished;
 };
 
-static void
-some_text(struct rnd *r, char text[TEXT_MAX_])
-{
-	static const char *const bits[] = {"a", "todo", "\xc3\xa9", "\xe2\x82\xac", "_",
-					   "\"", "\n", "user", "0", "\xf0\x9f\x98\x80"};
-	uint32_t count = rnd(r, 8);
-
-	text[0] = '\0';
-	while (count--)
-		strcat(text, bits[rnd(r, sizeof(bits) / sizeof(bits[0]))]);
-}
-
-static int64_t
-some_number(struct rnd *r)
-{
-	static const int64_t odd[] = {FNT_NONE, 0, -1, 127, 128, -32, -33, 65536,
-				      INT64_MAX, INT64_MIN + 1, INT32_MIN, UINT32_MAX};
-
-	return rnd(r, 2) ? odd[rnd(r, sizeof(odd) / sizeof(odd[0]))]
-			 : (int64_t)rnd(r, 1u << 30) - (1 << 29);
-}
-
-/* ---- what happens ----------------------------------------------------------------- */
+/* ---- what happens -----------------------------------------------------------------
+ */
 
 static void
 begin(struct run *run, struct model *model)
@@ -98,19 +61,6 @@ begin(struct run *run, struct model *model)
 	model->call = fnt_call_begin(run->log, &info);
 	MUST(model->call);
 	model->uid = fnt_call_uid(model->call);
-}
-
-static void
-fill_op(struct rnd *r, struct model_op *op)
-{
-	memset(op, 0, sizeof(*op));
-	op->op = (enum fnt_op)rnd(r, FNT_OP_KINDS);
-	op->ok = rnd(r, 2);
-	some_text(r, op->entity);
-	some_text(r, op->id);
-	op->has_id = rnd(r, 3) > 0;
-	op->row_count = some_number(r);
-	op->duration_ns = rnd(r, 2) ? rnd(r, 1u << 30) : UINT64_MAX;
 }
 
 static void
@@ -197,16 +147,8 @@ small_things(struct run *run, struct model *model)
 	}
 }
 
-/* ---- as it is read ---------------------------------------------------------------- */
-
-static void
-same_text(const char *got, const char *want, bool there)
-{
-	if (!there)
-		MUST(!got);
-	else if (!got || strcmp(got, want) != 0)
-		ck_abort_msg("\"%s\", not \"%s\"", got ? got : "(none)", want);
-}
+/* ---- as it is read ----------------------------------------------------------------
+ */
 
 static void
 check_op(const struct fnt_trace_op *got, const struct model_op *want)
@@ -284,8 +226,8 @@ finish(struct run *run, struct model *model)
 	run->finished++;
 }
 
-/* Every call that is in flight, and of each all that it has been told. Those that have no
- * frame are not seen; of those that outgrew the frames, less is. */
+/* Every call that is in flight, and of each all that it has been told. Those that have
+ * no frame are not seen; of those that outgrew the frames, less is. */
 static void
 look_in_flight(struct run *run, bool all)
 {
@@ -373,171 +315,4 @@ START_TEST(calls_with_too_few_frames)
 }
 END_TEST
 
-/* ---- traces built elsewhere ------------------------------------------------------- */
-
-static struct fnt_trace *
-build_trace(struct rnd *r)
-{
-	static char texts[6][TEXT_MAX_];
-	static struct model_op ops[OPS_MAX];
-	static struct fnt_trace_op trace_ops[OPS_MAX];
-	static struct model_schedule schedules[OPS_MAX];
-	static struct fnt_trace_schedule trace_schedules[OPS_MAX];
-	static struct fnt_trace trace;
-
-	for (int i = 0; i < 6; i++)
-		some_text(r, texts[i]);
-	memset(&trace, 0, sizeof(trace));
-	trace.uid = 1 + rnd(r, 1u << 31);
-	trace.parent_uid = rnd(r, 1u << 31);
-	trace.trace_id[rnd(r, 2)] = 1 + rnd(r, 1u << 31);
-	trace.call_id = texts[0];
-	trace.fn_name = texts[1];
-	trace.user_id = rnd(r, 2) ? texts[2] : NULL;
-	trace.tenant_id = rnd(r, 2) ? texts[3] : NULL;
-	trace.fn_type = (enum fnt_fn_type)rnd(r, 3);
-	trace.outcome = FNT_OK + (enum fnt_outcome)rnd(r, 4);
-	trace.started_at_ns = 1000000000ull * (1 + rnd(r, 1u << 31));
-	trace.duration_ns = UINT64_MAX - rnd(r, 100);
-	trace.stream_bytes = UINT64_MAX - rnd(r, 100);
-	trace.stream_chunks = rnd(r, 100);
-	trace.ops_omitted = rnd(r, 100);
-	trace.schedules_omitted = rnd(r, 100);
-	if (trace.outcome == FNT_OK && rnd(r, 2))
-		trace.value = (struct fnt_value){FNT_VALUE_JSON, texts[4],
-						 strlen(texts[4])};
-	if (trace.outcome == FNT_ERROR || trace.outcome == FNT_ROLLED_BACK) {
-		trace.code = texts[4];
-		trace.message = texts[5];
-	}
-	trace.op_count = rnd(r, OPS_MAX);
-	trace.ops = trace_ops;
-	for (size_t i = 0; i < trace.op_count; i++) {
-		fill_op(r, &ops[i]);
-		trace_ops[i] = (struct fnt_trace_op){
-			.op = ops[i].op,
-			.ok = ops[i].ok,
-			.entity = ops[i].entity,
-			.id = ops[i].has_id ? ops[i].id : NULL,
-			.start_ns = rnd(r, 1u << 31),
-			.duration_ns = ops[i].duration_ns,
-			.row_count = ops[i].row_count};
-	}
-	trace.schedule_count = rnd(r, OPS_MAX);
-	trace.schedules = trace_schedules;
-	for (size_t i = 0; i < trace.schedule_count; i++) {
-		some_text(r, schedules[i].fn);
-		trace_schedules[i] = (struct fnt_trace_schedule){
-			schedules[i].fn, some_number(r), some_number(r)};
-	}
-	return &trace;
-}
-
-static void
-same_optional(const char *got, const char *want)
-{
-	same_text(got, want ? want : "", want != NULL);
-}
-
-static void
-same_trace(const struct fnt_trace *got, const struct fnt_trace *want)
-{
-	MUST(got->uid == want->uid && got->parent_uid == want->parent_uid);
-	MUST(!memcmp(got->trace_id, want->trace_id, sizeof(got->trace_id)));
-	MUST(got->fn_type == want->fn_type && got->outcome == want->outcome);
-	MUST(got->started_at_ns == want->started_at_ns);
-	MUST(got->duration_ns == want->duration_ns);
-	MUST(got->stream_bytes == want->stream_bytes);
-	MUST(got->stream_chunks == want->stream_chunks);
-	MUST(got->ops_omitted == want->ops_omitted);
-	MUST(got->schedules_omitted == want->schedules_omitted);
-	MUST(got->flags == want->flags);
-	same_optional(got->call_id, want->call_id);
-	same_optional(got->fn_name, want->fn_name);
-	same_optional(got->user_id, want->user_id);
-	same_optional(got->tenant_id, want->tenant_id);
-	same_optional(got->code, want->code);
-	same_optional(got->message, want->message);
-	MUST(got->value.kind == want->value.kind && got->value.len == want->value.len);
-	if (want->value.len)
-		MUST(!memcmp(got->value.data, want->value.data, want->value.len));
-	MUST(got->op_count == want->op_count);
-	for (size_t i = 0; i < want->op_count; i++) {
-		MUST(got->ops[i].op == want->ops[i].op && got->ops[i].ok == want->ops[i].ok);
-		MUST(got->ops[i].start_ns == want->ops[i].start_ns);
-		MUST(got->ops[i].duration_ns == want->ops[i].duration_ns);
-		MUST(got->ops[i].row_count == want->ops[i].row_count);
-		same_optional(got->ops[i].entity, want->ops[i].entity);
-		same_optional(got->ops[i].id, want->ops[i].id);
-	}
-	MUST(got->schedule_count == want->schedule_count);
-	for (size_t i = 0; i < want->schedule_count; i++) {
-		same_optional(got->schedules[i].fn_name, want->schedules[i].fn_name);
-		MUST(got->schedules[i].delay_ms == want->schedules[i].delay_ms);
-		MUST(got->schedules[i].run_at == want->schedules[i].run_at);
-	}
-	MUST(!got->pending_count);
-}
-
-/* What is pushed is what is read; and what is read can be pushed again. */
-START_TEST(pushed_traces)
-{
-	struct fnt_log *log = open_log("push", &(struct fnt_options){
-						       .size_bytes = MIB(4)});
-	struct rnd r = {99};
-
-	for (int i = 0; i < ROUNDS(5000, 800); i++) {
-		const struct fnt_trace *trace = build_trace(&r);
-		struct fnt_traces *once, *twice;
-
-		ck_assert_int_eq(fnt_log_push(log, trace), FNT_DONE);
-		once = newest(log, 1);
-		same_trace(&once->items[0], trace);
-		MUST(once->items[0].pid == getpid());
-		ck_assert_int_eq(fnt_log_push(log, &once->items[0]), FNT_DONE);
-		twice = newest(log, 1);
-		same_trace(&twice->items[0], &once->items[0]);
-		fnt_traces_free(once);
-		fnt_traces_free(twice);
-	}
-	fnt_log_close(log);
-	must_be_sound("push");
-}
-END_TEST
-
-START_TEST(pushes_that_are_refused_or_cut)
-{
-	struct fnt_options options = {.size_bytes = SMALLEST, .max_record_bytes = 1024};
-	struct fnt_log *log = open_log("refuse", &options);
-	struct fnt_trace trace = {.outcome = FNT_IN_FLIGHT};
-	struct fnt_trace_op op = {.entity = "e", .id = "0123456789", .ok = true};
-	struct fnt_trace_op ops[100];
-	struct fnt_traces *traces;
-
-	ck_assert_int_eq(fnt_log_push(log, NULL), -EINVAL);
-	ck_assert_int_eq(fnt_log_push(log, &trace), -EINVAL);
-	trace.outcome = FNT_ABORTED + 1;
-	ck_assert_int_eq(fnt_log_push(log, &trace), -EINVAL);
-	ck_assert_uint_eq(fnt_log_total_count(log), 0);
-	trace.outcome = FNT_OK;
-	ck_assert_int_eq(fnt_log_push(log, &trace), FNT_DONE);
-	traces = newest(log, 1);
-	ck_assert(traces->items[0].uid);
-	ck_assert(traces->items[0].trace_id[0] | traces->items[0].trace_id[1]);
-	ck_assert(traces->items[0].started_at_ns);
-	fnt_traces_free(traces);
-	for (int i = 0; i < 100; i++)
-		ops[i] = op;
-	trace.ops = ops;
-	trace.op_count = 100;
-	ck_assert_int_eq(fnt_log_push(log, &trace), FNT_OMITTED);
-	traces = newest(log, 1);
-	ck_assert_uint_gt(traces->items[0].op_count, 5);
-	ck_assert_uint_eq(traces->items[0].op_count + traces->items[0].ops_omitted, 100);
-	fnt_traces_free(traces);
-	fnt_log_close(log);
-}
-END_TEST
-
-FIXTURE_MAIN("log_model", calls_in_frames, calls_with_too_few_frames, pushed_traces,
-	     pushes_that_are_refused_or_cut)
+FIXTURE_MAIN("log_model", calls_in_frames, calls_with_too_few_frames)

@@ -7,7 +7,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* ---- options ---------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------
+ */
 
 static int
 try_options(const struct fnt_options *options)
@@ -89,7 +90,8 @@ START_TEST(the_largest_record_fits_the_ring)
 }
 END_TEST
 
-/* ---- names ------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------
+ */
 
 static int
 try_name(const char *name)
@@ -106,8 +108,8 @@ try_name(const char *name)
 START_TEST(names_are_checked)
 {
 	static const char *const good[] = {"a", "A-b_c.9", "x.y", "-", "_"};
-	static const char *const bad[] = {"",	"a b",	"a\n", "\xc3\xa4", "a:b", ".a",
-					  ".",	"..",	"a*",  "a\x01",	   "~"};
+	static const char *const bad[] = {"",  "a b", "a\n", "\xc3\xa4", "a:b", ".a",
+					  ".", "..",  "a*",  "a\x01",	 "~"};
 	char name[202];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -170,7 +172,8 @@ START_TEST(size_from_the_environment)
 }
 END_TEST
 
-/* ---- life ------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------
+ */
 
 START_TEST(reopening_goes_on)
 {
@@ -260,7 +263,8 @@ START_TEST(a_closed_log_stays_closed)
 	for (int i = 0; i < 60; i++) {
 		must_be_shut(log, calls[i]);
 		if (i % 3 == 0)
-			ck_assert_int_eq(fnt_call_finish_ok(calls[i], NULL), -ESHUTDOWN);
+			ck_assert_int_eq(fnt_call_finish_ok(calls[i], NULL),
+					 -ESHUTDOWN);
 		else if (i % 3 == 1)
 			ck_assert_int_eq(fnt_call_finish_error(calls[i], "", ""),
 					 -ESHUTDOWN);
@@ -278,7 +282,8 @@ START_TEST(two_logs_of_one_region_and_two_regions)
 {
 	struct fnt_log *a = open_log("both", NULL), *b = open_log("both", NULL);
 	struct fnt_log *c = open_log("another", NULL), *d = open_log(NULL, NULL);
-	struct fnt_call *in_a = begin_call(a, "fn", "a"), *in_b = begin_call(b, "fn", "b");
+	struct fnt_call *in_a = begin_call(a, "fn", "a"),
+			*in_b = begin_call(b, "fn", "b");
 
 	record_call(c, "fn", "c");
 	record_call(d, "fn", "d");
@@ -332,7 +337,8 @@ START_TEST(one_process_more_than_there_are_slots)
 }
 END_TEST
 
-/* ---- wrong use -------------------------------------------------------------------- */
+/* ---- wrong use --------------------------------------------------------------------
+ */
 
 START_TEST(null_calls)
 {
@@ -362,8 +368,8 @@ START_TEST(bad_handles)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_int_eq(fnt_call_op_end(call, bad[i], 1, true), -EINVAL);
 	for (int i = 0; i < 40; i++)
-		ck_assert_int_ge(handles[i] = fnt_call_op_begin(call, FNT_OP_GET, "t",
-								"1"), 0);
+		ck_assert_int_ge(
+			handles[i] = fnt_call_op_begin(call, FNT_OP_GET, "t", "1"), 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_int_eq(fnt_call_op_end(call, bad[i], 1, true), -EINVAL);
 	for (int i = 0; i < 40; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_payload.c: the payload's encoding against msgpack-c: what that packs by payload.h's
- * table is read as meant, what calls write is msgpack of that shape; and bytes that are
- * neither do no harm.
+ * test_payload.c: the payload's encoding against msgpack-c: what that packs by
+ * payload.h's table is read as meant, what calls write is msgpack of that shape; and
+ * bytes that are neither do no harm.
  */
 #include "fixture.h"
 
@@ -12,7 +12,8 @@
 #include "record.h"
 #include "region.h"
 
-/* ---- packed by msgpack-c, read by us ---------------------------------------------- */
+/* ---- packed by msgpack-c, read by us ----------------------------------------------
+ */
 
 static void
 pack_text(msgpack_packer *pk, const struct fnt_text *text)
@@ -217,7 +218,8 @@ same_event(const struct fnt_event *a, const struct fnt_event *b)
 		       same_text(&a->call.tenant, &b->call.tenant);
 	case FNT_EVENT_OP:
 	case FNT_EVENT_OP_BEGIN:
-		return a->op.op == b->op.op && same_name(&a->op.entity, &b->op.entity) &&
+		return a->op.op == b->op.op &&
+		       same_name(&a->op.entity, &b->op.entity) &&
 		       same_text(&a->op.id, &b->op.id) &&
 		       a->op.start_ns == b->op.start_ns &&
 		       a->op.duration_ns == b->op.duration_ns &&
@@ -254,12 +256,14 @@ reader_of(const void *bytes, size_t len)
 	return (struct fnt_payload_reader){bytes, (const unsigned char *)bytes + len};
 }
 
-/* Streams of events, with events and elements of a later version between: all are read as
- * meant. Each prefix that ends with an event reads as the events in it; any other as those
- * before, and then as damaged. */
+/* Streams of events, with events and elements of a later version between: all are read
+ * as meant. Each prefix that ends with an event reads as the events in it; any other as
+ * those before, and then as damaged. */
 START_TEST(packed_elsewhere)
 {
-	enum { EVENTS = 12 };
+	enum {
+		EVENTS = 12
+	};
 	struct fnt_event events[EVENTS], got;
 	struct rnd r = {21};
 	msgpack_sbuffer buffer;
@@ -285,7 +289,8 @@ START_TEST(packed_elsewhere)
 			ends[i] = buffer.size;
 		}
 		for (int cut = 0; cut < 8; cut++) {
-			size_t len = cut ? rnd(&r, (uint32_t)buffer.size + 1) : buffer.size;
+			size_t len =
+				cut ? rnd(&r, (uint32_t)buffer.size + 1) : buffer.size;
 			struct fnt_payload_reader in;
 			char *exact = malloc(len + 1);
 			int i = 0, rc;
@@ -331,10 +336,11 @@ START_TEST(any_bytes)
 }
 END_TEST
 
-/* ---- written by calls, read by msgpack-c ------------------------------------------ */
+/* ---- written by calls, read by msgpack-c ------------------------------------------
+ */
 
-/* Everything in it is a msgpack array that begins with one of our numbers and has as many
- * elements as that has. */
+/* Everything in it is a msgpack array that begins with one of our numbers and has as
+ * many elements as that has. */
 static size_t
 check_with_msgpack(const struct fnt_raw *raw)
 {
@@ -361,7 +367,8 @@ check_with_msgpack(const struct fnt_raw *raw)
 static size_t
 write_some(struct rnd *r, struct fnt_log *log)
 {
-	struct fnt_call *call = begin_call(log, rnd(r, 2) ? "fn" : letters + 60000, "id");
+	struct fnt_call *call =
+		begin_call(log, rnd(r, 2) ? "fn" : letters + 60000, "id");
 	size_t events = 2, steps = rnd(r, 60);
 	int64_t handle;
 	char text[300];
@@ -374,8 +381,9 @@ write_some(struct rnd *r, struct fnt_log *log)
 		text[len] = '\0';
 		switch (rnd(r, 4)) {
 		case 0:
-			MUST(!fnt_call_op(call, FNT_OP_GET, rnd(r, 2) ? "entity" : text, text,
-					  some_bits(r), number_or_nil(r), rnd(r, 2)));
+			MUST(!fnt_call_op(call, FNT_OP_GET, rnd(r, 2) ? "entity" : text,
+					  text, some_bits(r), number_or_nil(r),
+					  rnd(r, 2)));
 			events++;
 			break;
 		case 1:

@@ -208,29 +208,30 @@ static const struct {
 	int64_t rows;
 	bool ok;
 } op_cases[] = {
-    {"get", "\"data\":{\"page\":[1]}", FNT_OP_GET, 1, true},
-    {"get", "\"data\":null", FNT_OP_GET, 0, true},
-    {"get", "\"x\":0", FNT_OP_GET, 0, true},
-    {"get", "\"data\":[1,2]", FNT_OP_GET, 1, true},
-    {"lookup", "\"data\":{}", FNT_OP_LOOKUP, 1, true},
-    {"lookup", "\"data\":null", FNT_OP_LOOKUP, 0, true},
-    {"list", "\"data\":[]", FNT_OP_LIST, 0, true},
-    {"list", "\"data\":[[1,2],{\"a\":[3]},null]", FNT_OP_LIST, 3, true},
-    {"list", "\"data\":{\"page\":[1]}", FNT_OP_LIST, FNT_NONE, true},
-    {"query", "\"data\":[1,2]", FNT_OP_QUERY, 2, true},
-    {"paginate", "\"data\":{\"page\":[1,2],\"hits\":[]}", FNT_OP_PAGINATE, 2, true},
-    {"paginate", "\"data\":[1]", FNT_OP_PAGINATE, FNT_NONE, true},
-    {"search", "\"data\":{\"page\":[],\"hits\":[1,2,3]}", FNT_OP_SEARCH, 3, true},
-    {"query_graph", "\"data\":[1]", FNT_OP_QUERY_GRAPH, FNT_NONE, true},
-    {"insert", "\"data\":[1]", FNT_OP_INSERT, FNT_NONE, true},
-    {"update", "\"data\":null", FNT_OP_UPDATE, FNT_NONE, true},
-    {"delete", "\"data\":true", FNT_OP_DELETE, FNT_NONE, true},
-    {"link", "\"data\":{}", FNT_OP_LINK, FNT_NONE, true},
-    {"unlink", "\"data\":{}", FNT_OP_UNLINK, FNT_NONE, true},
-    {"vacuum", "\"data\":[1]", FNT_OP_OTHER, FNT_NONE, true},
-    {"list", "\"data\":[1],\"error\":{\"code\":\"X\"}", FNT_OP_LIST, FNT_NONE, false},
-    {"get", "\"error\":\"no\"", FNT_OP_GET, FNT_NONE, false},
-    {"list", "\"data\":[1],\"error\":null", FNT_OP_LIST, 1, true},
+	{"get", "\"data\":{\"page\":[1]}", FNT_OP_GET, 1, true},
+	{"get", "\"data\":null", FNT_OP_GET, 0, true},
+	{"get", "\"x\":0", FNT_OP_GET, 0, true},
+	{"get", "\"data\":[1,2]", FNT_OP_GET, 1, true},
+	{"lookup", "\"data\":{}", FNT_OP_LOOKUP, 1, true},
+	{"lookup", "\"data\":null", FNT_OP_LOOKUP, 0, true},
+	{"list", "\"data\":[]", FNT_OP_LIST, 0, true},
+	{"list", "\"data\":[[1,2],{\"a\":[3]},null]", FNT_OP_LIST, 3, true},
+	{"list", "\"data\":{\"page\":[1]}", FNT_OP_LIST, FNT_NONE, true},
+	{"query", "\"data\":[1,2]", FNT_OP_QUERY, 2, true},
+	{"paginate", "\"data\":{\"page\":[1,2],\"hits\":[]}", FNT_OP_PAGINATE, 2, true},
+	{"paginate", "\"data\":[1]", FNT_OP_PAGINATE, FNT_NONE, true},
+	{"search", "\"data\":{\"page\":[],\"hits\":[1,2,3]}", FNT_OP_SEARCH, 3, true},
+	{"query_graph", "\"data\":[1]", FNT_OP_QUERY_GRAPH, FNT_NONE, true},
+	{"insert", "\"data\":[1]", FNT_OP_INSERT, FNT_NONE, true},
+	{"update", "\"data\":null", FNT_OP_UPDATE, FNT_NONE, true},
+	{"delete", "\"data\":true", FNT_OP_DELETE, FNT_NONE, true},
+	{"link", "\"data\":{}", FNT_OP_LINK, FNT_NONE, true},
+	{"unlink", "\"data\":{}", FNT_OP_UNLINK, FNT_NONE, true},
+	{"vacuum", "\"data\":[1]", FNT_OP_OTHER, FNT_NONE, true},
+	{"list", "\"data\":[1],\"error\":{\"code\":\"X\"}", FNT_OP_LIST, FNT_NONE,
+	 false},
+	{"get", "\"error\":\"no\"", FNT_OP_GET, FNT_NONE, false},
+	{"list", "\"data\":[1],\"error\":null", FNT_OP_LIST, 1, true},
 };
 
 #define OP_CASES (sizeof(op_cases) / sizeof(op_cases[0]))
@@ -259,7 +260,7 @@ START_TEST(test_row_counts)
 		const struct fnt_trace_op *op = &trace->ops[i];
 
 		ck_assert_msg(op->op == op_cases[i].kind && op->ok == op_cases[i].ok &&
-				  op->row_count == op_cases[i].rows,
+				      op->row_count == op_cases[i].rows,
 			      "case %zu: op %d, ok %d, %lld rows", i, op->op, op->ok,
 			      (long long)op->row_count);
 	}
@@ -483,20 +484,21 @@ END_TEST
 START_TEST(test_foreign)
 {
 	static const char *const lines[] = {
-	    "",
-	    "hello",
-	    "[]",
-	    "[{\"type\":\"ready\"}]",
-	    "{}",
-	    "{\"type\":5}",
-	    "{\"type\":\"unheard of\"}",
-	    "{\"type\":\"ready\"",
-	    "{\"type\":\"return\"}",
-	    "{\"type\":\"return\",\"call_id\":7}",
-	    "{\"type\":\"db\",\"call_id\":\"a\"}",
-	    "{\"type\":\"stream\",\"call_id\":\"a\",\"data\":{}}",
-	    "{\"type\":\"call\",\"call_id\":\"b\",\"fn_name\":\"f\"}", /* wrong way */
-	    "{\"type\":\"result\",\"call_id\":\"a\"}",
+		"",
+		"hello",
+		"[]",
+		"[{\"type\":\"ready\"}]",
+		"{}",
+		"{\"type\":5}",
+		"{\"type\":\"unheard of\"}",
+		"{\"type\":\"ready\"",
+		"{\"type\":\"return\"}",
+		"{\"type\":\"return\",\"call_id\":7}",
+		"{\"type\":\"db\",\"call_id\":\"a\"}",
+		"{\"type\":\"stream\",\"call_id\":\"a\",\"data\":{}}",
+		"{\"type\":\"call\",\"call_id\":\"b\",\"fn_name\":\"f\"}", /* wrong way
+									    */
+		"{\"type\":\"result\",\"call_id\":\"a\"}",
 	};
 	size_t count = sizeof(lines) / sizeof(lines[0]);
 
@@ -621,7 +623,7 @@ START_TEST(test_byte_by_byte)
 	const char *lines[] = {CALL("a", "f"),
 			       RESULT("a", "\"op_id\":\"1\",\"data\":[1,2]")};
 	const char *op =
-	    DB("a", "\"op\":\"list\",\"op_id\":\"1\",\"entity\":\"E\"") "\n";
+		DB("a", "\"op\":\"list\",\"op_id\":\"1\",\"entity\":\"E\"") "\n";
 	const char *last = RETURN("a", ",\"value\":[\"\xf0\x9f\x98\x80\"]") "\n";
 
 	begin();

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_reader.c: looking in from outside: by name, path and pid, what runs, what comes next,
- * who is there.
+ * test_reader.c: looking in from outside: by name, path and pid, what runs, what comes
+ * next, who is there.
  */
 #include "fixture.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* ---- queries ---------------------------------------------------------------------- */
+/* ---- queries ----------------------------------------------------------------------
+ */
 
 START_TEST(queries)
 {
@@ -93,7 +94,8 @@ START_TEST(each_stops_when_told)
 }
 END_TEST
 
-/* ---- what comes next -------------------------------------------------------------- */
+/* ---- what comes next --------------------------------------------------------------
+ */
 
 /* All that is there now; how many, the numbers of their ids following `expect`. */
 static unsigned
@@ -166,9 +168,9 @@ take_some(struct fnt_cursor *cursor, unsigned take, unsigned *last, unsigned *go
 	return rc;
 }
 
-/* However far it falls behind: what it gets is in order, and with what it missed it makes
- * what there was. With tickets in someone's hand it may wait for them a little; in an
- * ordered ring nobody has any. */
+/* However far it falls behind: what it gets is in order, and with what it missed it
+ * makes what there was. With tickets in someone's hand it may wait for them a little;
+ * in an ordered ring nobody has any. */
 START_TEST(cursor_that_is_lapped)
 {
 	static const char *const names[] = {"lapped", "lapped-ordered"};
@@ -212,8 +214,8 @@ START_TEST(cursor_that_is_lapped)
 }
 END_TEST
 
-/* A producer stopped with tickets in hand holds nobody up; when it goes on, its records come
- * too. */
+/* A producer stopped with tickets in hand holds nobody up; when it goes on, its records
+ * come too. */
 START_TEST(cursor_and_a_stopped_producer)
 {
 	struct fnt_log *log = open_log("stopped", NULL);
@@ -259,7 +261,8 @@ START_TEST(cursor_and_a_stopped_producer)
 }
 END_TEST
 
-/* ---- by pid ----------------------------------------------------------------------- */
+/* ---- by pid -----------------------------------------------------------------------
+ */
 
 /* A child with one call open in `name`, and no file of it if `gone`. */
 static pid_t
@@ -339,7 +342,8 @@ START_TEST(attach_by_pid_in_vain)
 }
 END_TEST
 
-/* ---- what runs and who is there --------------------------------------------------- */
+/* ---- what runs and who is there ---------------------------------------------------
+ */
 
 START_TEST(in_flight_shows_ops_so_far)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_threads.c: many threads on one log: calls that change hands, threads that come and go,
- * a log that is closed under all of them.
+ * test_threads.c: many threads on one log: calls that change hands, threads that come
+ * and go, a log that is closed under all of them.
  */
 #include "fixture.h"
 
@@ -19,7 +19,8 @@ start(void *(*run)(void *), void *arg)
 	return thread;
 }
 
-/* ---- calls that change hands ------------------------------------------------------ */
+/* ---- calls that change hands ------------------------------------------------------
+ */
 
 #define QUEUE 64
 
@@ -149,8 +150,8 @@ check_handed(void)
 		MUST(trace->op_count == 3 * (number % 30 + 1));
 		for (unsigned stage = 0; stage < 3; stage++, op++)
 			for (unsigned k = 0; k < number % 30; k++, op++)
-				MUST(sscanf(trace->ops[op].id, "%u.%u.%u", &n, &s, &o) ==
-					     3 &&
+				MUST(sscanf(trace->ops[op].id, "%u.%u.%u", &n, &s,
+					    &o) == 3 &&
 				     n == number && s == stage && o == k);
 		MUST(trace->stream_chunks == 3 && trace->stream_bytes == 3ull * number);
 		MUST(trace->flags == 0);
@@ -186,7 +187,8 @@ START_TEST(begun_here_finished_there)
 }
 END_TEST
 
-/* ---- overlapping calls in many threads -------------------------------------------- */
+/* ---- overlapping calls in many threads --------------------------------------------
+ */
 
 #define OVERLAP 16
 
@@ -270,7 +272,8 @@ START_TEST(overlapping_calls)
 }
 END_TEST
 
-/* ---- threads that come and go ----------------------------------------------------- */
+/* ---- threads that come and go -----------------------------------------------------
+ */
 
 static void *
 one_call(void *arg)
@@ -337,7 +340,9 @@ waits_for_all(void *arg)
 /* More threads than lanes: those without one drop what they have, and count it. */
 START_TEST(more_threads_than_lanes)
 {
-	enum { THREADS = SMALL_LANES + 20 };
+	enum {
+		THREADS = SMALL_LANES + 20
+	};
 	pthread_t threads[THREADS];
 	uintptr_t done = 0;
 	struct fnt_stat stat;
@@ -365,7 +370,8 @@ START_TEST(more_threads_than_lanes)
 }
 END_TEST
 
-/* ---- closed under all of them ----------------------------------------------------- */
+/* ---- closed under all of them -----------------------------------------------------
+ */
 
 static _Atomic(struct fnt_log *) shared;
 static atomic_ulong confirmed;
@@ -373,8 +379,8 @@ static atomic_ulong confirmed;
 static void
 push_some(struct fnt_log *log)
 {
-	struct fnt_trace trace = {.call_id = "id", .fn_name = "pushed",
-				  .outcome = FNT_OK};
+	struct fnt_trace trace = {
+		.call_id = "id", .fn_name = "pushed", .outcome = FNT_OK};
 	int rc = fnt_log_push(log, &trace);
 
 	MUST(rc == FNT_DONE || rc == -ESHUTDOWN);
@@ -430,7 +436,9 @@ use_whatever_is_open(void *arg)
 
 START_TEST(close_among_users)
 {
-	enum { THREADS = 5 };
+	enum {
+		THREADS = 5
+	};
 	const int rounds = ROUNDS(400, 60);
 	struct fnt_options options = {.size_bytes = MIB(1)};
 	struct fnt_log *old[2] = {NULL, NULL};
@@ -461,7 +469,8 @@ START_TEST(close_among_users)
 	stat = region_stat("race");
 	/* What was confirmed is counted; the rest are calls that close has ended. */
 	ck_assert_uint_ge(stat.total, atomic_load(&confirmed));
-	ck_assert_uint_le(stat.total, atomic_load(&confirmed) + 2u * (unsigned)rounds + 2);
+	ck_assert_uint_le(stat.total,
+			  atomic_load(&confirmed) + 2u * (unsigned)rounds + 2);
 	ck_assert_uint_eq(stat.lanes + stat.frames + stat.producers + stat.dropped, 0);
 	must_be_sound("race");
 }

@@ -89,7 +89,7 @@ static struct fnt_log *
 open_log(const struct tap_settings *settings, const char *program)
 {
 	const char *region =
-	    settings->region ? settings->region : getenv("FNTRACE_REGION");
+		settings->region ? settings->region : getenv("FNTRACE_REGION");
 	struct fnt_error error = {0};
 	struct fnt_options options = {.size_bytes = settings->size_bytes,
 				      .error = &error};
@@ -243,11 +243,11 @@ start(struct tap *tap, char **argv)
 							 : EXIT_CANNOT_RUN;
 	}
 	tap->flows[PROTOCOL_TO_FN] =
-	    create_flow(tap, PROTOCOL_TO_FN, relay_inherit(STDIN_FILENO, O_RDONLY),
-			relay_own(to_child[1]));
+		create_flow(tap, PROTOCOL_TO_FN, relay_inherit(STDIN_FILENO, O_RDONLY),
+			    relay_own(to_child[1]));
 	tap->flows[PROTOCOL_TO_HOST] =
-	    create_flow(tap, PROTOCOL_TO_HOST, relay_own(from_child[0]),
-			relay_inherit(STDOUT_FILENO, O_WRONLY));
+		create_flow(tap, PROTOCOL_TO_HOST, relay_own(from_child[0]),
+			    relay_inherit(STDOUT_FILENO, O_WRONLY));
 	return TOOL_OK;
 }
 
@@ -281,13 +281,15 @@ pump(struct tap *tap)
 static void
 print_counts(const struct protocol_counts *counts)
 {
-	tool_note(
-	    "tap: %llu calls, %llu operations, %llu calls aborted; %llu messages, of "
-	    "them %llu about nothing open, %llu past a limit; %llu other lines",
-	    (unsigned long long)counts->calls, (unsigned long long)counts->ops,
-	    (unsigned long long)counts->aborted, (unsigned long long)counts->messages,
-	    (unsigned long long)counts->unknown, (unsigned long long)counts->untraced,
-	    (unsigned long long)counts->foreign);
+	tool_note("tap: %llu calls, %llu operations, %llu calls aborted; %llu "
+		  "messages, of "
+		  "them %llu about nothing open, %llu past a limit; %llu other lines",
+		  (unsigned long long)counts->calls, (unsigned long long)counts->ops,
+		  (unsigned long long)counts->aborted,
+		  (unsigned long long)counts->messages,
+		  (unsigned long long)counts->unknown,
+		  (unsigned long long)counts->untraced,
+		  (unsigned long long)counts->foreign);
 }
 
 static int
@@ -321,24 +323,25 @@ run_tap(int argc, char **argv)
 }
 
 static const struct tool_option options[] = {
-    {"region", 'r', TOOL_TEXT, offsetof(struct tap_settings, region), "REGION",
-     "write to this region: a name, or a path (has a slash or ends in .fnt)"},
-    {"size", 0, TOOL_SIZE, offsetof(struct tap_settings, size_bytes), "SIZE",
-     "make it this large if it is not there (16M)"},
-    {"verbose", 'v', TOOL_FLAG, offsetof(struct tap_settings, verbose), NULL,
-     "say at the end what was seen"},
-    TOOL_END,
+	{"region", 'r', TOOL_TEXT, offsetof(struct tap_settings, region), "REGION",
+	 "write to this region: a name, or a path (has a slash or ends in .fnt)"},
+	{"size", 0, TOOL_SIZE, offsetof(struct tap_settings, size_bytes), "SIZE",
+	 "make it this large if it is not there (16M)"},
+	{"verbose", 'v', TOOL_FLAG, offsetof(struct tap_settings, verbose), NULL,
+	 "say at the end what was seen"},
+	TOOL_END,
 };
 
 const struct command command_tap = {
-    .name = "tap",
-    .summary = "run a command and trace what goes over its stdin and stdout",
-    .operands = "[--] CMD [ARG]...",
-    .details =
-	"Every byte is passed on unchanged and at once, in both directions. Without\n"
-	"-r the region is $FNTRACE_REGION, else named after CMD. The exit status is\n"
-	"CMD's; 126 and 127: it could not be run, was not found.\n",
-    .options = options,
-    .options_first = true,
-    .run = run_tap,
+	.name = "tap",
+	.summary = "run a command and trace what goes over its stdin and stdout",
+	.operands = "[--] CMD [ARG]...",
+	.details = "Every byte is passed on unchanged and at once, in both directions. "
+		   "Without\n"
+		   "-r the region is $FNTRACE_REGION, else named after CMD. The exit "
+		   "status is\n"
+		   "CMD's; 126 and 127: it could not be run, was not found.\n",
+	.options = options,
+	.options_first = true,
+	.run = run_tap,
 };

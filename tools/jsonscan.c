@@ -154,9 +154,9 @@ push_level(struct jsonscan *scan, bool object)
 	else
 		scan->object_bits[scan->depth / 64] &= ~bit;
 	if (scan->depth <= JSONSCAN_WANT_DEPTH)
-		scan->scope[scan->depth] = scan->depth == 1
-					       ? (object ? JSONSCAN_TOP : JSONSCAN_NONE)
-					       : scan->field;
+		scan->scope[scan->depth] =
+			scan->depth == 1 ? (object ? JSONSCAN_TOP : JSONSCAN_NONE)
+					 : scan->field;
 	scan->field = JSONSCAN_NONE;
 	scan->state = object ? EXPECT_NAME_OR_END : EXPECT_ITEM_OR_END;
 }
@@ -204,7 +204,7 @@ end_number(struct jsonscan *scan)
 	field->integer_known = true;
 	field->integer_exact = !scan->fraction;
 	field->integer =
-	    (int64_t)(scan->negative ? 0 - scan->magnitude : scan->magnitude);
+		(int64_t)(scan->negative ? 0 - scan->magnitude : scan->magnitude);
 }
 
 static void

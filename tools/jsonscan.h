@@ -73,11 +73,11 @@ struct jsonscan {
 
 	int state;
 	unsigned depth;
-	uint64_t
-	    object_bits[JSONSCAN_DEPTH_MAX / 64 + 1]; /* by level: is it an object? */
-	int scope[JSONSCAN_WANT_DEPTH + 1];	      /* by level: whose value it is */
-	int field; /* whose value comes or is being read */
-	int raw;   /* whose text is being kept */
+	uint64_t object_bits[JSONSCAN_DEPTH_MAX / 64 +
+			     1];	    /* by level: is it an object? */
+	int scope[JSONSCAN_WANT_DEPTH + 1]; /* by level: whose value it is */
+	int field;			    /* whose value comes or is being read */
+	int raw;			    /* whose text is being kept */
 	unsigned raw_depth;
 
 	bool in_key;

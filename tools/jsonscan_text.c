@@ -114,7 +114,7 @@ put_code_point(struct jsonscan *scan, unsigned code)
 		int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
 
 		utf8[len++] =
-		    (char)((0xff00 >> (more + 1) & 0xff) | code >> (6 * more));
+			(char)((0xff00 >> (more + 1) & 0xff) | code >> (6 * more));
 		while (more--)
 			utf8[len++] = (char)(0x80 | (code >> (6 * more) & 0x3f));
 	}
@@ -136,7 +136,7 @@ jsonscan_put_utf16(struct jsonscan *scan, unsigned unit)
 {
 	if (scan->high && unit >= 0xdc00 && unit <= 0xdfff) {
 		unsigned code =
-		    0x10000 + ((scan->high - 0xd800) << 10) + (unit - 0xdc00);
+			0x10000 + ((scan->high - 0xd800) << 10) + (unit - 0xdc00);
 
 		scan->high = 0;
 		put_code_point(scan, code);

@@ -35,27 +35,27 @@ enum field {
 #define WORD_MAX 32 /* no type, op or fn_type is as long */
 
 static const struct jsonscan_want wants[FIELDS] = {
-    [TYPE] = {"type", JSONSCAN_TOP, WORD_MAX, false},
-    [CALL_ID] = {"call_id", JSONSCAN_TOP, PYLON_ID_MAX, false},
-    [OP_ID] = {"op_id", JSONSCAN_TOP, PYLON_ID_MAX, false},
-    [FN_NAME] = {"fn_name", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
-    [FN_TYPE] = {"fn_type", JSONSCAN_TOP, WORD_MAX, false},
-    [AUTH] = {"auth", JSONSCAN_TOP, 0, false},
-    [USER_ID] = {"user_id", AUTH, PYLON_TEXT_MAX, false},
-    [TENANT_ID] = {"tenant_id", AUTH, PYLON_TEXT_MAX, false},
-    [REQUEST] = {"request", JSONSCAN_TOP, 0, false},
-    [OP] = {"op", JSONSCAN_TOP, WORD_MAX, false},
-    [ENTITY] = {"entity", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
-    [ID] = {"id", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
-    [DATA] = {"data", JSONSCAN_TOP, 0, false},
-    [PAGE] = {"page", DATA, 0, false},
-    [HITS] = {"hits", DATA, 0, false},
-    [ERROR] = {"error", JSONSCAN_TOP, 0, false},
-    [VALUE] = {"value", JSONSCAN_TOP, PYLON_VALUE_MAX, true},
-    [CODE] = {"code", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
-    [MESSAGE] = {"message", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
-    [DELAY_MS] = {"delay_ms", JSONSCAN_TOP, 0, false},
-    [RUN_AT] = {"run_at", JSONSCAN_TOP, 0, false},
+	[TYPE] = {"type", JSONSCAN_TOP, WORD_MAX, false},
+	[CALL_ID] = {"call_id", JSONSCAN_TOP, PYLON_ID_MAX, false},
+	[OP_ID] = {"op_id", JSONSCAN_TOP, PYLON_ID_MAX, false},
+	[FN_NAME] = {"fn_name", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+	[FN_TYPE] = {"fn_type", JSONSCAN_TOP, WORD_MAX, false},
+	[AUTH] = {"auth", JSONSCAN_TOP, 0, false},
+	[USER_ID] = {"user_id", AUTH, PYLON_TEXT_MAX, false},
+	[TENANT_ID] = {"tenant_id", AUTH, PYLON_TEXT_MAX, false},
+	[REQUEST] = {"request", JSONSCAN_TOP, 0, false},
+	[OP] = {"op", JSONSCAN_TOP, WORD_MAX, false},
+	[ENTITY] = {"entity", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+	[ID] = {"id", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+	[DATA] = {"data", JSONSCAN_TOP, 0, false},
+	[PAGE] = {"page", DATA, 0, false},
+	[HITS] = {"hits", DATA, 0, false},
+	[ERROR] = {"error", JSONSCAN_TOP, 0, false},
+	[VALUE] = {"value", JSONSCAN_TOP, PYLON_VALUE_MAX, true},
+	[CODE] = {"code", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+	[MESSAGE] = {"message", JSONSCAN_TOP, PYLON_TEXT_MAX, false},
+	[DELAY_MS] = {"delay_ms", JSONSCAN_TOP, 0, false},
+	[RUN_AT] = {"run_at", JSONSCAN_TOP, 0, false},
 };
 
 struct pylon {
@@ -135,12 +135,12 @@ begin_trace(struct pylon *pylon, struct open_call *call, const struct open_call 
 	const char *tenant_id = text_of(&fields[TENANT_ID]);
 	const char *fn_type = text_of(&fields[FN_TYPE]);
 	struct fnt_call_info info = {
-	    .call_id = text_of(&fields[CALL_ID]),
-	    .fn_name = text_of(&fields[FN_NAME]),
-	    .fn_type = FNT_ACTION,
-	    .user_id = user_id ? user_id : call->user_id,
-	    .tenant_id = tenant_id ? tenant_id : call->tenant_id,
-	    .parent = parent ? parent->trace : NULL,
+		.call_id = text_of(&fields[CALL_ID]),
+		.fn_name = text_of(&fields[FN_NAME]),
+		.fn_type = FNT_ACTION,
+		.user_id = user_id ? user_id : call->user_id,
+		.tenant_id = tenant_id ? tenant_id : call->tenant_id,
+		.parent = parent ? parent->trace : NULL,
 	};
 	int type = fn_type ? fnt_fn_type_parse(fn_type, strlen(fn_type)) : -1;
 
@@ -168,13 +168,13 @@ take_call(struct pylon *pylon, const struct jsonscan_field *fields)
 	if (!is_there(&fields[REQUEST]))
 		parent = opencalls_claim_wait(pylon->open, key_of(&fields[FN_NAME]));
 	call = fields[CALL_ID].text_cut
-		   ? NULL
-		   : opencalls_add(pylon->open, key_of(&fields[CALL_ID]));
+		       ? NULL
+		       : opencalls_add(pylon->open, key_of(&fields[CALL_ID]));
 	if (!call)
 		return UNTRACED;
 	call->user_id = inherit(&fields[USER_ID], parent ? parent->user_id : NULL);
 	call->tenant_id =
-	    inherit(&fields[TENANT_ID], parent ? parent->tenant_id : NULL);
+		inherit(&fields[TENANT_ID], parent ? parent->tenant_id : NULL);
 	begin_trace(pylon, call, parent, fields);
 	pylon->counts.calls++;
 	return UNDERSTOOD;
@@ -303,8 +303,8 @@ take_run_fn(struct pylon *pylon, const struct jsonscan_field *fields)
 	if (!call)
 		return UNKNOWN;
 	return opencalls_add_wait(pylon->open, call, key_of(&fields[FN_NAME]))
-		   ? UNDERSTOOD
-		   : UNTRACED;
+		       ? UNDERSTOOD
+		       : UNTRACED;
 }
 
 /* The call is over: its trace, free of the tables. */
@@ -364,16 +364,16 @@ static const struct {
 	bool of_call; /* means nothing without a call_id */
 	enum verdict (*take)(struct pylon *pylon, const struct jsonscan_field *fields);
 } messages[] = {
-    {"call", PROTOCOL_TO_FN, true, take_call},
-    {"result", PROTOCOL_TO_FN, false, take_result},
-    {"db", PROTOCOL_TO_HOST, true, take_db},
-    {"stream", PROTOCOL_TO_HOST, true, take_stream},
-    {"schedule", PROTOCOL_TO_HOST, true, take_schedule},
-    {"cancel_schedule", PROTOCOL_TO_HOST, false, take_nothing},
-    {"run_fn", PROTOCOL_TO_HOST, true, take_run_fn},
-    {"return", PROTOCOL_TO_HOST, true, take_return},
-    {"error", PROTOCOL_TO_HOST, true, take_error},
-    {"ready", PROTOCOL_TO_HOST, false, take_nothing},
+	{"call", PROTOCOL_TO_FN, true, take_call},
+	{"result", PROTOCOL_TO_FN, false, take_result},
+	{"db", PROTOCOL_TO_HOST, true, take_db},
+	{"stream", PROTOCOL_TO_HOST, true, take_stream},
+	{"schedule", PROTOCOL_TO_HOST, true, take_schedule},
+	{"cancel_schedule", PROTOCOL_TO_HOST, false, take_nothing},
+	{"run_fn", PROTOCOL_TO_HOST, true, take_run_fn},
+	{"return", PROTOCOL_TO_HOST, true, take_return},
+	{"error", PROTOCOL_TO_HOST, true, take_error},
+	{"ready", PROTOCOL_TO_HOST, false, take_nothing},
 };
 
 static enum verdict
@@ -472,9 +472,9 @@ pylon_create(struct fnt_log *log)
 }
 
 const struct protocol pylon_protocol = {
-    .name = "pylon",
-    .create = pylon_create,
-    .feed = pylon_feed,
-    .eof = pylon_eof,
-    .destroy = pylon_destroy,
+	.name = "pylon",
+	.create = pylon_create,
+	.feed = pylon_feed,
+	.eof = pylon_eof,
+	.destroy = pylon_destroy,
 };

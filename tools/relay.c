@@ -122,8 +122,8 @@ is_temporary(int code)
 static void
 write_some(struct relay_flow *flow)
 {
-	ssize_t len =
-	    write_end(&flow->to, flow->buffer + flow->begin, flow->end - flow->begin);
+	ssize_t len = write_end(&flow->to, flow->buffer + flow->begin,
+				flow->end - flow->begin);
 
 	if (len < 0) {
 		if (is_temporary(errno))

@@ -27,8 +27,8 @@
 struct relay_end {
 	int fd; /* -1: closed */
 	bool is_socket;
-	size_t
-	    write_max; /* bytes that a write takes without blocking once poll says so */
+	size_t write_max; /* bytes that a write takes without blocking once poll says so
+			   */
 };
 
 struct relay_flow {

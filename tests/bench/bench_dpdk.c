@@ -1,38 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * DPDK's rte_trace: four points for each call, into a buffer of the thread's own, without
- * huge pages. It takes no strings of any length, so a string is its address.
+ * huge pages.
  */
 #include "bench.h"
+#include "dpdk_points.h"
 #include "workload.h"
 
 #include <rte_eal.h>
-#include <rte_trace_point.h>
-#include <rte_trace_point_register.h>
 
 #include <stdlib.h>
-
-RTE_TRACE_POINT(bench_call_begin,
-		RTE_TRACE_POINT_ARGS(uint64_t uid, const char *call_id, const char *fn_name,
-				     const char *user_id),
-		rte_trace_point_emit_u64(uid); rte_trace_point_emit_ptr(call_id);
-		rte_trace_point_emit_ptr(fn_name); rte_trace_point_emit_ptr(user_id);)
-
-RTE_TRACE_POINT(bench_call_op,
-		RTE_TRACE_POINT_ARGS(uint64_t uid, int op, const char *entity,
-				     const char *id, uint64_t duration_ns,
-				     int64_t row_count, uint8_t ok),
-		rte_trace_point_emit_u64(uid); rte_trace_point_emit_int(op);
-		rte_trace_point_emit_ptr(entity); rte_trace_point_emit_ptr(id);
-		rte_trace_point_emit_u64(duration_ns); rte_trace_point_emit_i64(row_count);
-		rte_trace_point_emit_u8(ok);)
-
-RTE_TRACE_POINT(bench_call_end, RTE_TRACE_POINT_ARGS(uint64_t uid, int outcome),
-		rte_trace_point_emit_u64(uid); rte_trace_point_emit_int(outcome);)
-
-RTE_TRACE_POINT_REGISTER(bench_call_begin, fntbench.call_begin)
-RTE_TRACE_POINT_REGISTER(bench_call_op, fntbench.call_op)
-RTE_TRACE_POINT_REGISTER(bench_call_end, fntbench.call_end)
 
 struct producer {
 	struct workload work;
@@ -62,7 +39,7 @@ run(void *state, uint64_t calls)
 static int
 process_init(const struct bench_options *options, unsigned process)
 {
-	char *argv[] = {"bench", "--no-huge", "--in-memory", "--no-pci", "-m", "64",
+	char *argv[] = {"bench", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "64",
 			"--log-level=error", "--trace=fntbench.*", "--trace-mode=overwrite",
 			"--trace-bufsz=1M", NULL};
 

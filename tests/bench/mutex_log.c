@@ -106,7 +106,7 @@ mutex_trace_free(struct mutex_trace *trace)
 }
 
 static struct mutex_trace *
-clone(const struct mutex_trace *from)
+copy_trace(const struct mutex_trace *from)
 {
 	struct mutex_trace *to = must(malloc(sizeof(*to)));
 
@@ -143,7 +143,7 @@ mutex_log_query(struct mutex_log *log, size_t limit, const char *fn_name, bool e
 			continue;
 		if (errors_only && trace->status == MUTEX_OK)
 			continue;
-		traces[found++] = clone(trace);
+		traces[found++] = copy_trace(trace);
 	}
 	pthread_mutex_unlock(&log->mutex);
 	return found;

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the tests of the command line share: cases, TAP out, a region directory each."""
 import contextlib
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +13,7 @@ import traceback
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FNTRACE = os.environ.get("FNTRACE", "")
-PATIENCE_S = 120  # only to end what hangs
+PATIENCE_S = 60  # only to end what hangs
 
 cases = []
 
@@ -57,6 +59,26 @@ def region_directory():
         shutil.rmtree(path, ignore_errors=True)
 
 
+def give_up(*_):
+    raise TimeoutError("hangs")
+
+
+def children():
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(FileNotFoundError), \
+                open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
+            yield from map(int, file.read().split())
+
+
+def end_children():
+    """What a case has left running, the children of its children too: those come to us."""
+    while pids := list(children()):
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
 def main():
     if not FNTRACE or not os.access(FNTRACE, os.X_OK):
         print("1..0 # SKIP $FNTRACE is no program")
@@ -64,10 +86,14 @@ def main():
     wanted = sys.argv[1:]
     chosen = [c for c in cases if not wanted or c.__name__ in wanted]
     failed = 0
-    print(f"1..{len(chosen)}")
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+    signal.signal(signal.SIGALRM, give_up)
+    print(f"1..{len(chosen)}", flush=True)
     for number, function in enumerate(chosen, 1):
         word = "ok"
         with region_directory():
+            signal.alarm(PATIENCE_S)
             try:
                 function()
             except Exception:  # pylint: disable=broad-except
@@ -75,5 +101,8 @@ def main():
                 failed += 1
                 for line in traceback.format_exc().splitlines():
                     print(f"# {line}")
+            signal.alarm(0)
+            end_children()
         print(f"{word} {number} - {function.__name__}", flush=True)
-    sys.exit(1 if failed else 0)
+    # Not sys.exit, which would wait for threads that hang.
+    os._exit(1 if failed else 0)

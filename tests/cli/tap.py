@@ -317,8 +317,9 @@ def cmd_closes_stdin_in_silence():
     poll.register(process.stdin, 0)
     events = poll.poll(PATIENCE_S * 1000)
     check(events and events[0][1] & select.POLLERR, f"{events}")
+    check(process.poll() is None, "ended with CMD's stdin")
     process.terminate()
-    process.wait(PATIENCE_S)
+    check(process.wait(PATIENCE_S) == -signal.SIGTERM)
 
 
 @case

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The steps of the producing side, a function each, for callgrind: `instructions` counts
+ * what is executed inside of step_…, and nothing else.
+ *
+ *      bench_steps REGION [fixed]     fixed: clock_gettime goes on by 100 ns each time, so
+ *                                     that with FNTRACE_CLOCK=vdso every run is the same
+ */
+#include <fntrace/fntrace.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TIMES 1000u /* `instructions` knows it, too */
+#define STEP  __attribute__((noinline)) static
+#define LARGE 16384u
+
+static bool fixed_clock;
+static struct fnt_log *log_of_process;
+static char large_text[LARGE];
+static const struct fnt_value small = {FNT_VALUE_JSON, "{\"accepted\":true}", 17};
+static const struct fnt_value large = {FNT_VALUE_JSON, large_text, LARGE};
+static const struct fnt_call_info info = {.call_id = "c_1234567",
+					  .fn_name = "placeBid",
+					  .fn_type = FNT_MUTATION,
+					  .user_id = "user_12"};
+
+/* In place of the C library's, for all of this program. */
+int
+clock_gettime(clockid_t id, struct timespec *time)
+{
+	static uint64_t now = 1000000000000000;
+
+	if (!fixed_clock)
+		return (int)syscall(SYS_clock_gettime, id, time);
+	now += 100;
+	time->tv_sec = (time_t)(now / 1000000000);
+	time->tv_nsec = (long)(now % 1000000000);
+	return 0;
+}
+
+/* ---- what is counted -------------------------------------------------------------- */
+
+STEP struct fnt_call *
+step_begin(void)
+{
+	return fnt_call_begin(log_of_process, &info);
+}
+
+STEP void
+step_op(struct fnt_call *call)
+{
+	fnt_call_op(call, FNT_OP_GET, "Lot", "18eab5a9d61c98d700000012", 2000, 1, true);
+}
+
+STEP void
+step_op_begin_end(struct fnt_call *call)
+{
+	int64_t op = fnt_call_op_begin(call, FNT_OP_INSERT, "Bid", NULL);
+
+	fnt_call_op_end(call, op, FNT_NONE, true);
+}
+
+STEP void
+step_stream_chunk(struct fnt_call *call)
+{
+	fnt_call_stream_chunk(call, 100);
+}
+
+STEP void
+step_finish_one_cell(struct fnt_call *call)
+{
+	fnt_call_finish_ok(call, NULL);
+}
+
+STEP void
+step_finish_many_cells(struct fnt_call *call)
+{
+	fnt_call_finish_ok(call, &large);
+}
+
+STEP void
+step_finish_error(struct fnt_call *call)
+{
+	fnt_call_finish_error(call, "BID_TOO_LOW", "the bid must be above 20");
+}
+
+STEP void
+step_call_2ops(void)
+{
+	struct fnt_call *call = fnt_call_begin(log_of_process, &info);
+
+	fnt_call_op(call, FNT_OP_GET, "Lot", "18eab5a9d61c98d700000012", 2000, 1, true);
+	fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE, true);
+	fnt_call_finish_ok(call, NULL);
+}
+
+/* ---- and what is not -------------------------------------------------------------- */
+
+static struct fnt_call *
+begin(void)
+{
+	return fnt_call_begin(log_of_process, &info);
+}
+
+static void
+two_ops(struct fnt_call *call)
+{
+	fnt_call_op(call, FNT_OP_GET, "Lot", "18eab5a9d61c98d700000012", 2000, 1, true);
+	fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE, true);
+}
+
+static void
+one_time(bool counted)
+{
+	struct fnt_call *call;
+
+	if (!counted) {
+		call = begin();
+		two_ops(call);
+		fnt_call_finish_ok(call, &small);
+		return;
+	}
+	call = step_begin();
+	step_op(call);
+	step_op_begin_end(call);
+	step_stream_chunk(call);
+	fnt_call_finish_ok(call, &small);
+
+	two_ops(call = begin());
+	step_finish_one_cell(call);
+	two_ops(call = begin());
+	step_finish_many_cells(call);
+	two_ops(call = begin());
+	step_finish_error(call);
+	step_call_2ops();
+}
+
+int
+main(int argc, char **argv)
+{
+	struct fnt_error error = {0};
+	struct fnt_options options = {.size_bytes = 4 << 20, .error = &error};
+
+	fixed_clock = argc > 2 && !strcmp(argv[2], "fixed");
+	memset(large_text, 'x', sizeof(large_text));
+	large_text[0] = large_text[LARGE - 1] = '"';
+	if (argc < 2 || fnt_log_open(&log_of_process, argv[1], &options)) {
+		fprintf(stderr, "bench_steps: %s\n", error.message);
+		return 1;
+	}
+	for (unsigned i = 0; i < TIMES; i++)
+		one_time(false);
+	for (unsigned i = 0; i < TIMES; i++)
+		one_time(true);
+	fnt_log_close(log_of_process);
+	return 0;
+}

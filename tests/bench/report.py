@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Medians, ratios, the table and the JSON."""
+import os
+import platform
+import statistics
+import subprocess
+
+UNITS = {"ns": "ns", "p50": "ns", "p99": "ns", "p99.9": "ns", "max": "ns",
+         "mb_s": "MB/s", "per_s": "/s", "kib": "KiB", "bytes": "B", "cpu_ns": "ns",
+         "first_lap_ns": "ns"}
+SHOWN = ["ns", "p50", "p99", "p99.9", "max", "mb_s", "per_s", "kib", "bytes"]
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values),
+            "rounds": len(values)}
+
+
+def results_of(suite, worker):
+    """A result for each metric that the worker gave."""
+    variant = worker.variant
+    for metric in [m for m in SHOWN if m in worker.metrics[0]]:
+        values = spread([m[metric] for m in worker.metrics])
+        unit = UNITS[metric]
+        result = {"suite": suite.name, "peer": variant.peer,
+                  "name": variant.name + ("" if metric == "ns" else f": {metric}"),
+                  "threads": variant.threads, "processes": variant.processes,
+                  "unit": unit, **values}
+        if unit == "ns":
+            result.update({f"ns_{k}": values[k] for k in ("median", "min", "max")})
+        if metric == "ns" and "cpu_ns" in worker.metrics[0]:
+            result["cpu_median"] = result["cpu_ns_median"] = statistics.median(
+                m["cpu_ns"] for m in worker.metrics)
+        if metric in variant.bars:
+            bar = variant.bars[metric]
+            result["bar"] = abs(bar)
+            result["met"] = values["median"] >= -bar if bar < 0 else \
+                values["median"] <= bar
+        result.update(worker.setup)
+        yield result
+
+
+def ratio_of(suite, ratio, workers):
+    of, to = (next(w for w in workers if w.variant is v) for v in (ratio.of, ratio.to))
+    pairs = [(a[ratio.metric], b[ratio.metric]) for a, b in zip(of.metrics, to.metrics)]
+    if ratio.parts:
+        values = spread([(a - b) / ratio.parts for a, b in pairs])
+        values["unit"] = "ns"
+    else:
+        values = spread([a / b for a, b in pairs])
+        values["unit"] = "x"
+        if ratio.metric == "ns" and all("cpu_ns" in w.metrics[0] for w in (of, to)):
+            values["cpu_median"] = statistics.median(
+                a["cpu_ns"] / b["cpu_ns"] for a, b in zip(of.metrics, to.metrics))
+    result = {"suite": suite.name, "name": ratio.name, **values,
+              "of": list(ratio.of.key), "to": list(ratio.to.key)}
+    if ratio.bar:
+        result["bar"] = ratio.bar
+        result["met"] = values["median"] <= ratio.bar
+    return result
+
+
+# ---- the table
+
+
+def _number(value):
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def _bar(result, most):
+    if "bar" not in result:
+        return ""
+    sign = "<=" if most else ">="
+    return f"  {sign} {_number(result['bar'])}{'' if result['met'] else '  missed'}"
+
+
+def _line(name, result, most=True):
+    numbers = "".join(f"{_number(result[k]) if k in result else '':>12}"
+                      for k in ("median", "min", "max", "cpu_median"))
+    print(f"  {name:<44}{numbers} {result['unit']:<5}{_bar(result, most)}".rstrip())
+
+
+def print_suite(suite, results, ratios, notes):
+    rounds = max((r["rounds"] for r in results), default=0)
+    print(f"\n{suite.name}: {suite.title} ({rounds} rounds)")
+    print(f"  {'':<44}{'median':>12}{'min':>12}{'max':>12}{'CPU time':>12}")
+    for r in results:
+        who = f"{r['peer']} " if r["peer"] != "none" else ""
+        many = "".join(f", {r[k]} {k}" for k in ("threads", "processes") if r[k] > 1)
+        _line(f"{who}{r['name']}{many}", r, r["unit"] not in ("MB/s", "/s"))
+    for r in ratios:
+        _line(r["name"], r)
+    for note in notes:
+        print(f"  {note}")
+
+
+# ---- the machine
+
+
+def _first(path, prefix=""):
+    try:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                if line.startswith(prefix):
+                    return line.partition(":")[2].strip() if prefix else line.strip()
+    except OSError:
+        pass
+    return ""
+
+
+def _said(*command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              cwd=os.path.dirname(os.path.abspath(__file__)))
+        return done.stdout.partition("\n")[0].strip()
+    except OSError:
+        return ""
+
+
+def machine():
+    return {"cpu": _first("/proc/cpuinfo", "model name"),
+            "mhz": _first("/proc/cpuinfo", "cpu MHz"),
+            "cores": len(os.sched_getaffinity(0)),
+            "kernel": platform.release(),
+            "clocksource": _first("/sys/devices/system/clocksource/clocksource0/"
+                                  "current_clocksource"),
+            "load": os.getloadavg()[0],
+            "compiler": _said("cc", "--version"),
+            "commit": _said("git", "rev-parse", "--short", "HEAD")}
+
+
+def print_machine(about):
+    print(f"{about['cpu']}, {about['mhz']} MHz, {about['cores']} cores, "
+          f"Linux {about['kernel']}, clock {about['clocksource']}, "
+          f"load {about['load']:.1f} at the start")
+    if about["load"] > 0.5:
+        print("this machine is busy: look at the lowest of the rounds")

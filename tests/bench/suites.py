@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""What is measured: suites of variants, and what is to be compared in them."""
+import os
+from dataclasses import dataclass, field
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+CELL = 256
+
+PROGRAMS = {"fntrace": "bench_fntrace", "lttng-ust": "bench_lttng", "dpdk": "bench_dpdk",
+            "libqb": "bench_libqb", "mutex-log": "bench_mutex"}
+PEERS = {"lttng-ust": "liblttng-ust-dev lttng-tools", "dpdk": "libdpdk-dev",
+         "libqb": "libqb-dev"}
+
+
+@dataclass
+class Variant:
+    peer: str
+    name: str
+    args: dict = field(default_factory=dict)
+    env: dict = field(default_factory=dict)
+    program: str = ""
+    bars: dict = field(default_factory=dict)  # metric: not more than (not less: negative)
+
+    def __post_init__(self):
+        self.program = self.program or PROGRAMS[self.peer]
+
+    @property
+    def threads(self):
+        return self.args.get("threads", 1)
+
+    @property
+    def processes(self):
+        return self.args.get("processes", 1)
+
+    @property
+    def key(self):
+        return self.peer, self.name, self.threads, self.processes
+
+
+@dataclass
+class Ratio:
+    """`of` against `to`, each a variant: quotient, or difference by `parts`."""
+    name: str
+    of: Variant
+    to: Variant
+    metric: str = "ns"
+    bar: float = 0
+    parts: float = 0  # 0: a quotient; else (of - to) / parts, in ns
+    floor: bool = False  # the bar is the least, not the most
+
+
+@dataclass
+class Suite:
+    name: str
+    title: str
+    variants: list
+    ratios: list = field(default_factory=list)
+    rounds: float = 1  # of the usual number
+    batches: int = 1  # times the usual length
+
+
+VDSO = {"FNTRACE_CLOCK": "vdso"}
+
+
+def fnt(name, env=None, bars=None, **args):
+    return Variant("fntrace", name, args, env or {}, bars=bars or {})
+
+
+def reading(name, shape, bars=None, **args):
+    return Variant("fntrace", name, {"shape": shape, **args}, {}, "bench_reading",
+                   bars or {})
+
+
+def size_name(size):
+    return f"{size // GIB} GiB" if size >= GIB else f"{size // MIB} MiB"
+
+
+def _calls(quick):
+    one = fnt("call+2ops")
+    two_threads, two_processes = fnt("call+2ops", threads=2), fnt("call+2ops", processes=2)
+    vdso = fnt("call+2ops, vdso", VDSO, {"ns": 110})
+    mutex, mutex2 = (Variant("mutex-log", "call+2ops", {"threads": n}) for n in (1, 2))
+    lttng, lttng2 = (Variant("lttng-ust", "call+2ops", {"threads": n}) for n in (1, 2))
+    lttng_p = Variant("lttng-ust", "call+2ops", {"processes": 2})
+    dpdk, dpdk2 = (Variant("dpdk", "call+2ops", {"threads": n}) for n in (1, 2))
+    qb, qb2 = (Variant("libqb", "call+2ops", {"threads": n}) for n in (1, 2))
+    one.bars = {"ns": 60}
+    variants = [one, vdso, lttng, mutex, dpdk, qb, two_threads, two_processes, lttng2,
+                lttng_p, mutex2, dpdk2, qb2]
+    ratios = [
+        Ratio("fntrace / lttng-ust, 1 thread", one, lttng, bar=0.11),
+        Ratio("fntrace / mutex-log, 1 thread", one, mutex, bar=0.22),
+        Ratio("fntrace / dpdk, 1 thread", one, dpdk),
+        Ratio("fntrace / libqb, 1 thread", one, qb),
+        Ratio("vdso / tsc", vdso, one),
+        Ratio("2 threads / 1", two_threads, one, bar=1.2),
+        Ratio("2 processes / 1", two_processes, one, bar=1.2),
+        Ratio("fntrace / lttng-ust, 2 threads", two_threads, lttng2),
+        Ratio("fntrace / lttng-ust, 2 processes", two_processes, lttng_p),
+        Ratio("fntrace / mutex-log, 2 threads", two_threads, mutex2),
+    ]
+    if len(os.sched_getaffinity(0)) >= 16:
+        for how in "threads", "processes":
+            many = fnt("call+2ops", **{how: 16})
+            variants.append(many)
+            ratios.append(Ratio(f"16 {how} / 1", many, one, bar=1.5))
+    return Suite("calls", "begin + 2 ops + finish, by peer", variants, ratios)
+
+
+def _ops(quick):
+    variants, ratios = [], []
+    for clock, env, bar in ("tsc", {}, 15), ("vdso", VDSO, 27):
+        if clock == "vdso":
+            some = {n: fnt(f"call+{n}ops, vdso", env, ops=n) for n in (10, 100)}
+        else:
+            some = {n: fnt(f"call+{n}ops, by ops" if n == 2 else f"call+{n}ops", ops=n)
+                    for n in (0, 2, 10, 100)}
+        variants += some.values()
+        ratios.append(Ratio(f"an op, {clock}", some[100], some[10], parts=90, bar=bar))
+    pairs = {n: fnt(f"call+{n} op_begin/op_end", ops=n, shape="pairs") for n in (2, 10, 100)}
+    chunks = {n: fnt(f"call+{n} chunks", ops=0, chunks=n) for n in (10, 100)}
+    variants += [*pairs.values(), *chunks.values()]
+    ratios += [Ratio("op_begin + op_end, tsc", pairs[100], pairs[10], parts=90),
+               Ratio("a stream chunk", chunks[100], chunks[10], parts=90, bar=3)]
+    return Suite("ops", "by what happens in a call", variants, ratios)
+
+
+def _sizes(quick):
+    sizes = [MIB, 16 * MIB, 64 * MIB, 256 * MIB, GIB]
+    if quick:
+        sizes = [MIB, 16 * MIB, 256 * MIB, GIB]
+    some = [fnt(f"call+2ops, region of {size_name(size)}", size=size,
+                fill=size // CELL + size // CELL // 8) for size in sizes]
+    return Suite("sizes", "by size of the region", some,
+                 [Ratio(f"{size_name(size)} / {size_name(sizes[1])}", v, some[1])
+                  for size, v in zip(sizes, some) if v is not some[1]])
+
+
+def _readers(quick):
+    none, both = fnt("call+2ops, no reader"), fnt("call+2ops, 2 readers", readers=2)
+    small = fnt("call+2ops, 1 MiB, no reader", size=MIB)
+    small_both = fnt("call+2ops, 1 MiB, 2 readers", size=MIB, readers=2)
+    alone, beset = (Variant("mutex-log", f"call+2ops, {n or 'no'} reader{'s' * (n > 1)}",
+                            {"readers": n}) for n in (0, 2))
+    return Suite("readers", "one follower and one reader that scans the ring in a loop",
+                 [none, both, small, small_both, alone, beset],
+                 [Ratio("2 readers / none", both, none, bar=1.05),
+                  Ratio("2 readers / none, 1 MiB", small_both, small, bar=1.05),
+                  Ratio("mutex-log: 2 readers / none", beset, alone)],
+                 rounds=0.5, batches=10)
+
+
+def _values(quick):
+    none = fnt("call+2ops, no value")
+    some = [fnt(f"call+2ops, value of {name}", value=size)
+            for name, size in (("16 B", 16), ("1 KiB", KIB), ("16 KiB", 16 * KIB))]
+    return Suite("values", "by size of the record", [none, *some],
+                 [Ratio(f"{v.name[11:]} / none", v, none) for v in some])
+
+
+def _shapes(quick):
+    plain = fnt("call+2ops, framed")
+    some = {shape: fnt(name, shape=shape) for shape, name in (
+        ("unframed", "call+2ops, no frame left"), ("overlap", "call+2ops, 8 open at once"),
+        ("error", "call+2ops, finish_error"), ("parent", "call+2ops, with a parent"),
+        ("push", "push of a trace with 2 ops"), ("ordered", "call+2ops, FNT_ORDERED"),
+        ("count-only", "call+2ops, FNT_KEEP_NONE"), ("closed", "call+2ops, log closed"))}
+    some["closed"].bars = {"ns": 2}
+    ratios = [Ratio(f"{v.name.removeprefix('call+2ops, ')} / plain", v, plain)
+              for v in some.values()]
+    ordered2 = fnt("call+2ops, FNT_ORDERED", shape="ordered", threads=2)
+    ratios.append(Ratio("FNT_ORDERED: 2 threads / 1", ordered2, some["ordered"]))
+    return Suite("shapes", "by kind of call", [plain, *some.values(), ordered2], ratios)
+
+
+def _latency(quick):
+    def latency(make, name, **args):
+        return make(name, latency=1, **args)
+
+    def mutex(name, **args):
+        return Variant("mutex-log", name, args)
+
+    clock = Variant("none", "latency, of nothing", {"shape": "clock", "latency": 1}, {},
+                    PROGRAMS["fntrace"])
+    call, beset = latency(fnt, "latency"), latency(fnt, "latency, 2 readers", readers=2)
+    push = latency(fnt, "latency of push", shape="push")
+    push_beset = latency(fnt, "latency of push, 2 readers", shape="push", readers=2)
+    old, old_beset = latency(mutex, "latency"), latency(mutex, "latency, 2 readers",
+                                                        readers=2)
+    lttng = Variant("lttng-ust", "latency", {"latency": 1})
+    return Suite("latency", "of single calls, taken by rdtsc around each",
+                 [clock, call, beset, push, push_beset, old, old_beset, lttng],
+                 [Ratio("p99.9: 2 readers / none", beset, call, "p99.9", 2),
+                  Ratio("push, p99.9: 2 readers / none", push_beset, push, "p99.9", 2),
+                  Ratio("mutex-log, p99.9: 2 readers / none", old_beset, old, "p99.9")],
+                 rounds=0.5, batches=10)
+
+
+def _reading(quick):
+    sizes = [MIB, 16 * MIB, 256 * MIB] + ([] if quick else [GIB])
+    recent = [reading(f"recent(50), {size_name(s)}", "recent", {"ns": 5000}, size=s)
+              for s in sizes]
+    all_ = reading("10,000 traces decoded", "all", {"ns": 2e6})
+    heads = reading("10,000 heads looked at", "len", {"ns": 3e5})
+    old = Variant("mutex-log", "recent(50)", {"shape": "recent"})
+    old_all = Variant("mutex-log", "10,000 traces copied", {"shape": "all"})
+    return Suite("reading", "in process, of a ring that has wrapped",
+                 [*recent, all_, heads, old, old_all],
+                 [Ratio("recent(50), 16 MiB: fntrace / mutex-log", recent[1], old),
+                  Ratio("10,000 traces: fntrace / mutex-log", all_, old_all)])
+
+
+def _attach(quick):
+    return Suite("attach", "to a region that is there, and what it takes", [
+        reading("log open + close, 16 MiB", "open", {"ns": 1e6}),
+        reading("log open + close, 256 MiB", "open", {"ns": 1e6}, size=256 * MIB),
+        reading("reader open + close, 16 MiB", "reader-open", {"ns": 1e6}),
+        reading("a thread's first call", "begin-first"),
+        reading("memory of a process", "memory", {"kib": 256}),
+        reading("ring per call+2ops", "bytes", {"bytes": 256}),
+    ])
+
+
+def _tap(quick, fntrace):
+    def pair(shape, what):
+        return (Variant("fntrace", f"tap, {what}", {"shape": shape, "program": fntrace}, {},
+                        "bench_tap"),
+                Variant("none", f"bare pipe, {what}", {"shape": shape}, {}, "bench_tap"))
+
+    one, one_bare = pair("one", "a message at a time")
+    many, many_bare = pair("many", "128 calls at a time")
+    large, large_bare = pair("large", "results of 1 MiB")
+    large.bars = {"mb_s": -100}
+    return Suite("tap", "fntrace tap, against the same child on a pipe",
+                 [one, one_bare, many, many_bare, large, large_bare],
+                 [Ratio("added to a message", one, one_bare, parts=1, bar=50e3),
+                  Ratio("128 at a time: tap / bare", many, many_bare),
+                  Ratio("MB/s: tap / bare", large, large_bare, "mb_s")], rounds=0.5, batches=10)
+
+
+NAMES = ["calls", "ops", "sizes", "readers", "values", "shapes", "latency", "reading",
+         "attach", "tap"]
+
+
+def suites(quick, fntrace):
+    return [_calls(quick), _ops(quick), _sizes(quick), _readers(quick), _values(quick),
+            _shapes(quick), _latency(quick), _reading(quick), _attach(quick),
+            _tap(quick, fntrace)]

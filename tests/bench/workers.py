@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""Workers: a process for each variant, which does a batch when told to (bench.h)."""
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+
+
+class Failed(Exception):
+    pass
+
+
+class Worker:
+    """One variant, set up, warm, and asleep."""
+
+    _count = 0
+
+    def __init__(self, variant, context):
+        Worker._count += 1
+        self.variant = variant
+        self.metrics = []  # of each round
+        self.setup = {}  # what it said once
+        args = {"region": f"w{Worker._count}", "batch_ms": context.batch_ms}
+        args.update(variant.args)
+        words = [str(word) for pair in args.items() for word in pair]
+        env = dict(os.environ, FNTRACE_DIR=context.scratch)
+        env.update(variant.env)
+        if variant.peer == "lttng-ust":
+            env.update(context.lttng_env)
+        command = [context.program(variant.program), *words]
+        if variant.peer == "lttng-ust":
+            command = context.lttng_prefix + command
+        # A group of its own, so that all of its processes can be ended at once.
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, env=env,
+                                        stderr=subprocess.PIPE, start_new_session=True)
+
+    def _line(self):
+        line = self.process.stdout.readline()
+        if not line:
+            _, said = self.process.communicate()
+            raise Failed(said.strip().splitlines()[0] if said.strip() else
+                         f"{self.variant.program} ended")
+        return line
+
+    def wait_ready(self):
+        line = self._line().replace("ready", "")
+        self.setup = dict(parse(line))
+
+    def round(self):
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        self.metrics.append(dict(parse(self._line())))
+
+    def close(self):
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def parse(line):
+    for word in line.split():
+        key, _, value = word.partition("=")
+        yield key, float(value)
+
+
+# ---- LTTng's session
+
+
+def _as_nobody():
+    """Root's session daemon is the machine's: ours runs as another user, in a directory
+    of its own, and so do those whom it traces."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+@contextlib.contextmanager
+def lttng_session(scratch):
+    """A session in overwrite mode that nobody reads: (prefix, environment) for those who
+    are to be traced. Failed where it cannot be had."""
+    if not shutil.which("lttng-sessiond"):
+        raise Failed("not installed: lttng-tools")
+    home = tempfile.mkdtemp(prefix="lttng-", dir=scratch)
+    prefix = _as_nobody()
+    os.chmod(scratch, 0o711)
+    if prefix:
+        os.chown(home, 65534, 65534)
+    env = {"LTTNG_HOME": home, "HOME": home, "LTTNG_UST_REGISTER_TIMEOUT": "5000"}
+
+    def lttng(*words):
+        done = subprocess.run(prefix + ["lttng", "--no-sessiond", *words], text=True,
+                              env={**os.environ, **env}, stderr=subprocess.STDOUT,
+                              stdout=subprocess.PIPE, timeout=30, check=False)
+        if done.returncode:
+            raise Failed(f"lttng {words[0]}: {done.stdout.strip()}")
+
+    # In the foreground it tells its parent by SIGUSR1; in the background it comes back
+    # when it is ready, and is ours to end by the pid that it has written.
+    daemon = subprocess.Popen(prefix + ["lttng-sessiond", "--no-kernel"],
+                              env={**os.environ, **env}, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        _wait_for(lambda: lttng("list"))
+        lttng("create", "--snapshot", "fntbench")
+        lttng("enable-channel", "--userspace", "--overwrite", "--subbuf-size=1M",
+              "--num-subbuf=4", "all")
+        lttng("enable-event", "--userspace", "--channel=all", "fntbench:*")
+        lttng("start")
+        yield prefix, env
+        with contextlib.suppress(Failed, subprocess.TimeoutExpired):
+            lttng("destroy", "--all", "--no-wait")
+    finally:
+        daemon.terminate()
+        try:
+            daemon.wait(10)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
+
+
+def _wait_for(attempt):
+    import time
+    for _ in range(100):
+        with contextlib.suppress(Failed):
+            attempt()
+            return
+        time.sleep(0.1)
+    attempt()

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * frames.pml: a call from begin to record, whoever dies on the way (lib/inflight.c,
+ * lib/finish.c, lib/writer.c, lib/reap.c).
+ *
+ * One owner with one call; reapers that may be killed while they reap, and are reaped in
+ * turn; a last one that is not; a writer that laps the ring meanwhile; a reader of the frame
+ * and the ring. A death frees all locks that the dead one held, and nothing else.
+ *
+ *   each begun call ends as exactly one record, committed or aborted
+ *   at any moment it is visible in flight or a record, never neither
+ *   a live owner's cell and frame are never taken
+ *   in the end nothing is busy, owned or marked by the dead
+ *
+ * Without one of its guards (-D…) it must fail: NO_MARK, MARK_LATE (after the commit),
+ * NO_LOCK (reap without the slot's lock), NO_WIPE (a reaped frame keeps the dead one's
+ * mark), NO_UNMARK (and the marks that a dead reaper left), CLEAR_FIRST (cells before
+ * frames), NO_BUSY (claim what others hold), FREE_FIRST (the frame before its record).
+ */
+#define CELLS 2
+#define LANES 4
+#ifndef LAPS
+#define LAPS 4 /* records of the writer that overwrites */
+#endif
+#ifndef DEATHS
+#define DEATHS 2
+#endif
+
+/* Slots: one of each process. */
+#define OWNER 0
+#define REAPER_1 1
+#define REAPER_2 2
+#define LAST 3
+#define SLOTS 4
+#define FREE_LANE 9
+#define OVERWRITER 8 /* its lane is not one of those that change hands */
+
+mtype = { FREE, CACHED, OPEN, REAPED };
+mtype = { PAD, HEAD };
+
+typedef Cell {
+	byte lap;
+	byte lane;
+	bool busy;
+	mtype kind;
+};
+
+Cell cell[CELLS];
+byte cursor = CELLS;
+
+mtype frame = CACHED; /* the owner's */
+byte mark;	      /* ticket + 1 */
+byte mark_lane;
+
+byte lane_owner[LANES];
+byte block[LANES]; /* the ticket in hand */
+
+bool live[SLOTS]; /* status of the slot */
+byte lock[SLOTS]; /* holder + 1 */
+bool dead[SLOTS];
+bool ended[SLOTS];
+
+bool begun;	     /* ghosts */
+byte done, aborted;
+
+#define QUIET(s) (dead[s] || ended[s])
+
+/* Is the record that the mark names committed? */
+inline look_at_mark(m, yes)
+{
+	m = mark;
+	if
+	:: m == 0 -> yes = false;
+	:: else ->
+		atomic {
+			yes = cell[(m - 1) % CELLS].lap > (m - 1) / CELLS ||
+			      (cell[(m - 1) % CELLS].lap == (m - 1) / CELLS &&
+			       !cell[(m - 1) % CELLS].busy &&
+			       cell[(m - 1) % CELLS].kind == HEAD);
+		}
+	fi
+}
+
+#define CELL cell[ticket % CELLS]
+
+/* A cell for `lane`; got: false after three tries. */
+inline claim(lane, ticket, got)
+{
+	tries = 0;
+	got = false;
+	do
+	:: got || tries == 3 -> break;
+	:: else ->
+		tries++;
+		atomic { ticket = cursor; cursor++; }
+		if
+		:: lane < LANES -> block[lane] = ticket;
+		:: else -> skip;
+		fi;
+		atomic {
+			if
+#ifdef NO_BUSY
+			:: CELL.lap < ticket / CELLS ->
+#else
+			:: CELL.lap < ticket / CELLS && !CELL.busy ->
+#endif
+				CELL.lap = ticket / CELLS;
+				CELL.lane = lane;
+				CELL.busy = true;
+				CELL.kind = HEAD;
+				got = true;
+			:: else -> skip;
+			fi
+		}
+	od
+}
+
+#define STILL_MINE(l) \
+	(CELL.busy && CELL.lane == (l) && CELL.lap == ticket / CELLS)
+
+inline put_mark(lane, ticket)
+{
+	mark_lane = lane;
+	mark = ticket + 1;
+}
+
+active proctype Owner()
+{
+	byte ticket, tries;
+	bool got;
+
+	{
+		mark = 0;
+		atomic { frame = OPEN; begun = true; }
+		claim(0, ticket, got);
+		if
+		:: got ->
+#if !defined(NO_MARK) && !defined(MARK_LATE)
+			put_mark(0, ticket);
+#endif
+			atomic {
+				assert(STILL_MINE(0));
+				assert(frame == OPEN);
+				CELL.busy = false;
+				done++;
+				assert(done + aborted == 1);
+			}
+#ifdef MARK_LATE
+			put_mark(0, ticket);
+#endif
+		:: else -> /* dropped, and counted: as good as a record here */
+			atomic { put_mark(0, 0); done++; }
+		fi;
+		assert(frame == OPEN);
+		frame = CACHED;
+		frame = FREE;
+		lane_owner[0] = FREE_LANE;
+		live[OWNER] = false;
+		atomic { ended[OWNER] = true; lock[OWNER] = 0; }
+	} unless { dead[OWNER] };
+}
+
+active proctype Overwriter()
+{
+	byte ticket, tries, n;
+	bool got;
+
+	do
+	:: n == LAPS -> break;
+	:: n < LAPS ->
+		n++;
+		claim(OVERWRITER, ticket, got);
+		if
+		:: got ->
+			atomic { assert(STILL_MINE(OVERWRITER)); CELL.busy = false; }
+		:: else -> skip;
+		fi
+	od
+}
+
+/* ---- reaping ---- */
+
+inline settle(slot)
+{
+	if
+	:: slot == OWNER && (frame == OPEN || frame == REAPED) ->
+		look_at_mark(seen, yes);
+		if
+		:: yes -> frame = CACHED;
+		:: else ->
+#ifndef NO_WIPE
+			mark = 0;
+#endif
+			frame = REAPED;
+		fi
+	:: else -> skip;
+	fi;
+#ifndef NO_UNMARK
+	lane = 0;
+	do
+	:: lane == LANES -> break;
+	:: lane < LANES ->
+		if
+		:: lane_owner[lane] == slot && frame == REAPED ->
+			look_at_mark(seen, yes);
+			if
+			:: seen != 0 && !yes && mark_lane == lane ->
+				atomic {
+					if
+					:: mark == seen -> mark = 0;
+					:: else -> skip;
+					fi
+				}
+			:: else -> skip;
+			fi
+		:: else -> skip;
+		fi;
+		lane++;
+	od
+#endif
+}
+
+inline clear_lanes(slot)
+{
+	lane = 0;
+	do
+	:: lane == LANES -> break;
+	:: lane < LANES ->
+		if
+		:: lane_owner[lane] == slot ->
+			ticket = block[lane];
+			if
+			:: CELL.busy && CELL.lane == lane ->
+				atomic {
+					assert(dead[slot]);
+					CELL.busy = false;
+					CELL.kind = PAD;
+				}
+			:: else -> skip;
+			fi;
+			lane_owner[lane] = FREE_LANE;
+		:: else -> skip;
+		fi;
+		lane++;
+	od;
+	lane = 0;
+	ticket = 0
+}
+
+inline commit_aborted()
+{
+	claim(lane, ticket, got);
+	if
+	:: got ->
+		put_mark(lane, ticket);
+		atomic {
+			assert(STILL_MINE(lane));
+			CELL.busy = false;
+			aborted++;
+			assert(done + aborted == 1);
+		}
+	:: else -> atomic { mark_lane = lane; mark = 1; aborted++; }
+	fi
+}
+
+inline record_aborted(slot)
+{
+	lane = 0;
+	do
+	:: atomic {
+		lane < LANES && lane_owner[lane] == FREE_LANE -> lane_owner[lane] = me;
+		break;
+	   }
+	:: lane < LANES && lane_owner[lane] != FREE_LANE -> lane++;
+	od;
+	if
+	:: slot == OWNER && frame == REAPED ->
+#ifdef FREE_FIRST
+		frame = CACHED;
+		commit_aborted();
+#else
+		commit_aborted();
+		frame = CACHED;
+#endif
+	:: else -> skip;
+	fi;
+	lane_owner[lane] = FREE_LANE
+}
+
+inline reap(slot)
+{
+	atomic {
+		if
+#ifdef NO_LOCK
+		:: live[slot] && dead[slot] -> got = true;
+#else
+		:: live[slot] && lock[slot] == 0 -> lock[slot] = me + 1; got = true;
+#endif
+		:: else -> got = false;
+		fi
+	}
+	if
+	:: got ->
+#ifdef CLEAR_FIRST
+		clear_lanes(slot);
+		settle(slot);
+#else
+		settle(slot);
+		clear_lanes(slot);
+#endif
+		record_aborted(slot);
+		if
+		:: slot == OWNER && frame != FREE -> frame = FREE;
+		:: else -> skip;
+		fi;
+		live[slot] = false;
+		lock[slot] = 0;
+	:: else -> skip;
+	fi;
+	atomic { got = false; seen = 0; yes = false; tries = 0; lane = 0; ticket = 0; }
+}
+
+proctype Reaper(byte me)
+{
+	byte ticket, tries, lane, seen;
+	bool got, yes;
+
+	{
+		reap(OWNER);
+		if
+		:: me == REAPER_2 -> reap(REAPER_1);
+		:: else -> skip;
+		fi;
+		live[me] = false;
+		atomic { ended[me] = true; lock[me] = 0; }
+	} unless { dead[me] };
+}
+
+#define TO_REAP(s) (live[s] && dead[s] && lock[s] == 0)
+
+/* Is never killed, and goes on until all is done. */
+proctype LastReaper(byte me)
+{
+	byte ticket, tries, lane, seen;
+	bool got, yes;
+
+	do
+	:: TO_REAP(OWNER) -> reap(OWNER);
+	:: TO_REAP(REAPER_1) -> reap(REAPER_1);
+	:: TO_REAP(REAPER_2) -> reap(REAPER_2);
+	:: QUIET(OWNER) && QUIET(REAPER_1) && QUIET(REAPER_2) && !TO_REAP(OWNER) &&
+	   !TO_REAP(REAPER_1) && !TO_REAP(REAPER_2) -> break;
+	od;
+	assert(!begun || done + aborted == 1);
+	assert(frame == FREE);
+	assert(!live[OWNER] && !live[REAPER_1] && !live[REAPER_2]);
+	lane = 0;
+	do
+	:: lane == LANES -> break;
+	:: lane < LANES -> assert(lane_owner[lane] == FREE_LANE); lane++;
+	od;
+	assert(!cell[0].busy || cell[0].lane == OVERWRITER);
+	assert(!cell[1].busy || cell[1].lane == OVERWRITER);
+}
+
+/* A death takes all locks with it, at once. */
+active proctype Killer()
+{
+	byte n, who, s;
+
+	do
+	:: n < DEATHS ->
+		n++;
+		select (who : OWNER .. REAPER_2);
+		d_step {
+			if
+			:: !ended[who] ->
+				dead[who] = true;
+				s = 0;
+				do
+				:: s == SLOTS -> break;
+				:: s < SLOTS ->
+					if
+					:: lock[s] == who + 1 -> lock[s] = 0;
+					:: else -> skip;
+					fi;
+					s++;
+				od
+			:: else -> skip;
+			fi;
+			s = 0;
+		}
+	:: break;
+	od
+}
+
+/* The frame first, then the records: what is not in flight any more is there by then. */
+active proctype Reader()
+{
+	mtype first;
+	byte seen;
+	bool yes, was;
+
+	was = begun;
+	first = frame;
+	if
+	:: first == OPEN || first == REAPED ->
+		look_at_mark(seen, yes);
+		atomic {
+			if
+			:: frame == first && yes -> assert(done + aborted == 1);
+			:: else -> skip;
+			fi
+		}
+	:: was && first != OPEN && first != REAPED ->
+		atomic { assert(done + aborted == 1); }
+	:: else -> skip;
+	fi
+}
+
+init
+{
+	byte i;
+
+	atomic {
+		do
+		:: i == LANES -> break;
+		:: i < LANES -> lane_owner[i] = FREE_LANE; i++;
+		od;
+		lane_owner[0] = OWNER;
+		cell[0].kind = PAD;
+		cell[1].kind = PAD;
+		i = 0;
+		do
+		:: i == SLOTS -> break;
+		:: i < SLOTS -> live[i] = (i != LAST); lock[i] = i + 1; i++;
+		od;
+		run Reaper(REAPER_1);
+		run Reaper(REAPER_2);
+		run LastReaper(LAST);
+	}
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ring.pml: the cells of the ring (lib/ring.c, lib/record.c), as steps that may interleave
+ * in any way. Memory here is sequentially consistent: what the barriers are for is argued at
+ * each of them, and tried under ThreadSanitizer.
+ *
+ * Writers take tickets, claim the ticket's cell by one compare-and-swap, write two words,
+ * commit. Each may be killed at any step; a reaper then clears what it left busy. A reader
+ * copies words between two looks at the state.
+ *
+ *   mutual exclusion, no live owner dispossessed   assert at every step of an owner
+ *   no torn read                                   assert by the reader
+ *   no committed record lost within capacity       a cell goes from lap to later lap only
+ *   a dead owner is always replaced                at the end no cell is busy
+ *
+ * Without one of its guards (-D…) it must fail: NO_BUSY (claim what others hold), NO_LAP
+ * (claim for a lap gone by), NO_SECOND_LOOK, COMMIT_EARLY (before the last word),
+ * REAP_LIVE (no proof of death), NO_REAP.
+ */
+#ifndef WRITERS
+#define WRITERS 3
+#endif
+#ifndef RECORDS
+#define RECORDS 2
+#endif
+#define CELLS 2
+#define NOBODY 9
+
+typedef Cell {
+	byte lap;
+	byte owner;
+	bool busy;
+	byte word[2];
+};
+
+Cell cell[CELLS];
+byte cursor = CELLS; /* a fresh ring is of lap 0 */
+bool dead[WRITERS];
+byte finished; /* writers that have ended, one way or the other */
+byte cleared;  /* dead ones that have been reaped */
+byte kept[CELLS]; /* ghost: lap of the last record committed there */
+
+/* Mine still, whatever the others do? */
+#define MINE(i, l) (cell[i].busy && cell[i].owner == me && cell[i].lap == (l))
+
+inline claim(i, lap, got)
+{
+	atomic {
+		if
+#ifdef NO_BUSY
+		:: cell[i].lap < (lap) ->
+#elif defined(NO_LAP)
+		:: !cell[i].busy ->
+#else
+		:: cell[i].lap < (lap) && !cell[i].busy ->
+#endif
+			assert(!cell[i].busy || dead[cell[i].owner]);
+			assert(kept[i] < (lap));
+			cell[i].lap = lap;
+			cell[i].owner = me;
+			cell[i].busy = true;
+			got = true;
+		:: else -> got = false;
+		fi
+	}
+}
+
+proctype Writer(byte me)
+{
+	byte ticket, i, lap, n;
+	bool got;
+
+	{
+		do
+		:: n == RECORDS -> break;
+		:: n < RECORDS ->
+			n++;
+			atomic { ticket = cursor; cursor++; }
+			i = ticket % CELLS;
+			lap = ticket / CELLS;
+			claim(i, lap, got);
+			if
+			:: got ->
+				cell[i].word[0] = ticket;
+				assert(MINE(i, lap));
+#ifdef COMMIT_EARLY
+				cell[i].busy = false;
+				cell[i].word[1] = ticket;
+				kept[i] = lap;
+#else
+				cell[i].word[1] = ticket;
+				assert(MINE(i, lap));
+				atomic { cell[i].busy = false; kept[i] = lap; }
+#endif
+			:: else -> skip; /* passed over */
+			fi
+		od;
+	} unless { dead[me] };
+	finished++;
+}
+
+/* At most as many deaths as DEATHS. */
+#ifndef DEATHS
+#define DEATHS 2
+#endif
+active proctype Killer()
+{
+	byte n, who;
+
+	do
+	:: n < DEATHS ->
+		n++;
+		select (who : 0 .. WRITERS - 1);
+		dead[who] = true;
+	:: break;
+	od
+}
+
+inline reclaim(who)
+{
+	i = 0;
+	do
+	:: i == CELLS -> break;
+	:: i < CELLS ->
+		if
+		:: cell[i].busy && cell[i].owner == who ->
+			assert(dead[who]);
+			atomic { cell[i].busy = false; cell[i].owner = NOBODY; }
+		:: else -> skip;
+		fi;
+		i++;
+	od
+}
+
+/* Each writer once, when it is dead; a little before the end a last time. */
+active proctype Reaper()
+{
+	byte who, i;
+
+#ifndef NO_REAP
+	do
+	:: who == WRITERS -> break;
+	:: who < WRITERS ->
+#ifdef REAP_LIVE
+		reclaim(who);
+#else
+		if
+		:: dead[who] -> reclaim(who);
+		:: else -> skip; /* lives */
+		fi;
+#endif
+		who++;
+	od;
+#endif
+	finished == WRITERS;
+	who = 0;
+#ifndef NO_REAP
+	do
+	:: who == WRITERS -> break;
+	:: who < WRITERS ->
+		if
+		:: dead[who] -> reclaim(who);
+		:: else -> skip;
+		fi;
+		who++;
+	od;
+#endif
+	i = 0;
+	do
+	:: i == CELLS -> break;
+	:: i < CELLS -> assert(!cell[i].busy); i++;
+	od
+}
+
+active proctype Reader()
+{
+	byte i, lap, owner, a, b, n;
+
+	do
+	:: n == 2 -> break;
+	:: n < 2 ->
+		n++;
+		select (i : 0 .. CELLS - 1);
+		atomic {
+			if
+			:: !cell[i].busy && cell[i].owner != NOBODY ->
+				lap = cell[i].lap;
+				owner = cell[i].owner;
+			:: else -> lap = 0;
+			fi
+		}
+		if
+		:: lap > 0 ->
+			a = cell[i].word[0];
+			b = cell[i].word[1];
+			atomic {
+				if
+#ifndef NO_SECOND_LOOK
+				:: cell[i].busy || cell[i].lap != lap ||
+				   cell[i].owner != owner -> skip;
+#endif
+				:: else ->
+					assert(a == b);
+					assert(a == lap * CELLS + i);
+				fi
+			}
+		:: else -> skip;
+		fi
+	od
+}
+
+init
+{
+	byte w;
+
+	atomic {
+		cell[0].owner = NOBODY;
+		cell[1].owner = NOBODY;
+		do
+		:: w == WRITERS -> break;
+		:: w < WRITERS -> run Writer(w); w++;
+		od
+	}
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stop_steps.c: a producer held at each instruction of a finish, alive, while others
+ * lap the ring and use up the frames. They never wait for it and never take what is
+ * its; and when it goes on its record is whole, or dropped and counted.
+ *
+ *   stop_steps [--long]
+ */
+#include "fixture.h"
+
+#include "kill_path.h"
+
+static bool is_long;
+
+/* ---- who is held ------------------------------------------------------------------
+ */
+
+static void
+begin_one(struct actor *actor)
+{
+	actor_open(actor);
+	actor_begin(actor, 3);
+	actor_finish(actor, 3, FNT_OK, 0);
+	actor_begin(actor, 0);
+	actor_op(actor, 0);
+}
+
+static void
+begin_linked(struct actor *actor)
+{
+	begin_one(actor);
+	for (unsigned i = 1; i < 100; i++)
+		actor_op(actor, 0);
+}
+
+static void
+finish_one(struct actor *actor)
+{
+	actor_finish(actor, 0, FNT_OK, 0);
+}
+
+static void
+finish_many(struct actor *actor)
+{
+	actor_finish(actor, 0, FNT_OK, 1500);
+}
+
+static void
+finish_error(struct actor *actor)
+{
+	actor_finish(actor, 0, FNT_ERROR, 50);
+}
+
+static void
+begin_next(struct actor *actor)
+{
+	actor_begin(actor, 1);
+	actor_op(actor, 1);
+}
+
+static const struct kill_path paths[] = {
+	{"finish", begin_one, finish_one, actor_close, .edges = EDGE(SCENE_LAP)},
+	{"finish, 2^40 laps", begin_one, finish_one, actor_close,
+	 .edges = EDGE(SCENE_LAPS_40)},
+	{"finish, many cells", begin_one, finish_many, actor_close,
+	 .edges = EDGE(SCENE_PLAIN)},
+	{"finish, linked", begin_linked, finish_one, actor_close,
+	 .edges = EDGE(SCENE_LAPS_40)},
+	{"finish, ordered", begin_one, finish_error, actor_close,
+	 .edges = EDGE(SCENE_LAP), .flags = FNT_ORDERED},
+	{"begin", begin_one, begin_next, actor_close, .edges = EDGE(SCENE_LAP)},
+};
+
+#define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
+
+/* ---- meanwhile --------------------------------------------------------------------
+ */
+
+/* All frames that there are, at once. */
+static void
+use_up_frames(struct scene *scene)
+{
+	uint32_t count = scene->region.view.frame_count;
+	struct fnt_call *calls[64];
+
+	MUST(count <= 64);
+	for (uint32_t i = 0; i < count; i++)
+		calls[i] = begin_call(scene->other, "other", "other");
+	for (uint32_t i = 0; i < count; i++) {
+		fnt_call_op(calls[i], FNT_OP_GET, "other", "x", 1, 1, true);
+		SCENE_MUST(scene, fnt_call_finish_ok(calls[i], NULL) == FNT_DONE);
+	}
+}
+
+static void
+meanwhile(struct scene *scene)
+{
+	struct fnt_log *log;
+	uint64_t before;
+
+	scene_look(scene, false);
+	scene_other_laps(scene, 2 * scene->region.view.cell_count + 7);
+	/* Who comes now finds nobody dead. */
+	before = atomic_load(&scene->region.view.control->reaped);
+	SCENE_MUST(scene, !fnt_log_open(&log, SCENE_NAME, NULL));
+	fnt_log_close(log);
+	SCENE_MUST(scene, atomic_load(&scene->region.view.control->reaped) == before);
+	scene_look(scene, false);
+}
+
+/* And it went on, and to its end: what it was told is so. `early`: its record was
+ * committed before the others went over it. */
+static void
+afterwards(struct scene *scene, struct stepper *stepper, bool early)
+{
+	const struct told *told = &scene->story->calls[0];
+
+	stepper_finish(stepper);
+	scene_look(scene, false);
+	if (atomic_load(&told->finish.done)) {
+		int rc = atomic_load(&told->rc);
+
+		SCENE_MUST(scene, rc == FNT_DONE || rc == FNT_DROPPED);
+		if (!early && scene_has_head_of(scene, 0) != (rc == FNT_DONE))
+			scene_fail(scene, "finish returned %d", rc);
+	}
+	SCENE_MUST(scene, stepper_release(stepper));
+	scene_verify(scene);
+}
+
+/* ---- once, at each instruction ----------------------------------------------------
+ */
+
+static void
+stop_at(struct scene *scene, const struct kill_path *path, const struct step_trace *way,
+	uint32_t k)
+{
+	struct stepper stepper;
+	bool early;
+
+	snprintf(scene->where, sizeof(scene->where), "%s, held before %u of %u",
+		 path->name, k, way->count);
+	scene_reset(scene);
+	kill_path_spawn(&stepper, scene, path);
+	scene_other_open(scene);
+	stepper_goto(&stepper, way, k);
+	early = scene_has_head_of(scene, 0);
+	meanwhile(scene);
+	afterwards(scene, &stepper, early);
+}
+
+START_TEST(held_once)
+{
+	const struct kill_path *path = &paths[_i];
+	uint64_t random = 1;
+	unsigned stops = 0;
+	struct step_trace way;
+	struct scene scene;
+
+	scene_init(&scene, (enum scene_edge)__builtin_ctz(path->edges), path->flags);
+	kill_path_trace(&way, &scene, path);
+	for (uint32_t k = 0; k <= way.count; k++)
+		if (kill_path_chosen(&way, k, is_long, &random)) {
+			stop_at(&scene, path, &way, k);
+			stops++;
+		}
+	printf("# %-20s %5u instructions, held at %u of them, once each\n", path->name,
+	       way.count, stops);
+	fflush(stdout);
+	step_trace_free(&way);
+	scene_fini(&scene);
+}
+END_TEST
+
+/* ---- all the way ------------------------------------------------------------------
+ */
+
+/* The same child again and again: whenever it has changed the region, and now and then.
+ */
+START_TEST(held_all_the_way)
+{
+	const struct kill_path *path = &paths[_i];
+	struct stepper stepper;
+	struct scene scene;
+	unsigned stops = 0;
+	bool early = false;
+	uint64_t mark = 0;
+
+	scene_init(&scene, (enum scene_edge)__builtin_ctz(path->edges), path->flags);
+	scene_reset(&scene);
+	kill_path_spawn(&stepper, &scene, path);
+	scene_other_open(&scene);
+	while (stepper_step(&stepper)) {
+		snprintf(scene.where, sizeof(scene.where),
+			 "%s, held all the way, at %llu", path->name,
+			 (unsigned long long)stepper.at);
+		if (stepper.at < mark)
+			continue;
+		mark = stepper.at + (is_long ? 1 : 13);
+		early = early || scene_has_head_of(&scene, 0);
+		meanwhile(&scene);
+		stops++;
+	}
+	afterwards(&scene, &stepper, early);
+	printf("# %-20s %5llu instructions, held at %u of them in a row\n", path->name,
+	       (unsigned long long)stepper.at, stops);
+	fflush(stdout);
+	scene_fini(&scene);
+}
+END_TEST
+
+/* ---- frames -----------------------------------------------------------------------
+ */
+
+START_TEST(frames_are_not_taken)
+{
+	const struct kill_path *path = &paths[3];
+	struct stepper stepper;
+	struct step_trace way;
+	struct scene scene;
+	uint64_t random = 1;
+
+	scene_init(&scene, SCENE_PLAIN, 0);
+	kill_path_trace(&way, &scene, path);
+	for (uint32_t k = 0; k <= way.count; k++) {
+		if (!kill_path_chosen(&way, k, false, &random))
+			continue;
+		snprintf(scene.where, sizeof(scene.where), "frames, held before %u", k);
+		scene_reset(&scene);
+		kill_path_spawn(&stepper, &scene, path);
+		scene_other_open(&scene);
+		stepper_goto(&stepper, &way, k);
+		for (int i = 0; i < 3; i++)
+			use_up_frames(&scene);
+		stepper_finish(&stepper);
+		SCENE_MUST(&scene, atomic_load(&scene.story->calls[0].rc) == FNT_DONE);
+		SCENE_MUST(&scene, scene_has_head_of(&scene, 0));
+		SCENE_MUST(&scene, stepper_release(&stepper));
+		fnt_log_close(scene.other);
+		scene.other = NULL;
+		must_be_sound(SCENE_NAME);
+	}
+	step_trace_free(&way);
+	scene_fini(&scene);
+}
+END_TEST
+
+int
+main(int argc, char **argv)
+{
+	Suite *suite = suite_create("stop_steps");
+	TCase *tcase = tcase_create("stop_steps");
+	SRunner *runner;
+	int failed;
+
+	is_long = argc > 1 && !strcmp(argv[1], "--long");
+	if (SANITIZED || !stepper_works())
+		return 77;
+	fixture_begin();
+	tcase_set_timeout(tcase, is_long ? 36000 : 300);
+	tcase_add_loop_test(tcase, held_once, 0, PATHS);
+	tcase_add_loop_test(tcase, held_all_the_way, 0, PATHS);
+	tcase_add_test(tcase, frames_are_not_taken);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	fixture_end();
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
