@@ -8,13 +8,12 @@
 #include "fixture.h"
 
 #define WAY_MAX 400000 /* instructions */
-#define EVERY_MAX 3500 /* a way up to this is short */
+#define SHORT 3500     /* a way up to this is short */
 /* Before each act: clocks are to be set and tickets too old, whoever looks, or else it
  * would be up to the scheduler. */
 #define NAP_US 1100
 
-/* ---- the child --------------------------------------------------------------------
- */
+/* ---- the child ------------------------------------------------------------------- */
 
 struct child {
 	const struct kill_path *path;
@@ -65,6 +64,24 @@ kill_path_spawn(struct stepper *stepper, struct scene *scene,
 		ck_abort_msg("%s: the child ended: 0x%x", path->name, stepper->status);
 }
 
+/* A word of a record or of a payload, of which there are many: what they mean is
+ * decided elsewhere. */
+static bool
+is_text(const struct scene *scene, uint32_t where)
+{
+	const struct fnt_view *view = &scene->region.view;
+	const unsigned char *at = scene->bytes + where;
+	const unsigned char *cells = (const unsigned char *)view->cells;
+	const unsigned char *frames = (const unsigned char *)view->frames;
+
+	if (at >= cells)
+		return (size_t)(at - cells) % sizeof(struct fnt_cell) >= 8;
+	return at >= frames &&
+	       at < (const unsigned char *)(view->frames + view->frame_count) &&
+	       (size_t)(at - frames) % sizeof(struct fnt_frame) >=
+		       offsetof(struct fnt_frame, record);
+}
+
 void
 kill_path_trace(struct step_trace *way, struct scene *scene,
 		const struct kill_path *path)
@@ -76,42 +93,45 @@ kill_path_trace(struct step_trace *way, struct scene *scene,
 	stepper_trace(&stepper, way, scene->bytes, scene->region.view.size_bytes,
 		      WAY_MAX);
 	stepper_kill(&stepper);
+	for (uint32_t k = 0; k < way->count; k++)
+		way->points[k].minor =
+			way->points[k].wrote && is_text(scene, way->points[k].where);
 }
 
-/* ---- where ------------------------------------------------------------------------
- */
+/* ---- where ----------------------------------------------------------------------- */
 
 /* One instruction in how many, of those that leave the region as it was. */
 static uint32_t
 spacing(const struct step_trace *way, bool is_long)
 {
-	if (way->count <= EVERY_MAX)
+	if (way->count <= SHORT)
 		return is_long ? 1 : 25;
 	return way->count / (is_long ? 2000 : 16);
 }
 
 /* The region's every state once, and by chance once more: after each instruction that
- * changed it, and around each system call. A thousand changes in a row, of a long
- * record's words, are sampled. */
+ * changed it, and around each system call. Of the words of texts some, of the system
+ * calls of a long way, which are the kernel's and libc's, some. */
 bool
 kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long,
 		 uint64_t *random)
 {
-	const struct step_point *points = way->points;
-	bool after = !k || points[k - 1].wrote || points[k - 1].system;
+	const struct step_point *next = &way->points[k], *last = next - 1;
 	struct rnd r = {*random};
+	uint32_t one_in = spacing(way, is_long);
 
-	if (k < way->count && points[k].system)
-		after = true;
-	if (after && !is_long && way->writes > 100 && rnd(&r, way->writes / 50))
-		after = false;
-	after = after || k == way->count || !rnd(&r, spacing(way, is_long));
+	if (k && last->wrote)
+		one_in = is_long || !last->minor ? 1 : 1 + way->writes / 50;
+	else if ((k && last->system) || (k < way->count && next->system))
+		one_in = is_long || way->count < SHORT ? 1 : 4;
+	if (!k || k == way->count)
+		one_in = 1;
+	one_in = rnd(&r, one_in);
 	*random = r.state;
-	return after;
+	return !one_in;
 }
 
-/* ---- kill -------------------------------------------------------------------------
- */
+/* ---- kill ------------------------------------------------------------------------ */
 
 static void
 kill_one(struct kills *kills, struct scene *scene, const struct kill_path *path,
@@ -127,13 +147,19 @@ kill_one(struct kills *kills, struct scene *scene, const struct kill_path *path,
 	kills->count++;
 }
 
-/* An instruction after one that changed the region. */
+static bool
+is_turn(const struct step_point *point)
+{
+	return point->wrote && !point->minor;
+}
+
+/* An instruction after one that changed the region, and not just a text. */
 static uint32_t
 somewhere(const struct step_trace *way, struct rnd *r)
 {
 	uint32_t k = rnd(r, way->count);
 
-	for (uint32_t i = 0; i < way->count && !way->points[k].wrote; i++)
+	for (uint32_t i = 0; i < way->count && !is_turn(&way->points[k]); i++)
 		k = (k + 1) % way->count;
 	return k + 1;
 }
@@ -150,15 +176,14 @@ kill_at(struct kills *kills, struct scene *scene, const struct kill_path *path,
 		 path->name, k, way->count, lapped ? ", lapped" : "");
 	scene_reset(scene);
 	kill_one(kills, scene, path, way, k, lapped && !scene->remains);
-	if (lapped)
-		scene_look(scene, true);
+	scene_look_at_death(scene);
 	if (lapped && scene->remains)
 		scene_pad(scene, laps);
 	else if (lapped)
 		scene_other_laps(scene, laps);
 	if (path->again) {
 		kill_one(kills, scene, path, way, somewhere(way, &r), false);
-		scene_look(scene, true);
+		scene_look_at_death(scene);
 	}
 	if (path->again && lapped)
 		scene_pad(scene, laps);
@@ -170,7 +195,7 @@ kill_all_along(struct kills *kills, struct scene *scene, const struct kill_path 
 	       const struct step_trace *way, bool lapped)
 {
 	unsigned long before = kills->count, missed = kills->misses;
-	uint32_t one_in = kills->is_long || !kills->one_in ? 1 : kills->one_in;
+	uint32_t one_in = path->again && !kills->is_long ? 3 : 1;
 	struct rnd r = {before};
 	uint64_t random = 1;
 

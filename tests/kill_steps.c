@@ -20,8 +20,7 @@ static struct kills kills;
 static char **wanted;
 static int wanted_count;
 
-/* ---- preparations -----------------------------------------------------------------
- */
+/* ---- preparations ---------------------------------------------------------------- */
 
 static void
 nothing(struct actor *actor)
@@ -90,8 +89,7 @@ begun_several(struct actor *actor)
 	actor_begin(actor, 2);
 }
 
-/* ---- acts -------------------------------------------------------------------------
- */
+/* ---- acts ------------------------------------------------------------------------ */
 
 static void
 begin_first(struct actor *actor)
@@ -229,8 +227,7 @@ static const struct kill_path paths[] = {
 
 #define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
 
-/* ---- the test ---------------------------------------------------------------------
- */
+/* ---- the test -------------------------------------------------------------------- */
 
 static bool
 is_wanted(const char *name)

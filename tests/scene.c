@@ -37,8 +37,7 @@ scene_fail(const struct scene *scene, const char *format, ...)
 	abort();
 }
 
-/* ---- a region with a past ---------------------------------------------------------
- */
+/* ---- a region with a past -------------------------------------------------------- */
 
 static void
 produce_until(struct scene *scene, uint64_t ticket)
@@ -143,14 +142,12 @@ scene_fini(struct scene *scene)
 }
 
 void
-scene_keep(struct scene *scene)
+scene_note_records(struct scene *scene)
 {
 	const struct fnt_view *view = &scene->region.view;
 	uint64_t cursor = fnt_cursor_now(view);
 	struct fnt_raw raw = {.payload = NULL};
 
-	memcpy(scene->start, scene->bytes, SIZE);
-	scene->start_story = *scene->story;
 	free(scene->records);
 	scene->records = calloc(view->cell_count, sizeof(*scene->records));
 	MUST(scene->records);
@@ -163,16 +160,24 @@ scene_keep(struct scene *scene)
 }
 
 void
+scene_keep(struct scene *scene)
+{
+	memcpy(scene->start, scene->bytes, SIZE);
+	scene->start_story = *scene->story;
+	scene_note_records(scene);
+}
+
+void
 scene_reset(struct scene *scene)
 {
 	memcpy(scene->bytes, scene->start, SIZE);
 	*scene->story = scene->start_story;
 	scene->others = 0;
 	scene->lapped = false;
+	memset(scene->flying, 0, sizeof(scene->flying));
 }
 
-/* ---- the others -------------------------------------------------------------------
- */
+/* ---- the others ------------------------------------------------------------------ */
 
 void
 scene_other_open(struct scene *scene)

@@ -97,9 +97,10 @@ struct scene {
 	struct story *story, start_story;
 	bool remains; /* the world has a dead process in it, not yet taken up */
 	bool lapped;  /* what was committed may be gone again */
-	struct fnt_log *other; /* of a live process, or NULL */
-	uint64_t others;       /* calls it has finished */
-	char where[128];       /* for messages */
+	bool flying[SCENE_CALLS]; /* was in flight when its actor died */
+	struct fnt_log *other;	  /* of a live process, or NULL */
+	uint64_t others;	  /* calls it has finished */
+	char where[128];	  /* for messages */
 	uint64_t looks;
 };
 
@@ -131,6 +132,14 @@ bool scene_has_head_of(const struct scene *scene, unsigned i);
 /* Look from outside, whoever is there: each call is in flight or one record, as its
  * story says; the region is sound. `dead`: the actor is. */
 void scene_look(struct scene *scene, bool dead);
+
+/* The actor has just died: the calls that are in flight now will be records. */
+void scene_look_at_death(struct scene *scene);
+
+/* The records there now become those that must stay, as far as the ring reaches; and do
+ * they? */
+void scene_note_records(struct scene *scene);
+void scene_check_records(struct scene *scene);
 
 /* The actor is dead: attach, record, read, close. Everything that was confirmed is
  * there and whole, once; all that the dead held is free again. */

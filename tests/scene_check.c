@@ -31,8 +31,7 @@ scene_hash(const struct fnt_raw *raw)
 	return hash;
 }
 
-/* ---- one trace of an actor's ------------------------------------------------------
- */
+/* ---- one trace of an actor's ----------------------------------------------------- */
 
 static bool
 within(uint64_t value, const struct tally *tally)
@@ -111,8 +110,7 @@ check_trace(struct scene *scene, const struct fnt_trace *trace, unsigned i)
 	SCENE_MUST(scene, within(renamed, &told->users));
 }
 
-/* ---- all of them ------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------- */
 
 /* How often each call is there. */
 struct count {
@@ -176,7 +174,7 @@ confirmed(const struct told *told)
 }
 
 /* In flight or one record: never both, never neither. What was committed may have been
- * lapped since, and a region may keep none. */
+ * lapped since, but not what was in flight before; and a region may keep none. */
 static void
 judge(const struct count *count, bool reaped)
 {
@@ -196,7 +194,8 @@ judge(const struct count *count, bool reaped)
 				scene,
 				"call %u is there too often: %u records, %u in flight",
 				i, count->records[i], count->flying[i]);
-		if (there < confirmed(told) && !lapped && !unkept)
+		if (there < confirmed(told) && !(lapped && !scene->flying[i]) &&
+		    !unkept)
 			scene_fail(scene, "call %u is lost", i);
 	}
 }
@@ -235,6 +234,17 @@ scene_look(struct scene *scene, bool dead)
 	look(scene, &count, &check, dead, false);
 }
 
+void
+scene_look_at_death(struct scene *scene)
+{
+	struct fnt_check check;
+	struct count count;
+
+	look(scene, &count, &check, true, false);
+	for (unsigned i = 0; i < SCENE_CALLS; i++)
+		scene->flying[i] = count.flying[i];
+}
+
 bool
 scene_has_head_of(const struct scene *scene, unsigned i)
 {
@@ -252,11 +262,10 @@ scene_has_head_of(const struct scene *scene, unsigned i)
 	return found == 1;
 }
 
-/* ---- afterwards -------------------------------------------------------------------
- */
+/* ---- afterwards ------------------------------------------------------------------ */
 
-static void
-check_history(struct scene *scene)
+void
+scene_check_records(struct scene *scene)
 {
 	const struct fnt_view *view = &scene->region.view;
 	uint64_t oldest = fnt_oldest(view, fnt_cursor_now(view));
@@ -287,9 +296,6 @@ check_total(struct scene *scene, const struct count *count, uint64_t mine)
 
 		low += exact ? count->records[i] : confirmed(told);
 		high += exact ? count->records[i] : tried(told);
-		/* Counted, but its frame not given back: the reaper counts it too. */
-		high += !keeps && atomic_load(&told->finish.tried) &&
-			!atomic_load(&told->finish.done);
 	}
 	is = scene_total(scene);
 	if (is < low || is > high)
@@ -344,7 +350,7 @@ scene_verify(struct scene *scene)
 	fnt_log_close(log);
 	fnt_log_close(scene->other);
 	scene->other = NULL;
-	check_history(scene);
+	scene_check_records(scene);
 	check_total(scene, &count, mine);
 	check_nothing_held(scene);
 	SCENE_MUST(scene, !check.busy_cells && !check.orphans);

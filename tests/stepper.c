@@ -38,8 +38,7 @@ stepper_end(void)
 				 : "memory");
 }
 
-/* ---- the child's stops ------------------------------------------------------------
- */
+/* ---- the child's stops ----------------------------------------------------------- */
 
 static uint64_t
 code_at(const struct stepper *stepper, uint64_t place)
@@ -187,8 +186,7 @@ stepper_kill(struct stepper *stepper)
 	} while (pid != stepper->pid && (pid > 0 || errno == EINTR));
 }
 
-/* ---- all of the way ---------------------------------------------------------------
- */
+/* ---- all of the way -------------------------------------------------------------- */
 
 /* How often each place was seen, open-addressed. */
 struct seen {
@@ -251,11 +249,22 @@ add_point(struct step_trace *trace, const struct stepper *stepper, struct seen *
 	point = &trace->points[trace->count];
 	point->place = stepper->place;
 	point->before = count_place(seen, point->place);
-	point->wrote = false;
+	point->wrote = point->minor = false;
 	point->system = (stepper->code & 0xffff) == SYSCALL;
 	trace->systems += point->system;
 	trace->count++;
 	return point;
+}
+
+/* There is one. */
+static uint32_t
+first_change(const unsigned char *before, const unsigned char *now)
+{
+	uint32_t at = 0;
+
+	while (before[at] == now[at])
+		at++;
+	return at;
 }
 
 void
@@ -275,6 +284,7 @@ stepper_trace(struct stepper *stepper, struct step_trace *trace, const void *wat
 		more = stepper_step(stepper);
 		if (!memcmp(before, watched, bytes))
 			continue;
+		point->where = first_change(before, watched);
 		memcpy(before, watched, bytes);
 		point->wrote = true;
 		trace->writes++;
@@ -290,14 +300,12 @@ step_trace_free(struct step_trace *trace)
 	memset(trace, 0, sizeof(*trace));
 }
 
-/* ---- some of the way --------------------------------------------------------------
- */
+/* ---- some of the way ------------------------------------------------------------- */
 
 #define LOOK_BACK 20000
 #define PASS_COST 5 /* to pass a breakpoint, in steps */
 
-/* The point from where to step: many passes of a breakpoint cost as much as steps do.
- */
+/* The point from where to step: many passes of a breakpoint cost as much as steps. */
 static uint32_t
 best_start(const struct step_trace *trace, uint32_t k)
 {

@@ -57,7 +57,9 @@ void stepper_kill(struct stepper *stepper);
 struct step_point {
 	uint64_t place;
 	uint32_t before; /* so often was it executed earlier in the act */
-	bool wrote;	 /* the instruction changed the watched bytes */
+	uint32_t where;	 /* the first watched byte that it changed */
+	bool wrote;	 /* it changed any */
+	bool minor;	 /* for the owner of the trace */
 	bool system;	 /* it is a system call */
 };
 

@@ -10,10 +10,11 @@
 
 #include "kill_path.h"
 
+#define EVERY 1500 /* of a way with no more instructions, each */
+
 static bool is_long;
 
-/* ---- who is held ------------------------------------------------------------------
- */
+/* ---- who is held ----------------------------------------------------------------- */
 
 static void
 begin_one(struct actor *actor)
@@ -73,8 +74,7 @@ static const struct kill_path paths[] = {
 
 #define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
 
-/* ---- meanwhile --------------------------------------------------------------------
- */
+/* ---- meanwhile ------------------------------------------------------------------- */
 
 /* All frames that there are, at once. */
 static void
@@ -99,6 +99,7 @@ meanwhile(struct scene *scene)
 	uint64_t before;
 
 	scene_look(scene, false);
+	scene_check_records(scene);
 	scene_other_laps(scene, 2 * scene->region.view.cell_count + 7);
 	/* Who comes now finds nobody dead. */
 	before = atomic_load(&scene->region.view.control->reaped);
@@ -106,6 +107,7 @@ meanwhile(struct scene *scene)
 	fnt_log_close(log);
 	SCENE_MUST(scene, atomic_load(&scene->region.view.control->reaped) == before);
 	scene_look(scene, false);
+	scene_note_records(scene);
 }
 
 /* And it went on, and to its end: what it was told is so. `early`: its record was
@@ -117,6 +119,7 @@ afterwards(struct scene *scene, struct stepper *stepper, bool early)
 
 	stepper_finish(stepper);
 	scene_look(scene, false);
+	scene_check_records(scene);
 	if (atomic_load(&told->finish.done)) {
 		int rc = atomic_load(&told->rc);
 
@@ -128,8 +131,7 @@ afterwards(struct scene *scene, struct stepper *stepper, bool early)
 	scene_verify(scene);
 }
 
-/* ---- once, at each instruction ----------------------------------------------------
- */
+/* ---- once, at each instruction --------------------------------------------------- */
 
 static void
 stop_at(struct scene *scene, const struct kill_path *path, const struct step_trace *way,
@@ -141,6 +143,7 @@ stop_at(struct scene *scene, const struct kill_path *path, const struct step_tra
 	snprintf(scene->where, sizeof(scene->where), "%s, held before %u of %u",
 		 path->name, k, way->count);
 	scene_reset(scene);
+	scene_note_records(scene);
 	kill_path_spawn(&stepper, scene, path);
 	scene_other_open(scene);
 	stepper_goto(&stepper, way, k);
@@ -160,7 +163,7 @@ START_TEST(held_once)
 	scene_init(&scene, (enum scene_edge)__builtin_ctz(path->edges), path->flags);
 	kill_path_trace(&way, &scene, path);
 	for (uint32_t k = 0; k <= way.count; k++)
-		if (kill_path_chosen(&way, k, is_long, &random)) {
+		if (kill_path_chosen(&way, k, is_long || way.count < EVERY, &random)) {
 			stop_at(&scene, path, &way, k);
 			stops++;
 		}
@@ -172,8 +175,7 @@ START_TEST(held_once)
 }
 END_TEST
 
-/* ---- all the way ------------------------------------------------------------------
- */
+/* ---- all the way ----------------------------------------------------------------- */
 
 /* The same child again and again: whenever it has changed the region, and now and then.
  */
@@ -209,8 +211,7 @@ START_TEST(held_all_the_way)
 }
 END_TEST
 
-/* ---- frames -----------------------------------------------------------------------
- */
+/* ---- frames ---------------------------------------------------------------------- */
 
 START_TEST(frames_are_not_taken)
 {

@@ -11,8 +11,7 @@
 #include "liveness.h"
 #include "region.h"
 
-/* ---- producers in namespaces of their own -----------------------------------------
- */
+/* ---- producers in namespaces of their own ---------------------------------------- */
 
 /* A child that is process 1 of a new pid namespace; 0 in the child, -1: not allowed. */
 static pid_t
@@ -188,8 +187,7 @@ START_TEST(seen_from_within)
 }
 END_TEST
 
-/* ---- pids used again --------------------------------------------------------------
- */
+/* ---- pids used again ------------------------------------------------------------- */
 
 /* A slot whose lock is free, as of a process with this pid and start time. */
 static void

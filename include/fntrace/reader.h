@@ -92,8 +92,9 @@ FNT_API int fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reade
  * millisecond or so across threads, exactly within a thread. */
 FNT_API int fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace);
 
-/* Records that were overwritten before the cursor came to them (or were damaged). Exact
- * whenever fnt_cursor_next has just returned 0; never too high. */
+/* Records that were overwritten before the cursor came to them (or were damaged). Never too
+ * high; exact once fnt_cursor_next has returned 0 and nobody is in the middle of writing:
+ * for a ticket that is in somebody's hand it waits up to 5 ms before it passes on. */
 FNT_API uint64_t fnt_cursor_missed(const struct fnt_cursor *cursor);
 
 FNT_API void fnt_cursor_close(struct fnt_cursor *cursor);

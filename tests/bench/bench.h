@@ -5,9 +5,9 @@
  *      run.py ── "go" ──► controller ── barrier ──► P processes of T threads, pinned,
  *             ◄─ "ns=…" ─            ◄─ barrier ──  and readers, which run meanwhile
  *
- * Each variant is a process of its own that stays and sleeps between its batches, so that
- * run.py can take variants in turn, round by round, and compare what was measured within
- * milliseconds of each other.
+ * Each variant is a process of its own that stays and sleeps between its batches, so
+ * that run.py can take variants in turn, round by round, and compare what was measured
+ * within milliseconds of each other.
  */
 #ifndef FNT_BENCH_H
 #define FNT_BENCH_H
@@ -22,31 +22,33 @@
 
 /* What the command line asks for; a peer takes from it what means something to it. */
 struct bench_options {
-	const char *shape;    /* what a call is: see each peer */
-	unsigned threads;     /* in each process */
+	const char *shape; /* what a call is: see each peer */
+	unsigned threads;  /* in each process */
 	unsigned processes;
-	unsigned readers;     /* 0, or 2: one follows, one scans the whole ring in a loop */
-	unsigned ops;	      /* per call */
-	unsigned chunks;      /* streamed per call */
+	unsigned readers; /* 0, or 2: one follows, one scans the whole ring in a loop */
+	unsigned ops;	  /* per call */
+	unsigned chunks;  /* streamed per call */
 	uint64_t value_bytes; /* of the result; 0: none */
 	uint64_t size_bytes;  /* of the ring or region; 0: the peer's default */
 	uint64_t fill;	      /* calls made before the first batch */
 	unsigned batch_ms;
-	bool latency;	      /* a histogram of single calls */
-	const char *region;   /* what to call it */
-	const char *program;  /* of tap: what to run, or "" to run nothing between */
+	unsigned latency;    /* 1: a histogram of single calls */
+	const char *region;  /* what to call it */
+	const char *program; /* of tap: what to run, or "" to run nothing between */
 };
 
 /* A thread of the bench, in whatever process. */
 struct bench_thread {
 	unsigned index;	  /* over all processes; readers come last */
-	unsigned process; /* 0 … processes - 1; readers of a process of their own: that */
+	unsigned process; /* 0 … processes - 1; readers of a process of their own: that
+			   */
 	bool is_reader;
 	void *state; /* the peer's */
 };
 
 /* A peer: everything is called in the process and thread that it is for. A negative
- * return, or NULL, ends the worker with a message that the peer has written to stderr. */
+ * return, or NULL, ends the worker with a message that the peer has written to stderr.
+ */
 struct bench_peer {
 	/* Once in each process, before its threads. */
 	int (*process_init)(const struct bench_options *options, unsigned process);
@@ -60,14 +62,14 @@ struct bench_peer {
 	void (*read)(void *state);
 	/* Readers are threads of process 0, and not a process of their own. */
 	bool readers_inside;
-	/* Instead of all of the above but process_init: measure once, print "key=value …"
+	/* Instead of threads: measure once, print "key=value …"
 	 * without a newline. */
 	void (*measure)(const struct bench_options *options, FILE *out);
 };
 
 /* Parse the options, set up, serve "go" on stdin until it ends. The exit status. */
-int bench_main(int argc, char **argv, const struct bench_peer *(*choose)(
-					      const struct bench_options *options));
+int bench_main(int argc, char **argv,
+	       const struct bench_peer *(*choose)(const struct bench_options *options));
 
 /* For a peer without threads: the batch's length in calls, found by trying. */
 uint64_t bench_calibrate(void (*run)(void *state, uint64_t calls), void *state,

@@ -9,7 +9,7 @@ import sys
 import time
 
 import report
-from suites import NAMES, PEERS, suites
+from suites import NAMES, PEERS, PROGRAMS, suites
 from workers import Failed, Worker, lttng_session
 
 
@@ -18,7 +18,7 @@ class Context:
 
     def __init__(self, options):
         self.build, self.scratch = options.build, options.scratch
-        self.rounds = options.rounds or (31 if options.quick else 101)
+        self.rounds = options.rounds or (51 if options.quick else 201)
         # Shorter than the scheduler's slices: most batches are done before anyone else
         # has their turn, also on a busy machine.
         self.usual_batch_ms = self.batch_ms = 2
@@ -31,7 +31,6 @@ class Context:
 
 def find_peers(context, stack):
     """Which peers can be had; LTTng's session lives as long as `stack`."""
-    from suites import PROGRAMS
     for peer, packages in PEERS.items():
         if not os.path.exists(context.program(PROGRAMS[peer])):
             context.missing[peer] = f"not installed: {packages}"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * DPDK's rte_trace: four points for each call, into a buffer of the thread's own, without
- * huge pages.
+ * DPDK's rte_trace: four points for each call, into a buffer of the thread's own,
+ * without huge pages.
  */
 #include "bench.h"
 #include "dpdk_points.h"
@@ -39,9 +39,18 @@ run(void *state, uint64_t calls)
 static int
 process_init(const struct bench_options *options, unsigned process)
 {
-	char *argv[] = {"bench", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "64",
-			"--log-level=error", "--trace=fntbench.*", "--trace-mode=overwrite",
-			"--trace-bufsz=1M", NULL};
+	char *argv[] = {"bench",
+			"--no-huge",
+			"--no-shconf",
+			"--no-pci",
+			"--no-telemetry",
+			"-m",
+			"64",
+			"--log-level=error",
+			"--trace=fntbench.*",
+			"--trace-mode=overwrite",
+			"--trace-bufsz=1M",
+			NULL};
 
 	(void)options;
 	(void)process;
@@ -66,7 +75,7 @@ static const struct bench_peer *
 choose(const struct bench_options *options)
 {
 	static const struct bench_peer peer = {
-	    .process_init = process_init, .thread_init = thread_init, .run = run};
+		.process_init = process_init, .thread_init = thread_init, .run = run};
 
 	(void)options;
 	return &peer;

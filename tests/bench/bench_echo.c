@@ -44,15 +44,15 @@ answer(const char *head, bool ask)
 		flush();
 	if (is_call && ask)
 		out_used += (size_t)sprintf(
-		    out + out_used,
-		    "{\"type\":\"db\",\"call_id\":\"%.*s\",\"op_id\":\"%.*s#1\","
-		    "\"op\":\"list\",\"entity\":\"Lot\"}\n",
-		    len, id, len, id);
+			out + out_used,
+			"{\"type\":\"db\",\"call_id\":\"%.*s\",\"op_id\":\"%.*s#1\","
+			"\"op\":\"list\",\"entity\":\"Lot\"}\n",
+			len, id, len, id);
 	else
-		out_used += (size_t)sprintf(
-		    out + out_used,
-		    "{\"type\":\"return\",\"call_id\":\"%.*s\",\"value\":{\"n\":1}}\n",
-		    len, id);
+		out_used += (size_t)sprintf(out + out_used,
+					    "{\"type\":\"return\",\"call_id\":\"%.*s\","
+					    "\"value\":{\"n\":1}}\n",
+					    len, id);
 }
 
 int

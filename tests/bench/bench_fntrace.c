@@ -9,9 +9,9 @@
  *      error      as call, finished with a code and a message
  *      parent     as call, and each the child of one call that stays open
  *      push       fnt_log_push of the same trace, built elsewhere
- *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or FNT_KEEP_NONE,
- *                 or one that has been closed
- *      clock      nothing: what measuring itself takes
+ *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or
+ * FNT_KEEP_NONE, or one that has been closed clock      nothing: what measuring itself
+ * takes
  */
 #include "bench.h"
 #include "workload.h"
@@ -46,17 +46,18 @@ is_shape(const struct bench_options *options, const char *shape)
 	return !strcmp(options->shape, shape);
 }
 
-/* ---- a call's parts --------------------------------------------------------------- */
+/* ---- a call's parts ---------------------------------------------------------------
+ */
 
 static struct fnt_call *
 begin(struct producer *p, uint64_t i)
 {
 	struct fnt_call_info info = {
-	    .call_id = workload_call_id(&p->work, i),
-	    .fn_name = workload_fn(i),
-	    .fn_type = FNT_MUTATION,
-	    .user_id = workload_user_id(&p->work, i),
-	    .parent = p->parent,
+		.call_id = workload_call_id(&p->work, i),
+		.fn_name = workload_fn(i),
+		.fn_type = FNT_MUTATION,
+		.user_id = workload_user_id(&p->work, i),
+		.parent = p->parent,
 	};
 
 	return fnt_call_begin(log_of_process, &info);
@@ -68,8 +69,8 @@ op(struct producer *p, struct fnt_call *call, uint64_t i, unsigned number)
 	if (number % 2)
 		fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE, true);
 	else
-		fnt_call_op(call, FNT_OP_GET, "Lot", workload_row_id(&p->work, i), 2000, 1,
-			    true);
+		fnt_call_op(call, FNT_OP_GET, "Lot", workload_row_id(&p->work, i), 2000,
+			    1, true);
 }
 
 static void
@@ -85,7 +86,8 @@ pair(struct producer *p, struct fnt_call *call, uint64_t i, unsigned number)
 	fnt_call_op_end(call, handle, number % 2 ? FNT_NONE : 1, true);
 }
 
-/* ---- shapes ----------------------------------------------------------------------- */
+/* ---- shapes -----------------------------------------------------------------------
+ */
 
 static void
 run_calls(void *state, uint64_t calls)
@@ -161,22 +163,30 @@ run_pushes(void *state, uint64_t calls)
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
 		struct fnt_trace_op ops[] = {
-		    {.op = FNT_OP_GET, .ok = true, .entity = "Lot",
-		     .id = workload_row_id(&p->work, i), .start_ns = 1000,
-		     .duration_ns = 2000, .row_count = 1},
-		    {.op = FNT_OP_INSERT, .ok = true, .entity = "Bid", .start_ns = 4000,
-		     .duration_ns = 5000, .row_count = FNT_NONE},
+			{.op = FNT_OP_GET,
+			 .ok = true,
+			 .entity = "Lot",
+			 .id = workload_row_id(&p->work, i),
+			 .start_ns = 1000,
+			 .duration_ns = 2000,
+			 .row_count = 1},
+			{.op = FNT_OP_INSERT,
+			 .ok = true,
+			 .entity = "Bid",
+			 .start_ns = 4000,
+			 .duration_ns = 5000,
+			 .row_count = FNT_NONE},
 		};
 		struct fnt_trace trace = {
-		    .call_id = workload_call_id(&p->work, i),
-		    .fn_name = workload_fn(i),
-		    .fn_type = FNT_MUTATION,
-		    .user_id = workload_user_id(&p->work, i),
-		    .outcome = FNT_OK,
-		    .started_at_ns = 1700000000000000000u + i,
-		    .duration_ns = 12000,
-		    .ops = ops,
-		    .op_count = 2,
+			.call_id = workload_call_id(&p->work, i),
+			.fn_name = workload_fn(i),
+			.fn_type = FNT_MUTATION,
+			.user_id = workload_user_id(&p->work, i),
+			.outcome = FNT_OK,
+			.started_at_ns = 1700000000000000000u + i,
+			.duration_ns = 12000,
+			.ops = ops,
+			.op_count = 2,
 		};
 
 		fnt_log_push(log_of_process, &trace);
@@ -191,7 +201,8 @@ run_nothing(void *state, uint64_t calls)
 		__asm__ volatile("" : : "r"(state) : "memory");
 }
 
-/* ---- set-up ----------------------------------------------------------------------- */
+/* ---- set-up -----------------------------------------------------------------------
+ */
 
 /* Calls that stay open until no frame is left for another. */
 static int
@@ -259,7 +270,8 @@ reader_init(const struct bench_options *options, bool follows)
 	for (int i = 0; i < 5000 && !r->reader; i++)
 		if (fnt_reader_open(&r->reader, options->region, &error))
 			nanosleep(&pause, NULL);
-	if (!r->reader || (follows && fnt_cursor_open(&r->cursor, r->reader, FNT_FROM_NOW))) {
+	if (!r->reader ||
+	    (follows && fnt_cursor_open(&r->cursor, r->reader, FNT_FROM_NOW))) {
 		fprintf(stderr, "bench: %s\n", error.message);
 		return NULL;
 	}
@@ -272,8 +284,9 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 	struct producer *p;
 
 	if (thread->is_reader)
-		return reader_init(options, thread->index ==
-						options->threads * options->processes);
+		return reader_init(options,
+				   thread->index ==
+					   options->threads * options->processes);
 	p = calloc(1, sizeof(*p));
 	p->options = options;
 	workload_init(&p->work, thread->index);
@@ -299,14 +312,16 @@ look(void *state)
 	const struct fnt_trace *trace;
 
 	if (!r->cursor) {
-		fnt_reader_each(r->reader, &(struct fnt_query){.limit = SIZE_MAX}, count, r);
+		fnt_reader_each(r->reader, &(struct fnt_query){.limit = SIZE_MAX},
+				count, r);
 		return;
 	}
 	for (int i = 0; i < 1000 && fnt_cursor_next(r->cursor, &trace) == 1; i++)
 		r->seen++;
 }
 
-/* ---- the peer --------------------------------------------------------------------- */
+/* ---- the peer ---------------------------------------------------------------------
+ */
 
 static const struct bench_peer *
 choose(const struct bench_options *options)

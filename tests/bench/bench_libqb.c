@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * libqb's ring buffer: one chunk for each call, in overwrite mode, written in place with
- * the same strings and times. It has one producer, so threads share it under a lock.
+ * libqb's ring buffer: one chunk for each call, in overwrite mode, written in place
+ * with the same strings and times. It has one producer, so threads share it under a
+ * lock.
  */
 #include "bench.h"
 #include "workload.h"
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 #define RING_BYTES (16u << 20)
-#define CHUNK_MAX  512u
+#define CHUNK_MAX 512u
 
 struct producer {
 	struct workload work;
@@ -93,10 +94,9 @@ process_init(const struct bench_options *options, unsigned process)
 
 	snprintf(name, sizeof(name), "fnt-bench-%d-%u", (int)getpid(), process);
 	pthread_spin_init(&lock, PTHREAD_PROCESS_PRIVATE);
-	ring = qb_rb_open(name, options->size_bytes ? options->size_bytes : RING_BYTES,
-			  QB_RB_FLAG_CREATE | QB_RB_FLAG_OVERWRITE |
-			      QB_RB_FLAG_NO_SEMAPHORE,
-			  0);
+	ring = qb_rb_open(
+		name, options->size_bytes ? options->size_bytes : RING_BYTES,
+		QB_RB_FLAG_CREATE | QB_RB_FLAG_OVERWRITE | QB_RB_FLAG_NO_SEMAPHORE, 0);
 	if (!ring)
 		return perror("bench: qb_rb_open"), -1;
 	return 0;

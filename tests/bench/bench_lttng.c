@@ -32,8 +32,8 @@ run(void *state, uint64_t calls)
 						     5000, INT64_MIN, 1);
 			else
 				lttng_ust_tracepoint(fntbench, call_op, i, 0, "Lot",
-						     workload_row_id(&p->work, i), 2000, 1,
-						     1);
+						     workload_row_id(&p->work, i), 2000,
+						     1, 1);
 		lttng_ust_tracepoint(fntbench, call_end, i, 0);
 	}
 	p->done += calls;

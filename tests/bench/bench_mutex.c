@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The original's log. Shapes: call; recent (50 copies); all (10,000 copies). Its readers
- * live in its process.
+ * The original's log. Shapes: call; recent (50 copies); all (10,000 copies). Its
+ * readers live in its process.
  */
 #include "bench.h"
 #include "mutex_log.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define CAPACITY 10000u
-#define RECENT	 50u
+#define RECENT 50u
 
 struct producer {
 	struct workload work;
@@ -28,8 +28,8 @@ run(void *state, uint64_t calls)
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
 		struct mutex_trace *trace =
-		    mutex_trace_begin(workload_call_id(&p->work, i), workload_fn(i), 1,
-				      workload_user_id(&p->work, i));
+			mutex_trace_begin(workload_call_id(&p->work, i), workload_fn(i),
+					  1, workload_user_id(&p->work, i));
 
 		for (unsigned j = 0; j < p->ops; j++)
 			if (j % 2)
@@ -93,8 +93,9 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 	struct producer *p;
 
 	if (thread->is_reader)
-		return thread->index == options->threads * options->processes ? &follower
-									      : &scanner;
+		return thread->index == options->threads * options->processes
+			       ? &follower
+			       : &scanner;
 	p = calloc(1, sizeof(*p));
 	p->ops = options->ops;
 	workload_init(&p->work, thread->index);

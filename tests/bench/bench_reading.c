@@ -8,8 +8,9 @@
  *      open         fnt_log_open and fnt_log_close of a region that is there
  *      reader-open  fnt_reader_open and fnt_reader_close
  *      begin-first  a thread's first call
- *      memory       KiB that a process has more for a log that it uses, the region apart
- *      bytes        of the ring for each record of call+2ops
+ *      memory       KiB that a process has more for a log that it uses, the region
+ * apart bytes, bytes-ordered of the ring for each record of call+2ops; with FNT_ORDERED
+ * no ticket is given up, so that it is what the record takes
  */
 #include "bench.h"
 #include "workload.h"
@@ -24,7 +25,7 @@
 #include <unistd.h>
 
 #define RECENT 50u
-#define ALL    10000u
+#define ALL 10000u
 
 static struct fnt_log *producer;
 static struct fnt_reader *reader;
@@ -40,7 +41,10 @@ static int
 open_log(const struct bench_options *options, struct fnt_log **log)
 {
 	struct fnt_error error = {0};
-	struct fnt_options how = {.size_bytes = options->size_bytes, .error = &error};
+	struct fnt_options how = {
+		.size_bytes = options->size_bytes,
+		.flags = is_shape(options, "bytes-ordered") ? FNT_ORDERED : 0,
+		.error = &error};
 
 	if (!fnt_log_open(log, options->region, &how))
 		return 0;
@@ -68,7 +72,8 @@ produce(struct fnt_log *log, uint64_t calls)
 	}
 }
 
-/* ---- run in batches --------------------------------------------------------------- */
+/* ---- run in batches ---------------------------------------------------------------
+ */
 
 static void
 run_recent(void *state, uint64_t times)
@@ -77,7 +82,8 @@ run_recent(void *state, uint64_t times)
 
 	(void)state;
 	for (uint64_t i = 0; i < times; i++) {
-		if (fnt_log_recent(producer, RECENT, &traces) || traces->count != RECENT)
+		if (fnt_log_recent(producer, RECENT, &traces) ||
+		    traces->count != RECENT)
 			abort();
 		fnt_traces_free(traces);
 	}
@@ -90,7 +96,8 @@ run_all(void *state, uint64_t times)
 
 	(void)state;
 	for (uint64_t i = 0; i < times; i++) {
-		if (fnt_reader_query(reader, &(struct fnt_query){.limit = ALL}, &traces) ||
+		if (fnt_reader_query(reader, &(struct fnt_query){.limit = ALL},
+				     &traces) ||
 		    traces->count != ALL)
 			abort();
 		fnt_traces_free(traces);
@@ -122,7 +129,8 @@ run_reader_open(void *state, uint64_t times)
 	}
 }
 
-/* ---- measured once ---------------------------------------------------------------- */
+/* ---- measured once ----------------------------------------------------------------
+ */
 
 /* Heads only, of records in their thousands. */
 static void
@@ -223,7 +231,8 @@ measure_first(const struct bench_options *options, FILE *out)
 	fprintf(out, "ns=%llu", (unsigned long long)ns);
 }
 
-/* ---- the peer --------------------------------------------------------------------- */
+/* ---- the peer ---------------------------------------------------------------------
+ */
 
 /* Fill the ring past its end, so that it has wrapped. */
 static int
@@ -273,7 +282,7 @@ choose(const struct bench_options *options)
 		peer.measure = measure_len;
 	else if (is_shape(options, "memory"))
 		peer.measure = measure_memory;
-	else if (is_shape(options, "bytes"))
+	else if (!strncmp(options->shape, "bytes", 5))
 		peer.measure = measure_bytes;
 	else if (is_shape(options, "begin-first"))
 		peer.measure = measure_first;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The steps of the producing side, a function each, for callgrind: `instructions` counts
- * what is executed inside of step_…, and nothing else.
+ * The steps of the producing side, a function each, for callgrind: `instructions`
+ * counts what is executed inside of step_…, and nothing else.
  *
- *      bench_steps REGION [fixed]     fixed: clock_gettime goes on by 100 ns each time, so
- *                                     that with FNTRACE_CLOCK=vdso every run is the same
+ *      bench_steps REGION [fixed]     fixed: clock_gettime goes on by 100 ns each time,
+ * so that with FNTRACE_CLOCK=vdso every run is the same
  */
 #include <fntrace/fntrace.h>
 
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define TIMES 1000u /* `instructions` knows it, too */
-#define STEP  __attribute__((noinline)) static
+#define STEP __attribute__((noinline)) static
 #define LARGE 16384u
 
 static bool fixed_clock;
@@ -45,7 +45,8 @@ clock_gettime(clockid_t id, struct timespec *time)
 	return 0;
 }
 
-/* ---- what is counted -------------------------------------------------------------- */
+/* ---- what is counted --------------------------------------------------------------
+ */
 
 STEP struct fnt_call *
 step_begin(void)
@@ -101,7 +102,8 @@ step_call_2ops(void)
 	fnt_call_finish_ok(call, NULL);
 }
 
-/* ---- and what is not -------------------------------------------------------------- */
+/* ---- and what is not --------------------------------------------------------------
+ */
 
 static struct fnt_call *
 begin(void)

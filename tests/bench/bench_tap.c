@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The host's side of `fntrace tap -- bench_echo`, or of bench_echo alone where `program`
- * is empty. Shapes:
+ * The host's side of `fntrace tap -- bench_echo`, or of bench_echo alone where
+ * `program` is empty. Shapes:
  *
  *      one     a call and its return, one at a time: ns a message
  *      many    128 calls at once, then their returns: ns a message
@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define WINDOW 128u
@@ -21,7 +22,8 @@ static size_t result_len;
 static uint64_t last_id;
 static uint64_t calls_of_batch;
 
-/* ---- the child -------------------------------------------------------------------- */
+/* ---- the child --------------------------------------------------------------------
+ */
 
 static void
 exec_child(const struct bench_options *options)
@@ -64,7 +66,8 @@ start_child(const struct bench_options *options)
 	return 0;
 }
 
-/* ---- messages --------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------
+ */
 
 static void
 send_all(const char *bytes, size_t len)
@@ -99,11 +102,11 @@ static size_t
 put_call(char *at)
 {
 	return (size_t)sprintf(
-	    at,
-	    "{\"type\":\"call\",\"call_id\":\"c_%08llu\",\"fn_name\":\"browse\","
-	    "\"fn_type\":\"query\",\"args\":{\"n\":20,\"title\":\"lot-4\"},"
-	    "\"auth\":{\"user_id\":\"user_12\",\"roles\":[\"admin\"]}}\n",
-	    (unsigned long long)++last_id);
+		at,
+		"{\"type\":\"call\",\"call_id\":\"c_%08llu\",\"fn_name\":\"browse\","
+		"\"fn_type\":\"query\",\"args\":{\"n\":20,\"title\":\"lot-4\"},"
+		"\"auth\":{\"user_id\":\"user_12\",\"roles\":[\"admin\"]}}\n",
+		(unsigned long long)++last_id);
 }
 
 static void
@@ -128,8 +131,9 @@ make_result(uint64_t bytes)
 	result = malloc(bytes + 512);
 	if (!result)
 		abort();
-	at = result + sprintf(result, "{\"type\":\"result\",\"call_id\":\"c_%08d\","
-				      "\"op_id\":\"c_%08d#1\",\"data\":[",
+	at = result + sprintf(result,
+			      "{\"type\":\"result\",\"call_id\":\"c_%08d\","
+			      "\"op_id\":\"c_%08d#1\",\"data\":[",
 			      0, 0);
 	while ((uint64_t)(at - result) < bytes)
 		at = stpcpy(at, row);
@@ -148,7 +152,8 @@ send_result(void)
 	send_all(result, result_len);
 }
 
-/* ---- batches ---------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------
+ */
 
 static void
 run_one(void *state, uint64_t calls)
@@ -216,10 +221,19 @@ process_init(const struct bench_options *options, unsigned process)
 	return start_child(options);
 }
 
+static void
+process_fini(void)
+{
+	close(to_child);
+	close(from_child);
+	wait(NULL);
+}
+
 static const struct bench_peer *
 choose(const struct bench_options *options)
 {
 	static const struct bench_peer peer = {.process_init = process_init,
+					       .process_fini = process_fini,
 					       .measure = measure};
 
 	(void)options;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * histogram.h: how often which value came, to within 1.6 %: buckets in steps of 1/64 of a
- * power of two. One writer.
+ * histogram.h: how often which value came, to within 1.6 %: buckets in steps of 1/64 of
+ * a power of two. One writer.
  */
 #ifndef FNT_BENCH_HISTOGRAM_H
 #define FNT_BENCH_HISTOGRAM_H
@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define HISTOGRAM_SUB_BITS 6
-#define HISTOGRAM_SUB	   (1u << HISTOGRAM_SUB_BITS)
-#define HISTOGRAM_BUCKETS  ((40 - HISTOGRAM_SUB_BITS) * HISTOGRAM_SUB)
+#define HISTOGRAM_SUB (1u << HISTOGRAM_SUB_BITS)
+#define HISTOGRAM_BUCKETS ((40 - HISTOGRAM_SUB_BITS) * HISTOGRAM_SUB)
 
 struct histogram {
 	uint64_t count, max;

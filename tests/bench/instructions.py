@@ -10,9 +10,9 @@ LIMIT = 1.03
 LINE = re.compile(r"^\s*([\d,]+)(?: \([^)]*\))?\s+\S*?:(\S+)(?: \[.*\])?$")
 
 
-def counts(path):
+def counts(path, combine=max):
     """Function: instructions each time, of callgrind_annotate's list. What was inlined
-    from another file has a line of its own there."""
+    from another file has a line of its own there; inclusive, the largest is the whole."""
     found = {}
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -20,7 +20,7 @@ def counts(path):
             if match:
                 name = match.group(2).partition("'")[0]
                 number = int(match.group(1).replace(",", "")) / TIMES
-                found[name] = found.get(name, 0) + number
+                found[name] = combine((number, found.get(name, 0)))
     return found
 
 
@@ -49,7 +49,7 @@ def compare(clock, counted, recorded):
 
 def print_functions(scratch):
     inclusive = counts(f"{scratch}/calls.inclusive")
-    own = counts(f"{scratch}/calls.self")
+    own = counts(f"{scratch}/calls.self", sum)
     print(f"{'call+2ops, by function':<40}{'inclusive':>10}{'self':>10}")
     for name in sorted(inclusive, key=lambda n: -inclusive[n]):
         if inclusive[name] >= 1 and own.get(name, 0) >= 1:

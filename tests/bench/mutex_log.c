@@ -61,10 +61,10 @@ mutex_trace_op(struct mutex_trace *trace, int op, const char *entity, const char
 	if (trace->op_count == trace->op_room) {
 		trace->op_room = trace->op_room ? trace->op_room * 2 : 4;
 		trace->ops =
-		    must(realloc(trace->ops, trace->op_room * sizeof(*trace->ops)));
+			must(realloc(trace->ops, trace->op_room * sizeof(*trace->ops)));
 	}
 	trace->ops[trace->op_count++] = (struct mutex_op){
-	    op, copy(entity), copy(id), (double)duration_ns / 1e6, row_count, ok};
+		op, copy(entity), copy(id), (double)duration_ns / 1e6, row_count, ok};
 }
 
 void
@@ -129,15 +129,15 @@ copy_trace(const struct mutex_trace *from)
 }
 
 size_t
-mutex_log_query(struct mutex_log *log, size_t limit, const char *fn_name, bool errors_only,
-		struct mutex_trace **traces)
+mutex_log_query(struct mutex_log *log, size_t limit, const char *fn_name,
+		bool errors_only, struct mutex_trace **traces)
 {
 	size_t found = 0;
 
 	pthread_mutex_lock(&log->mutex);
 	for (size_t i = 1; i <= log->count && found < limit; i++) {
 		const struct mutex_trace *trace =
-		    log->ring[(log->next + log->capacity - i) % log->capacity];
+			log->ring[(log->next + log->capacity - i) % log->capacity];
 
 		if (fn_name && strcmp(trace->fn_name, fn_name))
 			continue;

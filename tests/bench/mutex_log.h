@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * mutex_log.h: the original service's in-process log, in plain C: traces on the heap with
- * strings of their own, a ring of pointers, one mutex around it. What it pushes out it
- * frees, and what it hands out it copies, under that mutex.
+ * mutex_log.h: the original service's in-process log, in plain C: traces on the heap
+ * with strings of their own, a ring of pointers, one mutex around it. What it pushes
+ * out it frees, and what it hands out it copies, under that mutex.
  */
 #ifndef FNT_BENCH_MUTEX_LOG_H
 #define FNT_BENCH_MUTEX_LOG_H
@@ -41,14 +41,14 @@ struct mutex_log;
 struct mutex_log *mutex_log_create(size_t capacity);
 
 /* A call: any thread; abort() where there is no memory, as the original does. */
-struct mutex_trace *mutex_trace_begin(const char *call_id, const char *fn_name, int fn_type,
-				      const char *user_id);
-void mutex_trace_op(struct mutex_trace *trace, int op, const char *entity, const char *id,
-		    uint64_t duration_ns, int64_t row_count, bool ok);
+struct mutex_trace *mutex_trace_begin(const char *call_id, const char *fn_name,
+				      int fn_type, const char *user_id);
+void mutex_trace_op(struct mutex_trace *trace, int op, const char *entity,
+		    const char *id, uint64_t duration_ns, int64_t row_count, bool ok);
 void mutex_trace_finish_ok(struct mutex_log *log, struct mutex_trace *trace);
 
-/* Copies of at most `limit` traces, newest first, into `traces`; their number. `fn_name`
- * NULL: of any function. */
+/* Copies of at most `limit` traces, newest first, into `traces`; their number.
+ * `fn_name` NULL: of any function. */
 size_t mutex_log_query(struct mutex_log *log, size_t limit, const char *fn_name,
 		       bool errors_only, struct mutex_trace **traces);
 

@@ -22,12 +22,14 @@ def results_of(suite, worker):
     for metric in [m for m in SHOWN if m in worker.metrics[0]]:
         values = spread([m[metric] for m in worker.metrics])
         unit = UNITS[metric]
-        result = {"suite": suite.name, "peer": variant.peer,
-                  "name": variant.name + ("" if metric == "ns" else f": {metric}"),
+        name = variant.name if metric == "ns" else f"{variant.name}: {metric}"
+        result = {"suite": suite.name, "peer": variant.peer, "name": name,
+                  "of": variant.name,
                   "threads": variant.threads, "processes": variant.processes,
                   "unit": unit, **values}
         if unit == "ns":
             result.update({f"ns_{k}": values[k] for k in ("median", "min", "max")})
+        result["disturbed"] = sum(m.get("disturbed", 0) > 0 for m in worker.metrics)
         if metric == "ns" and "cpu_ns" in worker.metrics[0]:
             result["cpu_median"] = result["cpu_ns_median"] = statistics.median(
                 m["cpu_ns"] for m in worker.metrics)
@@ -79,12 +81,20 @@ def _bar(result, most):
 def _line(name, result, most=True):
     numbers = "".join(f"{_number(result[k]) if k in result else '':>12}"
                       for k in ("median", "min", "max", "cpu_median"))
-    print(f"  {name:<44}{numbers} {result['unit']:<5}{_bar(result, most)}".rstrip())
+    end = _bar(result, most)
+    if "first_lap_ns" in result:
+        end += f"  first lap {_number(result['first_lap_ns'])}"
+    print(f"  {name:<44}{numbers} {result['unit']:<5}{end}".rstrip())
 
 
 def print_suite(suite, results, ratios, notes):
     rounds = max((r["rounds"] for r in results), default=0)
-    print(f"\n{suite.name}: {suite.title} ({rounds} rounds)")
+    of_variant = {tuple(r[k] for k in ("peer", "of", "threads", "processes")): r
+                  for r in results}.values()  # percentiles share their batches
+    batches = sum(r["rounds"] for r in of_variant)
+    disturbed = sum(r["disturbed"] for r in of_variant)
+    print(f"\n{suite.name}: {suite.title} ({rounds} rounds; others ran in "
+          f"{disturbed} of {batches} batches)")
     print(f"  {'':<44}{'median':>12}{'min':>12}{'max':>12}{'CPU time':>12}")
     for r in results:
         who = f"{r['peer']} " if r["peer"] != "none" else ""
@@ -136,4 +146,4 @@ def print_machine(about):
           f"Linux {about['kernel']}, clock {about['clocksource']}, "
           f"load {about['load']:.1f} at the start")
     if about["load"] > 0.5:
-        print("this machine is busy: look at the lowest of the rounds")
+        print("this machine is busy: see in how many batches others ran, and CPU time")

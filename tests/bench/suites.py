@@ -46,7 +46,6 @@ class Ratio:
     metric: str = "ns"
     bar: float = 0
     parts: float = 0  # 0: a quotient; else (of - to) / parts, in ns
-    floor: bool = False  # the bar is the least, not the most
 
 
 @dataclass
@@ -75,7 +74,7 @@ def size_name(size):
     return f"{size // GIB} GiB" if size >= GIB else f"{size // MIB} MiB"
 
 
-def _calls(quick):
+def _calls():
     one = fnt("call+2ops")
     two_threads, two_processes = fnt("call+2ops", threads=2), fnt("call+2ops", processes=2)
     vdso = fnt("call+2ops, vdso", VDSO, {"ns": 110})
@@ -107,7 +106,7 @@ def _calls(quick):
     return Suite("calls", "begin + 2 ops + finish, by peer", variants, ratios)
 
 
-def _ops(quick):
+def _ops():
     variants, ratios = [], []
     for clock, env, bar in ("tsc", {}, 15), ("vdso", VDSO, 27):
         if clock == "vdso":
@@ -136,7 +135,7 @@ def _sizes(quick):
                   for size, v in zip(sizes, some) if v is not some[1]])
 
 
-def _readers(quick):
+def _readers():
     none, both = fnt("call+2ops, no reader"), fnt("call+2ops, 2 readers", readers=2)
     small = fnt("call+2ops, 1 MiB, no reader", size=MIB)
     small_both = fnt("call+2ops, 1 MiB, 2 readers", size=MIB, readers=2)
@@ -150,7 +149,7 @@ def _readers(quick):
                  rounds=0.5, batches=10)
 
 
-def _values(quick):
+def _values():
     none = fnt("call+2ops, no value")
     some = [fnt(f"call+2ops, value of {name}", value=size)
             for name, size in (("16 B", 16), ("1 KiB", KIB), ("16 KiB", 16 * KIB))]
@@ -158,14 +157,13 @@ def _values(quick):
                  [Ratio(f"{v.name[11:]} / none", v, none) for v in some])
 
 
-def _shapes(quick):
+def _shapes():
     plain = fnt("call+2ops, framed")
     some = {shape: fnt(name, shape=shape) for shape, name in (
         ("unframed", "call+2ops, no frame left"), ("overlap", "call+2ops, 8 open at once"),
         ("error", "call+2ops, finish_error"), ("parent", "call+2ops, with a parent"),
         ("push", "push of a trace with 2 ops"), ("ordered", "call+2ops, FNT_ORDERED"),
         ("count-only", "call+2ops, FNT_KEEP_NONE"), ("closed", "call+2ops, log closed"))}
-    some["closed"].bars = {"ns": 2}
     ratios = [Ratio(f"{v.name.removeprefix('call+2ops, ')} / plain", v, plain)
               for v in some.values()]
     ordered2 = fnt("call+2ops, FNT_ORDERED", shape="ordered", threads=2)
@@ -173,7 +171,7 @@ def _shapes(quick):
     return Suite("shapes", "by kind of call", [plain, *some.values(), ordered2], ratios)
 
 
-def _latency(quick):
+def _latency():
     def latency(make, name, **args):
         return make(name, latency=1, **args)
 
@@ -210,18 +208,19 @@ def _reading(quick):
                   Ratio("10,000 traces: fntrace / mutex-log", all_, old_all)])
 
 
-def _attach(quick):
+def _attach():
     return Suite("attach", "to a region that is there, and what it takes", [
         reading("log open + close, 16 MiB", "open", {"ns": 1e6}),
         reading("log open + close, 256 MiB", "open", {"ns": 1e6}, size=256 * MIB),
         reading("reader open + close, 16 MiB", "reader-open", {"ns": 1e6}),
         reading("a thread's first call", "begin-first"),
         reading("memory of a process", "memory", {"kib": 256}),
-        reading("ring per call+2ops", "bytes", {"bytes": 256}),
+        reading("record of call+2ops", "bytes-ordered", {"bytes": 256}),
+        reading("ring for a call+2ops", "bytes"),
     ])
 
 
-def _tap(quick, fntrace):
+def _tap(fntrace):
     def pair(shape, what):
         return (Variant("fntrace", f"tap, {what}", {"shape": shape, "program": fntrace}, {},
                         "bench_tap"),
@@ -235,7 +234,8 @@ def _tap(quick, fntrace):
                  [one, one_bare, many, many_bare, large, large_bare],
                  [Ratio("added to a message", one, one_bare, parts=1, bar=50e3),
                   Ratio("128 at a time: tap / bare", many, many_bare),
-                  Ratio("MB/s: tap / bare", large, large_bare, "mb_s")], rounds=0.5, batches=10)
+                  Ratio("MB/s: tap / bare", large, large_bare, "mb_s")],
+                 rounds=0.5, batches=10)
 
 
 NAMES = ["calls", "ops", "sizes", "readers", "values", "shapes", "latency", "reading",
@@ -243,6 +243,5 @@ NAMES = ["calls", "ops", "sizes", "readers", "values", "shapes", "latency", "rea
 
 
 def suites(quick, fntrace):
-    return [_calls(quick), _ops(quick), _sizes(quick), _readers(quick), _values(quick),
-            _shapes(quick), _latency(quick), _reading(quick), _attach(quick),
-            _tap(quick, fntrace)]
+    return [_calls(), _ops(), _sizes(quick), _readers(), _values(), _shapes(), _latency(),
+            _reading(quick), _attach(), _tap(fntrace)]

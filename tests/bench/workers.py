@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 
 class Failed(Exception):
@@ -31,7 +32,7 @@ class Worker:
         command = [context.program(variant.program), *words]
         if variant.peer == "lttng-ust":
             command = context.lttng_prefix + command
-        # A group of its own, so that all of its processes can be ended at once.
+        # Its children end with it (PR_SET_PDEATHSIG), ^C is for us alone.
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, env=env,
                                         stderr=subprocess.PIPE, start_new_session=True)
@@ -102,8 +103,7 @@ def lttng_session(scratch):
         if done.returncode:
             raise Failed(f"lttng {words[0]}: {done.stdout.strip()}")
 
-    # In the foreground it tells its parent by SIGUSR1; in the background it comes back
-    # when it is ready, and is ours to end by the pid that it has written.
+    # In the foreground, so that it is ours to end.
     daemon = subprocess.Popen(prefix + ["lttng-sessiond", "--no-kernel"],
                               env={**os.environ, **env}, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, start_new_session=True)
@@ -127,7 +127,6 @@ def lttng_session(scratch):
 
 
 def _wait_for(attempt):
-    import time
     for _ in range(100):
         with contextlib.suppress(Failed):
             attempt()

@@ -11,7 +11,7 @@
 
 #define WORKLOAD_CALLS 256u
 #define WORKLOAD_USERS 16u
-#define WORKLOAD_FNS   8u
+#define WORKLOAD_FNS 8u
 
 struct workload {
 	char call_id[WORKLOAD_CALLS][16]; /* "c_1234567" */
@@ -20,7 +20,8 @@ struct workload {
 };
 
 static const char *const workload_fns[WORKLOAD_FNS] = {
-    "placeBid", "openLot", "browse", "narrate", "closeLot", "watchLot", "sweep", "settle",
+	"placeBid", "openLot",	"browse", "narrate",
+	"closeLot", "watchLot", "sweep",  "settle",
 };
 
 static inline void
@@ -29,8 +30,8 @@ workload_init(struct workload *work, unsigned thread)
 	for (unsigned i = 0; i < WORKLOAD_CALLS; i++) {
 		snprintf(work->call_id[i], sizeof(work->call_id[i]), "c_%u",
 			 1000000 + thread * WORKLOAD_CALLS + i);
-		snprintf(work->row_id[i], sizeof(work->row_id[i]), "18eab5a9d61c%04x%08x",
-			 thread, i);
+		snprintf(work->row_id[i], sizeof(work->row_id[i]),
+			 "18eab5a9d61c%04x%08x", thread, i);
 	}
 	for (unsigned i = 0; i < WORKLOAD_USERS; i++)
 		snprintf(work->user_id[i], sizeof(work->user_id[i]), "user_%u", 10 + i);

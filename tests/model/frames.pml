@@ -20,10 +20,7 @@
 #define CELLS 2
 #define LANES 4
 #ifndef LAPS
-#define LAPS 4 /* records of the writer that overwrites */
-#endif
-#ifndef DEATHS
-#define DEATHS 2
+#define LAPS 3 /* records of the writer that overwrites */
 #endif
 
 /* Slots: one of each process. */
@@ -83,21 +80,37 @@ inline look_at_mark(m, yes)
 
 #define CELL cell[ticket % CELLS]
 
-/* A cell for `lane`; got: false after three tries. */
-inline claim(lane, ticket, got)
+#ifndef DEATHS
+#define DEATHS 2
+#endif
+byte deaths;
+
+/* Before any step, up to so many times in all. */
+#define MAY_DIE \
+	if \
+	:: mortal && deaths < DEATHS -> deaths++; goto killed; \
+	:: true; \
+	fi
+
+/* A cell under `ticket` for lane `which`; got: false after two tries. */
+inline claim(which)
 {
-	tries = 0;
-	got = false;
+	atomic { tries = 0; got = false; }
 	do
-	:: got || tries == 3 -> break;
+	:: got || tries == 2 -> break;
 	:: else ->
-		tries++;
-		atomic { ticket = cursor; cursor++; }
-		if
-		:: lane < LANES -> block[lane] = ticket;
-		:: else -> skip;
-		fi;
 		atomic {
+			MAY_DIE;
+			tries++;
+			ticket = cursor;
+			cursor++;
+			if /* said a little later, but before the cell is claimed */
+			:: which < LANES -> block[which] = ticket;
+			:: else -> skip;
+			fi
+		}
+		atomic {
+			MAY_DIE;
 			if
 #ifdef NO_BUSY
 			:: CELL.lap < ticket / CELLS ->
@@ -105,7 +118,7 @@ inline claim(lane, ticket, got)
 			:: CELL.lap < ticket / CELLS && !CELL.busy ->
 #endif
 				CELL.lap = ticket / CELLS;
-				CELL.lane = lane;
+				CELL.lane = which;
 				CELL.busy = true;
 				CELL.kind = HEAD;
 				got = true;
@@ -118,64 +131,93 @@ inline claim(lane, ticket, got)
 #define STILL_MINE(l) \
 	(CELL.busy && CELL.lane == (l) && CELL.lap == ticket / CELLS)
 
-inline put_mark(lane, ticket)
+inline put_mark(which)
 {
-	mark_lane = lane;
-	mark = ticket + 1;
+	atomic { MAY_DIE; mark_lane = which; }
+	atomic { MAY_DIE; mark = ticket + 1; }
 }
 
-active proctype Owner()
+/* A death takes all locks with it, at once. */
+inline die(who)
 {
-	byte ticket, tries;
-	bool got;
+	d_step {
+		dead[who] = true;
+		slot_no = 0;
+		do
+		:: slot_no == SLOTS -> break;
+		:: slot_no < SLOTS ->
+			if
+			:: lock[slot_no] == who + 1 -> lock[slot_no] = 0;
+			:: else -> skip;
+			fi;
+			slot_no++;
+		od;
+		slot_no = 0;
+	}
+}
 
-	{
-		mark = 0;
-		atomic { frame = OPEN; begun = true; }
-		claim(0, ticket, got);
-		if
-		:: got ->
+#define LEAVE(who) \
+	atomic { MAY_DIE; live[who] = false; } \
+	atomic { ended[who] = true; lock[who] = 0; }
+
+proctype Owner()
+{
+	byte ticket, tries, slot_no;
+	bool got, mortal = true;
+
+	atomic { MAY_DIE; mark = 0; }
+	atomic { MAY_DIE; frame = OPEN; begun = true; }
+	claim(0);
+	if
+	:: got ->
 #if !defined(NO_MARK) && !defined(MARK_LATE)
-			put_mark(0, ticket);
+		put_mark(0);
 #endif
-			atomic {
-				assert(STILL_MINE(0));
-				assert(frame == OPEN);
-				CELL.busy = false;
-				done++;
-				assert(done + aborted == 1);
-			}
+		atomic {
+			MAY_DIE;
+			assert(STILL_MINE(0));
+			assert(frame == OPEN);
+			CELL.busy = false;
+			done++;
+			assert(done + aborted == 1);
+		}
 #ifdef MARK_LATE
-			put_mark(0, ticket);
+		put_mark(0);
 #endif
-		:: else -> /* dropped, and counted: as good as a record here */
-			atomic { put_mark(0, 0); done++; }
-		fi;
-		assert(frame == OPEN);
-		frame = CACHED;
-		frame = FREE;
-		lane_owner[0] = FREE_LANE;
-		live[OWNER] = false;
-		atomic { ended[OWNER] = true; lock[OWNER] = 0; }
-	} unless { dead[OWNER] };
+	:: else -> /* dropped, and counted: as good as a record here */
+		atomic { mark_lane = 0; mark = 1; done++; }
+	fi;
+	assert(frame == OPEN);
+	atomic { MAY_DIE; frame = CACHED; }
+	atomic { MAY_DIE; frame = FREE; }
+	atomic { MAY_DIE; lane_owner[0] = FREE_LANE; }
+	LEAVE(OWNER);
+	goto end;
+killed:
+	die(OWNER);
+end:
+	skip;
 }
 
-active proctype Overwriter()
+proctype Overwriter()
 {
 	byte ticket, tries, n;
-	bool got;
+	bool got, mortal = false;
 
 	do
 	:: n == LAPS -> break;
 	:: n < LAPS ->
 		n++;
-		claim(OVERWRITER, ticket, got);
-		if
-		:: got ->
-			atomic { assert(STILL_MINE(OVERWRITER)); CELL.busy = false; }
-		:: else -> skip;
-		fi
-	od
+		claim(OVERWRITER);
+		atomic {
+			if
+			:: got -> assert(STILL_MINE(OVERWRITER)); CELL.busy = false;
+			:: else -> skip;
+			fi
+		}
+	od;
+killed:
+	skip;
 }
 
 /* ---- reaping ---- */
@@ -186,12 +228,12 @@ inline settle(slot)
 	:: slot == OWNER && (frame == OPEN || frame == REAPED) ->
 		look_at_mark(seen, yes);
 		if
-		:: yes -> frame = CACHED;
+		:: yes -> atomic { MAY_DIE; frame = CACHED; }
 		:: else ->
 #ifndef NO_WIPE
-			mark = 0;
+			atomic { MAY_DIE; mark = 0; }
 #endif
-			frame = REAPED;
+			atomic { MAY_DIE; frame = REAPED; }
 		fi
 	:: else -> skip;
 	fi;
@@ -206,6 +248,7 @@ inline settle(slot)
 			if
 			:: seen != 0 && !yes && mark_lane == lane ->
 				atomic {
+					MAY_DIE;
 					if
 					:: mark == seen -> mark = 0;
 					:: else -> skip;
@@ -232,28 +275,29 @@ inline clear_lanes(slot)
 			if
 			:: CELL.busy && CELL.lane == lane ->
 				atomic {
+					MAY_DIE;
 					assert(dead[slot]);
 					CELL.busy = false;
 					CELL.kind = PAD;
 				}
 			:: else -> skip;
 			fi;
-			lane_owner[lane] = FREE_LANE;
+			atomic { MAY_DIE; lane_owner[lane] = FREE_LANE; }
 		:: else -> skip;
 		fi;
 		lane++;
 	od;
-	lane = 0;
-	ticket = 0
+	atomic { lane = 0; ticket = 0; }
 }
 
 inline commit_aborted()
 {
-	claim(lane, ticket, got);
+	claim(lane);
 	if
 	:: got ->
-		put_mark(lane, ticket);
+		put_mark(lane);
 		atomic {
+			MAY_DIE;
 			assert(STILL_MINE(lane));
 			CELL.busy = false;
 			aborted++;
@@ -263,28 +307,33 @@ inline commit_aborted()
 	fi
 }
 
+inline take_lane()
+{
+	atomic {
+		MAY_DIE;
+		lane = 0;
+		do
+		:: lane_owner[lane] == FREE_LANE -> lane_owner[lane] = me; break;
+		:: else -> lane++;
+		od
+	}
+}
+
 inline record_aborted(slot)
 {
-	lane = 0;
-	do
-	:: atomic {
-		lane < LANES && lane_owner[lane] == FREE_LANE -> lane_owner[lane] = me;
-		break;
-	   }
-	:: lane < LANES && lane_owner[lane] != FREE_LANE -> lane++;
-	od;
+	take_lane();
 	if
 	:: slot == OWNER && frame == REAPED ->
 #ifdef FREE_FIRST
-		frame = CACHED;
+		atomic { MAY_DIE; frame = CACHED; }
 		commit_aborted();
 #else
 		commit_aborted();
-		frame = CACHED;
+		atomic { MAY_DIE; frame = CACHED; }
 #endif
 	:: else -> skip;
 	fi;
-	lane_owner[lane] = FREE_LANE
+	atomic { MAY_DIE; lane_owner[lane] = FREE_LANE; }
 }
 
 inline reap(slot)
@@ -310,11 +359,11 @@ inline reap(slot)
 #endif
 		record_aborted(slot);
 		if
-		:: slot == OWNER && frame != FREE -> frame = FREE;
+		:: slot == OWNER && frame != FREE -> atomic { MAY_DIE; frame = FREE; }
 		:: else -> skip;
 		fi;
-		live[slot] = false;
-		lock[slot] = 0;
+		atomic { MAY_DIE; live[slot] = false; }
+		atomic { MAY_DIE; lock[slot] = 0; }
 	:: else -> skip;
 	fi;
 	atomic { got = false; seen = 0; yes = false; tries = 0; lane = 0; ticket = 0; }
@@ -322,18 +371,20 @@ inline reap(slot)
 
 proctype Reaper(byte me)
 {
-	byte ticket, tries, lane, seen;
-	bool got, yes;
+	byte ticket, tries, lane, seen, slot_no;
+	bool got, yes, mortal = true;
 
-	{
-		reap(OWNER);
-		if
-		:: me == REAPER_2 -> reap(REAPER_1);
-		:: else -> skip;
-		fi;
-		live[me] = false;
-		atomic { ended[me] = true; lock[me] = 0; }
-	} unless { dead[me] };
+	dead[OWNER] || ended[OWNER];
+	if
+	:: dead[OWNER] -> reap(OWNER);
+	:: else -> skip;
+	fi;
+	LEAVE(me);
+	goto end;
+killed:
+	die(me);
+end:
+	skip;
 }
 
 #define TO_REAP(s) (live[s] && dead[s] && lock[s] == 0)
@@ -342,7 +393,7 @@ proctype Reaper(byte me)
 proctype LastReaper(byte me)
 {
 	byte ticket, tries, lane, seen;
-	bool got, yes;
+	bool got, yes, mortal = false;
 
 	do
 	:: TO_REAP(OWNER) -> reap(OWNER);
@@ -352,7 +403,7 @@ proctype LastReaper(byte me)
 	   !TO_REAP(REAPER_1) && !TO_REAP(REAPER_2) -> break;
 	od;
 	assert(!begun || done + aborted == 1);
-	assert(frame == FREE);
+	assert(frame == FREE || (!begun && frame == CACHED));
 	assert(!live[OWNER] && !live[REAPER_1] && !live[REAPER_2]);
 	lane = 0;
 	do
@@ -361,41 +412,12 @@ proctype LastReaper(byte me)
 	od;
 	assert(!cell[0].busy || cell[0].lane == OVERWRITER);
 	assert(!cell[1].busy || cell[1].lane == OVERWRITER);
-}
-
-/* A death takes all locks with it, at once. */
-active proctype Killer()
-{
-	byte n, who, s;
-
-	do
-	:: n < DEATHS ->
-		n++;
-		select (who : OWNER .. REAPER_2);
-		d_step {
-			if
-			:: !ended[who] ->
-				dead[who] = true;
-				s = 0;
-				do
-				:: s == SLOTS -> break;
-				:: s < SLOTS ->
-					if
-					:: lock[s] == who + 1 -> lock[s] = 0;
-					:: else -> skip;
-					fi;
-					s++;
-				od
-			:: else -> skip;
-			fi;
-			s = 0;
-		}
-	:: break;
-	od
+killed:
+	skip;
 }
 
 /* The frame first, then the records: what is not in flight any more is there by then. */
-active proctype Reader()
+proctype Reader()
 {
 	mtype first;
 	byte seen;
@@ -435,8 +457,18 @@ init
 		:: i == SLOTS -> break;
 		:: i < SLOTS -> live[i] = (i != LAST); lock[i] = i + 1; i++;
 		od;
+		run Owner();
+		run Overwriter();
+#ifdef READER
+		run Reader();
+#endif
 		run Reaper(REAPER_1);
+#ifdef TWO_REAPERS
 		run Reaper(REAPER_2);
+#else
+		ended[REAPER_2] = true;
+		live[REAPER_2] = false;
+#endif
 		run LastReaper(LAST);
 	}
 }

@@ -23,6 +23,9 @@
 #ifndef RECORDS
 #define RECORDS 2
 #endif
+#ifndef LOOKS
+#define LOOKS 1
+#endif
 #define CELLS 2
 #define NOBODY 9
 
@@ -37,15 +40,27 @@ Cell cell[CELLS];
 byte cursor = CELLS; /* a fresh ring is of lap 0 */
 bool dead[WRITERS];
 byte finished; /* writers that have ended, one way or the other */
-byte cleared;  /* dead ones that have been reaped */
 byte kept[CELLS]; /* ghost: lap of the last record committed there */
 
 /* Mine still, whatever the others do? */
 #define MINE(i, l) (cell[i].busy && cell[i].owner == me && cell[i].lap == (l))
 
+#ifndef DEATHS
+#define DEATHS 2
+#endif
+byte deaths;
+
+/* Before any step, up to so many times in all. */
+#define MAY_DIE \
+	if \
+	:: deaths < DEATHS -> deaths++; goto killed; \
+	:: true; \
+	fi
+
 inline claim(i, lap, got)
 {
 	atomic {
+		MAY_DIE;
 		if
 #ifdef NO_BUSY
 		:: cell[i].lap < (lap) ->
@@ -70,50 +85,41 @@ proctype Writer(byte me)
 	byte ticket, i, lap, n;
 	bool got;
 
-	{
-		do
-		:: n == RECORDS -> break;
-		:: n < RECORDS ->
+	do
+	:: n == RECORDS -> break;
+	:: n < RECORDS ->
+		atomic {
+			MAY_DIE;
 			n++;
-			atomic { ticket = cursor; cursor++; }
+			ticket = cursor;
+			cursor++;
 			i = ticket % CELLS;
 			lap = ticket / CELLS;
-			claim(i, lap, got);
-			if
-			:: got ->
-				cell[i].word[0] = ticket;
-				assert(MINE(i, lap));
+		}
+		claim(i, lap, got);
+		if
+		:: got ->
+			atomic { MAY_DIE; assert(MINE(i, lap)); cell[i].word[0] = ticket; }
 #ifdef COMMIT_EARLY
-				cell[i].busy = false;
-				cell[i].word[1] = ticket;
-				kept[i] = lap;
+			atomic { cell[i].busy = false; kept[i] = lap; }
+			cell[i].word[1] = ticket;
 #else
-				cell[i].word[1] = ticket;
+			atomic { MAY_DIE; assert(MINE(i, lap)); cell[i].word[1] = ticket; }
+			atomic {
+				MAY_DIE;
 				assert(MINE(i, lap));
-				atomic { cell[i].busy = false; kept[i] = lap; }
+				cell[i].busy = false;
+				kept[i] = lap;
+			}
 #endif
-			:: else -> skip; /* passed over */
-			fi
-		od;
-	} unless { dead[me] };
+		:: else -> skip; /* passed over */
+		fi
+	od;
+	goto end;
+killed:
+	dead[me] = true;
+end:
 	finished++;
-}
-
-/* At most as many deaths as DEATHS. */
-#ifndef DEATHS
-#define DEATHS 2
-#endif
-active proctype Killer()
-{
-	byte n, who;
-
-	do
-	:: n < DEATHS ->
-		n++;
-		select (who : 0 .. WRITERS - 1);
-		dead[who] = true;
-	:: break;
-	od
 }
 
 inline reclaim(who)
@@ -133,7 +139,7 @@ inline reclaim(who)
 }
 
 /* Each writer once, when it is dead; a little before the end a last time. */
-active proctype Reaper()
+proctype Reaper()
 {
 	byte who, i;
 
@@ -152,8 +158,7 @@ active proctype Reaper()
 		who++;
 	od;
 #endif
-	finished == WRITERS;
-	who = 0;
+	atomic { finished == WRITERS; who = 0; }
 #ifndef NO_REAP
 	do
 	:: who == WRITERS -> break;
@@ -172,13 +177,13 @@ active proctype Reaper()
 	od
 }
 
-active proctype Reader()
+proctype Reader()
 {
 	byte i, lap, owner, a, b, n;
 
 	do
-	:: n == 2 -> break;
-	:: n < 2 ->
+	:: n == LOOKS -> break;
+	:: n < LOOKS ->
 		n++;
 		select (i : 0 .. CELLS - 1);
 		atomic {
@@ -216,6 +221,8 @@ init
 	atomic {
 		cell[0].owner = NOBODY;
 		cell[1].owner = NOBODY;
+		run Reaper();
+		run Reader();
 		do
 		:: w == WRITERS -> break;
 		:: w < WRITERS -> run Writer(w); w++;
