@@ -3,6 +3,7 @@
 
 #include "shared.h"
 
+#define MARK_TRIES 8
 #define PROBES 256
 
 static void
@@ -90,21 +91,37 @@ fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t ind
 	atomic_store_explicit(&last->next, (uint64_t)index + 1, memory_order_relaxed);
 }
 
+static bool
+mark_committed(const struct fnt_view *view, uint64_t mark)
+{
+	uint64_t ticket = mark - 1, lap = (ticket / view->cell_count) & FNT_LAP_MASK;
+	/* [K2] acquire: see [K1]; and what the record holds. */
+	uint64_t state = atomic_load_explicit(&view->cells[ticket % view->cell_count].state,
+					      memory_order_acquire);
+
+	if (mark >= FNT_MARK_NOT_KEPT)
+		return true; /* it ends without one */
+	if (fnt_cell_lap(state) == lap)
+		return !fnt_cell_busy(state) && fnt_cell_kind(state) == FNT_CELL_HEAD;
+	return fnt_lap_before(lap, fnt_cell_lap(state));
+}
+
 bool
 fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 {
 	uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);
-	uint64_t ticket = mark - 1, lap, state;
 
-	if (!mark || mark >= FNT_MARK_NOT_KEPT)
-		return mark != 0;
-	lap = (ticket / view->cell_count) & FNT_LAP_MASK;
-	/* [K2] acquire: see [K1]; and what the record holds. */
-	state = atomic_load_explicit(&view->cells[ticket % view->cell_count].state,
-				     memory_order_acquire);
-	if (fnt_cell_lap(state) == lap)
-		return !fnt_cell_busy(state) && fnt_cell_kind(state) == FNT_CELL_HEAD;
-	return fnt_lap_before(lap, fnt_cell_lap(state));
+	/* The cell speaks for the mark only as long as that is there: a dead reaper's is wiped
+	 * before its cell is cleared (and then overwritten). Found by tests/model. */
+	for (int i = 0; i < MARK_TRIES && mark && mark < FNT_MARK_NOT_KEPT; i++) {
+		bool committed = mark_committed(view, mark);
+		uint64_t again = atomic_load_explicit(&frame->commit, memory_order_relaxed);
+
+		if (again == mark)
+			return committed;
+		mark = again;
+	}
+	return mark >= FNT_MARK_NOT_KEPT;
 }
 
 void
