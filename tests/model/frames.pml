@@ -13,9 +13,10 @@
  *   in the end nothing is busy, owned or marked by the dead
  *
  * Without one of its guards (-D…) it must fail: NO_MARK, MARK_LATE (after the commit),
- * NO_LOCK (reap without the slot's lock), NO_WIPE (a reaped frame keeps the dead one's
- * mark), NO_UNMARK (and the marks that a dead reaper left), CLEAR_FIRST (cells before
- * frames), NO_BUSY (claim what others hold), FREE_FIRST (the frame before its record).
+ * NO_LOCK (reap without the slot's lock), NO_UNMARK (a dead reaper's marks stay, and with
+ * -DNO_WIPE a dead owner's), CLEAR_FIRST (cells before frames), NO_BUSY (claim what others
+ * hold), FREE_FIRST (the frame before its record), NO_MARK_AGAIN (take the cell's word
+ * though the mark has gone meanwhile).
  */
 #define CELLS 2
 #define LANES 4
@@ -62,12 +63,13 @@ byte done, aborted;
 
 #define QUIET(s) (dead[s] || ended[s])
 
-/* Is the record that the mark names committed? */
+/* Is the record that the mark names committed? That mark must be there still, when its cell
+ * has been looked at: else another may have wiped it, and the cell have been cleared. */
 inline look_at_mark(m, yes)
 {
 	m = mark;
-	if
-	:: m == 0 -> yes = false;
+	do
+	:: m == 0 -> yes = false; break;
 	:: else ->
 		atomic {
 			yes = cell[(m - 1) % CELLS].lap > (m - 1) / CELLS ||
@@ -75,8 +77,25 @@ inline look_at_mark(m, yes)
 			       !cell[(m - 1) % CELLS].busy &&
 			       cell[(m - 1) % CELLS].kind == HEAD);
 		}
-	fi
+#ifdef NO_MARK_AGAIN
+		break;
+#else
+		if
+		:: mark == m -> break;
+		:: else -> m = mark;
+		fi
+#endif
+	od
 }
+
+/* To the next lane of `slot`. */
+#define NEXT_LANE(slot) \
+	atomic { \
+		do \
+		:: lane < LANES && lane_owner[lane] != slot -> lane++; \
+		:: else -> break; \
+		od \
+	}
 
 #define CELL cell[ticket % CELLS]
 
@@ -239,11 +258,12 @@ inline settle(slot)
 	fi;
 #ifndef NO_UNMARK
 	lane = 0;
+	NEXT_LANE(slot);
 	do
 	:: lane == LANES -> break;
 	:: lane < LANES ->
 		if
-		:: lane_owner[lane] == slot && frame == REAPED ->
+		:: frame == REAPED ->
 			look_at_mark(seen, yes);
 			if
 			:: seen != 0 && !yes && mark_lane == lane ->
@@ -259,6 +279,7 @@ inline settle(slot)
 		:: else -> skip;
 		fi;
 		lane++;
+		NEXT_LANE(slot);
 	od
 #endif
 }
@@ -266,26 +287,24 @@ inline settle(slot)
 inline clear_lanes(slot)
 {
 	lane = 0;
+	NEXT_LANE(slot);
 	do
 	:: lane == LANES -> break;
 	:: lane < LANES ->
+		ticket = block[lane];
 		if
-		:: lane_owner[lane] == slot ->
-			ticket = block[lane];
-			if
-			:: CELL.busy && CELL.lane == lane ->
-				atomic {
-					MAY_DIE;
-					assert(dead[slot]);
-					CELL.busy = false;
-					CELL.kind = PAD;
-				}
-			:: else -> skip;
-			fi;
-			atomic { MAY_DIE; lane_owner[lane] = FREE_LANE; }
+		:: CELL.busy && CELL.lane == lane ->
+			atomic {
+				MAY_DIE;
+				assert(dead[slot]);
+				CELL.busy = false;
+				CELL.kind = PAD;
+			}
 		:: else -> skip;
 		fi;
+		atomic { MAY_DIE; lane_owner[lane] = FREE_LANE; }
 		lane++;
+		NEXT_LANE(slot);
 	od;
 	atomic { lane = 0; ticket = 0; }
 }
