@@ -195,7 +195,7 @@ kill_all_along(struct kills *kills, struct scene *scene, const struct kill_path 
 	       const struct step_trace *way, bool lapped)
 {
 	unsigned long before = kills->count, missed = kills->misses;
-	uint32_t one_in = path->again && !kills->is_long ? 3 : 1;
+	uint32_t one_in = path->again && !lapped && !kills->is_long ? 3 : 1;
 	struct rnd r = {before};
 	uint64_t random = 1;
 
