@@ -123,6 +123,10 @@ tool_note(const char *format, ...)
 int
 tool_fail_errno(const char *what, int code)
 {
+	if (code == -ESTALE)
+		return tool_fail("%s: the region's file was cut short or written anew; "
+				 "run this again",
+				 what);
 	return tool_fail("%s: %s", what, strerror(-code));
 }
 
