@@ -5,6 +5,7 @@
 #include "call_use.h"
 
 #include "producer.h"
+#include "traceparent.h"
 
 #include <stdlib.h>
 
@@ -145,12 +146,20 @@ fill_record(struct fnt_record *record, struct fnt_thread *thread,
 	    const struct fnt_call_info *info, uint64_t now)
 {
 	const struct fnt_call *parent = info->parent;
+	uint64_t trace_id[2] = {info->trace_id[0], info->trace_id[1]};
+	uint64_t parent_uid = info->parent_uid;
 
+	if (parent) {
+		parent_uid = parent->record.uid;
+		trace_id[0] = parent->record.trace_id[0];
+		trace_id[1] = parent->record.trace_id[1];
+	} else if (__builtin_expect(info->traceparent != NULL, 0)) {
+		fnt_traceparent_parse(info->traceparent, trace_id, &parent_uid);
+	}
 	*record = (struct fnt_record){
 		.uid = make_id(thread),
-		.parent_uid = parent ? parent->record.uid : info->parent_uid,
-		.trace_id = {parent ? parent->record.trace_id[0] : info->trace_id[0],
-			     parent ? parent->record.trace_id[1] : info->trace_id[1]},
+		.parent_uid = parent_uid,
+		.trace_id = {trace_id[0], trace_id[1]},
 		.started_at_ns = fnt_clock_wall(&thread->clock, now),
 		.duration_ns = 0,
 		.seq = 0,
@@ -277,6 +286,16 @@ fnt_call_trace_id(const struct fnt_call *call, uint64_t trace_id[2])
 {
 	trace_id[0] = call ? call->record.trace_id[0] : 0;
 	trace_id[1] = call ? call->record.trace_id[1] : 0;
+}
+
+int
+fnt_call_traceparent(const struct fnt_call *call, char text[FNT_TRACEPARENT_BYTES])
+{
+	text[0] = '\0';
+	if (!call)
+		return -ESHUTDOWN;
+	fnt_traceparent_format(text, call->record.trace_id, call->record.uid);
+	return 0;
 }
 
 /* ---- what happens ----------------------------------------------------------------- */

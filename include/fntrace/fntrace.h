@@ -172,11 +172,19 @@ struct fnt_call_info {
 	enum fnt_fn_type fn_type;
 	const char *user_id;   /* NULL: none */
 	const char *tenant_id; /* NULL: none */
-	/* Who called: an open call of this process, or the ids of one elsewhere. Both unset:
-	 * the call is the root of a new tree. */
+	/* Who called, in one of three ways. The first that is set counts:
+	 * - `parent`: an open call of this process;
+	 * - `traceparent`: what fnt_call_traceparent made in another process, or what came
+	 *   with a request (W3C Trace Context level 1). One that is not valid counts as not
+	 *   set, as the standard asks. Its flags are not heeded;
+	 * - `parent_uid` and `trace_id` (high, low): the caller's ids.
+	 * None: the call is the root of a new tree. A `trace_id` without a `parent_uid`: the
+	 * root of that tree; a `parent_uid` without a `trace_id`: the caller is known, and
+	 * the tree is a new one, so give both. */
 	const struct fnt_call *parent;
-	uint64_t parent_uid;
-	uint64_t trace_id[2]; /* high, low */
+	const char *traceparent; /* NULL: none */
+	uint64_t parent_uid;	 /* 0: none */
+	uint64_t trace_id[2];	 /* 0, 0: none */
 };
 
 /* Begin a call. It is visible in flight from here on. `info` is not kept.
@@ -188,6 +196,13 @@ FNT_API struct fnt_call *fnt_call_begin(struct fnt_log *log,
 /* Who it is: unique in the region, never 0 (0: NULL call). */
 FNT_API uint64_t fnt_call_uid(const struct fnt_call *call);
 FNT_API void fnt_call_trace_id(const struct fnt_call *call, uint64_t trace_id[2]);
+
+/* The same as text, to be handed to whatever the call calls elsewhere: a `traceparent` of
+ * version 00 (W3C Trace Context level 1), 55 bytes and a NUL, whose parent-id is this call's
+ * uid. Its `sampled` flag is always set: it says that a caller may have been recorded. From
+ * the beginning until the call finishes; in the child of a fork as well. 0; for a NULL call
+ * -ESHUTDOWN, and text is "". */
+FNT_API int fnt_call_traceparent(const struct fnt_call *call, char text[56]);
 
 /* Set user or tenant after the beginning; the last one counts. FNT_DONE, FNT_OMITTED, or
  * -errno: -EPERM (begun before fork, in the parent), -ESHUTDOWN (log closed). */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "traceparent.h"
+
+/* Where each field ends, and a dash or the end stands. */
+enum {
+	VERSION_END = 2,
+	TRACE_MIDDLE = 19,
+	TRACE_END = 35,
+	PARENT_END = 52,
+	FLAGS_END = 55,
+};
+
+/* -1: no lower-case hexadecimal digit, the NUL among them: so whoever reads digit by
+ * digit never goes past the end. */
+static int
+digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The digits from *text to `end`, at most 16. */
+static bool
+take_hex(const char **text, const char *end, uint64_t *number)
+{
+	for (*number = 0; *text < end; ++*text) {
+		int value = digit(**text);
+
+		if (value < 0)
+			return false;
+		*number = *number << 4 | (uint64_t)value;
+	}
+	return true;
+}
+
+static bool
+take_dash(const char **text)
+{
+	return *(*text)++ == '-';
+}
+
+bool
+fnt_traceparent_parse(const char *text, uint64_t trace_id[2], uint64_t *parent_uid)
+{
+	const char *at = text;
+	uint64_t version, high, low, parent, flags;
+
+	if (!take_hex(&at, text + VERSION_END, &version) || !take_dash(&at) ||
+	    !take_hex(&at, text + TRACE_MIDDLE, &high) ||
+	    !take_hex(&at, text + TRACE_END, &low) || !take_dash(&at) ||
+	    !take_hex(&at, text + PARENT_END, &parent) || !take_dash(&at) ||
+	    !take_hex(&at, text + FLAGS_END, &flags))
+		return false;
+	if (*at != '\0' && (*at != '-' || version == 0))
+		return false;
+	if (version == 0xff || !(high | low) || !parent)
+		return false;
+	trace_id[0] = high;
+	trace_id[1] = low;
+	*parent_uid = parent;
+	return true;
+}
+
+static char *
+put_hex(char *out, uint64_t number)
+{
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*out++ = "0123456789abcdef"[number >> shift & 15];
+	return out;
+}
+
+void
+fnt_traceparent_format(char text[FNT_TRACEPARENT_BYTES], const uint64_t trace_id[2],
+		       uint64_t uid)
+{
+	char *out = text;
+
+	*out++ = '0';
+	*out++ = '0';
+	*out++ = '-';
+	out = put_hex(out, trace_id[0]);
+	out = put_hex(out, trace_id[1]);
+	*out++ = '-';
+	out = put_hex(out, uid);
+	*out++ = '-';
+	*out++ = '0';
+	*out++ = '1';
+	*out = '\0';
+}
