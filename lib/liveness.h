@@ -4,9 +4,10 @@
  *
  * Known, not guessed. A process holds an open-file-description lock on its slot's first
  * byte; the kernel drops it when the process is gone, whatever the cause, across pid
- * namespaces and however often its pid has been used again. A host may also have closed our
- * descriptor, which drops the lock of a process that lives on: where its pid can be seen
- * from here, it is dead only if no process of that pid and start time has the region mapped.
+ * namespaces and however often its pid has been used again. A host may close our descriptor:
+ * a page mapped through it keeps the lock (fnt_region_keep). Should that page ever be missing,
+ * there is a second look where the pid can be seen from here: dead only if no process of that
+ * pid and start time has the region mapped.
  *
  * Any thread. Makes system calls.
  */

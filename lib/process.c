@@ -90,6 +90,15 @@ thread_exit(void *key)
 	errno = saved;
 }
 
+/* Look for the dead; also where the host has closed our descriptor. */
+static uint32_t
+reap(struct fnt_attachment *attachment)
+{
+	return fnt_region_mend(&attachment->region)
+		       ? fnt_reap_dead(&attachment->region, attachment->slot)
+		       : 0;
+}
+
 static void
 find_lane(struct fnt_thread *thread)
 {
@@ -101,7 +110,7 @@ find_lane(struct fnt_thread *thread)
 	if (attachment->slot == FNT_SLOT_NONE)
 		return;
 	lane = fnt_lane_claim(view, attachment->slot, thread->tid);
-	if (lane == FNT_LANE_NONE && fnt_reap_dead(&attachment->region, attachment->slot))
+	if (lane == FNT_LANE_NONE && reap(attachment))
 		lane = fnt_lane_claim(view, attachment->slot, thread->tid);
 	if (lane != FNT_LANE_NONE)
 		fnt_ring_writer_init(&thread->writer, &ring, &view->lanes[lane], lane,
@@ -182,7 +191,7 @@ fnt_thread_reap(struct fnt_thread *thread, uint64_t now_ns)
 	thread->reap_after_ns = now_ns + LOOK_EVERY_NS;
 	/* Somebody else at it will do. */
 	if (!pthread_mutex_trylock(&mutex)) {
-		count = fnt_reap_dead(&attachment->region, attachment->slot);
+		count = reap(attachment);
 		unlock();
 	}
 	errno = saved;
@@ -289,6 +298,8 @@ make_attachment(const struct fnt_region *region)
 	}
 	attachment->region = *region;
 	own_descriptor(&attachment->region);
+	/* Without it we would look dead, once a host closes our descriptor. */
+	fnt_region_keep(&attachment->region);
 	attachment->id = ++last_id;
 	attachment->generation = fnt_fork_generation;
 	enter_region(attachment);
@@ -362,6 +373,7 @@ inherit(struct fnt_attachment *attachment)
 
 	fnt_region_close_fd(&attachment->region);
 	attachment->region.fd = fd;
+	fnt_region_keep_none(&attachment->region);
 }
 
 static void
@@ -443,6 +455,8 @@ fnt_log_attach(struct fnt_log **log, struct fnt_region *region)
 	if (made && made->path)
 		attachment = make_attachment(region);
 	if (attachment && attachment->slot == FNT_SLOT_NONE) {
+		/* With its own descriptor by now: the caller closes that. */
+		*region = attachment->region;
 		unlink_attachment(attachment);
 		free_pool(attachment->pool);
 		free(attachment);

@@ -280,6 +280,7 @@ adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 		return rc;
 	}
 	region->fd = fd;
+	fnt_region_keep_none(region);
 	region->dev = st.st_dev;
 	region->ino = st.st_ino;
 	return 0;
@@ -485,59 +486,4 @@ fnt_region_open(struct fnt_region *region, const char *name,
 	fd = open_or_make(dir_fd, &place, region->path, options);
 	close(dir_fd);
 	return fd < 0 ? fd : adopt(region, fd, true, options->error);
-}
-
-/* ---- keeping and closing ---------------------------------------------------------- */
-
-bool
-fnt_region_owns_fd(const struct fnt_region *region, int fd)
-{
-	struct stat st;
-
-	return fd >= 0 && !fstat(fd, &st) && st.st_dev == region->dev &&
-	       st.st_ino == region->ino;
-}
-
-void
-fnt_region_close_fd(struct fnt_region *region)
-{
-	if (fnt_region_owns_fd(region, region->fd))
-		close(region->fd);
-	region->fd = -1;
-}
-
-int
-fnt_region_reopen(const struct fnt_region *region)
-{
-	char path[96];
-	int fd = -1;
-
-	if (fnt_region_owns_fd(region, region->fd)) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-	}
-	if (fd < 0) {
-		snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx",
-			 (unsigned long)region->view.base,
-			 (unsigned long)(region->view.base + region->view.size_bytes));
-		fd = open(path, O_RDWR | O_CLOEXEC);
-	}
-	if (fd < 0 && *region->path)
-		fd = open(region->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (!fnt_region_owns_fd(region, fd)) {
-		close(fd);
-		return -ESTALE;
-	}
-	return fd;
-}
-
-void
-fnt_region_close(struct fnt_region *region)
-{
-	fnt_region_close_fd(region);
-	if (region->view.base)
-		munmap(region->view.base, region->view.size_bytes);
-	region->view.base = NULL;
 }

@@ -45,6 +45,9 @@ struct fnt_view {
 
 struct fnt_region {
 	int fd;
+	/* A page each, mapped through descriptors whose locks are to outlive them: see
+	 * fnt_region_keep. NULL: none. */
+	void *keepers[2];
 	dev_t dev;
 	ino_t ino;
 	struct fnt_view view;
@@ -76,6 +79,18 @@ void fnt_region_close_fd(struct fnt_region *region);
  * has become of the path: through `fd` if that is still ours, else through /proc/self.
  * -errno. */
 int fnt_region_reopen(const struct fnt_region *region);
+
+/* A host may close our descriptor, as daemons do, but not what is mapped: as long as this
+ * process has a page mapped through it, the locks taken through `region->fd` stay. No child
+ * inherits that page, so they go with this process. False: it could not be mapped. */
+bool fnt_region_keep(struct fnt_region *region);
+
+/* In a forked child: the parent's pages are not here. */
+void fnt_region_keep_none(struct fnt_region *region);
+
+/* If a host has closed our descriptor: another, to look for the dead with. Its locks are kept
+ * as well. False: none to be had, or it has happened before. */
+bool fnt_region_mend(struct fnt_region *region);
 
 /* The directory of named regions: `dir`, $FNTRACE_DIR or the default. -ENAMETOOLONG. */
 int fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error);

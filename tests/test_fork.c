@@ -501,6 +501,73 @@ START_TEST(a_host_that_closes_all_descriptors)
 }
 END_TEST
 
+static void *
+hold_a_lane(void *arg)
+{
+	record_call(log_, "fn", "holder");
+	gate_open(arg);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* A child that has as many lanes as it can get; then it is killed. */
+static void
+leave_lanes(const char *name, unsigned count)
+{
+	struct gate ready = make_gate();
+	pid_t pid = fork();
+
+	if (!pid) {
+		pthread_t thread;
+
+		log_ = open_sized(name, SMALLEST);
+		for (unsigned i = 0; i < count; i++)
+			CHILD_MUST(!pthread_create(&thread, NULL, hold_a_lane, &ready));
+		for (;;)
+			pause();
+	}
+	for (unsigned i = 0; i < count; i++)
+		gate_wait(&ready);
+	kill_child(pid);
+}
+
+static void *
+record_one(void *arg)
+{
+	CHILD_MUST(record_call(arg, "fn", "after") == FNT_DONE);
+	return NULL;
+}
+
+/* And it still finds the dead, when it has need of what they hold. */
+START_TEST(closed_descriptors_and_the_dead)
+{
+	struct gate ready = make_gate(), go = make_gate();
+	pthread_t thread;
+	pid_t pid = fork();
+
+	if (!pid) {
+		log_ = open_sized("mended", SMALLEST);
+		CHILD_MUST(record_call(log_, "fn", "before") == FNT_DONE);
+		CHILD_MUST(dup2(ready.fds[1], 200) == 200 && dup2(go.fds[0], 201) == 201);
+		close_range(3, 199, 0);
+		ready.fds[1] = 200;
+		go.fds[0] = 201;
+		gate_open(&ready);
+		gate_wait(&go);
+		CHILD_MUST(!pthread_create(&thread, NULL, record_one, log_));
+		pthread_join(thread, NULL);
+		_exit(0);
+	}
+	gate_wait(&ready);
+	leave_lanes("mended", SMALL_LANES - 1);
+	ck_assert_uint_eq(region_stat("mended").lanes, SMALL_LANES);
+	gate_open(&go);
+	must_end_well(pid);
+	must_be_sound("mended");
+}
+END_TEST
+
 static int
 run_all(void)
 {
@@ -520,6 +587,7 @@ run_all(void)
 	tcase_add_test(tcase, a_child_that_closes_all_descriptors);
 	tcase_add_test(tcase, a_file_in_our_descriptors_place_stays_locked);
 	tcase_add_test(tcase, a_host_that_closes_all_descriptors);
+	tcase_add_test(tcase, closed_descriptors_and_the_dead);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -187,6 +187,53 @@ START_TEST(seen_from_within)
 }
 END_TEST
 
+/* A host in a namespace of its own closes all descriptors, ours among them: it is not dead
+ * for that, to anyone, and what it does is recorded. When it is killed it is. */
+START_TEST(descriptors_closed_within)
+{
+	struct gate ready = make_gate(), go = make_gate();
+	struct fnt_log *log;
+	pid_t pid = fork_apart();
+
+	if (!pid) {
+		struct fnt_call *call;
+
+		log = open_sized("closed", SMALLEST);
+		call = begin_call(log, "fn", "open");
+		CHILD_MUST(dup2(ready.fds[1], 200) == 200 && dup2(go.fds[0], 201) == 201);
+		closefrom(202);
+		close_range(3, 199, 0);
+		ready.fds[1] = 200;
+		go.fds[0] = 201;
+		gate_open(&ready);
+		gate_wait(&go);
+		CHILD_MUST(fnt_call_op(call, FNT_OP_GET, "t", NULL, 1, 1, true) == 0);
+		CHILD_MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
+		CHILD_MUST(begin_call(log, "fn", "left"));
+		gate_open(&ready);
+		for (;;)
+			pause();
+	}
+	MUST(pid > 0);
+	gate_wait(&ready);
+	ck_assert_uint_eq(count_producers("closed", 1, true), 1);
+	ck_assert_uint_eq(count_flying("closed", FNT_IN_FLIGHT), 1);
+	log = open_sized("closed", SMALLEST);
+	ck_assert_uint_eq(fnt_log_total_count(log), 0);
+	gate_open(&go);
+	gate_wait(&ready);
+	ck_assert_uint_eq(fnt_log_total_count(log), 1);
+	ck_assert_uint_eq(count_flying("closed", FNT_IN_FLIGHT), 1);
+	kill_apart(pid);
+	ck_assert_uint_eq(count_flying("closed", FNT_ABORTED), 1);
+	fnt_log_close(log);
+	fnt_log_close(open_sized("closed", SMALLEST));
+	ck_assert_uint_eq(region_stat("closed").total, 2);
+	ck_assert_uint_eq(region_stat("closed").producers, 0);
+	must_be_sound("closed");
+}
+END_TEST
+
 /* ---- pids used again ------------------------------------------------------------- */
 
 /* A slot whose lock is free, as of a process with this pid and start time. */
@@ -273,6 +320,7 @@ main(void)
 		return 77;
 	fixture_begin();
 	status = SUITE_RUN("pidns", two_of_the_same_number, seen_from_within,
+			   descriptors_closed_within,
 			   pid_used_again, same_pid_and_time_without_the_region);
 	fixture_end();
 	return status;
