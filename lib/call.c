@@ -558,8 +558,9 @@ fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 		return rc;
 	call->record.stream_bytes += bytes;
 	call->record.stream_chunks++;
-	show_word(call, FNT_BYTES_WORD);
-	show_word(call, FNT_BYTES_WORD + 1);
+	if (call->frame)
+		fnt_frame_stream(call->frame, call->record.stream_bytes,
+				 call->record.stream_chunks);
 	fnt_leave();
 	return FNT_DONE;
 }

@@ -17,7 +17,6 @@
 
 #define FNT_FLAGS_WORD	 (offsetof(struct fnt_record, flags) / 8)
 #define FNT_OMITTED_WORD (offsetof(struct fnt_record, ops_omitted) / 8)
-#define FNT_BYTES_WORD	 (offsetof(struct fnt_record, stream_bytes) / 8)
 
 /* A call in use, its attachment entered and its thread's side at hand. */
 struct use {

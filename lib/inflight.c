@@ -5,6 +5,7 @@
 
 #define MARK_TRIES 8
 #define PROBES 256
+#define STREAM_TRIES 64
 
 static void
 set_state(struct fnt_frame *frame, uint32_t owner, uint32_t status)
@@ -89,6 +90,25 @@ fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t ind
 	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
 	set_state(frame, owner, FNT_FRAME_LINKED);
 	atomic_store_explicit(&last->next, (uint64_t)index + 1, memory_order_relaxed);
+}
+
+void
+fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record)
+{
+	const fnt_word *count = &frame->record[FNT_CHUNKS_WORD];
+	/* [W2] acquire: see [W1] in inflight.h. The next but one overwrites these bytes, once
+	 * the count has moved on. */
+	uint64_t again = atomic_load_explicit(count, memory_order_acquire);
+
+	for (int i = 0; i < STREAM_TRIES; i++) {
+		record->stream_chunks = again;
+		record->stream_bytes = atomic_load_explicit(
+			&frame->record[fnt_bytes_word(again)], memory_order_acquire);
+		again = atomic_load_explicit(count, memory_order_acquire);
+		if (again == record->stream_chunks)
+			break;
+	}
+	record->seq = 0;
 }
 
 static bool

@@ -58,6 +58,31 @@ fnt_frame_set(struct fnt_frame *frame, size_t i, uint64_t word)
 	atomic_store_explicit(&frame->record[i], word, memory_order_relaxed);
 }
 
+#define FNT_CHUNKS_WORD (offsetof(struct fnt_record, stream_chunks) / 8)
+
+static inline size_t
+fnt_bytes_word(uint64_t chunks)
+{
+	return (chunks & 1 ? offsetof(struct fnt_record, seq)
+			   : offsetof(struct fnt_record, stream_bytes)) /
+	       8;
+}
+
+/* One chunk more, `bytes` in all with it. */
+static inline void
+fnt_frame_stream(struct fnt_frame *frame, uint64_t bytes, uint64_t chunks)
+{
+	/* [W1] release: who finds these bytes finds the last count, or a later one; who finds
+	 * this count, these bytes. Pairs with [W2] in inflight.c. */
+	atomic_store_explicit(&frame->record[fnt_bytes_word(chunks)], bytes,
+			      memory_order_release);
+	atomic_store_explicit(&frame->record[FNT_CHUNKS_WORD], chunks,
+			      memory_order_release);
+}
+
+/* The bytes and chunks of an open call, into its record's head. */
+void fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record);
+
 /* The call is about to be committed by `lane` under `ticket`, as the lane's record number
  * `seq`. From now on the state of the cell says whether it has been: see
  * fnt_frame_committed. */

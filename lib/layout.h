@@ -258,7 +258,9 @@ enum fnt_frame_status {
 #define FNT_FRAME_PAYLOAD_BYTES (FNT_FRAME_PAYLOAD_WORDS * 8)
 
 /* An open call. Fields are written by the owner alone; `published` and `commit` are what
- * others act on. */
+ * others act on. Bytes streamed are in the record's stream_bytes where stream_chunks is even,
+ * in its seq, which a frame has no other use for, where it is odd: bytes and chunks are never
+ * seen to disagree. */
 struct fnt_frame {
 	fnt_word state;
 	fnt_word published;    /* bytes of payload, all frames: whole objects */

@@ -169,6 +169,7 @@ record_aborted(const struct fnt_view *view, struct fnt_ring_writer *writer, uint
 	struct fnt_record record;
 
 	fnt_words_load(&record, frame->record, sizeof(record));
+	fnt_frame_streamed(frame, &record);
 	record.payload_bytes = collect_payload(view, slot, frame, room);
 	record.op_count = count_ops(room->bytes, record.payload_bytes);
 	record.outcome = FNT_ABORTED;

@@ -195,6 +195,7 @@ copy_frame(const struct fnt_view *view, const struct fnt_frame *frame, struct fn
 	uint64_t published;
 
 	fnt_words_load(&raw->head, frame->record, sizeof(raw->head));
+	fnt_frame_streamed(frame, &raw->head);
 	raw->started_mono =
 		atomic_load_explicit(&frame->started_mono, memory_order_relaxed);
 	raw->last_ns = atomic_load_explicit(&frame->last_ns, memory_order_relaxed);

@@ -105,7 +105,7 @@ check_trace(struct scene *scene, const struct fnt_trace *trace, unsigned i)
 	SCENE_MUST(scene, ops_whole(trace));
 	SCENE_MUST(scene, pending_fits(trace, told));
 	SCENE_MUST(scene, within(trace->stream_chunks, &told->chunks));
-	SCENE_MUST(scene, within(trace->stream_bytes / SCENE_CHUNK, &told->chunks));
+	SCENE_MUST(scene, trace->stream_bytes == trace->stream_chunks * SCENE_CHUNK);
 	SCENE_MUST(scene, within(trace->schedule_count, &told->schedules));
 	SCENE_MUST(scene, within(renamed, &told->users));
 }
