@@ -3,16 +3,18 @@
  * layout.h: every shared byte of a region. No algorithms.
  *
  *   0        4096
- *   ┌────────┬─────────┬───────────┬───────┬───────┬────────┬─────────────────────────┐
- *   │ header │ control │ producers │ lanes │ names │ frames │ ring: cursor, cells …   │
- *   └────────┴─────────┴───────────┴───────┴───────┴────────┴─────────────────────────┘
+ *   ┌────────┬─────────┬──────────┬───────────┬───────┬───────┬───────┬────────┬────────┐
+ *   │ header │ control │ settings │ producers │ lanes │ names │ rates │ frames │ ring … │
+ *   └────────┴─────────┴──────────┴───────────┴───────┴───────┴───────┴────────┴────────┘
  *
  *   section    who writes                                              since
  *   header     the creator, before the region has a name                  1
  *   control    anyone, atomics                                            1
+ *   settings   who holds the lock on the control section's first byte     1
  *   producers  a slot: the process that holds the lock on its first byte  1
  *   lanes      a lane: its owner thread; its owner's reaper               1
  *   names      a slot: who claimed it, once                               1
+ *   rates      anyone, atomics                                            1
  *   frames     a frame: its owner process; its owner's reaper             1
  *   ring       a cell: who made it busy; its owner's reaper               1
  *
@@ -49,6 +51,8 @@ enum fnt_section_kind {
 	FNT_SECTION_NAMES,
 	FNT_SECTION_FRAMES,
 	FNT_SECTION_RING,
+	FNT_SECTION_SETTINGS, /* without: all is at its default */
+	FNT_SECTION_RATES,    /* without: no limit */
 	FNT_SECTION_KINDS,
 };
 
@@ -86,16 +90,62 @@ typedef _Atomic uint64_t fnt_word;
 
 /* ---- control ---------------------------------------------------------------------- */
 
-/* What happens where no lane is at hand, and so to the whole region. */
-struct fnt_control {
-	fnt_word settings_generation; /* for the settings section to come */
-	uint64_t pad0[15];
+/* `generation` is what processes compare, at each begin, with the generation of the settings
+ * and mappings that they have:
+ *
+ *   63         32 31            0
+ *   │ settings    │ all else     │    add FNT_GENERATION_SETTINGS, or 1
+ *
+ * The settings' part is also what publishes them: the copy of that number modulo 2 is in
+ * force (settings.h). Whoever changes something that processes are to notice holds a lock on
+ * the section's first byte. The other words count what happens where no lane is at hand, and
+ * so to the whole region. */
+#define FNT_GENERATION_SETTINGS (1ull << 32)
+
+struct fnt_control_words {
+	fnt_word generation;
+	fnt_word hash_key[2]; /* of captured texts; written by the region's creator */
+	uint64_t pad0[13];
 	fnt_word dropped;	/* records, for want of a lane */
 	fnt_word reaped;	/* dead processes cleared away */
 	fnt_word names_omitted; /* names that found the table full */
-	uint64_t pad1[13];
+	fnt_word not_kept;	/* as in a lane, for want of one */
+	fnt_word sampled;
+	fnt_word limited;
+	uint64_t pad1[10];
 };
-static_assert(sizeof(struct fnt_control) == 2 * FNT_LINE, "layout");
+static_assert(sizeof(struct fnt_control_words) == 2 * FNT_LINE, "layout");
+
+/* ---- settings --------------------------------------------------------------------- */
+
+/* Two copies, each of one entry for all functions and then as many overrides as there is
+ * room for, in no order. A word of zeroes sets nothing. Values may be anything until they
+ * have been looked at: see settings.c. */
+enum fnt_setting {
+	FNT_SETTING_ENABLED = 0, /* 0, 1 */
+	FNT_SETTING_KEEP,	 /* an IEEE double, 0 to 1 */
+	FNT_SETTING_SLOW,	 /* ns; 0: none */
+	FNT_SETTING_KEEP_ERRORS, /* 0, 1 */
+	FNT_SETTING_RATE,	 /* calls a second; 0: no limit */
+	FNT_SETTING_VALUES,	 /* enum fnt_capture */
+	FNT_SETTING_IDS,
+	FNT_SETTING_USERS,
+	FNT_SETTINGS,
+};
+
+#define FNT_SETTING_VALUES_MAX	14
+#define FNT_SETTING_NAME_MAX	256 /* a name and a '*' */
+
+struct fnt_setting_entry {
+	fnt_word mask;	   /* 1 << enum fnt_setting: what it sets; 0: it is not in use */
+	fnt_word name_len; /* 0: all functions */
+	fnt_word values[FNT_SETTING_VALUES_MAX];
+	fnt_word name[FNT_SETTING_NAME_MAX / 8];
+};
+static_assert(sizeof(struct fnt_setting_entry) == 3 * FNT_LINE, "layout");
+
+/* A rate's word, one for each name and one for all names that are not interned: the second
+ * (of the monotonic clock) << 32 | calls kept in it. */
 
 /* ---- producers -------------------------------------------------------------------- */
 
@@ -173,7 +223,7 @@ struct fnt_lane {
 	fnt_word block_end;
 	fnt_word recorded; /* records committed, and the sequence number of the last */
 	fnt_word dropped;  /* no place in the ring */
-	fnt_word not_kept;
+	fnt_word not_kept; /* calls that ended without a record: the region keeps none; … */
 	fnt_word unframed; /* calls built in private memory */
 	fnt_word ops;	   /* of finished calls: recorded and omitted */
 	fnt_word ops_omitted;
@@ -182,7 +232,9 @@ struct fnt_lane {
 	fnt_word cells_skipped;
 	fnt_word recorded_before; /* `recorded` and `dropped` when the owner came */
 	fnt_word dropped_before;
-	uint64_t pad[16];
+	fnt_word sampled; /* … not among those that are kept */
+	fnt_word limited; /* … its function had enough in this second */
+	uint64_t pad[14];
 };
 static_assert(sizeof(struct fnt_lane) == 2 * FNT_LINE, "layout");
 
@@ -253,6 +305,9 @@ enum fnt_frame_status {
  * lane's counter for that becomes `commit_seq`. */
 #define FNT_MARK_DROPPED  UINT64_MAX
 #define FNT_MARK_NOT_KEPT (UINT64_MAX - 1)
+#define FNT_MARK_SAMPLED  (UINT64_MAX - 2)
+#define FNT_MARK_LIMITED  (UINT64_MAX - 3)
+#define FNT_MARK_LOST	  FNT_MARK_LIMITED /* from here on */
 
 #define FNT_FRAME_PAYLOAD_WORDS 106
 #define FNT_FRAME_PAYLOAD_BYTES (FNT_FRAME_PAYLOAD_WORDS * 8)

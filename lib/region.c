@@ -359,7 +359,7 @@ fill(int fd, const struct fnt_header *header, const char *path,
 	if (fchmod(fd, group ? 0660 : 0600) || !write_start(fd, header))
 		return fnt_fail(error, -errno, "%s: cannot write it: %s", path,
 				strerror(errno));
-	return 0;
+	return fnt_region_start(fd, header, options);
 }
 
 /* A file with no name yet, so that nothing is left of it if we die. Where the file system

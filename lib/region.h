@@ -29,7 +29,9 @@ struct fnt_view {
 	uint64_t capacity;
 	uint32_t max_record_bytes;
 	uint32_t flags;
-	struct fnt_control *control;
+	struct fnt_control_words *control;
+	struct fnt_setting_entry *settings; /* 2 * settings_count; NULL: none */
+	fnt_word *rates;		    /* NULL: none */
 	struct fnt_producer_slot *producers;
 	struct fnt_lane *lanes;
 	struct fnt_name *names;
@@ -40,6 +42,8 @@ struct fnt_view {
 	uint32_t lane_count;
 	uint32_t name_count;
 	uint32_t frame_count;
+	uint32_t settings_count; /* entries of a copy, the first for all functions */
+	uint32_t rate_count;	 /* the last for names without an id */
 	uint64_t cell_count;
 };
 

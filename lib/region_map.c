@@ -24,13 +24,17 @@ static const struct {
 	const char *name;
 	uint32_t stride;
 	uint64_t count_min, count_max;
+	bool optional;
 } sections[FNT_SECTION_KINDS] = {
-	[FNT_SECTION_CONTROL] = {"control", sizeof(struct fnt_control), 1, 1},
+	[FNT_SECTION_CONTROL] = {"control", sizeof(struct fnt_control_words), 1, 1},
 	[FNT_SECTION_PRODUCERS] = {"producers", sizeof(struct fnt_producer_slot), 1, 65000},
 	[FNT_SECTION_LANES] = {"lanes", sizeof(struct fnt_lane), 1, 65000},
 	[FNT_SECTION_NAMES] = {"names", sizeof(struct fnt_name), 1, 1u << 20},
 	[FNT_SECTION_FRAMES] = {"frames", sizeof(struct fnt_frame), 1, 1u << 24},
 	[FNT_SECTION_RING] = {"ring", FNT_CELL_BYTES, 1 + CELLS_MIN, 1ull << 40},
+	[FNT_SECTION_SETTINGS] = {"settings", sizeof(struct fnt_setting_entry), 4, 1024,
+				  true},
+	[FNT_SECTION_RATES] = {"rates", sizeof(fnt_word), 1, (1u << 20) + 1, true},
 };
 
 /* ---- making ----------------------------------------------------------------------- */
@@ -85,9 +89,11 @@ lay_out(struct fnt_header *header, uint64_t size)
 	uint64_t off = FNT_PAGE;
 
 	add_section(header, &off, FNT_SECTION_CONTROL, 1);
+	add_section(header, &off, FNT_SECTION_SETTINGS, 2 + 2 * clamp(size >> 15, 16, 64));
 	add_section(header, &off, FNT_SECTION_PRODUCERS, clamp(size >> 16, 16, 1024));
 	add_section(header, &off, FNT_SECTION_LANES, clamp(size >> 14, 32, 4096));
 	add_section(header, &off, FNT_SECTION_NAMES, clamp(size >> 14, 64, 4096));
+	add_section(header, &off, FNT_SECTION_RATES, 1 + clamp(size >> 14, 64, 4096));
 	add_section(header, &off, FNT_SECTION_FRAMES,
 		    clamp((size >> 3) / sizeof(struct fnt_frame), 32, 16384));
 	add_section(header, &off, FNT_SECTION_RING, (size - off) / FNT_CELL_BYTES);
@@ -257,7 +263,7 @@ check_sections(const struct fnt_header *header, const char *what, struct fnt_err
 			return rc;
 	}
 	for (uint32_t kind = 1; kind < FNT_SECTION_KINDS; kind++)
-		if (!(seen & 1u << kind))
+		if (!(seen & 1u << kind) && !sections[kind].optional)
 			return fnt_fail(error, -EPROTO, "%s: damaged: no %s section", what,
 					sections[kind].name);
 	if (header->max_record_bytes < RECORD_MIN ||
@@ -349,6 +355,14 @@ place_section(struct fnt_view *view, const struct fnt_section *section)
 	case FNT_SECTION_FRAMES:
 		view->frames = at;
 		view->frame_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_SETTINGS:
+		view->settings = at;
+		view->settings_count = (uint32_t)section->count / 2;
+		break;
+	case FNT_SECTION_RATES:
+		view->rates = at;
+		view->rate_count = (uint32_t)section->count;
 		break;
 	case FNT_SECTION_RING:
 		view->ring = at;

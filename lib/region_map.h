@@ -10,6 +10,11 @@
 /* Lay out a region for `options`: fills in the header. -EINVAL with a message. */
 int fnt_header_make(struct fnt_header *header, const struct fnt_options *options);
 
+/* Write what a new region's control and settings begin with. -EINVAL where the options' or
+ * the environment's settings are none, -errno, with a message. */
+int fnt_region_start(int fd, const struct fnt_header *header,
+		     const struct fnt_options *options);
+
 /* Read the header of the file `fd` and check every number in it against the file's size.
  * `what` names the file in messages. */
 int fnt_header_read(struct fnt_header *header, int fd, const char *what,

@@ -35,7 +35,7 @@ struct hostile {
 static const struct {
 	uint32_t stride, count;
 } hostile_sections[HOSTILE_SECTIONS] = {
-	{sizeof(struct fnt_control), 1},       {sizeof(struct fnt_producer_slot), 3},
+	{sizeof(struct fnt_control_words), 1},       {sizeof(struct fnt_producer_slot), 3},
 	{sizeof(struct fnt_lane), 4},	       {sizeof(struct fnt_name), 8},
 	{sizeof(struct fnt_frame), 8},	       {FNT_CELL_BYTES, 1 + HOSTILE_CELLS},
 };

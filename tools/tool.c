@@ -223,30 +223,56 @@ find_only(char *path, size_t size)
 	return count == 1;
 }
 
-struct fnt_reader *
-tool_reader_open(const struct command *command, const struct tool_source *source)
+/* What to open: a name or path, NULL for a process's; "" (said on stderr): there is none. */
+static const char *
+choose(const struct command *command, const struct tool_source *source, char only[1024])
 {
 	const char *region = source->region;
-	struct fnt_error error = {0};
-	struct fnt_reader *reader;
-	char only[1024];
-	int code;
 
 	if (region && source->pid)
 		tool_usage_error(command, "either --region or --pid, not both");
-	if (!region && !source->pid) {
-		region = getenv("FNTRACE_REGION");
-		if (!region || region[0] == '\0')
-			region = find_only(only, sizeof(only)) ? only : NULL;
-		if (!region)
-			return NULL;
-	}
-	if (source->pid)
-		code = fnt_reader_open_pid(&reader, source->pid, &error);
-	else
-		code = fnt_reader_open(&reader, region, &error);
+	if (region || source->pid)
+		return region;
+	region = getenv("FNTRACE_REGION");
+	if (region && region[0] != '\0')
+		return region;
+	return find_only(only, 1024) ? only : "";
+}
+
+struct fnt_reader *
+tool_reader_open(const struct command *command, const struct tool_source *source)
+{
+	struct fnt_error error = {0};
+	struct fnt_reader *reader;
+	char only[1024];
+	const char *region = choose(command, source, only);
+	int code;
+
+	if (region && region[0] == '\0')
+		return NULL;
+	code = region ? fnt_reader_open(&reader, region, &error)
+		      : fnt_reader_open_pid(&reader, source->pid, &error);
 	if (code == 0)
 		return reader;
+	tool_fail("%s", error.message[0] ? error.message : strerror(-code));
+	return NULL;
+}
+
+struct fnt_control *
+tool_control_open(const struct command *command, const struct tool_source *source)
+{
+	struct fnt_error error = {0};
+	struct fnt_control *control;
+	char only[1024];
+	const char *region = choose(command, source, only);
+	int code;
+
+	if (region && region[0] == '\0')
+		return NULL;
+	code = region ? fnt_control_open(&control, region, &error)
+		      : fnt_control_open_pid(&control, source->pid, &error);
+	if (code == 0)
+		return control;
 	tool_fail("%s", error.message[0] ? error.message : strerror(-code));
 	return NULL;
 }

@@ -13,6 +13,7 @@
 #ifndef FNTRACE_TOOL_H
 #define FNTRACE_TOOL_H
 
+#include <fntrace/control.h>
 #include <fntrace/fntrace.h>
 #include <fntrace/reader.h>
 
@@ -74,6 +75,7 @@ extern const struct command command_ps;
 extern const struct command command_stat;
 extern const struct command command_list;
 extern const struct command command_check;
+extern const struct command command_ctl;
 
 /* Take the options from argv into `settings`, a struct of the command's own whose
  * fields hold the defaults. -h, --help and --color are every command's and handled
@@ -113,6 +115,10 @@ struct tool_source {
  * one there is. NULL, with the reason on stderr, if this can't be done. */
 struct fnt_reader *tool_reader_open(const struct command *command,
 				    const struct tool_source *source);
+
+/* The same region, for changes. */
+struct fnt_control *tool_control_open(const struct command *command,
+				      const struct tool_source *source);
 
 /* ---- ends and errors ------------------------------------------------------------ */
 

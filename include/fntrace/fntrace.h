@@ -134,7 +134,11 @@ struct fnt_options {
 	 * one made for it, not the default one. */
 	uint32_t gid;
 	uint32_t reserved0;
-	uint64_t reserved[3];
+	/* Settings that the region begins with (control.h), with white space between:
+	 * "keep=0.1 slow=50ms todo:*:rate=10". NULL: none. What $FNTRACE_SETTINGS says, in
+	 * the same form, goes over them key by key: it is the operator's word. */
+	const char *settings;
+	uint64_t reserved[2];
 };
 
 /* Open a log on the region `name`, made if it is not there.

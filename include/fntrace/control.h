@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * control.h: a region's settings, read and changed from outside while it is in use.
+ *
+ * Settings live in the region. Every process that traces into it follows a change at
+ * the next call that it begins: a call goes by the settings that were in force when it
+ * began.
+ *
+ *   key             value                             default  says
+ *   enabled         on, off                           on       calls are recorded and
+ * counted keep            0 to 1                            1        share of the call
+ * trees kept slow            0 to 24h: 200us, 50ms, 1.5s; off  off      calls that take
+ * as long are kept keep_errors     on, off                           on       errors,
+ * rollbacks, aborted calls are rate            0 to 4294967295, off              off
+ * calls kept a second and function capture.values  on, off, hash                     on
+ * results capture.ids     on, off, hash                     on       ids of operations
+ *   capture.users   on, off, hash                     on       user and tenant ids
+ *
+ * A key's value may also be `default`: it is no longer set.
+ *
+ * Overrides are for the functions of a name (`todo:list`), or of all names that begin
+ * so
+ * (`todo:*`).
+ * most specific override that sets it: the exact name, else the longest beginning; else
+ * what is set for all functions; else the default.
+ *
+ * What is kept is decided when a call has finished: always, if `keep_errors` is on and
+ * it failed, or if it was slow; otherwise its tree has to be of the share that `keep`
+ * says, and its function must have some of this second's `rate` left. Trees are chosen
+ * by a hash of their trace id, so that one is kept or left out whole in every process,
+ * and what a smaller share keeps a larger one keeps too. What is left out takes no room
+ * in the ring and is counted (fnt_stat.sampled, limited). Calls whose process has died
+ * are always kept.
+ *
+ * `hash` puts "h:" and 16 hexadecimal digits in place of a text: SipHash-2-4, with a
+ * random key of the region. Equal texts of one region stay equal; who can read the
+ * region has the key too, and can try what he suspects. A result becomes the hash of
+ * its bytes.
+ *
+ * Rules: one thread at a time for one struct fnt_control; not async-signal-safe; after
+ * fork use it in one of the two processes. 0 or a negative errno, with a message. A
+ * function that fails has changed nothing. Makes system calls, and waits up to five
+ * seconds
+ * (-EBUSY) for another that changes the same region; producers never wait for it.
+ */
+#ifndef FNTRACE_CONTROL_H
+#define FNTRACE_CONTROL_H
+
+#include <fntrace/fntrace.h>
+#include <fntrace/reader.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct fnt_control;
+
+/* Open the region for changes: `region` as for fnt_reader_open, or the one that process
+ * `pid` has mapped. It must be there, and writable: -EACCES. Blocks in the kernel
+ * (files). */
+FNT_API int fnt_control_open(struct fnt_control **control, const char *region,
+			     struct fnt_error *error);
+FNT_API int fnt_control_open_pid(struct fnt_control **control, int32_t pid,
+				 struct fnt_error *error);
+FNT_API void fnt_control_close(struct fnt_control *control);
+
+/* What was opened, for messages; lives as long as it. */
+FNT_API const char *fnt_control_path(const struct fnt_control *control);
+
+/* ---- settings ---------------------------------------------------------------------
+ */
+
+enum fnt_capture {
+	FNT_CAPTURE_OFF = 0,
+	FNT_CAPTURE_ON,
+	FNT_CAPTURE_HASH,
+};
+
+#define FNT_SET_ENABLED 0x01u
+#define FNT_SET_KEEP 0x02u
+#define FNT_SET_SLOW 0x04u
+#define FNT_SET_KEEP_ERRORS 0x08u
+#define FNT_SET_RATE 0x10u
+#define FNT_SET_CAPTURE_VALUES 0x20u
+#define FNT_SET_CAPTURE_IDS 0x40u
+#define FNT_SET_CAPTURE_USERS 0x80u
+
+/* What is not set has its default value here. */
+struct fnt_settings {
+	uint32_t set; /* FNT_SET_* */
+	bool enabled;
+	bool keep_errors;
+	enum fnt_capture capture_values;
+	enum fnt_capture capture_ids;
+	enum fnt_capture capture_users;
+	double keep;	  /* 0 to 1 */
+	uint64_t slow_ns; /* 0: off */
+	uint64_t rate;	  /* 0: off */
+	uint64_t reserved[4];
+};
+
+struct fnt_override {
+	const char *fn_name; /* "todo:list", "todo:*": valid UTF-8 */
+	struct fnt_settings settings;
+};
+
+struct fnt_settings_list {
+	struct fnt_settings all;
+	size_t count;
+	const struct fnt_override *overrides; /* by name */
+	size_t overrides_max;
+};
+
+/* The settings in force, of one moment. Free with fnt_settings_free. -ENOMEM, -EAGAIN
+ * (they were being rewritten all the time), and of a reader -ESTALE. */
+FNT_API int fnt_control_get(struct fnt_control *control,
+			    struct fnt_settings_list **list);
+FNT_API int fnt_reader_settings(struct fnt_reader *reader,
+				struct fnt_settings_list **list);
+FNT_API void fnt_settings_free(struct fnt_settings_list *list);
+
+/* Set `count` keys, each a text "KEY=VALUE", for all functions (`fn` NULL) or for those
+ * of the name or beginning `fn`, 1 to 255 bytes (and a '*'). All of them at one moment,
+ * or none. -EINVAL (a key that there is none of, a value out of range, a bad name: the
+ * message says what there is), -ENOSPC (the table of overrides is full), -EBUSY,
+ * -ENOMEM, -EIO (the region's file has no settings or was cut short). */
+FNT_API int fnt_control_set(struct fnt_control *control, const char *fn,
+			    const char *const *assignments, size_t count,
+			    struct fnt_error *error);
+
+/* All keys of `fn` back to what applies to it without an override; `fn` NULL:
+ * everything, overrides too, to its default. -ENOENT: `fn` has no override. */
+FNT_API int fnt_control_reset(struct fnt_control *control, const char *fn,
+			      struct fnt_error *error);
+
+/* The keys, by number from 0; NULL past the last. Static. Any thread, any time. */
+FNT_API const char *fnt_setting_key(size_t number);
+
+/* What is set, as text: "keep=0.1 slow=50ms", "" for nothing. At most `size` bytes with
+ * the NUL; 512 is always enough. Returns `text`. Any thread, any time. */
+FNT_API char *fnt_settings_text(const struct fnt_settings *settings, char *text,
+				size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * controller.h: a region opened for changes from outside, and the lock that those who
+ * change it hold one after the other.
+ *
+ * The lock is an open-file-description lock on the first byte of the control section:
+ * the kernel drops it when the tool dies. Producers do not know it, so they never wait.
+ */
+#ifndef FNT_CONTROLLER_H
+#define FNT_CONTROLLER_H
+
+#include "guard.h"
+#include "region.h"
+
+#include <fntrace/control.h>
+
+struct fnt_control {
+	struct fnt_region region; /* mapped for writing, with a descriptor of its own */
+	struct fnt_guard *guard;
+};
+
+/* Wait for the lock, up to five seconds: -EBUSY; -EIO: the file was cut short. */
+int fnt_control_lock(struct fnt_control *control, struct fnt_error *error);
+void fnt_control_unlock(struct fnt_control *control);
+
+#endif

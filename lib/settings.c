@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Settings in the region: copied out, put in force, matched by name.
+ */
+#include "settings.h"
+
+#include "settings_text.h"
+#include "shared.h"
+
+#include <stdlib.h>
+
+#define TRIES 64
+
+static_assert(FNT_SET_ENABLED == 1u << FNT_SETTING_ENABLED, "layout");
+static_assert(FNT_SET_KEEP == 1u << FNT_SETTING_KEEP, "layout");
+static_assert(FNT_SET_SLOW == 1u << FNT_SETTING_SLOW, "layout");
+static_assert(FNT_SET_KEEP_ERRORS == 1u << FNT_SETTING_KEEP_ERRORS, "layout");
+static_assert(FNT_SET_RATE == 1u << FNT_SETTING_RATE, "layout");
+static_assert(FNT_SET_CAPTURE_VALUES == 1u << FNT_SETTING_VALUES, "layout");
+static_assert(FNT_SET_CAPTURE_IDS == 1u << FNT_SETTING_IDS, "layout");
+static_assert(FNT_SET_CAPTURE_USERS == 1u << FNT_SETTING_USERS, "layout");
+
+#define ALL_SET ((1u << FNT_SETTINGS) - 1)
+
+void
+fnt_settings_init(struct fnt_settings *settings)
+{
+	*settings = (struct fnt_settings){
+		.enabled = true,
+		.keep_errors = true,
+		.capture_values = FNT_CAPTURE_ON,
+		.capture_ids = FNT_CAPTURE_ON,
+		.capture_users = FNT_CAPTURE_ON,
+		.keep = 1.0,
+	};
+}
+
+struct fnt_settings_block *
+fnt_settings_create(uint32_t max)
+{
+	struct fnt_settings_block *block =
+		calloc(1, sizeof(*block) + max * sizeof(block->overrides[0]));
+
+	if (!block)
+		return NULL;
+	block->max = max;
+	fnt_settings_init(&block->all.values);
+	return block;
+}
+
+/* ---- out of the region ------------------------------------------------------------
+ */
+
+static uint64_t
+at_most(uint64_t value, uint64_t most)
+{
+	return value < most ? value : most;
+}
+
+static double
+share_of(uint64_t bits)
+{
+	double share;
+
+	memcpy(&share, &bits, sizeof(share));
+	/* Not a number is none of these. */
+	return share >= 1 ? 1 : share > 0 ? share : share <= 0 ? 0 : 1;
+}
+
+static enum fnt_capture
+capture_of(uint64_t value)
+{
+	return value <= FNT_CAPTURE_HASH ? (enum fnt_capture)value : FNT_CAPTURE_OFF;
+}
+
+static void
+take_value(struct fnt_settings *into, enum fnt_setting key, uint64_t value)
+{
+	switch (key) {
+	case FNT_SETTING_ENABLED:
+		into->enabled = value != 0;
+		break;
+	case FNT_SETTING_KEEP:
+		into->keep = share_of(value);
+		break;
+	case FNT_SETTING_SLOW:
+		into->slow_ns = at_most(value, FNT_SLOW_MAX_NS);
+		break;
+	case FNT_SETTING_KEEP_ERRORS:
+		into->keep_errors = value != 0;
+		break;
+	case FNT_SETTING_RATE:
+		into->rate = at_most(value, FNT_RATE_MAX);
+		break;
+	case FNT_SETTING_VALUES:
+		into->capture_values = capture_of(value);
+		break;
+	case FNT_SETTING_IDS:
+		into->capture_ids = capture_of(value);
+		break;
+	case FNT_SETTING_USERS:
+		into->capture_users = capture_of(value);
+		break;
+	case FNT_SETTINGS:
+		break;
+	}
+}
+
+static uint64_t
+value_of(const struct fnt_settings *from, enum fnt_setting key)
+{
+	uint64_t bits;
+
+	switch (key) {
+	case FNT_SETTING_ENABLED:
+		return from->enabled;
+	case FNT_SETTING_KEEP:
+		memcpy(&bits, &from->keep, sizeof(bits));
+		return bits;
+	case FNT_SETTING_SLOW:
+		return from->slow_ns;
+	case FNT_SETTING_KEEP_ERRORS:
+		return from->keep_errors;
+	case FNT_SETTING_RATE:
+		return from->rate;
+	case FNT_SETTING_VALUES:
+		return from->capture_values;
+	case FNT_SETTING_IDS:
+		return from->capture_ids;
+	case FNT_SETTING_USERS:
+		return from->capture_users;
+	case FNT_SETTINGS:
+		break;
+	}
+	return 0;
+}
+
+static void
+take_entry(struct fnt_setting_set *set, struct fnt_setting_entry *entry)
+{
+	uint64_t mask = atomic_load_explicit(&entry->mask, memory_order_relaxed);
+	uint64_t len = atomic_load_explicit(&entry->name_len, memory_order_relaxed);
+
+	fnt_settings_init(&set->values);
+	set->values.set = (uint32_t)mask & ALL_SET;
+	for (uint32_t key = 0; key < FNT_SETTINGS; key++)
+		if (set->values.set & 1u << key)
+			take_value(&set->values, (enum fnt_setting)key,
+				   atomic_load_explicit(&entry->values[key],
+							memory_order_relaxed));
+	set->name_len = (uint32_t)at_most(len, FNT_SETTING_NAME_MAX);
+	fnt_words_load(set->name, entry->name, FNT_SETTING_NAME_MAX);
+	set->name[set->name_len] = '\0';
+}
+
+static void
+take_copy(struct fnt_settings_block *block, struct fnt_setting_entry *entries,
+	  uint32_t count)
+{
+	take_entry(&block->all, &entries[0]);
+	block->all.name_len = 0;
+	block->count = 0;
+	for (uint32_t i = 1; i < count && block->count < block->max; i++) {
+		struct fnt_setting_set *set = &block->overrides[block->count];
+
+		/* One that sets nothing, or has no name, is not in use. */
+		if (!atomic_load_explicit(&entries[i].mask, memory_order_relaxed))
+			continue;
+		take_entry(set, &entries[i]);
+		block->count += set->values.set && set->name_len;
+	}
+}
+
+static struct fnt_setting_entry *
+copy_at(const struct fnt_view *view, uint64_t generation)
+{
+	uint64_t number = generation / FNT_GENERATION_SETTINGS;
+
+	return view->settings + number % 2 * view->settings_count;
+}
+
+bool
+fnt_settings_load(const struct fnt_view *view, struct fnt_settings_block *block)
+{
+	fnt_word *word = &view->control->generation;
+
+	for (int i = 0; i < TRIES; i++) {
+		/* [G2] acquire: the copy that it speaks of is whole. Pairs with [G1].
+		 */
+		uint64_t before = atomic_load_explicit(word, memory_order_acquire),
+			 after;
+
+		if (view->settings)
+			take_copy(block, copy_at(view, before), view->settings_count);
+		/* [G4] acquire: who has read a word of the next copy but one sees that
+		 * the generation has moved on. Pairs with [G3]. */
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(word, memory_order_relaxed);
+		block->generation = after;
+		if (before / FNT_GENERATION_SETTINGS == after / FNT_GENERATION_SETTINGS)
+			return true;
+	}
+	return false;
+}
+
+/* ---- into the region --------------------------------------------------------------
+ */
+
+static void
+put(fnt_word *word, uint64_t value)
+{
+	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+static void
+write_entry(struct fnt_setting_entry *entry, const struct fnt_setting_set *set)
+{
+	char name[FNT_SETTING_NAME_MAX] = {0};
+
+	memcpy(name, set->name, set->name_len);
+	put(&entry->mask, set->values.set);
+	put(&entry->name_len, set->name_len);
+	for (uint32_t key = 0; key < FNT_SETTING_VALUES_MAX; key++)
+		put(&entry->values[key],
+		    set->values.set & 1u << key
+			    ? value_of(&set->values, (enum fnt_setting)key)
+			    : 0);
+	fnt_words_put(entry->name, name, FNT_SETTING_NAME_MAX / 8);
+}
+
+void
+fnt_settings_write(struct fnt_setting_entry *entries, uint32_t count,
+		   const struct fnt_settings_block *block)
+{
+	static const struct fnt_setting_set none;
+
+	write_entry(&entries[0], &block->all);
+	for (uint32_t i = 1; i < count; i++)
+		write_entry(&entries[i],
+			    i <= block->count ? &block->overrides[i - 1] : &none);
+}
+
+void
+fnt_settings_publish(const struct fnt_view *view,
+		     const struct fnt_settings_block *block)
+{
+	fnt_word *word = &view->control->generation;
+	uint64_t next = atomic_load_explicit(word, memory_order_acquire) +
+			FNT_GENERATION_SETTINGS;
+
+	/* [G3] release: the generation that put the other copy in force is seen by
+	 * whoever sees this one change. Pairs with [G4]. */
+	atomic_thread_fence(memory_order_release);
+	fnt_settings_write(copy_at(view, next), view->settings_count, block);
+	/* Killed until here, nothing has changed: the copy is nobody's.
+	 * [G1] release: the copy comes before the generation that puts it in force.
+	 * Pairs with [G2]. */
+	atomic_fetch_add_explicit(word, FNT_GENERATION_SETTINGS, memory_order_release);
+}
+
+/* ---- overrides --------------------------------------------------------------------
+ */
+
+struct fnt_setting_set *
+fnt_settings_override(struct fnt_settings_block *block, const char *name, size_t len)
+{
+	struct fnt_setting_set *set = block->overrides;
+	uint32_t at = 0;
+
+	while (at < block->count &&
+	       (set[at].name_len != len || memcmp(set[at].name, name, len) != 0))
+		at++;
+	if (at < block->count)
+		return &set[at];
+	if (block->count == block->max)
+		return NULL;
+	set += block->count++;
+	fnt_settings_init(&set->values);
+	set->name_len = (uint32_t)len;
+	memcpy(set->name, name, len);
+	set->name[len] = '\0';
+	return set;
+}
+
+void
+fnt_settings_tidy(struct fnt_settings_block *block)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < block->count; i++)
+		if (block->overrides[i].values.set)
+			block->overrides[count++] = block->overrides[i];
+	block->count = count;
+}
+
+/* How well does it match: 0 not at all; the longer the beginning, the better; the name
+ * itself best of all. */
+static uint32_t
+match(const struct fnt_setting_set *set, const char *name, size_t len)
+{
+	uint32_t stem = set->name_len - 1;
+
+	if (set->name_len == len && !memcmp(set->name, name, len))
+		return UINT32_MAX;
+	if (set->name[stem] == '*' && stem <= len && !memcmp(set->name, name, stem))
+		return 1 + stem;
+	return 0;
+}
+
+int
+fnt_settings_match(const struct fnt_settings_block *block, const char *name, size_t len)
+{
+	uint32_t best = 0;
+	int found = -1;
+
+	for (uint32_t i = 0; i < block->count; i++) {
+		uint32_t how = match(&block->overrides[i], name, len);
+
+		if (how > best) {
+			best = how;
+			found = (int)i;
+		}
+	}
+	return found;
+}
+
+void
+fnt_settings_overlay(struct fnt_settings *onto, const struct fnt_settings *from)
+{
+	for (uint32_t key = 0; key < FNT_SETTINGS; key++)
+		if (from->set & 1u << key)
+			take_value(onto, (enum fnt_setting)key,
+				   value_of(from, (enum fnt_setting)key));
+	onto->set |= from->set;
+}
+
+void
+fnt_settings_for(const struct fnt_settings_block *block, const char *name, size_t len,
+		 struct fnt_settings *settings)
+{
+	uint32_t done = 0;
+
+	*settings = block->all.values;
+	/* The shortest beginning first, so that the most specific comes on top. */
+	for (;;) {
+		const struct fnt_setting_set *next = NULL;
+		uint32_t best = UINT32_MAX;
+
+		for (uint32_t i = 0; i < block->count; i++) {
+			uint32_t how = match(&block->overrides[i], name, len);
+
+			if (how > done && (!next || how < best)) {
+				next = &block->overrides[i];
+				best = how;
+			}
+		}
+		if (!next)
+			return;
+		fnt_settings_overlay(settings, &next->values);
+		done = best;
+	}
+}

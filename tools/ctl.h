@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ctl.h: the subcommands of `fntrace ctl`. Each is a command of its own, named "ctl
+ * WORD".
+ */
+#ifndef FNTRACE_CTL_H
+#define FNTRACE_CTL_H
+
+#include "tool.h"
+
+/* ctl_settings.c */
+extern const struct command ctl_get;
+extern const struct command ctl_set;
+extern const struct command ctl_fn;
+extern const struct command ctl_reset;
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fntrace ctl get, set, fn, reset: settings.
+ */
+#include "ctl.h"
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_MAX 32
+#define TEXT_MAX 512
+
+struct options {
+	struct tool_source source;
+	bool json;
+};
+
+static const struct tool_option options_get[] = {
+	TOOL_SOURCE_OPTIONS(struct options),
+	{"json", 0, TOOL_FLAG, offsetof(struct options, json), NULL, "one JSON object"},
+	TOOL_END,
+};
+
+static const struct tool_option options_change[] = {
+	TOOL_SOURCE_OPTIONS(struct options),
+	TOOL_END,
+};
+
+/* ---- get ------------------------------------------------------------------------ */
+
+/* One key alone, as "KEY=VALUE"; *value: the value. */
+static const char *
+one_key(const struct fnt_settings *settings, uint32_t key, char *text,
+	const char **value)
+{
+	struct fnt_settings one = *settings;
+
+	one.set = 1u << key;
+	fnt_settings_text(&one, text, TEXT_MAX);
+	*value = strchr(text, '=') + 1;
+	return text;
+}
+
+static void
+print_text(const char *path, const struct fnt_settings_list *list)
+{
+	char text[TEXT_MAX];
+	const char *value;
+
+	text_style(stdout, TEXT_BOLD);
+	text_put(stdout, path);
+	text_style(stdout, TEXT_PLAIN);
+	putchar('\n');
+	for (uint32_t key = 0; fnt_setting_key(key); key++) {
+		bool set = list->all.set & 1u << key;
+
+		one_key(&list->all, key, text, &value);
+		printf("  %-15s ", fnt_setting_key(key));
+		text_style(stdout, set ? TEXT_BOLD : TEXT_DIM);
+		fputs(value, stdout);
+		text_style(stdout, TEXT_PLAIN);
+		fputs(set ? "\n" : " (default)\n", stdout);
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		const struct fnt_override *override = &list->overrides[i];
+
+		fputs("  ", stdout);
+		text_style(stdout, TEXT_BOLD);
+		text_put(stdout, override->fn_name);
+		text_style(stdout, TEXT_PLAIN);
+		printf("  %s\n",
+		       fnt_settings_text(&override->settings, text, TEXT_MAX));
+	}
+}
+
+static const char *
+capture_word(enum fnt_capture capture)
+{
+	return capture == FNT_CAPTURE_ON     ? "on"
+	       : capture == FNT_CAPTURE_HASH ? "hash"
+					     : "off";
+}
+
+/* The keys of `which` as members of an object, each after `comma`. */
+static void
+put_json(const struct fnt_settings *settings, uint32_t which, const char *comma)
+{
+	char text[TEXT_MAX];
+	const char *value;
+
+	for (uint32_t key = 0; fnt_setting_key(key); key++) {
+		if (!(which & 1u << key))
+			continue;
+		printf("%s\"%s%s\":", comma, fnt_setting_key(key),
+		       1u << key == FNT_SET_SLOW ? "_ns" : "");
+		comma = ",";
+		switch (1u << key) {
+		case FNT_SET_ENABLED:
+			fputs(settings->enabled ? "true" : "false", stdout);
+			break;
+		case FNT_SET_KEEP_ERRORS:
+			fputs(settings->keep_errors ? "true" : "false", stdout);
+			break;
+		case FNT_SET_SLOW:
+			printf("%" PRIu64, settings->slow_ns);
+			break;
+		case FNT_SET_RATE:
+			printf("%" PRIu64, settings->rate);
+			break;
+		case FNT_SET_KEEP:
+			one_key(settings, key, text, &value);
+			fputs(value, stdout);
+			break;
+		case FNT_SET_CAPTURE_VALUES:
+			printf("\"%s\"", capture_word(settings->capture_values));
+			break;
+		case FNT_SET_CAPTURE_IDS:
+			printf("\"%s\"", capture_word(settings->capture_ids));
+			break;
+		default:
+			printf("\"%s\"", capture_word(settings->capture_users));
+			break;
+		}
+	}
+}
+
+/* Everything that applies to all functions, and of the others what they set. */
+static void
+print_json(const char *path, const struct fnt_settings_list *list)
+{
+	fputs("{\"path\":", stdout);
+	text_put_json_string(stdout, path);
+	fputs(",\"settings\":{", stdout);
+	put_json(&list->all, UINT32_MAX, "");
+	fputs("},\"functions\":[", stdout);
+	for (size_t i = 0; i < list->count; i++) {
+		fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
+		text_put_json_string(stdout, list->overrides[i].fn_name);
+		put_json(&list->overrides[i].settings, list->overrides[i].settings.set,
+			 ",");
+		putchar('}');
+	}
+	printf("],\"functions_max\":%zu}\n", list->overrides_max);
+}
+
+static int
+run_get(int argc, char **argv)
+{
+	struct fnt_settings_list *list;
+	struct options options = {0};
+	struct fnt_reader *reader;
+	int code;
+
+	tool_options(&ctl_get, argc, argv, &options);
+	reader = tool_reader_open(&ctl_get, &options.source);
+	if (!reader)
+		return TOOL_FAILED;
+	code = fnt_reader_settings(reader, &list);
+	if (code == 0) {
+		(options.json ? print_json : print_text)(fnt_reader_path(reader), list);
+		fnt_settings_free(list);
+	} else {
+		tool_fail_errno(fnt_reader_path(reader), code);
+	}
+	fnt_reader_close(reader);
+	return code == 0 ? TOOL_OK : TOOL_FAILED;
+}
+
+/* ---- changes -------------------------------------------------------------------- */
+
+/* A key that there is none of, and that looks like one that there is. */
+static void
+check_keys(const struct command *command, char **assignments, int count)
+{
+	const char *keys[KEYS_MAX];
+	size_t keys_count = 0;
+
+	while (keys_count < KEYS_MAX && fnt_setting_key(keys_count)) {
+		keys[keys_count] = fnt_setting_key(keys_count);
+		keys_count++;
+	}
+	for (int i = 0; i < count; i++) {
+		size_t len = strcspn(assignments[i], "=");
+		const char *key = strndupa(assignments[i], len), *nearest;
+		bool known = false;
+
+		for (size_t j = 0; j < keys_count; j++)
+			known |= strcmp(key, keys[j]) == 0;
+		nearest = known ? NULL : tool_nearest(key, keys, keys_count);
+		if (nearest)
+			tool_usage_error(command,
+					 "no setting \"%s\"; did you mean \"%s\"?", key,
+					 nearest);
+	}
+}
+
+/* What is set now. */
+static int
+show(struct fnt_control *control, const char *fn)
+{
+	struct fnt_settings_list *list;
+	char text[TEXT_MAX] = "";
+	int code = fnt_control_get(control, &list);
+
+	if (code < 0)
+		return tool_fail_errno(fnt_control_path(control), code);
+	if (!fn)
+		fnt_settings_text(&list->all, text, sizeof(text));
+	for (size_t i = 0; fn && i < list->count; i++)
+		if (strcmp(list->overrides[i].fn_name, fn) == 0)
+			fnt_settings_text(&list->overrides[i].settings, text,
+					  sizeof(text));
+	text_put(stdout, fn ? fn : "all functions");
+	printf(": %s\n", text[0] ? text : fn ? "nothing of its own" : "default");
+	fnt_settings_free(list);
+	return TOOL_OK;
+}
+
+/* A change that did not come about: wrong usage, or a failure. */
+static int
+failed(const struct fnt_error *error, int code)
+{
+	tool_fail("%s", error->message[0] ? error->message : strerror(-code));
+	return code == -EINVAL ? TOOL_USAGE : TOOL_FAILED;
+}
+
+static int
+change(const struct command *command, const struct options *options, const char *fn,
+       char **assignments, int count)
+{
+	struct fnt_error error = {0};
+	struct fnt_control *control;
+	int code, status;
+
+	check_keys(command, assignments, count);
+	control = tool_control_open(command, &options->source);
+	if (!control)
+		return TOOL_FAILED;
+	code = fnt_control_set(control, fn, (const char *const *)assignments,
+			       (size_t)count, &error);
+	status = code < 0 ? failed(&error, code) : show(control, fn);
+	fnt_control_close(control);
+	return status;
+}
+
+static int
+run_set(int argc, char **argv)
+{
+	struct options options = {0};
+	int first = tool_options(&ctl_set, argc, argv, &options);
+
+	if (first == argc)
+		tool_usage_error(&ctl_set, "which settings? say KEY=VALUE");
+	return change(&ctl_set, &options, NULL, argv + first, argc - first);
+}
+
+static int
+run_fn(int argc, char **argv)
+{
+	struct options options = {0};
+	int first = tool_options(&ctl_fn, argc, argv, &options);
+
+	if (first == argc)
+		tool_usage_error(&ctl_fn, "which function? say NAME, or BEGINNING*");
+	if (first + 1 == argc)
+		tool_usage_error(&ctl_fn, "which settings of it? say KEY=VALUE");
+	return change(&ctl_fn, &options, argv[first], argv + first + 1,
+		      argc - first - 1);
+}
+
+static int
+run_reset(int argc, char **argv)
+{
+	struct fnt_error error = {0};
+	struct options options = {0};
+	int first = tool_options(&ctl_reset, argc, argv, &options), code, status;
+	const char *fn = first < argc ? argv[first] : NULL;
+	struct fnt_control *control;
+
+	if (first + 1 < argc)
+		tool_usage_error(&ctl_reset, "unexpected \"%s\"", argv[first + 1]);
+	control = tool_control_open(&ctl_reset, &options.source);
+	if (!control)
+		return TOOL_FAILED;
+	code = fnt_control_reset(control, fn, &error);
+	status = code < 0 ? failed(&error, code) : show(control, fn);
+	fnt_control_close(control);
+	return status;
+}
+
+#define KEYS_HELP                                                                      \
+	"  enabled=on|off            record and count calls\n"                         \
+	"  keep=0..1                 the share of call trees that is kept\n"           \
+	"  slow=TIME|off             always keep calls that take as long: 50ms, "      \
+	"1.5s\n"                                                                       \
+	"  keep_errors=on|off        always keep errors, rollbacks and aborted "       \
+	"calls\n"                                                                      \
+	"  rate=N|off                keep at most so many a second, of each "          \
+	"function\n"                                                                   \
+	"  capture.values=on|off|hash  results\n"                                      \
+	"  capture.ids=on|off|hash     ids of operations\n"                            \
+	"  capture.users=on|off|hash   user and tenant ids\n"                          \
+	"KEY=default unsets a key. All are changed at once, or none.\n"
+
+const struct command ctl_get = {
+	.name = "ctl get",
+	.summary = "show the settings in force",
+	.options = options_get,
+	.run = run_get,
+};
+
+const struct command ctl_set = {
+	.name = "ctl set",
+	.summary = "set them for all functions",
+	.operands = "KEY=VALUE...",
+	.details = KEYS_HELP,
+	.options = options_change,
+	.run = run_set,
+};
+
+const struct command ctl_fn = {
+	.name = "ctl fn",
+	.summary = "set them for one, or for all whose names begin so",
+	.operands = "NAME|BEGINNING* KEY=VALUE...",
+	.details = KEYS_HELP "Of several that match, the name itself comes first, then "
+			     "the longest beginning.\n",
+	.options = options_change,
+	.run = run_fn,
+};
+
+const struct command ctl_reset = {
+	.name = "ctl reset",
+	.summary = "undo those of a function; without one, everything",
+	.operands = "[NAME|BEGINNING*]",
+	.options = options_change,
+	.run = run_reset,
+};
