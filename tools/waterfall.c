@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "waterfall.h"
+#include "bar.h"
 #include "calls.h"
 #include "table.h"
 #include "tool.h"
@@ -145,72 +146,7 @@ fold_runs(struct spans *spans)
 	spans->count = kept;
 }
 
-/* ---- bars ----------------------------------------------------------------------- */
-
-/* What a bar covers of a cell, both in eighths of it. The bar is drawn with what there
- * is: blocks that grow from the left, and two that stand at the right. */
-static const char *
-block(unsigned from, unsigned to)
-{
-	static const char *const left[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
-
-	if (to <= from)
-		return " ";
-	if (from == 0)
-		return left[to];
-	if (to == 8)
-		return from >= 6 ? "▕" : from >= 3 ? "▐" : "█";
-	return to - from > 4 ? "█" : from >= 4 ? "▐" : left[to - from];
-}
-
-static const char *
-block_ascii(unsigned from, unsigned to)
-{
-	if (to <= from)
-		return " ";
-	return to - from >= 4 ? "#" : "|";
-}
-
-static uint64_t
-eighths(uint64_t ns, uint64_t scale_ns, size_t cells)
-{
-	double all = (double)cells * 8;
-
-	if (scale_ns == 0 || ns >= scale_ns)
-		return (uint64_t)all;
-	return (uint64_t)(all * ((double)ns / (double)scale_ns));
-}
-
-static unsigned
-within(uint64_t eighth, size_t cell)
-{
-	if (eighth <= cell * 8)
-		return 0;
-	return eighth >= cell * 8 + 8 ? 8 : (unsigned)(eighth - cell * 8);
-}
-
-/* `out` has room for three bytes a cell. However short a span is, it leaves a mark. */
-static void
-draw_bar(char *out, const struct span *span, uint64_t scale_ns, size_t cells)
-{
-	uint64_t from = eighths(span->start_ns, scale_ns, cells);
-	uint64_t to = eighths(span->end_ns, scale_ns, cells);
-
-	if (from >= cells * 8)
-		from = cells * 8 - 1;
-	if (to <= from)
-		to = from + 1;
-	*out = '\0';
-	for (size_t i = 0; i * 8 < to; i++) {
-		unsigned a = within(from, i), b = within(to, i);
-
-		out = stpcpy(out, text_is_utf8() ? block(a, b) : block_ascii(a, b));
-	}
-}
-
 /* ---- the table ------------------------------------------------------------------ */
-
-#define BAR_MAX 60 /* wider tells no more */
 
 enum {
 	COLUMN_START,
@@ -284,11 +220,13 @@ static void
 draw_bars(struct table *table, const struct spans *spans, uint64_t scale_ns)
 {
 	size_t cells = table_column_width(table, COLUMN_BAR);
-	char *bar = tool_alloc(cells * 3 + 1);
+	char *bar = tool_alloc(BAR_BYTES(cells));
 
 	for (size_t i = 0; i < spans->count && cells > 0; i++) {
-		draw_bar(bar, &spans->items[i], scale_ns, cells);
-		table_set_cell(table, i, COLUMN_BAR, span_style(&spans->items[i]), bar);
+		const struct span *span = &spans->items[i];
+
+		bar_draw(bar, span->start_ns, span->end_ns, scale_ns, cells);
+		table_set_cell(table, i, COLUMN_BAR, span_style(span), bar);
 	}
 	free(bar);
 }
@@ -304,7 +242,7 @@ print_spans(const struct spans *spans, uint64_t scale_ns)
 		[COLUMN_ENTITY] = {"ENTITY", .min = 6, .want = 12},
 		[COLUMN_ID] = {"ID", .min = 8, .want = 12, .drop = 1, .if_used = true},
 		[COLUMN_RESULT] = {.title = "RESULT"},
-		[COLUMN_BAR] = {title, .min = 16, .want = 24, .reserve = BAR_MAX},
+		[COLUMN_BAR] = {title, .min = 16, .want = 24, .reserve = BAR_COLUMNS},
 	};
 	struct table *table = table_create(columns, COLUMNS);
 

@@ -4,18 +4,21 @@
  * command-line tests' source of data. CAPACITY as in struct fnt_options; "none" keeps
  * none.
  *
- *      begin CALL FUNCTION TYPE [USER [TENANT [PARENT]]]    PARENT: an open call
+ *      begin CALL FUNCTION TYPE [USER [TENANT [PARENT]]]    PARENT: an open call, or a
+ *                                                           traceparent
  *      op CALL OP ENTITY ID MICROSECONDS ROWS ok|failed
  *      pend CALL OP ENTITY ID                               left open
  *      stream CALL BYTES
  *      schedule CALL FUNCTION DELAY_MS RUN_AT_MS
- *      ok CALL [JSON]       the JSON is the rest of the line
+ *      ok CALL [JSON]                                       the rest of the line
  *      error CALL CODE MESSAGE
  *      rollback CALL CODE MESSAGE
  *      abandon CALL
- *      many COUNT FUNCTION                                  ends at once, call ids m0,
- * m1 … sleep MILLISECONDS uid CALL                                             prints
- * it touch FILE                                           says to a script: come so far
+ *      uid CALL, traceparent CALL                           print it
+ *      push CALL FUNCTION UID PARENT TRACE START_NS TOOK_NS from elsewhere; ids are hex
+ *      many COUNT FUNCTION                                  end at once; call ids m0, m1 …
+ *      sleep MILLISECONDS
+ *      touch FILE                                           says to a script: come so far
  *      wait FILE                                            until it is there
  *      die                                                  SIGKILL to itself
  *
@@ -109,7 +112,6 @@ begin(char **words)
 		.fn_name = words[2],
 		.user_id = or_null(words[4]),
 		.tenant_id = or_null(words[5]),
-		.parent = or_null(words[6]) ? *find(words[6]) : NULL,
 	};
 	int type = words[3] ? fnt_fn_type_parse(words[3], strlen(words[3])) : -1;
 	size_t i = 0;
@@ -117,6 +119,10 @@ begin(char **words)
 	if (type < 0)
 		refuse("begin CALL FUNCTION TYPE", "what type?");
 	info.fn_type = (enum fnt_fn_type)type;
+	if (or_null(words[6]) && strlen(words[6]) == 55)
+		info.traceparent = words[6];
+	else if (or_null(words[6]))
+		info.parent = *find(words[6]);
 	while (i < CALLS_MAX && open_calls[i].call)
 		i++;
 	if (i == CALLS_MAX)
@@ -163,6 +169,35 @@ finish(char **words, const char *rest)
 }
 
 static void
+put_traceparent(const char *id)
+{
+	char text[56];
+
+	fnt_call_traceparent(*find(id), text);
+	puts(text);
+}
+
+static void
+push(char **words)
+{
+	struct fnt_trace trace = {
+		.call_id = words[1],
+		.fn_name = words[2],
+		.outcome = FNT_OK,
+	};
+
+	if (!words[7])
+		refuse("push", "too few words");
+	trace.uid = strtoull(words[3], NULL, 16);
+	trace.parent_uid = strtoull(words[4], NULL, 16);
+	trace.trace_id[1] = strtoull(words[5], NULL, 16);
+	trace.started_at_ns = strtoull(words[6], NULL, 10);
+	trace.duration_ns = strtoull(words[7], NULL, 10);
+	if (fnt_log_push(fnt_log, &trace) < 0)
+		refuse("push", words[1]);
+}
+
+static void
 many(const char *count, const char *fn_name)
 {
 	for (unsigned long i = 0; i < strtoul(count, NULL, 10); i++) {
@@ -205,6 +240,10 @@ step_call(char **words, const char *rest)
 				  or_none(words[4]));
 	else if (strcmp(verb, "uid") == 0)
 		printf("%016" PRIx64 "\n", fnt_call_uid(*find(words[1])));
+	else if (strcmp(verb, "traceparent") == 0)
+		put_traceparent(words[1]);
+	else if (strcmp(verb, "push") == 0)
+		push(words);
 	else if (strcmp(verb, "ok") == 0 || strcmp(verb, "error") == 0 ||
 		 strcmp(verb, "rollback") == 0 || strcmp(verb, "abandon") == 0)
 		finish(words, rest);

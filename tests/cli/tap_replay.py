@@ -124,5 +124,38 @@ def nested_calls_are_of_their_callers_tree():
     check(found == 4, f"{found} nested calls")
 
 
+def shape(node):
+    """(call_id, its children likewise) of a tree in `show --tree --json`."""
+    return node["call_id"], [shape(child) for child in node["children"]]
+
+
+@case
+def the_tree_is_drawn_as_it_was_called():
+    """Callers and what they called, from the transcripts, against what is drawn."""
+    drawn = 0
+    for path, traces in zip(TRANSCRIPTS, replay_both()):
+        called = collections.defaultdict(list)
+        for callee, caller in nested_calls(path).items():
+            called[caller].append(callee)
+        for trace in traces:
+            if trace["parent_uid"]:
+                continue
+            tree = json.loads(run("show", "-r", "both", "--tree", "--json", trace["uid"]))
+            own = called[trace["call_id"]]
+            check([shape(root) for root in tree["roots"]] ==
+                  [(trace["call_id"], [(callee, []) for callee in own])],
+                  f"tree of {trace['call_id']}")
+            check(tree["calls"] == 1 + len(own) and tree["processes"] == 1, "counts")
+            if not own:
+                continue
+            uid = next(t["uid"] for t in traces if t["call_id"] == own[0])
+            lines = run("show", "-r", "both", "--tree", uid,
+                        env={**os.environ, "LC_ALL": "C.UTF-8"}).splitlines()
+            check([line.split()[0] for line in lines[4:]] ==
+                  ["narrate", "├─browse", "└─openLot"], f"drawn: {lines}")
+            drawn += 1
+    check(drawn == 2, f"{drawn} trees of more than one call")
+
+
 if __name__ == "__main__":
     harness.main()

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * treeview.h: a tree of calls, drawn or as JSON.
+ *
+ *      CALL              OUTCOME  PID   START    TOOK  0 - 4.01 s
+ *      narrate           ok       812    0 ns  2.1 ms  ▏
+ *      ├─browse          ok       812  310 µs  240 µs  ▏
+ *      └╌sweep           ok       815  4.00 s  3.3 ms                   ▕
+ */
+#ifndef FNTRACE_TOOLS_TREEVIEW_H
+#define FNTRACE_TOOLS_TREEVIEW_H
+
+#include "calltree.h"
+
+/* Draw what `tree` holds, linked. `uid`: the call that was asked for, shown in bold; 0:
+ * none. `fold`: where there are many, brothers in a row that are alike and called
+ * nothing become one line. */
+void treeview_print(const struct calltree *tree, uint64_t uid, bool fold);
+
+/* The same as one JSON object, with each call in its caller's "children". */
+void treeview_print_json(const struct calltree *tree, const uint64_t trace_id[2]);
+
+#endif
