@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The hot path: begin, what happens, finish.
+ * A call: begin, and what happens in it but for ops (op.c).
  */
 #include "call_use.h"
 
@@ -8,9 +8,6 @@
 #include "traceparent.h"
 
 #include <stdlib.h>
-
-#define PENDING_MAX (1u << 20)
-
 
 /* splitmix64 (Steele, Lea, Flood 2014); never 0. */
 static inline uint64_t
@@ -27,11 +24,12 @@ make_id(struct fnt_thread *thread)
 /* ---- names and texts -------------------------------------------------------------- */
 
 /* The name as this thread has not seen it yet, or not at this address. */
-static __attribute__((noinline)) void
-learn_name(struct fnt_thread *thread, struct fnt_name_seen *seen, const char *name,
-	   uint32_t *flags, struct fnt_name_ref *ref)
+static void
+learn_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
+	   struct fnt_name_ref *ref)
 {
 	struct fnt_attachment *attachment = thread->attachment;
+	struct fnt_name_seen *seen = fnt_name_place(thread, name);
 
 	ref->id = FNT_NAME_NONE;
 	ref->text = short_text(name, FNT_ID_MAX, flags, FNT_TRACE_ID_CUT);
@@ -42,32 +40,26 @@ learn_name(struct fnt_thread *thread, struct fnt_name_seen *seen, const char *na
 	if (ref->id != FNT_NAME_NONE && ref->text.len < sizeof(seen->text)) {
 		seen->at = name;
 		seen->id = ref->id;
-		memcpy(seen->text, name, ref->text.len + 1);
+		seen->packed_len = (uint8_t)fnt_pack_id(&seen->packed, ref->id);
+		seen->size = (uint8_t)(ref->text.len + 1);
+		memcpy(seen->text, name, seen->size);
 	}
-}
-
-/* Programs name the same function by the same pointer again and again: by its address the
- * name's id is found without a hash over the text, and compared to be sure. */
-static inline void
-name_ref(struct fnt_thread *thread, const char *name, uint32_t *flags,
-	 struct fnt_name_ref *ref)
-{
-	struct fnt_name_seen *seen;
-
-	if (__builtin_expect(!name, 0))
-		name = "";
-	seen = &thread->names[((uintptr_t)name ^ (uintptr_t)name >> 6) % FNT_NAMES_CACHED];
-	if (__builtin_expect(seen->at == name && !strcmp(name, seen->text), 1))
-		ref->id = seen->id;
-	else
-		learn_name(thread, seen, name, flags, ref);
 }
 
 void
 fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 	      struct fnt_name_ref *ref)
 {
-	name_ref(thread, name, flags, ref);
+	struct fnt_name_seen *seen;
+
+	if (!name)
+		name = "";
+	seen = name_at_hand(thread, name);
+	if (seen) {
+		ref->id = seen->id;
+		return;
+	}
+	learn_name(thread, name, flags, ref);
 }
 
 /* ---- begin ------------------------------------------------------------------------ */
@@ -84,27 +76,48 @@ set_limits(struct fnt_call *call, const struct fnt_view *view)
 	call->op_limit = call->limit - outcome;
 }
 
+/* As it is for each call, until it is extended. */
+static void
+reset_room(struct fnt_call *call)
+{
+	uint32_t room = FNT_FRAME_PAYLOAD_BYTES;
+
+	call->own.next = NULL;
+	call->last = call->tail = &call->own;
+	call->room = room;
+	call->framed = call->frame ? room : 0;
+	call->quick_end =
+		(room < call->op_limit ? room : call->op_limit) - FNT_QUICK_BOUND;
+}
+
 /* What stays the same for all uses of a call of the pool. */
 static void
-set_up_call(struct fnt_call *call, struct fnt_log *log, const struct fnt_view *view,
-	    uint32_t index)
+set_up_call(struct fnt_call *call, struct fnt_log *log,
+	    struct fnt_attachment *attachment, uint32_t index)
 {
 	call->own.bytes = call->bytes;
 	call->own.shown = call->frame ? call->frame->payload : NULL;
 	call->own.size = FNT_FRAME_PAYLOAD_BYTES;
 	call->own.frame = index;
 	call->generation = fnt_fork_generation;
+	call->attachment = attachment;
 	call->log = log;
-	set_limits(call, view);
+	set_limits(call, &attachment->region.view);
+	reset_room(call);
 }
 
-static struct fnt_call *
-make_private(void)
+/* In private memory. */
+static __attribute__((noinline)) struct fnt_call *
+make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 {
 	struct fnt_call *call = calloc(1, sizeof(*call));
 
-	if (call)
-		call->allocated = true;
+	if (!call)
+		return NULL;
+	call->allocated = true;
+	set_up_call(call, log, thread->attachment, FNT_FRAME_NONE);
+	if (framed && thread->writer.lane)
+		fnt_count(&thread->writer.lane->unframed, 1);
 	return call;
 }
 
@@ -115,24 +128,21 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 	uint32_t index = framed ? fnt_thread_take_frame(thread) : FNT_FRAME_NONE;
 	struct fnt_call *call;
 
-	if (index == FNT_FRAME_NONE) {
-		call = make_private();
+	if (__builtin_expect(index == FNT_FRAME_NONE, 0)) {
+		call = make_private(log, thread, framed);
 		if (!call)
 			return NULL;
-		if (framed && thread->writer.lane)
-			fnt_count(&thread->writer.lane->unframed, 1);
 	} else {
 		call = &attachment->pool->calls[index];
-		call->frame = &attachment->region.view.frames[index];
+		if (__builtin_expect(call->log != log, 0)) {
+			call->frame = &attachment->region.view.frames[index];
+			set_up_call(call, log, attachment, index);
+		}
 		fnt_frame_prepare(call->frame, now);
 	}
-	if (__builtin_expect(call->log != log, 0))
-		set_up_call(call, log, &attachment->region.view, index);
-	call->own.next = NULL;
-	call->last = call->tail = &call->own;
+	call->owner = fnt_thread_serial;
+	call->thread = thread;
 	call->tail_used = call->used = 0;
-	call->room = FNT_FRAME_PAYLOAD_BYTES;
-	call->framed = call->frame ? FNT_FRAME_PAYLOAD_BYTES : 0;
 	call->begun = call->pending = 0;
 	call->pending_high = call->pending_free = 0;
 	call->started_mono = now;
@@ -178,16 +188,17 @@ fill_record(struct fnt_record *record, struct fnt_thread *thread,
 		.stream_bytes = 0,
 		.stream_chunks = 0,
 	};
+	/* A root names its tree: 64 random bits of the thread, 64 of the call. */
 	if (!(record->trace_id[0] | record->trace_id[1])) {
-		record->trace_id[0] = make_id(thread);
-		record->trace_id[1] = make_id(thread);
+		record->trace_id[0] = thread->trace_high;
+		record->trace_id[1] = record->uid;
 	}
 }
 
 /* The payload's first event. It always fits: its texts are cut to. */
-static bool
-write_beginning(struct fnt_call *call, struct fnt_thread *thread,
-		const struct fnt_call_info *info)
+static __attribute__((noinline)) bool
+write_long_beginning(struct fnt_call *call, struct fnt_thread *thread,
+		     const struct fnt_call_info *info)
 {
 	struct fnt_name_ref fn;
 	struct fnt_event event;
@@ -195,7 +206,7 @@ write_beginning(struct fnt_call *call, struct fnt_thread *thread,
 
 	event.type = FNT_EVENT_CALL;
 	event.call.fn = (struct fnt_text){NULL, 0};
-	name_ref(thread, info->fn_name, &call->record.flags, &fn);
+	fnt_call_name(thread, info->fn_name, &call->record.flags, &fn);
 	call->record.fn_name = fn.id;
 	event.call.call_id = id_text(call, info->call_id ? info->call_id : "");
 	event.call.user = id_text(call, info->user_id);
@@ -210,25 +221,88 @@ write_beginning(struct fnt_call *call, struct fnt_thread *thread,
 	return true;
 }
 
+static inline bool
+write_beginning(struct fnt_call *call, struct fnt_thread *thread,
+		const struct fnt_call_info *info)
+{
+	const char *call_id = info->call_id ? info->call_id : "";
+	const char *user = info->user_id, *tenant = info->tenant_id;
+	size_t id_len = strlen(call_id), user_len = user ? strlen(user) : 0;
+	size_t tenant_len = tenant ? strlen(tenant) : 0;
+	const struct fnt_name_seen *fn = name_at_hand(thread, info->fn_name);
+	char *at;
+
+	if (__builtin_expect(!fn || (id_len | user_len | tenant_len) >= FNT_QUICK_TEXT,
+			     0))
+		return write_long_beginning(call, thread, info);
+	call->record.fn_name = fn->id;
+	at = fnt_put_head(fnt_pen_place(call), 5, FNT_EVENT_CALL);
+	at = fnt_quick_text(at, call_id, id_len);
+	at = fnt_quick_text(at, NULL, 0);
+	at = fnt_quick_text(at, user, user_len);
+	at = fnt_quick_text(at, tenant, tenant_len);
+	fnt_pen_placed(call, at);
+	return true;
+}
+
 void
 fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 {
+	uint32_t frame = thread ? call->own.frame : FNT_FRAME_NONE;
+
 	/* The head first: who looks at the chain meanwhile sees that it is no more. */
-	if (call->own.frame != FNT_FRAME_NONE && thread)
-		fnt_thread_give_frame(thread, call->own.frame);
-	if (call->own.next)
+	if (frame != FNT_FRAME_NONE)
+		fnt_thread_close_frame(thread, frame);
+	if (__builtin_expect(call->own.next != NULL, 0)) {
 		fnt_pen_release(call, thread);
-	if (call->pending_many) {
+		if (frame != FNT_FRAME_NONE)
+			call->frame = &thread->attachment->region.view.frames[frame];
+		reset_room(call);
+	}
+	if (__builtin_expect(call->pending_many != NULL, 0)) {
 		free(call->pending_many);
 		call->pending_many = NULL;
 		call->pending_size = 0;
 	}
-	if (call->allocated) {
+	if (__builtin_expect(call->allocated, 0)) {
 		free(call);
 		return;
 	}
+	call->owner = FNT_CALL_NOBODY;
 	/* [Z1] release: see [Z2] in call.h. */
 	atomic_store_explicit(&call->open, 0, memory_order_release);
+	/* With the frame the call's memory goes to its next user. */
+	if (frame != FNT_FRAME_NONE)
+		fnt_thread_keep_frame(thread, frame);
+}
+
+int
+fnt_use_slow(struct fnt_call *call, struct fnt_thread **thread)
+{
+	struct fnt_attachment *attachment;
+
+	*thread = NULL;
+	if (!call)
+		return -ESHUTDOWN;
+	if (!fnt_call_is_open(call))
+		return -EINVAL;
+	if (call->generation != fnt_fork_generation)
+		return -EPERM;
+	/* Begun by this process: so it has attached already. */
+	fnt_rcu_read_lock();
+	attachment = atomic_load_explicit(&call->log->attachment, memory_order_acquire);
+	if (!attachment) {
+		fnt_leave();
+		return -ESHUTDOWN;
+	}
+	*thread = fnt_thread_get(attachment);
+	if (!*thread) {
+		fnt_leave();
+		return -ENOMEM;
+	}
+	call->owner = fnt_thread_serial;
+	call->thread = *thread;
+	return 0;
 }
 
 struct fnt_call *
@@ -335,219 +409,6 @@ fnt_call_tenant_id(struct fnt_call *call, const char *tenant_id)
 	return set_identity(call, FNT_EVENT_TENANT, tenant_id);
 }
 
-/* The texts of an op. False: it can't fit, whatever else there is. */
-static inline bool
-fill_op(struct use *use, struct fnt_event *event, enum fnt_op op, const char *entity,
-	const char *id)
-{
-	size_t len = id ? strlen(id) : 0;
-
-	event->op.op = (uint32_t)op;
-	name_ref(use->thread, entity, &use->call->record.flags, &event->op.entity);
-	event->op.id.at = id;
-	event->op.id.len = (uint32_t)len;
-	return len < use->call->op_limit;
-}
-
-static inline uint32_t
-op_texts(const struct fnt_event *event)
-{
-	return name_bytes(&event->op.entity) + event->op.id.len;
-}
-
-static inline __attribute__((always_inline)) int
-write_op(struct use *use, const struct fnt_event *event, uint64_t now)
-{
-	struct fnt_call *call = use->call;
-	uint32_t bound = FNT_OP_BOUND + op_texts(event);
-
-	if (!make_room(use, bound))
-		return omit_op(call);
-	fnt_pen_event(call, event, bound, fnt_put_op);
-	call->record.op_count++;
-	publish(call, now);
-	return FNT_DONE;
-}
-
-int
-fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)
-{
-	return write_op(use, event, now);
-}
-
-int
-fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
-	    uint64_t duration_ns, int64_t row_count, bool ok)
-{
-	struct fnt_event event;
-	struct use use;
-	uint64_t now;
-	int rc = use_call(&use, call);
-
-	if (rc)
-		return rc;
-	now = since_start(&use);
-	event.type = FNT_EVENT_OP;
-	event.op.start_ns = duration_ns < now ? now - duration_ns : 0;
-	event.op.duration_ns = duration_ns;
-	event.op.row_count = row_count;
-	event.op.ok = ok;
-	if (fill_op(&use, &event, op, entity, id))
-		rc = write_op(&use, &event, now);
-	else
-		rc = omit_op(call);
-	fnt_leave();
-	return rc;
-}
-
-static struct fnt_pending_op *
-pending_at(struct fnt_call *call, uint32_t i)
-{
-	return i < FNT_PENDING_FEW ? &call->pending_few[i]
-				   : &call->pending_many[i - FNT_PENDING_FEW];
-}
-
-/* An entry of the table, made larger if need be; its number + 1, or 0. */
-static uint32_t
-take_pending(struct fnt_call *call)
-{
-	uint32_t i = call->pending_free;
-
-	if (i) {
-		call->pending_free = pending_at(call, i - 1)->next_free;
-		return i;
-	}
-	i = call->pending_high;
-	if (i >= FNT_PENDING_FEW && i - FNT_PENDING_FEW == call->pending_size) {
-		uint32_t size = call->pending_size ? 2 * call->pending_size : 16;
-		struct fnt_pending_op *many =
-			size > PENDING_MAX ? NULL
-					   : realloc(call->pending_many,
-						     size * sizeof(*call->pending_many));
-
-		if (!many)
-			return 0;
-		call->pending_many = many;
-		call->pending_size = size;
-	}
-	call->pending_high++;
-	return i + 1;
-}
-
-static inline bool
-write_op_begin(struct use *use, struct fnt_event *event, uint64_t now)
-{
-	struct fnt_call *call = use->call;
-	uint32_t bound = FNT_OP_BEGIN_BOUND + op_texts(event);
-
-	if (!make_room(use, bound + FNT_OP_END_BOUND))
-		return false;
-	fnt_pen_event(call, event, bound, fnt_put_op_begin);
-	publish(call, now);
-	return true;
-}
-
-static inline int64_t
-begin_op(struct use *use, struct fnt_event *event, bool fits)
-{
-	struct fnt_call *call = use->call;
-	struct fnt_pending_op *pending;
-	uint32_t entry = take_pending(call);
-
-	if (!entry) {
-		omit_op(call);
-		return -ENOMEM;
-	}
-	pending = pending_at(call, entry - 1);
-	event->op.start_ns = since_start(use);
-	if (!++call->serial)
-		call->serial = 1;
-	pending->serial = call->serial;
-	pending->start_ns = event->op.start_ns;
-	pending->omitted = !fits || !write_op_begin(use, event, event->op.start_ns);
-	if (pending->omitted) {
-		omit_op(call);
-	} else {
-		pending->number = call->begun++;
-		call->pending++;
-	}
-	return (int64_t)((uint64_t)(pending->serial & 0x7fffffff) << 32 | entry);
-}
-
-int64_t
-fnt_call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id)
-{
-	struct fnt_event event = {.type = FNT_EVENT_OP_BEGIN};
-	struct use use;
-	int64_t handle;
-	int rc = use_call(&use, call);
-
-	if (rc)
-		return rc;
-	handle = begin_op(&use, &event, fill_op(&use, &event, op, entity, id));
-	fnt_leave();
-	return handle;
-}
-
-/* The entry that a handle means, if it is one of an op that is pending. */
-static struct fnt_pending_op *
-find_pending(struct fnt_call *call, int64_t handle, uint32_t *entry)
-{
-	struct fnt_pending_op *pending;
-
-	*entry = (uint32_t)handle;
-	if (handle <= 0 || !*entry || *entry > call->pending_high)
-		return NULL;
-	pending = pending_at(call, *entry - 1);
-	if (!pending->serial || (pending->serial & 0x7fffffff) != (uint64_t)handle >> 32)
-		return NULL;
-	return pending;
-}
-
-static inline int
-end_op(struct use *use, int64_t handle, int64_t row_count, bool ok)
-{
-	struct fnt_event event = {.type = FNT_EVENT_OP_END};
-	struct fnt_call *call = use->call;
-	struct fnt_pending_op *pending;
-	uint64_t now;
-	uint32_t entry;
-
-	pending = find_pending(call, handle, &entry);
-	if (!pending)
-		return -EINVAL;
-	pending->serial = 0;
-	pending->next_free = call->pending_free;
-	call->pending_free = entry;
-	if (pending->omitted)
-		return FNT_OMITTED;
-	call->pending--;
-	now = since_start(use);
-	event.end.number = pending->number;
-	event.end.duration_ns = now - pending->start_ns;
-	event.end.row_count = row_count;
-	event.end.ok = ok;
-	if (!fnt_pen_reserve(call, use->thread, FNT_OP_END_BOUND))
-		return omit_op(call);
-	fnt_pen_event(call, &event, FNT_OP_END_BOUND, fnt_put_op_end);
-	call->record.op_count++;
-	publish(call, now);
-	return FNT_DONE;
-}
-
-int
-fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
-{
-	struct use use;
-	int rc = use_call(&use, call);
-
-	if (rc)
-		return rc;
-	rc = end_op(&use, handle, row_count, ok);
-	fnt_leave();
-	return rc;
-}
-
 int
 fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 {
@@ -571,7 +432,7 @@ fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, 
 	struct fnt_event event = {.type = FNT_EVENT_SCHEDULE};
 	struct fnt_call *call = use->call;
 
-	name_ref(use->thread, fn_name, &call->record.flags, &event.schedule.fn);
+	fnt_call_name(use->thread, fn_name, &call->record.flags, &event.schedule.fn);
 	event.schedule.delay_ms = delay_ms;
 	event.schedule.run_at = run_at;
 	if (!make_room(use, FNT_SCHEDULE_BOUND + name_bytes(&event.schedule.fn))) {

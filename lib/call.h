@@ -10,6 +10,7 @@
 #include "writer.h"
 
 #define FNT_PENDING_FEW 4
+#define FNT_CALL_NOBODY UINT64_MAX /* the owner of a call that is no more */
 
 /* An op that has begun, in a table with a free list. */
 struct fnt_pending_op {
@@ -24,6 +25,9 @@ struct fnt_call {
 	struct fnt_record record;
 	_Atomic uint32_t open;
 	uint32_t generation; /* fnt_fork_generation at the beginning */
+	uint64_t owner;	     /* serial of the thread that used it last */
+	struct fnt_thread *thread; /* that thread's side */
+	struct fnt_attachment *attachment;
 	struct fnt_log *log;
 	struct fnt_frame *frame; /* NULL: not visible in flight */
 	bool allocated;		 /* not of the pool: free() it */
@@ -37,6 +41,7 @@ struct fnt_call {
 	uint32_t room;
 	uint32_t framed; /* bytes of room that frames show */
 
+	uint32_t quick_end;  /* `used` up to which any short event fits; 0: it may not */
 	uint32_t limit;	     /* of the payload */
 	uint32_t op_limit;   /* the same, less what the outcome may need */
 	uint32_t begun;	     /* op begin events */

@@ -12,42 +12,54 @@
 
 #include <errno.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FNT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||             \
+	__has_feature(memory_sanitizer)
+#define FNT_SANITIZED 1
+#endif
+#endif
+
 #define FNT_TEXT_MAX 4096u /* of an error's code and message */
 #define FNT_ID_MAX   1024u /* of call id, user, tenant */
 
 #define FNT_FLAGS_WORD	 (offsetof(struct fnt_record, flags) / 8)
 #define FNT_OMITTED_WORD (offsetof(struct fnt_record, ops_omitted) / 8)
 
-/* A call in use, its attachment entered and its thread's side at hand. */
+/* A call in use, inside its log's read-side critical section, by this thread. */
 struct use {
 	struct fnt_call *call;
-	struct fnt_attachment *attachment;
 	struct fnt_thread *thread;
 };
 
-/* 0 and inside the log's read-side critical section, or -errno and not. */
+/* use_call where another thread used the call last, or where it is not to be used at
+ * all. */
+int fnt_use_slow(struct fnt_call *call, struct fnt_thread **thread);
+
+/* 0 and inside the log's read-side critical section, or -errno and not. That the thread
+ * is the one that used the call last says that the call is open, of this process, and
+ * which side of the log is the thread's: one comparison for all three. */
 static inline int
 use_call(struct use *use, struct fnt_call *call)
 {
-	if (!call)
-		return -ESHUTDOWN;
-	if (!fnt_call_is_open(call))
-		return -EINVAL;
-	if (call->generation != fnt_fork_generation)
-		return -EPERM;
+	struct fnt_thread *thread;
+	int rc;
+
 	use->call = call;
-	/* Begun by this process: so it has attached already. */
-	fnt_rcu_read_lock();
-	use->attachment =
-		atomic_load_explicit(&call->log->attachment, memory_order_acquire);
-	if (__builtin_expect(!use->attachment, 0)) {
-		fnt_leave();
-		return -ESHUTDOWN;
+	if (__builtin_expect(!call || call->owner != fnt_thread_serial, 0)) {
+		rc = fnt_use_slow(call, &thread);
+		use->thread = thread;
+		return rc;
 	}
-	use->thread = fnt_thread_get(use->attachment);
-	if (!use->thread) {
+	fnt_rcu_read_lock();
+	use->thread = call->thread;
+	if (__builtin_expect(atomic_load_explicit(&call->log->attachment,
+						  memory_order_acquire) !=
+				     call->attachment,
+			     0)) {
 		fnt_leave();
-		return -ENOMEM;
+		return -ESHUTDOWN; /* closed: all that the call points to is gone */
 	}
 	return 0;
 }
@@ -121,6 +133,62 @@ short_text(const char *text, uint32_t max, uint32_t *flags, uint32_t flag)
 	return (struct fnt_text){text, (uint32_t)len};
 }
 
+/* ---- names ------------------------------------------------------------------------ */
+
+/* The same bytes as last time at this address? As strcmp, at a quarter of its cost: as
+ * many bytes as there were then are looked at in one go. Where a shorter text has come
+ * to be there since, that reads past its end, but never over the end of its page. */
+static inline bool
+same_name(const struct fnt_name_seen *seen, const char *name)
+{
+#ifndef FNT_SANITIZED
+	uint32_t size = seen->size;
+
+	if (((uintptr_t)name & (FNT_PAGE - 1)) + size <= FNT_PAGE) {
+		uint64_t a, b, c, d;
+		uint32_t e, f, g, h;
+
+		if (size > 16)
+			return !memcmp(name, seen->text, size);
+		if (size >= 8) {
+			memcpy(&a, name, 8);
+			memcpy(&b, seen->text, 8);
+			memcpy(&c, name + size - 8, 8);
+			memcpy(&d, seen->text + size - 8, 8);
+			return !((a ^ b) | (c ^ d));
+		}
+		if (size >= 4) {
+			memcpy(&e, name, 4);
+			memcpy(&f, seen->text, 4);
+			memcpy(&g, name + size - 4, 4);
+			memcpy(&h, seen->text + size - 4, 4);
+			return !((e ^ f) | (g ^ h));
+		}
+	}
+#endif
+	return !strcmp(name, seen->text);
+}
+
+/* Where a name at this address is remembered. */
+static inline struct fnt_name_seen *
+fnt_name_place(struct fnt_thread *thread, const char *name)
+{
+	return &thread->names[((uintptr_t)name ^ (uintptr_t)name >> 6) %
+			      FNT_NAMES_CACHED];
+}
+
+/* Programs name the same function by the same pointer again and again: by its address
+ * the name is found without a hash over its text, and compared to be sure. NULL: not at
+ * hand. */
+static inline struct fnt_name_seen *
+name_at_hand(struct fnt_thread *thread, const char *name)
+{
+	struct fnt_name_seen *seen = fnt_name_place(thread, name);
+
+	return __builtin_expect(seen->at == name && name && same_name(seen, name), 1)
+		       ? seen
+		       : NULL;
+}
 
 /* A text of an event, or a name, in at most FNT_ID_MAX bytes. */
 static inline struct fnt_text
@@ -145,7 +213,7 @@ void fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 struct fnt_call *fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 				const struct fnt_call_info *info, bool framed);
 
-/* Write an op that has ended; FNT_DONE or FNT_OMITTED. */
+/* Write an op that has ended; FNT_DONE or FNT_OMITTED. `now` since the start. */
 int fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now);
 
 int fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms,

@@ -117,7 +117,7 @@ count_lost(struct use *use, uint64_t mark)
 							     : &lane->not_kept);
 	else
 		atomic_fetch_add_explicit(
-			&use->attachment->region.view.control->dropped, 1,
+			&use->thread->attachment->region.view.control->dropped, 1,
 			memory_order_relaxed);
 }
 
@@ -129,7 +129,8 @@ commit(struct use *use, uint64_t now)
 	int rc = FNT_DONE;
 
 	use->call->record.payload_bytes = use->call->used;
-	if (use->attachment->region.view.flags & FNT_KEEP_NONE && thread->writer.lane) {
+	if (use->thread->attachment->region.view.flags & FNT_KEEP_NONE &&
+	    thread->writer.lane) {
 		count_lost(use, FNT_MARK_NOT_KEPT);
 	} else if (!emit(use, now)) {
 		count_lost(use, FNT_MARK_DROPPED);
@@ -285,6 +286,7 @@ push(struct use *use, const struct fnt_trace *trace)
 int
 fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
 {
+	struct fnt_attachment *attachment;
 	struct fnt_call_info info;
 	struct use use;
 	int rc = -ENOMEM;
@@ -300,10 +302,10 @@ fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
 		.parent_uid = trace->parent_uid,
 		.trace_id = {trace->trace_id[0], trace->trace_id[1]},
 	};
-	use.attachment = fnt_enter(log);
-	if (!use.attachment)
+	attachment = fnt_enter(log);
+	if (!attachment)
 		return -ESHUTDOWN;
-	use.thread = fnt_thread_get(use.attachment);
+	use.thread = fnt_thread_get(attachment);
 	use.call = use.thread ? fnt_call_start(log, use.thread, &info, false) : NULL;
 	if (use.call)
 		rc = push(&use, trace);

@@ -49,17 +49,20 @@ fnt_thread_take_frame(struct fnt_thread *thread)
 }
 
 void
-fnt_thread_give_frame(struct fnt_thread *thread, uint32_t frame)
+fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame)
 {
 	struct fnt_attachment *attachment = thread->attachment;
-	struct fnt_frame *at = &attachment->region.view.frames[frame];
 
-	if (thread->frame_count == FNT_FRAMES_CACHED) {
-		release(attachment, frame);
-		return;
-	}
-	fnt_frame_close(at, attachment->slot);
-	thread->frames[thread->frame_count++] = frame;
+	fnt_frame_close(&attachment->region.view.frames[frame], attachment->slot);
+}
+
+void
+fnt_thread_keep_frame(struct fnt_thread *thread, uint32_t frame)
+{
+	if (thread->frame_count == FNT_FRAMES_CACHED)
+		release(thread->attachment, frame);
+	else
+		thread->frames[thread->frame_count++] = frame;
 }
 
 void

@@ -14,7 +14,9 @@ uint32_t fnt_thread_take_frame(struct fnt_thread *thread);
 /* All frames at hand are free for all. */
 void fnt_thread_give_back_frames(struct fnt_thread *thread);
 
-/* An OPEN or LINKED frame of this process is done with. */
-void fnt_thread_give_frame(struct fnt_thread *thread, uint32_t frame);
+/* An OPEN or LINKED frame of this process is done with: nobody sees it any more … */
+void fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame);
+/* … and may have it. The pool's call of its number goes along. */
+void fnt_thread_keep_frame(struct fnt_thread *thread, uint32_t frame);
 
 #endif

@@ -16,6 +16,7 @@ append(struct fnt_call *call, struct fnt_extent *extent)
 	call->last->next = extent;
 	call->last = extent;
 	call->room += extent->size;
+	call->quick_end = 0;
 }
 
 /* One more frame, as long as all before are frames. */
@@ -67,6 +68,13 @@ fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
 	return true;
 }
 
+static void
+give_frame(struct fnt_thread *thread, uint32_t frame)
+{
+	fnt_thread_close_frame(thread, frame);
+	fnt_thread_keep_frame(thread, frame);
+}
+
 void
 fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
 {
@@ -75,10 +83,11 @@ fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
 
 	for (; extent; extent = next) {
 		next = extent->next;
+		extent->next = NULL; /* the pool's: clean for its next use */
 		if (extent->frame == FNT_FRAME_NONE)
 			free(extent);
 		else if (thread)
-			fnt_thread_give_frame(thread, extent->frame);
+			give_frame(thread, extent->frame);
 	}
 }
 

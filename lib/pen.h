@@ -43,6 +43,35 @@ fnt_pen_show(struct fnt_call *call, uint32_t from)
 		fnt_words_put(tail->shown + first, tail->bytes + first * 8, end - first);
 }
 
+/* May an event of up to FNT_QUICK_BOUND bytes, with what the pending ops will need, be
+ * put straight at fnt_pen_place()? Then fnt_pen_placed() says where it ends. */
+static inline bool
+fnt_pen_is_quick(const struct fnt_call *call)
+{
+	return __builtin_expect((uint64_t)call->used + (uint64_t)call->pending *
+							       FNT_OP_END_BOUND <
+					call->quick_end,
+				1);
+}
+
+static inline char *
+fnt_pen_place(struct fnt_call *call)
+{
+	return call->bytes + call->used;
+}
+
+static inline void
+fnt_pen_placed(struct fnt_call *call, const char *end)
+{
+	uint32_t from = call->used & ~15u;
+	uint32_t used = (uint32_t)(end - call->bytes);
+
+	call->used = call->tail_used = used;
+	if (__builtin_expect(call->own.shown != NULL, 1))
+		fnt_words_put_pairs(call->own.shown + from / 8, call->bytes + from,
+				    used - from);
+}
+
 /* Write one event, of at most `bound` bytes, with room reserved. Not yet published. */
 static inline __attribute__((always_inline)) void
 fnt_pen_event(struct fnt_call *call, const struct fnt_event *event, uint32_t bound,

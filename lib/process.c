@@ -20,6 +20,7 @@
 uint32_t fnt_fork_generation;
 _Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
+_Thread_local uint64_t fnt_thread_serial __attribute__((tls_model("initial-exec")));
 #ifdef FNT_TSAN
 char fnt_rcu_edge;
 #endif
@@ -30,6 +31,7 @@ static struct fnt_attachment *inherited;   /* a parent's, in its child */
 static struct fnt_call_pool *pools;	   /* of closed logs with open calls */
 static struct fnt_log *logs;
 static uint64_t last_id;
+static uint64_t last_serial;
 
 static void
 lock(void)
@@ -63,8 +65,16 @@ release_thread(struct fnt_thread *thread)
 	free(thread);
 }
 
-/* A thread ends: its lanes and frames go back. Its open calls stay open: another thread may
- * finish them. */
+/* The calling thread starts anew. */
+static void
+forget_thread(void)
+{
+	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
+	fnt_thread_serial = 0;
+}
+
+/* A thread ends: its lanes and frames go back. Its open calls stay open: another thread
+ * may finish them. */
 static void
 thread_exit(void *key)
 {
@@ -85,7 +95,7 @@ thread_exit(void *key)
 			release_thread(thread);
 		}
 	}
-	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
+	forget_thread();
 	unlock();
 	errno = saved;
 }
@@ -128,6 +138,7 @@ make_thread(struct fnt_attachment *attachment)
 	thread->key = fnt_threads_seen;
 	thread->tid = (int32_t)gettid();
 	fnt_random(&thread->random, sizeof(thread->random));
+	fnt_random(&thread->trace_high, sizeof(thread->trace_high));
 	thread->frame_hint = (uint32_t)thread->random;
 	fnt_clock_renew(&thread->clock);
 	find_lane(thread);
@@ -156,6 +167,8 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 			break;
 	if (!thread)
 		thread = make_thread(attachment);
+	if (!fnt_thread_serial)
+		fnt_thread_serial = ++last_serial;
 	unlock();
 	errno = saved;
 	if (thread) {
@@ -390,7 +403,7 @@ after_fork_child(void)
 		inherited = attachment;
 		inherit(attachment);
 	}
-	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
+	forget_thread();
 	unlock();
 	urcu_bp_after_fork_child();
 	errno = saved;

@@ -21,7 +21,8 @@
 #include "ring.h"
 
 #define FNT_FRAMES_CACHED 8
-#define FNT_NAMES_CACHED  64
+#define FNT_NAMES_CACHED 64
+#define FNT_NAME_SEEN_MAX 106
 
 struct fnt_call;
 struct fnt_attachment;
@@ -29,8 +30,11 @@ struct fnt_attachment;
 /* A name as the thread saw it last, by the address that it came at. */
 struct fnt_name_seen {
 	const char *at;
+	uint64_t packed; /* its id as the payload has it, `packed_len` bytes */
 	uint32_t id;
-	char text[52];
+	uint8_t packed_len;
+	uint8_t size; /* of the text with its NUL */
+	char text[FNT_NAME_SEEN_MAX];
 };
 
 /* A thread's private side of an attachment. */
@@ -42,6 +46,7 @@ struct fnt_thread {
 	struct fnt_ring_writer writer; /* lane NULL: none to be had */
 	struct fnt_clock clock;
 	uint64_t random;
+	uint64_t trace_high;	/* first half of the trees that begin here */
 	uint64_t lane_retry_ns; /* look for a lane again after this */
 	uint64_t reap_after_ns; /* look for the dead again after this */
 	uint32_t frame_hint;
@@ -80,8 +85,13 @@ struct fnt_log {
 	char *path;
 };
 
-/* How many forks lie between this process and the first. Changes only in a child that has
- * one thread. */
+/* This thread, by a number that no other in the process ever has; 0: it has not used a
+ * log yet. A forked child starts anew. */
+extern _Thread_local uint64_t fnt_thread_serial
+	__attribute__((tls_model("initial-exec")));
+
+/* How many forks lie between this process and the first. Changes only in a child that
+ * has one thread. */
 extern uint32_t fnt_fork_generation;
 
 /* Open: makes the log of a mapped region, which is the log's now. -errno. */
