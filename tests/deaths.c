@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * deaths.c: processes killed at random under load, hundreds of times, several threads
+ * each, while others are stopped and go on.
+ *
+ *   deaths [SECONDS [SEED]]
+ *
+ *   supervisor ──SIGKILL, SIGSTOP, SIGCONT──► workers ═════► region
+ *        ▲  └────── follows, verifies ◄───────────┼────────────┘
+ *        └─────── pipe: begun, finished ──────────┘
+ *
+ * Each thread says through its process's pipe when a call has begun and when it is
+ * finished; or, in every other process, in memory that it shares with the supervisor:
+ * there most deaths find it inside fntrace and not in a system call. In the end the
+ * region's counts are what all have confirmed, give or take the one call that each
+ * thread had in hand when it was killed; the follower has been given every record once,
+ * whole and in order, but for those it was told it missed; and the region holds as much
+ * as one that is new.
+ */
+#include "deaths.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#define WORKERS_MAX 8
+#define LIVES_MAX 60000 /* of a round */
+#define OPS_MAX 120
+
+static const struct shape shapes[] = {
+	{"tiny", SMALLEST, 3, 3, 10, 0},
+	{"tiny-ordered", SMALLEST, 4, 2, 40, FNT_ORDERED},
+	{"small", MIB(1), 6, 4, 60, 0},
+	{"middling", MIB(4), 6, 3, OPS_MAX, 0},
+	{"large", MIB(32), 8, 4, 30, 0},
+};
+#define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
+
+const struct shape *shape;
+static struct rnd dice;
+
+void
+give_up(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d, %s: %s\n", file, line, shape ? shape->name : "", what);
+	_exit(1);
+}
+
+/* ---- the supervisor's books ------------------------------------------------------- */
+
+struct worker {
+	pid_t pid; /* 0: none */
+	int fd;
+	uint32_t life, threads;
+	bool stopped;
+};
+
+static struct worker workers[WORKERS_MAX];
+static struct life *lives;
+static uint32_t life_count;
+
+struct books {
+	uint64_t deaths, deaths_stopped, ends, stops;
+	uint64_t finished, dropped; /* confirmed */
+	uint64_t open, in_doubt;    /* when killed: begun, or perhaps begun */
+	uint64_t delivered, missed, aborted, unframed;
+};
+static struct books round_, all;
+
+/* What there is in the pipe. */
+static void
+listen_to(struct worker *worker)
+{
+	struct message messages[256];
+	ssize_t got;
+
+	do {
+		got = read(worker->fd, messages, sizeof(messages));
+		REQUIRE(got <= 0 || got % (ssize_t)sizeof(messages[0]) == 0);
+		for (ssize_t i = 0; i < got / (ssize_t)sizeof(messages[0]); i++)
+			note_message(&lives[worker->life], &messages[i]);
+	} while (got == sizeof(messages));
+}
+
+static void
+listen_to_all(void)
+{
+	for (uint32_t i = 0; i < shape->workers; i++)
+		if (workers[i].pid)
+			listen_to(&workers[i]);
+}
+
+static void
+start_worker(struct worker *worker)
+{
+	int fds[2];
+
+	REQUIRE(life_count < LIVES_MAX);
+	REQUIRE(!pipe2(fds, O_CLOEXEC));
+	fcntl(fds[0], F_SETPIPE_SZ, 1 << 20);
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	*worker = (struct worker){.fd = fds[0],
+				  .life = life_count++,
+				  .threads = 1 + rnd(&dice, shape->threads)};
+	worker->pid = fork();
+	REQUIRE(worker->pid >= 0);
+	if (!worker->pid)
+		be_worker(&lives[worker->life], worker->life, worker->threads,
+			  worker->life % 2 ? -1 : fds[1], dice.state);
+	close(fds[1]);
+}
+
+/* It is gone. A thread that never said that it had begun may have; one that said so
+ * must be found again. */
+static void
+bury(struct worker *worker, bool killed)
+{
+	struct life *life = &lives[worker->life];
+
+	listen_to(worker);
+	close(worker->fd);
+	for (uint32_t i = 0; i < worker->threads; i++) {
+		round_.finished += life->confirmed[i];
+		round_.dropped += life->dropped[i];
+		if (!killed)
+			REQUIRE(life->begun[i] == life->confirmed[i]);
+		else if (life->begun[i] > life->confirmed[i])
+			round_.open++;
+		else
+			round_.in_doubt++;
+	}
+	worker->pid = 0;
+}
+
+static void
+kill_worker(struct worker *worker)
+{
+	int status;
+
+	REQUIRE(!kill(worker->pid, SIGKILL));
+	REQUIRE(waitpid(worker->pid, &status, 0) == worker->pid);
+	REQUIRE(WIFSIGNALED(status) || !WEXITSTATUS(status));
+	if (WIFSIGNALED(status)) {
+		REQUIRE(WTERMSIG(status) == SIGKILL);
+		round_.deaths++;
+		round_.deaths_stopped += worker->stopped;
+	} else {
+		round_.ends++;
+	}
+	bury(worker, WIFSIGNALED(status));
+}
+
+/* Those that have come to their own end. */
+static void
+bury_the_ended(void)
+{
+	int status;
+
+	for (uint32_t i = 0; i < shape->workers; i++) {
+		if (!workers[i].pid || waitpid(workers[i].pid, &status, WNOHANG) == 0)
+			continue;
+		REQUIRE(WIFEXITED(status) && !WEXITSTATUS(status));
+		round_.ends++;
+		bury(&workers[i], false);
+	}
+}
+
+/* ---- the follower ----------------------------------------------------------------- */
+
+static void
+verify_ops(const struct fnt_trace *trace)
+{
+	char count[24];
+
+	REQUIRE(!(trace->flags & FNT_TRACE_DAMAGED));
+	for (size_t i = 0; i < trace->op_count; i++)
+		REQUIRE(strtoul(trace->ops[i].id, NULL, 10) == i &&
+			trace->ops[i].row_count == (int64_t)i);
+	if (trace->outcome != FNT_OK)
+		return;
+	snprintf(count, sizeof(count), "%zu", trace->op_count);
+	REQUIRE(trace->value.len == strlen(count) &&
+		!memcmp(trace->value.data, count, strlen(count)));
+}
+
+/* Each call once, each thread's in their order, and what was cut off by a death the
+ * last. */
+static void
+verify(const struct fnt_trace *trace)
+{
+	unsigned life_no, thread;
+	unsigned long long number;
+	struct life *life;
+
+	REQUIRE(sscanf(trace->call_id, "%u.%u.%llu", &life_no, &thread, &number) == 3);
+	REQUIRE(life_no < life_count && thread < THREADS_MAX);
+	life = &lives[life_no];
+	REQUIRE(number > life->seen[thread] && !life->aborted[thread]);
+	life->seen[thread] = number;
+	REQUIRE(trace->outcome == FNT_OK || trace->outcome == FNT_ABORTED);
+	if (trace->outcome == FNT_ABORTED) {
+		/* Confirmed as finished it can't be. */
+		REQUIRE(number > life->confirmed[thread]);
+		life->aborted[thread] = true;
+		round_.aborted++;
+	}
+	verify_ops(trace);
+	round_.delivered++;
+}
+
+static void
+follow(struct fnt_cursor *cursor, uint32_t most)
+{
+	const struct fnt_trace *trace;
+	int rc;
+
+	while (most-- && (rc = fnt_cursor_next(cursor, &trace)) > 0)
+		verify(trace);
+	REQUIRE(most == UINT32_MAX || rc >= 0);
+}
+
+/* ---- what happens to them --------------------------------------------------------- */
+
+static uint64_t
+calls_confirmed(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < life_count; i++)
+		for (int thread = 0; thread < THREADS_MAX; thread++)
+			sum += lives[i].confirmed[thread];
+	return sum;
+}
+
+static bool
+all_stopped(void)
+{
+	for (uint32_t i = 0; i < shape->workers; i++)
+		if (!workers[i].stopped)
+			return false;
+	return true;
+}
+
+/* Stop one; the others go on, all of them that run, however long it stays stopped. */
+static void
+stop_one(struct worker *worker)
+{
+	uint64_t until;
+
+	REQUIRE(!kill(worker->pid, SIGSTOP));
+	worker->stopped = true;
+	round_.stops++;
+	until = calls_confirmed() + rnd(&dice, 1500);
+	/* If they waited for it we should wait for ever. */
+	while (calls_confirmed() < until && !all_stopped()) {
+		nap_us(50);
+		listen_to_all();
+		bury_the_ended();
+		for (uint32_t i = 0; i < shape->workers; i++)
+			if (!workers[i].pid)
+				start_worker(&workers[i]);
+	}
+}
+
+static void
+happen(struct worker *worker)
+{
+	switch (rnd(&dice, 6)) {
+	case 0:
+		if (!worker->stopped)
+			stop_one(worker);
+		break;
+	case 1:
+		REQUIRE(!kill(worker->pid, SIGCONT));
+		worker->stopped = false;
+		break;
+	case 2:
+	case 3:
+		kill_worker(worker);
+		break;
+	default:
+		nap_us(rnd(&dice, 4) ? rnd(&dice, 300) : rnd(&dice, 6000));
+		break;
+	}
+}
+
+static void
+live_and_die(struct fnt_cursor *cursor, double seconds)
+{
+	struct timespec now;
+	double end;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end = (double)now.tv_sec + (double)now.tv_nsec / 1e9 + seconds;
+	while ((double)now.tv_sec + (double)now.tv_nsec / 1e9 < end &&
+	       life_count < LIVES_MAX - 2 * WORKERS_MAX) {
+		bury_the_ended();
+		for (uint32_t i = 0; i < shape->workers; i++)
+			if (!workers[i].pid)
+				start_worker(&workers[i]);
+		/* A supervisor who stops everybody waits for ever himself. */
+		if (all_stopped())
+			kill_worker(&workers[rnd(&dice, shape->workers)]);
+		else
+			happen(&workers[rnd(&dice, shape->workers)]);
+		listen_to_all();
+		follow(cursor, 3000);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+	for (uint32_t i = 0; i < shape->workers; i++)
+		if (workers[i].pid)
+			kill_worker(&workers[i]);
+}
+
+/* ---- does it add up? -------------------------------------------------------------- */
+
+/* How many records of one cell, one after the other, the region shows. */
+static uint64_t
+room_in(const char *name)
+{
+	struct fnt_options options = {.size_bytes = shape->size, .flags = shape->flags};
+	struct fnt_log *log = open_log(name, &options);
+	uint64_t cells = region_stat(name).cells, room;
+
+	for (uint64_t i = 0; i < 2 * cells + 200; i++)
+		REQUIRE(record_call(log, "fn", "room") == FNT_DONE);
+	room = fnt_log_len(log);
+	fnt_log_close(log);
+	return room;
+}
+
+static void
+capacity_is_whole(void)
+{
+	uint64_t fresh = room_in("fresh"), used = room_in(shape->name);
+
+	/* Blocks of up to 64 tickets, at either end. */
+	if (used + 128 < fresh)
+		fprintf(stderr, "deaths: room for %llu, %llu when new\n",
+			(unsigned long long)used, (unsigned long long)fresh);
+	REQUIRE(used + 128 >= fresh);
+	REQUIRE(!unlink(region_path("fresh", ".fnt")));
+}
+
+static void
+reconcile(const struct fnt_stat *stat)
+{
+	uint64_t low = round_.finished + round_.open, high = low + round_.in_doubt;
+
+	/* What nobody could see in flight dies with its process. */
+	low -= stat->unframed < round_.open ? stat->unframed : round_.open;
+	if (stat->total < low || stat->total > high)
+		fprintf(stderr, "deaths: %llu calls counted, not %llu to %llu\n",
+			(unsigned long long)stat->total, (unsigned long long)low,
+			(unsigned long long)high);
+	REQUIRE(stat->total >= low && stat->total <= high);
+	REQUIRE(stat->dropped >= round_.dropped);
+	REQUIRE(stat->dropped <= round_.dropped + round_.open + round_.in_doubt);
+	REQUIRE(round_.delivered + round_.missed == stat->recorded);
+	REQUIRE(round_.aborted <= round_.open + round_.in_doubt);
+	REQUIRE(!stat->producers && !stat->lanes && !stat->frames);
+	REQUIRE(!stat->in_flight && !stat->orphaned);
+}
+
+static void
+add_up(struct fnt_cursor *cursor)
+{
+	struct fnt_stat stat;
+
+	/* Whoever comes next takes up what they have left. */
+	fnt_log_close(open_sized(shape->name, shape->size));
+	for (int i = 0; i < 20; i++) {
+		follow(cursor, UINT32_MAX);
+		nap_us(1000);
+	}
+	round_.missed = fnt_cursor_missed(cursor);
+	stat = region_stat(shape->name);
+	round_.unframed = stat.unframed;
+	reconcile(&stat);
+	must_be_sound(shape->name);
+	capacity_is_whole();
+}
+
+static void
+add_to_all(void)
+{
+	uint64_t *to = (uint64_t *)&all, *from = (uint64_t *)&round_;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+static void
+print_books(const char *what, const struct books *books)
+{
+	printf("# %-13s %llu deaths (%llu while stopped), %llu stops, %llu ends; %llu "
+	       "calls "
+	       "confirmed, %llu in hand, %llu in doubt; %llu dropped, %llu unframed; "
+	       "%llu records read, %llu missed, %llu aborted\n",
+	       what, (unsigned long long)books->deaths,
+	       (unsigned long long)books->deaths_stopped,
+	       (unsigned long long)books->stops, (unsigned long long)books->ends,
+	       (unsigned long long)books->finished, (unsigned long long)books->open,
+	       (unsigned long long)books->in_doubt, (unsigned long long)books->dropped,
+	       (unsigned long long)books->unframed,
+	       (unsigned long long)books->delivered, (unsigned long long)books->missed,
+	       (unsigned long long)books->aborted);
+	fflush(stdout);
+}
+
+static void
+run_round(double seconds)
+{
+	struct fnt_options options = {.size_bytes = shape->size, .flags = shape->flags};
+	struct fnt_reader *reader;
+	struct fnt_cursor *cursor;
+
+	memset(lives, 0, LIVES_MAX * sizeof(*lives));
+	memset(&round_, 0, sizeof(round_));
+	life_count = 0;
+	fnt_log_close(open_log(shape->name, &options));
+	reader = open_reader(shape->name);
+	REQUIRE(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
+	live_and_die(cursor, seconds);
+	add_up(cursor);
+	fnt_cursor_close(cursor);
+	fnt_reader_close(reader);
+	REQUIRE(!unlink(region_path(shape->name, ".fnt")));
+	print_books(shape->name, &round_);
+	add_to_all();
+}
+
+int
+main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? strtod(argv[1], NULL) : 10;
+	double once = seconds / SHAPES < 20 ? seconds / SHAPES : 20;
+	time_t end = time(NULL) + (time_t)seconds;
+
+	dice.state = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL);
+	printf("# seed %llu\n", (unsigned long long)dice.state);
+	fixture_begin();
+	lives = mmap(NULL, LIVES_MAX * sizeof(*lives), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(lives != MAP_FAILED);
+	for (size_t i = 0; i < SHAPES || time(NULL) < end; i++) {
+		shape = &shapes[i % SHAPES];
+		run_round(once);
+	}
+	print_books("deaths:", &all);
+	munmap(lives, LIVES_MAX * sizeof(*lives));
+	fixture_end();
+	return EXIT_SUCCESS;
+}
