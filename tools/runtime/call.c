@@ -68,6 +68,44 @@ fn_forgive(struct ctx *ctx)
 	ctx->code = ctx->message = NULL;
 }
 
+static void
+take_result(struct ctx *ctx, struct call_outcome *outcome)
+{
+	const struct wire *wire = &ctx->host->wire;
+	const char *text = wire_text(wire, 2), *message = wire_text(wire, 3);
+
+	memset(outcome, 0, sizeof(*outcome));
+	text = arena_copy(&ctx->arena, text, strlen(text));
+	if (!strcmp(wire_text(wire, 1), "ok")) {
+		outcome->value = text;
+		return;
+	}
+	outcome->code = text;
+	outcome->message = arena_copy(&ctx->arena, message, strlen(message));
+}
+
+/* Let another worker do it, if one is free: its part of the tree is written by another
+ * process. False: none is. */
+static bool
+call_elsewhere(struct ctx *ctx, const struct request *request,
+	       struct call_outcome *outcome)
+{
+	struct wire *wire = &ctx->host->wire;
+
+	wire_begin(wire, WIRE_RUN);
+	request_pack(request, wire);
+	if (wire_send(wire, ctx->host->parent_fd) ||
+	    wire_receive(wire, ctx->host->parent_fd) != WIRE_RESULT) {
+		*outcome = (struct call_outcome){.code = "RUNTIME_GONE",
+						 .message = "nobody runs the call"};
+		return true;
+	}
+	if (!*wire_text(wire, 1))
+		return false;
+	take_result(ctx, outcome);
+	return true;
+}
+
 int
 fn_call(struct ctx *ctx, const struct request *request, const char **value)
 {
@@ -82,7 +120,9 @@ fn_call(struct ctx *ctx, const struct request *request, const char **value)
 		 ctx->request->call_id, ++ctx->nested);
 	memcpy(inner.user_id, ctx->request->user_id, sizeof(inner.user_id));
 	memcpy(inner.tenant_id, ctx->request->tenant_id, sizeof(inner.tenant_id));
-	call_run(ctx->host, &inner, ctx, &ctx->arena, &outcome);
+	fnt_call_traceparent(ctx->call, inner.traceparent);
+	if (!call_elsewhere(ctx, &inner, &outcome))
+		call_run(ctx->host, &inner, ctx, &ctx->arena, &outcome);
 	*value = outcome.value;
 	return outcome.code ? fn_fail(ctx, outcome.code, "%s", outcome.message) : 0;
 }
@@ -112,16 +152,15 @@ schedule(struct ctx *ctx, const struct request *request, int64_t delay_ms,
 	struct wire *wire = &ctx->host->wire;
 	struct request later = *request;
 
-	later.parent_uid = fnt_call_uid(ctx->call);
-	fnt_call_trace_id(ctx->call, later.trace_id);
+	fnt_call_traceparent(ctx->call, later.traceparent);
 	memcpy(later.tenant_id, ctx->request->tenant_id, sizeof(later.tenant_id));
 	wire_begin(wire, WIRE_SCHEDULE);
-	wire_add(wire, delay_ms == FNT_NONE
-			   ? ""
-			   : arena_printf(&ctx->arena, "%lld", (long long)delay_ms));
+	wire_add(wire, delay_ms == FNT_NONE ? ""
+					    : arena_printf(&ctx->arena, "%lld",
+							   (long long)delay_ms));
 	wire_add(wire, run_at == FNT_NONE
-			   ? ""
-			   : arena_printf(&ctx->arena, "%lld", (long long)run_at));
+			       ? ""
+			       : arena_printf(&ctx->arena, "%lld", (long long)run_at));
 	request_pack(&later, wire);
 	if (wire_send(wire, ctx->host->parent_fd))
 		return fn_fail(ctx, "CLIENT_GONE", "nobody takes the schedule");
@@ -210,14 +249,13 @@ trace_begin(struct ctx *ctx, const struct ctx *parent)
 	static const enum fnt_fn_type types[] = {FNT_QUERY, FNT_MUTATION, FNT_ACTION};
 	const struct request *request = ctx->request;
 	struct fnt_call_info info = {
-	    .call_id = request->call_id,
-	    .fn_name = ctx->fn->name,
-	    .fn_type = types[ctx->fn->type],
-	    .user_id = *request->user_id ? request->user_id : NULL,
-	    .tenant_id = *request->tenant_id ? request->tenant_id : NULL,
-	    .parent = parent ? parent->call : NULL,
-	    .parent_uid = request->parent_uid,
-	    .trace_id = {request->trace_id[0], request->trace_id[1]},
+		.call_id = request->call_id,
+		.fn_name = ctx->fn->name,
+		.fn_type = types[ctx->fn->type],
+		.user_id = *request->user_id ? request->user_id : NULL,
+		.tenant_id = *request->tenant_id ? request->tenant_id : NULL,
+		.parent = parent ? parent->call : NULL,
+		.traceparent = *request->traceparent ? request->traceparent : NULL,
 	};
 
 	ctx->call = fnt_call_begin(ctx->host->log, &info);

@@ -244,8 +244,10 @@ print_counts(const struct pool_counts *counts)
 	       (unsigned long long)counts->errors,
 	       (unsigned long long)counts->rolled_back,
 	       (unsigned long long)counts->lost);
-	printf("calls %llu, chunks %llu, bytes %llu\n",
-	       (unsigned long long)counts->calls, (unsigned long long)counts->chunks,
+	printf("calls %llu, %llu of them by one worker to another\n",
+	       (unsigned long long)counts->calls,
+	       (unsigned long long)counts->passed_on);
+	printf("chunks %llu, bytes %llu\n", (unsigned long long)counts->chunks,
 	       (unsigned long long)counts->bytes);
 	printf("workers %llu forked, %llu died\n", (unsigned long long)counts->forked,
 	       (unsigned long long)counts->died);

@@ -91,11 +91,70 @@ fork_worker(struct pool *pool, struct worker *worker)
 }
 
 static void
+answer(struct pool *pool, struct worker *caller, const char *status, const char *code,
+       const char *message)
+{
+	struct wire *wire = &pool->wire;
+
+	wire_begin(wire, WIRE_RESULT);
+	wire_add_int(wire, 0);
+	wire_add(wire, status);
+	wire_add(wire, code);
+	wire_add(wire, message);
+	/* Broken: SIGCHLD will tell. Full it can't be, it waits. */
+	wire_send(wire, caller->fd);
+}
+
+static struct worker *
+idle_worker(struct pool *pool)
+{
+	for (size_t i = 0; i < pool->options->workers; i++) {
+		struct worker *worker = &pool->workers[i];
+
+		if (worker->pid && worker->ready && !worker->busy)
+			return worker;
+	}
+	return NULL;
+}
+
+/* A call that `caller` makes, and waits for. Only to who is idle: were it to wait in
+ * the queue, workers could all wait for each other. */
+static void
+pass_on(struct pool *pool, struct worker *caller)
+{
+	struct worker *worker = idle_worker(pool);
+	struct request request;
+
+	if (!worker || request_unpack(&request, &pool->wire, 0)) {
+		answer(pool, caller, "", "", "");
+		return;
+	}
+	wire_begin(&pool->wire, WIRE_CALL);
+	request_pack(&request, &pool->wire);
+	if (wire_send(&pool->wire, worker->fd)) {
+		answer(pool, caller, "", "", "");
+		return;
+	}
+	worker->request = request;
+	worker->busy = true;
+	worker->caller = caller;
+	pool->counts.passed_on++;
+}
+
+static void
 take_return(struct pool *pool, struct worker *worker)
 {
 	const char *status = wire_text(&pool->wire, 1);
 
 	pool->counts.calls += wire_int(&pool->wire, 0);
+	if (worker->caller) {
+		pool->wire.bytes[0] = WIRE_RESULT;
+		if (!worker->orphan)
+			wire_send(&pool->wire, worker->caller->fd);
+		worker->caller = NULL;
+		worker->busy = worker->orphan = false;
+		return;
+	}
 	pool->counts.done++;
 	if (!strcmp(status, "ok"))
 		pool->counts.ok++;
@@ -146,6 +205,9 @@ take_messages(struct pool *pool, struct worker *worker)
 		case WIRE_SCHEDULE:
 			take_schedule(pool);
 			break;
+		case WIRE_RUN:
+			pass_on(pool, worker);
+			break;
 		case WIRE_RETURN:
 			take_return(pool, worker);
 			break;
@@ -153,6 +215,21 @@ take_messages(struct pool *pool, struct worker *worker)
 			return kind == -EAGAIN;
 		}
 	}
+}
+
+/* Whoever waits for it is told; whoever works for it works for nobody. */
+static void
+bury_call(struct pool *pool, const struct worker *dead)
+{
+	for (size_t i = 0; i < pool->options->workers; i++) {
+		if (pool->workers[i].caller == dead)
+			pool->workers[i].orphan = true;
+	}
+	if (dead->caller && !dead->orphan)
+		answer(pool, dead->caller, "error", "WORKER_DIED",
+		       "who ran it has died");
+	else if (!dead->caller)
+		pool->counts.lost++;
 }
 
 static void
@@ -163,7 +240,7 @@ bury(struct pool *pool, struct worker *worker, int status)
 	close(worker->fd);
 	pool->counts.died++;
 	if (worker->busy)
-		pool->counts.lost++;
+		bury_call(pool, worker);
 	if (!worker->ready)
 		pool->false_starts++;
 	if (!pool->options->quiet)
@@ -173,7 +250,7 @@ bury(struct pool *pool, struct worker *worker, int status)
 		       worker->busy ? " in the middle of " : "",
 		       worker->busy ? worker->request.fn_name : "");
 	*worker = (struct worker){
-	    .fd = -1, .fork_at_ns = clock_ns(CLOCK_MONOTONIC) + FORK_PAUSE_NS};
+		.fd = -1, .fork_at_ns = clock_ns(CLOCK_MONOTONIC) + FORK_PAUSE_NS};
 }
 
 static int
@@ -430,7 +507,7 @@ dismiss(struct pool *pool)
 		if (worker->pid)
 			while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
 				;
-		pool->counts.lost += worker->busy;
+		pool->counts.lost += worker->busy && !worker->caller;
 		worker->pid = 0;
 	}
 }

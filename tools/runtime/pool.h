@@ -5,8 +5,9 @@
  *
  *      load ──┐                       ┌─ worker 0
  *             ├─► queue ─► dispatch ──┼─ worker 1     (one socket pair each)
- *      due ───┘   ▲                   └─ …  │
- *                 └──── schedules ◄─────────┘
+ *      due ───┘   ▲                   └─ …  │  ▲
+ *                 └──── schedules ◄─────────┤  │
+ *                             nested calls ◄┘──┘  to whoever is idle
  */
 #ifndef RUNTIME_POOL_H
 #define RUNTIME_POOL_H
@@ -34,14 +35,17 @@ struct worker {
 	pid_t pid; /* 0: none */
 	int fd;	   /* -1: none */
 	bool ready, busy;
+	struct worker *caller;	/* busy for this one's call; NULL: for a client's */
+	bool orphan;		/* and that one has died */
 	uint64_t fork_at_ns;	/* where there is none: when to fork one */
 	struct request request; /* what it is busy with */
 };
 
 struct pool_counts {
 	uint64_t made, done, ok, errors, rolled_back;
-	uint64_t calls; /* with those that calls made, of requests that returned */
-	uint64_t lost;	/* their worker died */
+	uint64_t calls;	    /* with those that calls made, of requests that returned */
+	uint64_t passed_on; /* of them: made by one worker, run by another */
+	uint64_t lost;	    /* their worker died */
 	uint64_t scheduled, scheduled_run, refused;
 	uint64_t chunks, bytes;
 	uint64_t forked, died;
@@ -58,7 +62,7 @@ struct pool {
 	size_t turn;		 /* the worker that is first to get the next request */
 	uint64_t schedule_count; /* for call ids */
 	uint64_t started_ns, next_ns,
-	    drain_ns;	       /* monotonic; drain_ns 0: not draining */
+		drain_ns;      /* monotonic; drain_ns 0: not draining */
 	unsigned false_starts; /* workers in a row that died before they were ready */
 	int signal_fd;
 	struct pool_counts counts;

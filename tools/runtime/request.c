@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIXED_FIELDS 7u /* before the arguments */
+#define FIXED_FIELDS 5u /* before the arguments */
 
 void
 request_init(struct request *request, const char *fn_name)
@@ -50,9 +50,7 @@ request_pack(const struct request *request, struct wire *wire)
 	wire_add(wire, request->fn_name);
 	wire_add(wire, request->user_id);
 	wire_add(wire, request->tenant_id);
-	wire_add_int(wire, request->parent_uid);
-	wire_add_int(wire, request->trace_id[0]);
-	wire_add_int(wire, request->trace_id[1]);
+	wire_add(wire, request->traceparent);
 	for (size_t i = 0; i < request->arg_count; i++) {
 		wire_add(wire, request->args[i].name);
 		wire_add(wire, request->args[i].text);
@@ -93,10 +91,9 @@ request_unpack(struct request *request, const struct wire *wire, size_t at)
 	    take(request->call_id, sizeof(request->call_id), wire->field[at]) ||
 	    take(request->fn_name, sizeof(request->fn_name), wire->field[at + 1]) ||
 	    take(request->user_id, sizeof(request->user_id), wire->field[at + 2]) ||
-	    take(request->tenant_id, sizeof(request->tenant_id), wire->field[at + 3]))
+	    take(request->tenant_id, sizeof(request->tenant_id), wire->field[at + 3]) ||
+	    take(request->traceparent, sizeof(request->traceparent),
+		 wire->field[at + 4]))
 		return -EPROTO;
-	request->parent_uid = wire_int(wire, at + 4);
-	request->trace_id[0] = wire_int(wire, at + 5);
-	request->trace_id[1] = wire_int(wire, at + 6);
 	return take_args(request, wire, at + FIXED_FIELDS);
 }

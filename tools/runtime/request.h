@@ -19,8 +19,8 @@ struct request {
 	char fn_name[32];
 	char user_id[16];     /* "": none */
 	char tenant_id[16];   /* "": none */
-	uint64_t parent_uid;  /* of the call that scheduled this one; 0: none */
-	uint64_t trace_id[2]; /* likewise */
+	char traceparent[56]; /* of the call that made or scheduled this one; "": none
+			       */
 	struct request_arg args[REQUEST_ARGS];
 	size_t arg_count;
 };

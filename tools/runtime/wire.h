@@ -4,8 +4,9 @@
  * each, so that a message arrives whole or not at all, also from a worker that is
  * killed.
  *
- *      parent ── CALL ──────────────────────────────► worker
- *             ◄── READY, CHUNK …, SCHEDULE …, RETURN ──
+ *      parent ── CALL ───────────────────────────────────► worker
+ *             ◄── READY, CHUNK …, SCHEDULE …, RUN …, RETURN ──
+ *             ── to each RUN a RESULT ──────────────────►
  *
  * A message is its kind and some strings, each ended by a NUL.
  */
@@ -24,8 +25,10 @@ enum wire_kind {
 	WIRE_CALL = 'c',     /* a request, see request.h */
 	WIRE_CHUNK = 's',    /* data for the client */
 	WIRE_SCHEDULE = 'l', /* delay_ms or "", run_at or "", a request */
+	WIRE_RUN = 'n',	     /* a request: a nested call, for some other worker */
+	WIRE_RESULT = 't', /* as RETURN; outcome "": nobody is free, run it yourself */
 	WIRE_RETURN =
-	    'v', /* calls run (nested ones too), outcome, value or code, message */
+		'v', /* calls run (nested ones too), outcome, value or code, message */
 };
 
 struct wire {
