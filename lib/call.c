@@ -143,7 +143,7 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 	call->owner = fnt_thread_serial;
 	call->thread = thread;
 	call->tail_used = call->used = 0;
-	call->begun = call->pending = 0;
+	call->begun = call->pending_bytes = 0;
 	call->pending_high = call->pending_free = 0;
 	call->started_mono = now;
 	return call;

@@ -46,7 +46,7 @@ struct fnt_call {
 	uint32_t op_limit;   /* the same, less what the outcome may need */
 	uint32_t begun;	     /* op begin events */
 	uint32_t serial;     /* of the last op begun */
-	uint32_t pending;    /* ops begun, in the payload, not ended */
+	uint32_t pending_bytes; /* what the ends of ops begun, in the payload, may take */
 	uint32_t pending_high; /* entries ever used */
 	uint32_t pending_free; /* entry + 1; 0: none */
 	uint32_t pending_size; /* entries of pending_many */

@@ -83,7 +83,7 @@ make_room(struct use *use, uint32_t bytes)
 {
 	struct fnt_call *call = use->call;
 
-	if ((uint64_t)call->used + bytes + (uint64_t)call->pending * FNT_OP_END_BOUND >
+	if ((uint64_t)call->used + bytes + call->pending_bytes >
 	    call->op_limit)
 		return false;
 	return fnt_pen_reserve(call, use->thread, bytes);

@@ -2,8 +2,8 @@
  *
  * A call's database operations.
  *
- *   fnt_call_op ─────────────► quick: names at hand, short texts, room in the first
- * extent op_begin ─► pending ─► op_end  └─► long: whatever is not
+ *   fnt_call_op ──────────────────┬─► quick: name at hand, short id, room in the first extent
+ *   op_begin ─► pending ─► op_end ┘└─► long: all others
  */
 #include "call_use.h"
 
@@ -63,8 +63,7 @@ op_texts(const struct fnt_event *event)
 	return name_bytes(&event->op.entity) + event->op.id.len;
 }
 
-/* ---- ops that have ended ----------------------------------------------------------
- */
+/* ---- ops that have ended ---------------------------------------------------------- */
 
 int
 fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)
@@ -106,9 +105,8 @@ write_op(struct use use, struct op op, uint64_t now)
 	at = fnt_quick_time(at, op.duration_ns);
 	at = fnt_put_rows(at, op.row_count);
 	at = fnt_put_bool(at, op.ok);
-	fnt_pen_placed(use.call, at);
+	fnt_pen_publish(use.call, at, now);
 	use.call->record.op_count++;
-	publish(use.call, now);
 	return FNT_DONE;
 }
 
@@ -137,8 +135,7 @@ fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const cha
 	return rc;
 }
 
-/* ---- ops that are pending ---------------------------------------------------------
- */
+/* ---- ops that are pending --------------------------------------------------------- */
 
 static inline struct fnt_pending_op *
 pending_at(struct fnt_call *call, uint32_t i)
@@ -201,12 +198,12 @@ static inline bool
 write_op_begin(struct use use, struct op op)
 {
 	const struct fnt_name_seen *entity = quick_entity(use, op, op.start_ns);
+	char *at;
 
 	if (__builtin_expect(!entity, 0))
 		return write_long_op_begin(use, op);
-	fnt_pen_placed(use.call, quick_start(fnt_pen_place(use.call), op, entity,
-					     FNT_QUICK_OP_BEGIN));
-	publish(use.call, op.start_ns);
+	at = quick_start(fnt_pen_place(use.call), op, entity, FNT_QUICK_OP_BEGIN);
+	fnt_pen_publish(use.call, at, op.start_ns);
 	return true;
 }
 
@@ -232,7 +229,7 @@ begin_op(struct use use, struct op op)
 		omit_op(call);
 	} else {
 		pending->number = call->begun++;
-		call->pending++;
+		call->pending_bytes += FNT_OP_END_BOUND;
 	}
 	return (int64_t)((uint64_t)(pending->serial & 0x7fffffff) << 32 | entry);
 }
@@ -310,9 +307,8 @@ write_op_end(struct use use, struct op_end end, uint64_t now)
 	at = fnt_put_number(at, end.number);
 	at = fnt_put_time(at, end.duration_ns);
 	at = fnt_put_rows(at, end.row_count);
-	fnt_pen_placed(call, fnt_put_bool(at, end.ok));
+	fnt_pen_publish(call, fnt_put_bool(at, end.ok), now);
 	call->record.op_count++;
-	publish(call, now);
 	return FNT_DONE;
 }
 
@@ -332,7 +328,7 @@ end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
 	call->pending_free = entry;
 	if (pending->omitted)
 		return FNT_OMITTED;
-	call->pending--;
+	call->pending_bytes -= FNT_OP_END_BOUND;
 	now = since_start(&use);
 	return write_op_end(use,
 			    (struct op_end){.number = pending->number,

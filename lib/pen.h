@@ -48,10 +48,7 @@ fnt_pen_show(struct fnt_call *call, uint32_t from)
 static inline bool
 fnt_pen_is_quick(const struct fnt_call *call)
 {
-	return __builtin_expect((uint64_t)call->used + (uint64_t)call->pending *
-							       FNT_OP_END_BOUND <
-					call->quick_end,
-				1);
+	return __builtin_expect(call->used + call->pending_bytes < call->quick_end, 1);
 }
 
 static inline char *
@@ -70,6 +67,15 @@ fnt_pen_placed(struct fnt_call *call, const char *end)
 	if (__builtin_expect(call->own.shown != NULL, 1))
 		fnt_words_put_pairs(call->own.shown + from / 8, call->bytes + from,
 				    used - from);
+}
+
+/* The same, and let others see it, `now_ns` after the start. */
+static inline void
+fnt_pen_publish(struct fnt_call *call, const char *end, uint64_t now_ns)
+{
+	fnt_pen_placed(call, end);
+	if (__builtin_expect(call->own.shown != NULL, 1))
+		fnt_frame_publish(call->frame, call->used, now_ns);
 }
 
 /* Write one event, of at most `bound` bytes, with room reserved. Not yet published. */
