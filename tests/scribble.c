@@ -297,6 +297,9 @@ run_tool(const char *tool, const char *command, const char *path)
 		alarm(HANG_S);
 		if (!strcmp(command, "show"))
 			execl(tool, tool, command, "-r", path, "id", (char *)NULL);
+		if (!strcmp(command, "tree"))
+			execl(tool, tool, "show", "--tree", "-r", path, "id",
+			      (char *)NULL);
 		execl(tool, tool, command, "-r", path, (char *)NULL);
 		_exit(127);
 	}
@@ -334,15 +337,15 @@ still_runs(pid_t pid, enum part part)
 static bool
 watch(const pid_t pids[PARTS], const char *tool, const char *path, double seconds)
 {
-	static const char *const commands[] = {"recent", "ps",	  "stat",
-					       "show",	 "check", "tail"};
+	static const char *const commands[] = {"recent", "ps",	 "stat", "show",
+					       "tree",	 "check", "tail"};
 	time_t end = time(NULL) + (time_t)seconds;
 	uint64_t runs = 0;
 	bool good = true;
 
 	while (good && time(NULL) < end) {
 		if (tool)
-			good = run_tool(tool, commands[runs++ % 6], path);
+			good = run_tool(tool, commands[runs++ % (sizeof(commands) / sizeof(*commands))], path);
 		else
 			usleep(100000);
 		for (int part = 0; part < PARTS; part++)
