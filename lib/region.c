@@ -273,6 +273,8 @@ adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 
 	if (!rc && fstat(fd, &st))
 		rc = fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
+	if (!rc && write)
+		rc = fnt_fill_holes(fd, &header, &st, what, error);
 	if (!rc)
 		rc = fnt_view_map(&region->view, &header, fd, write, what, error);
 	if (rc) {
@@ -309,21 +311,6 @@ fnt_region_open_read(struct fnt_region *region, const char *name, struct fnt_err
 
 /* ---- making one ------------------------------------------------------------------- */
 
-static int
-no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error)
-{
-	char need[32], room[32];
-	struct statvfs fs;
-
-	if (code != -ENOSPC || fstatvfs(fd, &fs))
-		return fnt_fail(error, code, "%s: cannot make %s: %s", path,
-				fnt_bytes_text(need, size), strerror(-code));
-	return fnt_fail(error, code, "%s: needs %s, %s free; choose a smaller size or "
-			"another directory",
-			path, fnt_bytes_text(need, size),
-			fnt_bytes_text(room, (uint64_t)fs.f_bavail * fs.f_frsize));
-}
-
 /* The header, and the first ticket: that of lap 1. All else begins as zeroes. */
 static bool
 write_start(int fd, const struct fnt_header *header)
@@ -347,12 +334,12 @@ fill(int fd, const struct fnt_header *header, const char *path,
 	int code;
 
 	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < header->size_bytes)
-		return no_space(path, fd, header->size_bytes, -EFBIG, error);
+		return fnt_no_space(path, fd, header->size_bytes, -EFBIG, error);
 	do {
 		code = posix_fallocate(fd, 0, (off_t)header->size_bytes);
 	} while (code == EINTR);
 	if (code)
-		return no_space(path, fd, header->size_bytes, -code, error);
+		return fnt_no_space(path, fd, header->size_bytes, -code, error);
 	if (group && fchown(fd, (uid_t)-1, options->gid))
 		return fnt_fail(error, -errno, "%s: cannot give it to group %u: %s", path,
 				options->gid, strerror(errno));

@@ -24,4 +24,13 @@ int fnt_header_read(struct fnt_header *header, int fd, const char *what,
 int fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, bool write,
 		 const char *what, struct fnt_error *error);
 
+struct stat;
+
+/* There is no room for `size` bytes, as `code` says: the error, in words. */
+int fnt_no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error);
+
+/* Give a file that has them its missing blocks. -errno: it can't have them. */
+int fnt_fill_holes(int fd, const struct fnt_header *header, const struct stat *st,
+		   const char *what, struct fnt_error *error);
+
 #endif

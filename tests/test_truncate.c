@@ -109,6 +109,91 @@ START_TEST(removed_or_replaced_by_name_stays_readable)
 }
 END_TEST
 
+/* A log is opened, used and closed, again and again. */
+static void
+produce_anywhere(int fd)
+{
+	struct rnd r = {(uint64_t)getpid()};
+	uint64_t calls = 0;
+
+	for (int i = 0; i < ROUNDS(300, 60); i++) {
+		struct fnt_log *log = open_sized("moving", SMALLEST);
+		uint32_t some = 1 + rnd(&r, 50);
+
+		for (uint32_t n = 0; n < some; n++)
+			CHILD_MUST(record_call(log, "fn", "id") == FNT_DONE);
+		calls += some;
+		fnt_log_close(log);
+	}
+	CHILD_MUST(write(fd, &calls, sizeof(calls)) == sizeof(calls));
+	_exit(0);
+}
+
+static bool
+some_run(const pid_t *pids, int count)
+{
+	for (int i = 0; i < count; i++) {
+		siginfo_t info = {0};
+
+		MUST(!waitid(P_PID, (id_t)pids[i], &info, WEXITED | WNOHANG | WNOWAIT));
+		if (!info.si_pid)
+			return true;
+	}
+	return false;
+}
+
+/* The region is taken away, or another put in its place, under those who use it: each goes
+ * on in the one that it has, and no call is lost or counted twice. */
+START_TEST(removed_and_replaced_under_load)
+{
+	enum {
+		PROCESSES = 3
+	};
+	char from[256], to[256], name[32];
+	uint64_t calls = 0, total = 0;
+	pid_t pids[PROCESSES];
+	int fds[2], files = 0;
+
+	MUST(!pipe(fds));
+	for (int i = 0; i < PROCESSES; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			produce_anywhere(fds[1]);
+	}
+	snprintf(from, sizeof(from), "%s", region_path("moving", ".fnt"));
+	while (some_run(pids, PROCESSES)) {
+		snprintf(name, sizeof(name), "moved-%d", files);
+		snprintf(to, sizeof(to), "%s", region_path(name, ".fnt"));
+		nap_us(2000);
+		if (files % 2 && !link(from, to)) {
+			fnt_log_close(open_sized("another", SMALLEST));
+			MUST(!rename(region_path("another", ".fnt"), from));
+			files++;
+		} else if (!(files % 2) && !rename(from, to)) {
+			files++;
+		}
+	}
+	for (int i = 0; i < PROCESSES; i++) {
+		uint64_t some;
+
+		must_end_well(pids[i]);
+		MUST(read(fds[0], &some, sizeof(some)) == sizeof(some));
+		calls += some;
+	}
+	snprintf(name, sizeof(name), "moved-%d", files);
+	if (!rename(from, region_path(name, ".fnt")))
+		files++;
+	for (int i = 0; i < files; i++) {
+		snprintf(name, sizeof(name), "moved-%d", i);
+		total += region_stat(name).total;
+		ck_assert_uint_eq(region_stat(name).producers, 0);
+		must_be_sound(name);
+	}
+	ck_assert_int_gt(files, 3);
+	ck_assert_uint_eq(total, calls);
+}
+END_TEST
+
 /* ---- in the middle of a call ------------------------------------------------------ */
 
 static int
@@ -280,6 +365,7 @@ START_TEST(without_a_handler_it_still_kills)
 END_TEST
 
 FIXTURE_MAIN("truncate", cut_before_a_call, copied_over,
-	     removed_or_replaced_by_name_stays_readable, cut_while_reading,
+	     removed_or_replaced_by_name_stays_readable,
+	     removed_and_replaced_under_load, cut_while_reading,
 	     cut_at_any_moment, a_hosts_handler_still_hears,
 	     without_a_handler_it_still_kills)
