@@ -166,6 +166,23 @@ actor_finish(struct actor *actor, unsigned i, enum fnt_outcome outcome, size_t l
 }
 
 void
+actor_beside(struct actor *actor, const _Atomic uint32_t *over)
+{
+	struct story *story = actor->story;
+	struct fnt_call_info info = {.call_id = "other", .fn_name = "other"};
+
+	while (!atomic_load(over)) {
+		if (atomic_load(&story->beside) >= atomic_load(&story->beside_wanted)) {
+			usleep(20);
+			continue;
+		}
+		must(fnt_call_finish_ok(fnt_call_begin(actor->log, &info), NULL) ==
+		     FNT_DONE);
+		atomic_fetch_add(&story->beside, 1);
+	}
+}
+
+void
 actor_push(struct actor *actor, unsigned i)
 {
 	struct told *told = &actor->story->calls[i];

@@ -18,6 +18,8 @@
 struct child {
 	const struct kill_path *path;
 	struct story *story;
+	struct actor actor;
+	_Atomic uint32_t prepared, over;
 };
 
 static void *
@@ -32,6 +34,36 @@ live_and_end(void *arg)
 	return NULL;
 }
 
+/* Another thread is stepped, while this one makes calls. */
+static void *
+act_beside(void *arg)
+{
+	struct child *child = arg;
+
+	child->path->prepare(&child->actor);
+	atomic_store(&child->prepared, 1);
+	nap_us(NAP_US);
+	stepper_begin();
+	child->path->act(&child->actor);
+	stepper_end();
+	atomic_store(&child->over, 1);
+	return NULL;
+}
+
+static void
+run_beside(struct child *child)
+{
+	pthread_t thread;
+
+	child->actor.story = child->story;
+	CHILD_MUST(!pthread_create(&thread, NULL, act_beside, child));
+	while (!atomic_load(&child->prepared))
+		nap_us(20);
+	actor_beside(&child->actor, &child->over);
+	pthread_join(thread, NULL);
+	child->path->after(&child->actor);
+}
+
 static void
 run_child(void *arg)
 {
@@ -39,6 +71,10 @@ run_child(void *arg)
 	struct actor actor = {.story = child->story};
 	pthread_t thread;
 
+	if (child->path->beside) {
+		run_beside(child);
+		return;
+	}
 	if (child->path->by_thread) {
 		CHILD_MUST(!pthread_create(&thread, NULL, live_and_end, child));
 		pthread_join(thread, NULL);
@@ -58,7 +94,7 @@ void
 kill_path_spawn(struct stepper *stepper, struct scene *scene,
 		const struct kill_path *path)
 {
-	struct child child = {path, scene->story};
+	struct child child = {.path = path, .story = scene->story};
 
 	if (!stepper_spawn(stepper, run_child, &child))
 		ck_abort_msg("%s: the child ended: 0x%x", path->name, stepper->status);

@@ -14,6 +14,7 @@ struct kill_path {
 	void (*act)(struct actor *actor);     /* step by step */
 	void (*after)(struct actor *actor);   /* once it is let go; may be NULL */
 	bool by_thread; /* the act is done by another thread, to its end */
+	bool beside;	/* as is, and meanwhile another makes calls: see actor_beside */
 	bool lapped; /* once more, others lap the ring before anyone takes up the rest
 		      */
 	bool again;  /* the next who does it is killed too, somewhere */

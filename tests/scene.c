@@ -201,6 +201,22 @@ scene_other_laps(struct scene *scene, uint64_t cells)
 }
 
 void
+scene_beside_laps(struct scene *scene, uint64_t cells)
+{
+	uint64_t until = fnt_cursor_now(&scene->region.view) + cells;
+
+	/* If it waited for the thread that is held, so should we. */
+	while (fnt_cursor_now(&scene->region.view) < until) {
+		uint64_t wanted = atomic_load(&scene->story->beside) + cells / 4;
+
+		atomic_store(&scene->story->beside_wanted, wanted);
+		while (atomic_load(&scene->story->beside) < wanted)
+			usleep(50);
+	}
+	scene->lapped = true;
+}
+
+void
 scene_pad(struct scene *scene, uint64_t cells)
 {
 	const struct fnt_view *view = &scene->region.view;

@@ -44,6 +44,8 @@ struct told {
 struct story {
 	struct told calls[SCENE_CALLS];
 	_Atomic uint32_t closing; /* what is open ends with the log */
+	/* Calls of another thread of the actor's process: made, and to be made. */
+	_Atomic uint64_t beside, beside_wanted;
 };
 
 struct actor {
@@ -68,6 +70,8 @@ void actor_finish(struct actor *actor, unsigned i, enum fnt_outcome outcome,
 		  size_t len);
 /* A call that was built elsewhere, with two ops. */
 void actor_push(struct actor *actor, unsigned i);
+/* By another thread: as many calls as the story wants, until it is over. */
+void actor_beside(struct actor *actor, const _Atomic uint32_t *over);
 
 /* Where the ring stands when the act begins. */
 enum scene_edge {
@@ -120,6 +124,9 @@ void scene_reset(struct scene *scene);
  * cells at least. Each of its calls must be recorded. */
 void scene_other_open(struct scene *scene);
 void scene_other_laps(struct scene *scene, uint64_t cells);
+
+/* Another thread of the actor's own process laps the ring, while the actor is held. */
+void scene_beside_laps(struct scene *scene, uint64_t cells);
 
 /* Where nobody may attach: the ring is lapped by padding. */
 void scene_pad(struct scene *scene, uint64_t cells);

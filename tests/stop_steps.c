@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * stop_steps.c: a producer held at each instruction of a finish, alive, while others
- * lap the ring and use up the frames. They never wait for it and never take what is
- * its; and when it goes on its record is whole, or dropped and counted.
+ * lap the ring and use up the frames: other processes, and other threads of its own.
+ * They never wait for it and never take what is its; and when it goes on its record is
+ * whole, or dropped and counted.
  *
  *   stop_steps [--long]
  */
@@ -70,6 +71,10 @@ static const struct kill_path paths[] = {
 	{"finish, ordered", begin_one, finish_error, actor_close,
 	 .edges = EDGE(SCENE_LAP), .flags = FNT_ORDERED},
 	{"begin", begin_one, begin_next, actor_close, .edges = EDGE(SCENE_LAP)},
+	{"finish, one thread", begin_one, finish_many, actor_close, .beside = true,
+	 .edges = EDGE(SCENE_LAP)},
+	{"begin, one thread", begin_one, begin_next, actor_close, .beside = true,
+	 .edges = EDGE(SCENE_LAPS_40)},
 };
 
 #define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
@@ -93,13 +98,15 @@ use_up_frames(struct scene *scene)
 }
 
 static void
-meanwhile(struct scene *scene)
+meanwhile(struct scene *scene, bool beside)
 {
 	struct fnt_log *log;
 	uint64_t before;
 
 	scene_look(scene, false);
 	scene_check_records(scene);
+	if (beside)
+		scene_beside_laps(scene, scene->region.view.cell_count + 7);
 	scene_other_laps(scene, 2 * scene->region.view.cell_count + 7);
 	/* Who comes now finds nobody dead. */
 	before = atomic_load(&scene->region.view.control->reaped);
@@ -128,6 +135,7 @@ afterwards(struct scene *scene, struct stepper *stepper, bool early)
 			scene_fail(scene, "finish returned %d", rc);
 	}
 	SCENE_MUST(scene, stepper_release(stepper));
+	scene->others += atomic_load(&scene->story->beside);
 	scene_verify(scene);
 }
 
@@ -148,7 +156,7 @@ stop_at(struct scene *scene, const struct kill_path *path, const struct step_tra
 	scene_other_open(scene);
 	stepper_goto(&stepper, way, k);
 	early = scene_has_head_of(scene, 0);
-	meanwhile(scene);
+	meanwhile(scene, path->beside);
 	afterwards(scene, &stepper, early);
 }
 
@@ -198,9 +206,9 @@ START_TEST(held_all_the_way)
 			 (unsigned long long)stepper.at);
 		if (stepper.at < mark)
 			continue;
-		mark = stepper.at + (is_long ? 1 : 13);
+		mark = stepper.at + (is_long ? 1 : path->beside ? 101 : 13);
 		early = early || scene_has_head_of(&scene, 0);
-		meanwhile(&scene);
+		meanwhile(&scene, path->beside);
 		stops++;
 	}
 	afterwards(&scene, &stepper, early);
