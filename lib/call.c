@@ -5,6 +5,7 @@
 #include "call_use.h"
 
 #include "producer.h"
+#include "ruled.h"
 #include "traceparent.h"
 
 #include <stdlib.h>
@@ -146,6 +147,7 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 	call->begun = call->pending_bytes = 0;
 	call->pending_high = call->pending_free = 0;
 	call->started_mono = now;
+	call->ruled = false;
 	return call;
 }
 
@@ -332,16 +334,33 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread, const struct fnt_
 	return call;
 }
 
+static __attribute__((noinline)) struct fnt_call *
+begin_ruled(struct fnt_log *log, struct fnt_attachment *attachment,
+	    const struct fnt_call_info *info)
+{
+	struct use use;
+
+	if (fnt_ruled_start(&use, log, attachment, info, true))
+		return NULL;
+	fnt_leave();
+	return use.call;
+}
+
 struct fnt_call *
 fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
 {
 	static const struct fnt_call_info nothing;
-	struct fnt_attachment *attachment = fnt_enter(log);
+	struct fnt_attachment *attachment;
 	struct fnt_call *call = NULL;
 	struct fnt_thread *thread;
 
+	if (fnt_gate_is_shut(log))
+		return NULL;
+	attachment = fnt_enter(log);
 	if (!attachment)
 		return NULL;
+	if (!fnt_control_plain(attachment))
+		return begin_ruled(log, attachment, info ? info : &nothing);
 	thread = fnt_thread_get(attachment);
 	if (thread)
 		call = fnt_call_start(log, thread, info ? info : &nothing, true);
@@ -378,12 +397,18 @@ static int
 set_identity(struct fnt_call *call, enum fnt_event_type type, const char *text)
 {
 	struct fnt_event event = {.type = type};
+	struct fnt_hashed hashed;
 	struct use use;
 	int rc = use_call(&use, call);
 
 	if (rc)
 		return rc;
-	event.text = id_text(call, text ? text : "");
+	text = fnt_ruled_user(use, text ? text : "", &hashed);
+	if (!text) {
+		fnt_leave();
+		return FNT_DONE;
+	}
+	event.text = id_text(call, text);
 	rc = FNT_OMITTED;
 	if (make_room(&use, FNT_ID_BOUND + event.text.len)) {
 		fnt_pen_event_slow(call, &event);

@@ -6,7 +6,7 @@
 #ifndef FNT_CALL_H
 #define FNT_CALL_H
 
-#include "process.h"
+#include "control.h"
 #include "writer.h"
 
 #define FNT_PENDING_FEW 4
@@ -31,6 +31,7 @@ struct fnt_call {
 	struct fnt_log *log;
 	struct fnt_frame *frame; /* NULL: not visible in flight */
 	bool allocated;		 /* not of the pool: free() it */
+	bool ruled;		 /* it has a rule; else all is at its default */
 
 	/* The payload: `used` of `room` bytes written. */
 	struct fnt_extent own;
@@ -53,6 +54,7 @@ struct fnt_call {
 	uint64_t started_mono;
 	struct fnt_pending_op pending_few[FNT_PENDING_FEW];
 	struct fnt_pending_op *pending_many;
+	struct fnt_rule rule;
 	char bytes[FNT_FRAME_PAYLOAD_BYTES]; /* of the first extent */
 };
 

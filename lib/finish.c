@@ -4,6 +4,9 @@
  */
 #include "call_use.h"
 
+#include "keep.h"
+#include "ruled.h"
+
 #include <stdio.h>
 
 #define ELLIPSIS      "\xE2\x80\xA6"
@@ -67,9 +70,17 @@ write_value(struct use *use, const struct fnt_value *value)
 {
 	struct fnt_event event = {.type = FNT_EVENT_VALUE};
 	struct fnt_call *call = use->call;
+	char room[FNT_HASHED_JSON_BYTES];
+	struct fnt_value hashed;
 
 	if (!value || value->kind == FNT_VALUE_NONE)
 		return FNT_DONE;
+	if (__builtin_expect(call->ruled, 0)) {
+		hashed = *value;
+		value = &hashed;
+		if (!fnt_capture_value(use->thread->attachment, call->rule.values, &hashed, room))
+			return FNT_DONE;
+	}
 	event.value.kind = (uint32_t)value->kind;
 	event.value.bytes.at = value->data;
 	event.value.bytes.len = (uint32_t)value->len;
@@ -104,52 +115,79 @@ emit(struct use *use, uint64_t now)
 			       now);
 }
 
-/* It ends without a record. */
+/* For want of a lane. */
+static fnt_word *
+region_counter_of(struct fnt_control_words *control, uint64_t mark)
+{
+	switch (mark) {
+	case FNT_MARK_NOT_KEPT:
+		return &control->not_kept;
+	case FNT_MARK_SAMPLED:
+		return &control->sampled;
+	case FNT_MARK_LIMITED:
+		return &control->limited;
+	default:
+		return &control->dropped;
+	}
+}
+
+/* It ends without a record: `mark` says why. */
 static void
-count_lost(struct use *use, uint64_t mark)
+end_lost(struct use *use, uint64_t mark)
 {
 	struct fnt_ring_writer *writer = &use->thread->writer;
-	struct fnt_lane *lane = writer->lane;
 
-	if (lane)
+	if (!writer->lane)
+		fnt_thread_find_lane(use->thread, use->thread->clock.last);
+	if (writer->lane) {
 		fnt_frame_mark_lost(use->call->frame, mark, writer->lane_no,
-				    mark == FNT_MARK_DROPPED ? &lane->dropped
-							     : &lane->not_kept);
-	else
+				    fnt_lane_counter(writer->lane, mark));
+		fnt_count_record(writer->lane, &use->call->record);
+	} else {
 		atomic_fetch_add_explicit(
-			&use->thread->attachment->region.view.control->dropped, 1,
+			region_counter_of(use->thread->attachment->region.view.control, mark), 1,
 			memory_order_relaxed);
+	}
+	fnt_call_drop(use->call, use->thread);
 }
 
 /* The record is complete. */
 static int
-commit(struct use *use, uint64_t now)
+commit(struct use *use)
 {
 	struct fnt_thread *thread = use->thread;
-	int rc = FNT_DONE;
 
 	use->call->record.payload_bytes = use->call->used;
-	if (use->thread->attachment->region.view.flags & FNT_KEEP_NONE &&
-	    thread->writer.lane) {
-		count_lost(use, FNT_MARK_NOT_KEPT);
-	} else if (!emit(use, now)) {
-		count_lost(use, FNT_MARK_DROPPED);
-		rc = FNT_DROPPED;
+	if (!emit(use, thread->clock.last)) {
+		end_lost(use, FNT_MARK_DROPPED);
+		return FNT_DROPPED;
 	}
-	if (thread->writer.lane)
-		fnt_count_record(thread->writer.lane, &use->call->record);
+	fnt_count_record(thread->writer.lane, &use->call->record);
 	fnt_call_drop(use->call, thread);
-	return rc;
+	return FNT_DONE;
 }
 
-static int
-finish(struct use *use, enum fnt_outcome outcome)
+/* Is it to be recorded? If not, that was all. What has ended is told by the record's head. */
+static inline bool
+kept(struct use *use)
 {
-	struct fnt_call *call = use->call;
+	uint64_t mark = 0;
 
-	call->record.outcome = (uint8_t)outcome;
-	call->record.duration_ns = since_start(use);
-	return commit(use, use->thread->clock.last);
+	if (__builtin_expect(use->thread->attachment->region.view.flags & FNT_KEEP_NONE, 0))
+		mark = FNT_MARK_NOT_KEPT;
+	else if (__builtin_expect(use->call->ruled, 0))
+		mark = fnt_keep_decide(use);
+	if (__builtin_expect(mark != 0, 0))
+		end_lost(use, mark);
+	return !mark;
+}
+
+static inline bool
+end(struct use *use, enum fnt_outcome outcome)
+{
+	use->call->record.outcome = (uint8_t)outcome;
+	use->call->record.duration_ns = since_start(use);
+	return kept(use);
 }
 
 /* Enter for the last time. On a closed log nothing but our memory is left to be given back. */
@@ -167,12 +205,14 @@ int
 fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value)
 {
 	struct use use;
-	int omitted, rc = use_last(&use, call);
+	int omitted = FNT_DONE, rc = use_last(&use, call);
 
 	if (rc)
 		return rc;
-	omitted = write_value(&use, value);
-	rc = finish(&use, FNT_OK);
+	if (end(&use, FNT_OK)) {
+		omitted = write_value(&use, value);
+		rc = commit(&use);
+	}
 	fnt_leave();
 	return rc == FNT_DONE ? omitted : rc;
 }
@@ -186,8 +226,10 @@ finish_bad(struct fnt_call *call, enum fnt_outcome outcome, const char *code,
 
 	if (rc)
 		return rc;
-	write_error(&use, code, message);
-	rc = finish(&use, outcome);
+	if (end(&use, outcome)) {
+		write_error(&use, code, message);
+		rc = commit(&use);
+	}
 	fnt_leave();
 	return rc;
 }
@@ -212,7 +254,8 @@ fnt_call_abandon(struct fnt_call *call)
 
 	if (rc)
 		return rc;
-	rc = finish(&use, FNT_ABORTED);
+	if (end(&use, FNT_ABORTED))
+		rc = commit(&use);
 	fnt_leave();
 	return rc;
 }
@@ -228,12 +271,15 @@ push_ops(struct use *use, const struct fnt_trace *trace)
 		const struct fnt_trace_op *op = &trace->ops[i];
 		struct fnt_event event = {.type = FNT_EVENT_OP};
 		struct fnt_call *call = use->call;
+		struct fnt_hashed hashed;
 
 		event.op.op = (uint32_t)op->op;
 		fnt_call_name(use->thread, op->entity, &call->record.flags,
 			      &event.op.entity);
-		event.op.id.at = op->id;
-		event.op.id.len = op->id ? (uint32_t)strnlen(op->id, call->op_limit) : 0;
+		event.op.id.at = fnt_ruled_id(*use, op->id, &hashed);
+		event.op.id.len = event.op.id.at ? (uint32_t)strnlen(event.op.id.at,
+								     call->op_limit)
+						 : 0;
 		event.op.start_ns = op->start_ns;
 		event.op.duration_ns = op->duration_ns;
 		event.op.row_count = op->row_count;
@@ -275,11 +321,14 @@ push(struct use *use, const struct fnt_trace *trace)
 
 	push_head(&use->call->record, trace);
 	worst = push_ops(use, trace);
+	fnt_clock_read(&use->thread->clock);
+	if (!kept(use))
+		return FNT_DONE;
 	if (trace->outcome == FNT_OK && write_value(use, &trace->value))
 		worst = FNT_OMITTED;
 	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
 		write_error(use, trace->code, trace->message);
-	rc = commit(use, fnt_clock_read(&use->thread->clock));
+	rc = commit(use);
 	return rc == FNT_DONE ? worst : rc;
 }
 
@@ -289,7 +338,7 @@ fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
 	struct fnt_attachment *attachment;
 	struct fnt_call_info info;
 	struct use use;
-	int rc = -ENOMEM;
+	int rc;
 
 	if (!trace || trace->outcome <= FNT_IN_FLIGHT || trace->outcome > FNT_ABORTED)
 		return -EINVAL;
@@ -302,13 +351,21 @@ fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
 		.parent_uid = trace->parent_uid,
 		.trace_id = {trace->trace_id[0], trace->trace_id[1]},
 	};
+	if (fnt_gate_is_shut(log))
+		return FNT_DONE;
 	attachment = fnt_enter(log);
 	if (!attachment)
 		return -ESHUTDOWN;
-	use.thread = fnt_thread_get(attachment);
-	use.call = use.thread ? fnt_call_start(log, use.thread, &info, false) : NULL;
-	if (use.call)
-		rc = push(&use, trace);
+	if (fnt_control_plain(attachment)) {
+		use.thread = fnt_thread_get(attachment);
+		use.call = use.thread ? fnt_call_start(log, use.thread, &info, false)
+				      : NULL;
+	} else {
+		rc = fnt_ruled_start(&use, log, attachment, &info, false);
+		if (rc)
+			return rc == FNT_NOT_ENABLED ? FNT_DONE : rc;
+	}
+	rc = use.call ? push(&use, trace) : -ENOMEM;
 	fnt_leave();
 	return rc;
 }

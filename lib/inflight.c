@@ -119,7 +119,7 @@ mark_committed(const struct fnt_view *view, uint64_t mark)
 	uint64_t state = atomic_load_explicit(&view->cells[ticket % view->cell_count].state,
 					      memory_order_acquire);
 
-	if (mark >= FNT_MARK_NOT_KEPT)
+	if (mark >= FNT_MARK_LOST)
 		return true; /* it ends without one */
 	if (fnt_cell_lap(state) == lap)
 		return !fnt_cell_busy(state) && fnt_cell_kind(state) == FNT_CELL_HEAD;
@@ -133,7 +133,7 @@ fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 
 	/* The cell speaks for the mark only as long as that is there: a dead reaper's is wiped
 	 * before its cell is cleared (and then overwritten). Found by tests/model. */
-	for (int i = 0; i < MARK_TRIES && mark && mark < FNT_MARK_NOT_KEPT; i++) {
+	for (int i = 0; i < MARK_TRIES && mark && mark < FNT_MARK_LOST; i++) {
 		bool committed = mark_committed(view, mark);
 		uint64_t again = atomic_load_explicit(&frame->commit, memory_order_relaxed);
 
@@ -141,7 +141,7 @@ fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 			return committed;
 		mark = again;
 	}
-	return mark >= FNT_MARK_NOT_KEPT;
+	return mark >= FNT_MARK_LOST;
 }
 
 void

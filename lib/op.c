@@ -7,6 +7,8 @@
  */
 #include "call_use.h"
 
+#include "ruled.h"
+
 #include <stdlib.h>
 
 #define PENDING_MAX (1u << 20)
@@ -114,12 +116,14 @@ int
 fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
 	    uint64_t duration_ns, int64_t row_count, bool ok)
 {
+	struct fnt_hashed hashed;
 	struct use use;
 	uint64_t now;
 	int rc = use_call(&use, call);
 
 	if (rc)
 		return rc;
+	id = fnt_ruled_id(use, id, &hashed);
 	now = since_start(&use);
 	rc = write_op(use,
 		      (struct op){.op = (uint32_t)op,
@@ -238,12 +242,14 @@ int64_t
 fnt_call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity,
 		  const char *id)
 {
+	struct fnt_hashed hashed;
 	struct use use;
 	int64_t handle;
 	int rc = use_call(&use, call);
 
 	if (rc)
 		return rc;
+	id = fnt_ruled_id(use, id, &hashed);
 	handle = begin_op(use, (struct op){.op = (uint32_t)op,
 					   .entity = entity,
 					   .id = id,

@@ -2,7 +2,9 @@
 #include "process.h"
 
 #include "call.h"
+#include "control.h"
 #include "frames.h"
+#include "gate.h"
 #include "inflight.h"
 #include "liveness.h"
 #include "names.h"
@@ -46,6 +48,18 @@ static void
 unlock(void)
 {
 	pthread_mutex_unlock(&mutex);
+}
+
+void
+fnt_process_lock(void)
+{
+	lock();
+}
+
+void
+fnt_process_unlock(void)
+{
+	unlock();
 }
 
 /* ---- threads ---------------------------------------------------------------------- */
@@ -310,6 +324,11 @@ make_attachment(const struct fnt_region *region)
 		return NULL;
 	}
 	attachment->region = *region;
+	if (!fnt_control_init(attachment)) {
+		free_pool(attachment->pool);
+		free(attachment);
+		return NULL;
+	}
 	own_descriptor(&attachment->region);
 	/* Without it we would look dead, once a host closes our descriptor. */
 	fnt_region_keep(&attachment->region);
@@ -349,6 +368,7 @@ free_attachment(struct fnt_attachment *attachment)
 	fnt_region_close(&attachment->region);
 	attachment->pool->next = pools;
 	pools = attachment->pool;
+	fnt_control_fini(attachment);
 	free(attachment);
 }
 
@@ -471,6 +491,7 @@ fnt_log_attach(struct fnt_log **log, struct fnt_region *region)
 		/* With its own descriptor by now: the caller closes that. */
 		*region = attachment->region;
 		unlink_attachment(attachment);
+		fnt_control_fini(attachment);
 		free_pool(attachment->pool);
 		free(attachment);
 		attachment = NULL;
@@ -497,6 +518,7 @@ void
 fnt_log_detach(struct fnt_log *log)
 {
 	struct fnt_attachment *attachment;
+	struct fnt_snapshot *retired;
 
 	lock();
 	attach_child(log);
@@ -505,9 +527,12 @@ fnt_log_detach(struct fnt_log *log)
 	unlock();
 	if (!attachment)
 		return;
+	retired = fnt_control_retired();
 	/* Whoever entered before has left after this; nobody enters any more. */
 	fnt_rcu_synchronize();
+	fnt_control_free(retired);
 	lock();
+	fnt_gate_fini(log);
 	unlink_attachment(attachment);
 	free_attachment(attachment);
 	sweep_pools();

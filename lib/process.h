@@ -25,6 +25,7 @@
 #define FNT_NAME_SEEN_MAX 106
 
 struct fnt_call;
+struct fnt_snapshot;
 struct fnt_attachment;
 
 /* A name as the thread saw it last, by the address that it came at. */
@@ -77,11 +78,17 @@ struct fnt_attachment {
 	int32_t pid;
 	struct fnt_thread *threads;
 	struct fnt_call_pool *pool;
+	/* Settings (control.h). */
+	fnt_word plain; /* the generation that has everything at its default, or none */
+	_Atomic(struct fnt_snapshot *) snapshot; /* RCU */
+	uint64_t hash_key[2];
 };
 
 struct fnt_log {
 	struct fnt_log *next; /* of the process */
 	_Atomic(struct fnt_attachment *) attachment; /* RCU; NULL: closed */
+	fnt_word off; /* the region's generation, while nothing is enabled; else 0 */
+	_Atomic(fnt_word *) generation; /* where it is to be read for ever; see gate.h */
 	char *path;
 };
 
@@ -93,6 +100,10 @@ extern _Thread_local uint64_t fnt_thread_serial
 /* How many forks lie between this process and the first. Changes only in a child that
  * has one thread. */
 extern uint32_t fnt_fork_generation;
+
+/* The mutex of attachments, threads and slots; also inside a read-side section. */
+void fnt_process_lock(void);
+void fnt_process_unlock(void);
 
 /* Open: makes the log of a mapped region, which is the log's now. -errno. */
 int fnt_log_attach(struct fnt_log **log, struct fnt_region *region);

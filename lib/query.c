@@ -174,18 +174,25 @@ fnt_query_retained(const struct fnt_view *view)
 	return count;
 }
 
+static uint64_t
+load(const fnt_word *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
 uint64_t
 fnt_query_total(const struct fnt_view *view)
 {
-	uint64_t total =
-		atomic_load_explicit(&view->control->dropped, memory_order_relaxed);
+	const struct fnt_control_words *control = view->control;
+	uint64_t total = load(&control->dropped) + load(&control->not_kept) +
+			 load(&control->sampled) + load(&control->limited);
 
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane *lane = &view->lanes[i];
 
-		total += atomic_load_explicit(&lane->recorded, memory_order_relaxed) +
-			 atomic_load_explicit(&lane->dropped, memory_order_relaxed) +
-			 atomic_load_explicit(&lane->not_kept, memory_order_relaxed);
+		total += load(&lane->recorded) + load(&lane->dropped) +
+			 load(&lane->not_kept) + load(&lane->sampled) +
+			 load(&lane->limited);
 	}
 	return total;
 }

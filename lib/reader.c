@@ -218,7 +218,9 @@ count_lanes(const struct fnt_view *view, struct fnt_stat *stat)
 
 		stat->recorded += load(&lane->recorded);
 		stat->dropped += load(&lane->dropped);
-		stat->not_kept += load(&lane->not_kept);
+		stat->kept_none += load(&lane->not_kept);
+		stat->sampled += load(&lane->sampled);
+		stat->limited += load(&lane->limited);
 		stat->unframed += load(&lane->unframed);
 		stat->ops += load(&lane->ops);
 		stat->ops_omitted += load(&lane->ops_omitted);
@@ -296,6 +298,10 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	stat->clock = clocks_of(view);
 	count_lanes(view, stat);
 	stat->dropped += load(&view->control->dropped);
+	stat->kept_none += load(&view->control->not_kept);
+	stat->sampled += load(&view->control->sampled);
+	stat->limited += load(&view->control->limited);
+	stat->not_kept = stat->kept_none + stat->sampled + stat->limited;
 	stat->total = stat->recorded + stat->dropped + stat->not_kept;
 	stat->retained = fnt_query_retained(view);
 	count_frames(reader, lives, stat);

@@ -31,14 +31,6 @@ owned_lane(const struct fnt_lane *lane, uint32_t slot)
 	return fnt_state_status(state) != FNT_LANE_FREE && fnt_state_owner(state) == slot;
 }
 
-static fnt_word *
-counter_of(struct fnt_lane *lane, uint64_t mark)
-{
-	return mark == FNT_MARK_DROPPED	   ? &lane->dropped
-	       : mark == FNT_MARK_NOT_KEPT ? &lane->not_kept
-					   : &lane->recorded;
-}
-
 /* The mark's record is committed, or there is to be none: was that counted before its owner
  * was killed? A record's cell may be somebody else's by now, and clear_lanes() not find it. */
 static void
@@ -51,7 +43,7 @@ count_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 
 	if (lane < view->lane_count)
 		atomic_compare_exchange_strong_explicit(
-			counter_of(&view->lanes[lane], mark), &before, seq,
+			fnt_lane_counter(&view->lanes[lane], mark), &before, seq,
 			memory_order_release, memory_order_relaxed);
 }
 

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define TRIES 64
+#define TRIES 16
 
 static_assert(FNT_SET_ENABLED == 1u << FNT_SETTING_ENABLED, "layout");
 static_assert(FNT_SET_KEEP == 1u << FNT_SETTING_KEEP, "layout");

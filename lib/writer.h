@@ -37,6 +37,24 @@ fnt_count(fnt_word *counter, uint64_t more)
 			      memory_order_relaxed);
 }
 
+/* Where a frame's mark is counted: a record, or why there is none. */
+static inline fnt_word *
+fnt_lane_counter(struct fnt_lane *lane, uint64_t mark)
+{
+	switch (mark) {
+	case FNT_MARK_DROPPED:
+		return &lane->dropped;
+	case FNT_MARK_NOT_KEPT:
+		return &lane->not_kept;
+	case FNT_MARK_SAMPLED:
+		return &lane->sampled;
+	case FNT_MARK_LIMITED:
+		return &lane->limited;
+	default:
+		return &lane->recorded;
+	}
+}
+
 /* What the record says of ops and omissions, added to the lane's counts. */
 void fnt_count_record(struct fnt_lane *lane, const struct fnt_record *record);
 

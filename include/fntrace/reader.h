@@ -119,7 +119,7 @@ struct fnt_stat {
 	uint64_t recorded; /* records ever committed */
 	uint64_t retained; /* to be had now */
 	uint64_t dropped;  /* no place in the ring, or no lane for the thread */
-	uint64_t not_kept; /* the settings said so */
+	uint64_t not_kept; /* the settings said so: kept_none + sampled + limited */
 	uint64_t in_flight;
 	uint64_t orphaned;	/* in flight with a dead owner */
 	uint64_t unframed;	/* calls that were not visible in flight: no frame left */
@@ -134,7 +134,11 @@ struct fnt_stat {
 	uint32_t frames, frames_max;
 	uint32_t names, names_max;
 	const char *clock; /* of the producers: "tsc", "vdso", both or "none"; static */
-	uint64_t reserved[8];
+	/* Parts of not_kept, by cause (control.h). */
+	uint64_t kept_none; /* FNT_KEEP_NONE */
+	uint64_t sampled;   /* `keep`: not of the share */
+	uint64_t limited;   /* `rate`: its function had enough in that second */
+	uint64_t reserved[5];
 };
 
 FNT_API int fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture.h"
+
+#include "siphash.h"
+
+#include <string.h>
+
+static void
+put_hash(char *to, uint64_t hash)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	to[0] = 'h';
+	to[1] = ':';
+	for (int i = 0; i < 16; i++)
+		to[2 + i] = digits[hash >> (60 - 4 * i) & 15];
+}
+
+const char *
+fnt_capture_text(const struct fnt_attachment *attachment, uint8_t how, const char *text,
+		 char room[FNT_HASHED_BYTES])
+{
+	if (!text || how == FNT_CAPTURE_OFF)
+		return NULL;
+	if (how != FNT_CAPTURE_HASH)
+		return text;
+	put_hash(room, fnt_siphash(attachment->hash_key, text, strlen(text)));
+	room[FNT_HASHED_BYTES - 1] = '\0';
+	return room;
+}
+
+bool
+fnt_capture_value(const struct fnt_attachment *attachment, uint8_t how,
+		  struct fnt_value *value, char room[FNT_HASHED_JSON_BYTES])
+{
+	if (how == FNT_CAPTURE_OFF)
+		return false;
+	/* A length without data is one that did not fit, and stays so. */
+	if (how != FNT_CAPTURE_HASH || (!value->data && value->len))
+		return true;
+	room[0] = room[FNT_HASHED_JSON_BYTES - 2] = '"';
+	room[FNT_HASHED_JSON_BYTES - 1] = '\0';
+	put_hash(room + 1, fnt_siphash(attachment->hash_key, value->data, value->len));
+	value->kind = FNT_VALUE_JSON;
+	value->data = room;
+	value->len = FNT_HASHED_JSON_BYTES - 1;
+	return true;
+}

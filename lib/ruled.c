@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "ruled.h"
+
+static const struct fnt_rule *
+rule_of(struct fnt_thread *thread, const char *name)
+{
+	struct fnt_snapshot *snapshot = fnt_control_snapshot(thread->attachment);
+	struct fnt_name_ref ref;
+	uint32_t flags = 0;
+
+	fnt_call_name(thread, name, &flags, &ref);
+	return fnt_control_rule(snapshot, ref.id, name ? name : "");
+}
+
+static int
+start(struct use *use, struct fnt_log *log, const struct fnt_call_info *info,
+      bool framed)
+{
+	const struct fnt_rule *rule = rule_of(use->thread, info->fn_name);
+	struct fnt_call_info left = *info;
+	struct fnt_hashed user, tenant;
+
+	if (!rule->enabled)
+		return FNT_NOT_ENABLED;
+	left.user_id = fnt_capture_text(use->thread->attachment, rule->users, info->user_id,
+					user.text);
+	left.tenant_id = fnt_capture_text(use->thread->attachment, rule->users, info->tenant_id,
+					  tenant.text);
+	use->call = fnt_call_start(log, use->thread, &left, framed);
+	if (!use->call)
+		return -ENOMEM;
+	use->call->ruled = !rule->plain;
+	use->call->rule = *rule;
+	return 0;
+}
+
+int
+fnt_ruled_start(struct use *use, struct fnt_log *log, struct fnt_attachment *attachment,
+		const struct fnt_call_info *info, bool framed)
+{
+	struct fnt_snapshot *snapshot;
+	int rc = FNT_NOT_ENABLED;
+
+	attachment = fnt_control_follow(log, attachment);
+	if (!attachment)
+		return -ESHUTDOWN;
+	snapshot = fnt_control_snapshot(attachment);
+	if (snapshot->off) {
+		fnt_gate_shut(log, attachment, snapshot->generation);
+	} else {
+		use->thread = fnt_thread_get(attachment);
+		rc = use->thread ? start(use, log, info, framed) : -ENOMEM;
+	}
+	if (rc)
+		fnt_leave();
+	return rc;
+}
