@@ -126,7 +126,7 @@ check_options(const struct fnt_options *options)
 	if (options->size_bytes &&
 	    (options->size_bytes < SIZE_MIN || options->size_bytes > SIZE_MAX_))
 		return fnt_fail(options->error, -EINVAL,
-				"size_bytes %llu: give 256 KiB to 64 GiB",
+				"a region of %llu bytes: give 256 KiB to 64 GiB",
 				(unsigned long long)options->size_bytes);
 	if (options->max_record_bytes && (options->max_record_bytes < RECORD_MIN ||
 					  options->max_record_bytes > RECORD_MAX))

@@ -85,6 +85,48 @@ name_after(char name[NAME_MAX_BYTES + 1], const char *path)
 		name[len - 4] = '_';
 }
 
+static int
+cannot_run(const char *program, int code)
+{
+	tool_fail("cannot run %s: %s", program, strerror(code));
+	return code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+}
+
+/* Where `program` lies, as posix_spawnp will find it. 0 or a positive errno: a word that was
+ * mistyped is not to leave a region of that name. */
+static int
+find_program(const char *program)
+{
+	const char *dir = getenv("PATH"), *end;
+	int code = ENOENT;
+	char path[4096];
+
+	if (strchr(program, '/'))
+		return access(program, X_OK) == 0 ? 0 : errno;
+	if (!dir)
+		return 0; /* it has places of its own to look at */
+	for (; dir; dir = *end ? end + 1 : NULL) {
+		end = dir + strcspn(dir, ":");
+		snprintf(path, sizeof(path), "%.*s%s%s", (int)(end - dir), dir,
+			 end == dir ? "./" : "/", program);
+		if (access(path, X_OK) == 0)
+			return 0;
+		if (errno == EACCES)
+			code = EACCES;
+	}
+	return code;
+}
+
+static void
+check_size(void)
+{
+	const char *text = getenv("FNTRACE_SIZE");
+	uint64_t size;
+
+	if (text && text[0] && !tool_parse_size(text, &size))
+		tool_note("FNTRACE_SIZE=%s is no size such as 64M: not heeded", text);
+}
+
 static struct fnt_log *
 open_log(const struct tap_settings *settings, const char *program)
 {
@@ -238,9 +280,7 @@ start(struct tap *tap, char **argv)
 	close(from_child[1]);
 	if (code) {
 		tap->child = 0;
-		tool_fail("cannot run %s: %s", argv[0], strerror(code));
-		return code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND
-							 : EXIT_CANNOT_RUN;
+		return cannot_run(argv[0], code);
 	}
 	tap->flows[PROTOCOL_TO_FN] =
 		create_flow(tap, PROTOCOL_TO_FN, relay_inherit(STDIN_FILENO, O_RDONLY),
@@ -303,6 +343,11 @@ run_tap(int argc, char **argv)
 
 	if (operand == argc)
 		tool_usage_error(&command_tap, "no command to run");
+	code = find_program(argv[operand]);
+	if (code)
+		return cannot_run(argv[operand], code);
+	if (!settings.size_bytes)
+		check_size();
 	tap.log = open_log(&settings, argv[operand]);
 	if (!tap.log)
 		return TOOL_FAILED;

@@ -50,10 +50,10 @@ print_help(const char *name)
 {
 	const struct command *command = name ? find_command(name) : NULL;
 
+	/* The command's own way: it may have commands of its own. */
 	if (command)
-		tool_print_help(command);
-	else
-		print_usage(stdout);
+		return command->run(2, (char *[]){(char *)name, (char *)"--help", NULL});
+	print_usage(stdout);
 	return TOOL_OK;
 }
 

@@ -200,8 +200,8 @@ parse_number(const char *text, uint64_t *number, const char **end)
 	return errno == 0;
 }
 
-static bool
-parse_size(const char *text, uint64_t *size)
+bool
+tool_parse_size(const char *text, uint64_t *size)
 {
 	static const char units[] = "KMGT";
 	const char *unit, *end;
@@ -238,7 +238,7 @@ set_option(const struct tool_option *option, const char *text, void *field)
 	case TOOL_COUNT:
 		return parse_number(text, field, &end) && *end == '\0';
 	case TOOL_SIZE:
-		return parse_size(text, field);
+		return tool_parse_size(text, field);
 	case TOOL_PID:
 		if (!parse_number(text, &number, &end) || *end != '\0')
 			return false;
@@ -262,7 +262,7 @@ expected(enum tool_option_kind kind)
 	case TOOL_TEXT:
 		break;
 	}
-	return "something";
+	return "a word";
 }
 
 static void

@@ -84,6 +84,9 @@ extern const struct command command_ctl;
  * NULL among it) do not return. */
 int tool_options(const struct command *command, int argc, char **argv, void *settings);
 
+/* Bytes, as an option of kind TOOL_SIZE takes them. */
+bool tool_parse_size(const char *text, uint64_t *size);
+
 /* "fntrace NAME: MESSAGE" and the command's usage on stderr; exit 2. */
 _Noreturn void tool_usage_error(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -113,8 +113,9 @@ FNT_API int fnt_op_parse(const char *word, size_t len);
 /* All zero is a good default. What describes the region counts for the process that makes
  * it; who attaches to an existing region takes it as it is. */
 struct fnt_options {
-	/* Size of the region in bytes, 256 KiB to 64 GiB; 0: $FNTRACE_SIZE, else 16 MiB, or
-	 * what `capacity` needs. */
+	/* Size of the region in bytes, 256 KiB to 64 GiB; 0: $FNTRACE_SIZE ("64M"; brought
+	 * into that range, not heeded if it is no size), else 16 MiB, or what `capacity`
+	 * needs. */
 	uint64_t size_bytes;
 	/* Show exactly the newest `capacity` traces, 0 to 2^32 - 1; 0: as many as fit. The region is
 	 * made to hold that many of 1 KiB (more if size_bytes says so); where larger ones

@@ -405,6 +405,12 @@ def cannot_run():
     check(status == 126, f"{status}")
     process = tap("fntrace-no-such-program", stderr=PIPE)
     check(b"fntrace-no-such-program" in process.communicate(timeout=PATIENCE_S)[1])
+    # No region is left that is named after a mistyped word.
+    process = subprocess.run([FNTRACE, "tap", "--", "fntrace-no-such-program"],
+                             stderr=subprocess.DEVNULL)
+    check(process.returncode == 127, f"{process.returncode}")
+    names = os.listdir(os.environ["FNTRACE_DIR"])
+    check(not any("no-such" in name for name in names), f"{names}")
 
 
 # ---- signals

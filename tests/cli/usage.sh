@@ -26,6 +26,12 @@ for command in $commands; do
 	cmp -s out help || fail "help $command"
 done
 
+# A command that has commands of its own.
+run 0 fntrace ctl --help
+cp out help
+run 0 fntrace help ctl
+cmp -s out help || fail 'help ctl'
+
 # Without a command: the usage, on stderr.
 run 2 fntrace
 empty out
