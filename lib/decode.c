@@ -17,6 +17,7 @@ struct chunk {
 };
 
 #define NAMES_KNOWN 64
+#define ITEMS_FIRST 64 /* more than most ask for */
 
 /* A name's text in the set's memory: many traces, few names. */
 struct name_known {
@@ -135,7 +136,7 @@ static struct fnt_trace *
 next_item(struct fnt_set *set)
 {
 	if (set->traces.count == set->room) {
-		size_t room = set->room ? 2 * set->room : 16;
+		size_t room = set->room ? 2 * set->room : ITEMS_FIRST;
 		struct fnt_trace *items = realloc(set->items, room * sizeof(*items));
 
 		if (!items)

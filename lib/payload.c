@@ -108,18 +108,29 @@ take_long(struct fnt_payload_reader *reader, struct token *token, unsigned char 
 	}
 }
 
-static __attribute__((noinline)) bool
-take_other(struct fnt_payload_reader *reader, struct token *token)
+/* One scalar or the head of an array; what else there is, is passed over whole. */
+static bool
+take(struct fnt_payload_reader *reader, struct token *token)
 {
-	const unsigned char *start = reader->at++;
-	size_t used;
+	const unsigned char *start = reader->at;
+	size_t left = (size_t)(reader->end - start), used;
 
+	if (!left)
+		return false;
+	reader->at++;
 	token->kind = OTHER;
+	token->number = *start;
+	if (*start < 0x80) {
+		token->kind = UINT;
+		return true;
+	}
 	if (*start >= 0xe0) {
 		token->kind = NEGATIVE;
 		token->number = (uint64_t)(int64_t)(int8_t)*start;
 		return true;
 	}
+	if (*start >= 0xa0 && *start < 0xc0)
+		return take_text(reader, token, 0, *start & 0x1fu);
 	if (*start >= 0x90 && *start < 0xa0) {
 		token->kind = ARRAY;
 		token->number = *start & 0x0f;
@@ -128,45 +139,59 @@ take_other(struct fnt_payload_reader *reader, struct token *token)
 	if (*start >= 0xc0 && take_long(reader, token, *start))
 		return true;
 	/* Maps, floats, extensions: of a later version. */
-	if (!fnt_msgpack_walk(start, (size_t)(reader->end - start), &used))
+	if (!fnt_msgpack_walk(start, left, &used))
 		return false;
 	token->kind = OTHER;
 	reader->at = start + used;
 	return true;
 }
 
-/* One scalar or the head of an array; what else there is, is passed over whole. What most
- * elements are is seen to here. */
-static inline __attribute__((always_inline)) bool
-take(struct fnt_payload_reader *reader, struct token *token)
+/* What most elements are, each in the fewest steps; whatever else goes the way above. */
+
+static inline bool
+quick_uint(struct fnt_payload_reader *reader, uint64_t *number)
 {
 	const unsigned char *at = reader->at;
 	size_t left = (size_t)(reader->end - at);
-	uint32_t number;
+	uint32_t four;
 
-	if (!left)
-		return false;
-	if (*at < 0x80) {
-		token->kind = UINT;
-		token->number = *at;
-		reader->at = at + 1;
-		return true;
-	}
-	if (*at == 0xce && left >= 5) {
-		memcpy(&number, at + 1, 4);
-		token->kind = UINT;
-		token->number = __builtin_bswap32(number);
+	if (left >= 5 && *at == 0xce) {
+		memcpy(&four, at + 1, 4);
+		*number = __builtin_bswap32(four);
 		reader->at = at + 5;
 		return true;
 	}
-	if (*at >= 0xa0 && *at < 0xc0 && (*at & 0x1fu) < left) {
-		token->kind = TEXT;
-		token->number = *at & 0x1f;
-		token->bytes = at + 1;
-		reader->at = at + 1 + token->number;
+	if (left && *at < 0x80) {
+		*number = *at;
+		reader->at = at + 1;
 		return true;
 	}
-	return take_other(reader, token);
+	if (left >= 3 && *at == 0xcd) {
+		*number = (uint64_t)at[1] << 8 | at[2];
+		reader->at = at + 3;
+		return true;
+	}
+	return false;
+}
+
+/* A short text, or nil. */
+static inline bool
+quick_text(struct fnt_payload_reader *reader, struct fnt_text *text, bool nil)
+{
+	const unsigned char *at = reader->at;
+	size_t left = (size_t)(reader->end - at);
+
+	if (left && *at >= 0xa0 && *at < 0xc0 && (*at & 0x1fu) < left) {
+		*text = (struct fnt_text){(const char *)at + 1, *at & 0x1fu};
+		reader->at = at + 1 + text->len;
+		return true;
+	}
+	if (left && nil && *at == 0xc0) {
+		*text = (struct fnt_text){NULL, 0};
+		reader->at = at + 1;
+		return true;
+	}
+	return false;
 }
 
 /* ---- the elements of an event ----------------------------------------------------- */
@@ -179,7 +204,7 @@ struct elements {
 };
 
 /* The next element must be of `kind` (or nil, where that is allowed). */
-static inline __attribute__((always_inline)) struct token
+static __attribute__((noinline)) struct token
 next(struct elements *in, enum kind kind, bool nil)
 {
 	struct token token = {.kind = NIL};
@@ -199,14 +224,26 @@ next(struct elements *in, enum kind kind, bool nil)
 static inline uint64_t
 next_uint(struct elements *in)
 {
+	uint64_t number;
+
+	if (in->left && quick_uint(in->reader, &number)) {
+		in->left--;
+		return number;
+	}
 	return next(in, UINT, false).number;
 }
 
 static inline struct fnt_text
 next_text(struct elements *in, bool nil)
 {
-	struct token token = next(in, TEXT, nil);
+	struct fnt_text text;
+	struct token token;
 
+	if (in->left && quick_text(in->reader, &text, nil)) {
+		in->left--;
+		return text;
+	}
+	token = next(in, TEXT, nil);
 	if (token.kind != TEXT)
 		return (struct fnt_text){NULL, 0};
 	return (struct fnt_text){(const char *)token.bytes, (uint32_t)token.number};
@@ -215,6 +252,12 @@ next_text(struct elements *in, bool nil)
 static inline bool
 next_bool(struct elements *in)
 {
+	struct fnt_payload_reader *reader = in->reader;
+
+	if (in->left && reader->at < reader->end && (*reader->at & 0xfe) == 0xc2) {
+		in->left--;
+		return *reader->at++ & 1;
+	}
 	return next(in, BOOL, false).number != 0;
 }
 
@@ -223,7 +266,17 @@ static inline int64_t
 next_optional(struct elements *in)
 {
 	struct token token;
+	uint64_t number;
 
+	if (in->left && quick_uint(in->reader, &number)) {
+		in->left--;
+		return (int64_t)number;
+	}
+	if (in->left && in->reader->at < in->reader->end && *in->reader->at == 0xc0) {
+		in->left--;
+		in->reader->at++;
+		return FNT_NONE;
+	}
 	if (!in->left || !take(in->reader, &token)) {
 		in->bad = true;
 		return FNT_NONE;
@@ -241,7 +294,16 @@ next_name(struct elements *in)
 {
 	struct fnt_name_ref name = {.id = FNT_NAME_NONE};
 	struct token token;
+	uint64_t number;
 
+	if (in->left && quick_uint(in->reader, &number)) {
+		in->left--;
+		if (number < FNT_NAME_NONE)
+			name.id = (uint32_t)number;
+		else
+			in->bad = true;
+		return name;
+	}
 	if (!in->left || !take(in->reader, &token)) {
 		in->bad = true;
 		return name;
@@ -325,9 +387,12 @@ fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event)
 
 	if (reader->at == reader->end)
 		return 0;
-	if (!take(reader, &head) || head.kind != ARRAY || !head.number)
+	if (*reader->at > 0x90 && *reader->at < 0xa0)
+		in.left = *reader->at++ & 0x0f;
+	else if (take(reader, &head) && head.kind == ARRAY && head.number)
+		in.left = head.number;
+	else
 		return -EBADMSG;
-	in.left = head.number;
 	type = next_uint(&in);
 	event->type = type < FNT_EVENT_UNKNOWN ? (enum fnt_event_type)type
 					       : FNT_EVENT_UNKNOWN;

@@ -7,6 +7,14 @@
 #define LOW_BITS UINT64_C(0x7f7f7f7f7f7f7f7f)
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
+/* Eight bytes that are ASCII and not NUL? With every high bit clear the addition carries into
+ * no other byte, and sets a byte's high bit exactly if the byte is not 0. */
+static inline bool
+is_plain(uint64_t word)
+{
+	return !(word & HIGH_BITS) && ((word + LOW_BITS) & HIGH_BITS) == HIGH_BITS;
+}
+
 /* How many bytes from the start are certainly ASCII and not NUL: eight at a time. */
 static size_t
 plain_prefix(const char *s, size_t len)
@@ -16,12 +24,35 @@ plain_prefix(const char *s, size_t len)
 
 	for (; len - at >= sizeof(word); at += sizeof(word)) {
 		memcpy(&word, s + at, sizeof(word));
-		/* With every high bit clear the addition carries into no other byte,
-		 * and sets a byte's high bit exactly if the byte is not 0. */
-		if ((word & HIGH_BITS) || ((word + LOW_BITS) & HIGH_BITS) != HIGH_BITS)
+		if (!is_plain(word))
 			break;
 	}
 	return at;
+}
+
+/* Are all bytes ASCII and not NUL? The last are looked at together with some before. */
+static bool
+all_plain(const char *s, size_t len)
+{
+	uint64_t word = 0;
+	uint32_t first, last;
+
+	if (len >= 8) {
+		if (plain_prefix(s, len) < len - 7)
+			return false;
+		memcpy(&word, s + len - 8, 8);
+	} else if (len >= 4) {
+		memcpy(&first, s, 4);
+		memcpy(&last, s + len - 4, 4);
+		word = (uint64_t)last << 32 | first;
+	} else if (len) {
+		word = 0x0101010101010101u * (unsigned char)s[0];
+		word ^= (uint64_t)((unsigned char)(s[len / 2] ^ s[0])) << 8;
+		word ^= (uint64_t)((unsigned char)(s[len - 1] ^ s[0])) << 16;
+	} else {
+		return true;
+	}
+	return is_plain(word);
 }
 
 /* Length of the character that `lead` begins, and the range of its second byte; further
@@ -63,6 +94,8 @@ fnt_utf8_valid(const char *s, size_t len)
 	size_t at = 0;
 	bool valid;
 
+	if (all_plain(s, len))
+		return true;
 	while (at < len) {
 		at += plain_prefix(s + at, len - at);
 		/* Up to eight pieces before the next try of eight at once. */
