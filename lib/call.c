@@ -144,6 +144,7 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 	call->owner = fnt_thread_serial;
 	call->thread = thread;
 	call->tail_used = call->used = 0;
+	call->extra = (struct fnt_extra){0, 0};
 	call->begun = call->pending_bytes = 0;
 	call->pending_high = call->pending_free = 0;
 	call->started_mono = now;
@@ -465,6 +466,7 @@ fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, 
 		show_word(call, FNT_OMITTED_WORD);
 		return FNT_OMITTED;
 	}
+	call->extra.schedules++;
 	fnt_pen_event_slow(call, &event);
 	publish(call, since_start(use));
 	return FNT_DONE;

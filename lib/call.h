@@ -17,6 +17,8 @@ struct fnt_pending_op {
 	uint32_t serial; /* of this use; 0: not in use */
 	uint32_t number; /* of its begin event */
 	uint32_t next_free;
+	uint32_t entity;
+	uint8_t op;
 	bool omitted; /* its begin did not fit */
 	uint64_t start_ns;
 };
@@ -52,6 +54,7 @@ struct fnt_call {
 	uint32_t pending_free; /* entry + 1; 0: none */
 	uint32_t pending_size; /* entries of pending_many */
 	uint64_t started_mono;
+	struct fnt_extra extra;
 	struct fnt_pending_op pending_few[FNT_PENDING_FEW];
 	struct fnt_pending_op *pending_many;
 	struct fnt_rule rule;

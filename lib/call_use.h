@@ -117,6 +117,15 @@ omit_op(struct fnt_call *call)
 	return FNT_OMITTED;
 }
 
+/* An op has ended, whether there is room for it in the record or not. */
+static inline void
+count_op(struct use use, struct fnt_op_done op)
+{
+	if (op.rows > 0)
+		use.call->extra.rows += (uint64_t)op.rows;
+	fnt_meter_op(&use.thread->meter, op);
+}
+
 /* A text of at most `max` bytes; what is longer is cut and `flag` set. */
 static inline struct fnt_text
 short_text(const char *text, uint32_t max, uint32_t *flags, uint32_t flag)

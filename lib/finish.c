@@ -105,8 +105,6 @@ emit(struct use *use, uint64_t now)
 	struct fnt_thread *thread = use->thread;
 
 	if (!thread->writer.lane)
-		fnt_thread_find_lane(thread, now);
-	if (!thread->writer.lane)
 		return false;
 	if (fnt_record_emit(&thread->writer, &call->record, &call->own, call->frame, now))
 		return true;
@@ -136,9 +134,12 @@ static void
 end_lost(struct use *use, uint64_t mark)
 {
 	struct fnt_ring_writer *writer = &use->thread->writer;
+	struct fnt_call *call = use->call;
+	struct fnt_place place;
 
 	if (!writer->lane)
 		fnt_thread_find_lane(use->thread, use->thread->clock.last);
+	fnt_meter_place(&use->thread->meter, &place, &call->record);
 	if (writer->lane) {
 		fnt_frame_mark_lost(use->call->frame, mark, writer->lane_no,
 				    fnt_lane_counter(writer->lane, mark));
@@ -148,7 +149,8 @@ end_lost(struct use *use, uint64_t mark)
 			region_counter_of(use->thread->attachment->region.view.control, mark), 1,
 			memory_order_relaxed);
 	}
-	fnt_call_drop(use->call, use->thread);
+	fnt_meter_count(&place, &call->record, &call->extra, mark);
+	fnt_call_drop(call, use->thread);
 }
 
 /* The record is complete. */
@@ -156,14 +158,20 @@ static int
 commit(struct use *use)
 {
 	struct fnt_thread *thread = use->thread;
+	struct fnt_call *call = use->call;
+	struct fnt_place place;
 
-	use->call->record.payload_bytes = use->call->used;
+	if (!thread->writer.lane)
+		fnt_thread_find_lane(thread, thread->clock.last);
+	fnt_meter_place(&thread->meter, &place, &call->record);
+	call->record.payload_bytes = call->used;
 	if (!emit(use, thread->clock.last)) {
 		end_lost(use, FNT_MARK_DROPPED);
 		return FNT_DROPPED;
 	}
-	fnt_count_record(thread->writer.lane, &use->call->record);
-	fnt_call_drop(use->call, thread);
+	fnt_meter_count(&place, &call->record, &call->extra, 0);
+	fnt_count_record(thread->writer.lane, &call->record);
+	fnt_call_drop(call, thread);
 	return FNT_DONE;
 }
 
@@ -286,6 +294,11 @@ push_ops(struct use *use, const struct fnt_trace *trace)
 		event.op.ok = op->ok;
 		if (fnt_call_write_op(use, &event, 0))
 			worst = FNT_OMITTED;
+		count_op(*use, (struct fnt_op_done){.entity = event.op.entity.id,
+						    .op = event.op.op,
+						    .ns = op->duration_ns,
+						    .rows = op->row_count,
+						    .ok = op->ok});
 	}
 	for (size_t i = 0; i < trace->schedule_count; i++) {
 		const struct fnt_trace_schedule *schedule = &trace->schedules[i];

@@ -53,6 +53,11 @@ enum fnt_section_kind {
 	FNT_SECTION_RING,
 	FNT_SECTION_SETTINGS, /* without: all is at its default */
 	FNT_SECTION_RATES,    /* without: no limit */
+	FNT_SECTION_METRICS, /* these five: layout_metrics.h */
+	FNT_SECTION_FN_ROWS,
+	FNT_SECTION_OP_ROWS,
+	FNT_SECTION_BLOCK_KEYS,
+	FNT_SECTION_BLOCKS,
 	FNT_SECTION_KINDS,
 };
 

@@ -81,17 +81,29 @@ fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)
 	return FNT_DONE;
 }
 
+static inline void
+count_ended(struct use use, uint32_t entity, struct op op)
+{
+	count_op(use, (struct fnt_op_done){.entity = entity,
+					   .op = op.op,
+					   .ns = op.duration_ns,
+					   .rows = op.row_count,
+					   .ok = op.ok});
+}
+
 static __attribute__((noinline)) int
 write_long_op(struct use use, struct op op, uint64_t now)
 {
 	struct fnt_event event = {.type = FNT_EVENT_OP};
+	int rc;
 
 	event.op.duration_ns = op.duration_ns;
 	event.op.row_count = op.row_count;
 	event.op.ok = op.ok;
-	if (!name_op(&use, &event, op))
-		return omit_op(use.call);
-	return fnt_call_write_op(&use, &event, now);
+	rc = name_op(&use, &event, op) ? fnt_call_write_op(&use, &event, now)
+				       : omit_op(use.call);
+	count_ended(use, event.op.entity.id, op);
+	return rc;
 }
 
 static inline int
@@ -109,6 +121,7 @@ write_op(struct use use, struct op op, uint64_t now)
 	at = fnt_put_bool(at, op.ok);
 	fnt_pen_publish(use.call, at, now);
 	use.call->record.op_count++;
+	count_ended(use, entity->id, op);
 	return FNT_DONE;
 }
 
@@ -183,12 +196,14 @@ take_pending(struct fnt_call *call)
 }
 
 static __attribute__((noinline)) bool
-write_long_op_begin(struct use use, struct op op)
+write_long_op_begin(struct use use, struct op op, struct fnt_pending_op *pending)
 {
 	struct fnt_event event = {.type = FNT_EVENT_OP_BEGIN};
+	bool fits = name_op(&use, &event, op);
 	uint32_t bound;
 
-	if (!name_op(&use, &event, op))
+	pending->entity = event.op.entity.id;
+	if (!fits)
 		return false;
 	bound = FNT_OP_BEGIN_BOUND + op_texts(&event);
 	if (!make_room(&use, bound + FNT_OP_END_BOUND))
@@ -199,13 +214,14 @@ write_long_op_begin(struct use use, struct op op)
 }
 
 static inline bool
-write_op_begin(struct use use, struct op op)
+write_op_begin(struct use use, struct op op, struct fnt_pending_op *pending)
 {
 	const struct fnt_name_seen *entity = quick_entity(use, op, op.start_ns);
 	char *at;
 
 	if (__builtin_expect(!entity, 0))
-		return write_long_op_begin(use, op);
+		return write_long_op_begin(use, op, pending);
+	pending->entity = entity->id;
 	at = quick_start(fnt_pen_place(use.call), op, entity, FNT_QUICK_OP_BEGIN);
 	fnt_pen_publish(use.call, at, op.start_ns);
 	return true;
@@ -228,7 +244,8 @@ begin_op(struct use use, struct op op)
 		call->serial = 1;
 	pending->serial = call->serial;
 	pending->start_ns = op.start_ns;
-	pending->omitted = !write_op_begin(use, op);
+	pending->op = (uint8_t)(op.op < FNT_OP_KINDS ? op.op : FNT_OP_OTHER);
+	pending->omitted = !write_op_begin(use, op, pending);
 	if (pending->omitted) {
 		omit_op(call);
 	} else {
@@ -332,10 +349,15 @@ end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
 	pending->serial = 0;
 	pending->next_free = call->pending_free;
 	call->pending_free = entry;
+	now = since_start(&use);
+	count_op(use, (struct fnt_op_done){.entity = pending->entity,
+					   .op = pending->op,
+					   .ns = now - pending->start_ns,
+					   .rows = row_count,
+					   .ok = ok});
 	if (pending->omitted)
 		return FNT_OMITTED;
 	call->pending_bytes -= FNT_OP_END_BOUND;
-	now = since_start(&use);
 	return write_op_end(use,
 			    (struct op_end){.number = pending->number,
 					    .ok = ok,

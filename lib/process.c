@@ -136,9 +136,11 @@ find_lane(struct fnt_thread *thread)
 	lane = fnt_lane_claim(view, attachment->slot, thread->tid);
 	if (lane == FNT_LANE_NONE && reap(attachment))
 		lane = fnt_lane_claim(view, attachment->slot, thread->tid);
-	if (lane != FNT_LANE_NONE)
-		fnt_ring_writer_init(&thread->writer, &ring, &view->lanes[lane], lane,
-				     view->flags & FNT_ORDERED);
+	if (lane == FNT_LANE_NONE)
+		return;
+	fnt_ring_writer_init(&thread->writer, &ring, &view->lanes[lane], lane,
+			     view->flags & FNT_ORDERED);
+	fnt_meter_init(&thread->meter, view, lane);
 }
 
 static struct fnt_thread *
@@ -155,6 +157,7 @@ make_thread(struct fnt_attachment *attachment)
 	fnt_random(&thread->trace_high, sizeof(thread->trace_high));
 	thread->frame_hint = (uint32_t)thread->random;
 	fnt_clock_renew(&thread->clock);
+	fnt_meter_init(&thread->meter, &attachment->region.view, FNT_LANE_NONE);
 	find_lane(thread);
 	/* The key only has to be something: the destructor goes by the same address. */
 	if (pthread_setspecific(exit_key, fnt_threads_seen)) {

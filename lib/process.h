@@ -16,6 +16,7 @@
 #define FNT_PROCESS_H
 
 #include "clock.h"
+#include "metrics.h"
 #include "rcu.h"
 #include "region.h"
 #include "ring.h"
@@ -55,6 +56,7 @@ struct fnt_thread {
 	uint32_t frame_count;
 	uint32_t frames[FNT_FRAMES_CACHED]; /* CACHED, the last used on top */
 	struct fnt_name_seen names[FNT_NAMES_CACHED];
+	struct fnt_meter meter;
 };
 
 /* Calls, one for each frame of the region, so that beginning one allocates nothing. A pool

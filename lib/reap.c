@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "liveness.h"
+#include "metrics.h"
 #include "names.h"
 #include "payload.h"
 #include "producer.h"
@@ -140,71 +141,117 @@ collect_payload(const struct fnt_view *view, uint32_t slot, const struct fnt_fra
 	}
 }
 
-static uint32_t
-count_ops(const char *payload, uint32_t bytes)
+static void
+count_rows(struct fnt_record *record, struct fnt_extra *extra, int64_t rows)
+{
+	record->op_count++;
+	if (rows > 0)
+		extra->rows += (uint64_t)rows;
+}
+
+/* What the payload says of the call. */
+static void
+count_events(struct fnt_record *record, struct fnt_extra *extra, const char *payload)
 {
 	const unsigned char *at = (const unsigned char *)payload;
-	struct fnt_payload_reader reader = {at, at + bytes};
+	struct fnt_payload_reader reader = {at, at + record->payload_bytes};
 	struct fnt_event event;
-	uint32_t count = 0;
 
+	record->op_count = 0;
 	while (fnt_payload_next(&reader, &event) == 1)
-		count += event.type == FNT_EVENT_OP || event.type == FNT_EVENT_OP_END;
-	return count;
+		if (event.type == FNT_EVENT_OP)
+			count_rows(record, extra, event.op.row_count);
+		else if (event.type == FNT_EVENT_OP_END)
+			count_rows(record, extra, event.end.row_count);
+		else if (event.type == FNT_EVENT_SCHEDULE)
+			extra->schedules++;
 }
+
+/* A reaper at work: its lane's writer and meter, room for a payload. */
+struct reaper {
+	const struct fnt_view *view;
+	uint32_t slot; /* of the dead */
+	struct fnt_ring_writer writer;
+	struct fnt_meter meter;
+	struct fnt_extent room;
+};
 
 /* Step 3, one call. */
 static void
-record_aborted(const struct fnt_view *view, struct fnt_ring_writer *writer, uint32_t slot,
-	       struct fnt_frame *frame, const struct fnt_extent *room)
+record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 {
+	uint64_t mark = 0;
+	const struct fnt_view *view = reaper->view;
+	struct fnt_ring_writer *writer = &reaper->writer;
+	struct fnt_extra extra = {0, 0};
 	struct fnt_record record;
+	struct fnt_place place;
 
 	fnt_words_load(&record, frame->record, sizeof(record));
 	fnt_frame_streamed(frame, &record);
-	record.payload_bytes = collect_payload(view, slot, frame, room);
-	record.op_count = count_ops(room->bytes, record.payload_bytes);
+	record.payload_bytes = collect_payload(view, reaper->slot, frame, &reaper->room);
+	count_events(&record, &extra, reaper->room.bytes);
 	record.outcome = FNT_ABORTED;
 	record.duration_ns = atomic_load_explicit(&frame->last_ns, memory_order_relaxed);
 	record.flags &= ~FNT_TRACE_VALUE_OMITTED;
-	if (!writer->lane)
+	fnt_meter_place(&reaper->meter, &place, &record);
+	if (!writer->lane) {
 		atomic_fetch_add_explicit(&view->control->dropped, 1, memory_order_relaxed);
-	else if (view->flags & FNT_KEEP_NONE)
+		mark = FNT_MARK_DROPPED;
+	} else if (view->flags & FNT_KEEP_NONE) {
 		fnt_frame_mark_lost(frame, FNT_MARK_NOT_KEPT, writer->lane_no,
 				    &writer->lane->not_kept);
-	else if (!fnt_record_emit(writer, &record, room, frame, fnt_clock_mono()))
+		mark = FNT_MARK_NOT_KEPT;
+	} else if (!fnt_record_emit(writer, &record, &reaper->room, frame,
+				    fnt_clock_mono())) {
 		fnt_frame_mark_lost(frame, FNT_MARK_DROPPED, writer->lane_no,
 				    &writer->lane->dropped);
+		mark = FNT_MARK_DROPPED;
+	}
+	fnt_meter_count(&place, &record, &extra, mark);
 	if (writer->lane)
 		fnt_count_record(writer->lane, &record);
-	fnt_frame_close(frame, slot);
+	fnt_frame_close(frame, reaper->slot);
+}
+
+static struct reaper *
+make_reaper(const struct fnt_view *view, uint32_t slot)
+{
+	uint32_t size = (view->max_record_bytes + 7) / 8 * 8;
+	struct reaper *reaper = malloc(sizeof(*reaper) + size);
+
+	if (!reaper)
+		return NULL;
+	reaper->view = view;
+	reaper->slot = slot;
+	reaper->writer = (struct fnt_ring_writer){.lane = NULL};
+	reaper->room =
+		(struct fnt_extent){.bytes = (char *)(reaper + 1), .size = size};
+	return reaper;
 }
 
 static bool
 record_all(const struct fnt_view *view, const struct fnt_ring *ring, uint32_t slot,
 	   uint32_t self)
 {
-	uint32_t size = (view->max_record_bytes + 7) / 8 * 8;
-	struct fnt_extent room = {.bytes = malloc(size), .size = size};
-	struct fnt_ring_writer writer = {.lane = NULL};
-	uint32_t lane = fnt_lane_claim(view, self, (int32_t)gettid()), status;
+	struct reaper *reaper = make_reaper(view, slot);
+	uint32_t lane, status;
 
-	if (!room.bytes) {
-		if (lane != FNT_LANE_NONE)
-			fnt_lane_release(view, lane);
+	if (!reaper)
 		return false;
-	}
+	lane = fnt_lane_claim(view, self, (int32_t)gettid());
+	fnt_meter_init(&reaper->meter, view, lane);
 	if (lane != FNT_LANE_NONE)
-		fnt_ring_writer_init(&writer, ring, &view->lanes[lane], lane, true);
+		fnt_ring_writer_init(&reaper->writer, ring, &view->lanes[lane], lane, true);
 	for (uint32_t i = 0; i < view->frame_count; i++)
 		if (owned_frame(&view->frames[i], slot, &status) &&
 		    status == FNT_FRAME_REAPED)
-			record_aborted(view, &writer, slot, &view->frames[i], &room);
+			record_aborted(reaper, &view->frames[i]);
 	if (lane != FNT_LANE_NONE) {
-		fnt_ring_writer_fini(&writer);
+		fnt_ring_writer_fini(&reaper->writer);
 		fnt_lane_release(view, lane);
 	}
-	free(room.bytes);
+	free(reaper);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #define FNT_REGION_H
 
 #include "layout.h"
+#include "layout_metrics.h"
 
 #include <fntrace/fntrace.h>
 
@@ -36,6 +37,11 @@ struct fnt_view {
 	struct fnt_lane *lanes;
 	struct fnt_name *names;
 	struct fnt_frame *frames;
+	struct fnt_metrics_head *metrics;
+	struct fnt_fn_row *fn_rows;
+	struct fnt_op_row *op_rows;
+	fnt_word *block_keys;
+	struct fnt_octave *blocks;
 	struct fnt_ring_head *ring;
 	struct fnt_cell *cells;
 	uint32_t producer_count; /* at most 65535 of each: owners are 16 bits */
@@ -44,6 +50,9 @@ struct fnt_view {
 	uint32_t frame_count;
 	uint32_t settings_count; /* entries of a copy, the first for all functions */
 	uint32_t rate_count;	 /* the last for names without an id */
+	uint32_t fn_row_count;
+	uint32_t op_row_count;
+	uint32_t block_count; /* and so many keys, at least */
 	uint64_t cell_count;
 };
 

@@ -20,6 +20,7 @@
 #define RECORD_MAX   (1u << 20)
 #define RECORD_DEF   (64u << 10)
 #define CELLS_MIN    64u
+#define METRICS_MAX  (64ull << 20)
 
 /* What an entry of each section must measure, and how many there may be. */
 static const struct {
@@ -37,6 +38,11 @@ static const struct {
 	[FNT_SECTION_SETTINGS] = {"settings", sizeof(struct fnt_setting_entry), 4, 1024,
 				  true},
 	[FNT_SECTION_RATES] = {"rates", sizeof(fnt_word), 1, (1u << 20) + 1, true},
+	[FNT_SECTION_METRICS] = {"metrics", sizeof(struct fnt_metrics_head), 1, 1},
+	[FNT_SECTION_FN_ROWS] = {"functions", sizeof(struct fnt_fn_row), 1, 1u << 20},
+	[FNT_SECTION_OP_ROWS] = {"operations", sizeof(struct fnt_op_row), 1, 1u << 20},
+	[FNT_SECTION_BLOCK_KEYS] = {"block keys", sizeof(fnt_word), 1, 1u << 20},
+	[FNT_SECTION_BLOCKS] = {"blocks", sizeof(struct fnt_octave), 1, 1u << 20},
 };
 
 /* ---- making ----------------------------------------------------------------------- */
@@ -83,8 +89,27 @@ add_section(struct fnt_header *header, uint64_t *off, uint32_t kind, uint64_t co
 	*off = (*off + FNT_LINE - 1) / FNT_LINE * FNT_LINE;
 }
 
-/* An eighth of the region is for calls in flight; the other tables grow with its size to a
- * point; the ring takes what is left. */
+/* An eighth of the region, up to a point: functions and their histograms get most of it. A
+ * call in flight takes one row and a few blocks, once. */
+static void
+add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
+{
+	uint64_t left = clamp(size >> 3, 0, METRICS_MAX) - sizeof(struct fnt_metrics_head);
+	uint64_t fns = clamp(left / 5 / sizeof(struct fnt_fn_row), 8, 1u << 20);
+	uint64_t ops = clamp(left / 8 / sizeof(struct fnt_op_row), 16, 1u << 20);
+	uint64_t blocks;
+
+	left -= fns * sizeof(struct fnt_fn_row) + ops * sizeof(struct fnt_op_row);
+	blocks = left / (sizeof(struct fnt_octave) + sizeof(fnt_word));
+	add_section(header, off, FNT_SECTION_METRICS, 1);
+	add_section(header, off, FNT_SECTION_FN_ROWS, fns);
+	add_section(header, off, FNT_SECTION_OP_ROWS, ops);
+	add_section(header, off, FNT_SECTION_BLOCK_KEYS, blocks);
+	add_section(header, off, FNT_SECTION_BLOCKS, blocks);
+}
+
+/* An eighth of the region is for calls in flight, one for metrics; the other tables grow
+ * with its size to a point; the ring takes what is left. */
 static void
 lay_out(struct fnt_header *header, uint64_t size)
 {
@@ -98,6 +123,7 @@ lay_out(struct fnt_header *header, uint64_t size)
 	add_section(header, &off, FNT_SECTION_RATES, 1 + clamp(size >> 14, 64, 4096));
 	add_section(header, &off, FNT_SECTION_FRAMES,
 		    clamp((size >> 3) / sizeof(struct fnt_frame), 32, 16384));
+	add_metrics(header, &off, size);
 	add_section(header, &off, FNT_SECTION_RING, (size - off) / FNT_CELL_BYTES);
 	header->size_bytes = size;
 }
@@ -250,6 +276,15 @@ largest_record(const struct fnt_header *header)
 	return 0;
 }
 
+static uint64_t
+section_count(const struct fnt_header *header, uint32_t kind)
+{
+	for (uint32_t i = 0; i < header->section_count; i++)
+		if (header->sections[i].kind == kind)
+			return header->sections[i].count;
+	return 0;
+}
+
 static int
 check_sections(const struct fnt_header *header, const char *what, struct fnt_error *error)
 {
@@ -268,6 +303,10 @@ check_sections(const struct fnt_header *header, const char *what, struct fnt_err
 		if (!(seen & 1u << kind) && !sections[kind].optional)
 			return fnt_fail(error, -EPROTO, "%s: damaged: no %s section", what,
 					sections[kind].name);
+	if (section_count(header, FNT_SECTION_BLOCKS) >
+	    section_count(header, FNT_SECTION_BLOCK_KEYS))
+		return fnt_fail(error, -EPROTO, "%s: damaged: more blocks than keys of them",
+				what);
 	if (header->max_record_bytes < RECORD_MIN ||
 	    header->max_record_bytes > RECORD_MAX ||
 	    header->max_record_bytes > largest_record(header))
@@ -400,6 +439,24 @@ place_section(struct fnt_view *view, const struct fnt_section *section)
 	case FNT_SECTION_RATES:
 		view->rates = at;
 		view->rate_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_METRICS:
+		view->metrics = at;
+		break;
+	case FNT_SECTION_FN_ROWS:
+		view->fn_rows = at;
+		view->fn_row_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_OP_ROWS:
+		view->op_rows = at;
+		view->op_row_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_BLOCK_KEYS:
+		view->block_keys = at;
+		break;
+	case FNT_SECTION_BLOCKS:
+		view->blocks = at;
+		view->block_count = (uint32_t)section->count;
 		break;
 	case FNT_SECTION_RING:
 		view->ring = at;

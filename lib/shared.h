@@ -30,6 +30,15 @@
 typedef uint64_t fnt_word_pair __attribute__((vector_size(16), aligned(8), may_alias));
 #endif
 
+/* Add to a counter that only the caller writes. */
+static inline void
+fnt_count(fnt_word *counter, uint64_t more)
+{
+	atomic_store_explicit(counter,
+			      atomic_load_explicit(counter, memory_order_relaxed) + more,
+			      memory_order_relaxed);
+}
+
 /* `count` whole words. */
 static inline void
 fnt_words_put(fnt_word *words, const char *bytes, size_t count)

@@ -11,6 +11,7 @@
 
 #include "inflight.h"
 #include "ring.h"
+#include "shared.h"
 
 /* A stretch of payload in private memory, and the frame that shows it to others. */
 struct fnt_extent {
@@ -27,15 +28,6 @@ struct fnt_extent {
 bool fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
 		     const struct fnt_extent *payload, struct fnt_frame *frame,
 		     uint64_t now_ns);
-
-/* Add to a counter that only the caller writes. */
-static inline void
-fnt_count(fnt_word *counter, uint64_t more)
-{
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter, memory_order_relaxed) + more,
-			      memory_order_relaxed);
-}
 
 /* Where a frame's mark is counted: a record, or why there is none. */
 static inline fnt_word *

@@ -9,7 +9,7 @@
 #include "hostile.h"
 #include "utf8.h"
 
-#include <fntrace/reader.h>
+#include <fntrace/metrics.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -140,12 +140,44 @@ report(void *arg, uint64_t offset, const char *problem)
 	MUST(offset < *(uint64_t *)arg && *problem);
 }
 
+/* Whatever the counts are. */
+static void
+measure_fn(const struct fnt_fn_metrics *fn)
+{
+	MUST(!fn->fn_name || fnt_utf8_valid(fn->fn_name, strlen(fn->fn_name)));
+	for (size_t i = 0; i < fn->bucket_count; i++)
+		MUST(fn->buckets[i].count && fn->buckets[i].low_ns <= fn->buckets[i].high_ns &&
+		     (!i || fn->buckets[i].low_ns > fn->buckets[i - 1].high_ns));
+	for (int percent = -1; percent <= 101; percent++)
+		fnt_metrics_percentile(fn, percent);
+}
+
+static void
+measure(struct fnt_metrics *metrics)
+{
+	MUST(metrics->fn_count < LIMIT && metrics->op_count < LIMIT);
+	for (size_t i = 0; i < metrics->fn_count; i++) {
+		MUST(metrics->fns[i].fn_name);
+		measure_fn(&metrics->fns[i]);
+	}
+	for (size_t i = 0; i < metrics->op_count; i++) {
+		const char *entity = metrics->ops[i].entity;
+
+		MUST(fnt_utf8_valid(entity, strlen(entity)));
+		MUST(metrics->ops[i].op < FNT_OP_KINDS);
+	}
+	measure_fn(&metrics->total);
+	measure_fn(&metrics->other);
+	fnt_metrics_free(metrics);
+}
+
 static void
 read_region(void)
 {
 	struct fnt_error error = {0};
 	struct fnt_producer *producers;
 	struct fnt_reader *reader;
+	struct fnt_metrics *metrics;
 	struct fnt_traces *traces;
 	struct fnt_check check;
 	struct fnt_stat stat;
@@ -165,6 +197,8 @@ read_region(void)
 	for (size_t i = 0; i < count; i++)
 		MUST(fnt_utf8_valid(producers[i].exe, strlen(producers[i].exe)));
 	free(producers);
+	MUST(!fnt_reader_metrics(reader, &metrics));
+	measure(metrics);
 	MUST(!fnt_reader_check(reader, &check, report, &stat.size_bytes));
 	fnt_reader_close(reader);
 }
@@ -223,6 +257,7 @@ write_into_region(void)
 {
 	struct fnt_error error = {0};
 	struct fnt_options options = {.flags = FNT_ATTACH_ONLY, .error = &error};
+	struct fnt_metrics *metrics;
 	struct fnt_traces *traces;
 	struct fnt_call *left;
 	struct fnt_log *log;
@@ -234,6 +269,8 @@ write_into_region(void)
 	left = produce(log);
 	MUST(!fnt_log_recent(log, LIMIT, &traces));
 	look_at_all(traces);
+	MUST(!fnt_log_metrics(log, &metrics));
+	measure(metrics);
 	fnt_log_total_count(log);
 	fnt_log_len(log);
 	fnt_log_close(log);

@@ -3,6 +3,7 @@
  * hostile.h: a small region, always the same, and a language of damages to it.
  *
  *       header │ control │ 3 producers │ 4 lanes │ 8 names │ 8 frames │ ring of 72 cells
+ *       │ metrics: 6 functions, 8 operations, 10 blocks
  *
  * It holds records of one cell and of many, calls in flight in one frame and in two, a
  * record that was begun and never committed, a dead process's slot. What is damaged is
@@ -13,6 +14,7 @@
 #define FNT_TEST_HOSTILE_H
 
 #include "inflight.h"
+#include "metrics.h"
 #include "names.h"
 #include "producer.h"
 #include "region.h"
@@ -22,7 +24,7 @@
 
 #include <string.h>
 
-#define HOSTILE_SECTIONS 6
+#define HOSTILE_SECTIONS 11
 #define HOSTILE_CELLS	 72u
 #define HOSTILE_ROOM	 (64u << 10)
 
@@ -38,6 +40,9 @@ static const struct {
 	{sizeof(struct fnt_control_words), 1},       {sizeof(struct fnt_producer_slot), 3},
 	{sizeof(struct fnt_lane), 4},	       {sizeof(struct fnt_name), 8},
 	{sizeof(struct fnt_frame), 8},	       {FNT_CELL_BYTES, 1 + HOSTILE_CELLS},
+	{sizeof(struct fnt_metrics_head), 1},  {sizeof(struct fnt_fn_row), 6},
+	{sizeof(struct fnt_op_row), 8},	       {sizeof(fnt_word), 10},
+	{sizeof(struct fnt_octave), 10},
 };
 
 static inline void
@@ -56,7 +61,7 @@ hostile_lay_out(struct hostile *hostile)
 	header->section_count = HOSTILE_SECTIONS;
 	for (uint32_t i = 0; i < HOSTILE_SECTIONS; i++) {
 		header->sections[i] = (struct fnt_section){
-			.kind = i + 1,
+			.kind = i < 6 ? i + 1 : FNT_SECTION_METRICS + i - 6,
 			.stride = hostile_sections[i].stride,
 			.off = off,
 			.count = hostile_sections[i].count,
@@ -86,11 +91,19 @@ hostile_view(struct hostile *hostile)
 		.frames = at[4],
 		.ring = at[5],
 		.cells = (struct fnt_cell *)at[5] + 1,
+		.metrics = at[6],
+		.fn_rows = at[7],
+		.op_rows = at[8],
+		.block_keys = at[9],
+		.blocks = at[10],
 		.producer_count = hostile_sections[1].count,
 		.lane_count = hostile_sections[2].count,
 		.name_count = hostile_sections[3].count,
 		.frame_count = hostile_sections[4].count,
 		.cell_count = HOSTILE_CELLS,
+		.fn_row_count = hostile_sections[7].count,
+		.op_row_count = hostile_sections[8].count,
+		.block_count = hostile_sections[10].count,
 	};
 }
 
@@ -176,6 +189,23 @@ hostile_emit(struct fnt_ring_writer *writer, uint64_t uid, uint32_t fill, uint32
 	fnt_record_emit(writer, &record, &payload, NULL, uid * 10000000);
 }
 
+/* What the records came to: two lanes with rows of their own, and what found no room. */
+static inline void
+hostile_count(const struct fnt_view *view, uint32_t lane, uint64_t uid, uint32_t name)
+{
+	struct fnt_record record = hostile_record(uid, 0, name);
+	struct fnt_extra extra = {uid, 1};
+	struct fnt_meter meter;
+	struct fnt_place place;
+
+	record.outcome = (uint8_t)(FNT_OK + uid % 4);
+	record.duration_ns = 1ull << uid % 50;
+	fnt_meter_init(&meter, view, lane);
+	fnt_meter_place(&meter, &place, &record);
+	fnt_meter_count(&place, &record, &extra, uid % 9 ? 0 : FNT_MARK_LIMITED);
+	fnt_meter_op(&meter, (struct fnt_op_done){name, (uint32_t)uid % 3, uid, 1, uid & 1});
+}
+
 static inline void
 hostile_fill(struct hostile *hostile)
 {
@@ -198,6 +228,8 @@ hostile_fill(struct hostile *hostile)
 	}
 	for (uint64_t uid = 1; uid <= 60; uid++)
 		hostile_emit(&writers[uid % 2], uid, uid % 7 ? 0 : (uint32_t)uid * 20, name);
+	for (uint64_t uid = 1; uid <= 60; uid++)
+		hostile_count(&view, (uint32_t)uid % 2, uid, uid % 5 ? name : FNT_NAME_NONE);
 	hostile_open_frame(&view, 0, 61, 0, name);
 	hostile_open_frame(&view, 1, 62, 1000, name);
 	/* Under a mark that is never made true. */
@@ -216,21 +248,23 @@ hostile_make(struct hostile *hostile)
 
 /* ---- damages ---------------------------------------------------------------------- */
 
-/* Twelve bytes: what, section (7: anywhere), entry, word, and a value. */
+/* Twelve bytes: what, section (7: anywhere; past that, those after the ring), entry, word,
+ * and a value. */
 #define HOSTILE_DAMAGE 12
 
 static inline uint64_t *
 hostile_word(struct hostile *hostile, const uint8_t *damage)
 {
 	uint64_t off = 8ull * damage[3], entry = damage[2];
-	uint32_t section = damage[1] % 8;
+	uint32_t section = damage[1] % (HOSTILE_SECTIONS + 2);
 
 	if (section == 7) {
 		off += 2048ull * damage[2];
 	} else if (section == 0) {
 		off %= sizeof(struct fnt_header);
 	} else {
-		const struct fnt_section *at = &hostile->header.sections[section - 1];
+		const struct fnt_section *at =
+			&hostile->header.sections[section - 1 - (section > 7)];
 
 		off = at->off + entry % at->count * at->stride + off % at->stride;
 	}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * layout_metrics.h: the shared bytes of the metrics. No algorithms but where a duration
+ * belongs.
+ *
+ *   metrics     one entry: how much is taken, and what found no room
+ *   functions   a row for each (lane, function): counters, and where its blocks are
+ *   operations  a row for each (lane, entity, kind of op): four counters
+ *   block keys  whose block it is: (row of a function, octave)
+ *   blocks      an octave's 32 counters of a latency histogram
+ *
+ * Functions, operations and block keys are open-addressed tables that only grow: an
+ * entry is free while its key is 0, and taken for ever by one compare-and-swap of the
+ * key. That is all there is to it: who is killed right after it has left a row of
+ * nothing but zeroes, and whoever looks for that key next finds it. There is nothing to
+ * reclaim.
+ *
+ * Who writes: a row with a lane's number in its key, and its blocks, the lane's owner,
+ * by load, add and store; if that is dead, its reaper. A row of all lanes
+ * (FNT_LANE_ANY), its blocks, and the `other` rows: anyone, by fetch-add.
+ */
+#ifndef FNT_LAYOUT_METRICS_H
+#define FNT_LAYOUT_METRICS_H
+
+#include "layout.h"
+
+/* ---- the histogram ----------------------------------------------------------------
+ */
+
+/* Nanoseconds, log-linear: exact below 64; then each octave [2^n, 2^(n+1)) in 32
+ * buckets of equal width, so that a bucket's middle is at most 1/64 away from anything
+ * in it. Octave 0 is [0, 32), octave k [2^(k+4), 2^(k+5)); the last ends at 2^42 ns (73
+ * minutes), and takes what lies beyond into its last bucket. */
+#define FNT_OCTAVE_BUCKETS 32u
+#define FNT_OCTAVES 38u
+#define FNT_BUCKETS (FNT_OCTAVES * FNT_OCTAVE_BUCKETS)
+#define FNT_BUCKET_END (1ull << (FNT_OCTAVES + 4))
+
+static inline uint32_t
+fnt_bucket_of(uint64_t ns)
+{
+	uint32_t log;
+
+	if (ns < FNT_OCTAVE_BUCKETS)
+		return (uint32_t)ns;
+	if (ns >= FNT_BUCKET_END)
+		return FNT_BUCKETS - 1;
+	log = 63 - (uint32_t)__builtin_clzll(ns);
+	return (log - 5) * FNT_OCTAVE_BUCKETS + (uint32_t)(ns >> (log - 5));
+}
+
+/* The least that falls into a bucket, and how many nanoseconds it is wide. */
+static inline uint64_t
+fnt_bucket_low(uint32_t bucket)
+{
+	uint32_t octave = bucket / FNT_OCTAVE_BUCKETS;
+
+	if (!octave)
+		return bucket;
+	return (uint64_t)(FNT_OCTAVE_BUCKETS + bucket % FNT_OCTAVE_BUCKETS)
+	       << (octave - 1);
+}
+
+static inline uint64_t
+fnt_bucket_width(uint32_t bucket)
+{
+	uint32_t octave = bucket / FNT_OCTAVE_BUCKETS;
+
+	return octave ? 1ull << (octave - 1) : 1;
+}
+
+struct fnt_octave {
+	fnt_word counts[FNT_OCTAVE_BUCKETS];
+};
+static_assert(sizeof(struct fnt_octave) == 2 * FNT_LINE, "layout");
+
+/* ---- keys -------------------------------------------------------------------------
+ */
+
+/* Of functions and operations:
+ *
+ *   63        32 31     16 15   8 7      0
+ *   │ name      │ lane     │ op  │ kind │
+ */
+enum fnt_row_kind {
+	FNT_ROW_NONE = 0,
+	FNT_ROW_FN = 1,
+	FNT_ROW_OP = 2,
+	FNT_ROW_OTHER = 3, /* outside of the tables, for what finds no room in them */
+};
+
+#define FNT_LANE_ANY 0xffffu
+
+static inline uint64_t
+fnt_row_key(enum fnt_row_kind kind, uint32_t lane, uint32_t name, uint32_t op)
+{
+	return (uint64_t)name << 32 | (uint64_t)(lane & 0xffff) << 16 |
+	       (op & 0xff) << 8 | (uint64_t)kind;
+}
+
+static inline uint32_t
+fnt_key_name(uint64_t key)
+{
+	return (uint32_t)(key >> 32);
+}
+
+static inline uint32_t
+fnt_key_lane(uint64_t key)
+{
+	return (uint32_t)(key >> 16) & 0xffff;
+}
+
+static inline uint32_t
+fnt_key_op(uint64_t key)
+{
+	return (uint32_t)(key >> 8) & 0xff;
+}
+
+static inline uint32_t
+fnt_key_kind(uint64_t key)
+{
+	return (uint32_t)key & 0xff;
+}
+
+/* Of blocks:
+ *
+ *   63        48 47               16 15   8 7      0
+ *   │ 0         │ number of row + 1 │ 0    │ octave │
+ */
+static inline uint64_t
+fnt_block_key(uint32_t row, uint32_t octave)
+{
+	return ((uint64_t)row + 1) << 16 | octave;
+}
+
+/* ---- rows -------------------------------------------------------------------------
+ */
+
+enum fnt_fn_counter {
+	FNT_FN_OK = 0, /* calls by outcome, in the order of enum fnt_outcome */
+	FNT_FN_ERROR,
+	FNT_FN_ROLLED_BACK,
+	FNT_FN_ABORTED,
+	FNT_FN_TOTAL_NS, /* modulo 2^64 */
+	FNT_FN_OPS,	 /* recorded and omitted */
+	FNT_FN_ROWS,
+	/* and what most calls have none of */
+	FNT_FN_OPS_OMITTED,
+	FNT_FN_STREAM_BYTES,
+	FNT_FN_STREAM_CHUNKS,
+	FNT_FN_SCHEDULES, /* recorded and omitted */
+	FNT_FN_SCHEDULES_OMITTED,
+	FNT_FN_VALUES_OMITTED,
+	FNT_FN_SPILLED,	 /* calls whose latency is in the other row's histogram */
+	/* Calls without a record, by the mark that says why. */
+	FNT_FN_DROPPED,
+	FNT_FN_KEPT_NONE,
+	FNT_FN_SAMPLED,
+	FNT_FN_LIMITED,
+	FNT_FN_COUNTERS,
+	FNT_FN_RARE = FNT_FN_OPS_OMITTED,
+};
+
+struct fnt_fn_row {
+	fnt_word key;
+	fnt_word counts[23];
+	/* Where the blocks are, + 1; 0: look among the keys. Only ever a short cut. */
+	_Atomic uint32_t blocks[48];
+};
+static_assert(sizeof(struct fnt_fn_row) == 3 * FNT_LINE, "layout");
+static_assert(FNT_FN_COUNTERS <= 23 && FNT_OCTAVES <= 48, "layout");
+
+/* Half a line pair: the rows of an entity's ops in one lane mostly lie side by side. */
+struct fnt_op_row {
+	fnt_word key;
+	fnt_word count;
+	fnt_word errors;
+	fnt_word total_ns;
+	fnt_word rows;
+	uint64_t pad[3];
+};
+static_assert(sizeof(struct fnt_op_row) == FNT_LINE / 2, "layout");
+
+/* Lanes get rows and blocks of their own while less than so much of a table is taken,
+ * in quarters; what is left is for those that all lanes share. */
+#define FNT_OWN_QUARTERS 3u
+
+struct fnt_metrics_head {
+	fnt_word fns_taken; /* or one less each, where a taker was killed */
+	fnt_word ops_taken;
+	fnt_word blocks_taken;
+	uint64_t pad0[13];
+	struct fnt_fn_row other_fn;
+	struct fnt_op_row other_op;
+	uint64_t pad1[8];
+	struct fnt_octave other_octaves[FNT_OCTAVES];
+};
+static_assert(sizeof(struct fnt_metrics_head) % FNT_LINE == 0, "layout");
+static_assert(offsetof(struct fnt_metrics_head, other_octaves) % FNT_LINE == 0,
+	      "layout");
+
+#endif
