@@ -117,9 +117,10 @@ parse_share(const char *text, double *share)
 static const struct {
 	const char *name;
 	uint64_t ns;
+	int digits; /* of a fraction of it */
 } units[] = {
-	{"h", 3600000000000u}, {"m", 60000000000u}, {"s", 1000000000u},
-	{"ms", 1000000u},      {"us", 1000u},	    {"ns", 1u},
+	{"h", 3600000000000u, 0}, {"m", 60000000000u, 0}, {"s", 1000000000u, 9},
+	{"ms", 1000000u, 6},	  {"us", 1000u, 3},	  {"ns", 1u, 0},
 };
 #define UNITS (sizeof(units) / sizeof(units[0]))
 
@@ -330,20 +331,28 @@ put_share(struct fnt_buf *buf, double share)
 		fnt_json_double(buf, share);
 }
 
-/* In the largest unit that leaves a whole number. */
+/* In whole hours or minutes, or in the largest other unit that it has one of: 1.5ms. */
 static void
 put_time(struct fnt_buf *buf, uint64_t ns)
 {
+	char text[32];
 	size_t unit = 0;
+	int len;
 
 	if (!ns) {
-		fnt_buf_put(buf, "off", 3);
+		fnt_buf_puts(buf, "off");
 		return;
 	}
-	while (ns % units[unit].ns)
+	while (unit < 2 ? ns % units[unit].ns != 0 : ns < units[unit].ns)
 		unit++;
-	fnt_json_u64(buf, ns / units[unit].ns);
-	fnt_buf_put(buf, units[unit].name, strlen(units[unit].name));
+	len = snprintf(text, sizeof(text), "%llu.%0*llu",
+		       (unsigned long long)(ns / units[unit].ns), units[unit].digits,
+		       (unsigned long long)(ns % units[unit].ns));
+	while (text[len - 1] == '0')
+		len--;
+	len -= text[len - 1] == '.';
+	fnt_buf_put(buf, text, (size_t)len);
+	fnt_buf_puts(buf, units[unit].name);
 }
 
 static const char *

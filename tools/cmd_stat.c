@@ -84,6 +84,27 @@ print_region(const char *path, const struct fnt_stat *stat)
 	printf("  clock %s\n", stat->clock ? stat->clock : "unknown");
 }
 
+/* What is not at its default. */
+static void
+print_settings(const struct fnt_settings_list *list)
+{
+	char text[512];
+
+	if (!list->all.set && !list->count)
+		return;
+	put_title("settings");
+	if (list->all.set)
+		printf("  %s\n", fnt_settings_text(&list->all, text, sizeof(text)));
+	for (size_t i = 0; i < list->count; i++) {
+		fputs("  ", stdout);
+		text_style(stdout, TEXT_BOLD);
+		text_put(stdout, list->overrides[i].fn_name);
+		text_style(stdout, TEXT_PLAIN);
+		printf("  %s\n", fnt_settings_text(&list->overrides[i].settings, text,
+						   sizeof(text)));
+	}
+}
+
 static void
 print_counts(const struct fnt_stat *stat)
 {
@@ -97,7 +118,11 @@ print_counts(const struct fnt_stat *stat)
 
 	put_title("left out");
 	put_count("dropped", stat->dropped, TEXT_BAD, "calls: no place in the ring");
-	put_count("not kept", stat->not_kept, TEXT_PLAIN, "calls: by the settings");
+	put_count("not kept", stat->not_kept, TEXT_PLAIN, "calls: by the settings, of which");
+	put_count("  sampled", stat->sampled, TEXT_PLAIN, "not of the share that is kept");
+	put_count("  limited", stat->limited, TEXT_PLAIN,
+		  "their function had enough in that second");
+	put_count("  none", stat->kept_none, TEXT_PLAIN, "the region keeps none");
 	put_count("unframed", stat->unframed, TEXT_WARN,
 		  "calls that ps could not show");
 	put_count("ops", stat->ops_omitted, TEXT_WARN, "past a record's size limit");
@@ -178,6 +203,9 @@ static const struct {
 	FIELD64(capacity),
 	FIELD64(recorded),
 	FIELD64(not_kept),
+	FIELD64(sampled),
+	FIELD64(limited),
+	FIELD64(kept_none),
 	FIELD64(orphaned),
 	FIELD64(unframed),
 	FIELD64(ops),
@@ -219,6 +247,23 @@ print_json(const char *path, const struct fnt_stat *stat,
 	fputs("}\n", stdout);
 }
 
+/* For people, the settings too; a machine has them from `ctl get --json`. */
+static void
+print_text(struct fnt_reader *reader, const struct fnt_stat *stat,
+	   const struct fnt_producer *producers, size_t count)
+{
+	struct fnt_settings_list *list;
+
+	print_region(fnt_reader_path(reader), stat);
+	if (fnt_reader_settings(reader, &list) == 0) {
+		print_settings(list);
+		fnt_settings_free(list);
+	}
+	print_counts(stat);
+	if (count > 0)
+		print_producers(producers, count);
+}
+
 static int
 print(struct fnt_reader *reader, bool json)
 {
@@ -231,14 +276,10 @@ print(struct fnt_reader *reader, bool json)
 		code = fnt_reader_producers(reader, &producers, &count);
 	if (code < 0)
 		return tool_fail_errno(fnt_reader_path(reader), code);
-	if (json) {
+	if (json)
 		print_json(fnt_reader_path(reader), &stat, producers, count);
-	} else {
-		print_region(fnt_reader_path(reader), &stat);
-		print_counts(&stat);
-		if (count > 0)
-			print_producers(producers, count);
-	}
+	else
+		print_text(reader, &stat, producers, count);
 	free(producers);
 	return TOOL_OK;
 }
