@@ -46,13 +46,10 @@ make_rules(struct fnt_snapshot *snapshot)
 	snapshot->plain = snapshot->rules[0].plain;
 	snapshot->off = !snapshot->rules[0].enabled;
 	for (uint32_t i = 0; i < block->count; i++) {
-		const struct fnt_setting_set *set = &block->overrides[i];
 		struct fnt_rule *rule = &snapshot->rules[i + 1];
 		struct fnt_settings settings;
 
-		/* What matches a name best says what else does: the shorter beginnings
-		 * of it. */
-		fnt_settings_for(block, set->name, set->name_len, &settings);
+		fnt_settings_of(block, i, &settings);
 		make_rule(rule, &settings);
 		snapshot->plain &= rule->plain;
 		snapshot->off &= !rule->enabled;

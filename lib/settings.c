@@ -293,6 +293,12 @@ fnt_settings_tidy(struct fnt_settings_block *block)
 	block->count = count;
 }
 
+static bool
+is_beginning(const struct fnt_setting_set *set)
+{
+	return set->name[set->name_len - 1] == '*';
+}
+
 /* How well does it match: 0 not at all; the longer the beginning, the better; the name
  * itself best of all. */
 static uint32_t
@@ -300,11 +306,9 @@ match(const struct fnt_setting_set *set, const char *name, size_t len)
 {
 	uint32_t stem = set->name_len - 1;
 
-	if (set->name_len == len && !memcmp(set->name, name, len))
-		return UINT32_MAX;
-	if (set->name[stem] == '*' && stem <= len && !memcmp(set->name, name, stem))
-		return 1 + stem;
-	return 0;
+	if (is_beginning(set))
+		return stem <= len && !memcmp(set->name, name, stem) ? 1 + stem : 0;
+	return set->name_len == len && !memcmp(set->name, name, len) ? UINT32_MAX : 0;
 }
 
 int
@@ -334,22 +338,22 @@ fnt_settings_overlay(struct fnt_settings *onto, const struct fnt_settings *from)
 	onto->set |= from->set;
 }
 
-void
-fnt_settings_for(const struct fnt_settings_block *block, const char *name, size_t len,
-		 struct fnt_settings *settings)
+/* Lay over one another what matches, the least specific first. */
+static void
+collect(const struct fnt_settings_block *block, const char *name, size_t len,
+	bool exact, struct fnt_settings *settings)
 {
 	uint32_t done = 0;
 
 	*settings = block->all.values;
-	/* The shortest beginning first, so that the most specific comes on top. */
 	for (;;) {
 		const struct fnt_setting_set *next = NULL;
-		uint32_t best = UINT32_MAX;
+		uint32_t best = exact ? UINT32_MAX : UINT32_MAX - 1;
 
 		for (uint32_t i = 0; i < block->count; i++) {
 			uint32_t how = match(&block->overrides[i], name, len);
 
-			if (how > done && (!next || how < best)) {
+			if (how > done && how <= best && (!next || how < best)) {
 				next = &block->overrides[i];
 				best = how;
 			}
@@ -359,4 +363,22 @@ fnt_settings_for(const struct fnt_settings_block *block, const char *name, size_
 		fnt_settings_overlay(settings, &next->values);
 		done = best;
 	}
+}
+
+void
+fnt_settings_for(const struct fnt_settings_block *block, const char *name, size_t len,
+		 struct fnt_settings *settings)
+{
+	collect(block, name, len, true, settings);
+}
+
+/* Of the names whose longest beginning it is, the beginnings are those of its own. */
+void
+fnt_settings_of(const struct fnt_settings_block *block, uint32_t number,
+		struct fnt_settings *settings)
+{
+	const struct fnt_setting_set *set = &block->overrides[number];
+	bool beginning = is_beginning(set);
+
+	collect(block, set->name, set->name_len - beginning, !beginning, settings);
 }

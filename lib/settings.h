@@ -85,9 +85,12 @@ int fnt_settings_check_name(const char *name, size_t len, struct fnt_error *erro
 void fnt_settings_for(const struct fnt_settings_block *block, const char *name,
 		      size_t len, struct fnt_settings *settings);
 
-/* The most specific override that matches, or -1. What applies depends on nothing else.
- */
-int fnt_settings_match(const struct fnt_settings_block *block, const char *name,
-		       size_t len);
+/* The most specific override that matches, or -1. */
+int fnt_settings_match(const struct fnt_settings_block *block, const char *name, size_t len);
+
+/* What applies where override `number` is the one that fnt_settings_match finds: depends on
+ * nothing else. */
+void fnt_settings_of(const struct fnt_settings_block *block, uint32_t number,
+		     struct fnt_settings *settings);
 
 #endif
