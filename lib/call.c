@@ -347,16 +347,14 @@ begin_ruled(struct fnt_log *log, struct fnt_attachment *attachment,
 	return use.call;
 }
 
-struct fnt_call *
-fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
+static __attribute__((noinline)) struct fnt_call *
+begin(struct fnt_log *log, const struct fnt_call_info *info)
 {
 	static const struct fnt_call_info nothing;
 	struct fnt_attachment *attachment;
 	struct fnt_call *call = NULL;
 	struct fnt_thread *thread;
 
-	if (fnt_gate_is_shut(log))
-		return NULL;
 	attachment = fnt_enter(log);
 	if (!attachment)
 		return NULL;
@@ -367,6 +365,13 @@ fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
 		call = fnt_call_start(log, thread, info ? info : &nothing, true);
 	fnt_leave();
 	return call;
+}
+
+/* Where nothing is recorded it leaves before it has saved a register. */
+struct fnt_call *
+fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
+{
+	return fnt_gate_is_shut(log) ? NULL : begin(log, info);
 }
 
 uint64_t

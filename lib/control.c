@@ -45,6 +45,7 @@ make_rules(struct fnt_snapshot *snapshot)
 	make_rule(&snapshot->rules[0], &block->all.values);
 	snapshot->plain = snapshot->rules[0].plain;
 	snapshot->off = !snapshot->rules[0].enabled;
+	snapshot->alike = !block->count;
 	for (uint32_t i = 0; i < block->count; i++) {
 		struct fnt_rule *rule = &snapshot->rules[i + 1];
 		struct fnt_settings settings;

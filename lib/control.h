@@ -41,6 +41,7 @@ struct fnt_snapshot {
 	uint64_t generation;	   /* of the region */
 	bool plain;		   /* no rule says anything */
 	bool off;		   /* every rule says: not enabled */
+	bool alike;		   /* one rule is that of all functions */
 	struct fnt_settings_block *block;
 	uint32_t name_count;
 	struct fnt_rule *rules; /* for all functions, then as the block's overrides */

@@ -209,8 +209,8 @@ use_last(struct use *use, struct fnt_call *call)
 	return rc;
 }
 
-int
-fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value)
+static __attribute__((noinline)) int
+finish_ok(struct fnt_call *call, const struct fnt_value *value)
 {
 	struct use use;
 	int omitted = FNT_DONE, rc = use_last(&use, call);
@@ -223,6 +223,14 @@ fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value)
 	}
 	fnt_leave();
 	return rc == FNT_DONE ? omitted : rc;
+}
+
+int
+fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value)
+{
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	return finish_ok(call, value);
 }
 
 static int

@@ -125,8 +125,11 @@ write_op(struct use use, struct op op, uint64_t now)
 	return FNT_DONE;
 }
 
-int
-fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
+/* A NULL call leaves the functions below before they have saved a register: where nothing is
+ * recorded that is all they do. */
+
+static __attribute__((noinline)) int
+call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
 	    uint64_t duration_ns, int64_t row_count, bool ok)
 {
 	struct fnt_hashed hashed;
@@ -150,6 +153,15 @@ fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const cha
 		      now);
 	fnt_leave();
 	return rc;
+}
+
+int
+fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
+	    uint64_t duration_ns, int64_t row_count, bool ok)
+{
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	return call_op(call, op, entity, id, duration_ns, row_count, ok);
 }
 
 /* ---- ops that are pending --------------------------------------------------------- */
@@ -255,8 +267,8 @@ begin_op(struct use use, struct op op)
 	return (int64_t)((uint64_t)(pending->serial & 0x7fffffff) << 32 | entry);
 }
 
-int64_t
-fnt_call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity,
+static __attribute__((noinline)) int64_t
+call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity,
 		  const char *id)
 {
 	struct fnt_hashed hashed;
@@ -273,6 +285,14 @@ fnt_call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity,
 					   .id_len = id ? strlen(id) : 0});
 	fnt_leave();
 	return handle;
+}
+
+int64_t
+fnt_call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id)
+{
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	return call_op_begin(call, op, entity, id);
 }
 
 /* The entry that a handle means, if it is one of an op that is pending. */
@@ -366,8 +386,8 @@ end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
 			    now);
 }
 
-int
-fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
+static __attribute__((noinline)) int
+call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
 {
 	struct use use;
 	int rc = use_call(&use, call);
@@ -377,4 +397,12 @@ fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool o
 	rc = end_op(use, handle, row_count, ok);
 	fnt_leave();
 	return rc;
+}
+
+int
+fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
+{
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	return call_op_end(call, handle, row_count, ok);
 }

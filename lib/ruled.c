@@ -8,8 +8,26 @@ rule_of(struct fnt_thread *thread, const char *name)
 	struct fnt_name_ref ref;
 	uint32_t flags = 0;
 
+	if (__builtin_expect(snapshot->alike, 1))
+		return &snapshot->rules[0];
 	fnt_call_name(thread, name, &flags, &ref);
 	return fnt_control_rule(snapshot, ref.id, name ? name : "");
+}
+
+/* As fnt_call_start, user and tenant as the rule has them. */
+static __attribute__((noinline)) struct fnt_call *
+start_captured(const struct use *use, struct fnt_log *log, const struct fnt_rule *rule,
+	       const struct fnt_call_info *info, bool framed)
+{
+	struct fnt_attachment *attachment = use->thread->attachment;
+	struct fnt_call_info left = *info;
+	struct fnt_hashed user, tenant;
+
+	left.user_id =
+		fnt_capture_text(attachment, rule->users, info->user_id, user.text);
+	left.tenant_id =
+		fnt_capture_text(attachment, rule->users, info->tenant_id, tenant.text);
+	return fnt_call_start(log, use->thread, &left, framed);
 }
 
 static int
@@ -17,16 +35,13 @@ start(struct use *use, struct fnt_log *log, const struct fnt_call_info *info,
       bool framed)
 {
 	const struct fnt_rule *rule = rule_of(use->thread, info->fn_name);
-	struct fnt_call_info left = *info;
-	struct fnt_hashed user, tenant;
 
 	if (!rule->enabled)
 		return FNT_NOT_ENABLED;
-	left.user_id = fnt_capture_text(use->thread->attachment, rule->users, info->user_id,
-					user.text);
-	left.tenant_id = fnt_capture_text(use->thread->attachment, rule->users, info->tenant_id,
-					  tenant.text);
-	use->call = fnt_call_start(log, use->thread, &left, framed);
+	if (__builtin_expect(rule->users == FNT_CAPTURE_ON, 1))
+		use->call = fnt_call_start(log, use->thread, info, framed);
+	else
+		use->call = start_captured(use, log, rule, info, framed);
 	if (!use->call)
 		return -ENOMEM;
 	use->call->ruled = !rule->plain;

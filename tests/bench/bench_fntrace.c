@@ -9,9 +9,12 @@
  *      error      as call, finished with a code and a message
  *      parent     as call, and each the child of one call that stays open
  *      push       fnt_log_push of the same trace, built elsewhere
- *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or
- * FNT_KEEP_NONE, or one that has been closed clock      nothing: what measuring itself
- * takes
+ *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or FNT_KEEP_NONE, or
+ *                 on one that has been closed
+ *      off, sampled, ruled: as call, with settings: recording off; kept are no calls
+ *                 but failed ones; something is set, and every call is kept all the same
+ *      stubs      as call, into functions that do nothing: what the loop itself takes
+ *      clock      nothing: what measuring itself takes
  */
 #include "bench.h"
 #include "workload.h"
@@ -194,6 +197,57 @@ run_pushes(void *state, uint64_t calls)
 	p->done += calls;
 }
 
+/* ---- the loop itself: the same calls, into functions that do nothing ---- */
+
+static __attribute__((noinline)) struct fnt_call *
+no_begin(struct fnt_log *log, const struct fnt_call_info *info)
+{
+	__asm__ volatile("" : : "r"(log), "r"(info) : "memory");
+	return NULL;
+}
+
+static __attribute__((noinline)) int
+no_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
+      uint64_t duration_ns, int64_t row_count, bool ok)
+{
+	__asm__ volatile("" : : "r"(call), "r"(entity), "r"(id) : "memory");
+	return (int)op + (int)duration_ns + (int)row_count + ok;
+}
+
+static __attribute__((noinline)) int
+no_finish(struct fnt_call *call, const struct fnt_value *value)
+{
+	__asm__ volatile("" : : "r"(call), "r"(value) : "memory");
+	return 0;
+}
+
+static void
+run_stubs(void *state, uint64_t calls)
+{
+	struct producer *p = state;
+
+	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
+		struct fnt_call_info info = {
+			.call_id = workload_call_id(&p->work, i),
+			.fn_name = workload_fn(i),
+			.fn_type = FNT_MUTATION,
+			.user_id = workload_user_id(&p->work, i),
+			.parent = p->parent,
+		};
+		struct fnt_call *call = no_begin(log_of_process, &info);
+
+		for (unsigned j = 0; j < p->options->ops; j++)
+			if (j % 2)
+				no_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE,
+				      true);
+			else
+				no_op(call, FNT_OP_GET, "Lot",
+				      workload_row_id(&p->work, i), 2000, 1, true);
+		no_finish(call, &p->value);
+	}
+	p->done += calls;
+}
+
 static void
 run_nothing(void *state, uint64_t calls)
 {
@@ -234,6 +288,12 @@ process_init(const struct bench_options *options, unsigned process)
 		how.flags = FNT_ORDERED;
 	if (is_shape(options, "count-only"))
 		how.flags = FNT_KEEP_NONE;
+	if (is_shape(options, "off"))
+		how.settings = "enabled=off";
+	if (is_shape(options, "sampled"))
+		how.settings = "keep=0";
+	if (is_shape(options, "ruled"))
+		how.settings = "slow=1h";
 	if (fnt_log_open(&log_of_process, options->region, &how)) {
 		fprintf(stderr, "bench: %s\n", error.message);
 		return -1;
@@ -339,6 +399,8 @@ choose(const struct bench_options *options)
 		peer.run = run_overlapping;
 	else if (is_shape(options, "push"))
 		peer.run = run_pushes;
+	else if (is_shape(options, "stubs"))
+		peer.run = run_stubs;
 	else if (is_shape(options, "clock"))
 		peer.run = run_nothing;
 	return &peer;

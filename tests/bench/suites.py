@@ -163,12 +163,19 @@ def _shapes():
         ("unframed", "call+2ops, no frame left"), ("overlap", "call+2ops, 8 open at once"),
         ("error", "call+2ops, finish_error"), ("parent", "call+2ops, with a parent"),
         ("push", "push of a trace with 2 ops"), ("ordered", "call+2ops, FNT_ORDERED"),
-        ("count-only", "call+2ops, FNT_KEEP_NONE"), ("closed", "call+2ops, log closed"))}
-    ratios = [Ratio(f"{v.name.removeprefix('call+2ops, ')} / plain", v, plain)
-              for v in some.values()]
+        ("count-only", "call+2ops, FNT_KEEP_NONE"), ("closed", "call+2ops, log closed"),
+        ("off", "call+2ops, disabled"), ("sampled", "call+2ops, sampled out"),
+        ("ruled", "call+2ops, settings not default"))}
+    stubs = fnt("call+2ops, functions that do nothing", shape="stubs")
+    bars = {"sampled": 0.8}
+    ratios = [Ratio(f"{v.name.removeprefix('call+2ops, ')} / plain", v, plain,
+                    bar=bars.get(shape, 0)) for shape, v in some.items()]
+    ratios += [Ratio("disabled, less the loop", some["off"], stubs, parts=1, bar=2),
+               Ratio("sampled out / kept, both by settings", some["sampled"],
+                     some["ruled"], bar=0.8)]
     ordered2 = fnt("call+2ops, FNT_ORDERED", shape="ordered", threads=2)
     ratios.append(Ratio("FNT_ORDERED: 2 threads / 1", ordered2, some["ordered"]))
-    return Suite("shapes", "by kind of call", [plain, *some.values(), ordered2], ratios)
+    return Suite("shapes", "by kind of call", [plain, *some.values(), stubs, ordered2], ratios)
 
 
 def _latency():
