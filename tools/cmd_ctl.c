@@ -44,11 +44,9 @@ print_usage(FILE *out)
 	      out);
 	for (size_t i = 0; i < SUBCOMMANDS; i++) {
 		const struct command *command = subcommands[i];
-		char left[48];
-
-		snprintf(left, sizeof(left), "%s %s", word_of(command),
-			 command->operands ? command->operands : "");
-		fprintf(out, "  %-24s %s\n", left, command->summary);
+		fprintf(out, "  %s%s%s\n      %s\n", word_of(command),
+			command->operands ? " " : "",
+			command->operands ? command->operands : "", command->summary);
 	}
 	fputs("\nMore on one: fntrace ctl WHAT --help.\n", out);
 }

@@ -3,7 +3,7 @@
  * fntrace ctl get, set, fn, reset: settings.
  */
 #include "ctl.h"
-#include "text.h"
+#include "table.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -45,6 +45,33 @@ one_key(const struct fnt_settings *settings, uint32_t key, char *text,
 	return text;
 }
 
+/* Those of single functions, the names aligned. */
+static void
+print_overrides(const struct fnt_settings_list *list)
+{
+	static const struct table_column columns[] = {
+		{"FUNCTION", .min = 12},
+		{.title = "SETTINGS", .min = 20},
+	};
+	struct table *table = table_create(columns, 2);
+	char text[TEXT_MAX];
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct fnt_override *override = &list->overrides[i];
+
+		table_cell(table, TEXT_BOLD, "%s", override->fn_name);
+		table_cell(table, TEXT_PLAIN, "%s",
+			   fnt_settings_text(&override->settings, text, TEXT_MAX));
+	}
+	if (list->count > 0) {
+		putchar('\n');
+		table_indent(table, 2);
+		table_layout(table, (size_t)tool_width());
+		table_print(table, stdout);
+	}
+	table_destroy(table);
+}
+
 static void
 print_text(const char *path, const struct fnt_settings_list *list)
 {
@@ -65,16 +92,7 @@ print_text(const char *path, const struct fnt_settings_list *list)
 		text_style(stdout, TEXT_PLAIN);
 		fputs(set ? "\n" : " (default)\n", stdout);
 	}
-	for (size_t i = 0; i < list->count; i++) {
-		const struct fnt_override *override = &list->overrides[i];
-
-		fputs("  ", stdout);
-		text_style(stdout, TEXT_BOLD);
-		text_put(stdout, override->fn_name);
-		text_style(stdout, TEXT_PLAIN);
-		printf("  %s\n",
-		       fnt_settings_text(&override->settings, text, TEXT_MAX));
-	}
+	print_overrides(list);
 }
 
 static const char *
