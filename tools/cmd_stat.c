@@ -121,7 +121,7 @@ print_counts(const struct fnt_stat *stat)
 	put_count("not kept", stat->not_kept, TEXT_PLAIN, "calls: by the settings, of which");
 	put_count("  sampled", stat->sampled, TEXT_PLAIN, "not of the share that is kept");
 	put_count("  limited", stat->limited, TEXT_PLAIN,
-		  "their function had enough in that second");
+		  "past the rate of their function");
 	put_count("  none", stat->kept_none, TEXT_PLAIN, "the region keeps none");
 	put_count("unframed", stat->unframed, TEXT_WARN,
 		  "calls that ps could not show");
