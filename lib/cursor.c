@@ -32,9 +32,11 @@ struct lane_seen {
 	uint64_t late, late_end; /* of those, the ones that were passed over */
 };
 
-struct fnt_cursor {
-	struct fnt_reader *reader;
+/* What follows one ring. */
+struct follower {
+	struct fnt_cursor *cursor;
 	const struct fnt_view *view;
+	uint32_t ring;
 	uint64_t position; /* next ticket */
 	uint64_t until;	   /* where this round ends */
 	uint32_t late_lane; /* lane whose late tickets are looked at; lane_count: done */
@@ -42,7 +44,16 @@ struct fnt_cursor {
 	bool waited;	    /* this round ended at a ticket that is waited for */
 	uint64_t waiting_since; /* for the ticket at `position`; 0: not */
 	uint64_t missed;
+	bool has;      /* a record in `raw`, to be handed out; committed at `time` */
+	uint64_t time;
 	struct fnt_raw raw;
+	struct lane_seen *lanes;
+};
+
+struct fnt_cursor {
+	struct fnt_reader *reader;
+	const struct fnt_view *view;
+	struct follower rings[FNT_RINGS];
 	struct fnt_set *set;
 	struct lane_seen lanes[];
 };
@@ -55,22 +66,24 @@ load(const fnt_word *word)
 
 /* ---- rounds ----------------------------------------------------------------------- */
 
-/* Look at all lanes. Counts first, then the cursor: what is counted has a ticket below it. */
+/* Look at all lanes. Counts first, then the eras and the cursor: what is counted has a ticket
+ * below it, in an era that is known. */
 static void
-look_at_lanes(struct fnt_cursor *cursor)
+look_at_lanes(struct follower *in)
 {
-	const struct fnt_view *view = cursor->view;
+	const struct fnt_view *view = in->view;
 
 	for (uint32_t i = 0; i < view->lane_count; i++)
 		/* [Q2] acquire: see [Q1] in ring.c. */
-		cursor->lanes[i].target = load(&view->lanes[i].recorded);
-	cursor->until = fnt_cursor_now(view);
+		in->lanes[i].target = load(&view->lanes[i].rings[in->ring].recorded);
+	fnt_reader_renew(in->cursor->reader);
+	in->until = fnt_cursor_now(view, in->ring);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct lane_seen *seen = &cursor->lanes[i];
+		struct lane_seen *seen = &in->lanes[i];
 
 		/* [L2] acquire: see [L1] in ring.c. */
-		seen->low = load(&view->lanes[i].low);
-		seen->end = load(&view->lanes[i].block_end);
+		seen->low = load(&view->lanes[i].rings[in->ring].low);
+		seen->end = load(&view->lanes[i].rings[in->ring].block_end);
 		if (!seen->low)
 			seen->low = FNT_TICKET_NONE; /* nobody has used it yet */
 		/* Between two blocks: it may hold any ticket from here on. */
@@ -81,10 +94,10 @@ look_at_lanes(struct fnt_cursor *cursor)
 
 /* What a lane can't write any more need not be looked at again. */
 static void
-trim_late(struct fnt_cursor *cursor, uint64_t oldest)
+trim_late(struct follower *in, uint64_t oldest)
 {
-	for (uint32_t i = 0; i < cursor->view->lane_count; i++) {
-		struct lane_seen *seen = &cursor->lanes[i];
+	for (uint32_t i = 0; i < in->view->lane_count; i++) {
+		struct lane_seen *seen = &in->lanes[i];
 
 		if (seen->late < oldest)
 			seen->late = oldest;
@@ -96,72 +109,77 @@ trim_late(struct fnt_cursor *cursor, uint64_t oldest)
 /* Behind by more than the ring: some are lost. Go on a little after the oldest, which will be
  * gone in a moment. */
 static void
-catch_up(struct fnt_cursor *cursor)
+catch_up(struct follower *in)
 {
-	uint64_t oldest = fnt_oldest(cursor->view, fnt_cursor_now(cursor->view));
+	uint64_t cursor = fnt_cursor_now(in->view, in->ring);
+	struct fnt_span spans[FNT_ERAS];
+	uint32_t count = fnt_spans(in->view, in->ring, cursor, true, spans);
+	const struct fnt_span *oldest = &spans[count - 1];
 
-	if (cursor->position >= oldest)
+	if (!count || in->position >= oldest->first)
 		return;
-	cursor->position = oldest + cursor->view->cell_count / 16;
-	cursor->waiting_since = 0;
+	in->position = oldest->first;
+	if (count == 1)
+		in->position += oldest->era->cell_count / 16;
+	in->waiting_since = 0;
 }
 
 static void
-begin_round(struct fnt_cursor *cursor)
+begin_round(struct follower *in)
 {
-	look_at_lanes(cursor);
-	catch_up(cursor); /* now, and not ticket by ticket: a damaged cursor may be anywhere */
-	if (cursor->until < cursor->position)
-		cursor->until = cursor->position; /* damaged, or started anew */
-	trim_late(cursor, fnt_oldest(cursor->view, cursor->until));
-	cursor->late_lane = 0;
-	cursor->in_round = true;
-	cursor->waited = false;
+	look_at_lanes(in);
+	catch_up(in); /* now, and not ticket by ticket: a damaged cursor may be anywhere */
+	if (in->until < in->position)
+		in->until = in->position; /* damaged, or started anew */
+	trim_late(in, fnt_oldest(in->view, in->ring, in->until));
+	in->late_lane = 0;
+	in->in_round = true;
+	in->waited = false;
 }
 
 /* All that was committed before the round is had or lost. */
 static void
-end_round(struct fnt_cursor *cursor)
+end_round(struct follower *in)
 {
-	cursor->in_round = false;
-	if (cursor->waited)
+	in->in_round = false;
+	if (in->waited)
 		return;
-	for (uint32_t i = 0; i < cursor->view->lane_count; i++) {
-		struct lane_seen *seen = &cursor->lanes[i];
+	for (uint32_t i = 0; i < in->view->lane_count; i++) {
+		struct lane_seen *seen = &in->lanes[i];
 
 		if (seen->target <= seen->seq)
 			continue;
-		cursor->missed += seen->target - seen->seq;
+		in->missed += seen->target - seen->seq;
 		seen->seq = seen->target;
 	}
 }
 
 /* ---- one ticket ------------------------------------------------------------------- */
 
-/* The record in cursor->raw: new to us? */
+/* The record in in->raw: new to us? */
 static bool
-take_record(struct fnt_cursor *cursor)
+take_record(struct follower *in)
 {
-	uint32_t lane = cursor->raw.head.lane;
-	uint64_t seq = cursor->raw.head.seq;
+	uint32_t lane = in->raw.head.lane;
+	uint64_t seq = in->raw.head.seq;
 	struct lane_seen *seen;
 
-	if (lane >= cursor->view->lane_count)
+	if (lane >= in->view->lane_count)
 		return false;
-	seen = &cursor->lanes[lane];
+	seen = &in->lanes[lane];
 	if (seq <= seen->seq)
 		return false;
-	cursor->missed += seq - seen->seq - 1;
+	in->missed += seq - seen->seq - 1;
 	seen->seq = seq;
 	return true;
 }
 
 /* The lane that may still write `ticket`, or NULL. */
 static struct lane_seen *
-writer_of(struct fnt_cursor *cursor, uint64_t ticket)
+writer_of(struct follower *in, uint64_t ticket)
 {
-	for (uint32_t i = 0; i < cursor->view->lane_count; i++) {
-		struct lane_seen *seen = &cursor->lanes[i];
+	for (uint32_t i = 0; i < in->view->lane_count; i++) {
+		struct lane_seen *seen = &in->lanes[i];
 
 		if (seen->low <= ticket && ticket < seen->end)
 			return seen;
@@ -172,50 +190,50 @@ writer_of(struct fnt_cursor *cursor, uint64_t ticket)
 /* The ticket at `position` is not written yet: true to wait for it; false to go on without,
  * and without the rest of that block. */
 static bool
-wait_for(struct fnt_cursor *cursor)
+wait_for(struct follower *in)
 {
-	struct lane_seen *seen = writer_of(cursor, cursor->position);
+	struct lane_seen *seen = writer_of(in, in->position);
 	uint64_t now, end;
 
 	if (!seen) {
-		cursor->position++; /* nobody's: given up */
+		in->position++; /* nobody's: given up */
 		return false;
 	}
 	now = fnt_clock_mono();
-	if (!cursor->waiting_since)
-		cursor->waiting_since = now;
-	if (now - cursor->waiting_since < PATIENCE_NS)
+	if (!in->waiting_since)
+		in->waiting_since = now;
+	if (now - in->waiting_since < PATIENCE_NS)
 		return true;
-	end = seen->end == FNT_TICKET_NONE ? cursor->position + 1 : seen->end;
-	if (end > cursor->until)
-		end = cursor->until;
+	end = seen->end == FNT_TICKET_NONE ? in->position + 1 : seen->end;
+	if (end > in->until)
+		end = in->until;
 	if (seen->late == seen->late_end)
-		seen->late = cursor->position;
+		seen->late = in->position;
 	seen->late_end = end;
 	if (seen->late_end - seen->late > LATE_MAX)
 		seen->late = seen->late_end - LATE_MAX;
-	cursor->position = end;
+	in->position = end;
 	return false;
 }
 
 /* The next record among a lane's late tickets: 1, 0, -ENOMEM. */
 static int
-next_late(struct fnt_cursor *cursor, uint32_t lane)
+next_late(struct follower *in, uint32_t lane)
 {
-	struct lane_seen *seen = &cursor->lanes[lane];
+	struct lane_seen *seen = &in->lanes[lane];
 
 	while (seen->late < seen->late_end) {
 		/* Before the cell: below the mark nothing can appear after this look. */
-		uint64_t low = load(&cursor->view->lanes[lane].low);
+		uint64_t low = load(&in->view->lanes[lane].rings[in->ring].low);
 		enum fnt_read is =
-			fnt_record_read(cursor->view, seen->late, &cursor->raw);
+			fnt_record_read(in->view, in->ring, seen->late, &in->raw);
 
 		if (is == FNT_READ_NO_MEMORY)
 			return -ENOMEM;
 		if ((is == FNT_READ_OLDER || is == FNT_READ_BUSY) && low <= seen->late)
 			return 0;
 		seen->late++;
-		if (is == FNT_READ_RECORD && take_record(cursor))
+		if (is == FNT_READ_RECORD && take_record(in))
 			return 1;
 	}
 	return 0;
@@ -224,21 +242,21 @@ next_late(struct fnt_cursor *cursor, uint32_t lane)
 /* Late records of the lane whose record we have just read come first: read it again after
  * them. */
 static int
-late_before(struct fnt_cursor *cursor)
+late_before(struct follower *in)
 {
-	uint32_t lane = cursor->raw.head.lane;
+	uint32_t lane = in->raw.head.lane;
 
-	if (lane >= cursor->view->lane_count ||
-	    cursor->lanes[lane].late == cursor->lanes[lane].late_end)
+	if (lane >= in->view->lane_count ||
+	    in->lanes[lane].late == in->lanes[lane].late_end)
 		return 0;
-	return next_late(cursor, lane);
+	return next_late(in, lane);
 }
 
 /* The record at `position`: 1; nothing there, done with it: 0; not yet: -EAGAIN. */
 static int
-look_at_position(struct fnt_cursor *cursor)
+look_at_position(struct follower *in)
 {
-	enum fnt_read is = fnt_record_read(cursor->view, cursor->position, &cursor->raw);
+	enum fnt_read is = fnt_record_read(in->view, in->ring, in->position, &in->raw);
 	int rc;
 
 	switch (is) {
@@ -246,50 +264,51 @@ look_at_position(struct fnt_cursor *cursor)
 		return -ENOMEM;
 	case FNT_READ_OLDER:
 	case FNT_READ_BUSY:
-		if (wait_for(cursor))
+		if (wait_for(in))
 			return -EAGAIN;
-		cursor->waiting_since = 0;
+		in->waiting_since = 0;
 		return 0;
 	case FNT_READ_GONE:
-		cursor->position++;
-		catch_up(cursor);
+		in->position++;
+		catch_up(in);
 		return 0;
 	case FNT_READ_RECORD:
-		rc = late_before(cursor);
+		rc = late_before(in);
 		if (rc)
 			return rc;
 		/* The late look used the copy: make it again. */
-		if (fnt_record_read(cursor->view, cursor->position, &cursor->raw) ==
+		if (fnt_record_read(in->view, in->ring, in->position, &in->raw) ==
 			    FNT_READ_RECORD &&
-		    take_record(cursor)) {
-			cursor->position++;
-			cursor->waiting_since = 0;
+		    take_record(in)) {
+			in->position++;
+			in->waiting_since = 0;
 			return 1;
 		}
 		break;
 	default:
 		break;
 	}
-	cursor->position++;
-	cursor->waiting_since = 0;
+	in->position++;
+	in->waiting_since = 0;
 	return 0;
 }
 
-/* 1: cursor->raw is the next record; 0: the round is over; -ENOMEM. */
+/* 1: in->raw is the next record; 0: the round is over; -ENOMEM. */
 static int
-next_in_round(struct fnt_cursor *cursor)
+next_in_round(struct follower *in)
 {
 	int rc;
 
-	for (; cursor->late_lane < cursor->view->lane_count; cursor->late_lane++) {
-		rc = next_late(cursor, cursor->late_lane);
+	for (; in->late_lane < in->view->lane_count; in->late_lane++) {
+		rc = next_late(in, in->late_lane);
 		if (rc)
 			return rc;
 	}
-	while (cursor->position < cursor->until) {
-		rc = look_at_position(cursor);
+	while ((in->position = fnt_ticket_on(in->view, in->ring, in->position)) <
+	       in->until) {
+		rc = look_at_position(in);
 		if (rc == -EAGAIN) {
-			cursor->waited = true;
+			in->waited = true;
 			return 0;
 		}
 		if (rc)
@@ -298,96 +317,148 @@ next_in_round(struct fnt_cursor *cursor)
 	return 0;
 }
 
-int
-fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
+/* 1: in->raw is the ring's next record; 0: none now; -errno. */
+static int
+step(struct follower *in)
 {
 	bool begun;
 	int rc;
 
 	/* A round that began before this call does not know what has come since. */
 	do {
-		begun = !cursor->in_round;
-		rc = begun ? fnt_reader_fresh(cursor->reader) : 0;
+		begun = !in->in_round;
+		rc = begun ? fnt_reader_fresh(in->cursor->reader) : 0;
 		if (rc)
 			return rc;
 		if (begun)
-			begin_round(cursor);
-		rc = next_in_round(cursor);
+			begin_round(in);
+		rc = next_in_round(in);
 		if (rc == 0)
-			end_round(cursor);
+			end_round(in);
 	} while (rc == 0 && !begun);
 	if (rc == 1) {
+		in->has = true;
+		in->time = fnt_record_time(&in->raw);
+	}
+	return rc;
+}
+
+/* The older of what the rings have to offer; *first NULL: nothing. */
+static int
+choose(struct fnt_cursor *cursor, struct follower **first)
+{
+	*first = NULL;
+	for (uint32_t i = 0; i < FNT_RINGS; i++) {
+		struct follower *in = &cursor->rings[i];
+		int rc = 0;
+
+		if (!in->lanes)
+			continue; /* there is no such ring */
+		if (!in->has)
+			rc = step(in);
+		if (rc < 0)
+			return rc;
+		if (in->has && (!*first || in->time < (*first)->time))
+			*first = in;
+	}
+	return 0;
+}
+
+int
+fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
+{
+	struct follower *in;
+	int rc = choose(cursor, &in);
+
+	if (!rc && in) {
+		in->has = false;
 		fnt_set_reset(cursor->set);
-		*trace = fnt_set_add(cursor->set, cursor->view, &cursor->raw);
+		*trace = fnt_set_add(cursor->set, cursor->view, &in->raw);
 		rc = *trace ? 1 : -ENOMEM;
 	}
-	return rc >= 0 && fnt_guard_gone(cursor->reader->guard) ? -ESTALE : rc;
+	return rc >= 0 && fnt_reader_gone(cursor->reader) ? -ESTALE : rc;
 }
 
 /* ---- opening ---------------------------------------------------------------------- */
 
 /* Where each lane's numbers begin in what is still there. */
 static int
-find_first(struct fnt_cursor *cursor)
+find_first(struct follower *in)
 {
-	const struct fnt_view *view = cursor->view;
+	const struct fnt_view *view = in->view;
+	uint64_t ticket = in->position;
 
-	for (uint64_t ticket = cursor->position; ticket < cursor->until; ticket++) {
-		enum fnt_read is = fnt_record_read(view, ticket, &cursor->raw);
-		const struct fnt_record *head = &cursor->raw.head;
+	for (; ticket < in->until; ticket = fnt_ticket_on(view, in->ring, ticket + 1)) {
+		enum fnt_read is = fnt_record_read(view, in->ring, ticket, &in->raw);
+		const struct fnt_record *head = &in->raw.head;
 
 		if (is == FNT_READ_NO_MEMORY)
 			return -ENOMEM;
 		if (is == FNT_READ_RECORD && head->lane < view->lane_count && head->seq &&
-		    head->seq - 1 < cursor->lanes[head->lane].seq)
-			cursor->lanes[head->lane].seq = head->seq - 1;
+		    head->seq - 1 < in->lanes[head->lane].seq)
+			in->lanes[head->lane].seq = head->seq - 1;
 	}
 	return 0;
 }
 
 static int
-start(struct fnt_cursor *cursor, enum fnt_from from)
+start(struct follower *in, enum fnt_from from)
 {
-	const struct fnt_view *view = cursor->view;
+	const struct fnt_view *view = in->view;
 
-	look_at_lanes(cursor);
+	look_at_lanes(in);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct lane_seen *seen = &cursor->lanes[i];
+		struct lane_seen *seen = &in->lanes[i];
 
 		/* After `low` was read: what is at tickets below it is in the count. */
-		seen->seq = load(&view->lanes[i].recorded);
-		if (from == FNT_FROM_NOW && seen->low < cursor->until) {
+		seen->seq = load(&view->lanes[i].rings[in->ring].recorded);
+		if (from == FNT_FROM_NOW && seen->low < in->until) {
 			seen->late = seen->low;
-			seen->late_end = seen->end < cursor->until ? seen->end
-								   : cursor->until;
+			seen->late_end = seen->end < in->until ? seen->end : in->until;
 			if (seen->late_end - seen->late > LATE_MAX)
 				seen->late_end = seen->late + LATE_MAX;
 		}
 	}
-	cursor->position = cursor->until;
+	in->position = in->until;
 	if (from == FNT_FROM_NOW)
 		return 0;
-	cursor->position = fnt_oldest(view, cursor->until);
-	return find_first(cursor);
+	in->position = fnt_oldest(view, in->ring, in->until);
+	return find_first(in);
+}
+
+static int
+start_all(struct fnt_cursor *cursor, enum fnt_from from)
+{
+	int rc = fnt_reader_fresh(cursor->reader);
+
+	for (uint32_t i = 0; !rc && i < FNT_RINGS; i++) {
+		struct follower *in = &cursor->rings[i];
+
+		in->cursor = cursor;
+		in->view = cursor->view;
+		in->ring = i;
+		if (!fnt_view_eras(cursor->view, i)->count)
+			continue;
+		in->lanes = cursor->lanes + i * cursor->view->lane_count;
+		rc = start(in, from);
+	}
+	return rc ? rc : fnt_reader_fresh(cursor->reader);
 }
 
 int
 fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reader, enum fnt_from from)
 {
 	const struct fnt_view *view = &reader->region.view;
+	size_t lanes = (size_t)FNT_RINGS * view->lane_count;
 	struct fnt_cursor *made =
-		calloc(1, sizeof(*made) + view->lane_count * sizeof(made->lanes[0]));
+		calloc(1, sizeof(*made) + lanes * sizeof(made->lanes[0]));
 	int rc = -ENOMEM;
 
 	if (made) {
 		made->reader = reader;
 		made->view = view;
 		made->set = fnt_set_create();
-		rc = made->set ? fnt_reader_fresh(reader) : -ENOMEM;
-		if (!rc)
-			rc = start(made, from);
-		if (!rc)
-			rc = fnt_reader_fresh(reader);
+		rc = made->set ? start_all(made, from) : -ENOMEM;
 	}
 	if (rc) {
 		fnt_cursor_close(made);
@@ -400,7 +471,11 @@ fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reader, enum fnt_
 uint64_t
 fnt_cursor_missed(const struct fnt_cursor *cursor)
 {
-	return cursor->missed;
+	uint64_t missed = 0;
+
+	for (uint32_t i = 0; i < FNT_RINGS; i++)
+		missed += cursor->rings[i].missed;
+	return missed;
 }
 
 void
@@ -408,7 +483,8 @@ fnt_cursor_close(struct fnt_cursor *cursor)
 {
 	if (!cursor)
 		return;
-	fnt_raw_free(&cursor->raw);
+	for (uint32_t i = 0; i < FNT_RINGS; i++)
+		fnt_raw_free(&cursor->rings[i].raw);
 	fnt_set_destroy(cursor->set);
 	free(cursor);
 }

@@ -378,6 +378,7 @@ take_event(struct decoder *in, const struct fnt_event *event)
 	case FNT_EVENT_VALUE:
 		take_value(in, event);
 		break;
+	case FNT_EVENT_COMMITTED:
 	case FNT_EVENT_UNKNOWN:
 		break;
 	}

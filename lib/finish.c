@@ -97,20 +97,38 @@ write_value(struct use *use, const struct fnt_value *value)
 
 /* ---- into the ring ---------------------------------------------------------------- */
 
+#define MOVES 4 /* of the rings, while one record is written */
+
+/* Into its ring; where that has moved on meanwhile, after it. */
+static bool
+emit_once(struct use *use, uint64_t now)
+{
+	struct fnt_ring_writer *writer = &use->thread->writer;
+	struct fnt_call *call = use->call;
+	enum fnt_claimed is =
+		fnt_record_emit(writer, &call->record, &call->own, call->frame, now);
+
+	for (int i = 0; i < MOVES && __builtin_expect(is == FNT_CLAIM_MOVED, 0); i++) {
+		int saved = errno;
+
+		fnt_writer_move(writer, &use->thread->attachment->region);
+		errno = saved;
+		is = fnt_record_emit(writer, &call->record, &call->own, call->frame, now);
+	}
+	return is == FNT_CLAIMED;
+}
+
 /* Where something of the dead is in the way, once more without it. */
 static bool
 emit(struct use *use, uint64_t now)
 {
-	struct fnt_call *call = use->call;
 	struct fnt_thread *thread = use->thread;
 
 	if (!thread->writer.lane)
 		return false;
-	if (fnt_record_emit(&thread->writer, &call->record, &call->own, call->frame, now))
+	if (emit_once(use, now))
 		return true;
-	return fnt_thread_reap(thread, now) &&
-	       fnt_record_emit(&thread->writer, &call->record, &call->own, call->frame,
-			       now);
+	return fnt_thread_reap(thread, now) && emit_once(use, now);
 }
 
 /* For want of a lane. */
@@ -165,6 +183,8 @@ commit(struct use *use)
 		fnt_thread_find_lane(thread, thread->clock.last);
 	fnt_meter_place(&thread->meter, &place, &call->record);
 	call->record.payload_bytes = call->used;
+	if (fnt_outcome_is_kept(call->record.outcome) || fnt_keep_slow(call))
+		call->record.flags |= FNT_RECORD_KEPT;
 	if (!emit(use, thread->clock.last)) {
 		end_lost(use, FNT_MARK_DROPPED);
 		return FNT_DROPPED;
@@ -335,11 +355,29 @@ push_head(struct fnt_record *record, const struct fnt_trace *trace)
 					 FNT_TRACE_MESSAGE_CUT | FNT_TRACE_ID_CUT);
 }
 
+/* Its times are its own: when it was pushed is said beside them, so that the newest still come
+ * first where two rings are read. */
+static void
+push_time(struct use *use)
+{
+	struct fnt_call *call = use->call;
+	struct fnt_event event = {.type = FNT_EVENT_COMMITTED,
+				  .time_ns = call->record.started_at_ns};
+
+	if (!use->thread->attachment->region.view.kept_percent ||
+	    call->used + FNT_COMMITTED_BOUND > call->op_limit ||
+	    !fnt_pen_reserve(call, use->thread, FNT_COMMITTED_BOUND))
+		return;
+	fnt_pen_event_slow(call, &event);
+	call->record.flags |= FNT_RECORD_LATE;
+}
+
 static int
 push(struct use *use, const struct fnt_trace *trace)
 {
 	int rc, worst;
 
+	push_time(use);
 	push_head(&use->call->record, trace);
 	worst = push_ops(use, trace);
 	fnt_clock_read(&use->thread->clock);

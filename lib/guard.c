@@ -155,6 +155,19 @@ fnt_reader_guard(void)
 
 /* ---- before and after ------------------------------------------------------------- */
 
+void
+fnt_reader_renew(struct fnt_reader *reader)
+{
+	if (!fnt_maps_fresh(&reader->region.view) && !fnt_maps_renew(&reader->region))
+		fnt_maps_drain(&reader->region.view, NULL, NULL);
+}
+
+bool
+fnt_reader_gone(const struct fnt_reader *reader)
+{
+	return fnt_guard_gone(reader->guard) || fnt_maps_gone(&reader->region.view);
+}
+
 int
 fnt_reader_fresh(struct fnt_reader *reader)
 {
@@ -170,7 +183,10 @@ fnt_reader_fresh(struct fnt_reader *reader)
 		reader->stale = true;
 	if (!reader->stale &&
 	    (atomic_load_explicit(id, memory_order_relaxed) != region->view.region_id ||
-	     fnt_guard_gone(reader->guard)))
+	     fnt_reader_gone(reader)))
 		reader->stale = true;
-	return reader->stale ? -ESTALE : 0;
+	if (reader->stale)
+		return -ESTALE;
+	fnt_reader_renew(reader);
+	return 0;
 }

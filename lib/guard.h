@@ -38,4 +38,10 @@ bool fnt_guard_gone(const struct fnt_guard *guard);
  * 0, -ESTALE; once stale, for ever. */
 int fnt_reader_fresh(struct fnt_reader *reader);
 
+/* Rings that were resized or rotated: from here on as they are now. */
+void fnt_reader_renew(struct fnt_reader *reader);
+
+/* Has any of the reader's mappings been replaced? */
+bool fnt_reader_gone(const struct fnt_reader *reader);
+
 #endif

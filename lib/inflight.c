@@ -114,13 +114,18 @@ fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record)
 static bool
 mark_committed(const struct fnt_view *view, uint64_t mark)
 {
-	uint64_t ticket = mark - 1, lap = (ticket / view->cell_count) & FNT_LAP_MASK;
-	/* [K2] acquire: see [K1]; and what the record holds. */
-	uint64_t state = atomic_load_explicit(&view->cells[ticket % view->cell_count].state,
-					      memory_order_acquire);
+	uint64_t ticket = fnt_mark_ticket(mark), lap, state;
+	const struct fnt_era *era =
+		fnt_era_find(fnt_view_eras(view, fnt_mark_ring(mark)), ticket);
 
-	if (mark >= FNT_MARK_LOST)
-		return true; /* it ends without one */
+	/* Of an era that is gone: for that all lanes had to be past it, the dead ones' by
+	 * their reapers. */
+	if (!era)
+		return true;
+	lap = fnt_era_lap(era, ticket);
+	/* [K2] acquire: see [K1]; and what the record holds. */
+	state = atomic_load_explicit(&fnt_era_cell(era, ticket)->state,
+				     memory_order_acquire);
 	if (fnt_cell_lap(state) == lap)
 		return !fnt_cell_busy(state) && fnt_cell_kind(state) == FNT_CELL_HEAD;
 	return fnt_lap_before(lap, fnt_cell_lap(state));

@@ -19,6 +19,7 @@
 #define FNT_INFLIGHT_H
 
 #include "region.h"
+#include "ring.h"
 
 #define FNT_FRAME_NONE UINT32_MAX
 
@@ -83,16 +84,18 @@ fnt_frame_stream(struct fnt_frame *frame, uint64_t bytes, uint64_t chunks)
 /* The bytes and chunks of an open call, into its record's head. */
 void fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record);
 
-/* The call is about to be committed by `lane` under `ticket`, as the lane's record number
- * `seq`. From now on the state of the cell says whether it has been: see
+/* The call is about to be committed by `hand` under `ticket`, as its record number `seq`. From
+ * now on the state of the cell says whether it has been: see
  * fnt_frame_committed. */
 static inline void
-fnt_frame_mark(struct fnt_frame *frame, uint32_t lane, uint64_t seq, uint64_t ticket)
+fnt_frame_mark(struct fnt_frame *frame, const struct fnt_hand *hand, uint64_t seq,
+	       uint64_t ticket)
 {
 	atomic_store_explicit(&frame->commit_seq, seq, memory_order_relaxed);
-	atomic_store_explicit(&frame->commit_lane, lane, memory_order_relaxed);
+	atomic_store_explicit(&frame->commit_lane, hand->lane_no, memory_order_relaxed);
 	/* [K1] release: the mark comes before the cell's last state. Pairs with [K2]. */
-	atomic_store_explicit(&frame->commit, ticket + 1, memory_order_release);
+	atomic_store_explicit(&frame->commit, fnt_mark_make(hand->ring, ticket),
+			      memory_order_release);
 }
 
 /* The call ends without a record: `mark` says why, and `counter` of lane number `lane` is

@@ -3,9 +3,9 @@
  * layout.h: every shared byte of a region. No algorithms.
  *
  *   0        4096
- *   ┌────────┬─────────┬──────────┬───────────┬───────┬───────┬───────┬────────┬────────┐
- *   │ header │ control │ settings │ producers │ lanes │ names │ rates │ frames │ ring … │
- *   └────────┴─────────┴──────────┴───────────┴───────┴───────┴───────┴────────┴────────┘
+ *   ┌────────┬─────────┬──────────┬───────────┬───────┬───────┬───────┬────────┬───────┬─────
+ *   │ header │ control │ settings │ producers │ lanes │ names │ rates │ frames │ rings │ areas
+ *   └────────┴─────────┴──────────┴───────────┴───────┴───────┴───────┴────────┴───────┴─────
  *
  *   section    who writes                                              since
  *   header     the creator, before the region has a name                  1
@@ -16,7 +16,9 @@
  *   names      a slot: who claimed it, once                               1
  *   rates      anyone, atomics                                            1
  *   frames     a frame: its owner process; its owner's reaper             1
- *   ring       a cell: who made it busy; its owner's reaper               1
+ *   rings      the cursor: anyone, by fetch-add; the eras: who holds the  2
+ *              control lock
+ *   areas      a cell: who made it busy; its owner's reaper               1
  *
  * Integers are little-endian, naturally aligned; places are offsets from the region's
  * start. What different writers touch lies on different 128-byte lines (two lines: the
@@ -33,7 +35,7 @@
 #include <stdint.h>
 
 #define FNT_MAGIC	"FNTRACE\n"
-#define FNT_VERSION_NO	1u
+#define FNT_VERSION_NO	2u
 #define FNT_BYTE_ORDER	0x01020304u
 #define FNT_LINE	128
 #define FNT_PAGE	4096
@@ -50,7 +52,7 @@ enum fnt_section_kind {
 	FNT_SECTION_LANES,
 	FNT_SECTION_NAMES,
 	FNT_SECTION_FRAMES,
-	FNT_SECTION_RING,
+	FNT_SECTION_RINGS,
 	FNT_SECTION_SETTINGS, /* without: all is at its default */
 	FNT_SECTION_RATES,    /* without: no limit */
 	FNT_SECTION_METRICS, /* these five: layout_metrics.h */
@@ -75,7 +77,7 @@ struct fnt_header {
 	uint32_t version;
 	uint64_t compat;
 	uint64_t incompat;
-	uint64_t size_bytes;	/* of the file */
+	uint64_t size_bytes;	/* of the file when it was made; it only grows */
 	uint64_t region_id;	/* random */
 	uint64_t created_at_ns; /* Unix time */
 	uint64_t boot_id;	/* hash of the kernel's boot id: monotonic times compare */
@@ -83,7 +85,7 @@ struct fnt_header {
 	uint32_t max_record_bytes;
 	uint32_t flags; /* FNT_KEEP_NONE, FNT_ORDERED */
 	uint32_t section_count;
-	uint32_t reserved;
+	uint32_t kept_percent; /* of the areas, for the kept ring; 0: there is none */
 	struct fnt_section sections[FNT_SECTIONS];
 };
 
@@ -218,15 +220,24 @@ enum fnt_lane_status {
 
 #define FNT_TICKET_NONE UINT64_MAX
 
+#define FNT_RINGS     2
+#define FNT_RING_MAIN 0u
+#define FNT_RING_KEPT 1u
+
+/* What a lane has to do with one of the rings. */
+struct fnt_lane_ring {
+	fnt_word low; /* no ticket below it will be written; FNT_TICKET_NONE: it has none */
+	fnt_word block_first; /* the block in hand: busy cells of this lane lie in it */
+	fnt_word block_end;
+	fnt_word recorded; /* records committed, and the sequence number of the last */
+};
+
 /* A thread's own corner: the tickets that it holds and what it has done. Counters are
  * cumulative over all owners; only the owner writes, so plain load-add-store will do. */
 struct fnt_lane {
 	fnt_word state;
 	fnt_word tid;
-	fnt_word low; /* no ticket below it will be written; FNT_TICKET_NONE: it has none */
-	fnt_word block_first; /* the block in hand: busy cells of this lane lie in it */
-	fnt_word block_end;
-	fnt_word recorded; /* records committed, and the sequence number of the last */
+	struct fnt_lane_ring rings[FNT_RINGS];
 	fnt_word dropped;  /* no place in the ring */
 	fnt_word not_kept; /* calls that ended without a record: the region keeps none; … */
 	fnt_word unframed; /* calls built in private memory */
@@ -235,11 +246,11 @@ struct fnt_lane {
 	fnt_word schedules_omitted;
 	fnt_word values_omitted;
 	fnt_word cells_skipped;
-	fnt_word recorded_before; /* `recorded` and `dropped` when the owner came */
+	fnt_word recorded_before; /* records of both rings, and `dropped`, when the owner came */
 	fnt_word dropped_before;
 	fnt_word sampled; /* … not among those that are kept */
 	fnt_word limited; /* … its function had enough in this second */
-	uint64_t pad[14];
+	uint64_t pad[10];
 };
 static_assert(sizeof(struct fnt_lane) == 2 * FNT_LINE, "layout");
 
@@ -277,7 +288,7 @@ struct fnt_record {
 	uint64_t trace_id[2];
 	uint64_t started_at_ns; /* Unix time */
 	uint64_t duration_ns;
-	uint64_t seq; /* the lane's sequence number, from 1 */
+	uint64_t seq; /* the lane's sequence number in that ring, from 1 */
 	uint32_t payload_bytes;
 	uint32_t fn_name; /* name id or FNT_NAME_NONE */
 	int32_t pid;
@@ -286,7 +297,7 @@ struct fnt_record {
 	uint16_t lane;
 	uint8_t fn_type;
 	uint8_t outcome;
-	uint32_t flags; /* FNT_TRACE_* */
+	uint32_t flags; /* FNT_TRACE_*, FNT_RECORD_* */
 	uint32_t op_count;
 	uint32_t ops_omitted;
 	uint32_t schedules_omitted;
@@ -294,6 +305,13 @@ struct fnt_record {
 	uint64_t stream_chunks;
 };
 #define FNT_RECORD_WORDS 14
+
+/* The call ended (if ever) at another time than its record was committed: it was pushed, or
+ * written for the dead. The payload says when that was. */
+#define FNT_RECORD_LATE 0x80000000u
+/* It belongs into the kept ring. */
+#define FNT_RECORD_KEPT 0x40000000u
+
 static_assert(sizeof(struct fnt_record) == FNT_RECORD_WORDS * 8, "layout");
 
 /* ---- frames ----------------------------------------------------------------------- */
@@ -314,6 +332,28 @@ enum fnt_frame_status {
 #define FNT_MARK_LIMITED  (UINT64_MAX - 3)
 #define FNT_MARK_LOST	  FNT_MARK_LIMITED /* from here on */
 
+/* Else it names the ring, too: one word, so that whoever looks at a mark that changes looks
+ * at one of them. */
+#define FNT_MARK_KEPT (1ull << 62)
+
+static inline uint64_t
+fnt_mark_make(uint32_t ring, uint64_t ticket)
+{
+	return ((ticket + 1) & (FNT_MARK_KEPT - 1)) | (ring ? FNT_MARK_KEPT : 0);
+}
+
+static inline uint32_t
+fnt_mark_ring(uint64_t mark)
+{
+	return mark & FNT_MARK_KEPT ? FNT_RING_KEPT : FNT_RING_MAIN;
+}
+
+static inline uint64_t
+fnt_mark_ticket(uint64_t mark)
+{
+	return (mark & (FNT_MARK_KEPT - 1)) - 1;
+}
+
 #define FNT_FRAME_PAYLOAD_WORDS 106
 #define FNT_FRAME_PAYLOAD_BYTES (FNT_FRAME_PAYLOAD_WORDS * 8)
 
@@ -324,7 +364,7 @@ enum fnt_frame_status {
 struct fnt_frame {
 	fnt_word state;
 	fnt_word published;    /* bytes of payload, all frames: whole objects */
-	fnt_word commit;       /* 0, or ticket + 1 of the record that is being made of it */
+	fnt_word commit;       /* 0, or the mark of the record that is being made of it */
 	fnt_word commit_lane;  /* and the lane that does */
 	fnt_word next;	       /* 0, or index + 1 of the frame that goes on */
 	fnt_word started_mono; /* monotonic ns */
@@ -335,16 +375,25 @@ struct fnt_frame {
 };
 static_assert(sizeof(struct fnt_frame) == 1024, "layout");
 
-/* ---- the ring --------------------------------------------------------------------- */
+/* ---- the rings -------------------------------------------------------------------- */
 
-/* Tickets count cells, for ever; ticket modulo cells is the cell, ticket divided by cells
- * the lap. A cell's state word:
+/* Two rings of one make: the main one, and a smaller one for what must outlive the flood:
+ * errors, rollbacks, aborted and slow calls.
+ *
+ * Tickets count a ring's cells, for ever. An era is a stretch of them: the tickets from
+ * `first` to the next era's first, an area of cells in the file, and the lap that begins
+ * it. The ticket's place in the era modulo its cells is the cell, divided by them the laps
+ * since its first. A region begins with era 0 of each ring; resizing and rotating begin
+ * further ones. Laps grow over all eras of both rings, so that a cell says whose it is
+ * whatever it was before.
+ *
+ * A cell's state word:
  *
  *   63            24 23      8 7    4 3   1  0
  *   │ lap           │ lane     │ 0    │ kind │ busy │
  *
  * Laps are 40 bits and compare modulo 2^40. A fresh region is zero: all of it is PAD of lap
- * 0, and so the first ticket is the first of lap 1. */
+ * 0, and so era 0 begins with lap 1. */
 enum fnt_cell_kind {
 	FNT_CELL_PAD = 0,  /* nothing: given up, or cleared away */
 	FNT_CELL_HEAD = 1, /* a record begins */
@@ -404,12 +453,33 @@ struct fnt_cell {
 };
 static_assert(sizeof(struct fnt_cell) == FNT_CELL_BYTES, "layout");
 
-/* Entry 0 of the ring section; the cells follow it. */
+#define FNT_ERAS 4 /* that a ring has at most at a time */
+
+/* Era number n is in slot n % FNT_ERAS. Written by the holder of the control lock. */
+struct fnt_era_slot {
+	fnt_word number; /* + 1, last of all; 0: none, or being written */
+	fnt_word first;	 /* ticket */
+	fnt_word end;	 /* means something once the cursor has come to the next era */
+	fnt_word off;	 /* of its cells, from the region's start: whole pages */
+	fnt_word cells;
+	fnt_word lap;	 /* of the first ticket */
+	uint64_t pad[10];
+};
+static_assert(sizeof(struct fnt_era_slot) == FNT_LINE, "layout");
+
 struct fnt_ring_head {
 	fnt_word cursor; /* the next ticket */
-	uint64_t pad[31];
+	fnt_word eras;	 /* how many have been published; beside the cursor, see ring.c */
+	uint64_t pad0[14];
+	fnt_word shown; /* number of the oldest era that readers show */
+	fnt_word held;	/* number of the oldest era whose area is not free for others */
+	/* Records that belong into the kept ring and were too large for it; in its head. */
+	fnt_word strays;
+	uint64_t pad1[13];
+	struct fnt_era_slot slots[FNT_ERAS];
+	uint64_t pad2[32];
 };
-static_assert(sizeof(struct fnt_ring_head) == FNT_CELL_BYTES, "layout");
+static_assert(sizeof(struct fnt_ring_head) == 8 * FNT_LINE, "layout");
 
 /* Cells that a record with so much payload takes. */
 static inline uint32_t

@@ -61,6 +61,7 @@ ask(struct fnt_log *log, const struct fnt_query *query, struct fnt_traces **trac
 
 	if (!attachment)
 		return -ESHUTDOWN;
+	fnt_region_renew(&attachment->region);
 	rc = fnt_query_run(&attachment->region.view, query, traces);
 	fnt_leave();
 	return rc;
@@ -96,6 +97,7 @@ number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view))
 
 	if (!attachment)
 		return 0;
+	fnt_region_renew(&attachment->region);
 	value = of(&attachment->region.view);
 	fnt_leave();
 	return value;

@@ -373,6 +373,9 @@ read_event(struct elements *in, struct fnt_event *event)
 		event->value.kind = (uint32_t)next_uint(in);
 		event->value.bytes = next_text(in, false);
 		break;
+	case FNT_EVENT_COMMITTED:
+		event->time_ns = next_uint(in);
+		break;
 	case FNT_EVENT_UNKNOWN:
 		break;
 	}

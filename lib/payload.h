@@ -10,6 +10,8 @@
  *   [6, fn, delay|nil, run_at|nil]                   a schedule
  *   [7, code, message]                               outcome error or rolled back
  *   [8, kind, bytes]                                 outcome ok with a value
+ *   [9, time]                                        the record was committed at that Unix
+ *                                                    time: not when the call ended
  *
  * Entity and scheduled fn are a name's id (integer) or the name itself (string). Times are
  * ns, starts since the call's own. A prefix that ends with an object is a valid payload.
@@ -34,6 +36,7 @@ enum fnt_event_type {
 	FNT_EVENT_SCHEDULE = 6,
 	FNT_EVENT_ERROR = 7,
 	FNT_EVENT_VALUE = 8,
+	FNT_EVENT_COMMITTED = 9,
 	FNT_EVENT_UNKNOWN,
 };
 
@@ -80,6 +83,7 @@ struct fnt_event {
 			uint32_t kind;
 			struct fnt_text bytes;
 		} value;
+		uint64_t time_ns; /* committed */
 	};
 };
 

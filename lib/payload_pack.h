@@ -28,6 +28,7 @@
 #define FNT_SCHEDULE_BOUND (2u + 5 + 2 * 9)
 #define FNT_ERROR_BOUND	   (2u + 2 * 5)
 #define FNT_VALUE_BOUND	   (2u + 1 + 5)
+#define FNT_COMMITTED_BOUND (2u + 9)
 
 /* ---- by hand ---------------------------------------------------------------------- */
 
@@ -190,6 +191,17 @@ fnt_put_op(char *at, const struct fnt_event *event)
 	end = fnt_put_time(end, event->op.duration_ns);
 	end = fnt_put_rows(end, event->op.row_count);
 	return fnt_put_bool(end, event->op.ok);
+}
+
+static inline char *
+fnt_put_committed(char *at, uint64_t time_ns)
+{
+	uint64_t big = __builtin_bswap64(time_ns);
+
+	at = fnt_put_head(at, 2, FNT_EVENT_COMMITTED);
+	*at = (char)0xcf;
+	memcpy(at + 1, &big, 8);
+	return at + 9;
 }
 
 static inline char *
@@ -420,6 +432,10 @@ fnt_pack_event(msgpack_packer *pk, const struct fnt_event *event)
 		break;
 	case FNT_EVENT_VALUE:
 		fnt_pack_value(pk, event);
+		break;
+	case FNT_EVENT_COMMITTED:
+		fnt_pack_head(pk, 2, FNT_EVENT_COMMITTED);
+		msgpack_pack_uint64(pk, event->time_ns);
 		break;
 	case FNT_EVENT_UNKNOWN:
 		break;

@@ -128,7 +128,6 @@ find_lane(struct fnt_thread *thread)
 {
 	struct fnt_attachment *attachment = thread->attachment;
 	const struct fnt_view *view = &attachment->region.view;
-	struct fnt_ring ring = {view->ring, view->cells, view->cell_count};
 	uint32_t lane;
 
 	if (attachment->slot == FNT_SLOT_NONE)
@@ -138,8 +137,7 @@ find_lane(struct fnt_thread *thread)
 		lane = fnt_lane_claim(view, attachment->slot, thread->tid);
 	if (lane == FNT_LANE_NONE)
 		return;
-	fnt_ring_writer_init(&thread->writer, &ring, &view->lanes[lane], lane,
-			     view->flags & FNT_ORDERED);
+	fnt_ring_writer_init(&thread->writer, view, lane);
 	fnt_meter_init(&thread->meter, view, lane);
 }
 
@@ -391,11 +389,13 @@ before_fork(void)
 {
 	urcu_bp_before_fork();
 	pthread_mutex_lock(&mutex);
+	fnt_maps_lock();
 }
 
 static void
 after_fork_parent(void)
 {
+	fnt_maps_unlock();
 	unlock();
 	urcu_bp_after_fork_parent();
 }
@@ -417,6 +417,7 @@ after_fork_child(void)
 {
 	int saved = errno;
 
+	fnt_maps_unlock();
 	fnt_fork_generation++;
 	while (attachments) {
 		struct fnt_attachment *attachment = attachments;

@@ -124,9 +124,9 @@ fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid)
 							     memory_order_relaxed))
 			continue;
 		put(&lane->tid, (uint64_t)(uint32_t)tid);
-		put(&lane->low, FNT_TICKET_NONE);
-		put(&lane->recorded_before,
-		    atomic_load_explicit(&lane->recorded, memory_order_relaxed));
+		for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+			put(&lane->rings[ring].low, FNT_TICKET_NONE);
+		put(&lane->recorded_before, fnt_lane_recorded(lane));
 		put(&lane->dropped_before,
 		    atomic_load_explicit(&lane->dropped, memory_order_relaxed));
 		return i;
@@ -140,7 +140,8 @@ fnt_lane_release(const struct fnt_view *view, uint32_t lane_no)
 	struct fnt_lane *lane = &view->lanes[lane_no];
 	uint64_t state = atomic_load_explicit(&lane->state, memory_order_relaxed);
 
-	put(&lane->low, FNT_TICKET_NONE);
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+		put(&lane->rings[ring].low, FNT_TICKET_NONE);
 	/* [A2] release: see [A1]. */
 	atomic_store_explicit(&lane->state,
 			      fnt_state_make(fnt_state_generation(state) + 1,

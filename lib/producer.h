@@ -28,6 +28,18 @@ uint32_t fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid)
 /* Its tickets must have been given up. */
 void fnt_lane_release(const struct fnt_view *view, uint32_t lane);
 
+/* Records committed, of both rings. */
+static inline uint64_t
+fnt_lane_recorded(const struct fnt_lane *lane)
+{
+	uint64_t recorded = 0;
+
+	for (uint32_t i = 0; i < FNT_RINGS; i++)
+		recorded += atomic_load_explicit(&lane->rings[i].recorded,
+						 memory_order_acquire);
+	return recorded;
+}
+
 /* Name of this program, for people. */
 void fnt_program_name(char name[64]);
 

@@ -3,6 +3,7 @@
 
 #include "names.h"
 #include "payload.h"
+#include "producer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -60,33 +61,75 @@ matches(const struct fnt_view *view, const struct fnt_query *query,
 
 /* ---- newest first ----------------------------------------------------------------- */
 
-/* A walk back through the ring, over whole records. */
-struct walk {
-	const struct fnt_view *view;
-	uint64_t ticket; /* everything from here on is done */
-	uint64_t oldest;
-	uint64_t left; /* of the capacity */
+/* A walk back through one ring, over whole records. */
+struct ring_walk {
+	struct fnt_span spans[FNT_ERAS];
+	uint32_t count, at;
+	uint64_t ticket; /* of the present span, everything from here on is done */
+	bool has;	 /* a record in `raw`, committed at `time` */
+	uint64_t time;
 	struct fnt_raw raw;
 };
 
+/* Through both, the newer of two records first: each ring is sorted by itself. */
+struct walk {
+	const struct fnt_view *view;
+	struct ring_walk rings[FNT_RINGS];
+	uint64_t left; /* of the capacity */
+	const struct fnt_raw *raw;
+};
+
 static void
-walk_begin(struct walk *walk, const struct fnt_view *view)
+ring_begin(struct ring_walk *walk, const struct fnt_view *view, uint32_t ring)
+{
+	walk->count = fnt_spans(view, ring, fnt_cursor_now(view, ring), false, walk->spans);
+	if (walk->count)
+		walk->ticket = walk->spans[0].end;
+}
+
+/* Everything that has failed is in the kept ring, if there is one, but for what was too
+ * large for it. */
+static bool
+kept_will_do(const struct fnt_view *view, const struct fnt_query *query)
+{
+	return query->errors_only && !view->capacity &&
+	       fnt_view_eras(view, FNT_RING_KEPT)->count &&
+	       !atomic_load_explicit(&view->rings[FNT_RING_KEPT].strays,
+				     memory_order_relaxed);
+}
+
+static void
+walk_begin(struct walk *walk, const struct fnt_view *view, const struct fnt_query *query)
 {
 	memset(walk, 0, sizeof(*walk));
 	walk->view = view;
-	walk->ticket = fnt_cursor_now(view);
-	walk->oldest = fnt_oldest(view, walk->ticket);
 	walk->left = view->capacity ? view->capacity : UINT64_MAX;
+	if (!kept_will_do(view, query))
+		ring_begin(&walk->rings[FNT_RING_MAIN], view, FNT_RING_MAIN);
+	ring_begin(&walk->rings[FNT_RING_KEPT], view, FNT_RING_KEPT);
 }
 
-/* 1: the next record is in walk->raw; 0: that was all; -ENOMEM. */
-static int
-walk_next(struct walk *walk)
+static void
+walk_end(struct walk *walk)
 {
-	while (walk->left && walk->ticket > walk->oldest) {
-		switch (fnt_record_read(walk->view, --walk->ticket, &walk->raw)) {
+	for (uint32_t i = 0; i < FNT_RINGS; i++)
+		fnt_raw_free(&walk->rings[i].raw);
+}
+
+/* 1: the ring's next record is in walk->raw; 0: that was all; -ENOMEM. */
+static int
+ring_next(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
+{
+	while (walk->at < walk->count) {
+		if (walk->ticket <= walk->spans[walk->at].first) {
+			if (++walk->at < walk->count)
+				walk->ticket = walk->spans[walk->at].end;
+			continue;
+		}
+		switch (fnt_record_read(view, ring, --walk->ticket, &walk->raw)) {
 		case FNT_READ_RECORD:
-			walk->left--;
+			walk->has = true;
+			walk->time = fnt_record_time(&walk->raw);
 			return 1;
 		case FNT_READ_NO_MEMORY:
 			return -ENOMEM;
@@ -97,6 +140,30 @@ walk_next(struct walk *walk)
 	return 0;
 }
 
+/* 1: the next record is in *walk->raw; 0: that was all; -ENOMEM. */
+static int
+walk_next(struct walk *walk)
+{
+	struct ring_walk *newest = NULL;
+
+	if (!walk->left)
+		return 0;
+	for (uint32_t i = 0; i < FNT_RINGS; i++) {
+		struct ring_walk *ring = &walk->rings[i];
+
+		if (!ring->has && ring_next(walk->view, i, ring) < 0)
+			return -ENOMEM;
+		if (ring->has && (!newest || ring->time > newest->time))
+			newest = ring;
+	}
+	if (!newest)
+		return 0;
+	newest->has = false;
+	walk->raw = &newest->raw;
+	walk->left--;
+	return 1;
+}
+
 static int
 run(const struct fnt_view *view, const struct fnt_query *query, struct fnt_set *set)
 {
@@ -104,17 +171,17 @@ run(const struct fnt_view *view, const struct fnt_query *query, struct fnt_set *
 	size_t found = 0;
 	int rc = 0;
 
-	walk_begin(&walk, view);
+	walk_begin(&walk, view, query);
 	while (found < query->limit && (rc = walk_next(&walk)) == 1) {
-		if (!matches(view, query, &walk.raw))
+		if (!matches(view, query, walk.raw))
 			continue;
-		if (!fnt_set_add(set, view, &walk.raw)) {
+		if (!fnt_set_add(set, view, walk.raw)) {
 			rc = -ENOMEM;
 			break;
 		}
 		found++;
 	}
-	fnt_raw_free(&walk.raw);
+	walk_end(&walk);
 	return rc < 0 ? rc : 0;
 }
 
@@ -144,19 +211,19 @@ fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 
 	if (!set)
 		return -ENOMEM;
-	walk_begin(&walk, view);
+	walk_begin(&walk, view, query);
 	while (!rc && found < query->limit && (rc = walk_next(&walk)) == 1) {
 		const struct fnt_trace *trace;
 
 		rc = 0;
-		if (!matches(view, query, &walk.raw))
+		if (!matches(view, query, walk.raw))
 			continue;
 		fnt_set_reset(set);
-		trace = fnt_set_add(set, view, &walk.raw);
+		trace = fnt_set_add(set, view, walk.raw);
 		rc = trace ? each(arg, trace) : -ENOMEM;
 		found++;
 	}
-	fnt_raw_free(&walk.raw);
+	walk_end(&walk);
 	fnt_set_destroy(set);
 	return rc;
 }
@@ -167,10 +234,10 @@ fnt_query_retained(const struct fnt_view *view)
 	struct walk walk;
 	uint64_t count = 0;
 
-	walk_begin(&walk, view);
+	walk_begin(&walk, view, &(struct fnt_query){.limit = 0});
 	while (walk_next(&walk) == 1)
 		count++;
-	fnt_raw_free(&walk.raw);
+	walk_end(&walk);
 	return count;
 }
 
@@ -190,7 +257,7 @@ fnt_query_total(const struct fnt_view *view)
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane *lane = &view->lanes[i];
 
-		total += load(&lane->recorded) + load(&lane->dropped) +
+		total += fnt_lane_recorded(lane) + load(&lane->dropped) +
 			 load(&lane->not_kept) + load(&lane->sampled) +
 			 load(&lane->limited);
 	}

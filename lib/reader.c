@@ -8,6 +8,7 @@
 #include "error.h"
 #include "liveness.h"
 #include "names.h"
+#include "producer.h"
 #include "query.h"
 #include "utf8.h"
 
@@ -216,7 +217,7 @@ count_lanes(const struct fnt_view *view, struct fnt_stat *stat)
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane *lane = &view->lanes[i];
 
-		stat->recorded += load(&lane->recorded);
+		stat->recorded += fnt_lane_recorded(lane);
 		stat->dropped += load(&lane->dropped);
 		stat->kept_none += load(&lane->not_kept);
 		stat->sampled += load(&lane->sampled);
@@ -276,6 +277,15 @@ clocks_of(const struct fnt_view *view)
 	return names[seen];
 }
 
+/* Of the era that is written to, or is about to be. */
+static uint64_t
+cells_of(const struct fnt_view *view, uint32_t ring)
+{
+	const struct fnt_eras *eras = fnt_view_eras(view, ring);
+
+	return eras->count ? eras->at[eras->count - 1].cell_count : 0;
+}
+
 int
 fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 {
@@ -289,9 +299,10 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	if (!lives)
 		return -ENOMEM;
 	memset(stat, 0, sizeof(*stat));
-	stat->size_bytes = view->size_bytes;
+	stat->size_bytes = fnt_view_bytes(view);
 	stat->created_at_ns = view->created_at_ns;
-	stat->cells = view->cell_count;
+	stat->cells = cells_of(view, FNT_RING_MAIN);
+	stat->kept_cells = cells_of(view, FNT_RING_KEPT);
 	stat->capacity = view->capacity;
 	stat->max_record_bytes = view->max_record_bytes;
 	stat->flags = view->flags;
@@ -344,7 +355,7 @@ share_out(const struct fnt_view *view, struct fnt_producer *list)
 			continue;
 		list[owner].threads++;
 		list[owner].recorded +=
-			load(&lane->recorded) - load(&lane->recorded_before);
+			fnt_lane_recorded(lane) - load(&lane->recorded_before);
 		list[owner].dropped += load(&lane->dropped) - load(&lane->dropped_before);
 	}
 	for (uint32_t i = 0; i < view->frame_count; i++) {
@@ -393,7 +404,7 @@ count_processes(struct fnt_reader *reader, struct fnt_region_info *info)
 {
 	const struct fnt_view *view = &reader->region.view;
 
-	info->size_bytes = view->size_bytes;
+	info->size_bytes = fnt_view_bytes(view);
 	info->created_at_ns = view->created_at_ns;
 	for (uint32_t i = 0; i < view->producer_count; i++) {
 		if (load(&view->producers[i].status) != FNT_PRODUCER_LIVE)

@@ -5,7 +5,7 @@
 #include "liveness.h"
 #include "metrics.h"
 #include "names.h"
-#include "payload.h"
+#include "payload_pack.h"
 #include "producer.h"
 #include "shared.h"
 #include "writer.h"
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define MOVES 4 /* of the ring, while one record is written */
 #define SEQ_WORD (offsetof(struct fnt_record, seq) / 8)
 
 static bool
@@ -73,15 +74,17 @@ settle_frames(const struct fnt_view *view, uint32_t slot)
 
 /* A record may have been committed and its owner killed before it was counted. */
 static void
-correct_count(const struct fnt_ring *ring, struct fnt_lane *lane, uint32_t lane_no,
-	      uint64_t first, uint64_t end)
+correct_count(const struct fnt_eras *eras, struct fnt_lane_ring *lane, uint32_t lane_no)
 {
 	uint64_t next = atomic_load_explicit(&lane->recorded, memory_order_relaxed) + 1;
+	uint64_t first = atomic_load_explicit(&lane->block_first, memory_order_relaxed);
+	uint64_t end = atomic_load_explicit(&lane->block_end, memory_order_relaxed);
+	const struct fnt_era *era = fnt_era_find(eras, first);
 
-	if (end - first > ring->cell_count)
+	if (!era || end - first > era->cell_count)
 		return;
 	for (uint64_t ticket = first; ticket != end; ticket++) {
-		struct fnt_cell *cell = &ring->cells[ticket % ring->cell_count];
+		struct fnt_cell *cell = fnt_era_cell(era, ticket);
 		uint64_t state = atomic_load_explicit(&cell->state, memory_order_acquire);
 
 		if (fnt_cell_lane(state) == lane_no && !fnt_cell_busy(state) &&
@@ -94,20 +97,27 @@ correct_count(const struct fnt_ring *ring, struct fnt_lane *lane, uint32_t lane_
 
 /* Step 2. */
 static void
-clear_lanes(const struct fnt_view *view, const struct fnt_ring *ring, uint32_t slot)
+clear_lane(const struct fnt_view *view, uint32_t lane_no)
 {
-	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct fnt_lane *lane = &view->lanes[i];
-		uint64_t first, end;
+	for (uint32_t i = 0; i < FNT_RINGS; i++) {
+		struct fnt_lane_ring *lane = &view->lanes[lane_no].rings[i];
+		const struct fnt_eras *eras = fnt_view_eras(view, i);
 
-		if (!owned_lane(lane, slot))
-			continue;
-		first = atomic_load_explicit(&lane->block_first, memory_order_relaxed);
-		end = atomic_load_explicit(&lane->block_end, memory_order_relaxed);
-		correct_count(ring, lane, i, first, end);
-		fnt_ring_reclaim(ring, i, first, end);
-		fnt_lane_release(view, i);
+		correct_count(eras, lane, lane_no);
+		fnt_ring_reclaim(
+			eras, lane_no,
+			atomic_load_explicit(&lane->block_first, memory_order_relaxed),
+			atomic_load_explicit(&lane->block_end, memory_order_relaxed));
 	}
+	fnt_lane_release(view, lane_no);
+}
+
+static void
+clear_lanes(const struct fnt_view *view, uint32_t slot)
+{
+	for (uint32_t i = 0; i < view->lane_count; i++)
+		if (owned_lane(&view->lanes[i], slot))
+			clear_lane(view, i);
 	fnt_names_reclaim(view, slot);
 }
 
@@ -169,19 +179,45 @@ count_events(struct fnt_record *record, struct fnt_extra *extra, const char *pay
 
 /* A reaper at work: its lane's writer and meter, room for a payload. */
 struct reaper {
-	const struct fnt_view *view;
+	const struct fnt_region *region;
 	uint32_t slot; /* of the dead */
 	struct fnt_ring_writer writer;
 	struct fnt_meter meter;
 	struct fnt_extent room;
 };
 
+/* When it was recorded, which is not when it ended: if there is room to say so. */
+static void
+note_time(struct fnt_record *record, const struct fnt_extent *room)
+{
+	if (record->payload_bytes + FNT_COMMITTED_BOUND > room->size)
+		return;
+	fnt_put_committed(room->bytes + record->payload_bytes, fnt_clock_ns(CLOCK_REALTIME));
+	record->payload_bytes += FNT_COMMITTED_BOUND;
+	record->flags |= FNT_RECORD_LATE;
+}
+
+/* Into the ring; where that has moved on, after it. */
+static bool
+emit(struct reaper *reaper, struct fnt_record *record, struct fnt_frame *frame)
+{
+	enum fnt_claimed is = FNT_CLAIM_MOVED;
+
+	for (int i = 0; i < MOVES && is == FNT_CLAIM_MOVED; i++) {
+		is = fnt_record_emit(&reaper->writer, record, &reaper->room, frame,
+				     fnt_clock_mono());
+		if (is == FNT_CLAIM_MOVED)
+			fnt_writer_move(&reaper->writer, reaper->region);
+	}
+	return is == FNT_CLAIMED;
+}
+
 /* Step 3, one call. */
 static void
 record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 {
 	uint64_t mark = 0;
-	const struct fnt_view *view = reaper->view;
+	const struct fnt_view *view = &reaper->region->view;
 	struct fnt_ring_writer *writer = &reaper->writer;
 	struct fnt_extra extra = {0, 0};
 	struct fnt_record record;
@@ -193,7 +229,9 @@ record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 	count_events(&record, &extra, reaper->room.bytes);
 	record.outcome = FNT_ABORTED;
 	record.duration_ns = atomic_load_explicit(&frame->last_ns, memory_order_relaxed);
-	record.flags &= ~FNT_TRACE_VALUE_OMITTED;
+	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE);
+	record.flags |= FNT_RECORD_KEPT;
+	note_time(&record, &reaper->room);
 	fnt_meter_place(&reaper->meter, &place, &record);
 	if (!writer->lane) {
 		atomic_fetch_add_explicit(&view->control->dropped, 1, memory_order_relaxed);
@@ -202,8 +240,7 @@ record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 		fnt_frame_mark_lost(frame, FNT_MARK_NOT_KEPT, writer->lane_no,
 				    &writer->lane->not_kept);
 		mark = FNT_MARK_NOT_KEPT;
-	} else if (!fnt_record_emit(writer, &record, &reaper->room, frame,
-				    fnt_clock_mono())) {
+	} else if (!emit(reaper, &record, frame)) {
 		fnt_frame_mark_lost(frame, FNT_MARK_DROPPED, writer->lane_no,
 				    &writer->lane->dropped);
 		mark = FNT_MARK_DROPPED;
@@ -215,14 +252,14 @@ record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 }
 
 static struct reaper *
-make_reaper(const struct fnt_view *view, uint32_t slot)
+make_reaper(const struct fnt_region *region, uint32_t slot)
 {
-	uint32_t size = (view->max_record_bytes + 7) / 8 * 8;
+	uint32_t size = (region->view.max_record_bytes + 7) / 8 * 8;
 	struct reaper *reaper = malloc(sizeof(*reaper) + size);
 
 	if (!reaper)
 		return NULL;
-	reaper->view = view;
+	reaper->region = region;
 	reaper->slot = slot;
 	reaper->writer = (struct fnt_ring_writer){.lane = NULL};
 	reaper->room =
@@ -231,10 +268,10 @@ make_reaper(const struct fnt_view *view, uint32_t slot)
 }
 
 static bool
-record_all(const struct fnt_view *view, const struct fnt_ring *ring, uint32_t slot,
-	   uint32_t self)
+record_all(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
-	struct reaper *reaper = make_reaper(view, slot);
+	const struct fnt_view *view = &region->view;
+	struct reaper *reaper = make_reaper(region, slot);
 	uint32_t lane, status;
 
 	if (!reaper)
@@ -242,7 +279,7 @@ record_all(const struct fnt_view *view, const struct fnt_ring *ring, uint32_t sl
 	lane = fnt_lane_claim(view, self, (int32_t)gettid());
 	fnt_meter_init(&reaper->meter, view, lane);
 	if (lane != FNT_LANE_NONE)
-		fnt_ring_writer_init(&reaper->writer, ring, &view->lanes[lane], lane, true);
+		fnt_ring_writer_init(&reaper->writer, view, lane);
 	for (uint32_t i = 0; i < view->frame_count; i++)
 		if (owned_frame(&view->frames[i], slot, &status) &&
 		    status == FNT_FRAME_REAPED)
@@ -271,11 +308,12 @@ bool
 fnt_reap_slot(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
 	const struct fnt_view *view = &region->view;
-	struct fnt_ring ring = {view->ring, view->cells, view->cell_count};
 
+	/* The dead knew of all eras in which they have left something. */
+	fnt_region_renew(region);
 	settle_frames(view, slot);
-	clear_lanes(view, &ring, slot);
-	if (!record_all(view, &ring, slot, self))
+	clear_lanes(view, slot);
+	if (!record_all(region, slot, self))
 		return false;
 	free_frames(view, slot);
 	return true;

@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include "inflight.h"
+#include "payload.h"
 #include "shared.h"
 
 #include <stdlib.h>
@@ -36,18 +37,6 @@ make_room(struct fnt_raw *raw, uint32_t bytes)
 
 /* ---- from the ring ---------------------------------------------------------------- */
 
-static const struct fnt_cell *
-cell_at(const struct fnt_view *view, uint64_t ticket)
-{
-	return &view->cells[ticket % view->cell_count];
-}
-
-static uint64_t
-lap_at(const struct fnt_view *view, uint64_t ticket)
-{
-	return (ticket / view->cell_count) & FNT_LAP_MASK;
-}
-
 static enum fnt_read
 classify(uint64_t state, uint64_t lap)
 {
@@ -69,25 +58,26 @@ classify(uint64_t state, uint64_t lap)
 	}
 }
 
-/* The state that continuation `i` of the record at `ticket` must have. */
+/* The state that a continuation at `ticket` must have. */
 static uint64_t
-more_state(const struct fnt_view *view, uint64_t ticket, uint64_t head)
+more_state(const struct fnt_era *era, uint64_t ticket, uint64_t head)
 {
-	return fnt_cell_state(lap_at(view, ticket), fnt_cell_lane(head), FNT_CELL_MORE, 0);
+	return fnt_cell_state(fnt_era_lap(era, ticket), fnt_cell_lane(head), FNT_CELL_MORE,
+			      0);
 }
 
 static enum fnt_read
-copy_more(const struct fnt_view *view, uint64_t ticket, uint64_t head, struct fnt_raw *raw)
+copy_more(const struct fnt_era *era, uint64_t ticket, uint64_t head, struct fnt_raw *raw)
 {
 	uint32_t done = FNT_HEAD_BYTES, left;
 
 	for (uint32_t i = 1; done < raw->head.payload_bytes; i++) {
-		const struct fnt_cell *cell = cell_at(view, ticket + i);
+		const struct fnt_cell *cell = fnt_era_cell(era, ticket + i);
 		/* [C2] acquire: see [C1] in ring.c. */
 		uint64_t state = atomic_load_explicit(&cell->state, memory_order_acquire);
 
-		if (state != more_state(view, ticket + i, head))
-			return classify(state, lap_at(view, ticket + i)) == FNT_READ_GONE
+		if (state != more_state(era, ticket + i, head))
+			return classify(state, fnt_era_lap(era, ticket + i)) == FNT_READ_GONE
 				       ? FNT_READ_GONE
 				       : FNT_READ_DAMAGED;
 		left = raw->head.payload_bytes - done;
@@ -100,55 +90,75 @@ copy_more(const struct fnt_view *view, uint64_t ticket, uint64_t head, struct fn
 
 /* Has nothing changed since? */
 static bool
-unchanged(const struct fnt_view *view, uint64_t ticket, uint64_t head, uint32_t cells)
+unchanged(const struct fnt_era *era, uint64_t ticket, uint64_t head, uint32_t cells)
 {
 	/* [S2] acquire: the words were read before the states are looked at again. Pairs with
 	 * [S1] in ring.c. */
 	atomic_thread_fence(memory_order_acquire);
-	if (atomic_load_explicit(&cell_at(view, ticket)->state, memory_order_relaxed) !=
+	if (atomic_load_explicit(&fnt_era_cell(era, ticket)->state, memory_order_relaxed) !=
 	    head)
 		return false;
 	for (uint32_t i = 1; i < cells; i++)
-		if (atomic_load_explicit(&cell_at(view, ticket + i)->state,
+		if (atomic_load_explicit(&fnt_era_cell(era, ticket + i)->state,
 					 memory_order_relaxed) !=
-		    more_state(view, ticket + i, head))
+		    more_state(era, ticket + i, head))
 			return false;
 	return true;
 }
 
 static enum fnt_read
-copy_record(const struct fnt_view *view, uint64_t ticket, uint64_t head,
-	    struct fnt_raw *raw)
+copy_record(const struct fnt_view *view, const struct fnt_era *era, uint64_t ticket,
+	    uint64_t head, struct fnt_raw *raw)
 {
-	const struct fnt_cell *cell = cell_at(view, ticket);
+	const struct fnt_cell *cell = fnt_era_cell(era, ticket);
 	enum fnt_read rc = FNT_READ_RECORD;
 	uint32_t bytes, cells;
 
 	fnt_words_load(&raw->head, cell->words, sizeof(raw->head));
 	bytes = raw->head.payload_bytes;
 	cells = bytes > view->max_record_bytes ? 0 : fnt_cells_for(bytes);
-	if (!cells || cells > view->cell_count)
-		return unchanged(view, ticket, head, 1) ? FNT_READ_DAMAGED : FNT_READ_GONE;
+	if (!cells || cells > era->cell_count)
+		return unchanged(era, ticket, head, 1) ? FNT_READ_DAMAGED : FNT_READ_GONE;
 	if (!make_room(raw, bytes))
 		return FNT_READ_NO_MEMORY;
 	fnt_words_load(raw->payload, cell->words + FNT_RECORD_WORDS,
 		       bytes < FNT_HEAD_BYTES ? bytes : FNT_HEAD_BYTES);
 	if (cells > 1)
-		rc = copy_more(view, ticket, head, raw);
-	if (!unchanged(view, ticket, head, rc == FNT_READ_RECORD ? cells : 1))
+		rc = copy_more(era, ticket, head, raw);
+	if (!unchanged(era, ticket, head, rc == FNT_READ_RECORD ? cells : 1))
 		return FNT_READ_GONE;
 	return rc;
 }
 
 enum fnt_read
-fnt_record_read(const struct fnt_view *view, uint64_t ticket, struct fnt_raw *raw)
+fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t ticket,
+		struct fnt_raw *raw)
 {
-	/* [C2] acquire: the cell's words come after its state. Pairs with [C1] in ring.c. */
-	uint64_t state =
-		atomic_load_explicit(&cell_at(view, ticket)->state, memory_order_acquire);
-	enum fnt_read is = classify(state, lap_at(view, ticket));
+	const struct fnt_era *era = fnt_era_find(fnt_view_eras(view, ring), ticket);
+	enum fnt_read is;
+	uint64_t state;
 
-	return is == FNT_READ_RECORD ? copy_record(view, ticket, state, raw) : is;
+	if (!era)
+		return FNT_READ_GONE;
+	/* [C2] acquire: the cell's words come after its state. Pairs with [C1] in ring.c. */
+	state = atomic_load_explicit(&fnt_era_cell(era, ticket)->state,
+				     memory_order_acquire);
+	is = classify(state, fnt_era_lap(era, ticket));
+	return is == FNT_READ_RECORD ? copy_record(view, era, ticket, state, raw) : is;
+}
+
+uint64_t
+fnt_record_time(const struct fnt_raw *raw)
+{
+	const unsigned char *bytes = (const unsigned char *)raw->payload;
+	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes};
+	struct fnt_event event;
+
+	if (raw->head.flags & FNT_RECORD_LATE)
+		while (fnt_payload_next(&reader, &event) == 1)
+			if (event.type == FNT_EVENT_COMMITTED)
+				return event.time_ns;
+	return raw->head.started_at_ns + raw->head.duration_ns;
 }
 
 /* ---- from a frame ----------------------------------------------------------------- */

@@ -36,22 +36,32 @@ enum fnt_read {
 	FNT_READ_NO_MEMORY,
 };
 
-/* What is at `ticket`? */
-enum fnt_read fnt_record_read(const struct fnt_view *view, uint64_t ticket,
+/* What is at `ticket` of a ring? */
+enum fnt_read fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t ticket,
 			      struct fnt_raw *raw);
 
-/* The tickets that can still be there: from fnt_oldest(view, cursor) to the cursor. */
+/* When it was committed, Unix ns: when the call ended, but for those that say otherwise. By
+ * this the records of both rings are put in order. */
+uint64_t fnt_record_time(const struct fnt_raw *raw);
+
+/* The next ticket of a ring. */
 static inline uint64_t
-fnt_cursor_now(const struct fnt_view *view)
+fnt_cursor_now(const struct fnt_view *view, uint32_t ring)
 {
 	/* [T2] acquire: see [T1] in ring.c: who took a ticket below this has said so. */
-	return atomic_load_explicit(&view->ring->cursor, memory_order_acquire);
+	return fnt_cursor_known(view, ring,
+				atomic_load_explicit(&view->rings[ring].cursor,
+						     memory_order_acquire));
 }
 
+/* The oldest ticket that can still be there. */
 static inline uint64_t
-fnt_oldest(const struct fnt_view *view, uint64_t cursor)
+fnt_oldest(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 {
-	return cursor < 2 * view->cell_count ? view->cell_count : cursor - view->cell_count;
+	struct fnt_span spans[FNT_ERAS];
+	uint32_t count = fnt_spans(view, ring, cursor, false, spans);
+
+	return count ? spans[count - 1].first : cursor;
 }
 
 /* The open call in frame `index`: FNT_READ_RECORD, FNT_READ_PAD (none there, or the record

@@ -311,16 +311,19 @@ fnt_region_open_read(struct fnt_region *region, const char *name, struct fnt_err
 
 /* ---- making one ------------------------------------------------------------------- */
 
-/* The header, and the first ticket: that of lap 1. All else begins as zeroes. */
+/* The header, and the rings' heads. All else begins as zeroes. */
 static bool
 write_start(int fd, const struct fnt_header *header)
 {
-	const struct fnt_section *ring = &header->sections[header->section_count - 1];
-	uint64_t cursor = ring->count - 1;
+	struct fnt_ring_head heads[FNT_RINGS];
+	uint64_t off = 0;
 
+	for (uint32_t i = 0; i < header->section_count; i++)
+		if (header->sections[i].kind == FNT_SECTION_RINGS)
+			off = header->sections[i].off;
+	fnt_rings_make(header, heads);
 	return pwrite(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
-	       pwrite(fd, &cursor, sizeof(cursor), (off_t)ring->off) ==
-		       (ssize_t)sizeof(cursor);
+	       pwrite(fd, heads, sizeof(heads), (off_t)off) == (ssize_t)sizeof(heads);
 }
 
 /* Give the file its size, for good: later a full file system would be a SIGBUS. */

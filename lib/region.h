@@ -11,7 +11,7 @@
 #ifndef FNT_REGION_H
 #define FNT_REGION_H
 
-#include "layout.h"
+#include "era.h"
 #include "layout_metrics.h"
 
 #include <fntrace/fntrace.h>
@@ -42,8 +42,8 @@ struct fnt_view {
 	struct fnt_op_row *op_rows;
 	fnt_word *block_keys;
 	struct fnt_octave *blocks;
-	struct fnt_ring_head *ring;
-	struct fnt_cell *cells;
+	struct fnt_ring_head *rings;
+	struct fnt_mapping *mapping;
 	uint32_t producer_count; /* at most 65535 of each: owners are 16 bits */
 	uint32_t lane_count;
 	uint32_t name_count;
@@ -53,8 +53,23 @@ struct fnt_view {
 	uint32_t fn_row_count;
 	uint32_t op_row_count;
 	uint32_t block_count; /* and so many keys, at least */
-	uint64_t cell_count;
+	uint32_t kept_percent; /* 0: there is no kept ring */
+	uint64_t fixed_bytes;  /* header and sections: areas lie behind them */
 };
+
+/* Where the cells are, as far as this process knows. */
+static inline const struct fnt_maps *
+fnt_view_maps(const struct fnt_view *view)
+{
+	/* [Y6] acquire: the maps are whole. Pairs with [Y5] in remap.c. */
+	return atomic_load_explicit(&view->mapping->now, memory_order_acquire);
+}
+
+static inline const struct fnt_eras *
+fnt_view_eras(const struct fnt_view *view, uint32_t ring)
+{
+	return &fnt_view_maps(view)->rings[ring];
+}
 
 struct fnt_region {
 	int fd;
@@ -77,6 +92,10 @@ int fnt_region_open_read(struct fnt_region *region, const char *name,
 
 /* Open for reading what process `pid` has mapped. */
 int fnt_region_open_pid(struct fnt_region *region, pid_t pid, struct fnt_error *error);
+
+/* If the rings have moved on since, see where they are now. Waits for whoever holds
+ * fnt_maps_lock(); what is given up stays until fnt_maps_drain(). */
+void fnt_region_renew(const struct fnt_region *region);
 
 /* Unmap and close. */
 void fnt_region_close(struct fnt_region *region);

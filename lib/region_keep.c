@@ -106,6 +106,8 @@ fnt_region_close(struct fnt_region *region)
 			munmap(region->keepers[i], FNT_PAGE);
 	fnt_region_keep_none(region);
 	if (region->view.base)
+		fnt_maps_fini(&region->view);
+	if (region->view.base)
 		munmap(region->view.base, region->view.size_bytes);
 	region->view.base = NULL;
 }

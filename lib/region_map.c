@@ -19,7 +19,9 @@
 #define RECORD_MIN   1024u
 #define RECORD_MAX   (1u << 20)
 #define RECORD_DEF   (64u << 10)
-#define CELLS_MIN    64u
+#define KEPT_DEFAULT 10u
+#define KEPT_MAX     50u
+#define PAGE_CELLS   (FNT_PAGE / FNT_CELL_BYTES)
 #define METRICS_MAX  (64ull << 20)
 
 /* What an entry of each section must measure, and how many there may be. */
@@ -34,7 +36,7 @@ static const struct {
 	[FNT_SECTION_LANES] = {"lanes", sizeof(struct fnt_lane), 1, 65000},
 	[FNT_SECTION_NAMES] = {"names", sizeof(struct fnt_name), 1, 1u << 20},
 	[FNT_SECTION_FRAMES] = {"frames", sizeof(struct fnt_frame), 1, 1u << 24},
-	[FNT_SECTION_RING] = {"ring", FNT_CELL_BYTES, 1 + CELLS_MIN, 1ull << 40},
+	[FNT_SECTION_RINGS] = {"rings", sizeof(struct fnt_ring_head), FNT_RINGS, FNT_RINGS},
 	[FNT_SECTION_SETTINGS] = {"settings", sizeof(struct fnt_setting_entry), 4, 1024,
 				  true},
 	[FNT_SECTION_RATES] = {"rates", sizeof(fnt_word), 1, (1u << 20) + 1, true},
@@ -109,7 +111,7 @@ add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
 }
 
 /* An eighth of the region is for calls in flight, one for metrics; the other tables grow
- * with its size to a point; the ring takes what is left. */
+ * with its size to a point; the rings take what is left. */
 static void
 lay_out(struct fnt_header *header, uint64_t size)
 {
@@ -124,8 +126,76 @@ lay_out(struct fnt_header *header, uint64_t size)
 	add_section(header, &off, FNT_SECTION_FRAMES,
 		    clamp((size >> 3) / sizeof(struct fnt_frame), 32, 16384));
 	add_metrics(header, &off, size);
-	add_section(header, &off, FNT_SECTION_RING, (size - off) / FNT_CELL_BYTES);
+	add_section(header, &off, FNT_SECTION_RINGS, FNT_RINGS);
 	header->size_bytes = size;
+}
+
+uint64_t
+fnt_header_fixed(const struct fnt_header *header)
+{
+	uint64_t end = FNT_PAGE;
+
+	for (uint32_t i = 0; i < header->section_count && i < FNT_SECTIONS; i++) {
+		const struct fnt_section *section = &header->sections[i];
+		uint64_t bytes;
+
+		/* Kinds that are unknown here have not been checked. */
+		if (__builtin_mul_overflow(section->count, section->stride, &bytes) ||
+		    __builtin_add_overflow(section->off, bytes, &bytes) ||
+		    bytes > header->size_bytes)
+			continue;
+		if (bytes > end)
+			end = bytes;
+	}
+	return (end + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
+}
+
+void
+fnt_share_cells(uint64_t bytes, uint32_t kept_percent, uint64_t cells[FNT_RINGS])
+{
+	uint64_t pages = bytes / FNT_PAGE, kept = 0;
+
+	if (kept_percent) {
+		kept = clamp(pages * kept_percent / 100, FNT_CELLS_MIN / PAGE_CELLS,
+			     pages / 2);
+	}
+	cells[FNT_RING_MAIN] = (pages - kept) * PAGE_CELLS;
+	cells[FNT_RING_KEPT] = kept * PAGE_CELLS;
+}
+
+void
+fnt_rings_make(const struct fnt_header *header, struct fnt_ring_head heads[FNT_RINGS])
+{
+	uint64_t off = fnt_header_fixed(header), cells[FNT_RINGS];
+
+	memset(heads, 0, FNT_RINGS * sizeof(*heads));
+	fnt_share_cells(header->size_bytes - off, header->kept_percent, cells);
+	for (uint32_t i = 0; i < FNT_RINGS; i++) {
+		struct fnt_era_slot *slot = &heads[i].slots[0];
+
+		if (!cells[i])
+			continue;
+		/* The first ticket is that of lap 1, as if lap 0 had gone by: never 0. */
+		atomic_init(&heads[i].cursor, cells[i]);
+		atomic_init(&heads[i].eras, 1);
+		atomic_init(&slot->number, 1);
+		atomic_init(&slot->first, cells[i]);
+		atomic_init(&slot->off, off);
+		atomic_init(&slot->cells, cells[i]);
+		atomic_init(&slot->lap, 1);
+		off += cells[i] * FNT_CELL_BYTES;
+	}
+}
+
+/* With an explicit capacity the window is to be exactly the newest so many: one ring. */
+static uint32_t
+kept_percent(const struct fnt_options *options)
+{
+	if (options->kept_percent == FNT_KEPT_NONE)
+		return 0;
+	if (options->kept_percent)
+		return options->kept_percent;
+	return options->capacity ? 0 : KEPT_DEFAULT;
 }
 
 /* A region that holds `capacity` records of 1 KiB, for the ring gets over two thirds. */
@@ -138,6 +208,7 @@ size_for(const struct fnt_options *options)
 		size = size_from_environment();
 	if (!size) {
 		need = options->capacity * 1024 / 2 * 3 + SIZE_MIN;
+		need = need * 100 / (100 - kept_percent(options));
 		size = options->capacity ? clamp(need, SIZE_MIN * 4, SIZE_MAX_)
 					 : SIZE_DEFAULT;
 	}
@@ -163,6 +234,10 @@ check_options(const struct fnt_options *options)
 		return fnt_fail(options->error, -EINVAL,
 				"capacity %llu: give at most 4294967295",
 				(unsigned long long)options->capacity);
+	if (options->kept_percent > KEPT_MAX && options->kept_percent != FNT_KEPT_NONE)
+		return fnt_fail(options->error, -EINVAL,
+				"kept_percent %u: give 1 to %u, or FNT_KEPT_NONE",
+				options->kept_percent, KEPT_MAX);
 	if (options->flags & ~known)
 		return fnt_fail(options->error, -EINVAL, "flags 0x%x: unknown bits",
 				options->flags & ~known);
@@ -172,9 +247,8 @@ check_options(const struct fnt_options *options)
 int
 fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
 {
-	const struct fnt_section *ring;
 	struct timespec now;
-	uint64_t most;
+	uint64_t cells[FNT_RINGS];
 	int rc = check_options(options);
 
 	if (rc)
@@ -193,11 +267,12 @@ fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
 	if (options->capacity)
 		header->flags |= FNT_ORDERED;
 	lay_out(header, size_for(options));
-	ring = &header->sections[header->section_count - 1];
-	most = (ring->count - 1) * FNT_CELL_BYTES / 8;
+	header->kept_percent = kept_percent(options);
+	fnt_share_cells(header->size_bytes - fnt_header_fixed(header), header->kept_percent,
+			cells);
 	header->max_record_bytes = (uint32_t)clamp(
 		options->max_record_bytes ? options->max_record_bytes : RECORD_DEF,
-		RECORD_MIN, most);
+		RECORD_MIN, cells[FNT_RING_MAIN] * FNT_CELL_BYTES / 8);
 	return 0;
 }
 
@@ -266,16 +341,6 @@ check_section(const struct fnt_header *header, uint32_t index, uint32_t *seen,
 	return 0;
 }
 
-/* A writer that claimed more cells than there are would write past the ring. */
-static uint64_t
-largest_record(const struct fnt_header *header)
-{
-	for (uint32_t i = 0; i < header->section_count; i++)
-		if (header->sections[i].kind == FNT_SECTION_RING)
-			return (header->sections[i].count - 1) * FNT_CELL_BYTES / 8;
-	return 0;
-}
-
 static uint64_t
 section_count(const struct fnt_header *header, uint32_t kind)
 {
@@ -308,10 +373,12 @@ check_sections(const struct fnt_header *header, const char *what, struct fnt_err
 		return fnt_fail(error, -EPROTO, "%s: damaged: more blocks than keys of them",
 				what);
 	if (header->max_record_bytes < RECORD_MIN ||
-	    header->max_record_bytes > RECORD_MAX ||
-	    header->max_record_bytes > largest_record(header))
+	    header->max_record_bytes > RECORD_MAX)
 		return fnt_fail(error, -EPROTO, "%s: damaged: records of up to %u bytes",
 				what, header->max_record_bytes);
+	if (header->kept_percent > KEPT_MAX)
+		return fnt_fail(error, -EPROTO, "%s: damaged: a kept ring of %u percent",
+				what, header->kept_percent);
 	return 0;
 }
 
@@ -458,10 +525,8 @@ place_section(struct fnt_view *view, const struct fnt_section *section)
 		view->blocks = at;
 		view->block_count = (uint32_t)section->count;
 		break;
-	case FNT_SECTION_RING:
-		view->ring = at;
-		view->cells = (struct fnt_cell *)at + 1;
-		view->cell_count = section->count - 1;
+	case FNT_SECTION_RINGS:
+		view->rings = at;
 		break;
 	default:
 		break;
@@ -472,15 +537,27 @@ int
 fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, bool write,
 	     const char *what, struct fnt_error *error)
 {
-	void *base = mmap(NULL, header->size_bytes, PROT_READ | (write ? PROT_WRITE : 0),
-			  MAP_SHARED, fd, 0);
+	uint64_t file_bytes;
+	struct stat st;
+	void *base;
+	int rc;
 
+	/* All of it, also what it has grown by since it was made. */
+	if (fstat(fd, &st))
+		return fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
+	file_bytes = (uint64_t)st.st_size;
+	if (file_bytes < header->size_bytes)
+		return fnt_fail(error, -EPROTO, "%s: cut short while it was opened", what);
+	base = mmap(NULL, file_bytes, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, fd,
+		    0);
 	if (base == MAP_FAILED)
 		return fnt_fail(error, -errno, "%s: cannot map it: %s", what,
 				strerror(errno));
 	memset(view, 0, sizeof(*view));
 	view->base = base;
-	view->size_bytes = header->size_bytes;
+	view->size_bytes = file_bytes;
+	view->fixed_bytes = fnt_header_fixed(header);
+	view->kept_percent = header->kept_percent;
 	view->region_id = header->region_id;
 	view->boot_id = header->boot_id;
 	view->created_at_ns = header->created_at_ns;
@@ -489,5 +566,14 @@ fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, boo
 	view->flags = header->flags;
 	for (uint32_t i = 0; i < header->section_count; i++)
 		place_section(view, &header->sections[i]);
+	rc = fnt_maps_init(view, file_bytes, write);
+	if (rc) {
+		munmap(base, file_bytes);
+		view->base = NULL;
+		return fnt_fail(error, rc,
+				rc == -ENOMEM ? "%s: out of memory"
+					      : "%s: damaged: no cells of the main ring",
+				what);
+	}
 	return 0;
 }

@@ -20,6 +20,15 @@ int fnt_region_start(int fd, const struct fnt_header *header,
 int fnt_header_read(struct fnt_header *header, int fd, const char *what,
 		    struct fnt_error *error);
 
+/* The heads of both rings, each with the era that it begins with. */
+void fnt_rings_make(const struct fnt_header *header, struct fnt_ring_head heads[FNT_RINGS]);
+
+/* So many bytes of areas, shared out. */
+void fnt_share_cells(uint64_t bytes, uint32_t kept_percent, uint64_t cells[FNT_RINGS]);
+
+/* Where the section table ends, in whole pages: areas lie behind it. */
+uint64_t fnt_header_fixed(const struct fnt_header *header);
+
 /* Map what a checked header describes. */
 int fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, bool write,
 		 const char *what, struct fnt_error *error);

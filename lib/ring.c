@@ -1,27 +1,78 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring.h"
 
+#include "region.h"
+
 #define TRIES	      16
 #define BLOCK_MAX     64
 #define BLOCK_LIFE_NS 1000000u
 
-void
-fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_ring *ring,
-		     struct fnt_lane *lane, uint32_t lane_no, bool ordered)
-{
-	uint64_t most = ring->cell_count / 64;
+/* ---- where it writes -------------------------------------------------------------- */
 
-	*writer = (struct fnt_ring_writer){
-		.ring = *ring,
-		.lane = lane,
-		.lane_no = lane_no,
-		.block = {.size = 1, .size_max = BLOCK_MAX},
-	};
-	if (ordered || !most)
-		most = 1;
-	if (most < BLOCK_MAX)
-		writer->block.size_max = (uint32_t)most;
+/* The newest era that has begun; NULL: it can't be told. */
+static const struct fnt_era *
+current(const struct fnt_eras *eras, uint64_t cursor, uint64_t *limit)
+{
+	*limit = UINT64_MAX;
+	for (uint32_t i = eras->count; i-- > 0;) {
+		if (eras->at[i].first <= cursor)
+			return &eras->at[i];
+		*limit = eras->at[i].first;
+	}
+	return NULL;
 }
+
+bool
+fnt_hand_move(struct fnt_hand *hand, const struct fnt_maps *maps)
+{
+	const struct fnt_eras *eras = &maps->rings[hand->ring];
+	uint64_t cursor =
+		atomic_load_explicit(&hand->head->cursor, memory_order_relaxed);
+	const struct fnt_era *era = current(eras, cursor, &hand->limit);
+	uint64_t most;
+
+	if (!era)
+		return false;
+	hand->cells = era->cells;
+	hand->cell_count = era->cell_count;
+	hand->first = era->first;
+	hand->lap = era->lap;
+	hand->published = eras->published;
+	atomic_store_explicit(&hand->area, era->area, memory_order_relaxed);
+	most = era->cell_count / 64;
+	if (hand->block.size_max != 1)
+		hand->block.size_max = most < BLOCK_MAX ? (uint32_t)most : BLOCK_MAX;
+	hand->block.size = 1;
+	hand->block.next = hand->block.end = era->first;
+	hand->block.index = 0;
+	return true;
+}
+
+void
+fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view,
+		     uint32_t lane_no)
+{
+	const struct fnt_maps *maps = fnt_view_maps(view);
+
+	*writer = (struct fnt_ring_writer){.lane = &view->lanes[lane_no],
+					   .lane_no = lane_no};
+	for (uint32_t i = 0; i < FNT_RINGS; i++) {
+		struct fnt_hand *hand = &writer->hands[i];
+
+		hand->lane = writer->lane;
+		hand->lane_no = lane_no;
+		hand->lane_ring = &writer->lane->rings[i];
+		hand->ring = i;
+		hand->block.size_max = view->flags & FNT_ORDERED ? 1 : BLOCK_MAX;
+		hand->head = &view->rings[i];
+		if (!maps->rings[i].count)
+			hand->head = NULL;
+		else if (!fnt_hand_move(hand, maps))
+			hand->published = UINT64_MAX; /* looked up at the first claim */
+	}
+}
+
+/* ---- tickets ---------------------------------------------------------------------- */
 
 static void
 adapt_block(struct fnt_block *block, uint64_t now_ns)
@@ -33,73 +84,95 @@ adapt_block(struct fnt_block *block, uint64_t now_ns)
 	block->born_ns = now_ns;
 }
 
-/* Take new tickets. What is said in the lane before they are taken lets a follower wait for
- * them, and afterwards tells the reaper where our busy cells can be. */
+/* [L1] release: the cells below the mark are published or given up before the mark moves.
+ * Pairs with [L2] in cursor.c. */
 static void
-refill(struct fnt_ring_writer *writer, uint32_t count, uint64_t now_ns)
+say_low(struct fnt_hand *hand)
 {
-	struct fnt_block *block = &writer->block;
-	struct fnt_lane *lane = writer->lane;
+	const struct fnt_block *block = &hand->block;
+
+	atomic_store_explicit(&hand->lane_ring->low,
+			      block->next < block->end ? block->next : FNT_TICKET_NONE,
+			      memory_order_release);
+}
+
+/* Is `ticket`, just taken, of the era that we write in? */
+static bool
+in_era(const struct fnt_hand *hand, uint64_t ticket)
+{
+	/* On the cursor's own line, which is ours at this moment. A ticket of a further era
+	 * was given to us by a cursor that came there after that era was published: [T1] is an
+	 * acquire for that. */
+	return atomic_load_explicit(&hand->head->eras, memory_order_relaxed) ==
+		       hand->published &&
+	       ticket < hand->limit;
+}
+
+/* Take new tickets. What is said in the lane before they are taken lets a follower wait for
+ * them, and afterwards tells the reaper where our busy cells can be. False: they are of
+ * another era than the hand's; given up. All of a block is of one era: the cursor jumps from
+ * one to the next. */
+static bool
+refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
+{
+	struct fnt_block *block = &hand->block;
+	struct fnt_lane_ring *lane = hand->lane_ring;
 	uint64_t take, first;
 
 	adapt_block(block, now_ns);
 	take = block->size < count ? count : block->size;
-	first = atomic_load_explicit(&writer->ring.head->cursor, memory_order_relaxed);
+	first = atomic_load_explicit(&hand->head->cursor, memory_order_relaxed);
 	atomic_store_explicit(&lane->low, first, memory_order_relaxed);
 	/* [T1] release: the lane says "from here on" before the tickets are ours. Pairs with
-	 * [T2] in cursor.c. */
-	first = atomic_fetch_add_explicit(&writer->ring.head->cursor, take,
-					  memory_order_release);
+	 * [T2] in record.h. Acquire: the era that they are of is in the table. */
+	first = atomic_fetch_add_explicit(&hand->head->cursor, take, memory_order_acq_rel);
+	if (__builtin_expect(!in_era(hand, first), 0)) {
+		block->next = block->end = first;
+		say_low(hand);
+		return false;
+	}
 	atomic_store_explicit(&lane->block_first, first, memory_order_relaxed);
 	atomic_store_explicit(&lane->block_end, first + take, memory_order_relaxed);
 	/* [L1] release: the block's bounds come before its low mark. Pairs with [L2]. */
 	atomic_store_explicit(&lane->low, first, memory_order_release);
 	block->next = first;
 	block->end = first + take;
-	block->lap = first / writer->ring.cell_count;
-	block->index = first - block->lap * writer->ring.cell_count;
+	block->lap = (first - hand->first) / hand->cell_count;
+	block->index = first - hand->first - block->lap * hand->cell_count;
+	block->lap += hand->lap;
+	return true;
 }
 
 static void
-advance(struct fnt_ring_writer *writer, uint32_t count)
+advance(struct fnt_hand *hand, uint32_t count)
 {
-	struct fnt_block *block = &writer->block;
+	struct fnt_block *block = &hand->block;
 
 	block->next += count;
 	block->index += count;
-	if (block->index >= writer->ring.cell_count) {
-		block->index -= writer->ring.cell_count;
+	if (block->index >= hand->cell_count) {
+		block->index -= hand->cell_count;
 		block->lap++;
 	}
 }
 
-/* [L1] release: the cells below the mark are published or given up before the mark moves.
- * Pairs with [L2] in cursor.c. */
-static void
-say_low(struct fnt_ring_writer *writer)
-{
-	const struct fnt_block *block = &writer->block;
-
-	atomic_store_explicit(&writer->lane->low,
-			      block->next < block->end ? block->next : FNT_TICKET_NONE,
-			      memory_order_release);
-}
+/* ---- cells ------------------------------------------------------------------------ */
 
 static uint64_t
-lap_of(const struct fnt_ring *ring, const struct fnt_claim *claim, uint32_t i)
+lap_of(const struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i)
 {
-	return claim->lap + (claim->index + i >= ring->cell_count);
+	return claim->lap + (claim->index + i >= hand->cell_count);
 }
 
 enum cell_claim { MINE, HELD, LAPPED };
 
 static enum cell_claim
-claim_cell(struct fnt_ring_writer *writer, const struct fnt_claim *claim, uint32_t i)
+claim_cell(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i)
 {
-	struct fnt_cell *cell = fnt_claim_cell(&writer->ring, claim, i);
-	uint64_t lap = lap_of(&writer->ring, claim, i);
+	struct fnt_cell *cell = fnt_claim_cell(hand, claim, i);
+	uint64_t lap = lap_of(hand, claim, i);
 	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_relaxed);
-	uint64_t mine = fnt_cell_state(lap, writer->lane_no,
+	uint64_t mine = fnt_cell_state(lap, hand->lane_no,
 				       i ? FNT_CELL_MORE : FNT_CELL_HEAD, 1);
 
 	if (!fnt_lap_before(fnt_cell_lap(seen), lap))
@@ -116,15 +189,15 @@ claim_cell(struct fnt_ring_writer *writer, const struct fnt_claim *claim, uint32
 }
 
 static void
-let_go(struct fnt_ring_writer *writer, const struct fnt_claim *claim, uint32_t count)
+let_go(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct fnt_cell *cell = fnt_claim_cell(&writer->ring, claim, i);
+		struct fnt_cell *cell = fnt_claim_cell(hand, claim, i);
 
 		/* [O2] release: we are done with it. Pairs with [O1]. */
 		atomic_store_explicit(&cell->state,
-				      fnt_cell_state(lap_of(&writer->ring, claim, i),
-						     writer->lane_no, FNT_CELL_PAD, 0),
+				      fnt_cell_state(lap_of(hand, claim, i),
+						     hand->lane_no, FNT_CELL_PAD, 0),
 				      memory_order_release);
 	}
 }
@@ -138,93 +211,104 @@ count_skip(struct fnt_lane *lane)
 	atomic_store_explicit(&lane->cells_skipped, skipped + 1, memory_order_relaxed);
 }
 
-bool
-fnt_ring_claim(struct fnt_ring_writer *writer, uint32_t count, uint64_t now_ns,
+enum fnt_claimed
+fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 	       struct fnt_claim *claim)
 {
-	struct fnt_block *block = &writer->block;
+	struct fnt_block *block = &hand->block;
 
+	/* The largest record takes an eighth of the ring that the region was made with; one
+	 * in a damaged region may be of any size. */
+	if (count > hand->cell_count / 4)
+		return hand->published == UINT64_MAX ? FNT_CLAIM_MOVED : FNT_CLAIM_HELD;
 	for (int i = 0; i < TRIES; i++) {
 		enum cell_claim is = MINE;
 		uint32_t got = 0;
 
-		if (block->end - block->next < count ||
-		    now_ns - block->born_ns > BLOCK_LIFE_NS)
-			refill(writer, count, now_ns);
+		if ((block->end - block->next < count ||
+		     now_ns - block->born_ns > BLOCK_LIFE_NS) &&
+		    !refill(hand, count, now_ns))
+			return FNT_CLAIM_MOVED;
 		*claim = (struct fnt_claim){.ticket = block->next,
 					    .index = block->index,
 					    .lap = block->lap,
 					    .count = count};
-		while (got < count && (is = claim_cell(writer, claim, got)) == MINE)
+		while (got < count && (is = claim_cell(hand, claim, got)) == MINE)
 			got++;
 		if (got == count) {
 			/* [S1] release: the cells are busy before any word of them
 			 * changes. Pairs with [S2] in record.c. */
 			atomic_thread_fence(memory_order_release);
-			return true;
+			return FNT_CLAIMED;
 		}
 		/* Past the cell that is held. If others are a lap ahead already, we have
 		 * slept with these tickets in hand: past all of them. */
-		let_go(writer, claim, got);
-		advance(writer, is == LAPPED ? (uint32_t)(block->end - block->next)
-					     : got + 1);
-		say_low(writer);
-		count_skip(writer->lane);
+		let_go(hand, claim, got);
+		advance(hand, is == LAPPED ? (uint32_t)(block->end - block->next)
+					   : got + 1);
+		say_low(hand);
+		count_skip(hand->lane);
 	}
-	return false;
+	return FNT_CLAIM_HELD;
 }
 
 /* The next cell is wanted soon, and is not in the cache in a ring larger than that: 14 of
  * 170 ns went into waiting for it. */
 static void
-prefetch_next(const struct fnt_ring_writer *writer)
+prefetch_next(const struct fnt_hand *hand)
 {
-	const char *cell = (const char *)&writer->ring.cells[writer->block.index];
+	const char *cell = (const char *)&hand->cells[hand->block.index];
 
 	for (int line = 0; line < FNT_CELL_BYTES; line += 64)
 		__builtin_prefetch(cell + line, 1);
 }
 
 void
-fnt_ring_commit(struct fnt_ring_writer *writer, const struct fnt_claim *claim)
+fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim)
 {
-	const struct fnt_ring *ring = &writer->ring;
-
 	for (uint32_t i = claim->count; i-- > 0;) {
-		struct fnt_cell *cell = fnt_claim_cell(ring, claim, i);
+		struct fnt_cell *cell = fnt_claim_cell(hand, claim, i);
 		uint32_t kind = i ? FNT_CELL_MORE : FNT_CELL_HEAD;
 
 		/* [C1] release: the cell's words, and for the head all other cells, come
 		 * before its state. Pairs with [C2] in record.c. */
 		atomic_store_explicit(&cell->state,
-				      fnt_cell_state(lap_of(ring, claim, i),
-						     writer->lane_no, kind, 0),
+				      fnt_cell_state(lap_of(hand, claim, i), hand->lane_no,
+						     kind, 0),
 				      memory_order_release);
 	}
 	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
 	 * cursor.c. */
-	atomic_store_explicit(&writer->lane->recorded, fnt_ring_next_seq(writer),
+	atomic_store_explicit(&hand->lane_ring->recorded, fnt_ring_next_seq(hand),
 			      memory_order_release);
-	advance(writer, claim->count);
-	say_low(writer);
-	prefetch_next(writer);
+	advance(hand, claim->count);
+	say_low(hand);
+	prefetch_next(hand);
 }
 
 void
 fnt_ring_writer_fini(struct fnt_ring_writer *writer)
 {
-	writer->block.next = writer->block.end;
-	say_low(writer);
+	for (uint32_t i = 0; i < FNT_RINGS; i++) {
+		struct fnt_hand *hand = &writer->hands[i];
+
+		hand->block.next = hand->block.end;
+		say_low(hand);
+	}
 }
 
 void
-fnt_ring_reclaim(const struct fnt_ring *ring, uint32_t lane_no, uint64_t first,
+fnt_ring_reclaim(const struct fnt_eras *eras, uint32_t lane_no, uint64_t first,
 		 uint64_t end)
 {
-	if (end - first > ring->cell_count)
-		end = first + ring->cell_count; /* damaged: look at every cell once */
+	const struct fnt_era *era = fnt_era_find(eras, first);
+
+	if (!era)
+		return; /* an era that is gone: nobody held a cell of it */
+	if (end - first > era->cell_count)
+		end = first + era->cell_count; /* damaged: look at every cell once */
 	for (uint64_t ticket = first; ticket != end; ticket++) {
-		struct fnt_cell *cell = &ring->cells[ticket % ring->cell_count];
+		struct fnt_cell *cell = fnt_era_cell(era, ticket);
 		uint64_t seen = atomic_load_explicit(&cell->state, memory_order_relaxed);
 
 		if (!fnt_cell_busy(seen) || fnt_cell_lane(seen) != lane_no)

@@ -21,32 +21,41 @@
 #ifndef FNT_RING_H
 #define FNT_RING_H
 
-#include "layout.h"
-
-#include <stdbool.h>
+#include "era.h"
 
 /* The tickets that a thread has in hand. Private. */
 struct fnt_block {
 	uint64_t next, end;
 	uint64_t index; /* cell of `next` */
-	uint64_t lap;	/* lap of `next` */
+	uint64_t lap;	/* of `next` */
 	uint64_t born_ns;
 	uint32_t size; /* that the next block will have */
 	uint32_t size_max;
 };
 
-struct fnt_ring {
-	struct fnt_ring_head *head;
+/* A thread's end of one ring: in one era, in which its block lies, until it is given
+ * another. */
+struct fnt_hand {
+	struct fnt_ring_head *head; /* NULL: there is no such ring */
 	struct fnt_cell *cells;
 	uint64_t cell_count;
+	struct fnt_block block;
+	struct fnt_lane *lane;
+	struct fnt_lane_ring *lane_ring;
+	uint32_t lane_no;
+	uint32_t ring;
+	uint64_t first, lap; /* of the era */
+	uint64_t limit;	     /* first ticket of the next that is known */
+	uint64_t published;  /* eras, when it was looked up */
+	/* Read by whoever wants to unmap it. */
+	_Atomic(struct fnt_area *) area;
 };
 
-/* A thread's end of the ring. */
+/* A thread's ends of both rings. */
 struct fnt_ring_writer {
-	struct fnt_ring ring;
-	struct fnt_lane *lane;
+	struct fnt_lane *lane; /* NULL: none to be had */
 	uint32_t lane_no;
-	struct fnt_block block;
+	struct fnt_hand hands[FNT_RINGS];
 };
 
 /* Cells that are ours to write. */
@@ -57,41 +66,50 @@ struct fnt_claim {
 	uint32_t count;
 };
 
-/* `ordered`: one ticket at a time, so that ring order is exactly completion order. */
-void fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_ring *ring,
-			  struct fnt_lane *lane, uint32_t lane_no, bool ordered);
+enum fnt_claimed {
+	FNT_CLAIMED,
+	FNT_CLAIM_HELD,	 /* every try met cells that someone else holds, or it is too large */
+	FNT_CLAIM_MOVED, /* the table of eras has changed: fnt_hand_move(), and again */
+};
 
-/* Claim `count` cells in a row, 1 to an eighth of the ring. `now_ns`: any clock that runs
- * evenly. False: every try met cells that someone else holds. */
-bool fnt_ring_claim(struct fnt_ring_writer *writer, uint32_t count, uint64_t now_ns,
-		    struct fnt_claim *claim);
+/* `ordered`: one ticket at a time, so that ring order is exactly completion order. Both
+ * rings are entered in the eras that `maps` say are the current ones. */
+void fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view,
+			  uint32_t lane_no);
+
+/* Into the era that is current by now; no tickets in hand. False: it is not in `maps`. */
+bool fnt_hand_move(struct fnt_hand *hand, const struct fnt_maps *maps);
+
+/* Claim `count` cells in a row. `now_ns`: any clock that runs evenly. */
+enum fnt_claimed fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
+				struct fnt_claim *claim);
 
 static inline uint64_t
-fnt_ring_next_seq(const struct fnt_ring_writer *writer)
+fnt_ring_next_seq(const struct fnt_hand *hand)
 {
-	return atomic_load_explicit(&writer->lane->recorded, memory_order_relaxed) + 1;
+	return atomic_load_explicit(&hand->lane_ring->recorded, memory_order_relaxed) + 1;
 }
 
 /* The cell number `i` of a claim. */
 static inline struct fnt_cell *
-fnt_claim_cell(const struct fnt_ring *ring, const struct fnt_claim *claim, uint32_t i)
+fnt_claim_cell(const struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i)
 {
 	uint64_t index = claim->index + i;
 
-	if (index >= ring->cell_count)
-		index -= ring->cell_count;
-	return &ring->cells[index];
+	if (index >= hand->cell_count)
+		index -= hand->cell_count;
+	return &hand->cells[index];
 }
 
 /* Publish: the record is there for all to see, and counted in the lane; it should bear the
  * number fnt_ring_next_seq(). */
-void fnt_ring_commit(struct fnt_ring_writer *writer, const struct fnt_claim *claim);
+void fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim);
 
 /* Nothing in hand any more: leftover tickets are given up. */
 void fnt_ring_writer_fini(struct fnt_ring_writer *writer);
 
 /* Clear away what a dead owner of `lane_no` left busy in [first, end). Its reaper only. */
-void fnt_ring_reclaim(const struct fnt_ring *ring, uint32_t lane_no, uint64_t first,
+void fnt_ring_reclaim(const struct fnt_eras *eras, uint32_t lane_no, uint64_t first,
 		      uint64_t end);
 
 #endif

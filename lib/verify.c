@@ -170,10 +170,10 @@ state_sound(const struct verify *verify, uint64_t state)
 }
 
 static bool
-verify_record(struct verify *verify, uint64_t ticket)
+verify_record(struct verify *verify, uint32_t ring, uint64_t ticket)
 {
 	for (int look = 0; look < LOOKS; look++) {
-		enum fnt_read is = fnt_record_read(verify->view, ticket, &verify->raw);
+		enum fnt_read is = fnt_record_read(verify->view, ring, ticket, &verify->raw);
 
 		if (is != FNT_READ_RECORD && is != FNT_READ_DAMAGED)
 			return true; /* overwritten meanwhile */
@@ -187,16 +187,19 @@ verify_record(struct verify *verify, uint64_t ticket)
 }
 
 static void
-verify_cell(struct verify *verify, uint64_t ticket, uint64_t cursor)
+verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring, uint64_t ticket)
 {
-	const struct fnt_view *view = verify->view;
-	const struct fnt_cell *cell = &view->cells[ticket % view->cell_count];
-	uint64_t state = load(&cell->state);
-	uint64_t lap = (ticket / view->cell_count) & FNT_LAP_MASK;
+	/* Of the lap before the era's first, if it has not been around yet. */
+	uint64_t at = ticket - era->first + era->cell_count;
+	uint64_t lap = (era->lap - 1 + at / era->cell_count) & FNT_LAP_MASK;
+	uint64_t state = load(&era->cells[at % era->cell_count].state);
+	uint64_t cursor = fnt_cursor_now(verify->view, ring);
+	const unsigned char *where = verify->view->base + era->off +
+				     at % era->cell_count * FNT_CELL_BYTES;
 
 	verify->check->cells++;
 	if (!state_sound(verify, state)) {
-		problem(verify, cell, "cell of ticket %llu: state 0x%llx",
+		problem(verify, where, "cell of ticket %llu: state 0x%llx",
 			(unsigned long long)ticket, (unsigned long long)state);
 		return;
 	}
@@ -204,29 +207,55 @@ verify_cell(struct verify *verify, uint64_t ticket, uint64_t cursor)
 	if (fnt_cell_busy(state) || fnt_cell_lap(state) != lap) {
 		/* Newer than the cursor allows? Look again: it may have moved. */
 		if (fnt_lap_before(lap, fnt_cell_lap(state)) &&
-		    fnt_cursor_now(view) == cursor)
-			problem(verify, cell, "cell of ticket %llu: of a lap to come",
+		    fnt_cursor_now(verify->view, ring) == cursor &&
+		    fnt_maps_fresh(verify->view))
+			problem(verify, where, "cell of ticket %llu: of a lap to come",
 				(unsigned long long)ticket);
 		return;
 	}
-	if (fnt_cell_kind(state) == FNT_CELL_HEAD && !verify_record(verify, ticket))
-		problem(verify, cell, "record at ticket %llu: can't be read",
+	if (fnt_cell_kind(state) == FNT_CELL_HEAD && !verify_record(verify, ring, ticket))
+		problem(verify, where, "record at ticket %llu: can't be read",
 			(unsigned long long)ticket);
 }
 
+/* The table of eras: those that are in use must be there, and make sense. */
 static void
-verify_ring(struct verify *verify)
+verify_eras(struct verify *verify, uint32_t ring)
 {
 	const struct fnt_view *view = verify->view;
-	uint64_t cursor = fnt_cursor_now(view);
+	const struct fnt_ring_head *head = &view->rings[ring];
+	const struct fnt_eras *eras = fnt_view_eras(view, ring);
+	uint64_t in_use = eras->published - eras->held;
 
-	if (cursor < view->cell_count)
-		problem(verify, view->ring, "the ring's cursor %llu lies before its start",
-			(unsigned long long)cursor);
-	else
-		for (uint64_t ticket = cursor - view->cell_count; ticket != cursor;
-		     ticket++)
-			verify_cell(verify, ticket, cursor);
+	if (!eras->published || in_use > FNT_ERAS || !in_use)
+		problem(verify, head, "ring %u: eras %llu to %llu in use", ring,
+			(unsigned long long)eras->held,
+			(unsigned long long)eras->published);
+	else if (eras->count != in_use && fnt_maps_fresh(view))
+		problem(verify, head, "ring %u: %u of %llu eras make sense", ring,
+			eras->count, (unsigned long long)in_use);
+}
+
+static void
+verify_ring(struct verify *verify, uint32_t ring)
+{
+	const struct fnt_view *view = verify->view;
+	uint64_t cursor = fnt_cursor_now(view, ring);
+	struct fnt_span spans[FNT_ERAS];
+	uint32_t count = fnt_spans(view, ring, cursor, true, spans);
+
+	verify_eras(verify, ring);
+	if (!count)
+		problem(verify, &view->rings[ring],
+			"the cursor %llu of ring %u lies before its start",
+			(unsigned long long)cursor, ring);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct fnt_era *era = spans[i].era;
+
+		/* All cells of it, those of the lap before the first, too. */
+		for (uint64_t n = 1; n <= era->cell_count; n++)
+			verify_cell(verify, era, ring, spans[i].end - n);
+	}
 }
 
 int
@@ -254,7 +283,9 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 	verify_names(&verify);
 	for (uint32_t i = 0; i < verify.view->frame_count; i++)
 		verify_frame(&verify, i);
-	verify_ring(&verify);
+	verify_ring(&verify, FNT_RING_MAIN);
+	if (verify.view->kept_percent)
+		verify_ring(&verify, FNT_RING_KEPT);
 	fnt_raw_free(&verify.raw);
 	free(verify.alive);
 	return fnt_reader_fresh(reader);

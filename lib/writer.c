@@ -30,14 +30,14 @@ copy_payload(fnt_word *to, uint32_t bytes, struct source *from)
 }
 
 static void
-copy_record(const struct fnt_ring *ring, const struct fnt_claim *claim,
+copy_record(const struct fnt_hand *hand, const struct fnt_claim *claim,
 	    const struct fnt_record *record, const struct fnt_extent *payload)
 {
 	uint32_t left = record->payload_bytes;
 	struct source from = {payload, 0};
 
 	for (uint32_t i = 0; i < claim->count; i++) {
-		struct fnt_cell *cell = fnt_claim_cell(ring, claim, i);
+		struct fnt_cell *cell = fnt_claim_cell(hand, claim, i);
 		uint32_t skip = i ? 0 : FNT_RECORD_WORDS;
 		uint32_t some = (FNT_CELL_WORDS - skip) * 8;
 
@@ -50,21 +50,52 @@ copy_record(const struct fnt_ring *ring, const struct fnt_claim *claim,
 	}
 }
 
-bool
+/* Its ring. What would take more than an eighth of the kept one goes to the main ring, and
+ * that is counted: who asks for errors then has to look into both. */
+static inline struct fnt_hand *
+hand_for(struct fnt_ring_writer *writer, const struct fnt_record *record, uint32_t cells)
+{
+	struct fnt_hand *kept = &writer->hands[FNT_RING_KEPT];
+
+	if (__builtin_expect(!(record->flags & FNT_RECORD_KEPT), 1) || !kept->head)
+		return &writer->hands[FNT_RING_MAIN];
+	if (kept->published == UINT64_MAX || cells <= kept->cell_count / 8)
+		return kept;
+	/* Before the record: who sees that has seen this. */
+	atomic_fetch_add_explicit(&kept->head->strays, 1, memory_order_relaxed);
+	return &writer->hands[FNT_RING_MAIN];
+}
+
+enum fnt_claimed
 fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
 		const struct fnt_extent *payload, struct fnt_frame *frame, uint64_t now_ns)
 {
+	uint32_t cells = fnt_cells_for(record->payload_bytes);
+	struct fnt_hand *hand = hand_for(writer, record, cells);
 	struct fnt_claim claim;
+	enum fnt_claimed rc = fnt_ring_claim(hand, cells, now_ns, &claim);
 
-	if (!fnt_ring_claim(writer, fnt_cells_for(record->payload_bytes), now_ns, &claim))
-		return false;
-	record->seq = fnt_ring_next_seq(writer);
+	if (rc != FNT_CLAIMED)
+		return rc;
+	record->seq = fnt_ring_next_seq(hand);
 	record->lane = (uint16_t)writer->lane_no;
 	if (frame)
-		fnt_frame_mark(frame, writer->lane_no, record->seq, claim.ticket);
-	copy_record(&writer->ring, &claim, record, payload);
-	fnt_ring_commit(writer, &claim);
-	return true;
+		fnt_frame_mark(frame, hand, record->seq, claim.ticket);
+	copy_record(hand, &claim, record, payload);
+	fnt_ring_commit(hand, &claim);
+	return FNT_CLAIMED;
+}
+
+void
+fnt_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region)
+{
+	fnt_region_renew(region);
+	for (uint32_t i = 0; i < FNT_RINGS; i++) {
+		struct fnt_hand *hand = &writer->hands[i];
+
+		if (hand->head && hand->block.next == hand->block.end)
+			fnt_hand_move(hand, fnt_view_maps(&region->view));
+	}
 }
 
 void

@@ -3,7 +3,7 @@
  * writer.h: a finished call's record into the ring.
  *
  *   head (private) ─┐
- *                   ├─► claim ─► mark the frame ─► copy ─► commit
+ *                   ├─► which ring ─► claim ─► mark the frame ─► copy ─► commit
  *   payload extents ┘
  */
 #ifndef FNT_WRITER_H
@@ -12,6 +12,8 @@
 #include "inflight.h"
 #include "ring.h"
 #include "shared.h"
+
+#include <fntrace/fntrace.h>
 
 /* A stretch of payload in private memory, and the frame that shows it to others. */
 struct fnt_extent {
@@ -22,12 +24,25 @@ struct fnt_extent {
 	uint32_t frame;	 /* its number, FNT_FRAME_NONE for none */
 };
 
-/* Commit `record` with the first record->payload_bytes bytes of the extents; fills in seq
- * and lane. `frame` (may be NULL) is where the call lives until now. False: no place, to be
- * counted by the caller. Wait-free. */
-bool fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
-		     const struct fnt_extent *payload, struct fnt_frame *frame,
-		     uint64_t now_ns);
+/* Commit `record` with the first record->payload_bytes bytes of the extents, to the kept ring
+ * if it is flagged FNT_RECORD_KEPT and fits there; fills in seq and lane. `frame` (may be
+ * NULL) is where the call lives until now. FNT_CLAIM_HELD: no place, to be counted by the
+ * caller; FNT_CLAIM_MOVED: there are new eras, the hands are to be moved, and then again.
+ * Wait-free. */
+enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
+				 const struct fnt_extent *payload, struct fnt_frame *frame,
+				 uint64_t now_ns);
+
+/* Where the table of eras has changed: see what it is now, and put hands that hold no tickets
+ * into the current eras. Makes system calls; waits for whoever holds fnt_maps_lock(). */
+void fnt_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region);
+
+/* Must a call that ends like this outlive the flood of healthy ones? */
+static inline bool
+fnt_outcome_is_kept(uint8_t outcome)
+{
+	return outcome != FNT_OK;
+}
 
 /* Where a frame's mark is counted: a record, or why there is none. */
 static inline fnt_word *
@@ -43,7 +58,7 @@ fnt_lane_counter(struct fnt_lane *lane, uint64_t mark)
 	case FNT_MARK_LIMITED:
 		return &lane->limited;
 	default:
-		return &lane->recorded;
+		return &lane->rings[fnt_mark_ring(mark)].recorded;
 	}
 }
 

@@ -2,8 +2,8 @@
  *
  * hostile.h: a small region, always the same, and a language of damages to it.
  *
- *       header │ control │ 3 producers │ 4 lanes │ 8 names │ 8 frames │ ring of 72 cells
- *       │ metrics: 6 functions, 8 operations, 10 blocks
+ *       header │ control │ 3 producers │ 4 lanes │ 8 names │ 8 frames │ 2 rings │ metrics: 6
+ *       functions, 8 operations, 10 blocks │ 72 cells │ 64 cells
  *
  * It holds records of one cell and of many, calls in flight in one frame and in two, a
  * record that was begun and never committed, a dead process's slot. What is damaged is
@@ -22,11 +22,13 @@
 #include "shared.h"
 #include "writer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define HOSTILE_SECTIONS 11
-#define HOSTILE_CELLS	 72u
-#define HOSTILE_ROOM	 (64u << 10)
+#define HOSTILE_CELLS	 72u /* in 5 pages */
+#define HOSTILE_KEPT	 64u
+#define HOSTILE_ROOM	 (128u << 10)
 
 struct hostile {
 	struct fnt_header header;
@@ -39,16 +41,32 @@ static const struct {
 } hostile_sections[HOSTILE_SECTIONS] = {
 	{sizeof(struct fnt_control_words), 1},       {sizeof(struct fnt_producer_slot), 3},
 	{sizeof(struct fnt_lane), 4},	       {sizeof(struct fnt_name), 8},
-	{sizeof(struct fnt_frame), 8},	       {FNT_CELL_BYTES, 1 + HOSTILE_CELLS},
+	{sizeof(struct fnt_frame), 8},	       {sizeof(struct fnt_ring_head), FNT_RINGS},
 	{sizeof(struct fnt_metrics_head), 1},  {sizeof(struct fnt_fn_row), 6},
 	{sizeof(struct fnt_op_row), 8},	       {sizeof(fnt_word), 10},
 	{sizeof(struct fnt_octave), 10},
 };
 
+/* The first era of a ring; the end of its area. */
+static inline uint64_t
+hostile_begin_era(struct fnt_ring_head *head, uint64_t off, uint64_t cells)
+{
+	off = (off + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
+	atomic_store(&head->cursor, cells);
+	atomic_store(&head->eras, 1);
+	atomic_store(&head->slots[0].number, 1);
+	atomic_store(&head->slots[0].first, cells);
+	atomic_store(&head->slots[0].off, off);
+	atomic_store(&head->slots[0].cells, cells);
+	atomic_store(&head->slots[0].lap, 1);
+	return off + cells * FNT_CELL_BYTES;
+}
+
 static inline void
 hostile_lay_out(struct hostile *hostile)
 {
 	struct fnt_header *header = &hostile->header;
+	struct fnt_ring_head *heads;
 	uint64_t off = FNT_PAGE;
 
 	memset(hostile, 0, sizeof(*hostile));
@@ -58,6 +76,7 @@ hostile_lay_out(struct hostile *hostile)
 	header->region_id = 77;
 	header->created_at_ns = 1795447155319000000u;
 	header->max_record_bytes = 2048;
+	header->kept_percent = 47;
 	header->section_count = HOSTILE_SECTIONS;
 	for (uint32_t i = 0; i < HOSTILE_SECTIONS; i++) {
 		header->sections[i] = (struct fnt_section){
@@ -69,18 +88,24 @@ hostile_lay_out(struct hostile *hostile)
 		off += (uint64_t)hostile_sections[i].stride * hostile_sections[i].count;
 		off = (off + FNT_LINE - 1) / FNT_LINE * FNT_LINE;
 	}
+	heads = (struct fnt_ring_head *)(void *)(hostile->bytes +
+						 header->sections[5].off);
+	off = hostile_begin_era(&heads[FNT_RING_MAIN], off, HOSTILE_CELLS);
+	off = hostile_begin_era(&heads[FNT_RING_KEPT], off, HOSTILE_KEPT);
 	header->size_bytes = hostile->size = off;
 	memcpy(hostile->bytes, header, sizeof(*header));
 }
 
+/* To be given back by fnt_maps_fini. */
 static inline struct fnt_view
 hostile_view(struct hostile *hostile)
 {
 	void *at[HOSTILE_SECTIONS];
+	struct fnt_view view;
 
 	for (int i = 0; i < HOSTILE_SECTIONS; i++)
 		at[i] = hostile->bytes + hostile->header.sections[i].off;
-	return (struct fnt_view){
+	view = (struct fnt_view){
 		.base = hostile->bytes,
 		.size_bytes = hostile->size,
 		.max_record_bytes = hostile->header.max_record_bytes,
@@ -89,22 +114,25 @@ hostile_view(struct hostile *hostile)
 		.lanes = at[2],
 		.names = at[3],
 		.frames = at[4],
-		.ring = at[5],
-		.cells = (struct fnt_cell *)at[5] + 1,
 		.metrics = at[6],
 		.fn_rows = at[7],
 		.op_rows = at[8],
 		.block_keys = at[9],
 		.blocks = at[10],
+		.rings = at[5],
 		.producer_count = hostile_sections[1].count,
 		.lane_count = hostile_sections[2].count,
 		.name_count = hostile_sections[3].count,
 		.frame_count = hostile_sections[4].count,
-		.cell_count = HOSTILE_CELLS,
 		.fn_row_count = hostile_sections[7].count,
 		.op_row_count = hostile_sections[8].count,
 		.block_count = hostile_sections[10].count,
+		.kept_percent = hostile->header.kept_percent,
+		.fixed_bytes = FNT_PAGE,
 	};
+	if (fnt_maps_init(&view, hostile->size, true))
+		abort();
+	return view;
 }
 
 /* The beginning of a call, two ops, one that is pending, a schedule, and a value to fill. */
@@ -186,6 +214,8 @@ hostile_emit(struct fnt_ring_writer *writer, uint64_t uid, uint32_t fill, uint32
 
 	memset(bytes, 0, sizeof(bytes));
 	record = hostile_record(uid, hostile_payload(bytes, fill), name);
+	if (record.outcome != FNT_OK)
+		record.flags |= FNT_RECORD_KEPT;
 	fnt_record_emit(writer, &record, &payload, NULL, uid * 10000000);
 }
 
@@ -210,12 +240,10 @@ static inline void
 hostile_fill(struct hostile *hostile)
 {
 	struct fnt_view view = hostile_view(hostile);
-	struct fnt_ring ring = {view.ring, view.cells, view.cell_count};
 	struct fnt_ring_writer writers[2];
 	struct fnt_claim claim;
 	uint32_t name = fnt_name_intern(&view, 0, "placeBid", 8);
 
-	atomic_store(&view.ring->cursor, view.cell_count);
 	fnt_name_intern(&view, 0, "Lot", 3);
 	for (uint32_t i = 0; i < 2; i++) {
 		struct fnt_producer_slot *slot = &view.producers[i];
@@ -224,7 +252,7 @@ hostile_fill(struct hostile *hostile)
 		atomic_store(&slot->pid, 4711);
 		atomic_store(&slot->exe, name);
 		atomic_store(&slot->status, FNT_PRODUCER_LIVE);
-		fnt_ring_writer_init(&writers[i], &ring, &view.lanes[lane], lane, i);
+		fnt_ring_writer_init(&writers[i], &view, lane);
 	}
 	for (uint64_t uid = 1; uid <= 60; uid++)
 		hostile_emit(&writers[uid % 2], uid, uid % 7 ? 0 : (uint32_t)uid * 20, name);
@@ -233,10 +261,11 @@ hostile_fill(struct hostile *hostile)
 	hostile_open_frame(&view, 0, 61, 0, name);
 	hostile_open_frame(&view, 1, 62, 1000, name);
 	/* Under a mark that is never made true. */
-	if (fnt_ring_claim(&writers[1], 3, 1, &claim)) {
+	if (fnt_ring_claim(&writers[1].hands[0], 3, 1, &claim) == FNT_CLAIMED) {
 		hostile_open_frame(&view, 1, 63, 0, name);
-		fnt_frame_mark(&view.frames[3], 1, 1, claim.ticket);
+		fnt_frame_mark(&view.frames[3], &writers[1].hands[0], 1, claim.ticket);
 	}
+	fnt_maps_fini(&view);
 }
 
 static inline void
@@ -262,6 +291,11 @@ hostile_word(struct hostile *hostile, const uint8_t *damage)
 		off += 2048ull * damage[2];
 	} else if (section == 0) {
 		off %= sizeof(struct fnt_header);
+	} else if (section == 6 && entry >= FNT_RINGS) {
+		/* Behind the rings' heads, the main ring's cells. */
+		off = hostile->size - FNT_CELL_BYTES * HOSTILE_KEPT - 5 * FNT_PAGE +
+		      (entry - FNT_RINGS) % HOSTILE_CELLS * FNT_CELL_BYTES +
+		      off % FNT_CELL_BYTES;
 	} else {
 		const struct fnt_section *at =
 			&hostile->header.sections[section - 1 - (section > 7)];

@@ -107,7 +107,7 @@ is_text(const struct scene *scene, uint32_t where)
 {
 	const struct fnt_view *view = &scene->region.view;
 	const unsigned char *at = scene->bytes + where;
-	const unsigned char *cells = (const unsigned char *)view->cells;
+	const unsigned char *cells = view->base + view->fixed_bytes;
 	const unsigned char *frames = (const unsigned char *)view->frames;
 
 	if (at >= cells)
@@ -205,7 +205,6 @@ static void
 kill_at(struct kills *kills, struct scene *scene, const struct kill_path *path,
 	const struct step_trace *way, uint32_t k, bool lapped)
 {
-	uint64_t laps = 2 * scene->region.view.cell_count;
 	struct rnd r = {k};
 
 	snprintf(scene->where, sizeof(scene->where), "%s, killed before %u of %u%s",
@@ -214,15 +213,15 @@ kill_at(struct kills *kills, struct scene *scene, const struct kill_path *path,
 	kill_one(kills, scene, path, way, k, lapped && !scene->remains);
 	scene_look_at_death(scene);
 	if (lapped && scene->remains)
-		scene_pad(scene, laps);
+		scene_pad(scene);
 	else if (lapped)
-		scene_other_laps(scene, laps);
+		scene_other_laps(scene);
 	if (path->again) {
 		kill_one(kills, scene, path, way, somewhere(way, &r), false);
 		scene_look_at_death(scene);
 	}
 	if (path->again && lapped)
-		scene_pad(scene, laps);
+		scene_pad(scene);
 	scene_verify(scene);
 }
 

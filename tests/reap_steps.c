@@ -97,8 +97,10 @@ death_now(const struct scene *scene)
 		    atomic_load(&frame->commit))
 			return fnt_frame_committed(view, frame) ? COMMITTED : MARKED;
 	}
-	for (uint64_t i = 0; i < view->cell_count; i++)
-		if (fnt_cell_busy(atomic_load(&view->cells[i].state)))
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+		for (uint64_t i = 0; i < scene_era(scene, ring)->cell_count; i++)
+			if (fnt_cell_busy(atomic_load(
+				    &scene_era(scene, ring)->cells[i].state)))
 			return CLAIMED;
 	return UNCLAIMED;
 }

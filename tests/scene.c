@@ -39,43 +39,52 @@ scene_fail(const struct scene *scene, const char *format, ...)
 
 /* ---- a region with a past -------------------------------------------------------- */
 
+const struct fnt_era *
+scene_era(const struct scene *scene, uint32_t ring)
+{
+	return &fnt_view_eras(&scene->region.view, ring)->at[0];
+}
+
 static void
-produce_until(struct scene *scene, uint64_t ticket)
+produce_until(struct scene *scene, uint32_t ring, uint64_t ticket)
 {
 	struct fnt_value value = {FNT_VALUE_JSON, actor_text, 0};
 	struct fnt_log *log;
 	unsigned n = 0;
 
 	MUST(!fnt_log_open(&log, SCENE_NAME, NULL));
-	while (fnt_cursor_now(&scene->region.view) + 30 < ticket) {
+	while (fnt_cursor_now(&scene->region.view, ring) + 30 < ticket) {
 		struct fnt_call_info info = {.call_id = "base", .fn_name = "base"};
+		struct fnt_call *call = fnt_call_begin(log, &info);
 
 		/* One cell, or a few. */
 		value.len = n % 4 ? 0 : 300 + n % 3 * 300;
-		MUST(!fnt_call_finish_ok(fnt_call_begin(log, &info),
-					 value.len ? &value : NULL));
+		if (ring == FNT_RING_KEPT)
+			MUST(!fnt_call_finish_error(call, "E", n % 4 ? "" : "no"));
+		else
+			MUST(!fnt_call_finish_ok(call, value.len ? &value : NULL));
 		n++;
 	}
 	fnt_log_close(log);
-	atomic_store(&scene->region.view.ring->cursor, ticket);
+	atomic_store(&scene->region.view.rings[ring].cursor, ticket);
 }
 
 /* As if all had happened so many laps later. */
 static void
-begin_at_lap(struct scene *scene, uint64_t lap)
+begin_at_lap(struct scene *scene, uint32_t ring, uint64_t lap)
 {
-	const struct fnt_view *view = &scene->region.view;
+	const struct fnt_era *era = scene_era(scene, ring);
 
-	for (uint64_t i = 0; i < view->cell_count; i++)
-		atomic_store(&view->cells[i].state,
+	for (uint64_t i = 0; i < era->cell_count; i++)
+		atomic_store(&era->cells[i].state,
 			     fnt_cell_state(lap - 1, 0, FNT_CELL_PAD, 0));
-	atomic_store(&view->ring->cursor, lap * view->cell_count);
+	atomic_store(&scene->region.view.rings[ring].cursor, lap * era->cell_count);
 }
 
 static void
-write_past(struct scene *scene)
+write_past(struct scene *scene, uint32_t ring)
 {
-	uint64_t cells = scene->region.view.cell_count, until = cells + 200;
+	uint64_t cells = scene_era(scene, ring)->cell_count, until = cells + cells / 4;
 
 	if (scene->edge == SCENE_LAP)
 		until = 3 * cells - 2;
@@ -84,8 +93,8 @@ write_past(struct scene *scene)
 	else if (scene->edge == SCENE_LAPS_40)
 		until = (cells << FNT_LAP_BITS) - 2;
 	if (scene->edge != SCENE_PLAIN)
-		begin_at_lap(scene, until / cells - 1);
-	produce_until(scene, until);
+		begin_at_lap(scene, ring, until / cells - 1);
+	produce_until(scene, ring, until);
 }
 
 /* The view is for reading; its words are written through our own mapping. */
@@ -122,7 +131,8 @@ scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags)
 	scene->flags = flags;
 	strcpy(scene->where, "before all");
 	if (!(flags & FNT_KEEP_NONE))
-		write_past(scene);
+		for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+			write_past(scene, ring);
 	scene->story = mmap(NULL, sizeof(*scene->story), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	MUST(scene->story != MAP_FAILED);
@@ -141,22 +151,29 @@ scene_fini(struct scene *scene)
 	fnt_region_close(&scene->region);
 }
 
+static void
+note_ring(struct scene *scene, uint32_t ring)
+{
+	const struct fnt_view *view = &scene->region.view;
+	uint64_t cursor = fnt_cursor_now(view, ring);
+	struct fnt_raw raw = {.payload = NULL};
+
+	for (uint64_t at = fnt_oldest(view, ring, cursor); at < cursor; at++)
+		if (fnt_record_read(view, ring, at, &raw) == FNT_READ_RECORD)
+			scene->records[scene->record_count++] = (struct scene_record){
+				ring, at, raw.head.uid, scene_hash(&raw)};
+	fnt_raw_free(&raw);
+}
+
 void
 scene_note_records(struct scene *scene)
 {
-	const struct fnt_view *view = &scene->region.view;
-	uint64_t cursor = fnt_cursor_now(view);
-	struct fnt_raw raw = {.payload = NULL};
-
 	free(scene->records);
-	scene->records = calloc(view->cell_count, sizeof(*scene->records));
+	scene->records = calloc(SIZE / FNT_CELL_BYTES, sizeof(*scene->records));
 	MUST(scene->records);
 	scene->record_count = 0;
-	for (uint64_t at = fnt_oldest(view, cursor); at < cursor; at++)
-		if (fnt_record_read(view, at, &raw) == FNT_READ_RECORD)
-			scene->records[scene->record_count++] = (struct scene_record){
-				at, raw.head.uid, scene_hash(&raw)};
-	fnt_raw_free(&raw);
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+		note_ring(scene, ring);
 }
 
 void
@@ -185,28 +202,32 @@ scene_other_open(struct scene *scene)
 	SCENE_MUST(scene, !fnt_log_open(&scene->other, SCENE_NAME, NULL));
 }
 
-void
-scene_other_laps(struct scene *scene, uint64_t cells)
+static void
+other_laps(struct scene *scene, uint32_t ring)
 {
 	struct fnt_call_info info = {.call_id = "other", .fn_name = "other"};
-	uint64_t until = fnt_cursor_now(&scene->region.view) + cells;
+	const struct fnt_view *view = &scene->region.view;
+	uint64_t until = fnt_cursor_now(view, ring) + 2 * scene_era(scene, ring)->cell_count;
 
-	while (fnt_cursor_now(&scene->region.view) < until) {
+	while (fnt_cursor_now(view, ring) < until + 7) {
 		struct fnt_call *call = fnt_call_begin(scene->other, &info);
 
-		SCENE_MUST(scene, fnt_call_finish_ok(call, NULL) == FNT_DONE);
+		SCENE_MUST(scene, (ring == FNT_RING_KEPT
+					   ? fnt_call_finish_error(call, "E", "other")
+					   : fnt_call_finish_ok(call, NULL)) == FNT_DONE);
 		scene->others++;
 	}
-	scene->lapped = true;
 }
 
 void
-scene_beside_laps(struct scene *scene, uint64_t cells)
+scene_beside_laps(struct scene *scene)
 {
-	uint64_t until = fnt_cursor_now(&scene->region.view) + cells;
+	const struct fnt_view *view = &scene->region.view;
+	uint64_t cells = scene_era(scene, FNT_RING_MAIN)->cell_count + 7;
+	uint64_t until = fnt_cursor_now(view, FNT_RING_MAIN) + cells;
 
 	/* If it waited for the thread that is held, so should we. */
-	while (fnt_cursor_now(&scene->region.view) < until) {
+	while (fnt_cursor_now(view, FNT_RING_MAIN) < until) {
 		uint64_t wanted = atomic_load(&scene->story->beside) + cells / 4;
 
 		atomic_store(&scene->story->beside_wanted, wanted);
@@ -217,18 +238,34 @@ scene_beside_laps(struct scene *scene, uint64_t cells)
 }
 
 void
-scene_pad(struct scene *scene, uint64_t cells)
+scene_other_laps(struct scene *scene)
 {
-	const struct fnt_view *view = &scene->region.view;
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+		other_laps(scene, ring);
+	scene->lapped = true;
+}
 
-	for (uint64_t i = 0; i < cells; i++) {
-		uint64_t ticket = atomic_fetch_add(&view->ring->cursor, 1);
-		struct fnt_cell *cell = &view->cells[ticket % view->cell_count];
+static void
+pad_ring(struct scene *scene, uint32_t ring)
+{
+	struct fnt_ring_head *head = &scene->region.view.rings[ring];
+	const struct fnt_era *era = scene_era(scene, ring);
+
+	for (uint64_t i = 0; i < 2 * era->cell_count; i++) {
+		uint64_t ticket = atomic_fetch_add(&head->cursor, 1);
+		struct fnt_cell *cell = fnt_era_cell(era, ticket);
 
 		if (!fnt_cell_busy(atomic_load(&cell->state)))
 			atomic_store(&cell->state,
-				     fnt_cell_state(ticket / view->cell_count, 0,
+				     fnt_cell_state(fnt_era_lap(era, ticket), 0,
 						    FNT_CELL_PAD, 0));
 	}
+}
+
+void
+scene_pad(struct scene *scene)
+{
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+		pad_ring(scene, ring);
 	scene->lapped = true;
 }

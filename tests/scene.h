@@ -86,6 +86,7 @@ extern const char *const scene_edges[SCENE_EDGES];
 
 /* A record that was there before. */
 struct scene_record {
+	uint32_t ring;
 	uint64_t ticket, uid, hash;
 };
 
@@ -120,16 +121,19 @@ void scene_keep(struct scene *scene);
 /* The region and the story as the world was. Nobody is attached. */
 void scene_reset(struct scene *scene);
 
-/* A process that lives: this one opens a log of its own, and laps the ring by so many
- * cells at least. Each of its calls must be recorded. */
+/* A process that lives: this one opens a log of its own, and laps both rings twice and a
+ * little. Each of its calls must be recorded. */
 void scene_other_open(struct scene *scene);
-void scene_other_laps(struct scene *scene, uint64_t cells);
+void scene_other_laps(struct scene *scene);
 
-/* Another thread of the actor's own process laps the ring, while the actor is held. */
-void scene_beside_laps(struct scene *scene, uint64_t cells);
+/* Another thread of the actor's own process laps the main ring, while the actor is held. */
+void scene_beside_laps(struct scene *scene);
 
-/* Where nobody may attach: the ring is lapped by padding. */
-void scene_pad(struct scene *scene, uint64_t cells);
+/* Where nobody may attach: the rings are lapped by padding. */
+void scene_pad(struct scene *scene);
+
+/* Of a ring of the scene. */
+const struct fnt_era *scene_era(const struct scene *scene, uint32_t ring);
 
 /* The head of call `i`'s record, committed, wherever in the ring: also where no query
  * looks any more. (Its further cells may be others' by then: they are complete before

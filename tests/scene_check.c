@@ -248,16 +248,19 @@ scene_look_at_death(struct scene *scene)
 bool
 scene_has_head_of(const struct scene *scene, unsigned i)
 {
-	const struct fnt_view *view = &scene->region.view;
 	uint32_t found = 0;
 
-	for (uint64_t at = 0; at < view->cell_count; at++) {
-		uint64_t state = atomic_load(&view->cells[at].state);
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
+		const struct fnt_era *era = scene_era(scene, ring);
 
-		found += !fnt_cell_busy(state) &&
-			 fnt_cell_kind(state) == FNT_CELL_HEAD &&
-			 atomic_load(&view->cells[at].words[0]) ==
-				 atomic_load(&scene->story->calls[i].uid);
+		for (uint64_t at = 0; at < era->cell_count; at++) {
+			uint64_t state = atomic_load(&era->cells[at].state);
+
+			found += !fnt_cell_busy(state) &&
+				 fnt_cell_kind(state) == FNT_CELL_HEAD &&
+				 atomic_load(&era->cells[at].words[0]) ==
+					 atomic_load(&scene->story->calls[i].uid);
+		}
 	}
 	return found == 1;
 }
@@ -268,15 +271,16 @@ void
 scene_check_records(struct scene *scene)
 {
 	const struct fnt_view *view = &scene->region.view;
-	uint64_t oldest = fnt_oldest(view, fnt_cursor_now(view));
 	struct fnt_raw raw = {.payload = NULL};
 
 	for (uint32_t i = 0; i < scene->record_count; i++) {
 		const struct scene_record *record = &scene->records[i];
 
-		if (record->ticket < oldest)
+		uint64_t cursor = fnt_cursor_now(view, record->ring);
+
+		if (record->ticket < fnt_oldest(view, record->ring, cursor))
 			continue;
-		if (fnt_record_read(view, record->ticket, &raw) != FNT_READ_RECORD ||
+		if (fnt_record_read(view, record->ring, record->ticket, &raw) != FNT_READ_RECORD ||
 		    raw.head.uid != record->uid || scene_hash(&raw) != record->hash)
 			scene_fail(scene, "the record of ticket %llu is lost",
 				   (unsigned long long)record->ticket);

@@ -106,8 +106,8 @@ meanwhile(struct scene *scene, bool beside)
 	scene_look(scene, false);
 	scene_check_records(scene);
 	if (beside)
-		scene_beside_laps(scene, scene->region.view.cell_count + 7);
-	scene_other_laps(scene, 2 * scene->region.view.cell_count + 7);
+		scene_beside_laps(scene);
+	scene_other_laps(scene);
 	/* Who comes now finds nobody dead. */
 	before = atomic_load(&scene->region.view.control->reaped);
 	SCENE_MUST(scene, !fnt_log_open(&log, SCENE_NAME, NULL));

@@ -407,7 +407,9 @@ write_some(struct rnd *r, struct fnt_log *log)
 
 START_TEST(written_by_calls)
 {
-	struct fnt_log *log = open_sized("payload", MIB(2));
+	struct fnt_options options = {.size_bytes = MIB(2),
+				      .kept_percent = FNT_KEPT_NONE};
+	struct fnt_log *log = open_log("payload", &options);
 	struct fnt_raw raw = {.payload = NULL};
 	struct fnt_region region;
 	struct rnd r = {41};
@@ -417,9 +419,10 @@ START_TEST(written_by_calls)
 	MUST(!fnt_region_open_read(&region, "payload", NULL));
 	for (int i = 0; i < ROUNDS(5000, 800); i++) {
 		size_t events = write_some(&r, log);
-		uint64_t ticket = fnt_cursor_now(&region.view);
+		uint64_t ticket = fnt_cursor_now(&region.view, FNT_RING_MAIN);
 
-		while (fnt_record_read(&region.view, --ticket, &raw) != FNT_READ_RECORD)
+		while (fnt_record_read(&region.view, FNT_RING_MAIN, --ticket, &raw) !=
+		       FNT_READ_RECORD)
 			;
 		MUST(check_with_msgpack(&raw) == events);
 	}

@@ -118,9 +118,9 @@ START_TEST(files_of_another_kind)
 	refuse_bytes("", 0, -EPROTO);
 	refuse_bytes("x", 1, -EPROTO);
 	refuse_bytes("#!/bin/sh\nexit 0\n", 17, -EPROTO);
-	header->version = 2;
+	header->version = FNT_VERSION_NO + 1;
 	refuse_bytes(bytes, size, -ENOTSUP);
-	header->version = 0;
+	header->version = 1;
 	refuse_bytes(bytes, size, -ENOTSUP);
 	header->version = FNT_VERSION_NO;
 	header->byte_order = __builtin_bswap32(FNT_BYTE_ORDER);

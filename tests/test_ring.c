@@ -15,7 +15,9 @@
 struct bench {
 	struct fnt_region region;
 	struct fnt_view *view;
-	struct fnt_ring ring;
+	struct fnt_ring_head *head;
+	const struct fnt_eras *eras;
+	const struct fnt_era *era;
 	struct fnt_ring_writer writers[WRITERS];
 	uint64_t now;
 };
@@ -24,24 +26,26 @@ struct bench {
 static struct bench *
 make_bench(uint64_t start, bool ordered)
 {
-	struct fnt_options options = {.size_bytes = SMALLEST};
+	struct fnt_options options = {.size_bytes = SMALLEST,
+				      .kept_percent = FNT_KEPT_NONE,
+				      .flags = ordered ? FNT_ORDERED : 0};
 	struct bench *bench = calloc(1, sizeof(*bench));
 
 	MUST(!fnt_region_open(&bench->region, NULL, &options));
 	bench->view = &bench->region.view;
-	bench->ring = (struct fnt_ring){bench->view->ring, bench->view->cells,
-					bench->view->cell_count};
+	bench->head = &bench->view->rings[FNT_RING_MAIN];
+	bench->eras = fnt_view_eras(bench->view, FNT_RING_MAIN);
+	bench->era = &bench->eras->at[0];
 	if (start) {
-		uint64_t cells = bench->ring.cell_count;
+		uint64_t cells = bench->era->cell_count;
 
-		atomic_store(&bench->ring.head->cursor, start);
+		atomic_store(&bench->head->cursor, start);
 		for (uint64_t t = start - cells; t < start; t++)
-			atomic_store(&bench->ring.cells[t % cells].state,
+			atomic_store(&bench->era->cells[t % cells].state,
 				     fnt_cell_state(t / cells, 0, FNT_CELL_PAD, 0));
 	}
 	for (uint32_t i = 0; i < WRITERS; i++)
-		fnt_ring_writer_init(&bench->writers[i], &bench->ring,
-				     &bench->view->lanes[i], i, ordered);
+		fnt_ring_writer_init(&bench->writers[i], bench->view, i);
 	return bench;
 }
 
@@ -50,6 +54,25 @@ free_bench(struct bench *bench)
 {
 	fnt_region_close(&bench->region);
 	free(bench);
+}
+
+static struct fnt_hand *
+hand_of(struct bench *bench, uint32_t writer)
+{
+	return &bench->writers[writer].hands[FNT_RING_MAIN];
+}
+
+static bool
+take(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *claim)
+{
+	return fnt_ring_claim(hand_of(bench, writer), count, bench->now, claim) ==
+	       FNT_CLAIMED;
+}
+
+static bool
+take_at_0(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *claim)
+{
+	return fnt_ring_claim(hand_of(bench, writer), count, 0, claim) == FNT_CLAIMED;
 }
 
 /* Every word of record `number` is told by its place. */
@@ -68,12 +91,12 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 		.lane = (uint16_t)writer,
 		.outcome = FNT_OK,
 		.payload_bytes = FNT_HEAD_BYTES + (claim->count - 1) * FNT_MORE_BYTES,
-		.seq = fnt_ring_next_seq(&bench->writers[writer]),
+		.seq = fnt_ring_next_seq(hand_of(bench, writer)),
 	};
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < claim->count; i++) {
-		struct fnt_cell *cell = fnt_claim_cell(&bench->ring, claim, i);
+		struct fnt_cell *cell = fnt_claim_cell(&bench->writers[0].hands[0], claim, i);
 
 		for (uint32_t w = i ? 0 : FNT_RECORD_WORDS; w < FNT_CELL_WORDS; w++)
 			atomic_store(&cell->words[w], word_of(number, n++));
@@ -88,9 +111,9 @@ write_record(struct bench *bench, uint32_t writer, uint32_t count, uint64_t numb
 	struct fnt_claim claim;
 
 	bench->now += 1000;
-	MUST(fnt_ring_claim(&bench->writers[writer], count, bench->now, &claim));
+	MUST(take(bench, writer, count, &claim));
 	write_claim(bench, writer, &claim, number);
-	fnt_ring_commit(&bench->writers[writer], &claim);
+	fnt_ring_commit(hand_of(bench, writer), &claim);
 	return claim.ticket;
 }
 
@@ -99,7 +122,7 @@ static enum fnt_read
 look(struct bench *bench, uint64_t ticket, uint64_t *number)
 {
 	struct fnt_raw raw = {.payload = NULL};
-	enum fnt_read is = fnt_record_read(bench->view, ticket, &raw);
+	enum fnt_read is = fnt_record_read(bench->view, FNT_RING_MAIN, ticket, &raw);
 
 	if (is == FNT_READ_RECORD) {
 		*number = raw.head.uid;
@@ -123,7 +146,7 @@ cross(uint64_t start, bool ordered)
 {
 	struct bench *bench = make_bench(start, ordered);
 	struct rnd r = {start + 1};
-	uint64_t cells = bench->ring.cell_count, expect, seen;
+	uint64_t cells = bench->era->cell_count, expect, seen;
 
 	for (uint64_t number = 1; number < 3000; number++) {
 		uint64_t ticket = write_record(bench, 0, 1 + rnd(&r, 6), number);
@@ -132,7 +155,7 @@ cross(uint64_t start, bool ordered)
 		if (number % 100)
 			continue;
 		expect = number;
-		for (uint64_t t = atomic_load(&bench->ring.head->cursor), back = 0;
+		for (uint64_t t = atomic_load(&bench->head->cursor), back = 0;
 		     back < cells && t > start; back++)
 			if (look(bench, --t, &seen) == FNT_READ_RECORD)
 				MUST(seen == expect--);
@@ -145,7 +168,7 @@ cross(uint64_t start, bool ordered)
 START_TEST(edges_of_the_counters)
 {
 	struct bench *bench = make_bench(0, false);
-	const uint64_t cells = bench->ring.cell_count;
+	const uint64_t cells = bench->era->cell_count;
 	const uint64_t starts[] = {0,
 				   (1ull << 32) - 1500,
 				   (1ull << 32) * cells - 1500,
@@ -153,7 +176,7 @@ START_TEST(edges_of_the_counters)
 				   (1ull << 40) * cells - 1500,
 				   (3ull << 40) * cells - 1500};
 
-	ck_assert_uint_eq(atomic_load(&bench->ring.head->cursor), cells);
+	ck_assert_uint_eq(atomic_load(&bench->head->cursor), cells);
 	free_bench(bench);
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
 		cross(starts[i], false);
@@ -181,13 +204,13 @@ END_TEST
 START_TEST(a_held_cell_is_passed_over)
 {
 	struct bench *bench = make_bench(0, true);
-	uint64_t cells = bench->ring.cell_count, seen;
+	uint64_t cells = bench->era->cell_count, seen;
 	struct fnt_claim held;
 	struct fnt_cell *cell;
 
-	MUST(fnt_ring_claim(&bench->writers[1], 1, 0, &held));
+	MUST(take_at_0(bench, 1, 1, &held));
 	write_claim(bench, 1, &held, 4242);
-	cell = fnt_claim_cell(&bench->ring, &held, 0);
+	cell = fnt_claim_cell(&bench->writers[0].hands[0], &held, 0);
 	/* Three laps around it. */
 	for (uint64_t i = 0; i < cells * 3; i++)
 		write_record(bench, 0, 1 + (uint32_t)i % 3, i);
@@ -197,7 +220,7 @@ START_TEST(a_held_cell_is_passed_over)
 		ck_assert_uint_eq(atomic_load(&cell->words[w]),
 				  word_of(4242, w - FNT_RECORD_WORDS));
 	/* Its owner wakes up and publishes into the past. */
-	fnt_ring_commit(&bench->writers[1], &held);
+	fnt_ring_commit(hand_of(bench, 1), &held);
 	ck_assert_uint_eq(look(bench, held.ticket, &seen), FNT_READ_RECORD);
 	ck_assert_uint_eq(seen, 4242);
 	for (uint64_t i = 0; i < cells; i++)
@@ -210,22 +233,21 @@ END_TEST
 START_TEST(all_cells_held)
 {
 	struct bench *bench = make_bench(0, true);
-	uint64_t cells = bench->ring.cell_count;
+	uint64_t cells = bench->era->cell_count;
 	struct fnt_claim claim, *held = calloc(cells, sizeof(*held));
 
 	for (uint64_t i = 0; i < cells; i++)
-		MUST(fnt_ring_claim(&bench->writers[1], 1, 0, &held[i]));
+		MUST(take_at_0(bench, 1, 1, &held[i]));
 	for (int i = 0; i < 100; i++) {
-		ck_assert(!fnt_ring_claim(&bench->writers[0], 1 + (uint32_t)(i % 5), 0,
-					  &claim));
+		ck_assert(!take_at_0(bench, 0, 1 + (uint32_t)(i % 5), &claim));
 		if (i % 5 == 0)
-			ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].low),
+			ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].rings[0].low),
 					  FNT_TICKET_NONE);
 	}
 	for (uint64_t i = 0; i < cells; i++)
 		ck_assert_uint_eq(
 			fnt_cell_busy(atomic_load(
-				&fnt_claim_cell(&bench->ring, &held[i], 0)->state)),
+				&fnt_claim_cell(&bench->writers[0].hands[0], &held[i], 0)->state)),
 			1);
 	free(held);
 	free_bench(bench);
@@ -237,21 +259,21 @@ END_TEST
 START_TEST(an_overtaken_block)
 {
 	struct bench *bench = make_bench(0, false);
-	uint64_t cells = bench->ring.cell_count, seen, number = 100000, ticket;
+	uint64_t cells = bench->era->cell_count, seen, number = 100000, ticket;
 
 	/* Blocks grow while they are used up fast. */
 	for (int i = 0; i < 200; i++)
 		write_record(bench, 0, 1, (uint64_t)i);
-	MUST(bench->writers[0].block.end > bench->writers[0].block.next + 4);
+	MUST(bench->writers[0].hands[0].block.end > bench->writers[0].hands[0].block.next + 4);
 	for (uint64_t i = 0; i < cells * 2; i++)
 		write_record(bench, 1, 1, number++);
 	/* Its clock was read before it slept. */
-	bench->now = bench->writers[0].block.born_ns;
+	bench->now = bench->writers[0].hands[0].block.born_ns;
 	ticket = write_record(bench, 0, 3, 777);
 	ck_assert_uint_eq(look(bench, ticket, &seen), FNT_READ_RECORD);
 	ck_assert_uint_eq(seen, 777);
-	ck_assert_uint_ge(ticket + cells / 8, atomic_load(&bench->ring.head->cursor));
-	ck_assert_uint_eq(atomic_load(&bench->view->lanes[1].recorded), cells * 2);
+	ck_assert_uint_ge(ticket + cells / 8, atomic_load(&bench->head->cursor));
+	ck_assert_uint_eq(atomic_load(&bench->view->lanes[1].rings[0].recorded), cells * 2);
 	free_bench(bench);
 }
 END_TEST
@@ -263,16 +285,16 @@ START_TEST(what_the_dead_held_is_cleared)
 {
 	for (uint32_t count = 1; count < 40; count++) {
 		struct bench *bench = make_bench(0, false);
-		uint64_t cells = bench->ring.cell_count, seen;
+		uint64_t cells = bench->era->cell_count, seen;
 		struct fnt_lane *lane = &bench->view->lanes[1];
 		struct fnt_claim dead, living;
 
 		for (uint64_t i = 0; i < cells - 3; i++)
 			write_record(bench, 0, 1, i);
-		MUST(fnt_ring_claim(&bench->writers[1], count, bench->now, &dead));
-		MUST(fnt_ring_claim(&bench->writers[2], count, bench->now, &living));
-		fnt_ring_reclaim(&bench->ring, 1, atomic_load(&lane->block_first),
-				 atomic_load(&lane->block_end));
+		MUST(take(bench, 1, count, &dead));
+		MUST(take(bench, 2, count, &living));
+		fnt_ring_reclaim(bench->eras, 1, atomic_load(&lane->rings[0].block_first),
+				 atomic_load(&lane->rings[0].block_end));
 		for (uint32_t i = 0; i < count; i++) {
 			ck_assert_uint_eq(look(bench, dead.ticket + i, &seen),
 					  FNT_READ_PAD);
@@ -280,7 +302,7 @@ START_TEST(what_the_dead_held_is_cleared)
 					  FNT_READ_BUSY);
 		}
 		write_claim(bench, 2, &living, 5);
-		fnt_ring_commit(&bench->writers[2], &living);
+		fnt_ring_commit(hand_of(bench, 2), &living);
 		ck_assert_uint_eq(look(bench, living.ticket, &seen), FNT_READ_RECORD);
 		/* And the cells are to be had again. */
 		for (uint64_t i = 0; i < cells; i++)
@@ -304,14 +326,14 @@ START_TEST(a_damaged_block)
 	struct fnt_claim claim;
 	uint64_t seen;
 
-	MUST(fnt_ring_claim(&bench->writers[2], 5, 0, &claim));
+	MUST(take_at_0(bench, 2, 5, &claim));
 	for (int i = 0; i < 5; i++) {
-		fnt_ring_reclaim(&bench->ring, 1, bounds[i][0], bounds[i][1]);
+		fnt_ring_reclaim(bench->eras, 1, bounds[i][0], bounds[i][1]);
 		ck_assert_uint_eq(look(bench, claim.ticket + (uint64_t)i, &seen),
 				  FNT_READ_BUSY);
 	}
 	write_claim(bench, 2, &claim, 9);
-	fnt_ring_commit(&bench->writers[2], &claim);
+	fnt_ring_commit(hand_of(bench, 2), &claim);
 	free_bench(bench);
 }
 END_TEST
@@ -329,7 +351,7 @@ struct held {
 static void
 must_be_apart(const struct bench *bench, const struct held held[WRITERS], uint32_t of)
 {
-	uint64_t cells = bench->ring.cell_count;
+	uint64_t cells = bench->era->cell_count;
 
 	for (uint32_t w = 0; w < WRITERS; w++) {
 		const struct fnt_claim *a = &held[of].claim, *b = &held[w].claim;
@@ -360,30 +382,27 @@ START_TEST(claims_at_random)
 			bench->now += rnd(&r, 200000);
 			if (!held[w].held) {
 				held[w].number = next++;
-				held[w].held = fnt_ring_claim(
-					&bench->writers[w], 1 + rnd(&r, 90), bench->now,
-					&held[w].claim);
+				held[w].held = take(bench, w, 1 + rnd(&r, 90), &held[w].claim);
 				if (held[w].held)
 					must_be_apart(bench, held, w);
 			} else if (w && rnd(&r, 30)) {
 				continue; /* sleeps */
 			} else if (rnd(&r, 10)) {
 				write_claim(bench, w, &held[w].claim, held[w].number);
-				fnt_ring_commit(&bench->writers[w], &held[w].claim);
+				fnt_ring_commit(hand_of(bench, w), &held[w].claim);
 				committed[held[w].number] = 1;
 				held[w].held = false;
 			} else {
-				fnt_ring_reclaim(&bench->ring, w,
-						 atomic_load(&lane->block_first),
-						 atomic_load(&lane->block_end));
-				fnt_ring_writer_init(&bench->writers[w], &bench->ring,
-						     lane, w, seed % 2);
+				fnt_ring_reclaim(bench->eras, w,
+						 atomic_load(&lane->rings[0].block_first),
+						 atomic_load(&lane->rings[0].block_end));
+				fnt_ring_writer_init(&bench->writers[w], bench->view, w);
 				held[w].held = false;
 			}
 			if (next % 64 == 0) {
-				uint64_t t = atomic_load(&bench->ring.head->cursor);
+				uint64_t t = atomic_load(&bench->head->cursor);
 
-				for (uint64_t i = 0; i < bench->ring.cell_count; i++)
+				for (uint64_t i = 0; i < bench->era->cell_count; i++)
 					if (look(bench, --t, &seen) == FNT_READ_RECORD)
 						MUST(committed[seen]);
 			}

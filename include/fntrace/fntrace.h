@@ -110,6 +110,9 @@ FNT_API int fnt_op_parse(const char *word, size_t len);
 #define FNT_ATTACH_ONLY 0x4u /* -ENOENT instead of making the region */
 #define FNT_GROUP 0x8u /* share the region with the group `gid`, on purpose */
 
+/* For kept_percent. */
+#define FNT_KEPT_NONE UINT32_MAX
+
 /* All zero is a good default. What describes the region counts for the process that makes
  * it; who attaches to an existing region takes it as it is. */
 struct fnt_options {
@@ -122,7 +125,8 @@ struct fnt_options {
 	 * do not fit, fewer are there. */
 	uint64_t capacity;
 	/* Limit of one record, 1 KiB to 1 MiB; 0: 64 KiB. Never more than an eighth of the
-	 * ring. */
+	 * main ring. One that takes more than an eighth of the kept ring goes to the main
+	 * one, whatever its outcome. */
 	uint32_t max_record_bytes;
 	uint32_t flags; /* FNT_KEEP_NONE, FNT_ORDERED, FNT_ATTACH_ONLY, FNT_GROUP */
 	/* Directory of named regions; NULL: $FNTRACE_DIR, else /dev/shm/fntrace-<uid>. */
@@ -134,7 +138,11 @@ struct fnt_options {
 	 * them trust each other with all that is recorded. The directory has to let them in:
 	 * one made for it, not the default one. */
 	uint32_t gid;
-	uint32_t reserved0;
+	/* The share of the kept ring in percent, 1 to 50: what fails (or is slow, see
+	 * control.h) goes there and outlives any flood of healthy calls. 0: 10, but none
+	 * with an explicit `capacity`, so that the window is exactly the newest so many.
+	 * FNT_KEPT_NONE: none. With one, `capacity` counts over both rings. */
+	uint32_t kept_percent;
 	/* Settings that the region begins with (control.h), with white space between:
 	 * "keep=0.1 slow=50ms todo:*:rate=10". NULL: none. What $FNTRACE_SETTINGS says, in
 	 * the same form, goes over them key by key: it is the operator's word. */

@@ -110,7 +110,7 @@ FNT_API int fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **
 struct fnt_stat {
 	uint64_t size_bytes;	/* of the region */
 	uint64_t created_at_ns; /* Unix time */
-	uint64_t cells;		/* of 256 bytes, in the ring */
+	uint64_t cells;		/* of 256 bytes, in the main ring */
 	uint64_t capacity;	/* traces shown at most; 0: as many as fit */
 	uint64_t max_record_bytes;
 	uint32_t flags; /* FNT_KEEP_NONE, FNT_ORDERED */
@@ -138,7 +138,8 @@ struct fnt_stat {
 	uint64_t kept_none; /* FNT_KEEP_NONE */
 	uint64_t sampled;   /* `keep`: not of the share */
 	uint64_t limited;   /* `rate`: its function had enough in that second */
-	uint64_t reserved[5];
+	uint64_t kept_cells; /* in the kept ring; 0: there is none */
+	uint64_t reserved[4];
 };
 
 FNT_API int fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat);
