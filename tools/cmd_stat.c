@@ -2,6 +2,7 @@
  *
  * fntrace stat: totals, losses by cause, and who writes.
  */
+#include "measures.h"
 #include "producers.h"
 #include "table.h"
 #include "tool.h"
@@ -12,11 +13,22 @@
 
 struct settings {
 	struct tool_source source;
+	uint64_t limit;
 	bool json;
+};
+
+/* What there is to be shown. */
+struct counts {
+	struct fnt_stat stat;
+	struct fnt_metrics *metrics;
+	struct fnt_producer *producers;
+	size_t producer_count;
 };
 
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct settings),
+	{"limit", 'n', TOOL_COUNT, offsetof(struct settings, limit), "N",
+	 "at most so many functions and operations (20); 0: all"},
 	{"json", 0, TOOL_FLAG, offsetof(struct settings, json), NULL,
 	 "one JSON object"},
 	TOOL_END,
@@ -106,8 +118,11 @@ print_settings(const struct fnt_settings_list *list)
 }
 
 static void
-print_counts(const struct fnt_stat *stat)
+print_counts(const struct counts *counts)
 {
+	const struct fnt_metrics *metrics = counts->metrics;
+	const struct fnt_stat *stat = &counts->stat;
+
 	put_title("calls");
 	put_count("total", stat->total, TEXT_PLAIN, "finished, by any process");
 	put_count("recorded", stat->recorded, TEXT_PLAIN, "written to the ring");
@@ -136,6 +151,9 @@ print_counts(const struct fnt_stat *stat)
 	put_use("threads", stat->lanes, stat->lanes_max);
 	put_use("frames", stat->frames, stat->frames_max);
 	put_use("names", stat->names, stat->names_max);
+	put_use("functions", metrics->fn_rows, metrics->fn_rows_max);
+	put_use("operations", metrics->op_rows, metrics->op_rows_max);
+	put_use("latencies", metrics->blocks, metrics->blocks_max);
 }
 
 static const struct table_column columns[] = {
@@ -225,9 +243,10 @@ static const struct {
 };
 
 static void
-print_json(const char *path, const struct fnt_stat *stat,
-	   const struct fnt_producer *producers, size_t count)
+print_json(const char *path, const struct counts *counts)
 {
+	const struct fnt_stat *stat = &counts->stat;
+
 	fputs("{\"path\":", stdout);
 	text_put_json_string(stdout, path);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -243,51 +262,63 @@ print_json(const char *path, const struct fnt_stat *stat,
 	       stat->flags & FNT_ORDERED ? "true" : "false");
 	text_put_json_string(stdout, stat->clock ? stat->clock : "unknown");
 	fputs(",\"producers\":", stdout);
-	producers_put_json(producers, count);
+	producers_put_json(counts->producers, counts->producer_count);
+	putchar(',');
+	measures_put_json(counts->metrics);
 	fputs("}\n", stdout);
 }
 
 /* For people, the settings too; a machine has them from `ctl get --json`. */
 static void
-print_text(struct fnt_reader *reader, const struct fnt_stat *stat,
-	   const struct fnt_producer *producers, size_t count)
+print_text(struct fnt_reader *reader, const struct counts *counts, uint64_t limit)
 {
 	struct fnt_settings_list *list;
 
-	print_region(fnt_reader_path(reader), stat);
+	print_region(fnt_reader_path(reader), &counts->stat);
 	if (fnt_reader_settings(reader, &list) == 0) {
 		print_settings(list);
 		fnt_settings_free(list);
 	}
-	print_counts(stat);
-	if (count > 0)
-		print_producers(producers, count);
+	print_counts(counts);
+	measures_print(counts->metrics, limit, put_title);
+	if (counts->producer_count > 0)
+		print_producers(counts->producers, counts->producer_count);
 }
 
 static int
-print(struct fnt_reader *reader, bool json)
+count(struct fnt_reader *reader, struct counts *counts)
 {
-	struct fnt_producer *producers;
-	struct fnt_stat stat;
-	size_t count;
-	int code = fnt_reader_stat(reader, &stat);
+	int code = fnt_reader_stat(reader, &counts->stat);
 
 	if (code == 0)
-		code = fnt_reader_producers(reader, &producers, &count);
+		code = fnt_reader_metrics(reader, &counts->metrics);
+	if (code == 0)
+		code = fnt_reader_producers(reader, &counts->producers,
+					    &counts->producer_count);
+	return code;
+}
+
+static int
+print(struct fnt_reader *reader, const struct settings *settings)
+{
+	struct counts counts = {.metrics = NULL, .producers = NULL};
+	int status = TOOL_OK, code = count(reader, &counts);
+
 	if (code < 0)
-		return tool_fail_errno(fnt_reader_path(reader), code);
-	if (json)
-		print_json(fnt_reader_path(reader), &stat, producers, count);
+		status = tool_fail_errno(fnt_reader_path(reader), code);
+	else if (settings->json)
+		print_json(fnt_reader_path(reader), &counts);
 	else
-		print_text(reader, &stat, producers, count);
-	free(producers);
-	return TOOL_OK;
+		print_text(reader, &counts, settings->limit);
+	fnt_metrics_free(counts.metrics);
+	free(counts.producers);
+	return status;
 }
 
 static int
 run(int argc, char **argv)
 {
-	struct settings settings = {0};
+	struct settings settings = {.limit = 20};
 	struct fnt_reader *reader;
 	int status;
 
@@ -295,7 +326,7 @@ run(int argc, char **argv)
 	reader = tool_reader_open(&command_stat, &settings.source);
 	if (!reader)
 		return TOOL_FAILED;
-	status = print(reader, settings.json);
+	status = print(reader, &settings);
 	fnt_reader_close(reader);
 	return status;
 }

@@ -13,7 +13,7 @@
 static const struct command *const commands[] = {
 	&command_tap, &command_recent, &command_show, &command_tail,
 	&command_ps,  &command_stat,   &command_list, &command_check,
-	&command_ctl,
+	&command_hist, &command_ctl,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

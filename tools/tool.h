@@ -73,6 +73,7 @@ extern const struct command command_show;
 extern const struct command command_tail;
 extern const struct command command_ps;
 extern const struct command command_stat;
+extern const struct command command_hist;
 extern const struct command command_list;
 extern const struct command command_check;
 extern const struct command command_ctl;

@@ -30,7 +30,7 @@ PYTHON
 
 escaped='a\\x1b\[31mb\\x07c\\x7fd\\u009be\\u202ef\\u2028g'
 uid=$("$FNTRACE" recent --json -n 2 | python3 -c 'import json,sys; print(json.load(sys.stdin)[1]["uid"])')
-for command in recent "show $uid" 'show v1' stat list check ps; do
+for command in recent "show $uid" 'show v1' stat hist list check ps; do
 	for json in '' --json; do
 		# shellcheck disable=SC2086
 		[[ $command$json == list* ]] || set -- -r app
