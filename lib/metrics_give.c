@@ -328,16 +328,17 @@ fnt_metrics_free(struct fnt_metrics *metrics)
 int
 fnt_reader_metrics(struct fnt_reader *reader, struct fnt_metrics **metrics)
 {
+	struct fnt_metrics *sum = NULL;
 	int rc = fnt_reader_fresh(reader);
 
+	if (!rc)
+		rc = fnt_metrics_sum(&reader->region.view, &sum);
+	if (!rc)
+		rc = fnt_reader_fresh(reader);
 	if (rc)
-		return rc;
-	rc = fnt_metrics_sum(&reader->region.view, metrics);
-	if (rc)
-		return rc;
-	rc = fnt_reader_fresh(reader);
-	if (rc)
-		fnt_metrics_free(*metrics);
+		fnt_metrics_free(sum);
+	else
+		*metrics = sum;
 	return rc;
 }
 

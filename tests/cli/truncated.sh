@@ -49,7 +49,7 @@ spoiler() {
 spoiler &
 pid=$!
 for _ in {1..40}; do
-	for command in recent ps stat check; do
+	for command in recent ps stat hist check; do
 		got=0
 		"$FNTRACE" "$command" -r ./cut.fnt >out 2>err </dev/null || got=$?
 		((got <= 1)) || fail "$command: exit $got"
