@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGES 32
@@ -63,13 +64,26 @@ take_page(void)
 	return chunk->pages;
 }
 
+/* mmap() over a page that others may be reading, which finds the one or the other
+ * there. ThreadSanitizer takes it for a write, and so is not told of it. */
+static bool
+map_over(unsigned char *page, int flags, int fd, off_t off)
+{
+#ifdef FNT_TSAN
+	return syscall(SYS_mmap, page, page_bytes(), PROT_READ, flags | MAP_FIXED, fd,
+		       off) != -1;
+#else
+	return mmap(page, page_bytes(), PROT_READ, flags | MAP_FIXED, fd, off) !=
+	       MAP_FAILED;
+#endif
+}
+
 /* Plain memory over it again; where the kernel has no room for that it stays as it is,
  * and in use. */
 static void
 give_page(unsigned char *page)
 {
-	if (mmap(page, page_bytes(), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-		 -1, 0) == MAP_FAILED)
+	if (!map_over(page, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
 		return;
 	for (struct chunk *chunk = chunks; chunk; chunk = chunk->next)
 		if (page >= chunk->pages && page < chunk->pages + PAGES * page_bytes())
@@ -92,8 +106,7 @@ map_word(const struct fnt_region *region)
 	page = take_page();
 	if (!page)
 		return &nowhere;
-	if (mmap(page, page_bytes(), PROT_READ, MAP_SHARED | MAP_FIXED, region->fd,
-		 (off_t)start) == MAP_FAILED) {
+	if (!map_over(page, MAP_SHARED, region->fd, (off_t)start)) {
 		give_page(page);
 		return &nowhere;
 	}

@@ -450,16 +450,17 @@ END_TEST
 START_TEST(no_write_access)
 {
 	struct fnt_log *log = open_log("locked", NULL);
+	struct fnt_control *control = open_control("locked");
 	struct fnt_error error = {0};
 	pid_t pid;
 
-	MUST(!set_one(open_control("locked"), NULL, "keep=0.5", &error));
+	MUST(!set_one(control, NULL, "keep=0.5", &error));
+	fnt_control_close(control);
 	if (geteuid() != 0)
 		return; /* nobody else to be */
 	MUST(!chmod(fixture_dir, 0755) && !chmod(fnt_log_path(log), 0644));
 	pid = fork();
 	if (!pid) {
-		struct fnt_control *control;
 		struct fnt_reader *reader;
 		struct fnt_settings_list *list;
 
