@@ -231,4 +231,19 @@ int fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_
 /* Back where it came from. `thread` NULL: its log is closed. The last access to the call. */
 void fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread);
 
+/* The same, quick for a call that was never extended. */
+static inline void
+fnt_call_drop_short(struct fnt_call *call, struct fnt_thread *thread)
+{
+	if (__builtin_expect(call->own.next || call->pending_many || !call->frame, 0)) {
+		fnt_call_drop(call, thread);
+		return;
+	}
+	fnt_thread_close_frame(thread, call->own.frame);
+	call->owner = FNT_CALL_NOBODY;
+	/* [Z1] release: see [Z2] in call.h. */
+	atomic_store_explicit(&call->open, 0, memory_order_release);
+	fnt_thread_keep_frame(thread, call->own.frame);
+}
+
 #endif

@@ -65,16 +65,14 @@ write_error(struct use *use, const char *code, const char *message)
 		call->record.flags |= FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT;
 }
 
-static int
-write_value(struct use *use, const struct fnt_value *value)
+static __attribute__((noinline)) int
+write_some_value(struct use *use, const struct fnt_value *value)
 {
 	struct fnt_event event = {.type = FNT_EVENT_VALUE};
 	struct fnt_call *call = use->call;
 	char room[FNT_HASHED_JSON_BYTES];
 	struct fnt_value hashed;
 
-	if (!value || value->kind == FNT_VALUE_NONE)
-		return FNT_DONE;
 	if (__builtin_expect(call->ruled, 0)) {
 		hashed = *value;
 		value = &hashed;
@@ -93,6 +91,14 @@ write_value(struct use *use, const struct fnt_value *value)
 	}
 	fnt_pen_event_slow(call, &event);
 	return FNT_DONE;
+}
+
+static inline int
+write_value(struct use use, const struct fnt_value *value)
+{
+	if (!value || value->kind == FNT_VALUE_NONE)
+		return FNT_DONE;
+	return write_some_value(&(struct use){use.call, use.thread}, value);
 }
 
 /* ---- into the ring ---------------------------------------------------------------- */
@@ -172,21 +178,20 @@ end_lost(struct use *use, uint64_t mark)
 }
 
 /* The record is complete. */
-static int
-commit(struct use *use)
+static __attribute__((noinline)) int
+commit_long(struct use use)
 {
-	struct fnt_thread *thread = use->thread;
-	struct fnt_call *call = use->call;
+	struct fnt_thread *thread = use.thread;
+	struct fnt_call *call = use.call;
 	struct fnt_place place;
 
 	if (!thread->writer.lane)
 		fnt_thread_find_lane(thread, thread->clock.last);
 	fnt_meter_place(&thread->meter, &place, &call->record);
-	call->record.payload_bytes = call->used;
 	if (fnt_outcome_is_kept(call->record.outcome) || fnt_keep_slow(call))
 		call->record.flags |= FNT_RECORD_KEPT;
-	if (!emit(use, thread->clock.last)) {
-		end_lost(use, FNT_MARK_DROPPED);
+	if (!emit(&use, thread->clock.last)) {
+		end_lost(&use, FNT_MARK_DROPPED);
 		return FNT_DROPPED;
 	}
 	fnt_meter_count(&place, &call->record, &call->extra, 0);
@@ -195,26 +200,50 @@ commit(struct use *use)
 	return FNT_DONE;
 }
 
+/* The same, quick for what most calls are: ok, under default settings, short. */
+static inline int
+commit(struct use use)
+{
+	struct fnt_thread *thread = use.thread;
+	struct fnt_call *call = use.call;
+	struct fnt_place place;
+
+	call->record.payload_bytes = call->used;
+	if (__builtin_expect(call->used > FNT_HEAD_BYTES || call->own.next || call->ruled ||
+				     fnt_outcome_is_kept(call->record.outcome) ||
+				     !thread->writer.lane,
+			     0))
+		return commit_long(use);
+	fnt_meter_place(&thread->meter, &place, &call->record);
+	if (!fnt_record_emit_one(&thread->writer, &call->record, &call->own, call->frame,
+				 thread->clock.last))
+		return commit_long(use);
+	fnt_meter_count(&place, &call->record, &call->extra, 0);
+	fnt_count_record(thread->writer.lane, &call->record);
+	fnt_call_drop_short(call, thread);
+	return FNT_DONE;
+}
+
 /* Is it to be recorded? If not, that was all. What has ended is told by the record's head. */
 static inline bool
-kept(struct use *use)
+kept(struct use use)
 {
 	uint64_t mark = 0;
 
-	if (__builtin_expect(use->thread->attachment->region.view.flags & FNT_KEEP_NONE, 0))
+	if (__builtin_expect(use.thread->attachment->region.view.flags & FNT_KEEP_NONE, 0))
 		mark = FNT_MARK_NOT_KEPT;
-	else if (__builtin_expect(use->call->ruled, 0))
-		mark = fnt_keep_decide(use);
+	else if (__builtin_expect(use.call->ruled, 0))
+		mark = fnt_keep_decide(&(struct use){use.call, use.thread});
 	if (__builtin_expect(mark != 0, 0))
-		end_lost(use, mark);
+		end_lost(&(struct use){use.call, use.thread}, mark);
 	return !mark;
 }
 
 static inline bool
-end(struct use *use, enum fnt_outcome outcome)
+end(struct use use, enum fnt_outcome outcome)
 {
-	use->call->record.outcome = (uint8_t)outcome;
-	use->call->record.duration_ns = since_start(use);
+	use.call->record.outcome = (uint8_t)outcome;
+	use.call->record.duration_ns = since_start(&use);
 	return kept(use);
 }
 
@@ -237,9 +266,9 @@ finish_ok(struct fnt_call *call, const struct fnt_value *value)
 
 	if (rc)
 		return rc;
-	if (end(&use, FNT_OK)) {
-		omitted = write_value(&use, value);
-		rc = commit(&use);
+	if (end(use, FNT_OK)) {
+		omitted = write_value(use, value);
+		rc = commit(use);
 	}
 	fnt_leave();
 	return rc == FNT_DONE ? omitted : rc;
@@ -262,9 +291,9 @@ finish_bad(struct fnt_call *call, enum fnt_outcome outcome, const char *code,
 
 	if (rc)
 		return rc;
-	if (end(&use, outcome)) {
+	if (end(use, outcome)) {
 		write_error(&use, code, message);
-		rc = commit(&use);
+		rc = commit(use);
 	}
 	fnt_leave();
 	return rc;
@@ -290,8 +319,8 @@ fnt_call_abandon(struct fnt_call *call)
 
 	if (rc)
 		return rc;
-	if (end(&use, FNT_ABORTED))
-		rc = commit(&use);
+	if (end(use, FNT_ABORTED))
+		rc = commit(use);
 	fnt_leave();
 	return rc;
 }
@@ -381,13 +410,13 @@ push(struct use *use, const struct fnt_trace *trace)
 	push_head(&use->call->record, trace);
 	worst = push_ops(use, trace);
 	fnt_clock_read(&use->thread->clock);
-	if (!kept(use))
+	if (!kept(*use))
 		return FNT_DONE;
-	if (trace->outcome == FNT_OK && write_value(use, &trace->value))
+	if (trace->outcome == FNT_OK && write_value(*use, &trace->value))
 		worst = FNT_OMITTED;
 	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
 		write_error(use, trace->code, trace->message);
-	rc = commit(use);
+	rc = commit(*use);
 	return rc == FNT_DONE ? worst : rc;
 }
 

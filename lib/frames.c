@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "frames.h"
 
-#include "inflight.h"
-
 /* After a search in vain, so many calls do without. */
 #define WAIT 64
 
-static void
-release(struct fnt_attachment *attachment, uint32_t frame)
+void
+fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame)
 {
+	struct fnt_attachment *attachment = thread->attachment;
+
 	/* Before others can claim it, this process's threads among them. */
 	atomic_store(&attachment->pool->held[frame], false);
 	fnt_frame_release(&attachment->region.view.frames[frame]);
@@ -29,13 +29,11 @@ claim(struct fnt_thread *thread)
 }
 
 uint32_t
-fnt_thread_take_frame(struct fnt_thread *thread)
+fnt_thread_find_frame(struct fnt_thread *thread)
 {
 	struct fnt_attachment *attachment = thread->attachment;
 	uint32_t frame;
 
-	if (thread->frame_count)
-		return thread->frames[--thread->frame_count];
 	if (attachment->slot == UINT32_MAX)
 		return FNT_FRAME_NONE;
 	if (thread->frames_wait) {
@@ -49,25 +47,8 @@ fnt_thread_take_frame(struct fnt_thread *thread)
 }
 
 void
-fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame)
-{
-	struct fnt_attachment *attachment = thread->attachment;
-
-	fnt_frame_close(&attachment->region.view.frames[frame], attachment->slot);
-}
-
-void
-fnt_thread_keep_frame(struct fnt_thread *thread, uint32_t frame)
-{
-	if (thread->frame_count == FNT_FRAMES_CACHED)
-		release(thread->attachment, frame);
-	else
-		thread->frames[thread->frame_count++] = frame;
-}
-
-void
 fnt_thread_give_back_frames(struct fnt_thread *thread)
 {
 	while (thread->frame_count)
-		release(thread->attachment, thread->frames[--thread->frame_count]);
+		fnt_thread_release_frame(thread, thread->frames[--thread->frame_count]);
 }

@@ -6,17 +6,42 @@
 #ifndef FNT_FRAMES_H
 #define FNT_FRAMES_H
 
+#include "inflight.h"
 #include "process.h"
 
+/* From all frames, and to them. */
+uint32_t fnt_thread_find_frame(struct fnt_thread *thread);
+void fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame);
+
 /* A CACHED frame, or FNT_FRAME_NONE. */
-uint32_t fnt_thread_take_frame(struct fnt_thread *thread);
+static inline uint32_t
+fnt_thread_take_frame(struct fnt_thread *thread)
+{
+	if (__builtin_expect(thread->frame_count != 0, 1))
+		return thread->frames[--thread->frame_count];
+	return fnt_thread_find_frame(thread);
+}
 
 /* All frames at hand are free for all. */
 void fnt_thread_give_back_frames(struct fnt_thread *thread);
 
 /* An OPEN or LINKED frame of this process is done with: nobody sees it any more … */
-void fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame);
+static inline void
+fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame)
+{
+	struct fnt_attachment *attachment = thread->attachment;
+
+	fnt_frame_close(&attachment->region.view.frames[frame], attachment->slot);
+}
+
 /* … and may have it. The pool's call of its number goes along. */
-void fnt_thread_keep_frame(struct fnt_thread *thread, uint32_t frame);
+static inline void
+fnt_thread_keep_frame(struct fnt_thread *thread, uint32_t frame)
+{
+	if (__builtin_expect(thread->frame_count == FNT_FRAMES_CACHED, 0))
+		fnt_thread_release_frame(thread, frame);
+	else
+		thread->frames[thread->frame_count++] = frame;
+}
 
 #endif

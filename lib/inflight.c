@@ -7,19 +7,6 @@
 #define PROBES 256
 #define STREAM_TRIES 64
 
-static void
-set_state(struct fnt_frame *frame, uint32_t owner, uint32_t status)
-{
-	uint64_t old = atomic_load_explicit(&frame->state, memory_order_relaxed);
-
-	/* [F1] release: all that was written comes before the new state. Pairs with [F2] in
-	 * record.c, and with [F3]. */
-	atomic_store_explicit(
-		&frame->state,
-		fnt_state_make(fnt_state_generation(old) + 1, owner, status),
-		memory_order_release);
-}
-
 uint32_t
 fnt_frame_claim(const struct fnt_view *view, uint32_t owner, uint32_t *hint)
 {
@@ -50,35 +37,7 @@ fnt_frame_claim(const struct fnt_view *view, uint32_t owner, uint32_t *hint)
 void
 fnt_frame_release(struct fnt_frame *frame)
 {
-	set_state(frame, FNT_OWNER_NONE, FNT_FRAME_FREE);
-}
-
-void
-fnt_frame_prepare(struct fnt_frame *frame, uint64_t started_mono)
-{
-	/* [S3] release: CACHED is seen before any word of the next call. Pairs with [S4] in
-	 * record.c. */
-	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&frame->published, 0, memory_order_relaxed);
-	atomic_store_explicit(&frame->commit, 0, memory_order_relaxed);
-	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
-	atomic_store_explicit(&frame->started_mono, started_mono, memory_order_relaxed);
-	atomic_store_explicit(&frame->last_ns, 0, memory_order_relaxed);
-}
-
-void
-fnt_frame_open(struct fnt_frame *frame, uint32_t owner, const struct fnt_record *record,
-	       uint32_t bytes)
-{
-	atomic_store_explicit(&frame->published, bytes, memory_order_relaxed);
-	fnt_words_put(frame->record, (const char *)record, FNT_RECORD_WORDS);
-	set_state(frame, owner, FNT_FRAME_OPEN);
-}
-
-void
-fnt_frame_close(struct fnt_frame *frame, uint32_t owner)
-{
-	set_state(frame, owner, FNT_FRAME_CACHED);
+	fnt_frame_set_state(frame, FNT_OWNER_NONE, FNT_FRAME_FREE);
 }
 
 void
@@ -88,7 +47,7 @@ fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t ind
 	struct fnt_frame *frame = &view->frames[index];
 
 	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
-	set_state(frame, owner, FNT_FRAME_LINKED);
+	fnt_frame_set_state(frame, owner, FNT_FRAME_LINKED);
 	atomic_store_explicit(&last->next, (uint64_t)index + 1, memory_order_relaxed);
 }
 
@@ -157,7 +116,7 @@ fnt_frame_reap(struct fnt_frame *frame)
 	/* The mark first: once the dead owner's cells are cleared it would mislead. */
 	atomic_store_explicit(&frame->commit, 0, memory_order_relaxed);
 	if (fnt_state_status(state) != FNT_FRAME_REAPED)
-		set_state(frame, fnt_state_owner(state), FNT_FRAME_REAPED);
+		fnt_frame_set_state(frame, fnt_state_owner(state), FNT_FRAME_REAPED);
 }
 
 void

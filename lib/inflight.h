@@ -20,6 +20,7 @@
 
 #include "region.h"
 #include "ring.h"
+#include "shared.h"
 
 #define FNT_FRAME_NONE UINT32_MAX
 
@@ -30,14 +31,49 @@ uint32_t fnt_frame_claim(const struct fnt_view *view, uint32_t owner, uint32_t *
 /* Give a frame back to all: CACHED, LINKED or REAPED → FREE. */
 void fnt_frame_release(struct fnt_frame *frame);
 
+static inline void
+fnt_frame_set_state(struct fnt_frame *frame, uint32_t owner, uint32_t status)
+{
+	uint64_t old = atomic_load_explicit(&frame->state, memory_order_relaxed);
+
+	/* [F1] release: all that was written comes before the new state. Pairs with [F2] in
+	 * record.c, and with [F3]. */
+	atomic_store_explicit(
+		&frame->state,
+		fnt_state_make(fnt_state_generation(old) + 1, owner, status),
+		memory_order_release);
+}
+
 /* Begin a call in a CACHED frame: before its first word is written … */
-void fnt_frame_prepare(struct fnt_frame *frame, uint64_t started_mono);
+static inline void
+fnt_frame_prepare(struct fnt_frame *frame, uint64_t started_mono)
+{
+	/* [S3] release: CACHED is seen before any word of the next call. Pairs with [S4] in
+	 * record.c. */
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&frame->published, 0, memory_order_relaxed);
+	atomic_store_explicit(&frame->commit, 0, memory_order_relaxed);
+	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
+	atomic_store_explicit(&frame->started_mono, started_mono, memory_order_relaxed);
+	atomic_store_explicit(&frame->last_ns, 0, memory_order_relaxed);
+}
+
 /* … and when `bytes` of payload are there for all to see. */
-void fnt_frame_open(struct fnt_frame *frame, uint32_t owner,
-		    const struct fnt_record *record, uint32_t bytes);
+static inline void
+fnt_frame_open(struct fnt_frame *frame, uint32_t owner, const struct fnt_record *record,
+	       uint32_t bytes)
+{
+	atomic_store_explicit(&frame->published, bytes, memory_order_relaxed);
+	fnt_words_put(frame->record, (const char *)record, FNT_RECORD_WORDS);
+	fnt_frame_set_state(frame, owner, FNT_FRAME_OPEN);
+}
 
 /* OPEN or LINKED → CACHED. */
-void fnt_frame_close(struct fnt_frame *frame, uint32_t owner);
+static inline void
+fnt_frame_close(struct fnt_frame *frame, uint32_t owner)
+{
+	fnt_frame_set_state(frame, owner, FNT_FRAME_CACHED);
+}
 
 /* Use a CACHED frame for more payload of the call whose last frame is `last`. */
 void fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t index,

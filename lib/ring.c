@@ -5,7 +5,6 @@
 
 #define TRIES	      16
 #define BLOCK_MAX     64
-#define BLOCK_LIFE_NS 1000000u
 
 /* ---- where it writes -------------------------------------------------------------- */
 
@@ -77,23 +76,11 @@ fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view
 static void
 adapt_block(struct fnt_block *block, uint64_t now_ns)
 {
-	if (now_ns - block->born_ns > BLOCK_LIFE_NS)
+	if (now_ns - block->born_ns > FNT_BLOCK_LIFE_NS)
 		block->size = 1;
 	else if (block->size * 2 <= block->size_max)
 		block->size *= 2;
 	block->born_ns = now_ns;
-}
-
-/* [L1] release: the cells below the mark are published or given up before the mark moves.
- * Pairs with [L2] in cursor.c. */
-static void
-say_low(struct fnt_hand *hand)
-{
-	const struct fnt_block *block = &hand->block;
-
-	atomic_store_explicit(&hand->lane_ring->low,
-			      block->next < block->end ? block->next : FNT_TICKET_NONE,
-			      memory_order_release);
 }
 
 /* Is `ticket`, just taken, of the era that we write in? */
@@ -128,7 +115,7 @@ refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
 	first = atomic_fetch_add_explicit(&hand->head->cursor, take, memory_order_acq_rel);
 	if (__builtin_expect(!in_era(hand, first), 0)) {
 		block->next = block->end = first;
-		say_low(hand);
+		fnt_ring_say_low(hand);
 		return false;
 	}
 	atomic_store_explicit(&lane->block_first, first, memory_order_relaxed);
@@ -141,19 +128,6 @@ refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
 	block->index = first - hand->first - block->lap * hand->cell_count;
 	block->lap += hand->lap;
 	return true;
-}
-
-static void
-advance(struct fnt_hand *hand, uint32_t count)
-{
-	struct fnt_block *block = &hand->block;
-
-	block->next += count;
-	block->index += count;
-	if (block->index >= hand->cell_count) {
-		block->index -= hand->cell_count;
-		block->lap++;
-	}
 }
 
 /* ---- cells ------------------------------------------------------------------------ */
@@ -226,7 +200,7 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 		uint32_t got = 0;
 
 		if ((block->end - block->next < count ||
-		     now_ns - block->born_ns > BLOCK_LIFE_NS) &&
+		     now_ns - block->born_ns > FNT_BLOCK_LIFE_NS) &&
 		    !refill(hand, count, now_ns))
 			return FNT_CLAIM_MOVED;
 		*claim = (struct fnt_claim){.ticket = block->next,
@@ -244,46 +218,24 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 		/* Past the cell that is held. If others are a lap ahead already, we have
 		 * slept with these tickets in hand: past all of them. */
 		let_go(hand, claim, got);
-		advance(hand, is == LAPPED ? (uint32_t)(block->end - block->next)
+		fnt_ring_advance(hand, is == LAPPED ? (uint32_t)(block->end - block->next)
 					   : got + 1);
-		say_low(hand);
+		fnt_ring_say_low(hand);
 		count_skip(hand->lane);
 	}
 	return FNT_CLAIM_HELD;
 }
 
-/* The next cell is wanted soon, and is not in the cache in a ring larger than that: 14 of
- * 170 ns went into waiting for it. */
-static void
-prefetch_next(const struct fnt_hand *hand)
-{
-	const char *cell = (const char *)&hand->cells[hand->block.index];
-
-	for (int line = 0; line < FNT_CELL_BYTES; line += 64)
-		__builtin_prefetch(cell + line, 1);
-}
-
 void
 fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim)
 {
-	for (uint32_t i = claim->count; i-- > 0;) {
-		struct fnt_cell *cell = fnt_claim_cell(hand, claim, i);
-		uint32_t kind = i ? FNT_CELL_MORE : FNT_CELL_HEAD;
-
-		/* [C1] release: the cell's words, and for the head all other cells, come
-		 * before its state. Pairs with [C2] in record.c. */
-		atomic_store_explicit(&cell->state,
+	for (uint32_t i = claim->count; i-- > 1;)
+		/* [C1] release, as of the head: fnt_ring_commit_head(). */
+		atomic_store_explicit(&fnt_claim_cell(hand, claim, i)->state,
 				      fnt_cell_state(lap_of(hand, claim, i), hand->lane_no,
-						     kind, 0),
+						     FNT_CELL_MORE, 0),
 				      memory_order_release);
-	}
-	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
-	 * cursor.c. */
-	atomic_store_explicit(&hand->lane_ring->recorded, fnt_ring_next_seq(hand),
-			      memory_order_release);
-	advance(hand, claim->count);
-	say_low(hand);
-	prefetch_next(hand);
+	fnt_ring_commit_head(hand, claim);
 }
 
 void
@@ -293,7 +245,7 @@ fnt_ring_writer_fini(struct fnt_ring_writer *writer)
 		struct fnt_hand *hand = &writer->hands[i];
 
 		hand->block.next = hand->block.end;
-		say_low(hand);
+		fnt_ring_say_low(hand);
 	}
 }
 
