@@ -329,7 +329,7 @@ const struct command command_hist = {
 	.summary = "how long calls took: a latency histogram",
 	.operands = "[FUNCTION]",
 	.details = "Of all calls ever finished, kept or not; without FUNCTION, of all\n"
-		   "functions together. Durations on a scale that doubles.\n",
+		   "functions together. The scale of durations is logarithmic.\n",
 	.options = options,
 	.run = run,
 };

@@ -333,7 +333,7 @@ run(int argc, char **argv)
 
 const struct command command_stat = {
 	.name = "stat",
-	.summary = "totals, losses by cause, and the processes that write",
+	.summary = "totals, losses by cause, functions, operations, processes",
 	.options = options,
 	.run = run,
 };
