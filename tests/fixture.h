@@ -112,8 +112,7 @@ region_path(const char *name, const char *suffix)
 		return status;                                                         \
 	}
 
-/* ---- random -----------------------------------------------------------------------
- */
+/* ---- random --------------------------------------------------------------------- */
 
 struct rnd {
 	uint64_t state;
@@ -126,8 +125,7 @@ rnd(struct rnd *rnd, uint32_t below)
 	return (uint32_t)((rnd->state >> 33) % below);
 }
 
-/* ---- logs -------------------------------------------------------------------------
- */
+/* ---- logs ----------------------------------------------------------------------- */
 
 static inline struct fnt_log *
 open_log(const char *name, const struct fnt_options *options)
@@ -233,8 +231,7 @@ must_be_sound(const char *name)
 	fnt_reader_close(reader);
 }
 
-/* ---- children ---------------------------------------------------------------------
- */
+/* ---- children ------------------------------------------------------------------- */
 
 /* Wait for a child that must have ended well. */
 static inline void

@@ -47,8 +47,7 @@ calltree_destroy(struct calltree *tree)
 	free(tree);
 }
 
-/* ---- what belongs to it -----------------------------------------------------------
- */
+/* ---- what belongs to it --------------------------------------------------------- */
 
 /* Where the uid is, or would be. Of several with one uid the first is found. */
 static struct calltree_node **
@@ -110,8 +109,7 @@ calltree_add(struct calltree *tree, const struct fnt_trace *trace, bool in_fligh
 	return tree->json ? fnt_trace_to_json(trace, &node->json, NULL) : 0;
 }
 
-/* ---- sums -------------------------------------------------------------------------
- */
+/* ---- sums ----------------------------------------------------------------------- */
 
 uint64_t
 calltree_end_ns(const struct calltree_node *node)
@@ -168,8 +166,7 @@ calltree_sum(const struct calltree *tree)
 	return &tree->sum;
 }
 
-/* ---- linking ----------------------------------------------------------------------
- */
+/* ---- linking -------------------------------------------------------------------- */
 
 static int
 compare_starts(const void *left, const void *right)
@@ -275,8 +272,7 @@ calltree_link(struct calltree *tree)
 	measure_depths(tree);
 }
 
-/* ---- walking ----------------------------------------------------------------------
- */
+/* ---- walking -------------------------------------------------------------------- */
 
 struct calltree_node *
 calltree_first(const struct calltree *tree)

@@ -57,8 +57,7 @@ struct tap {
 	bool stop;   /* told to end while CMD's last bytes wait to be read */
 };
 
-/* ---- the region -------------------------------------------------------------------
- */
+/* ---- the region ----------------------------------------------------------------- */
 
 /* The base name of `path`, made fit for a region's name. */
 static void
@@ -92,7 +91,7 @@ cannot_run(const char *program, int code)
 	return code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 
-/* Where `program` lies, as posix_spawnp will find it. 0 or a positive errno: a word that was
+/* Whether posix_spawnp will find `program`: 0 or a positive errno. A word that was
  * mistyped is not to leave a region of that name. */
 static int
 find_program(const char *program)
@@ -150,8 +149,7 @@ open_log(const struct tap_settings *settings, const char *program)
 	return NULL;
 }
 
-/* ---- signals ----------------------------------------------------------------------
- */
+/* ---- signals -------------------------------------------------------------------- */
 
 static void
 catch_signals(struct tap *tap)
@@ -219,8 +217,7 @@ exit_like(int status)
 	return EXIT_SIGNAL + number;
 }
 
-/* ---- CMD --------------------------------------------------------------------------
- */
+/* ---- CMD ------------------------------------------------------------------------ */
 
 /* Spawn, not fork: the region's mapping and lock are not CMD's, not even for a moment.
  * `stdin_fd` and `stdout_fd` become CMD's. 0 or a positive errno. */
@@ -315,8 +312,7 @@ pump(struct tap *tap)
 	}
 }
 
-/* ---- the command ------------------------------------------------------------------
- */
+/* ---- the command ---------------------------------------------------------------- */
 
 static void
 print_counts(const struct protocol_counts *counts)

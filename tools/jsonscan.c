@@ -81,8 +81,7 @@ jsonscan_failed(const struct jsonscan *scan)
 	return scan->state == FAILED;
 }
 
-/* ---- structure --------------------------------------------------------------------
- */
+/* ---- structure ------------------------------------------------------------------ */
 
 static bool
 in_object(const struct jsonscan *scan)
@@ -222,8 +221,7 @@ end_string(struct jsonscan *scan)
 	scan->state = AFTER_VALUE;
 }
 
-/* ---- the bytes --------------------------------------------------------------------
- */
+/* ---- the bytes ------------------------------------------------------------------ */
 
 static bool
 is_space(char c)

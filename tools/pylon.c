@@ -74,8 +74,7 @@ enum verdict {
 	UNTRACED, /* past a limit */
 };
 
-/* ---- fields -----------------------------------------------------------------------
- */
+/* ---- fields --------------------------------------------------------------------- */
 
 /* A string's content; NULL: it is no string, or not there. */
 static const char *
@@ -111,8 +110,7 @@ call_of(struct pylon *pylon, const struct jsonscan_field *fields)
 	return opencalls_find(pylon->open, key_of(&fields[CALL_ID]));
 }
 
-/* ---- host to functions ------------------------------------------------------------
- */
+/* ---- host to functions ---------------------------------------------------------- */
 
 /* Who calls: what the message says, else what the calling call has. The copy is for the
  * calls that this one will make; that one may be cut keeps the memory of many bounded.
@@ -238,8 +236,7 @@ take_result(struct pylon *pylon, const struct jsonscan_field *fields)
 	return UNKNOWN;
 }
 
-/* ---- functions to host ------------------------------------------------------------
- */
+/* ---- functions to host ---------------------------------------------------------- */
 
 static enum verdict
 take_db(struct pylon *pylon, const struct jsonscan_field *fields)
@@ -355,8 +352,7 @@ take_nothing(struct pylon *pylon, const struct jsonscan_field *fields)
 	return UNDERSTOOD;
 }
 
-/* ---- lines ------------------------------------------------------------------------
- */
+/* ---- lines ---------------------------------------------------------------------- */
 
 static const struct {
 	const char *type;

@@ -2,10 +2,12 @@
  *
  * pylon.h: the protocol of Pylon's function runtime, one JSON object a line over stdio.
  *
- *      host ► functions  call {call_id, fn_name, fn_type, args, auth{user_id?,
- * tenant_id?}, request?} result {call_id, op_id?, data?, error?} functions ► host  db
- * {call_id, op_id?, op, entity, id?}   stream {call_id, data} schedule {call_id,
- * fn_name, delay_ms?, run_at?} run_fn {call_id, fn_name}   return {call_id, value}
+ *      host ► functions  call {call_id, fn_name, fn_type, args,
+ *                              auth {user_id?, tenant_id?}, request?}
+ *                        result {call_id, op_id?, data?, error?}
+ *      functions ► host  db {call_id, op_id?, op, entity, id?}   stream {call_id, data}
+ *                        schedule {call_id, fn_name, delay_ms?, run_at?}
+ *                        run_fn {call_id, fn_name}   return {call_id, value}
  *                        error {call_id, code, message}   ready   cancel_schedule
  *
  * args, request and the data of operations are looked at for their shape and never

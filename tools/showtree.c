@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- which tree -------------------------------------------------------------------
- */
+/* ---- which tree ----------------------------------------------------------------- */
 
 bool
 showtree_parse(const char *text, uint64_t trace_id[2])
@@ -51,8 +50,7 @@ showtree_of_missing(struct fnt_reader *reader, const struct fnt_traces *in_fligh
 	return *code == 1;
 }
 
-/* ---- what belongs to it -----------------------------------------------------------
- */
+/* ---- what belongs to it --------------------------------------------------------- */
 
 static int
 add(void *arg, const struct fnt_trace *trace)
@@ -90,8 +88,7 @@ gather(struct fnt_reader *reader, const struct fnt_traces *in_flight,
 	return code;
 }
 
-/* ---- showing it -------------------------------------------------------------------
- */
+/* ---- showing it ----------------------------------------------------------------- */
 
 static void
 print_head(const struct showtree *what, const struct calltree_sum *sum)

@@ -31,8 +31,7 @@ struct lines {
 	size_t count;
 };
 
-/* ---- lines ------------------------------------------------------------------------
- */
+/* ---- lines ---------------------------------------------------------------------- */
 
 static bool
 is_like(const struct calltree_node *a, const struct calltree_node *b)
@@ -88,8 +87,7 @@ make_lines(const struct calltree *tree, bool fold)
 	return lines;
 }
 
-/* ---- branches ---------------------------------------------------------------------
- */
+/* ---- branches ------------------------------------------------------------------- */
 
 enum branch {
 	BRANCH_PAST,  /* a brother of an ancestor comes below */
@@ -156,8 +154,7 @@ draw_branches(char *out, const struct line *line, size_t levels)
 		out = stpcpy(out, branch_text(branches[i]));
 }
 
-/* ---- the table --------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------ */
 
 enum {
 	COLUMN_CALL,
@@ -314,8 +311,7 @@ treeview_print(const struct calltree *tree, uint64_t uid, bool fold)
 	free(lines.items);
 }
 
-/* ---- JSON -------------------------------------------------------------------------
- */
+/* ---- JSON ----------------------------------------------------------------------- */
 
 /* Programs do not read what is nested without end: what lies deeper stands beside its
  * caller, which it names. */

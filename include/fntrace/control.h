@@ -6,23 +6,23 @@
  * the next call that it begins: a call goes by the settings that were in force when it
  * began.
  *
- *   key             value                             default  says
- *   enabled         on, off                           on       calls are recorded and
- * counted keep            0 to 1                            1        share of the call
- * trees kept slow            0 to 24h: 200us, 50ms, 1.5s; off  off      calls that take
- * as long are kept keep_errors     on, off                           on       errors,
- * rollbacks, aborted calls are rate            0 to 4294967295, off              off
- * calls kept a second and function capture.values  on, off, hash                     on
- * results capture.ids     on, off, hash                     on       ids of operations
- *   capture.users   on, off, hash                     on       user and tenant ids
+ *   key             value                         default  says
+ *   enabled         on, off                       on       record and count calls
+ *   keep            0 to 1                        1        share of the trees to keep
+ *   slow            off, 200us, 1.5s, up to 24h   off      keep calls that take as long
+ *   keep_errors     on, off                       on       keep those that failed
+ *   rate            off, 0 to 4294967295          off      keep so many a second of
+ *                                                          each function
+ *   capture.values  on, off, hash                 on       results
+ *   capture.ids     on, off, hash                 on       ids of operations
+ *   capture.users   on, off, hash                 on       user and tenant ids
  *
  * A key's value may also be `default`: it is no longer set.
  *
  * Overrides are for the functions of a name (`todo:list`), or of all names that begin
- * so
- * (`todo:*`).
- * most specific override that sets it: the exact name, else the longest beginning; else
- * what is set for all functions; else the default.
+ * so, as `todo:*` says. Each key goes by the most specific override that sets it: the
+ * exact name, else the longest beginning; else by what is set for all functions; else
+ * by the default.
  *
  * What is kept is decided when a call has finished: always, if `keep_errors` is on and
  * it failed, or if it was slow; otherwise its tree has to be of the share that `keep`
@@ -40,8 +40,8 @@
  * Rules: one thread at a time for one struct fnt_control; not async-signal-safe; after
  * fork use it in one of the two processes. 0 or a negative errno, with a message. A
  * function that fails has changed nothing. Makes system calls, and waits up to five
- * seconds
- * (-EBUSY) for another that changes the same region; producers never wait for it.
+ * seconds, then -EBUSY, for another that changes the same region; producers never wait
+ * for it.
  */
 #ifndef FNTRACE_CONTROL_H
 #define FNTRACE_CONTROL_H
@@ -67,8 +67,7 @@ FNT_API void fnt_control_close(struct fnt_control *control);
 /* What was opened, for messages; lives as long as it. */
 FNT_API const char *fnt_control_path(const struct fnt_control *control);
 
-/* ---- settings ---------------------------------------------------------------------
- */
+/* ---- settings ------------------------------------------------------------------- */
 
 enum fnt_capture {
 	FNT_CAPTURE_OFF = 0,

@@ -102,7 +102,7 @@ FNT_API const char *fnt_outcome_name(enum fnt_outcome outcome);
 FNT_API int fnt_fn_type_parse(const char *word, size_t len);
 FNT_API int fnt_op_parse(const char *word, size_t len);
 
-/* ---- the log ---------------------------------------------------------------------- */
+/* ---- the log -------------------------------------------------------------------- */
 
 #define FNT_KEEP_NONE 0x1u /* count calls, keep no record of them */
 #define FNT_ORDERED   0x2u /* ring order is exactly completion order across threads; costs
@@ -177,7 +177,7 @@ FNT_API void fnt_log_close(struct fnt_log *log);
 /* Path of the region, "" for one without a name. Valid for ever, also after close. */
 FNT_API const char *fnt_log_path(const struct fnt_log *log);
 
-/* ---- one call --------------------------------------------------------------------- */
+/* ---- one call ------------------------------------------------------------------- */
 
 struct fnt_call_info {
 	const char *call_id; /* the runtime's own id; NULL: "" */
@@ -201,8 +201,9 @@ struct fnt_call_info {
 };
 
 /* Begin a call. It is visible in flight from here on. `info` is not kept.
- * NULL where nothing can be traced (log closed, no memory): every function below takes a
- * NULL call, does nothing and returns -ESHUTDOWN. */
+ * NULL where nothing is traced (log closed, no memory, or `enabled` is off: control.h):
+ * every function below takes a NULL call, does nothing and returns -ESHUTDOWN. Whoever has
+ * a NULL call for a parent begins a new tree. */
 FNT_API struct fnt_call *fnt_call_begin(struct fnt_log *log,
 					const struct fnt_call_info *info);
 
@@ -269,7 +270,7 @@ FNT_API int fnt_call_finish_rolled_back(struct fnt_call *call, const char *code,
 /* The call is dropped by its owner: recorded as aborted, with its ops. */
 FNT_API int fnt_call_abandon(struct fnt_call *call);
 
-/* ---- traces, as they are read ----------------------------------------------------- */
+/* ---- traces, as they are read --------------------------------------------------- */
 
 /* All strings of a trace are valid UTF-8, NUL-terminated, and live as long as the set the
  * trace came in. */
@@ -346,7 +347,7 @@ FNT_API int fnt_trace_to_json(const struct fnt_trace *trace, char **json, size_t
  * same, invalid UTF-8 replaced, a damaged value as a string that says so. 0 or -ENOMEM. */
 FNT_API int fnt_value_to_json(const struct fnt_value *value, char **json, size_t *len);
 
-/* ---- the log's own contents ------------------------------------------------------- */
+/* ---- the log's own contents ----------------------------------------------------- */
 
 /* Record a trace that was built elsewhere. pid, tid and exe are this process's; a trace
  * with outcome FNT_IN_FLIGHT is -EINVAL. FNT_DONE, FNT_OMITTED (without what did not fit),
