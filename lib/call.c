@@ -5,6 +5,7 @@
 #include "call_use.h"
 
 #include "producer.h"
+#include "unframed.h"
 #include "ruled.h"
 #include "traceparent.h"
 
@@ -119,6 +120,9 @@ make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 	set_up_call(call, log, thread->attachment, FNT_FRAME_NONE);
 	if (framed && thread->writer.lane)
 		fnt_count(&thread->writer.lane->unframed, 1);
+	call->listed = framed;
+	if (framed)
+		fnt_unframed_add(thread->attachment->pool, call);
 	return call;
 }
 
@@ -267,13 +271,17 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 		call->pending_many = NULL;
 		call->pending_size = 0;
 	}
-	if (__builtin_expect(call->allocated, 0)) {
+	if (__builtin_expect(call->allocated && !call->listed, 0)) {
 		free(call);
 		return;
 	}
 	call->owner = FNT_CALL_NOBODY;
 	/* [Z1] release: see [Z2] in call.h. */
 	atomic_store_explicit(&call->open, 0, memory_order_release);
+	if (__builtin_expect(call->allocated, 0)) {
+		fnt_unframed_drop(call);
+		return;
+	}
 	/* With the frame the call's memory goes to its next user. */
 	if (frame != FNT_FRAME_NONE)
 		fnt_thread_keep_frame(thread, frame);

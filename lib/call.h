@@ -32,7 +32,12 @@ struct fnt_call {
 	struct fnt_attachment *attachment;
 	struct fnt_log *log;
 	struct fnt_frame *frame; /* NULL: not visible in flight */
-	bool allocated;		 /* not of the pool: free() it */
+	bool allocated;		 /* not of the pool: free() it … */
+	bool listed;		 /* … by way of the list of those */
+	atomic_bool done;	 /* for that list */
+	bool closed_out;	 /* its log is closed, and it is recorded */
+	bool left;		 /* by its owner, before that */
+	struct fnt_call *next_unframed;
 	bool ruled;		 /* it has a rule; else all is at its default */
 
 	/* The payload: `used` of `room` bytes written. */

@@ -228,6 +228,9 @@ int fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t n
 int fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms,
 			    int64_t run_at);
 
+/* Record as aborted a call whose log is being closed; its owner still has it. */
+void fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread);
+
 /* Back where it came from. `thread` NULL: its log is closed. The last access to the call. */
 void fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread);
 

@@ -6,6 +6,7 @@
 
 #include "keep.h"
 #include "ruled.h"
+#include "unframed.h"
 
 #include <stdio.h>
 
@@ -155,7 +156,7 @@ region_counter_of(struct fnt_control_words *control, uint64_t mark)
 
 /* It ends without a record: `mark` says why. */
 static void
-end_lost(struct use *use, uint64_t mark)
+lose(struct use *use, uint64_t mark)
 {
 	struct fnt_ring_writer *writer = &use->thread->writer;
 	struct fnt_call *call = use->call;
@@ -174,12 +175,18 @@ end_lost(struct use *use, uint64_t mark)
 			memory_order_relaxed);
 	}
 	fnt_meter_count(&place, &call->record, &call->extra, mark);
-	fnt_call_drop(call, use->thread);
 }
 
-/* The record is complete. */
-static __attribute__((noinline)) int
-commit_long(struct use use)
+static void
+end_lost(struct use *use, uint64_t mark)
+{
+	lose(use, mark);
+	fnt_call_drop(use->call, use->thread);
+}
+
+/* The record is complete. False: there is no place for it. */
+static bool
+enter(struct use use)
 {
 	struct fnt_thread *thread = use.thread;
 	struct fnt_call *call = use.call;
@@ -191,13 +198,21 @@ commit_long(struct use use)
 	if (fnt_outcome_is_kept(call->record.outcome) || fnt_keep_slow(call))
 		call->record.flags |= FNT_RECORD_KEPT;
 	if (!emit(&use, thread->clock.last)) {
-		end_lost(&use, FNT_MARK_DROPPED);
-		return FNT_DROPPED;
+		lose(&use, FNT_MARK_DROPPED);
+		return false;
 	}
 	fnt_meter_count(&place, &call->record, &call->extra, 0);
 	fnt_count_record(thread->writer.lane, &call->record);
-	fnt_call_drop(call, thread);
-	return FNT_DONE;
+	return true;
+}
+
+static __attribute__((noinline)) int
+commit_long(struct use use)
+{
+	bool entered = enter(use);
+
+	fnt_call_drop(use.call, use.thread);
+	return entered ? FNT_DONE : FNT_DROPPED;
 }
 
 /* The same, quick for what most calls are: ok, under default settings, short. */
@@ -224,9 +239,9 @@ commit(struct use use)
 	return FNT_DONE;
 }
 
-/* Is it to be recorded? If not, that was all. What has ended is told by the record's head. */
-static inline bool
-kept(struct use use)
+/* Why it is not to be recorded, or 0. What has ended is told by the record's head. */
+static inline uint64_t
+decide(struct use use)
 {
 	uint64_t mark = 0;
 
@@ -234,6 +249,15 @@ kept(struct use use)
 		mark = FNT_MARK_NOT_KEPT;
 	else if (__builtin_expect(use.call->ruled, 0))
 		mark = fnt_keep_decide(&(struct use){use.call, use.thread});
+	return mark;
+}
+
+/* Is it to be recorded? If not, that was all. */
+static inline bool
+kept(struct use use)
+{
+	uint64_t mark = decide(use);
+
 	if (__builtin_expect(mark != 0, 0))
 		end_lost(&(struct use){use.call, use.thread}, mark);
 	return !mark;
@@ -254,8 +278,24 @@ use_last(struct use *use, struct fnt_call *call)
 	int rc = use_call(use, call);
 
 	if (rc == -ESHUTDOWN && call)
-		fnt_call_drop(call, NULL);
+		fnt_unframed_drop_late(call);
 	return rc;
+}
+
+void
+fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread)
+{
+	struct use use = {call, thread};
+	uint64_t mark;
+
+	call->record.outcome = FNT_ABORTED;
+	call->record.duration_ns = since_start(&use);
+	call->record.payload_bytes = call->used;
+	mark = decide(use);
+	if (mark)
+		lose(&use, mark);
+	else
+		enter(use);
 }
 
 static __attribute__((noinline)) int

@@ -10,6 +10,7 @@
 #include "names.h"
 #include "producer.h"
 #include "reap.h"
+#include "unframed.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -254,12 +255,12 @@ make_pool(uint32_t count)
 }
 
 static bool
-pool_in_use(const struct fnt_call_pool *pool)
+pool_in_use(struct fnt_call_pool *pool)
 {
 	for (uint32_t i = 0; i < pool->count; i++)
 		if (fnt_call_is_open(&pool->calls[i]))
 			return true;
-	return false;
+	return fnt_unframed_sweep(pool);
 }
 
 /* Free what closed logs have left, once its last call is done. */
@@ -356,6 +357,11 @@ unlink_attachment(struct fnt_attachment *attachment)
 static void
 free_attachment(struct fnt_attachment *attachment)
 {
+	if (fnt_unframed_any(attachment->pool)) {
+		if (!attachment->threads)
+			make_thread(attachment);
+		fnt_unframed_close(attachment->pool, attachment->threads);
+	}
 	while (attachment->threads) {
 		struct fnt_thread *thread = attachment->threads;
 

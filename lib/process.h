@@ -65,6 +65,8 @@ struct fnt_call_pool {
 	struct fnt_call_pool *next;
 	uint32_t count;
 	struct fnt_call *calls;
+	_Atomic(struct fnt_call *) unframed; /* see unframed.h */
+	_Atomic uint32_t unframed_open, unframed_new;
 	/* Frames that this process has, by its own account: what the region says may be
 	 * nonsense, and a frame given out twice would be two calls in the same memory. */
 	atomic_bool *held;

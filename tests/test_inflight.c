@@ -48,4 +48,130 @@ START_TEST(bytes_and_chunks_agree)
 }
 END_TEST
 
-FIXTURE_MAIN("inflight", bytes_and_chunks_agree)
+/* ---- without a frame ------------------------------------------------------------- */
+
+#define MANY 250
+
+static void
+make_ops(struct fnt_call *call, unsigned count)
+{
+	for (unsigned n = 0; n < count; n++) {
+		char id[24];
+
+		snprintf(id, sizeof(id), "%u", n);
+		MUST(fnt_call_op(call, FNT_OP_GET, "t", id, 1, 1, true) == FNT_DONE);
+	}
+}
+
+/* More calls than there are frames, one of them more than all frames hold: when their log is
+ * closed each becomes a record, with all that happened in it. */
+START_TEST(closed_with_calls_that_have_no_frame)
+{
+	struct fnt_log *log = open_sized("closed", SMALLEST);
+	struct fnt_call *calls[MANY];
+	struct fnt_traces *traces;
+	char seen[MANY] = {0}, id[24];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(id, sizeof(id), "%d", i);
+		calls[i] = begin_call(log, "fn", id);
+		make_ops(calls[i], i ? 6 : 90);
+	}
+	ck_assert_uint_ge(region_stat("closed").unframed, MANY - SMALL_FRAMES);
+	fnt_log_close(log);
+	log = open_sized("closed", SMALLEST);
+	ck_assert_uint_eq(fnt_log_total_count(log), MANY);
+	traces = newest(log, MANY);
+	ck_assert_uint_eq(traces->count, MANY);
+	for (size_t n = 0; n < MANY; n++) {
+		const struct fnt_trace *trace = &traces->items[n];
+		unsigned i = (unsigned)strtoul(trace->call_id, NULL, 10);
+
+		MUST(i < MANY && !seen[i]++);
+		ck_assert_int_eq(trace->outcome, FNT_ABORTED);
+		ck_assert_uint_eq(trace->op_count, i ? 6 : 90);
+		ck_assert_uint_eq(trace->flags, 0);
+	}
+	fnt_traces_free(traces);
+	for (int i = 0; i < MANY; i++)
+		ck_assert_int_eq(i % 2 ? fnt_call_finish_ok(calls[i], NULL)
+				       : fnt_call_abandon(calls[i]),
+				 -ESHUTDOWN);
+	fnt_log_close(log);
+	must_be_sound("closed");
+}
+END_TEST
+
+/* ---- and all at once -------------------------------------------------------------- */
+
+#define USERS 3
+#define OPEN_EACH 40
+
+struct user {
+	struct fnt_log *log;
+	uint64_t begun;
+};
+
+/* Begins and ends calls, many open at any time, until it is told that the log is closed. */
+static void *
+use_until_closed(void *arg)
+{
+	struct fnt_call *calls[OPEN_EACH] = {NULL};
+	struct user *user = arg;
+	struct rnd r = {(uintptr_t)user};
+
+	for (;;) {
+		uint32_t i = rnd(&r, OPEN_EACH);
+
+		if (calls[i]) {
+			int rc = fnt_call_op(calls[i], FNT_OP_GET, "t", "1", 1, 1, true);
+
+			MUST(rc == FNT_DONE || rc == -ESHUTDOWN);
+			rc = fnt_call_finish_ok(calls[i], NULL);
+			MUST(rc == FNT_DONE || rc == FNT_DROPPED || rc == -ESHUTDOWN);
+			calls[i] = NULL;
+			continue;
+		}
+		calls[i] = begin_call(user->log, "fn", "id");
+		if (!calls[i])
+			break;
+		user->begun++;
+	}
+	for (int i = 0; i < OPEN_EACH; i++)
+		if (calls[i])
+			MUST(fnt_call_abandon(calls[i]) == -ESHUTDOWN);
+	return NULL;
+}
+
+START_TEST(closed_among_calls_without_frames)
+{
+	struct rnd r = {7};
+
+	for (int round = 0; round < ROUNDS(60, 15); round++) {
+		struct user users[USERS];
+		pthread_t threads[USERS];
+		uint64_t begun = 0;
+		char name[24];
+
+		snprintf(name, sizeof(name), "among-%d", round);
+		for (int i = 0; i < USERS; i++) {
+			users[i] = (struct user){
+				i ? users[0].log : open_sized(name, SMALLEST), 0};
+			MUST(!pthread_create(&threads[i], NULL, use_until_closed,
+					     &users[i]));
+		}
+		nap_us(rnd(&r, 20000));
+		fnt_log_close(users[0].log);
+		for (int i = 0; i < USERS; i++) {
+			pthread_join(threads[i], NULL);
+			begun += users[i].begun;
+		}
+		ck_assert_uint_eq(region_stat(name).total, begun);
+		must_be_sound(name);
+		unlink(region_path(name, ".fnt"));
+	}
+}
+END_TEST
+
+FIXTURE_MAIN("inflight", bytes_and_chunks_agree, closed_with_calls_that_have_no_frame,
+	     closed_among_calls_without_frames)
