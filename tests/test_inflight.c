@@ -67,7 +67,9 @@ make_ops(struct fnt_call *call, unsigned count)
  * closed each becomes a record, with all that happened in it. */
 START_TEST(closed_with_calls_that_have_no_frame)
 {
-	struct fnt_log *log = open_sized("closed", SMALLEST);
+	/* One ring, for all of them. */
+	struct fnt_options options = {.size_bytes = SMALLEST, .capacity = 2 * MANY};
+	struct fnt_log *log = open_log("closed", &options);
 	struct fnt_call *calls[MANY];
 	struct fnt_traces *traces;
 	char seen[MANY] = {0}, id[24];
