@@ -97,8 +97,7 @@ static void
 set_up_call(struct fnt_call *call, struct fnt_log *log,
 	    struct fnt_attachment *attachment, uint32_t index)
 {
-	call->own.bytes = call->bytes;
-	call->own.shown = call->frame ? call->frame->payload : NULL;
+	call->own.bytes = call->frame ? fnt_frame_bytes(call->frame) : (char *)(call + 1);
 	call->own.size = FNT_FRAME_PAYLOAD_BYTES;
 	call->own.frame = index;
 	call->generation = fnt_fork_generation;
@@ -112,7 +111,7 @@ set_up_call(struct fnt_call *call, struct fnt_log *log,
 static __attribute__((noinline)) struct fnt_call *
 make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 {
-	struct fnt_call *call = calloc(1, sizeof(*call));
+	struct fnt_call *call = calloc(1, sizeof(*call) + FNT_FRAME_PAYLOAD_BYTES);
 
 	if (!call)
 		return NULL;

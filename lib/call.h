@@ -63,7 +63,6 @@ struct fnt_call {
 	struct fnt_pending_op pending_few[FNT_PENDING_FEW];
 	struct fnt_pending_op *pending_many;
 	struct fnt_rule rule;
-	char bytes[FNT_FRAME_PAYLOAD_BYTES]; /* of the first extent */
 };
 
 static inline bool

@@ -79,6 +79,13 @@ fnt_frame_close(struct fnt_frame *frame, uint32_t owner)
 void fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t index,
 		    uint32_t owner);
 
+/* Where its owner writes the payload. */
+static inline char *
+fnt_frame_bytes(struct fnt_frame *frame)
+{
+	return (char *)(void *)frame->payload;
+}
+
 /* `bytes` of payload are whole, `now_ns` after the start. */
 static inline void
 fnt_frame_publish(struct fnt_frame *frame, uint32_t bytes, uint64_t now_ns)

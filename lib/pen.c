@@ -33,12 +33,11 @@ extend_framed(struct fnt_call *call, struct fnt_thread *thread)
 	index = fnt_thread_take_frame(thread);
 	if (index == FNT_FRAME_NONE)
 		return false;
-	/* With its frame comes the pool's call of the same number, for its bytes. */
+	/* With its frame comes the pool's call of the same number, for the extent. */
 	lent = &attachment->pool->calls[index];
-	lent->own = (struct fnt_extent){.bytes = lent->bytes,
+	lent->own = (struct fnt_extent){.bytes = fnt_frame_bytes(&view->frames[index]),
 					.size = FNT_FRAME_PAYLOAD_BYTES,
-					.frame = index,
-					.shown = view->frames[index].payload};
+					.frame = index};
 	fnt_frame_link(view, &view->frames[call->last->frame], index, attachment->slot);
 	append(call, &lent->own);
 	call->framed = call->room;
@@ -111,7 +110,6 @@ write_split(void *data, const char *bytes, size_t len)
 		memcpy(call->tail->bytes + from, bytes, some);
 		call->tail_used += some;
 		call->used += some;
-		fnt_pen_show(call, from);
 		bytes += some;
 		len -= some;
 	}

@@ -2,12 +2,14 @@
  *
  * pen.h: events into a call's payload.
  *
- *   packer ──► extents, private ──changed words──► their frames, for others to see
+ *   packer ──► extents: frames of the region, or private memory ──publish──► seen by others
  *
- * The payload is built in private memory, one extent a frame, and each event's words are
- * then stored in the frame behind it, if there is one: plain stores for building, relaxed
- * atomic ones for what others may read meanwhile. Room is reserved before an event is
- * packed, so that packing can't fail half-way.
+ * A payload is written where others will see it. Bytes past what is published belong to the
+ * call's owner: they are written by plain stores, of whatever size is at hand, and readers,
+ * who load whole words, throw away what is past `published`. (It was built in private memory
+ * first, and its words stored in the frame after it: a processor has to wait before it can
+ * load a word that was just stored as bytes, and a tenth of a call went into that.)
+ * Room is reserved before an event is packed, so that packing can't fail half-way.
  */
 #ifndef FNT_PEN_H
 #define FNT_PEN_H
@@ -32,17 +34,6 @@ void fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread);
 /* Write an event that may go over the end of an extent. Room is reserved. */
 void fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event);
 
-/* The bytes of the tail from `from` on have been written up to call->tail_used: show them. */
-static inline void
-fnt_pen_show(struct fnt_call *call, uint32_t from)
-{
-	const struct fnt_extent *tail = call->tail;
-	uint32_t first = from / 8, end = (call->tail_used + 7) / 8;
-
-	if (tail->shown)
-		fnt_words_put(tail->shown + first, tail->bytes + first * 8, end - first);
-}
-
 /* May an event of up to FNT_QUICK_BOUND bytes, with what the pending ops will need, be
  * put straight at fnt_pen_place()? Then fnt_pen_placed() says where it ends. */
 static inline bool
@@ -54,19 +45,13 @@ fnt_pen_is_quick(const struct fnt_call *call)
 static inline char *
 fnt_pen_place(struct fnt_call *call)
 {
-	return call->bytes + call->used;
+	return call->own.bytes + call->used;
 }
 
 static inline void
 fnt_pen_placed(struct fnt_call *call, const char *end)
 {
-	uint32_t from = call->used & ~15u;
-	uint32_t used = (uint32_t)(end - call->bytes);
-
-	call->used = call->tail_used = used;
-	if (__builtin_expect(call->own.shown != NULL, 1))
-		fnt_words_put_pairs(call->own.shown + from / 8, call->bytes + from,
-				    used - from);
+	call->used = call->tail_used = (uint32_t)(end - call->own.bytes);
 }
 
 /* The same, and let others see it, `now_ns` after the start. */
@@ -74,7 +59,7 @@ static inline void
 fnt_pen_publish(struct fnt_call *call, const char *end, uint64_t now_ns)
 {
 	fnt_pen_placed(call, end);
-	if (__builtin_expect(call->own.shown != NULL, 1))
+	if (__builtin_expect(call->frame != NULL, 1))
 		fnt_frame_publish(call->frame, call->used, now_ns);
 }
 
@@ -92,7 +77,6 @@ fnt_pen_event(struct fnt_call *call, const struct fnt_event *event, uint32_t bou
 	}
 	call->tail_used = (uint32_t)(put(tail->bytes + from, event) - tail->bytes);
 	call->used += call->tail_used - from;
-	fnt_pen_show(call, from);
 }
 
 #endif

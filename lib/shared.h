@@ -61,27 +61,6 @@ fnt_words_put(fnt_word *words, const char *bytes, size_t count)
 	}
 }
 
-/* The words of `len` bytes, at least one, and perhaps one word more: there is room for
- * it. */
-static inline void
-fnt_words_put_pairs(fnt_word *words, const char *bytes, size_t len)
-{
-#ifdef FNT_WORDS_IN_PAIRS
-	const char *end = bytes + len;
-
-	do {
-		fnt_word_pair pair;
-
-		memcpy(&pair, bytes, 16);
-		*(fnt_word_pair *)(void *)words = pair;
-		words += 2;
-		bytes += 16;
-	} while (bytes < end);
-#else
-	fnt_words_put(words, bytes, (len + 7) / 8);
-#endif
-}
-
 /* `len` bytes, the last word filled up with zeroes. */
 static inline void
 fnt_words_store(fnt_word *words, const void *bytes, size_t len)

@@ -15,13 +15,12 @@
 
 #include <fntrace/fntrace.h>
 
-/* A stretch of payload in private memory, and the frame that shows it to others. */
+/* A stretch of payload, in a frame or in private memory. */
 struct fnt_extent {
 	struct fnt_extent *next;
 	char *bytes;
-	fnt_word *shown; /* NULL: nowhere */
-	uint32_t size;	 /* in bytes, a multiple of 8 */
-	uint32_t frame;	 /* its number, FNT_FRAME_NONE for none */
+	uint32_t size;	/* in bytes, a multiple of 8 */
+	uint32_t frame; /* its number, FNT_FRAME_NONE for none */
 };
 
 /* Commit `record` with the first record->payload_bytes bytes of the extents, to the kept ring
