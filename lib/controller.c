@@ -5,6 +5,7 @@
 #include "reader.h"
 #include "region_map.h"
 #include "settings.h"
+#include "switch.h"
 #include "utf8.h"
 
 #include <errno.h>
@@ -172,6 +173,16 @@ void
 fnt_control_unlock(struct fnt_control *control)
 {
 	lock_byte(&control->region, F_UNLCK);
+}
+
+void
+fnt_control_tend(const struct fnt_region *region)
+{
+	if (!fnt_eras_waiting(&region->view) ||
+	    !fnt_region_owns_fd(region, region->fd) || lock_byte(region, F_WRLCK))
+		return;
+	fnt_eras_settle(region, NULL);
+	lock_byte(region, F_UNLCK);
 }
 
 /* ---- settings ---------------------------------------------------------------------

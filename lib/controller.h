@@ -23,4 +23,8 @@ struct fnt_control {
 int fnt_control_lock(struct fnt_control *control, struct fnt_error *error);
 void fnt_control_unlock(struct fnt_control *control);
 
+/* Where rings have been switched: complete it, and give back what nobody holds any more, if
+ * the lock is to be had at once. For whoever opens the region anyway. */
+void fnt_control_tend(const struct fnt_region *region);
+
 #endif

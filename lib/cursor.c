@@ -39,6 +39,7 @@ struct follower {
 	uint32_t ring;
 	uint64_t position; /* next ticket */
 	uint64_t until;	   /* where this round ends */
+	uint64_t span_end; /* and the tickets of one era before that */
 	uint32_t late_lane; /* lane whose late tickets are looked at; lane_count: done */
 	bool in_round;
 	bool waited;	    /* this round ended at a ticket that is waited for */
@@ -106,31 +107,54 @@ trim_late(struct follower *in, uint64_t oldest)
 	}
 }
 
-/* Behind by more than the ring: some are lost. Go on a little after the oldest, which will be
- * gone in a moment. */
+/* Go on where there is something: in the span of `position`, or at the beginning of the next.
+ * A little after that, if that is lost as we look: it will be gone in a moment. Whatever a
+ * damaged table says, a round looks at no more tickets than there are cells. */
+static void
+find_span(struct follower *in)
+{
+	struct fnt_span spans[FNT_ERAS];
+	uint32_t count = fnt_spans(in->view, in->ring, in->until, true, spans);
+
+	while (count-- > 0) {
+		const struct fnt_span *span = &spans[count];
+
+		if (in->position >= span->end)
+			continue;
+		if (in->position < span->first) {
+			in->waiting_since = 0;
+			in->position = span->first;
+			if (!count && span->first != span->era->first)
+				in->position += span->era->cell_count / 16;
+		}
+		in->span_end = span->end;
+		return;
+	}
+	if (in->position < in->until)
+		in->position = in->until;
+	in->span_end = in->until;
+}
+
+/* Behind by more than the ring: some are lost. */
 static void
 catch_up(struct follower *in)
 {
-	uint64_t cursor = fnt_cursor_now(in->view, in->ring);
-	struct fnt_span spans[FNT_ERAS];
-	uint32_t count = fnt_spans(in->view, in->ring, cursor, true, spans);
-	const struct fnt_span *oldest = &spans[count - 1];
+	uint64_t until = in->until;
 
-	if (!count || in->position >= oldest->first)
-		return;
-	in->position = oldest->first;
-	if (count == 1)
-		in->position += oldest->era->cell_count / 16;
-	in->waiting_since = 0;
+	in->until = fnt_cursor_now(in->view, in->ring);
+	if (in->until < until)
+		in->until = until;
+	find_span(in);
+	in->until = until;
 }
 
 static void
 begin_round(struct follower *in)
 {
 	look_at_lanes(in);
-	catch_up(in); /* now, and not ticket by ticket: a damaged cursor may be anywhere */
 	if (in->until < in->position)
 		in->until = in->position; /* damaged, or started anew */
+	catch_up(in); /* now, and not ticket by ticket: a damaged cursor may be anywhere */
 	trim_late(in, fnt_oldest(in->view, in->ring, in->until));
 	in->late_lane = 0;
 	in->in_round = true;
@@ -304,8 +328,11 @@ next_in_round(struct follower *in)
 		if (rc)
 			return rc;
 	}
-	while ((in->position = fnt_ticket_on(in->view, in->ring, in->position)) <
-	       in->until) {
+	while (in->position < in->until) {
+		if (in->position >= in->span_end) {
+			find_span(in);
+			continue;
+		}
 		rc = look_at_position(in);
 		if (rc == -EAGAIN) {
 			in->waited = true;
@@ -343,25 +370,41 @@ step(struct follower *in)
 	return rc;
 }
 
-/* The older of what the rings have to offer; *first NULL: nothing. */
+/* Ask each ring that has nothing to hand out. */
+static int
+ask(struct fnt_cursor *cursor)
+{
+	for (uint32_t i = 0; i < FNT_RINGS; i++) {
+		struct follower *in = &cursor->rings[i];
+		int rc = in->lanes && !in->has ? step(in) : 0;
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* The older of what the rings have to offer; *first NULL: nothing. What one has may be younger
+ * than what the other got since it was asked: it is asked again; or waits for: so do we. */
 static int
 choose(struct fnt_cursor *cursor, struct follower **first)
 {
-	*first = NULL;
-	for (uint32_t i = 0; i < FNT_RINGS; i++) {
-		struct follower *in = &cursor->rings[i];
-		int rc = 0;
+	int rc = ask(cursor);
 
-		if (!in->lanes)
-			continue; /* there is no such ring */
-		if (!in->has)
-			rc = step(in);
-		if (rc < 0)
-			return rc;
+	*first = NULL;
+	if (!rc && cursor->rings[0].has != cursor->rings[1].has)
+		rc = ask(cursor);
+	for (uint32_t i = 0; !rc && i < FNT_RINGS; i++) {
+		struct follower *in = &cursor->rings[i];
+
+		if (in->lanes && !in->has && in->waited) {
+			*first = NULL;
+			break;
+		}
 		if (in->has && (!*first || in->time < (*first)->time))
 			*first = in;
 	}
-	return 0;
+	return rc;
 }
 
 int
@@ -386,11 +429,19 @@ static int
 find_first(struct follower *in)
 {
 	const struct fnt_view *view = in->view;
-	uint64_t ticket = in->position;
+	struct fnt_span spans[FNT_ERAS];
+	uint32_t count = fnt_spans(view, in->ring, in->until, false, spans);
+	uint32_t at = count - 1;
 
-	for (; ticket < in->until; ticket = fnt_ticket_on(view, in->ring, ticket + 1)) {
-		enum fnt_read is = fnt_record_read(view, in->ring, ticket, &in->raw);
+	for (uint64_t ticket = in->position; count; ticket++) {
+		enum fnt_read is;
 		const struct fnt_record *head = &in->raw.head;
+
+		while (ticket >= spans[at].end && at)
+			ticket = spans[--at].first;
+		if (ticket >= spans[at].end)
+			break;
+		is = fnt_record_read(view, in->ring, ticket, &in->raw);
 
 		if (is == FNT_READ_NO_MEMORY)
 			return -ENOMEM;

@@ -16,7 +16,8 @@ fnt_era_load(const struct fnt_ring_head *head, uint64_t number, struct fnt_era *
 {
 	const struct fnt_era_slot *slot = &head->slots[number % FNT_ERAS];
 
-	/* Acquire: what the slot says comes after whose it is. */
+	/* [Y2] acquire: what the slot says comes after whose it is. Pairs with [Y1] in
+	 * switch.c. */
 	if (atomic_load_explicit(&slot->number, memory_order_acquire) != number + 1)
 		return false;
 	*era = (struct fnt_era){
@@ -46,7 +47,7 @@ read_ring(struct fnt_eras *eras, const struct fnt_view *view, uint32_t ring,
 	const struct fnt_ring_head *head = &view->rings[ring];
 	uint64_t number, first = 0;
 
-	/* Acquire: the slots come after their count. */
+	/* [Y4] acquire: the slots come after their count. Pairs with [Y3] in switch.c. */
 	eras->published = atomic_load_explicit(&head->eras, memory_order_acquire);
 	eras->held = load(&head->held);
 	number = eras->published > FNT_ERAS ? eras->published - FNT_ERAS : 0;
@@ -120,28 +121,14 @@ fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 	return end_of(head, last, next.first);
 }
 
-uint64_t
-fnt_ticket_on(const struct fnt_view *view, uint32_t ring, uint64_t ticket)
-{
-	const struct fnt_ring_head *head = &view->rings[ring];
-	const struct fnt_eras *eras = fnt_view_eras(view, ring);
-	uint64_t cursor = atomic_load_explicit(&head->cursor, memory_order_acquire);
-
-	for (uint32_t i = eras->count; i-- > 1;)
-		if (ticket >= eras->at[i - 1].first && ticket < eras->at[i].first &&
-		    eras->at[i].first <= cursor &&
-		    ticket >= end_of(head, &eras->at[i - 1], eras->at[i].first))
-			return eras->at[i].first;
-	return ticket;
-}
-
 uint32_t
 fnt_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor, bool all,
 	  struct fnt_span spans[FNT_ERAS])
 {
 	const struct fnt_ring_head *head = &view->rings[ring];
 	const struct fnt_eras *eras = fnt_view_eras(view, ring);
-	uint64_t shown = load(&head->shown);
+	/* After fnt_log's queries have said that they are there: see log.c. */
+	uint64_t shown = atomic_load_explicit(&head->shown, memory_order_seq_cst);
 	uint32_t count = 0;
 
 	for (uint32_t i = eras->count; i-- > 0;) {

@@ -145,7 +145,4 @@ uint32_t fnt_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor,
  * ends: who looks at the ring now looks at it as it was before it moved on. */
 uint64_t fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor);
 
-/* The first ticket from `ticket` on that is not behind its era's end. */
-uint64_t fnt_ticket_on(const struct fnt_view *view, uint32_t ring, uint64_t ticket);
-
 #endif

@@ -171,7 +171,9 @@ struct fnt_producer_slot {
 	fnt_word attached_at_ns;
 	fnt_word exe; /* name */
 	fnt_word clock;
-	uint64_t pad[25];
+	uint64_t pad0[9];
+	fnt_word readers; /* threads in a query of their own log; on a line of its own */
+	uint64_t pad1[15];
 };
 static_assert(sizeof(struct fnt_producer_slot) == 2 * FNT_LINE, "layout");
 
@@ -475,7 +477,9 @@ struct fnt_ring_head {
 	fnt_word held;	/* number of the oldest era whose area is not free for others */
 	/* Records that belong into the kept ring and were too large for it; in its head. */
 	fnt_word strays;
-	uint64_t pad1[13];
+	/* The latest lap that any area which is free now has seen; in the main ring's head. */
+	fnt_word lap;
+	uint64_t pad1[12];
 	struct fnt_era_slot slots[FNT_ERAS];
 	uint64_t pad2[32];
 };

@@ -4,6 +4,7 @@
  */
 #include "error.h"
 #include "process.h"
+#include "producer.h"
 #include "query.h"
 
 #include <errno.h>
@@ -53,17 +54,47 @@ fnt_log_path(const struct fnt_log *log)
 	return log ? log->path : "";
 }
 
+/* ---- asking ----------------------------------------------------------------------- */
+
+/* A query that reads the oldest records while their area is given back would lose a page
+ * under its feet, which a reader has a guard for (guard.h) and a host has not. So a process
+ * says that it is reading before it looks at what is shown, and nothing is given back as
+ * long as one says so that may have looked before (switch.c). */
+static struct fnt_attachment *
+enter_reading(struct fnt_log *log)
+{
+	struct fnt_attachment *attachment = fnt_enter(log);
+
+	if (!attachment)
+		return NULL;
+	if (attachment->slot != FNT_SLOT_NONE)
+		atomic_fetch_add_explicit(
+			&attachment->region.view.producers[attachment->slot].readers, 1,
+			memory_order_seq_cst);
+	fnt_region_renew(&attachment->region);
+	return attachment;
+}
+
+static void
+leave_reading(struct fnt_attachment *attachment)
+{
+	if (attachment->slot != FNT_SLOT_NONE)
+		atomic_fetch_sub_explicit(
+			&attachment->region.view.producers[attachment->slot].readers, 1,
+			memory_order_release);
+	fnt_leave();
+}
+
 static int
 ask(struct fnt_log *log, const struct fnt_query *query, struct fnt_traces **traces)
 {
-	struct fnt_attachment *attachment = fnt_enter(log);
+	struct fnt_attachment *attachment = enter_reading(log);
 	int rc;
 
 	if (!attachment)
 		return -ESHUTDOWN;
-	fnt_region_renew(&attachment->region);
 	rc = fnt_query_run(&attachment->region.view, query, traces);
-	fnt_leave();
+	leave_reading(attachment);
 	return rc;
 }
 
@@ -92,14 +123,13 @@ fnt_log_errors(struct fnt_log *log, size_t limit, struct fnt_traces **traces)
 static uint64_t
 number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view))
 {
-	struct fnt_attachment *attachment = fnt_enter(log);
+	struct fnt_attachment *attachment = enter_reading(log);
 	uint64_t value;
 
 	if (!attachment)
 		return 0;
-	fnt_region_renew(&attachment->region);
 	value = of(&attachment->region.view);
-	fnt_leave();
+	leave_reading(attachment);
 	return value;
 }
 

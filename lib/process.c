@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include "call.h"
+#include "controller.h"
 #include "control.h"
 #include "frames.h"
 #include "gate.h"
@@ -294,6 +295,7 @@ enter_region(struct fnt_attachment *attachment)
 		return;
 	fnt_reap_slot(region, attachment->slot, attachment->slot);
 	fnt_reap_dead(region, attachment->slot);
+	fnt_control_tend(region);
 	fnt_program_name(name);
 	attachment->exe = fnt_name_intern(&region->view, attachment->slot, name,
 					  strlen(name));

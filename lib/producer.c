@@ -48,6 +48,7 @@ enter(const struct fnt_region *region, uint32_t slot)
 
 	fnt_identity_self(&self);
 	fnt_program_name(name);
+	put(&at->readers, 0);
 	put(&at->pid, self.pid);
 	put(&at->pid_ns, self.pid_ns);
 	put(&at->start_time, self.start_time);

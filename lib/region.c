@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "region.h"
 
+#include "area.h"
 #include "error.h"
 #include "region_map.h"
 
@@ -11,9 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define SUFFIX	 ".fnt"
@@ -273,10 +272,13 @@ adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 
 	if (!rc && fstat(fd, &st))
 		rc = fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
-	if (!rc && write)
-		rc = fnt_fill_holes(fd, &header, &st, what, error);
 	if (!rc)
 		rc = fnt_view_map(&region->view, &header, fd, write, what, error);
+	if (!rc && write) {
+		rc = fnt_area_fill_all(fd, &region->view, what, error);
+		if (rc)
+			fnt_view_unmap(&region->view);
+	}
 	if (rc) {
 		close(fd);
 		return rc;
@@ -333,16 +335,10 @@ fill(int fd, const struct fnt_header *header, const char *path,
 {
 	bool group = options->flags & FNT_GROUP;
 	struct fnt_error *error = options->error;
-	struct rlimit limit;
-	int code;
+	int rc = fnt_area_fill(fd, 0, header->size_bytes, path, error);
 
-	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < header->size_bytes)
-		return fnt_no_space(path, fd, header->size_bytes, -EFBIG, error);
-	do {
-		code = posix_fallocate(fd, 0, (off_t)header->size_bytes);
-	} while (code == EINTR);
-	if (code)
-		return fnt_no_space(path, fd, header->size_bytes, -code, error);
+	if (rc)
+		return rc;
 	if (group && fchown(fd, (uid_t)-1, options->gid))
 		return fnt_fail(error, -errno, "%s: cannot give it to group %u: %s", path,
 				options->gid, strerror(errno));
@@ -352,10 +348,8 @@ fill(int fd, const struct fnt_header *header, const char *path,
 	return fnt_region_start(fd, header, options);
 }
 
-/* A file with no name yet, so that nothing is left of it if we die. Where the file system
- * has no O_TMPFILE, a name that nobody looks for. */
-static int
-open_unnamed(int dir_fd, char temp[64], const char *path, struct fnt_error *error)
+int
+fnt_region_unnamed(int dir_fd, char temp[64], const char *path, struct fnt_error *error)
 {
 	uint64_t random;
 	int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -374,8 +368,8 @@ open_unnamed(int dir_fd, char temp[64], const char *path, struct fnt_error *erro
 	return fd;
 }
 
-static int
-give_name(int dir_fd, int fd, const char *temp, const char *file)
+int
+fnt_region_name(int dir_fd, int fd, const char *temp, const char *file)
 {
 	char self[64];
 
@@ -396,12 +390,12 @@ make_file(int dir_fd, const struct place *place, const char *path,
 
 	if (rc)
 		return rc;
-	fd = open_unnamed(dir_fd, temp, path, options->error);
+	fd = fnt_region_unnamed(dir_fd, temp, path, options->error);
 	if (fd < 0)
 		return fd;
 	rc = fill(fd, &header, path, options);
 	if (!rc) {
-		rc = give_name(dir_fd, fd, temp, place->file);
+		rc = fnt_region_name(dir_fd, fd, temp, place->file);
 		if (rc && rc != -EEXIST)
 			fnt_fail(options->error, rc, "%s: cannot name it: %s", path,
 				 strerror(-rc));

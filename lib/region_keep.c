@@ -3,7 +3,7 @@
  * A region that is open: its descriptor, which a host may close, its locks, which that
  * must not drop, and its end.
  */
-#include "region.h"
+#include "region_map.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,9 +105,5 @@ fnt_region_close(struct fnt_region *region)
 		if (region->keepers[i])
 			munmap(region->keepers[i], FNT_PAGE);
 	fnt_region_keep_none(region);
-	if (region->view.base)
-		fnt_maps_fini(&region->view);
-	if (region->view.base)
-		munmap(region->view.base, region->view.size_bytes);
-	region->view.base = NULL;
+	fnt_view_unmap(&region->view);
 }

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -437,41 +436,6 @@ fnt_header_read(struct fnt_header *header, int fd, const char *what,
 	return rc ? rc : check_overlap(header, what, error);
 }
 
-/* ---- room ------------------------------------------------------------------------- */
-
-int
-fnt_no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error)
-{
-	char need[32], room[32];
-	struct statvfs fs;
-
-	if (code != -ENOSPC || fstatvfs(fd, &fs))
-		return fnt_fail(error, code, "%s: cannot make %s: %s", path,
-				fnt_bytes_text(need, size), strerror(-code));
-	return fnt_fail(error, code, "%s: needs %s, %s free; choose a smaller size or "
-			"another directory",
-			path, fnt_bytes_text(need, size),
-			fnt_bytes_text(room, (uint64_t)fs.f_bavail * fs.f_frsize));
-}
-
-/* A copy may have holes where the region was zero; on a full file system the first write to
- * one would be a SIGBUS. fallocate itself, never libc's stand-in, which would write. */
-int
-fnt_fill_holes(int fd, const struct fnt_header *header, const struct stat *st,
-	       const char *what, struct fnt_error *error)
-{
-	int rc;
-
-	if ((uint64_t)st->st_blocks * 512 >= header->size_bytes)
-		return 0;
-	do {
-		rc = fallocate(fd, 0, 0, (off_t)header->size_bytes);
-	} while (rc && errno == EINTR);
-	if (rc && errno != EOPNOTSUPP && errno != ENOSYS)
-		return fnt_no_space(what, fd, header->size_bytes, -errno, error);
-	return 0;
-}
-
 /* ---- mapping ---------------------------------------------------------------------- */
 
 static void
@@ -576,4 +540,14 @@ fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, boo
 				what);
 	}
 	return 0;
+}
+
+void
+fnt_view_unmap(struct fnt_view *view)
+{
+	if (!view->base)
+		return;
+	fnt_maps_fini(view);
+	munmap(view->base, view->size_bytes);
+	view->base = NULL;
 }

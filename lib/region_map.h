@@ -33,13 +33,14 @@ uint64_t fnt_header_fixed(const struct fnt_header *header);
 int fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, bool write,
 		 const char *what, struct fnt_error *error);
 
-struct stat;
+/* A file with no name yet in a directory, so that nothing is left of it if we die; where the
+ * file system has no O_TMPFILE, one with a name that nobody looks for, left in `temp` (else
+ * ""), to be unlinked. Its descriptor, or -errno with a message. */
+int fnt_region_unnamed(int dir_fd, char temp[64], const char *path, struct fnt_error *error);
 
-/* There is no room for `size` bytes, as `code` says: the error, in words. */
-int fnt_no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error);
+/* And give it one that is not there yet. -EEXIST, -errno. */
+int fnt_region_name(int dir_fd, int fd, const char *temp, const char *file);
 
-/* Give a file that has them its missing blocks. -errno: it can't have them. */
-int fnt_fill_holes(int fd, const struct fnt_header *header, const struct stat *st,
-		   const char *what, struct fnt_error *error);
+void fnt_view_unmap(struct fnt_view *view);
 
 #endif

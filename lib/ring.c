@@ -3,7 +3,8 @@
 
 #include "region.h"
 
-#define TRIES	      16
+#define TRIES	      16   /* holders in the way */
+#define TRIES_ALL     1024 /* cells of theirs */
 #define BLOCK_MAX     64
 
 /* ---- where it writes -------------------------------------------------------------- */
@@ -185,17 +186,31 @@ count_skip(struct fnt_lane *lane)
 	atomic_store_explicit(&lane->cells_skipped, skipped + 1, memory_order_relaxed);
 }
 
+/* Is the cell in the way somebody else's than the last was? A record may take hundreds of
+ * them: one that is stopped in the middle is one try, not as many. */
+static bool
+other_holder(const struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i,
+	     uint32_t *holder)
+{
+	uint32_t last = *holder;
+
+	*holder = fnt_cell_lane(atomic_load_explicit(&fnt_claim_cell(hand, claim, i)->state,
+						     memory_order_relaxed));
+	return *holder != last;
+}
+
 enum fnt_claimed
 fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 	       struct fnt_claim *claim)
 {
 	struct fnt_block *block = &hand->block;
+	uint32_t holder = UINT32_MAX;
 
 	/* The largest record takes an eighth of the ring that the region was made with; one
 	 * in a damaged region may be of any size. */
 	if (count > hand->cell_count / 4)
 		return hand->published == UINT64_MAX ? FNT_CLAIM_MOVED : FNT_CLAIM_HELD;
-	for (int i = 0; i < TRIES; i++) {
+	for (int tries = 0, all = 0; tries < TRIES && all < TRIES_ALL; all++) {
 		enum cell_claim is = MINE;
 		uint32_t got = 0;
 
@@ -215,6 +230,7 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 			atomic_thread_fence(memory_order_release);
 			return FNT_CLAIMED;
 		}
+		tries += is != HELD || other_holder(hand, claim, got, &holder);
 		/* Past the cell that is held. If others are a lap ahead already, we have
 		 * slept with these tickets in hand: past all of them. */
 		let_go(hand, claim, got);

@@ -12,6 +12,10 @@ static const struct command *const subcommands[] = {
 	&ctl_set,
 	&ctl_fn,
 	&ctl_reset,
+	&ctl_resize,
+	&ctl_rotate,
+	&ctl_reap,
+	&ctl_rm,
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
@@ -94,8 +98,8 @@ static const struct tool_option options[] = {
 
 const struct command command_ctl = {
 	.name = "ctl",
-	.summary = "change settings, live",
-	.operands = "get|set|fn|reset",
+	.summary = "change settings and rings, live",
+	.operands = "get|set|fn|reset|resize|rotate|reap|rm",
 	.details = "More on each of them: fntrace ctl --help.\n",
 	.options = options,
 	.options_first = true,

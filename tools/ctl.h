@@ -14,4 +14,10 @@ extern const struct command ctl_set;
 extern const struct command ctl_fn;
 extern const struct command ctl_reset;
 
+/* ctl_ring.c */
+extern const struct command ctl_resize;
+extern const struct command ctl_rotate;
+extern const struct command ctl_reap;
+extern const struct command ctl_rm;
+
 #endif

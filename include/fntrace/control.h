@@ -140,6 +140,57 @@ FNT_API const char *fnt_setting_key(size_t number);
 FNT_API char *fnt_settings_text(const struct fnt_settings *settings, char *text,
 				size_t size);
 
+/* ---- the rings --------------------------------------------------------------------- */
+
+/* What became of the rings. */
+struct fnt_rings {
+	uint64_t size_bytes; /* of the region: its sections and the rings that are written */
+	uint64_t cells, kept_cells;
+	uint64_t given_back; /* bytes that the file system has got back just now */
+	/* Earlier rings that still take room: they are given back by whoever comes next (a
+	 * tool, a process that opens the region) and finds none of these: */
+	uint64_t waiting_bytes;
+	uint32_t threads; /* that hold tickets of them: they wait, or are stopped */
+	uint32_t readers; /* processes that read their own log just now */
+	bool shown;	  /* their records are still to be had: the new rings are not full */
+	uint64_t frozen;  /* records put into the file (rotate) */
+	char path[1024];  /* the file (rotate) */
+	uint64_t reserved[8];
+};
+
+/* Give the region another size, while it is in use: all of it, in bytes, 256 KiB to 64 GiB;
+ * the tables for processes, calls in flight and names stay as they are, both rings get what
+ * is left. Growing needs room for the new rings beside the old ones, for a while. Records
+ * stay as many as fit: the old rings are read until the new ones have been filled once, and
+ * given back then. Followers go on. -EINVAL (too small for the tables or the longest
+ * record), -ENOSPC, -EBUSY (earlier rings are still in use, several of them). `rings` may be
+ * NULL. Killed at any moment it leaves the region sound, in the old size or the new. */
+FNT_API int fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
+			       struct fnt_rings *rings, struct fnt_error *error);
+
+/* Freeze all records that are there into a file of their own, a region that every reader
+ * reads, and go on in empty rings. `path` NULL: NAME.YYYYmmdd-HHMMSS.fnt (UTC) beside the
+ * region. Nothing is overwritten: -EEXIST. Calls in flight stay in flight; counts go on.
+ * -EBUSY also: a process has been stopped while it writes a record; nothing is lost, the
+ * rings have gone on and the old records are still there: continue it, and rotate again.
+ * Killed at any moment it loses nothing: what has not been frozen stays in the region, for
+ * the next to freeze. (Killed between giving the file its name and taking the records out
+ * of the region, they are in both.) */
+FNT_API int fnt_control_rotate(struct fnt_control *control, const char *path,
+			       struct fnt_rings *rings, struct fnt_error *error);
+
+/* Take up what dead processes have left: their calls become aborted records. *count: so many
+ * processes. What of earlier rings nobody holds any more is given back. -EUSERS (all process
+ * slots taken by live ones). */
+FNT_API int fnt_control_reap(struct fnt_control *control, uint32_t *count,
+			     struct fnt_rings *rings, struct fnt_error *error);
+
+/* Remove the region's file. While live processes have it open (*alive: so many) only with
+ * `force`: they go on in a file without a name, which goes when they do. -EBUSY; -ENOENT (it
+ * has no name, or its name is another file's by now). */
+FNT_API int fnt_control_remove(struct fnt_control *control, bool force, uint32_t *alive,
+			       struct fnt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -89,7 +89,8 @@ FNT_API int fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reade
 
 /* The next trace: 1 and *trace (until the next call), 0 when there is none now (ask again
  * later: producers do not wake anyone), -ENOMEM. In the order of completion to within a
- * millisecond or so across threads, exactly within a thread. */
+ * millisecond or so across threads, and between calls that failed (or were slow) and others,
+ * which lie in two rings; exactly among the others of a thread, and among its failed ones. */
 FNT_API int fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace);
 
 /* Records that were overwritten before the cursor came to them (or were damaged). Never too

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fntrace ctl resize, rotate, reap, rm: the region itself.
+ */
+#include "ctl.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct options {
+	struct tool_source source;
+	const char *file;
+	bool force;
+};
+
+static const struct tool_option options_plain[] = {
+	TOOL_SOURCE_OPTIONS(struct options),
+	TOOL_END,
+};
+
+static const struct tool_option options_rotate[] = {
+	TOOL_SOURCE_OPTIONS(struct options),
+	{"output", 'o', TOOL_TEXT, offsetof(struct options, file), "FILE",
+	 "the file to write (NAME.YYYYmmdd-HHMMSS.fnt beside the region, UTC)"},
+	TOOL_END,
+};
+
+static const struct tool_option options_rm[] = {
+	TOOL_SOURCE_OPTIONS(struct options),
+	{"force", 'f', TOOL_FLAG, offsetof(struct options, force), NULL,
+	 "even while live processes write to it"},
+	TOOL_END,
+};
+
+/* ---- what became of it ---------------------------------------------------------- */
+
+/* Why earlier rings still take room. */
+static void
+print_waiting(const struct fnt_rings *rings)
+{
+	char room[TEXT_UNIT_MAX];
+
+	if (!rings->waiting_bytes)
+		return;
+	printf("  %s of earlier rings still in use: ",
+	       text_bytes(room, rings->waiting_bytes));
+	if (rings->shown)
+		printf("their records are shown until the new ones are full");
+	else if (rings->threads)
+		printf("%" PRIu32 " thread%s waiting or stopped with tickets of them",
+		       rings->threads, rings->threads == 1 ? " is" : "s are");
+	else if (rings->readers)
+		printf("%" PRIu32 " process%s reading them", rings->readers,
+		       rings->readers == 1 ? " is" : "es are");
+	else
+		printf("given back by who comes next");
+	putchar('\n');
+}
+
+static void
+print_rings(const struct fnt_rings *rings)
+{
+	char text[TEXT_UNIT_MAX];
+
+	if (rings->given_back)
+		printf("  %s given back to the file system\n",
+		       text_bytes(text, rings->given_back));
+	print_waiting(rings);
+}
+
+static void
+print_path(const struct fnt_control *control)
+{
+	text_style(stdout, TEXT_BOLD);
+	text_put(stdout, fnt_control_path(control));
+	text_style(stdout, TEXT_PLAIN);
+}
+
+static int
+end(struct fnt_control *control, int rc, const struct fnt_error *error)
+{
+	fnt_control_close(control);
+	return rc ? tool_fail("%s", error->message) : tool_flush();
+}
+
+/* ---- resize --------------------------------------------------------------------- */
+
+static int
+run_resize(int argc, char **argv)
+{
+	struct options options = {.file = NULL};
+	int first = tool_options(&ctl_resize, argc, argv, &options), rc;
+	char size[TEXT_UNIT_MAX];
+	struct fnt_control *control;
+	struct fnt_error error;
+	struct fnt_rings rings;
+	uint64_t bytes;
+
+	if (argc - first != 1)
+		tool_usage_error(&ctl_resize, "give one SIZE");
+	if (!tool_parse_size(argv[first], &bytes))
+		tool_usage_error(&ctl_resize, "%s: not a size, such as 64M",
+				 argv[first]);
+	control = tool_control_open(&ctl_resize, &options.source);
+	if (!control)
+		return TOOL_FAILED;
+	rc = fnt_control_resize(control, bytes, &rings, &error);
+	if (!rc) {
+		print_path(control);
+		printf(": %s, %" PRIu64 " cells and %" PRIu64 " kept ones\n",
+		       text_bytes(size, rings.size_bytes), rings.cells,
+		       rings.kept_cells);
+		print_rings(&rings);
+	}
+	return end(control, rc, &error);
+}
+
+const struct command ctl_resize = {
+	.name = "ctl resize",
+	.summary = "give the region another size, while it is in use",
+	.operands = "SIZE",
+	.details = "SIZE is that of the whole region: 64M, 1G. Its tables stay as they "
+		   "are; "
+		   "both\nrings get what is left. The newest records stay, as many as "
+		   "fit: the "
+		   "old rings\nare read until the new ones have been filled once, and "
+		   "then given "
+		   "back.\n",
+	.options = options_plain,
+	.run = run_resize,
+};
+
+/* ---- rotate --------------------------------------------------------------------- */
+
+static int
+run_rotate(int argc, char **argv)
+{
+	struct options options = {.file = NULL};
+	struct fnt_control *control;
+	struct fnt_error error;
+	struct fnt_rings rings;
+	int rc;
+
+	tool_options(&ctl_rotate, argc, argv, &options);
+	control = tool_control_open(&ctl_rotate, &options.source);
+	if (!control)
+		return TOOL_FAILED;
+	rc = fnt_control_rotate(control, options.file, &rings, &error);
+	if (!rc) {
+		print_path(control);
+		printf(": %" PRIu64 " record%s now in ", rings.frozen,
+		       rings.frozen == 1 ? "" : "s");
+		text_put(stdout, rings.path);
+		putchar('\n');
+		print_rings(&rings);
+	}
+	return end(control, rc, &error);
+}
+
+const struct command ctl_rotate = {
+	.name = "ctl rotate",
+	.summary = "freeze what is there into a file, go on in an empty ring",
+	.details = "Every command reads that file (-r FILE). Calls in flight stay in "
+		   "flight, "
+		   "counts go\non. Nothing is overwritten, and nothing lost if this is "
+		   "killed.\n",
+	.options = options_rotate,
+	.run = run_rotate,
+};
+
+/* ---- reap ----------------------------------------------------------------------- */
+
+static int
+run_reap(int argc, char **argv)
+{
+	struct options options = {.file = NULL};
+	struct fnt_control *control;
+	struct fnt_error error;
+	struct fnt_rings rings;
+	uint32_t count = 0;
+	int rc;
+
+	tool_options(&ctl_reap, argc, argv, &options);
+	control = tool_control_open(&ctl_reap, &options.source);
+	if (!control)
+		return TOOL_FAILED;
+	rc = fnt_control_reap(control, &count, &rings, &error);
+	if (!rc) {
+		print_path(control);
+		if (count)
+			printf(": %" PRIu32 " dead process%s cleared away\n", count,
+			       count == 1 ? "" : "es");
+		else
+			printf(": no process has died\n");
+		print_rings(&rings);
+	}
+	return end(control, rc, &error);
+}
+
+const struct command ctl_reap = {
+	.name = "ctl reap",
+	.summary = "record dead processes' calls as aborted, and clear up after them",
+	.details = "Whoever opens the region for writing does that, too.\n",
+	.options = options_plain,
+	.run = run_reap,
+};
+
+/* ---- rm ------------------------------------------------------------------------- */
+
+static int
+run_rm(int argc, char **argv)
+{
+	struct options options = {.file = NULL};
+	struct fnt_control *control;
+	struct fnt_error error;
+	uint32_t alive = 0;
+	int rc;
+
+	tool_options(&ctl_rm, argc, argv, &options);
+	control = tool_control_open(&ctl_rm, &options.source);
+	if (!control)
+		return TOOL_FAILED;
+	rc = fnt_control_remove(control, options.force, &alive, &error);
+	if (!rc) {
+		print_path(control);
+		printf(": removed\n");
+		if (alive)
+			printf("  %" PRIu32
+			       " live process%s on in a file without a name\n",
+			       alive, alive == 1 ? " goes" : "es go");
+	}
+	return end(control, rc, &error);
+}
+
+const struct command ctl_rm = {
+	.name = "ctl rm",
+	.summary = "remove the region's file",
+	.details = "Not while live processes write to it, unless --force is given.\n",
+	.options = options_rm,
+	.run = run_rm,
+};
