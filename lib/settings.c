@@ -171,8 +171,35 @@ take_copy(struct fnt_settings_block *block, struct fnt_setting_entry *entries,
 	}
 }
 
-static struct fnt_setting_entry *
-copy_at(const struct fnt_view *view, uint64_t generation)
+const char *
+fnt_settings_problem(struct fnt_setting_entry *entry, bool first)
+{
+	uint64_t mask = atomic_load_explicit(&entry->mask, memory_order_relaxed);
+	uint64_t len = atomic_load_explicit(&entry->name_len, memory_order_relaxed);
+	struct fnt_settings settings;
+
+	if (!mask)
+		return NULL;
+	if (mask & ~(uint64_t)ALL_SET)
+		return "settings that there are none of";
+	if (first ? len != 0 : !len || len > FNT_SETTING_NAME_MAX)
+		return "a function's name of an impossible length";
+	fnt_settings_init(&settings);
+	for (uint32_t key = 0; key < FNT_SETTINGS; key++) {
+		uint64_t value =
+			atomic_load_explicit(&entry->values[key], memory_order_relaxed);
+
+		if (!(mask & 1u << key))
+			continue;
+		take_value(&settings, (enum fnt_setting)key, value);
+		if (value_of(&settings, (enum fnt_setting)key) != value)
+			return "a setting out of its range";
+	}
+	return NULL;
+}
+
+struct fnt_setting_entry *
+fnt_settings_copy(const struct fnt_view *view, uint64_t generation)
 {
 	uint64_t number = generation / FNT_GENERATION_SETTINGS;
 
@@ -191,7 +218,8 @@ fnt_settings_load(const struct fnt_view *view, struct fnt_settings_block *block)
 			 after;
 
 		if (view->settings)
-			take_copy(block, copy_at(view, before), view->settings_count);
+			take_copy(block, fnt_settings_copy(view, before),
+				  view->settings_count);
 		/* [G4] acquire: who has read a word of the next copy but one sees that
 		 * the generation has moved on. Pairs with [G3]. */
 		atomic_thread_fence(memory_order_acquire);
@@ -251,7 +279,7 @@ fnt_settings_publish(const struct fnt_view *view,
 	/* [G3] release: the generation that put the other copy in force is seen by
 	 * whoever sees this one change. Pairs with [G4]. */
 	atomic_thread_fence(memory_order_release);
-	fnt_settings_write(copy_at(view, next), view->settings_count, block);
+	fnt_settings_write(fnt_settings_copy(view, next), view->settings_count, block);
 	/* Killed until here, nothing has changed: the copy is nobody's.
 	 * [G1] release: the copy comes before the generation that puts it in force.
 	 * Pairs with [G2]. */

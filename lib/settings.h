@@ -51,6 +51,13 @@ struct fnt_settings_block *fnt_settings_create(uint32_t max);
  * call, no allocation. */
 bool fnt_settings_load(const struct fnt_view *view, struct fnt_settings_block *block);
 
+/* The copy in force at that generation of the region; there must be settings. */
+struct fnt_setting_entry *fnt_settings_copy(const struct fnt_view *view,
+					    uint64_t generation);
+
+/* What about the entry nobody can have written; NULL: nothing. `first`: of its copy. */
+const char *fnt_settings_problem(struct fnt_setting_entry *entry, bool first);
+
 /* Put the block in force. With the control lock in hand (control_lock.h). */
 void fnt_settings_publish(const struct fnt_view *view,
 			  const struct fnt_settings_block *block);

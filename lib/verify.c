@@ -6,6 +6,7 @@
 #include "liveness.h"
 #include "payload.h"
 #include "reader.h"
+#include "settings.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -258,6 +259,27 @@ verify_ring(struct verify *verify, uint32_t ring)
 	}
 }
 
+/* One entry of the copy in force, if that is in force still. */
+static void
+verify_setting(struct verify *verify, uint64_t generation, uint32_t i)
+{
+	struct fnt_setting_entry *entry = fnt_settings_copy(verify->view, generation) + i;
+	const char *what = fnt_settings_problem(entry, !i);
+
+	atomic_thread_fence(memory_order_acquire);
+	if (what && load(&verify->view->control->generation) == generation)
+		problem(verify, entry, "%s", what);
+}
+
+static void
+verify_settings(struct verify *verify)
+{
+	uint64_t generation = load(&verify->view->control->generation);
+
+	for (uint32_t i = 0; i < verify->view->settings_count; i++)
+		verify_setting(verify, generation, i);
+}
+
 int
 fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 		 void (*report)(void *arg, uint64_t offset, const char *problem), void *arg)
@@ -281,6 +303,7 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 	verify_producers(&verify);
 	verify_lanes(&verify);
 	verify_names(&verify);
+	verify_settings(&verify);
 	for (uint32_t i = 0; i < verify.view->frame_count; i++)
 		verify_frame(&verify, i);
 	verify_ring(&verify, FNT_RING_MAIN);

@@ -11,6 +11,7 @@
 
 #include <fntrace/metrics.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,23 @@ measure(struct fnt_metrics *metrics)
 }
 
 static void
+look_at_settings(struct fnt_settings_list *list)
+{
+	char text[512];
+
+	MUST(list->all.keep >= 0 && list->all.keep <= 1);
+	MUST(list->count <= list->overrides_max);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct fnt_override *one = &list->overrides[i];
+
+		MUST(fnt_utf8_valid(one->fn_name, strlen(one->fn_name)));
+		MUST(strlen(fnt_settings_text(&one->settings, text, sizeof(text))) < 500);
+		MUST(one->settings.keep >= 0 && one->settings.keep <= 1);
+	}
+	fnt_settings_free(list);
+}
+
+static void
 read_region(void)
 {
 	struct fnt_error error = {0};
@@ -182,9 +200,11 @@ read_region(void)
 	struct fnt_traces *traces;
 	struct fnt_check check;
 	struct fnt_stat stat;
+	struct fnt_settings_list *settings;
 	struct stat st;
 	uint64_t bytes;
 	size_t count;
+	int rc;
 
 	if (fnt_reader_open(&reader, path, &error)) {
 		MUST(*error.message);
@@ -202,6 +222,10 @@ read_region(void)
 	free(producers);
 	MUST(!fnt_reader_metrics(reader, &metrics));
 	measure(metrics);
+	rc = fnt_reader_settings(reader, &settings);
+	MUST(!rc || rc == -EAGAIN);
+	if (!rc)
+		look_at_settings(settings);
 	MUST(!lstat(path, &st));
 	bytes = (uint64_t)st.st_size;
 	MUST(!fnt_reader_check(reader, &check, report, &bytes));
@@ -257,6 +281,30 @@ produce(struct fnt_log *log)
 	return left;
 }
 
+/* Changes of settings, by which calls go then. */
+static void
+change_settings(struct fnt_log *log)
+{
+	static const char *const assignments[] = {"keep=0.5", "capture.users=off"};
+	struct fnt_settings_list *list;
+	struct fnt_control *control;
+	struct fnt_error error = {0};
+
+	MUST(!fnt_control_open(&control, path, &error));
+	if (fnt_control_set(control, "f*", assignments, 2, &error))
+		MUST(*error.message);
+	if (fnt_control_reset(control, NULL, &error))
+		MUST(*error.message);
+	else
+		MUST(!fnt_control_get(control, &list));
+	if (!*error.message) {
+		MUST(!list->all.set && !list->count);
+		fnt_settings_free(list);
+	}
+	fnt_call_finish_ok(fnt_call_begin(log, NULL), NULL);
+	fnt_control_close(control);
+}
+
 static void
 write_into_region(void)
 {
@@ -276,6 +324,7 @@ write_into_region(void)
 	look_at_all(traces);
 	MUST(!fnt_log_metrics(log, &metrics));
 	measure(metrics);
+	change_settings(log);
 	fnt_log_total_count(log);
 	fnt_log_len(log);
 	fnt_log_close(log);

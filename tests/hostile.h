@@ -19,13 +19,15 @@
 #include "producer.h"
 #include "region.h"
 #include "ring.h"
+#include "settings.h"
 #include "shared.h"
 #include "writer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define HOSTILE_SECTIONS 11
+#define HOSTILE_SECTIONS 13
+#define HOSTILE_SETTINGS 8u /* two copies */
 #define HOSTILE_CELLS	 72u /* in 5 pages */
 #define HOSTILE_KEPT	 64u
 #define HOSTILE_ROOM	 (128u << 10)
@@ -44,7 +46,8 @@ static const struct {
 	{sizeof(struct fnt_frame), 8},	       {sizeof(struct fnt_ring_head), FNT_RINGS},
 	{sizeof(struct fnt_metrics_head), 1},  {sizeof(struct fnt_fn_row), 6},
 	{sizeof(struct fnt_op_row), 8},	       {sizeof(fnt_word), 10},
-	{sizeof(struct fnt_octave), 10},
+	{sizeof(struct fnt_octave), 10},       {sizeof(struct fnt_setting_entry), HOSTILE_SETTINGS},
+	{sizeof(fnt_word), 9},
 };
 
 /* The first era of a ring; the end of its area. */
@@ -80,7 +83,9 @@ hostile_lay_out(struct hostile *hostile)
 	header->section_count = HOSTILE_SECTIONS;
 	for (uint32_t i = 0; i < HOSTILE_SECTIONS; i++) {
 		header->sections[i] = (struct fnt_section){
-			.kind = i < 6 ? i + 1 : FNT_SECTION_METRICS + i - 6,
+			.kind = i < 6	 ? i + 1
+				: i < 11 ? FNT_SECTION_METRICS + i - 6
+					 : FNT_SECTION_SETTINGS + i - 11,
 			.stride = hostile_sections[i].stride,
 			.off = off,
 			.count = hostile_sections[i].count,
@@ -119,6 +124,10 @@ hostile_view(struct hostile *hostile)
 		.op_rows = at[8],
 		.block_keys = at[9],
 		.blocks = at[10],
+		.settings = at[11],
+		.rates = at[12],
+		.settings_count = HOSTILE_SETTINGS / 2,
+		.rate_count = hostile_sections[12].count,
 		.rings = at[5],
 		.producer_count = hostile_sections[1].count,
 		.lane_count = hostile_sections[2].count,
@@ -268,11 +277,30 @@ hostile_fill(struct hostile *hostile)
 	fnt_maps_fini(&view);
 }
 
+/* Something of every kind, that lets calls come to be recorded. */
+static inline void
+hostile_set(struct hostile *hostile)
+{
+	struct fnt_view view = hostile_view(hostile);
+	struct fnt_settings_block *block = fnt_settings_create(HOSTILE_SETTINGS / 2 - 1);
+
+	if (!block || fnt_settings_parse(block,
+					 "keep=0.9 slow=1us rate=1000000 capture.ids=hash "
+					 "host*:capture.users=hash hostile:rate=100000 "
+					 "hostile:capture.values=hash",
+					 "settings", NULL))
+		abort();
+	fnt_settings_publish(&view, block);
+	free(block);
+	fnt_maps_fini(&view);
+}
+
 static inline void
 hostile_make(struct hostile *hostile)
 {
 	hostile_lay_out(hostile);
 	hostile_fill(hostile);
+	hostile_set(hostile);
 }
 
 /* ---- damages ---------------------------------------------------------------------- */

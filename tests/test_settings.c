@@ -686,6 +686,48 @@ START_TEST(hostile_bytes)
 }
 END_TEST
 
+static void
+hears(void *arg, uint64_t offset, const char *problem)
+{
+	(void)offset;
+	snprintf(arg, 200, "%s", problem);
+}
+
+START_TEST(a_check_finds_them)
+{
+	struct fnt_log *log = open_log("check", NULL);
+	struct fnt_control *control = open_control("check");
+	const struct fnt_view *view = &control->region.view;
+	struct fnt_reader *reader = open_reader("check");
+	struct fnt_error error = {0};
+	struct fnt_setting_entry *entry;
+	struct fnt_check check;
+	char text[200] = "";
+
+	ck_assert(!set_one(control, NULL, "keep=0.5", &error));
+	ck_assert(!set_one(control, "f", "rate=5", &error));
+	must_be_sound("check");
+	entry = fnt_settings_copy(view, atomic_load(&view->control->generation));
+	atomic_store(&entry[0].values[FNT_SETTING_KEEP], 0x4000000000000000u); /* 2.0 */
+	ck_assert(!fnt_reader_check(reader, &check, hears, text));
+	ck_assert_uint_eq(check.problems, 1);
+	ck_assert_str_eq(text, "a setting out of its range");
+	atomic_store(&entry[1].name_len, 257);
+	atomic_fetch_or(&entry[0].mask, 1u << 20);
+	ck_assert(!fnt_reader_check(reader, &check, hears, text));
+	ck_assert_uint_eq(check.problems, 2);
+	/* The other copy is nobody's. */
+	entry = fnt_settings_copy(view, atomic_load(&view->control->generation) +
+						FNT_GENERATION_SETTINGS);
+	atomic_store(&entry[1].mask, UINT64_MAX);
+	ck_assert(!fnt_control_reset(control, NULL, &error));
+	must_be_sound("check");
+	fnt_reader_close(reader);
+	fnt_control_close(control);
+	fnt_log_close(log);
+}
+END_TEST
+
 /* ---- what a region begins with -----------------------------------------------------
  */
 
@@ -741,4 +783,4 @@ FIXTURE_MAIN("settings", siphash_is_the_papers, values_that_are_taken,
 	     the_most_specific_wins_key_by_key, set_and_reset, all_of_a_set_or_nothing,
 	     a_full_table, no_write_access, regions_that_are_not_there,
 	     a_killed_tool_leaves_no_lock, never_a_mixture, hostile_bytes,
-	     set_when_it_is_made)
+	     a_check_finds_them, set_when_it_is_made)
