@@ -167,6 +167,28 @@ kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long,
 	return !one_in;
 }
 
+void
+kills_init(struct kills *kills, int argc, char **argv)
+{
+	*kills = (struct kills){.names = argv + 1, .name_count = argc - 1};
+	while (kills->name_count && !strncmp(kills->names[0], "--", 2)) {
+		int taken = 1;
+
+		if (!strcmp(kills->names[0], "--long"))
+			kills->is_long = true;
+		else if (!strcmp(kills->names[0], "--seed") && kills->name_count > 1)
+			kills->seed = strtoull(kills->names[taken++], NULL, 10);
+		kills->names += taken;
+		kills->name_count -= taken;
+	}
+}
+
+int
+kills_turn(const struct kills *kills, int i, int count)
+{
+	return kills->is_long ? (int)(((uint64_t)i + kills->seed) % (uint64_t)count) : i;
+}
+
 /* ---- kill ------------------------------------------------------------------------ */
 
 static void
@@ -232,7 +254,7 @@ kill_all_along(struct kills *kills, struct scene *scene, const struct kill_path 
 	unsigned long before = kills->count, missed = kills->misses;
 	uint32_t one_in = path->again && !lapped && !kills->is_long ? 3 : 1;
 	struct rnd r = {before};
-	uint64_t random = 1;
+	uint64_t random = kills->seed + 1;
 
 	for (uint32_t k = 0; k <= way->count; k++)
 		if (kill_path_chosen(way, k, kills->is_long, &random) &&

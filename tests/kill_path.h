@@ -26,10 +26,18 @@ struct kill_path {
 #define ALL_EDGES (EDGE(SCENE_EDGES) - 1)
 
 struct kills {
-	bool is_long;
-	uint32_t one_in;	     /* of those chosen, in a short run; 0: all */
+	bool is_long;  /* --long */
+	uint64_t seed; /* --seed N: what is chosen, and with --long where to begin */
+	char **names;  /* what is left of the arguments */
+	int name_count;
 	unsigned long count, misses; /* misses: came to the end by another way */
 };
+
+/* Take the arguments that all have: what is long goes on for as long as it takes. */
+void kills_init(struct kills *kills, int argc, char **argv);
+
+/* Number `i` of `count`, another one first with each seed. */
+int kills_turn(const struct kills *kills, int i, int count);
 
 /* A child on that path, prepared, in a world as it was. */
 void kill_path_spawn(struct stepper *stepper, struct scene *scene,

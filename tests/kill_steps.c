@@ -2,7 +2,7 @@
  *
  * kill_steps.c: a producer killed after each instruction in turn of everything it does.
  *
- *   kill_steps [--long] [PATH]...
+ *   kill_steps [--long] [--seed N] [PATH]...
  *
  * For each path a child is prepared at full speed, its act stepped through once to
  * learn the way, and then for each instruction another such child is stopped just
@@ -17,8 +17,6 @@
 #define VALUE_LONG 2500
 
 static struct kills kills;
-static char **wanted;
-static int wanted_count;
 
 /* ---- preparations ---------------------------------------------------------------- */
 
@@ -232,15 +230,15 @@ static const struct kill_path paths[] = {
 static bool
 is_wanted(const char *name)
 {
-	for (int i = 0; i < wanted_count; i++)
-		if (!strcmp(wanted[i], name))
+	for (int i = 0; i < kills.name_count; i++)
+		if (!strcmp(kills.names[i], name))
 			return true;
-	return !wanted_count;
+	return !kills.name_count;
 }
 
 START_TEST(killed_at_every_instruction)
 {
-	const struct kill_path *path = &paths[_i];
+	const struct kill_path *path = &paths[kills_turn(&kills, _i, PATHS)];
 
 	if (!is_wanted(path->name))
 		return;
@@ -269,9 +267,7 @@ main(int argc, char **argv)
 	SRunner *runner;
 	int failed;
 
-	kills.is_long = argc > 1 && !strcmp(argv[1], "--long");
-	wanted = argv + 1 + kills.is_long;
-	wanted_count = argc - 1 - kills.is_long;
+	kills_init(&kills, argc, argv);
 	if (SANITIZED || !stepper_works())
 		return 77;
 	fixture_begin();

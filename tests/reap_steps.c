@@ -3,7 +3,7 @@
  * reap_steps.c: a reaper killed while it takes up what another has left, and the next
  * too. Whoever comes last finds each call once.
  *
- *   reap_steps [--long]
+ *   reap_steps [--long] [--seed N]
  */
 #include "fixture.h"
 
@@ -142,15 +142,16 @@ static const struct {
 
 START_TEST(killed_while_reaping)
 {
+	int i = kills_turn(&kills, _i, DEATHS);
 	struct step_trace way;
 	struct scene scene;
 
-	scene_init(&scene, deaths[_i].edge, 0);
-	leave_remains(&scene, &dying[deaths[_i].in_second], deaths[_i].death);
+	scene_init(&scene, deaths[i].edge, 0);
+	leave_remains(&scene, &dying[deaths[i].in_second], deaths[i].death);
 	kill_path_trace(&way, &scene, &reaping[0]);
 	for (int again = 0; again < 2; again++)
 		for (int lapped = 0; lapped < 2; lapped++)
-			if (kills.is_long || (again != lapped) == (_i % 2 == 0))
+			if (kills.is_long || (again != lapped) == (i % 2 == 0))
 				kill_all_along(&kills, &scene, &reaping[again], &way,
 					       lapped);
 	step_trace_free(&way);
@@ -166,7 +167,7 @@ main(int argc, char **argv)
 	SRunner *runner;
 	int failed;
 
-	kills.is_long = argc > 1 && !strcmp(argv[1], "--long");
+	kills_init(&kills, argc, argv);
 	if (SANITIZED || !stepper_works())
 		return 77;
 	fixture_begin();

@@ -5,7 +5,7 @@
  * They never wait for it and never take what is its; and when it goes on its record is
  * whole, or dropped and counted.
  *
- *   stop_steps [--long]
+ *   stop_steps [--long] [--seed N]
  */
 #include "fixture.h"
 
@@ -13,7 +13,7 @@
 
 #define EVERY 1500 /* of a way with no more instructions, each */
 
-static bool is_long;
+static struct kills options;
 
 /* ---- who is held ----------------------------------------------------------------- */
 
@@ -162,8 +162,8 @@ stop_at(struct scene *scene, const struct kill_path *path, const struct step_tra
 
 START_TEST(held_once)
 {
-	const struct kill_path *path = &paths[_i];
-	uint64_t random = 1;
+	const struct kill_path *path = &paths[kills_turn(&options, _i, PATHS)];
+	uint64_t random = 1 + options.seed;
 	unsigned stops = 0;
 	struct step_trace way;
 	struct scene scene;
@@ -171,7 +171,7 @@ START_TEST(held_once)
 	scene_init(&scene, (enum scene_edge)__builtin_ctz(path->edges), path->flags);
 	kill_path_trace(&way, &scene, path);
 	for (uint32_t k = 0; k <= way.count; k++)
-		if (kill_path_chosen(&way, k, is_long || way.count < EVERY, &random)) {
+		if (kill_path_chosen(&way, k, options.is_long || way.count < EVERY, &random)) {
 			stop_at(&scene, path, &way, k);
 			stops++;
 		}
@@ -189,7 +189,7 @@ END_TEST
  */
 START_TEST(held_all_the_way)
 {
-	const struct kill_path *path = &paths[_i];
+	const struct kill_path *path = &paths[kills_turn(&options, _i, PATHS)];
 	struct stepper stepper;
 	struct scene scene;
 	unsigned stops = 0;
@@ -206,7 +206,7 @@ START_TEST(held_all_the_way)
 			 (unsigned long long)stepper.at);
 		if (stepper.at < mark)
 			continue;
-		mark = stepper.at + (is_long ? 1 : path->beside ? 101 : 13);
+		mark = stepper.at + (options.is_long ? 1 : path->beside ? 101 : 13);
 		early = early || scene_has_head_of(&scene, 0);
 		meanwhile(&scene, path->beside);
 		stops++;
@@ -227,7 +227,7 @@ START_TEST(frames_are_not_taken)
 	struct stepper stepper;
 	struct step_trace way;
 	struct scene scene;
-	uint64_t random = 1;
+	uint64_t random = 1 + options.seed;
 
 	scene_init(&scene, SCENE_PLAIN, 0);
 	kill_path_trace(&way, &scene, path);
@@ -262,11 +262,11 @@ main(int argc, char **argv)
 	SRunner *runner;
 	int failed;
 
-	is_long = argc > 1 && !strcmp(argv[1], "--long");
+	kills_init(&options, argc, argv);
 	if (SANITIZED || !stepper_works())
 		return 77;
 	fixture_begin();
-	tcase_set_timeout(tcase, is_long ? 36000 : 300);
+	tcase_set_timeout(tcase, options.is_long ? 36000 : 300);
 	tcase_add_loop_test(tcase, held_once, 0, PATHS);
 	tcase_add_loop_test(tcase, held_all_the_way, 0, PATHS);
 	tcase_add_test(tcase, frames_are_not_taken);
