@@ -108,34 +108,32 @@ write_value(struct use use, const struct fnt_value *value)
 
 /* Into its ring; where that has moved on meanwhile, after it. */
 static bool
-emit_once(struct use *use, uint64_t now)
+emit_once(struct use *use, struct fnt_ending *ending, uint64_t now)
 {
 	struct fnt_ring_writer *writer = &use->thread->writer;
-	struct fnt_call *call = use->call;
-	enum fnt_claimed is =
-		fnt_record_emit(writer, &call->record, &call->own, call->frame, now);
+	enum fnt_claimed is = fnt_record_emit(writer, ending, now);
 
 	for (int i = 0; i < MOVES && __builtin_expect(is == FNT_CLAIM_MOVED, 0); i++) {
 		int saved = errno;
 
 		fnt_writer_move(writer, &use->thread->attachment->region);
 		errno = saved;
-		is = fnt_record_emit(writer, &call->record, &call->own, call->frame, now);
+		is = fnt_record_emit(writer, ending, now);
 	}
 	return is == FNT_CLAIMED;
 }
 
 /* Where something of the dead is in the way, once more without it. */
 static bool
-emit(struct use *use, uint64_t now)
+emit(struct use *use, struct fnt_ending *ending, uint64_t now)
 {
 	struct fnt_thread *thread = use->thread;
 
 	if (!thread->writer.lane)
 		return false;
-	if (emit_once(use, now))
+	if (emit_once(use, ending, now))
 		return true;
-	return fnt_thread_reap(thread, now) && emit_once(use, now);
+	return fnt_thread_reap(thread, now) && emit_once(use, ending, now);
 }
 
 /* For want of a lane. */
@@ -154,56 +152,75 @@ region_counter_of(struct fnt_control_words *control, uint64_t mark)
 	}
 }
 
-/* It ends without a record: `mark` says why. */
-static void
-lose(struct use *use, uint64_t mark)
+static inline void
+fill_ending(struct use use, struct fnt_ending *ending)
 {
-	struct fnt_ring_writer *writer = &use->thread->writer;
-	struct fnt_call *call = use->call;
-	struct fnt_place place;
+	struct fnt_call *call = use.call;
 
-	if (!writer->lane)
-		fnt_thread_find_lane(use->thread, use->thread->clock.last);
-	fnt_meter_place(&use->thread->meter, &place, &call->record);
-	if (writer->lane) {
-		fnt_frame_mark_lost(use->call->frame, mark, writer->lane_no,
-				    fnt_lane_counter(writer->lane, mark));
-		fnt_count_record(writer->lane, &use->call->record);
-	} else {
-		atomic_fetch_add_explicit(
-			region_counter_of(use->thread->attachment->region.view.control, mark), 1,
-			memory_order_relaxed);
-	}
-	fnt_meter_count(&place, &call->record, &call->extra, mark);
+	ending->record = &call->record;
+	ending->payload = &call->own;
+	ending->frame = call->frame;
+	ending->meter = &use.thread->meter;
+	fnt_meter_place(ending->meter, &ending->place, &call->record, &call->extra);
 }
 
 static void
-end_lost(struct use *use, uint64_t mark)
+begin_ending(struct use *use, struct fnt_ending *ending)
 {
-	lose(use, mark);
-	fnt_call_drop(use->call, use->thread);
+	struct fnt_thread *thread = use->thread;
+
+	if (!thread->writer.lane)
+		fnt_thread_find_lane(thread, thread->clock.last);
+	fill_ending(*use, ending);
+}
+
+/* It ends without a record: `mark` says why. */
+static void
+lose(struct use *use, struct fnt_ending *ending, uint64_t mark)
+{
+	struct fnt_thread *thread = use->thread;
+
+	if (thread->writer.lane) {
+		fnt_record_lose(&thread->writer, ending, mark);
+		return;
+	}
+	atomic_fetch_add_explicit(
+		region_counter_of(thread->attachment->region.view.control, mark), 1,
+		memory_order_relaxed);
+	fnt_meter_apply(&ending->place, fnt_end_of(mark));
 }
 
 /* The record is complete. False: there is no place for it. */
 static bool
 enter(struct use use)
 {
-	struct fnt_thread *thread = use.thread;
 	struct fnt_call *call = use.call;
-	struct fnt_place place;
+	struct fnt_ending ending;
 
-	if (!thread->writer.lane)
-		fnt_thread_find_lane(thread, thread->clock.last);
-	fnt_meter_place(&thread->meter, &place, &call->record);
+	begin_ending(&use, &ending);
 	if (fnt_outcome_is_kept(call->record.outcome) || fnt_keep_slow(call))
 		call->record.flags |= FNT_RECORD_KEPT;
-	if (!emit(&use, thread->clock.last)) {
-		lose(&use, FNT_MARK_DROPPED);
-		return false;
-	}
-	fnt_meter_count(&place, &call->record, &call->extra, 0);
-	fnt_count_record(thread->writer.lane, &call->record);
-	return true;
+	if (emit(&use, &ending, use.thread->clock.last))
+		return true;
+	lose(&use, &ending, FNT_MARK_DROPPED);
+	return false;
+}
+
+/* There is to be none. */
+static void
+leave_out(struct use use, uint64_t mark)
+{
+	struct fnt_ending ending;
+
+	begin_ending(&use, &ending);
+	lose(&use, &ending, mark);
+}
+
+static __attribute__((noinline)) void
+end_lost(struct use use, uint64_t mark)
+{
+	leave_out(use, mark);
+	fnt_call_drop(use.call, use.thread);
 }
 
 static __attribute__((noinline)) int
@@ -221,7 +238,7 @@ commit(struct use use)
 {
 	struct fnt_thread *thread = use.thread;
 	struct fnt_call *call = use.call;
-	struct fnt_place place;
+	struct fnt_ending ending;
 
 	call->record.payload_bytes = call->used;
 	if (__builtin_expect(call->used > FNT_HEAD_BYTES || call->own.next || call->ruled ||
@@ -229,12 +246,9 @@ commit(struct use use)
 				     !thread->writer.lane,
 			     0))
 		return commit_long(use);
-	fnt_meter_place(&thread->meter, &place, &call->record);
-	if (!fnt_record_emit_one(&thread->writer, &call->record, &call->own, call->frame,
-				 thread->clock.last))
+	fill_ending(use, &ending);
+	if (!fnt_record_emit_one(&thread->writer, &ending, thread->clock.last))
 		return commit_long(use);
-	fnt_meter_count(&place, &call->record, &call->extra, 0);
-	fnt_count_record(thread->writer.lane, &call->record);
 	fnt_call_drop_short(call, thread);
 	return FNT_DONE;
 }
@@ -259,7 +273,7 @@ kept(struct use use)
 	uint64_t mark = decide(use);
 
 	if (__builtin_expect(mark != 0, 0))
-		end_lost(&(struct use){use.call, use.thread}, mark);
+		end_lost(use, mark);
 	return !mark;
 }
 
@@ -293,7 +307,7 @@ fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread)
 	call->record.payload_bytes = call->used;
 	mark = decide(use);
 	if (mark)
-		lose(&use, mark);
+		leave_out(use, mark);
 	else
 		enter(use);
 }

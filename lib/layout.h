@@ -234,6 +234,23 @@ struct fnt_lane_ring {
 	fnt_word recorded; /* records committed, and the sequence number of the last */
 };
 
+/* What one call's end makes of its function's row (layout_metrics.h): noted before the end
+ * itself, which is one store in a counter of the lane, and carried out after it. So a
+ * reaper that finds it armed knows whether to: if the counter has come to `seq`. It holds
+ * what the row's counts become, not what they grow by, so that twice does no harm.
+ *
+ *   63         32 31    16 15     8 7  4 3  2      1    0
+ *   │ row        │ 0      │ outcome│ end│ 0  │rare │armed│
+ */
+#define FNT_JOURNAL_COUNTS 13
+
+struct fnt_journal {
+	fnt_word state;
+	fnt_word seq;
+	fnt_word bucket; /* 0, or number + 1 of the bucket among all blocks' */
+	fnt_word counts[FNT_JOURNAL_COUNTS];
+};
+
 /* A thread's own corner: the tickets that it holds and what it has done. Counters are
  * cumulative over all owners; only the owner writes, so plain load-add-store will do. */
 struct fnt_lane {
@@ -243,18 +260,16 @@ struct fnt_lane {
 	fnt_word dropped;  /* no place in the ring */
 	fnt_word not_kept; /* calls that ended without a record: the region keeps none; … */
 	fnt_word unframed; /* calls built in private memory */
-	fnt_word ops;	   /* of finished calls: recorded and omitted */
-	fnt_word ops_omitted;
-	fnt_word schedules_omitted;
-	fnt_word values_omitted;
 	fnt_word cells_skipped;
 	fnt_word recorded_before; /* records of both rings, and `dropped`, when the owner came */
 	fnt_word dropped_before;
 	fnt_word sampled; /* … not among those that are kept */
 	fnt_word limited; /* … its function had enough in this second */
-	uint64_t pad[10];
+	uint64_t pad[14];
+	struct fnt_journal journal;
 };
-static_assert(sizeof(struct fnt_lane) == 2 * FNT_LINE, "layout");
+static_assert(sizeof(struct fnt_lane) == 3 * FNT_LINE, "layout");
+static_assert(offsetof(struct fnt_lane, journal) == 2 * FNT_LINE, "layout");
 
 /* ---- names ------------------------------------------------------------------------ */
 

@@ -24,8 +24,7 @@
 
 #include "layout.h"
 
-/* ---- the histogram ----------------------------------------------------------------
- */
+/* ---- the histogram --------------------------------------------------------------- */
 
 /* Nanoseconds, log-linear: exact below 64; then each octave [2^n, 2^(n+1)) in 32
  * buckets of equal width, so that a bucket's middle is at most 1/64 away from anything
@@ -74,8 +73,7 @@ struct fnt_octave {
 };
 static_assert(sizeof(struct fnt_octave) == 2 * FNT_LINE, "layout");
 
-/* ---- keys -------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------ */
 
 /* Of functions and operations:
  *
@@ -133,8 +131,7 @@ fnt_block_key(uint32_t row, uint32_t octave)
 	return ((uint64_t)row + 1) << 16 | octave;
 }
 
-/* ---- rows -------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------ */
 
 enum fnt_fn_counter {
 	FNT_FN_OK = 0, /* calls by outcome, in the order of enum fnt_outcome */
@@ -151,7 +148,7 @@ enum fnt_fn_counter {
 	FNT_FN_SCHEDULES, /* recorded and omitted */
 	FNT_FN_SCHEDULES_OMITTED,
 	FNT_FN_VALUES_OMITTED,
-	FNT_FN_SPILLED,	 /* calls whose latency is in the other row's histogram */
+	FNT_FN_SPILLED, /* calls whose latency is in the other row's histogram */
 	/* Calls without a record, by the mark that says why. */
 	FNT_FN_DROPPED,
 	FNT_FN_KEPT_NONE,
@@ -169,6 +166,24 @@ struct fnt_fn_row {
 };
 static_assert(sizeof(struct fnt_fn_row) == 3 * FNT_LINE, "layout");
 static_assert(FNT_FN_COUNTERS <= 23 && FNT_OCTAVES <= 48, "layout");
+
+/* ---- the journal ----------------------------------------------------------------- */
+
+/* How calls end: recorded in one of the rings, or not; in this order the counters from
+ * FNT_FN_DROPPED on, and the marks down from UINT64_MAX. */
+#define FNT_ENDS (FNT_RINGS + FNT_FN_COUNTERS - FNT_FN_DROPPED)
+static_assert(FNT_ENDS - FNT_RINGS == UINT64_MAX - FNT_MARK_LOST + 1, "layout");
+
+#define FNT_JOURNAL_ARMED 1u
+#define FNT_JOURNAL_RARE 2u
+
+static inline uint32_t
+fnt_journal_end(uint64_t state)
+{
+	return (uint32_t)(state >> 4) & 0xf;
+}
+
+/* ---- operations ------------------------------------------------------------------ */
 
 /* Half a line pair: the rows of an entity's ops in one lane mostly lie side by side. */
 struct fnt_op_row {

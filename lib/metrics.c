@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "metrics.h"
 
-/* ---- tables -----------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------- */
 
 /* A table of keys, `stride` bytes apart. */
 struct keys {
@@ -92,16 +91,17 @@ block_keys(const struct fnt_view *view)
 			     &view->metrics->blocks_taken};
 }
 
-/* ---- rows -------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------ */
 
 void
 fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t lane)
 {
 	meter->view = view;
+	meter->journal = NULL;
 	/* Without a lane they match nothing. */
 	meter->fn_key = meter->op_key = FNT_ROW_OTHER;
-	if (lane < FNT_LANE_ANY) {
+	if (lane < view->lane_count) {
+		meter->journal = &view->lanes[lane].journal;
 		meter->fn_key = fnt_row_key(FNT_ROW_FN, lane, 0, 0);
 		meter->op_key = fnt_row_key(FNT_ROW_OP, lane, 0, 0);
 	}
@@ -160,8 +160,7 @@ fnt_meter_find_op(struct fnt_meter *meter, uint32_t entity, uint32_t op)
 	return *seen = &view->op_rows[at];
 }
 
-/* ---- buckets ----------------------------------------------------------------------
- */
+/* ---- buckets --------------------------------------------------------------------- */
 
 /* The octave's block of a row of the table, taken if need be and there is one; or NULL.
  */
@@ -195,35 +194,41 @@ find_any_block(const struct fnt_view *view, uint32_t name, uint32_t octave)
 				: find_block(view, &view->fn_rows[at], octave, true);
 }
 
-fnt_word *
-fnt_meter_find_bucket(struct fnt_meter *meter, struct fnt_place *place, uint32_t bucket)
+struct fnt_place
+fnt_meter_find_bucket(struct fnt_meter *meter, struct fnt_place place, uint32_t bucket)
 {
 	const struct fnt_view *view = meter->view;
 	uint32_t octave = bucket / FNT_OCTAVE_BUCKETS, i = bucket % FNT_OCTAVE_BUCKETS;
 	struct fnt_octave *block = NULL;
 	uint64_t key;
 
-	place->own_bucket = false;
-	if (place->row != &view->metrics->other_fn) {
-		key = atomic_load_explicit(&place->row->key, memory_order_relaxed);
-		block = find_block(view, place->row, octave, !place->own_row);
-		place->own_bucket = block && place->own_row;
-		if (!block && place->own_row)
+	place.own_bucket = false;
+	if (place.row != &view->metrics->other_fn) {
+		key = atomic_load_explicit(&place.row->key, memory_order_relaxed);
+		block = find_block(view, place.row, octave, !place.own_row);
+		place.own_bucket = block && place.own_row;
+		if (!block && place.own_row)
 			block = find_any_block(view, fnt_key_name(key), octave);
-		place->spilled = !block;
+		place.spilled = !block;
 	}
-	return block ? &block->counts[i]
-		     : &view->metrics->other_octaves[octave].counts[i];
+	place.bucket = block ? &block->counts[i]
+			     : &view->metrics->other_octaves[octave].counts[i];
+	return place;
 }
 
-/* ---- counting ---------------------------------------------------------------------
- */
+/* ---- counting -------------------------------------------------------------------- */
 
 static void
 add(fnt_word *word, uint64_t more)
 {
 	if (more)
 		atomic_fetch_add_explicit(word, more, memory_order_relaxed);
+}
+
+static uint32_t
+lost_counter(uint32_t end)
+{
+	return FNT_FN_DROPPED + end - FNT_RINGS;
 }
 
 void
@@ -235,28 +240,14 @@ fnt_op_row_add(struct fnt_op_row *row, const struct fnt_op_done *done)
 	add(&row->rows, done->rows > 0 ? (uint64_t)done->rows : 0);
 }
 
-static enum fnt_fn_counter
-counter_of(uint64_t mark)
-{
-	switch (mark) {
-	case FNT_MARK_NOT_KEPT:
-		return FNT_FN_KEPT_NONE;
-	case FNT_MARK_SAMPLED:
-		return FNT_FN_SAMPLED;
-	case FNT_MARK_LIMITED:
-		return FNT_FN_LIMITED;
-	default:
-		return FNT_FN_DROPPED;
-	}
-}
-
 void
-fnt_place_add(const struct fnt_place *place, const struct fnt_record *record,
-	      const struct fnt_extra *extra, uint64_t mark)
+fnt_place_add(struct fnt_place place, uint32_t end)
 {
-	fnt_word *counts = place->row->counts;
+	const struct fnt_record *record = place.record;
+	const struct fnt_extra *extra = place.extra;
+	fnt_word *counts = place.row->counts;
 
-	add(&counts[FNT_FN_OK + (record->outcome - FNT_OK) % 4u], 1);
+	add(&counts[FNT_FN_OK + (uint32_t)(record->outcome - FNT_OK) % 4u], 1);
 	add(&counts[FNT_FN_TOTAL_NS], record->duration_ns);
 	add(&counts[FNT_FN_OPS], (uint64_t)record->op_count + record->ops_omitted);
 	add(&counts[FNT_FN_ROWS], extra->rows);
@@ -267,52 +258,104 @@ fnt_place_add(const struct fnt_place *place, const struct fnt_record *record,
 	add(&counts[FNT_FN_SCHEDULES_OMITTED], record->schedules_omitted);
 	add(&counts[FNT_FN_VALUES_OMITTED],
 	    !!(record->flags & FNT_TRACE_VALUE_OMITTED));
-	add(&counts[FNT_FN_SPILLED], place->spilled);
-	if (mark)
-		add(&counts[counter_of(mark)], 1);
-	add(place->bucket, 1);
+	add(&counts[FNT_FN_SPILLED], place.spilled);
+	if (end >= FNT_RINGS)
+		add(&counts[lost_counter(end)], 1);
+	add(place.bucket, 1);
 }
 
-/* What most calls have nothing of. */
+/* ---- the journal ----------------------------------------------------------------- */
+
 static void
-count_rare(fnt_word *counts, const struct fnt_record *record,
-	   const struct fnt_extra *extra)
+note_rare(const struct fnt_place *place, enum fnt_fn_counter counter, uint64_t more)
 {
-	fnt_count(&counts[FNT_FN_OPS_OMITTED], record->ops_omitted);
-	fnt_count(&counts[FNT_FN_STREAM_BYTES], record->stream_bytes);
-	fnt_count(&counts[FNT_FN_STREAM_CHUNKS], record->stream_chunks);
-	fnt_count(&counts[FNT_FN_SCHEDULES],
-		  extra->schedules + record->schedules_omitted);
-	fnt_count(&counts[FNT_FN_SCHEDULES_OMITTED], record->schedules_omitted);
-	fnt_count(&counts[FNT_FN_VALUES_OMITTED],
-		  !!(record->flags & FNT_TRACE_VALUE_OMITTED));
+	fnt_note(place->journal, FNT_NOTED_RARE + counter - FNT_FN_RARE,
+		 &place->row->counts[counter], more);
 }
 
 void
-fnt_meter_count(const struct fnt_place *place, const struct fnt_record *record,
-		const struct fnt_extra *extra, uint64_t mark)
+fnt_meter_note_rare(struct fnt_place place, uint32_t end)
 {
-	fnt_word *counts = place->row->counts;
+	const struct fnt_record *record = place.record;
 
-	if (!place->own_row) {
-		fnt_place_add(place, record, extra, mark);
+	note_rare(&place, FNT_FN_OPS_OMITTED, record->ops_omitted);
+	note_rare(&place, FNT_FN_STREAM_BYTES, record->stream_bytes);
+	note_rare(&place, FNT_FN_STREAM_CHUNKS, record->stream_chunks);
+	note_rare(&place, FNT_FN_SCHEDULES,
+		  place.extra->schedules + record->schedules_omitted);
+	note_rare(&place, FNT_FN_SCHEDULES_OMITTED, record->schedules_omitted);
+	note_rare(&place, FNT_FN_VALUES_OMITTED,
+		  !!(record->flags & FNT_TRACE_VALUE_OMITTED));
+	note_rare(&place, FNT_FN_SPILLED, place.spilled);
+	if (end >= FNT_RINGS)
+		fnt_note(place.journal, FNT_NOTED_LOST,
+			 &place.row->counts[lost_counter(end)], 1);
+}
+
+static void
+apply_rare(fnt_word *counts, const struct fnt_journal *journal, uint32_t end)
+{
+	for (uint32_t i = FNT_FN_RARE; i < FNT_FN_DROPPED; i++)
+		fnt_apply(&counts[i], journal, FNT_NOTED_RARE + i - FNT_FN_RARE);
+	if (end >= FNT_RINGS)
+		fnt_apply(&counts[lost_counter(end)], journal, FNT_NOTED_LOST);
+}
+
+void
+fnt_meter_apply_rare(struct fnt_place place, uint32_t end)
+{
+	apply_rare(place.row->counts, place.journal, end);
+}
+
+/* What was noted, whoever wrote it: it may be anything. */
+static void
+apply_noted(const struct fnt_view *view, struct fnt_fn_row *row,
+	    const struct fnt_journal *journal, uint64_t state)
+{
+	uint64_t bucket =
+		atomic_load_explicit(&journal->bucket, memory_order_relaxed) - 1;
+
+	fnt_apply(&row->counts[FNT_FN_OK + (state >> 8) % 4], journal, FNT_NOTED_CALLS);
+	fnt_apply(&row->counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
+	fnt_apply(&row->counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
+	fnt_apply(&row->counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
+	if (bucket < (uint64_t)view->block_count * FNT_OCTAVE_BUCKETS)
+		fnt_apply(&view->blocks[bucket / FNT_OCTAVE_BUCKETS]
+				   .counts[bucket % FNT_OCTAVE_BUCKETS],
+			  journal, FNT_NOTED_BUCKET);
+	if (state & FNT_JOURNAL_RARE)
+		apply_rare(row->counts, journal, fnt_journal_end(state));
+}
+
+static struct fnt_fn_row *
+noted_row(const struct fnt_view *view, uint32_t lane_no, uint64_t state)
+{
+	uint64_t row = state >> 32, key;
+
+	if (row >= view->fn_row_count)
+		return NULL;
+	key = atomic_load_explicit(&view->fn_rows[row].key, memory_order_relaxed);
+	return fnt_key_kind(key) == FNT_ROW_FN && fnt_key_lane(key) == lane_no
+		       ? &view->fn_rows[row]
+		       : NULL;
+}
+
+void
+fnt_journal_settle(const struct fnt_view *view, uint32_t lane_no)
+{
+	struct fnt_lane *lane = &view->lanes[lane_no];
+	struct fnt_journal *journal = &lane->journal;
+	/* [J2] acquire: see [J1], [J3], [J4] and [J5] in metrics.h. */
+	uint64_t state = atomic_load_explicit(&journal->state, memory_order_acquire);
+	uint32_t end = fnt_journal_end(state);
+	struct fnt_fn_row *row;
+
+	if (!(state & FNT_JOURNAL_ARMED))
 		return;
-	}
-	fnt_count(&counts[FNT_FN_OK + (record->outcome - FNT_OK) % 4u], 1);
-	fnt_count(&counts[FNT_FN_TOTAL_NS], record->duration_ns);
-	fnt_count(&counts[FNT_FN_OPS],
-		  (uint64_t)record->op_count + record->ops_omitted);
-	fnt_count(&counts[FNT_FN_ROWS], extra->rows);
-	if (record->ops_omitted | record->schedules_omitted | record->stream_bytes |
-	    record->stream_chunks | extra->schedules |
-	    (record->flags & FNT_TRACE_VALUE_OMITTED))
-		count_rare(counts, record, extra);
-	if (mark)
-		fnt_count(&counts[counter_of(mark)], 1);
-	if (place->spilled)
-		fnt_count(&counts[FNT_FN_SPILLED], 1);
-	if (place->own_bucket)
-		fnt_count(place->bucket, 1);
-	else
-		add(place->bucket, 1);
+	row = noted_row(view, lane_no, state);
+	if (row && end < FNT_ENDS &&
+	    atomic_load_explicit(fnt_end_counter(lane, end), memory_order_relaxed) ==
+		    atomic_load_explicit(&journal->seq, memory_order_relaxed))
+		apply_noted(view, row, journal, state);
+	atomic_store_explicit(&journal->state, 0, memory_order_release);
 }

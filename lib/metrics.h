@@ -27,7 +27,8 @@
  * own word: only its key says what it is. */
 struct fnt_meter {
 	const struct fnt_view *view;
-	uint64_t fn_key; /* of this lane, less the name */
+	struct fnt_journal *journal; /* of this lane; NULL: it has none */
+	uint64_t fn_key;	     /* of this lane, less the name */
 	uint64_t op_key;
 	struct fnt_fn_row *fns[FNT_FNS_SEEN];
 	struct fnt_op_row *ops[FNT_OPS_SEEN];
@@ -52,14 +53,52 @@ struct fnt_op_done {
 	bool ok;
 };
 
-/* Where a call will be counted. */
+/* A call that ends, and where it will be counted. */
 struct fnt_place {
+	const struct fnt_record *record; /* complete, but for seq and lane */
+	const struct fnt_extra *extra;
+	struct fnt_journal *journal;
 	struct fnt_fn_row *row;
 	fnt_word *bucket;
 	bool own_row; /* only this thread writes there */
 	bool own_bucket;
 	bool spilled; /* the bucket is the other row's, the row is not */
 };
+
+/* Where a frame's mark is counted: a record, or why there is none. */
+static inline fnt_word *
+fnt_lane_counter(struct fnt_lane *lane, uint64_t mark)
+{
+	switch (mark) {
+	case FNT_MARK_DROPPED:
+		return &lane->dropped;
+	case FNT_MARK_NOT_KEPT:
+		return &lane->not_kept;
+	case FNT_MARK_SAMPLED:
+		return &lane->sampled;
+	case FNT_MARK_LIMITED:
+		return &lane->limited;
+	default:
+		return &lane->rings[fnt_mark_ring(mark)].recorded;
+	}
+}
+
+/* How a call ends: with a record in a ring, FNT_RING_MAIN or FNT_RING_KEPT, or without.
+ */
+static inline uint32_t
+fnt_end_of(uint64_t mark)
+{
+	return mark < FNT_MARK_LOST ? fnt_mark_ring(mark)
+				    : FNT_RINGS + (uint32_t)(UINT64_MAX - mark);
+}
+
+/* The counter that says so. */
+static inline fnt_word *
+fnt_end_counter(struct fnt_lane *lane, uint32_t end)
+{
+	return end < FNT_RINGS ? &lane->rings[end].recorded
+			       : fnt_lane_counter(lane, UINT64_MAX - (end - FNT_RINGS));
+}
 
 /* Where a row is remembered. */
 static inline uint32_t
@@ -72,18 +111,22 @@ fnt_op_seen(uint32_t entity, uint32_t op)
 struct fnt_fn_row *fnt_meter_find_fn(struct fnt_meter *meter, uint32_t name);
 struct fnt_op_row *fnt_meter_find_op(struct fnt_meter *meter, uint32_t entity,
 				     uint32_t op);
-fnt_word *fnt_meter_find_bucket(struct fnt_meter *meter, struct fnt_place *place,
-				uint32_t bucket);
+struct fnt_place fnt_meter_find_bucket(struct fnt_meter *meter, struct fnt_place place,
+				       uint32_t bucket);
+
+/* What most calls have nothing of, into the journal and out of it. (Places go by value,
+ * so that on the short way they stay in registers.) */
+void fnt_meter_note_rare(struct fnt_place place, uint32_t end);
+void fnt_meter_apply_rare(struct fnt_place place, uint32_t end);
 
 /* Add to a row or bucket of all lanes. */
-void fnt_place_add(const struct fnt_place *place, const struct fnt_record *record,
-		   const struct fnt_extra *extra, uint64_t mark);
+void fnt_place_add(struct fnt_place place, uint32_t end);
 void fnt_op_row_add(struct fnt_op_row *row, const struct fnt_op_done *done);
 
-/* Find the place, before the call's record is committed. */
+/* Find the place for a call, before it ends. */
 static inline void
 fnt_meter_place(struct fnt_meter *meter, struct fnt_place *place,
-		const struct fnt_record *record)
+		const struct fnt_record *record, const struct fnt_extra *extra)
 {
 	uint64_t key = meter->fn_key | (uint64_t)record->fn_name << 32;
 	uint32_t bucket = fnt_bucket_of(record->duration_ns), block;
@@ -92,6 +135,9 @@ fnt_meter_place(struct fnt_meter *meter, struct fnt_place *place,
 	if (__builtin_expect(
 		    atomic_load_explicit(&row->key, memory_order_relaxed) != key, 0))
 		row = fnt_meter_find_fn(meter, record->fn_name);
+	place->record = record;
+	place->extra = extra;
+	place->journal = meter->journal;
 	place->row = row;
 	place->own_row = atomic_load_explicit(&row->key, memory_order_relaxed) == key;
 	place->spilled = false;
@@ -105,12 +151,116 @@ fnt_meter_place(struct fnt_meter *meter, struct fnt_place *place,
 					 .counts[bucket % FNT_OCTAVE_BUCKETS];
 		return;
 	}
-	place->bucket = fnt_meter_find_bucket(meter, place, bucket);
+	*place = fnt_meter_find_bucket(meter, *place, bucket);
 }
 
-/* Count a call. `mark`: why there is no record of it (FNT_MARK_*), 0 if there is. */
-void fnt_meter_count(const struct fnt_place *place, const struct fnt_record *record,
-		     const struct fnt_extra *extra, uint64_t mark);
+static inline bool
+fnt_place_is_rare(const struct fnt_place *place, uint32_t end)
+{
+	const struct fnt_record *record = place->record;
+
+	return record->ops_omitted | record->schedules_omitted | record->stream_chunks |
+	       record->stream_bytes | place->extra->schedules | place->spilled |
+	       (record->flags & FNT_TRACE_VALUE_OMITTED) | (end >= FNT_RINGS);
+}
+
+static inline void
+fnt_note(struct fnt_journal *journal, uint32_t i, const fnt_word *count, uint64_t more)
+{
+	atomic_store_explicit(&journal->counts[i],
+			      atomic_load_explicit(count, memory_order_relaxed) + more,
+			      memory_order_relaxed);
+}
+
+/* Places of the journal's counts. */
+enum fnt_journal_count {
+	FNT_NOTED_CALLS,
+	FNT_NOTED_BUCKET,
+	FNT_NOTED_NS,
+	FNT_NOTED_OPS,
+	FNT_NOTED_ROWS,
+	FNT_NOTED_RARE, /* as from FNT_FN_RARE on, then the counter of the lost */
+	FNT_NOTED_LOST = FNT_NOTED_RARE + FNT_FN_DROPPED - FNT_FN_RARE,
+};
+static_assert(FNT_NOTED_LOST + 1 == FNT_JOURNAL_COUNTS, "layout");
+
+/* Note in the journal what the call's end will make of its row: before the end itself,
+ * which is the counter of `end` becoming `seq`. */
+static inline void
+fnt_meter_note(const struct fnt_meter *meter, const struct fnt_place *place,
+	       uint32_t end, uint64_t seq)
+{
+	struct fnt_journal *journal = place->journal;
+	const struct fnt_record *record = place->record;
+	const fnt_word *counts = place->row->counts;
+	uint32_t outcome = (uint32_t)(record->outcome - FNT_OK) % 4u;
+	uint64_t bucket = 0, rare = fnt_place_is_rare(place, end);
+
+	if (!place->own_row)
+		return;
+	/* [J1] release: what was armed last is off before any word of it changes. (Of
+	 * the dead all stores are seen, so that these labels bind the compiler alone.)
+	 * Pairs with [J2] in metrics.c. */
+	atomic_thread_fence(memory_order_release);
+	fnt_note(journal, FNT_NOTED_CALLS, &counts[FNT_FN_OK + outcome], 1);
+	fnt_note(journal, FNT_NOTED_NS, &counts[FNT_FN_TOTAL_NS], record->duration_ns);
+	fnt_note(journal, FNT_NOTED_OPS, &counts[FNT_FN_OPS],
+		 (uint64_t)record->op_count + record->ops_omitted);
+	fnt_note(journal, FNT_NOTED_ROWS, &counts[FNT_FN_ROWS], place->extra->rows);
+	if (place->own_bucket) {
+		bucket = (uint64_t)(place->bucket - meter->view->blocks->counts) + 1;
+		fnt_note(journal, FNT_NOTED_BUCKET, place->bucket, 1);
+	}
+	if (__builtin_expect(rare != 0, 0))
+		fnt_meter_note_rare(*place, end);
+	atomic_store_explicit(&journal->bucket, bucket, memory_order_relaxed);
+	atomic_store_explicit(&journal->seq, seq, memory_order_relaxed);
+	/* [J3] release: what it says comes before it is armed. Pairs with [J2]. */
+	atomic_store_explicit(&journal->state,
+			      (uint64_t)(place->row - meter->view->fn_rows) << 32 |
+				      outcome << 8 | end << 4 | rare << 1 | 1,
+			      memory_order_release);
+}
+
+static inline void
+fnt_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
+{
+	atomic_store_explicit(
+		count, atomic_load_explicit(&journal->counts[i], memory_order_relaxed),
+		memory_order_relaxed);
+}
+
+/* The call has ended: count it. */
+static inline void
+fnt_meter_apply(const struct fnt_place *place, uint32_t end)
+{
+	struct fnt_journal *journal = place->journal;
+	fnt_word *counts = place->row->counts;
+	uint32_t outcome = (uint32_t)(place->record->outcome - FNT_OK) % 4u;
+
+	if (__builtin_expect(!place->own_row, 0)) {
+		fnt_place_add(*place, end);
+		return;
+	}
+	/* [J4] release: it has ended before it is counted. Pairs with [J2]. */
+	atomic_thread_fence(memory_order_release);
+	fnt_apply(&counts[FNT_FN_OK + outcome], journal, FNT_NOTED_CALLS);
+	fnt_apply(&counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
+	fnt_apply(&counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
+	fnt_apply(&counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
+	if (__builtin_expect(place->own_bucket, 1))
+		fnt_apply(place->bucket, journal, FNT_NOTED_BUCKET);
+	else
+		atomic_fetch_add_explicit(place->bucket, 1, memory_order_relaxed);
+	if (__builtin_expect(fnt_place_is_rare(place, end), 0))
+		fnt_meter_apply_rare(*place, end);
+	/* [J5] release: it is counted before the journal is off. Pairs with [J2]. */
+	atomic_store_explicit(&journal->state, 0, memory_order_release);
+}
+
+/* Carry out what the dead owner of a lane had noted, if it had come to that: once the
+ * lane's counters are right. Its reaper only; may be killed, and done again. */
+void fnt_journal_settle(const struct fnt_view *view, uint32_t lane);
 
 /* Count an op. A process that is killed meanwhile may leave it counted in part. */
 static inline void

@@ -18,8 +18,7 @@ load(const fnt_word *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-/* ---- functions --------------------------------------------------------------------
- */
+/* ---- functions ------------------------------------------------------------------- */
 
 static uint32_t
 count_buckets(const struct fnt_fn_sum *sum)
@@ -161,8 +160,7 @@ give_fns(struct fnt_metrics_work *work)
 	return rc ? rc : give_total(work);
 }
 
-/* ---- operations -------------------------------------------------------------------
- */
+/* ---- operations ------------------------------------------------------------------ */
 
 static void
 add_op(struct fnt_op_metrics *op, const struct fnt_op_row *row)
@@ -261,8 +259,7 @@ give_ops(struct fnt_metrics_work *work)
 	return rc;
 }
 
-/* ---- all --------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------- */
 
 static uint32_t
 taken(const fnt_word *word, uint32_t max)
@@ -355,8 +352,7 @@ fnt_log_metrics(struct fnt_log *log, struct fnt_metrics **metrics)
 	return rc;
 }
 
-/* ---- percentiles ------------------------------------------------------------------
- */
+/* ---- percentiles ----------------------------------------------------------------- */
 
 /* The rank of a percentile among `count`, from 1. */
 static uint64_t

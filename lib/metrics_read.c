@@ -26,8 +26,7 @@ load(const fnt_word *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-/* ---- names ------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------- */
 
 static char *
 copy_text(const char *name, size_t len)
@@ -62,8 +61,7 @@ fnt_metrics_text(const struct fnt_metrics_work *work, uint32_t id, const char **
 	return *at ? 0 : -ENOMEM;
 }
 
-/* ---- sums -------------------------------------------------------------------------
- */
+/* ---- sums ------------------------------------------------------------------------ */
 
 static bool
 more_sums(struct fnt_metrics_work *work)
@@ -115,6 +113,18 @@ add_counts(struct fnt_fn_sum *sum, const fnt_word *counts)
 {
 	for (int i = 0; i < FNT_FN_COUNTERS; i++)
 		sum->counts[i] += load(&counts[i]);
+}
+
+void
+fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUNTERS])
+{
+	struct fnt_fn_sum sum = {.text = NULL};
+
+	add_counts(&sum, view->metrics->other_fn.counts);
+	for (uint32_t i = 0; i < view->fn_row_count; i++)
+		if (fnt_row_is(view, load(&view->fn_rows[i].key), FNT_ROW_FN))
+			add_counts(&sum, view->fn_rows[i].counts);
+	memcpy(counts, sum.counts, sizeof(sum.counts));
 }
 
 static int
@@ -176,8 +186,7 @@ add_blocks(struct fnt_metrics_work *work)
 	return rc;
 }
 
-/* ---- in flight --------------------------------------------------------------------
- */
+/* ---- in flight ------------------------------------------------------------------- */
 
 #define NAME_WORD (offsetof(struct fnt_record, fn_name) / 8)
 
@@ -218,8 +227,7 @@ add_frames(struct fnt_metrics_work *work)
 	return 0;
 }
 
-/* ---- the same name twice ----------------------------------------------------------
- */
+/* ---- the same name twice --------------------------------------------------------- */
 
 static int
 by_text(const void *a, const void *b)
@@ -266,8 +274,7 @@ merge_sums(struct fnt_metrics_work *work)
 	work->sum_count = last + 1;
 }
 
-/* ---- all --------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------- */
 
 static int
 sum_up(struct fnt_metrics_work *work)

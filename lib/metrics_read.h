@@ -48,6 +48,9 @@ fnt_row_is(const struct fnt_view *view, uint64_t key, enum fnt_row_kind kind)
 	       (lane < view->lane_count || lane == FNT_LANE_ANY);
 }
 
+/* Over all rows. */
+void fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUNTERS]);
+
 /* Nothing yet; NULL without memory. */
 struct fnt_metrics_holder *fnt_metrics_holder(uint32_t name_count);
 

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "error.h"
 #include "liveness.h"
+#include "metrics_read.h"
 #include "names.h"
 #include "producer.h"
 #include "query.h"
@@ -223,13 +224,22 @@ count_lanes(const struct fnt_view *view, struct fnt_stat *stat)
 		stat->sampled += load(&lane->sampled);
 		stat->limited += load(&lane->limited);
 		stat->unframed += load(&lane->unframed);
-		stat->ops += load(&lane->ops);
-		stat->ops_omitted += load(&lane->ops_omitted);
-		stat->schedules_omitted += load(&lane->schedules_omitted);
-		stat->values_omitted += load(&lane->values_omitted);
 		stat->cells_skipped += load(&lane->cells_skipped);
 		stat->lanes += fnt_state_status(load(&lane->state)) == FNT_LANE_OWNED;
 	}
+}
+
+/* What calls had in them, summed up over all functions. */
+static void
+count_calls(const struct fnt_view *view, struct fnt_stat *stat)
+{
+	uint64_t counts[FNT_FN_COUNTERS];
+
+	fnt_metrics_counts(view, counts);
+	stat->ops = counts[FNT_FN_OPS];
+	stat->ops_omitted = counts[FNT_FN_OPS_OMITTED];
+	stat->schedules_omitted = counts[FNT_FN_SCHEDULES_OMITTED];
+	stat->values_omitted = counts[FNT_FN_VALUES_OMITTED];
 }
 
 static void
@@ -308,6 +318,7 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	stat->flags = view->flags;
 	stat->clock = clocks_of(view);
 	count_lanes(view, stat);
+	count_calls(view, stat);
 	stat->dropped += load(&view->control->dropped);
 	stat->kept_none += load(&view->control->not_kept);
 	stat->sampled += load(&view->control->sampled);

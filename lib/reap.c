@@ -95,6 +95,25 @@ correct_count(const struct fnt_eras *eras, struct fnt_lane_ring *lane, uint32_t 
 	}
 }
 
+/* The dead may have been a reaper itself, killed between a record and its count, and the
+ * cell be somebody else's by now: then the mark, in another's frame, knows. After this the
+ * lane's counts are right, whoever takes it next. */
+static void
+count_marks(const struct fnt_view *view, uint32_t lane_no)
+{
+	for (uint32_t i = 0; i < view->frame_count; i++) {
+		struct fnt_frame *frame = &view->frames[i];
+		uint32_t status = fnt_state_status(
+			atomic_load_explicit(&frame->state, memory_order_acquire));
+
+		if (status == FNT_FRAME_REAPED &&
+		    atomic_load_explicit(&frame->commit_lane, memory_order_relaxed) ==
+			    lane_no &&
+		    fnt_frame_committed(view, frame))
+			count_committed(view, frame);
+	}
+}
+
 /* Step 2. */
 static void
 clear_lane(const struct fnt_view *view, uint32_t lane_no)
@@ -109,6 +128,8 @@ clear_lane(const struct fnt_view *view, uint32_t lane_no)
 			atomic_load_explicit(&lane->block_first, memory_order_relaxed),
 			atomic_load_explicit(&lane->block_end, memory_order_relaxed));
 	}
+	count_marks(view, lane_no);
+	fnt_journal_settle(view, lane_no);
 	fnt_lane_release(view, lane_no);
 }
 
@@ -199,29 +220,45 @@ note_time(struct fnt_record *record, const struct fnt_extent *room)
 
 /* Into the ring; where that has moved on, after it. */
 static bool
-emit(struct reaper *reaper, struct fnt_record *record, struct fnt_frame *frame)
+emit(struct reaper *reaper, struct fnt_ending *ending)
 {
 	enum fnt_claimed is = FNT_CLAIM_MOVED;
 
 	for (int i = 0; i < MOVES && is == FNT_CLAIM_MOVED; i++) {
-		is = fnt_record_emit(&reaper->writer, record, &reaper->room, frame,
-				     fnt_clock_mono());
+		is = fnt_record_emit(&reaper->writer, ending, fnt_clock_mono());
 		if (is == FNT_CLAIM_MOVED)
 			fnt_writer_move(&reaper->writer, reaper->region);
 	}
 	return is == FNT_CLAIMED;
 }
 
+/* With a record, or without. */
+static void
+end_call(struct reaper *reaper, struct fnt_ending *ending)
+{
+	const struct fnt_view *view = &reaper->region->view;
+
+	if (!reaper->writer.lane) {
+		atomic_fetch_add_explicit(&view->control->dropped, 1, memory_order_relaxed);
+		fnt_meter_apply(&ending->place, fnt_end_of(FNT_MARK_DROPPED));
+	} else if (view->flags & FNT_KEEP_NONE) {
+		fnt_record_lose(&reaper->writer, ending, FNT_MARK_NOT_KEPT);
+	} else if (!emit(reaper, ending)) {
+		fnt_record_lose(&reaper->writer, ending, FNT_MARK_DROPPED);
+	}
+}
+
 /* Step 3, one call. */
 static void
 record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 {
-	uint64_t mark = 0;
 	const struct fnt_view *view = &reaper->region->view;
-	struct fnt_ring_writer *writer = &reaper->writer;
 	struct fnt_extra extra = {0, 0};
 	struct fnt_record record;
-	struct fnt_place place;
+	struct fnt_ending ending = {.record = &record,
+				    .payload = &reaper->room,
+				    .frame = frame,
+				    .meter = &reaper->meter};
 
 	fnt_words_load(&record, frame->record, sizeof(record));
 	fnt_frame_streamed(frame, &record);
@@ -232,22 +269,8 @@ record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE);
 	record.flags |= FNT_RECORD_KEPT;
 	note_time(&record, &reaper->room);
-	fnt_meter_place(&reaper->meter, &place, &record);
-	if (!writer->lane) {
-		atomic_fetch_add_explicit(&view->control->dropped, 1, memory_order_relaxed);
-		mark = FNT_MARK_DROPPED;
-	} else if (view->flags & FNT_KEEP_NONE) {
-		fnt_frame_mark_lost(frame, FNT_MARK_NOT_KEPT, writer->lane_no,
-				    &writer->lane->not_kept);
-		mark = FNT_MARK_NOT_KEPT;
-	} else if (!emit(reaper, &record, frame)) {
-		fnt_frame_mark_lost(frame, FNT_MARK_DROPPED, writer->lane_no,
-				    &writer->lane->dropped);
-		mark = FNT_MARK_DROPPED;
-	}
-	fnt_meter_count(&place, &record, &extra, mark);
-	if (writer->lane)
-		fnt_count_record(writer->lane, &record);
+	fnt_meter_place(&reaper->meter, &ending.place, &record, &extra);
+	end_call(reaper, &ending);
 	fnt_frame_close(frame, reaper->slot);
 }
 

@@ -67,9 +67,9 @@ hand_for(struct fnt_ring_writer *writer, const struct fnt_record *record, uint32
 }
 
 enum fnt_claimed
-fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
-		const struct fnt_extent *payload, struct fnt_frame *frame, uint64_t now_ns)
+fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint64_t now_ns)
 {
+	struct fnt_record *record = ending->record;
 	uint32_t cells = fnt_cells_for(record->payload_bytes);
 	struct fnt_hand *hand = hand_for(writer, record, cells);
 	struct fnt_claim claim;
@@ -79,11 +79,25 @@ fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
 		return rc;
 	record->seq = fnt_ring_next_seq(hand);
 	record->lane = (uint16_t)writer->lane_no;
-	if (frame)
-		fnt_frame_mark(frame, hand, record->seq, claim.ticket);
-	copy_record(hand, &claim, record, payload);
+	fnt_meter_note(ending->meter, &ending->place, hand->ring, record->seq);
+	if (ending->frame)
+		fnt_frame_mark(ending->frame, hand, record->seq, claim.ticket);
+	copy_record(hand, &claim, record, ending->payload);
 	fnt_ring_commit(hand, &claim);
+	fnt_meter_apply(&ending->place, hand->ring);
 	return FNT_CLAIMED;
+}
+
+void
+fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint64_t mark)
+{
+	fnt_word *counter = fnt_lane_counter(writer->lane, mark);
+	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
+	uint32_t end = fnt_end_of(mark);
+
+	fnt_meter_note(ending->meter, &ending->place, end, seq);
+	fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, counter);
+	fnt_meter_apply(&ending->place, end);
 }
 
 void
@@ -96,19 +110,4 @@ fnt_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region)
 		if (hand->head && hand->block.next == hand->block.end)
 			fnt_hand_move(hand, fnt_view_maps(&region->view));
 	}
-}
-
-void
-fnt_count_record(struct fnt_lane *lane, const struct fnt_record *record)
-{
-	uint64_t ops = (uint64_t)record->op_count + record->ops_omitted;
-
-	if (ops)
-		fnt_count(&lane->ops, ops);
-	if (record->ops_omitted)
-		fnt_count(&lane->ops_omitted, record->ops_omitted);
-	if (record->schedules_omitted)
-		fnt_count(&lane->schedules_omitted, record->schedules_omitted);
-	if (record->flags & FNT_TRACE_VALUE_OMITTED)
-		fnt_count(&lane->values_omitted, 1);
 }

@@ -3,13 +3,14 @@
  * writer.h: a finished call's record into the ring.
  *
  *   head (private) ─┐
- *                   ├─► which ring ─► claim ─► mark the frame ─► copy ─► commit
- *   payload extents ┘
+ *                   ├─► which ring ─► claim ─► note what will be counted ─► mark the frame
+ *   payload extents ┘                              ─► copy ─► commit ─► count
  */
 #ifndef FNT_WRITER_H
 #define FNT_WRITER_H
 
 #include "inflight.h"
+#include "metrics.h"
 #include "ring.h"
 #include "shared.h"
 
@@ -23,23 +24,30 @@ struct fnt_extent {
 	uint32_t frame; /* its number, FNT_FRAME_NONE for none */
 };
 
-/* Commit `record` with the first record->payload_bytes bytes of the extents, to the kept ring
- * if it is flagged FNT_RECORD_KEPT and fits there; fills in seq and lane. `frame` (may be
- * NULL) is where the call lives until now. FNT_CLAIM_HELD: no place, to be counted by the
- * caller; FNT_CLAIM_MOVED: there are new eras, the hands are to be moved, and then again.
+/* A call's end: its record, and what it counts for. */
+struct fnt_ending {
+	struct fnt_record *record;
+	const struct fnt_extent *payload; /* record->payload_bytes of it */
+	struct fnt_frame *frame;	  /* where the call lives until now; NULL: nowhere */
+	struct fnt_meter *meter;
+	struct fnt_place place; /* found by fnt_meter_place */
+};
+
+/* Commit the record, to the kept ring if it is flagged FNT_RECORD_KEPT and fits there, and
+ * count the call; fills in seq and lane. FNT_CLAIM_HELD: no place, to be ended without a
+ * record; FNT_CLAIM_MOVED: there are new eras, the hands are to be moved, and then again.
  * Wait-free. */
-enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_record *record,
-				 const struct fnt_extent *payload, struct fnt_frame *frame,
+enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 				 uint64_t now_ns);
 
 /* The same for the commonest record, of one cell and one extent, for the main ring. False:
  * nothing has happened; go the general way. */
 static inline bool
-fnt_record_emit_one(struct fnt_ring_writer *writer, struct fnt_record *record,
-		    const struct fnt_extent *payload, struct fnt_frame *frame,
+fnt_record_emit_one(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 		    uint64_t now_ns)
 {
 	struct fnt_hand *hand = &writer->hands[FNT_RING_MAIN];
+	struct fnt_record *record = ending->record;
 	struct fnt_claim claim;
 	struct fnt_cell *cell;
 
@@ -47,15 +55,22 @@ fnt_record_emit_one(struct fnt_ring_writer *writer, struct fnt_record *record,
 		return false;
 	record->seq = fnt_ring_next_seq(hand);
 	record->lane = (uint16_t)writer->lane_no;
-	if (frame)
-		fnt_frame_mark(frame, hand, record->seq, claim.ticket);
+	fnt_meter_note(ending->meter, &ending->place, FNT_RING_MAIN, record->seq);
+	if (ending->frame)
+		fnt_frame_mark(ending->frame, hand, record->seq, claim.ticket);
 	cell = &hand->cells[claim.index];
 	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
-	fnt_words_put(cell->words + FNT_RECORD_WORDS, payload->bytes,
+	fnt_words_put(cell->words + FNT_RECORD_WORDS, ending->payload->bytes,
 		      (record->payload_bytes + 7) / 8);
 	fnt_ring_commit_head(hand, &claim);
+	fnt_meter_apply(&ending->place, FNT_RING_MAIN);
 	return true;
 }
+
+/* End the call without a record, and count it: `mark` (FNT_MARK_*) says why. The writer has
+ * a lane. Wait-free. */
+void fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending,
+		     uint64_t mark);
 
 /* Where the table of eras has changed: see what it is now, and put hands that hold no tickets
  * into the current eras. Makes system calls; waits for whoever holds fnt_maps_lock(). */
@@ -67,26 +82,5 @@ fnt_outcome_is_kept(uint8_t outcome)
 {
 	return outcome != FNT_OK;
 }
-
-/* Where a frame's mark is counted: a record, or why there is none. */
-static inline fnt_word *
-fnt_lane_counter(struct fnt_lane *lane, uint64_t mark)
-{
-	switch (mark) {
-	case FNT_MARK_DROPPED:
-		return &lane->dropped;
-	case FNT_MARK_NOT_KEPT:
-		return &lane->not_kept;
-	case FNT_MARK_SAMPLED:
-		return &lane->sampled;
-	case FNT_MARK_LIMITED:
-		return &lane->limited;
-	default:
-		return &lane->rings[fnt_mark_ring(mark)].recorded;
-	}
-}
-
-/* What the record says of ops and omissions, added to the lane's counts. */
-void fnt_count_record(struct fnt_lane *lane, const struct fnt_record *record);
 
 #endif

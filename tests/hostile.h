@@ -214,35 +214,55 @@ hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid, ui
 	fnt_frame_open(frame, owner, &record, bytes);
 }
 
+/* Recorded, or every ninth lost, and counted: what has no name, or finds no room, with the
+ * others. */
 static inline void
-hostile_emit(struct fnt_ring_writer *writer, uint64_t uid, uint32_t fill, uint32_t name)
+hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64_t uid,
+	     uint32_t name)
 {
 	_Alignas(8) char bytes[2048];
 	struct fnt_extent payload = {.bytes = bytes, .size = sizeof(bytes)};
+	struct fnt_extra extra = {uid, 1};
 	struct fnt_record record;
+	struct fnt_meter meter;
+	struct fnt_ending ending = {
+		.record = &record, .payload = &payload, .meter = &meter};
 
 	memset(bytes, 0, sizeof(bytes));
-	record = hostile_record(uid, hostile_payload(bytes, fill), name);
+	record = hostile_record(
+		uid, hostile_payload(bytes, uid % 7 ? 0 : (uint32_t)uid * 20), name);
 	if (record.outcome != FNT_OK)
 		record.flags |= FNT_RECORD_KEPT;
-	fnt_record_emit(writer, &record, &payload, NULL, uid * 10000000);
+	fnt_meter_init(&meter, view, writer->lane_no);
+	fnt_meter_op(&meter, (struct fnt_op_done){name, (uint32_t)uid % 3, uid, 1, uid & 1});
+	if (uid % 5 == 0)
+		record.fn_name = FNT_NAME_NONE;
+	fnt_meter_place(&meter, &ending.place, &record, &extra);
+	record.fn_name = name;
+	if (uid % 9)
+		fnt_record_emit(writer, &ending, uid * 10000000);
+	else
+		fnt_record_lose(writer, &ending, FNT_MARK_LIMITED);
 }
 
-/* What the records came to: two lanes with rows of their own, and what found no room. */
+/* About to be recorded, and noted: under a mark that is never made true. */
 static inline void
-hostile_count(const struct fnt_view *view, uint32_t lane, uint64_t uid, uint32_t name)
+hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer, uint32_t name)
 {
-	struct fnt_record record = hostile_record(uid, 0, name);
-	struct fnt_extra extra = {uid, 1};
+	struct fnt_record record = hostile_record(63, 0, name);
+	struct fnt_hand *hand = &writer->hands[0];
+	struct fnt_extra extra = {1, 0};
+	struct fnt_claim claim;
 	struct fnt_meter meter;
 	struct fnt_place place;
 
-	record.outcome = (uint8_t)(FNT_OK + uid % 4);
-	record.duration_ns = 1ull << uid % 50;
-	fnt_meter_init(&meter, view, lane);
-	fnt_meter_place(&meter, &place, &record);
-	fnt_meter_count(&place, &record, &extra, uid % 9 ? 0 : FNT_MARK_LIMITED);
-	fnt_meter_op(&meter, (struct fnt_op_done){name, (uint32_t)uid % 3, uid, 1, uid & 1});
+	if (fnt_ring_claim(hand, 3, 1, &claim) != FNT_CLAIMED)
+		return;
+	fnt_meter_init(&meter, view, writer->lane_no);
+	fnt_meter_place(&meter, &place, &record, &extra);
+	fnt_meter_note(&meter, &place, hand->ring, fnt_ring_next_seq(hand));
+	hostile_open_frame(view, 1, 63, 0, name);
+	fnt_frame_mark(&view->frames[3], hand, 1, claim.ticket);
 }
 
 static inline void
@@ -250,7 +270,6 @@ hostile_fill(struct hostile *hostile)
 {
 	struct fnt_view view = hostile_view(hostile);
 	struct fnt_ring_writer writers[2];
-	struct fnt_claim claim;
 	uint32_t name = fnt_name_intern(&view, 0, "placeBid", 8);
 
 	fnt_name_intern(&view, 0, "Lot", 3);
@@ -263,17 +282,11 @@ hostile_fill(struct hostile *hostile)
 		atomic_store(&slot->status, FNT_PRODUCER_LIVE);
 		fnt_ring_writer_init(&writers[i], &view, lane);
 	}
-	for (uint64_t uid = 1; uid <= 60; uid++)
-		hostile_emit(&writers[uid % 2], uid, uid % 7 ? 0 : (uint32_t)uid * 20, name);
-	for (uint64_t uid = 1; uid <= 60; uid++)
-		hostile_count(&view, (uint32_t)uid % 2, uid, uid % 5 ? name : FNT_NAME_NONE);
+	for (uint64_t uid = 1; uid <= 66; uid++)
+		hostile_emit(&view, &writers[uid % 2], uid, name);
 	hostile_open_frame(&view, 0, 61, 0, name);
 	hostile_open_frame(&view, 1, 62, 1000, name);
-	/* Under a mark that is never made true. */
-	if (fnt_ring_claim(&writers[1].hands[0], 3, 1, &claim) == FNT_CLAIMED) {
-		hostile_open_frame(&view, 1, 63, 0, name);
-		fnt_frame_mark(&view.frames[3], &writers[1].hands[0], 1, claim.ticket);
-	}
+	hostile_begin(&view, &writers[1], name);
 	fnt_maps_fini(&view);
 }
 

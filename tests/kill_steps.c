@@ -50,6 +50,18 @@ begun(struct actor *actor)
 	actor_begin(actor, 0);
 }
 
+/* The function's row is there, and mostly its bucket's block; chunks and schedules have the
+ * whole journal written. */
+static void
+begun_again(struct actor *actor)
+{
+	knows_names(actor);
+	actor_begin(actor, 1);
+	actor_op(actor, 1);
+	actor_chunk(actor, 1);
+	actor_schedule(actor, 1);
+}
+
 static void
 begun_with_ops(struct actor *actor)
 {
@@ -151,6 +163,12 @@ finish_ok(struct actor *actor)
 }
 
 static void
+finish_again(struct actor *actor)
+{
+	actor_finish(actor, 1, FNT_OK, 0);
+}
+
+static void
 finish_many(struct actor *actor)
 {
 	actor_finish(actor, 0, FNT_OK, VALUE_LONG);
@@ -204,6 +222,10 @@ static const struct kill_path paths[] = {
 	{"schedule", begun, schedule, .edges = EDGE(SCENE_PLAIN)},
 	{"user_id", begun, user, .edges = EDGE(SCENE_PLAIN)},
 	{"finish", begun, finish_ok, .lapped = true, .edges = ALL_EDGES},
+	{"finish, rows there", begun_again, finish_again, .lapped = true,
+	 .edges = EDGE(SCENE_LAP)},
+	{"finish, none, rows", begun_again, finish_again, .edges = EDGE(SCENE_PLAIN),
+	 .flags = FNT_KEEP_NONE},
 	{"finish, ordered", begun, finish_ok, .edges = EDGE(SCENE_LAP),
 	 .flags = FNT_ORDERED},
 	{"finish, keeping none", begun, finish_ok, .edges = EDGE(SCENE_PLAIN),

@@ -97,8 +97,7 @@ account_op(struct account *account, struct fn_account *fn, const struct op_entry
 	account_add(&fn->counts[ACCOUNT_ROWS], rows);
 }
 
-/* ---- comparing --------------------------------------------------------------------
- */
+/* ---- comparing ------------------------------------------------------------------- */
 
 static inline void
 account_of(const struct fnt_fn_metrics *fn, uint64_t counts[ACCOUNT_COUNTS])

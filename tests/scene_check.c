@@ -12,6 +12,8 @@
 #include "names.h"
 #include "query.h"
 
+#include <fntrace/metrics.h>
+
 uint64_t
 scene_total(const struct scene *scene)
 {
@@ -308,6 +310,42 @@ check_total(struct scene *scene, const struct count *count, uint64_t mine)
 			   (unsigned long long)high);
 }
 
+/* The functions' counts come to the total, and each function's histogram to its calls,
+ * whoever was killed where. Of ops each of the dead may have one that is counted in its
+ * function and not yet in its row, or the other way round. */
+static void
+check_metrics(struct scene *scene)
+{
+	struct fnt_reader *reader;
+	struct fnt_metrics *metrics;
+	uint64_t ops = 0, journals = 0;
+
+	SCENE_MUST(scene, !fnt_reader_open(&reader, SCENE_NAME, NULL));
+	SCENE_MUST(scene, !fnt_reader_metrics(reader, &metrics));
+	fnt_reader_close(reader);
+	SCENE_MUST(scene, !metrics->shared && !metrics->other.calls);
+	if (metrics->total.calls != scene_total(scene))
+		scene_fail(scene, "functions have %llu calls, the region %llu",
+			   (unsigned long long)metrics->total.calls,
+			   (unsigned long long)scene_total(scene));
+	for (size_t i = 0; i < metrics->fn_count; i++) {
+		const struct fnt_fn_metrics *fn = &metrics->fns[i];
+		uint64_t calls = 0;
+
+		for (size_t k = 0; k < fn->bucket_count; k++)
+			calls += fn->buckets[k].count;
+		SCENE_MUST(scene, calls == fn->calls && !fn->spilled);
+		SCENE_MUST(scene, !fn->in_flight);
+	}
+	for (size_t i = 0; i < metrics->op_count; i++)
+		ops += metrics->ops[i].count;
+	SCENE_MUST(scene, ops <= metrics->total.ops + 2 && metrics->total.ops <= ops + 2);
+	for (uint32_t i = 0; i < scene->region.view.lane_count; i++)
+		journals += atomic_load(&scene->region.view.lanes[i].journal.state);
+	SCENE_MUST(scene, !journals);
+	fnt_metrics_free(metrics);
+}
+
 static void
 check_nothing_held(struct scene *scene)
 {
@@ -356,6 +394,7 @@ scene_verify(struct scene *scene)
 	scene->other = NULL;
 	scene_check_records(scene);
 	check_total(scene, &count, mine);
+	check_metrics(scene);
 	check_nothing_held(scene);
 	SCENE_MUST(scene, !check.busy_cells && !check.orphans);
 }

@@ -12,8 +12,7 @@
 
 #define HOUR_NS 3600000000000u
 
-/* ---- buckets ----------------------------------------------------------------------
- */
+/* ---- buckets --------------------------------------------------------------------- */
 
 START_TEST(buckets_cover_all_without_a_gap)
 {
@@ -37,8 +36,7 @@ START_TEST(buckets_cover_all_without_a_gap)
 }
 END_TEST
 
-/* ---- percentiles ------------------------------------------------------------------
- */
+/* ---- percentiles ----------------------------------------------------------------- */
 
 static void
 push(struct fnt_log *log, const char *fn, uint64_t duration_ns)

@@ -10,8 +10,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-/* ---- producers --------------------------------------------------------------------
- */
+/* ---- producers ------------------------------------------------------------------- */
 
 struct worker {
 	struct fnt_log *log;
@@ -246,8 +245,7 @@ run_processes(const struct shape *shape, struct account *account)
 		must_end_well(pids[p]);
 }
 
-/* ---- comparing --------------------------------------------------------------------
- */
+/* ---- comparing ------------------------------------------------------------------- */
 
 static struct fnt_metrics *
 metrics_of(const char *name)
@@ -365,8 +363,7 @@ START_TEST(more_names_than_fit)
 }
 END_TEST
 
-/* ---- lives ------------------------------------------------------------------------
- */
+/* ---- lives ----------------------------------------------------------------------- */
 
 START_TEST(lives_do_not_take_rows)
 {
