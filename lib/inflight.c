@@ -5,33 +5,72 @@
 
 #define MARK_TRIES 8
 #define PROBES 256
+#define SPARE 64 /* frames beyond those used that a search may begin at */
 #define STREAM_TRIES 64
+
+/* From now on frame `at` counts among those that are looked at. Ends: each failure is somebody
+ * else's step up, and there are only so many. */
+static void
+raise_high(const struct fnt_view *view, uint32_t at)
+{
+	fnt_word *high = &view->control->frames_high;
+	uint64_t seen = atomic_load_explicit(high, memory_order_relaxed);
+
+	while (seen <= at &&
+	       !atomic_compare_exchange_weak_explicit(high, &seen, (uint64_t)at + 1,
+						      memory_order_release,
+						      memory_order_relaxed))
+		continue;
+}
+
+/* Frame `at`, if it is free. */
+static bool
+claim_at(const struct fnt_view *view, uint32_t owner, uint32_t at)
+{
+	struct fnt_frame *frame = &view->frames[at];
+	uint64_t seen = atomic_load_explicit(&frame->state, memory_order_relaxed);
+	uint64_t mine = fnt_state_make(fnt_state_generation(seen) + 1, owner,
+				       FNT_FRAME_CACHED);
+
+	if (fnt_state_status(seen) != FNT_FRAME_FREE)
+		return false;
+	/* Before it is ours: who takes up what we leave will look at it. */
+	raise_high(view, at);
+	/* [F3] acquire: whoever released it is done with it. Pairs with [F1]. */
+	return atomic_compare_exchange_strong_explicit(
+		&frame->state, &seen, mine, memory_order_acquire, memory_order_relaxed);
+}
+
+/* One of the PROBES frames from `from` on, or FNT_FRAME_NONE. */
+static uint32_t
+claim_from(const struct fnt_view *view, uint32_t owner, uint32_t from)
+{
+	uint32_t probes = view->frame_count < PROBES ? view->frame_count : PROBES;
+
+	for (uint32_t i = 0; i < probes; i++) {
+		uint32_t at = from + i < view->frame_count
+				      ? from + i
+				      : from + i - view->frame_count;
+
+		if (claim_at(view, owner, at))
+			return at;
+	}
+	return FNT_FRAME_NONE;
+}
 
 uint32_t
 fnt_frame_claim(const struct fnt_view *view, uint32_t owner, uint32_t *hint)
 {
-	uint32_t probes = view->frame_count < PROBES ? view->frame_count : PROBES;
-	uint32_t at = *hint % view->frame_count;
+	uint32_t used = fnt_frames_used(view), among = used + used / 2 + SPARE, at;
 
-	for (uint32_t i = 0; i < probes; i++) {
-		struct fnt_frame *frame = &view->frames[at];
-		uint64_t seen = atomic_load_explicit(&frame->state, memory_order_relaxed);
-		uint64_t mine = fnt_state_make(fnt_state_generation(seen) + 1, owner,
-					       FNT_FRAME_CACHED);
-
-		/* [F3] acquire: whoever released it is done with it. Pairs with [F1]. */
-		if (fnt_state_status(seen) == FNT_FRAME_FREE &&
-		    atomic_compare_exchange_strong_explicit(&frame->state, &seen, mine,
-							    memory_order_acquire,
-							    memory_order_relaxed)) {
-			*hint = at + 1;
-			return at;
-		}
-		if (++at == view->frame_count)
-			at = 0;
-	}
-	*hint = at;
-	return FNT_FRAME_NONE;
+	if (among > view->frame_count)
+		among = view->frame_count;
+	at = claim_from(view, owner, *hint % among);
+	/* Those that nobody has used yet may be further on. */
+	if (at == FNT_FRAME_NONE && used < view->frame_count)
+		at = claim_from(view, owner, used);
+	*hint = at != FNT_FRAME_NONE ? at + 1 : *hint + PROBES;
+	return at;
 }
 
 void
@@ -122,7 +161,7 @@ fnt_frame_reap(struct fnt_frame *frame)
 void
 fnt_frames_unmark(const struct fnt_view *view, uint32_t lane)
 {
-	for (uint32_t i = 0; i < view->frame_count; i++) {
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		struct fnt_frame *frame = &view->frames[i];
 		uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
 		uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);

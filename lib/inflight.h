@@ -24,6 +24,17 @@
 
 #define FNT_FRAME_NONE UINT32_MAX
 
+/* How many frames have ever been used: they are taken close together, so that nobody has to
+ * look through a table made for the worst. */
+static inline uint32_t
+fnt_frames_used(const struct fnt_view *view)
+{
+	uint64_t high =
+		atomic_load_explicit(&view->control->frames_high, memory_order_acquire);
+
+	return high < view->frame_count ? (uint32_t)high : view->frame_count;
+}
+
 /* A free frame, now CACHED and the owner's; FNT_FRAME_NONE after a bounded search. `hint`:
  * where the search begins; moved on. */
 uint32_t fnt_frame_claim(const struct fnt_view *view, uint32_t owner, uint32_t *hint);

@@ -119,7 +119,8 @@ struct fnt_control_words {
 	fnt_word not_kept;	/* as in a lane, for want of one */
 	fnt_word sampled;
 	fnt_word limited;
-	uint64_t pad1[10];
+	fnt_word frames_high; /* frames from this one on have never been used */
+	uint64_t pad1[9];
 };
 static_assert(sizeof(struct fnt_control_words) == 2 * FNT_LINE, "layout");
 

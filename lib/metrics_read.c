@@ -213,7 +213,7 @@ in_flight(const struct fnt_view *view, const struct fnt_frame *frame, uint32_t *
 static int
 add_frames(struct fnt_metrics_work *work)
 {
-	for (uint32_t i = 0; i < work->view->frame_count; i++) {
+	for (uint32_t i = 0, used = fnt_frames_used(work->view); i < used; i++) {
 		uint32_t name, index;
 		int rc;
 

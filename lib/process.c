@@ -288,12 +288,14 @@ enter_region(struct fnt_attachment *attachment)
 {
 	const struct fnt_region *region = &attachment->region;
 	char name[64];
+	bool left;
 
 	attachment->pid = (int32_t)getpid();
-	attachment->slot = fnt_slot_claim(region);
+	attachment->slot = fnt_slot_claim(region, &left);
 	if (attachment->slot == FNT_SLOT_NONE)
 		return;
-	fnt_reap_slot(region, attachment->slot, attachment->slot);
+	if (left)
+		fnt_reap_slot(region, attachment->slot, attachment->slot);
 	fnt_reap_dead(region, attachment->slot);
 	fnt_control_tend(region);
 	fnt_program_name(name);
@@ -371,8 +373,11 @@ free_attachment(struct fnt_attachment *attachment)
 		release_thread(thread);
 	}
 	if (attachment->slot != FNT_SLOT_NONE) {
-		fnt_reap_slot(&attachment->region, attachment->slot, attachment->slot);
-		fnt_slot_release(&attachment->region, attachment->slot);
+		/* Without memory for it, it is left for others as if we had died. */
+		if (fnt_reap_slot(&attachment->region, attachment->slot, attachment->slot))
+			fnt_slot_release(&attachment->region, attachment->slot);
+		else
+			fnt_slot_unlock(&attachment->region, attachment->slot);
 	}
 	fnt_region_close(&attachment->region);
 	attachment->pool->next = pools;

@@ -14,9 +14,9 @@
 #define FNT_LANE_NONE UINT32_MAX
 
 /* Enter this process in a free slot, or where there is none in a dead process's, which is
- * then to be reaped first thing: the slot's number or FNT_SLOT_NONE. Locks it through
+ * then to be reaped first thing (*left): the slot's number or FNT_SLOT_NONE. Locks it through
  * region->fd. Makes system calls. One thread of the process at a time. */
-uint32_t fnt_slot_claim(const struct fnt_region *region);
+uint32_t fnt_slot_claim(const struct fnt_region *region, bool *left);
 
 /* Leave. Nothing in the region may belong to the slot any more. */
 void fnt_slot_release(const struct fnt_region *region, uint32_t slot);

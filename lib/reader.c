@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "error.h"
 #include "liveness.h"
+#include "inflight.h"
 #include "metrics_read.h"
 #include "names.h"
 #include "producer.h"
@@ -165,7 +166,7 @@ collect_in_flight(struct fnt_reader *reader, struct fnt_set *set, unsigned char 
 	uint64_t bytes = 0;
 	int rc = 0;
 
-	for (uint32_t i = 0; !rc && i < view->frame_count; i++) {
+	for (uint32_t i = 0, used = fnt_frames_used(view); !rc && i < used; i++) {
 		struct fnt_trace *trace;
 		enum fnt_read is = fnt_frame_read(view, i, &raw);
 		bool alive;
@@ -247,7 +248,7 @@ count_frames(const struct fnt_reader *reader, unsigned char *lives, struct fnt_s
 {
 	const struct fnt_view *view = &reader->region.view;
 
-	for (uint32_t i = 0; i < view->frame_count; i++) {
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		uint64_t state = load(&view->frames[i].state);
 		uint32_t status = fnt_state_status(state);
 
@@ -369,7 +370,7 @@ share_out(const struct fnt_view *view, struct fnt_producer *list)
 			fnt_lane_recorded(lane) - load(&lane->recorded_before);
 		list[owner].dropped += load(&lane->dropped) - load(&lane->dropped_before);
 	}
-	for (uint32_t i = 0; i < view->frame_count; i++) {
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		uint64_t state = load(&view->frames[i].state);
 		uint32_t owner = fnt_state_owner(state);
 

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "liveness.h"
 #include "metrics.h"
+#include "inflight.h"
 #include "names.h"
 #include "payload_pack.h"
 #include "producer.h"
@@ -53,7 +54,7 @@ count_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 static void
 settle_frames(const struct fnt_view *view, uint32_t slot)
 {
-	for (uint32_t i = 0; i < view->frame_count; i++) {
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		struct fnt_frame *frame = &view->frames[i];
 		uint32_t status;
 
@@ -303,7 +304,7 @@ record_all(const struct fnt_region *region, uint32_t slot, uint32_t self)
 	fnt_meter_init(&reaper->meter, view, lane);
 	if (lane != FNT_LANE_NONE)
 		fnt_ring_writer_init(&reaper->writer, view, lane);
-	for (uint32_t i = 0; i < view->frame_count; i++)
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++)
 		if (owned_frame(&view->frames[i], slot, &status) &&
 		    status == FNT_FRAME_REAPED)
 			record_aborted(reaper, &view->frames[i]);
@@ -319,7 +320,7 @@ record_all(const struct fnt_region *region, uint32_t slot, uint32_t self)
 static void
 free_frames(const struct fnt_view *view, uint32_t slot)
 {
-	for (uint32_t i = 0; i < view->frame_count; i++) {
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		uint32_t status;
 
 		if (owned_frame(&view->frames[i], slot, &status))

@@ -3,6 +3,7 @@
  * Is the region sound? Every table, every cell, every payload.
  */
 #include "decode.h"
+#include "inflight.h"
 #include "liveness.h"
 #include "payload.h"
 #include "reader.h"
@@ -141,6 +142,9 @@ verify_frame(struct verify *verify, uint32_t i)
 	}
 	if (status == FNT_FRAME_FREE)
 		return;
+	if (i >= fnt_frames_used(view))
+		problem(verify, frame, "frame %u: in use, past the %u ever used", i,
+			fnt_frames_used(view));
 	if (owner >= view->producer_count) {
 		problem(verify, frame, "frame %u: owner %u of %u", i, owner,
 			view->producer_count);
