@@ -94,16 +94,18 @@ reap(const struct fnt_control *control, uint32_t *count, struct fnt_error *error
 {
 	const struct fnt_region *region = &control->region;
 	uint32_t slot;
+	bool left;
 
 	*count = count_processes(control, false);
 	if (!*count)
 		return 0;
-	slot = fnt_slot_claim(region);
+	slot = fnt_slot_claim(region, &left);
 	if (slot == FNT_SLOT_NONE)
 		return fnt_fail(error, -EUSERS,
 				"%s: all process slots are taken by live processes",
 				fnt_control_path(control));
-	fnt_reap_slot(region, slot, slot);
+	if (left)
+		fnt_reap_slot(region, slot, slot);
 	fnt_reap_dead(region, slot);
 	fnt_slot_release(region, slot);
 	return 0;
