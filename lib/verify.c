@@ -191,6 +191,16 @@ verify_record(struct verify *verify, uint32_t ring, uint64_t ticket)
 	return false;
 }
 
+/* Whether the cell of `ticket`, so many laps later, has not been given out yet. */
+static bool
+is_to_come(const struct verify *verify, const struct fnt_era *era, uint32_t ring,
+	   uint64_t ticket, uint64_t laps)
+{
+	uint64_t since = fnt_cursor_now(verify->view, ring) - 1 - ticket;
+
+	return (laps & FNT_LAP_MASK) > since / era->cell_count;
+}
+
 static void
 verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring, uint64_t ticket)
 {
@@ -198,7 +208,6 @@ verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring, uin
 	uint64_t at = ticket - era->first + era->cell_count;
 	uint64_t lap = (era->lap - 1 + at / era->cell_count) & FNT_LAP_MASK;
 	uint64_t state = load(&era->cells[at % era->cell_count].state);
-	uint64_t cursor = fnt_cursor_now(verify->view, ring);
 	const unsigned char *where = verify->view->base + era->off +
 				     at % era->cell_count * FNT_CELL_BYTES;
 
@@ -210,9 +219,9 @@ verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring, uin
 	}
 	verify->check->busy_cells += fnt_cell_busy(state);
 	if (fnt_cell_busy(state) || fnt_cell_lap(state) != lap) {
-		/* Newer than the cursor allows? Look again: it may have moved. */
+		/* Newer than the cursor allows? It has moved since the walk began. */
 		if (fnt_lap_before(lap, fnt_cell_lap(state)) &&
-		    fnt_cursor_now(verify->view, ring) == cursor &&
+		    is_to_come(verify, era, ring, ticket, fnt_cell_lap(state) - lap) &&
 		    fnt_maps_fresh(verify->view))
 			problem(verify, where, "cell of ticket %llu: of a lap to come",
 				(unsigned long long)ticket);

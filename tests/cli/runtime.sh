@@ -41,6 +41,10 @@ for _ in {1..300}; do
 	kill -0 "$runtime" 2>/dev/null || break
 	sleep 0.2
 done
+# Sound while it is written to, whatever is written behind the check's back.
+for _ in {1..20}; do
+	run 0 fntrace check -r auction
+done
 kill -TERM "$runtime" || true
 wait "$runtime" || fail "the runtime: exit $?"
 cp log out
