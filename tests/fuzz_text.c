@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * fuzz_text.c: what people and programs give us as short texts: settings ("keep=0.1
- * todo:*:rate=10"), a traceparent header, names of operations and function types. Seeds:
- * data/corpus/text.
+ * todo:*:rate=10"), a traceparent header, names of operations and function types.
+ * Seeds: data/corpus/text.
  *
  * Whatever is taken must come out again as it was understood.
  */
@@ -100,8 +100,9 @@ try_words(const char *text, size_t len)
 
 	MUST(op < 0 || (strlen(fnt_op_name((enum fnt_op)op)) == len &&
 			!memcmp(fnt_op_name((enum fnt_op)op), text, len)));
-	MUST(type < 0 || (strlen(fnt_fn_type_name((enum fnt_fn_type)type)) == len &&
-			  !memcmp(fnt_fn_type_name((enum fnt_fn_type)type), text, len)));
+	MUST(type < 0 ||
+	     (strlen(fnt_fn_type_name((enum fnt_fn_type)type)) == len &&
+	      !memcmp(fnt_fn_type_name((enum fnt_fn_type)type), text, len)));
 }
 
 int
