@@ -163,7 +163,7 @@ fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
 {
 	const struct fnt_view *view = &control->region.view;
 	uint64_t cells[FNT_RINGS], size = size_bytes / FNT_PAGE * FNT_PAGE;
-	int rc = check_size(control, size, error);
+	int rc = check_size(control, size_bytes, error);
 
 	if (!rc)
 		rc = begin(control, rings, error);

@@ -92,7 +92,7 @@ run_resize(int argc, char **argv)
 {
 	struct options options = {.file = NULL};
 	int first = tool_options(&ctl_resize, argc, argv, &options), rc;
-	char size[TEXT_UNIT_MAX];
+	char size[TEXT_UNIT_MAX], cells[TEXT_UNIT_MAX], kept[TEXT_UNIT_MAX];
 	struct fnt_control *control;
 	struct fnt_error error;
 	struct fnt_rings rings;
@@ -109,9 +109,10 @@ run_resize(int argc, char **argv)
 	rc = fnt_control_resize(control, bytes, &rings, &error);
 	if (!rc) {
 		print_path(control);
-		printf(": %s, %" PRIu64 " cells and %" PRIu64 " kept ones\n",
-		       text_bytes(size, rings.size_bytes), rings.cells,
-		       rings.kept_cells);
+		printf(": %s, %s cells and %s kept ones\n",
+		       text_bytes(size, rings.size_bytes),
+		       text_count(cells, rings.cells),
+		       text_count(kept, rings.kept_cells));
 		print_rings(&rings);
 	}
 	return end(control, rc, &error);
@@ -134,11 +135,21 @@ const struct command ctl_resize = {
 
 /* ---- rotate --------------------------------------------------------------------- */
 
+/* Whether -r takes it for a path, not for a name. */
+static bool
+is_path(const char *file)
+{
+	size_t len = strlen(file);
+
+	return strchr(file, '/') || (len >= 4 && !strcmp(file + len - 4, ".fnt"));
+}
+
 static int
 run_rotate(int argc, char **argv)
 {
 	struct options options = {.file = NULL};
 	struct fnt_control *control;
+	char frozen[TEXT_UNIT_MAX];
 	struct fnt_error error;
 	struct fnt_rings rings;
 	int rc;
@@ -150,8 +161,9 @@ run_rotate(int argc, char **argv)
 	rc = fnt_control_rotate(control, options.file, &rings, &error);
 	if (!rc) {
 		print_path(control);
-		printf(": %" PRIu64 " record%s now in ", rings.frozen,
-		       rings.frozen == 1 ? "" : "s");
+		printf(": %s record%s now in %s", text_count(frozen, rings.frozen),
+		       rings.frozen == 1 ? "" : "s",
+		       is_path(rings.path) ? "" : "./");
 		text_put(stdout, rings.path);
 		putchar('\n');
 		print_rings(&rings);

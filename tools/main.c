@@ -40,7 +40,7 @@ print_usage(FILE *out)
 		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n"
 	      "Which region: -r NAME or -r PATH, -p PID, else $FNTRACE_REGION, else\n"
-	      "the only one there is (fntrace list).\n"
+	      "the only one there is, or that is in use (fntrace list).\n"
 	      "More on a command: fntrace COMMAND --help.\n",
 	      out);
 }

@@ -202,10 +202,27 @@ explain_choice(const struct fnt_region_info *regions, size_t count)
 		  used >= sizeof(names) ? " and more" : "");
 }
 
-/* The path of the only region there is. */
+/* The only one that processes write to: what was frozen beside it is not in its way. */
+static const struct fnt_region_info *
+in_use(const struct fnt_region_info *regions, size_t count)
+{
+	const struct fnt_region_info *found = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (regions[i].alive == 0)
+			continue;
+		if (found)
+			return NULL;
+		found = &regions[i];
+	}
+	return found;
+}
+
+/* The path of the only region there is, or of those that are there the only one in use. */
 static bool
 find_only(char *path, size_t size)
 {
+	const struct fnt_region_info *only;
 	struct fnt_error error = {0};
 	struct fnt_region_info *regions;
 	size_t count;
@@ -215,12 +232,13 @@ find_only(char *path, size_t size)
 		tool_fail("%s", error.message[0] ? error.message : strerror(-code));
 		return false;
 	}
-	if (count == 1)
-		snprintf(path, size, "%s", regions[0].path);
+	only = count == 1 ? regions : in_use(regions, count);
+	if (only)
+		snprintf(path, size, "%s", only->path);
 	else
 		explain_choice(regions, count);
 	free(regions);
-	return count == 1;
+	return only != NULL;
 }
 
 /* What to open: a name or path, NULL for a process's; "" (said on stderr): there is none. */

@@ -34,6 +34,21 @@ produce two <<<''
 run 1 fntrace recent
 one_line err
 has err 'one, two'
+# Of several the only one that is in use.
+produce two <<STEPS &
+begin live watch query
+touch running
+wait $scratch/enough
+ok live
+STEPS
+live=$!
+until_true test -e running
+run 0 fntrace ps
+has out ' watch '
+touch enough
+wait "$live"
+run 1 fntrace ps
+has err 'one, two'
 run 0 fntrace recent -r one
 run 1 fntrace recent -r three
 one_line err
