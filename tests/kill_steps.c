@@ -230,6 +230,8 @@ static const struct kill_path paths[] = {
 	 .flags = FNT_ORDERED},
 	{"finish, keeping none", begun, finish_ok, .edges = EDGE(SCENE_PLAIN),
 	 .flags = FNT_KEEP_NONE},
+	{"finish, sampled", begun, finish_ok, .edges = EDGE(SCENE_PLAIN),
+	 .flags = SCENE_SAMPLED},
 	{"finish, many cells", begun, finish_many, .lapped = true, .edges = ALL_EDGES},
 	{"finish, linked", begun_linked, finish_ok, .edges = EDGE(SCENE_LAP)},
 	{"finish_error", begun_with_ops, finish_error, .edges = EDGE(SCENE_LAP)},

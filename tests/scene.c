@@ -117,7 +117,11 @@ map_file(struct scene *scene)
 void
 scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags)
 {
-	struct fnt_options options = {.size_bytes = SIZE, .flags = flags};
+	struct fnt_options options = {
+		.size_bytes = SIZE,
+		.flags = flags & ~SCENE_SAMPLED,
+		.settings = flags & SCENE_SAMPLED ? "keep=0 keep_errors=off" : NULL,
+	};
 	struct fnt_log *log;
 	char path[512];
 
@@ -130,7 +134,7 @@ scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags)
 	scene->edge = edge;
 	scene->flags = flags;
 	strcpy(scene->where, "before all");
-	if (!(flags & FNT_KEEP_NONE))
+	if (!(flags & (FNT_KEEP_NONE | SCENE_SAMPLED)))
 		for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
 			write_past(scene, ring);
 	scene->story = mmap(NULL, sizeof(*scene->story), PROT_READ | PROT_WRITE,

@@ -110,7 +110,9 @@ struct scene {
 };
 
 /* Make a region in $FNTRACE_DIR, with records up to the edge. `flags` as in
- * fnt_options. */
+ * fnt_options; or SCENE_SAMPLED: its settings keep no call but the aborted ones of the
+ * dead. */
+#define SCENE_SAMPLED (1u << 30)
 void scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags);
 void scene_fini(struct scene *scene);
 

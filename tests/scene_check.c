@@ -181,7 +181,7 @@ static void
 judge(const struct count *count, bool reaped)
 {
 	struct scene *scene = count->scene;
-	bool keeps = !(scene->flags & FNT_KEEP_NONE);
+	bool keeps = !(scene->flags & (FNT_KEEP_NONE | SCENE_SAMPLED));
 
 	for (unsigned i = 0; i < SCENE_CALLS; i++) {
 		const struct told *told = &scene->story->calls[i];
@@ -191,7 +191,8 @@ judge(const struct count *count, bool reaped)
 		bool lapped = (finishing || scene->remains) && scene->lapped;
 		bool unkept = !keeps && (finishing || reaped);
 
-		if (there > tried(told) || (!keeps && count->records[i]))
+		if (there > tried(told) ||
+		    (scene->flags & FNT_KEEP_NONE && count->records[i]))
 			scene_fail(
 				scene,
 				"call %u is there too often: %u records, %u in flight",
@@ -295,7 +296,7 @@ static void
 check_total(struct scene *scene, const struct count *count, uint64_t mine)
 {
 	uint64_t low = scene->total + scene->others + mine, high = low, is;
-	bool keeps = !(scene->flags & FNT_KEEP_NONE), exact = keeps && !scene->lapped;
+	bool keeps = !(scene->flags & (FNT_KEEP_NONE | SCENE_SAMPLED)), exact = keeps && !scene->lapped;
 
 	for (unsigned i = 0; i < SCENE_CALLS; i++) {
 		const struct told *told = &scene->story->calls[i];
