@@ -109,7 +109,6 @@ fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 {
 	const struct fnt_ring_head *head = &view->rings[ring];
 	const struct fnt_eras *eras = fnt_view_eras(view, ring);
-	const struct fnt_era *last = &eras->at[eras->count - 1];
 	struct fnt_era next;
 
 	/* Whose cursor came to an era has published it before. */
@@ -118,7 +117,7 @@ fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 		return cursor;
 	if (!fnt_era_load(head, eras->published, &next) || cursor < next.first)
 		return cursor;
-	return end_of(head, last, next.first);
+	return end_of(head, &eras->at[eras->count - 1], next.first);
 }
 
 uint32_t
