@@ -61,6 +61,12 @@ int fnt_metrics_text(const struct fnt_metrics_work *work, uint32_t id,
 /* Fill the holder from the sums, and from the rows of operations. 0 or -ENOMEM. */
 int fnt_metrics_give(struct fnt_metrics_work *work);
 
+/* Says what is wrong at a place in the region. */
+typedef void fnt_found(void *arg, const void *at, const char *problem);
+
+/* Look for what no producer can have written. 0 or -ENOMEM. */
+int fnt_metrics_verify(const struct fnt_view *view, fnt_found *found, void *arg);
+
 /* All of it, for fnt_metrics_free. 0 or -ENOMEM. */
 int fnt_metrics_sum(const struct fnt_view *view, struct fnt_metrics **metrics);
 

@@ -5,6 +5,7 @@
 #include "decode.h"
 #include "inflight.h"
 #include "liveness.h"
+#include "metrics_read.h"
 #include "payload.h"
 #include "reader.h"
 #include "settings.h"
@@ -293,6 +294,12 @@ verify_settings(struct verify *verify)
 		verify_setting(verify, generation, i);
 }
 
+static void
+found(void *verify, const void *at, const char *text)
+{
+	problem(verify, at, "%s", text);
+}
+
 int
 fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 		 void (*report)(void *arg, uint64_t offset, const char *problem), void *arg)
@@ -322,7 +329,8 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 	verify_ring(&verify, FNT_RING_MAIN);
 	if (verify.view->kept_percent)
 		verify_ring(&verify, FNT_RING_KEPT);
+	rc = fnt_metrics_verify(verify.view, found, &verify);
 	fnt_raw_free(&verify.raw);
 	free(verify.alive);
-	return fnt_reader_fresh(reader);
+	return rc ? rc : fnt_reader_fresh(reader);
 }

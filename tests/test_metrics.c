@@ -5,7 +5,9 @@
  */
 #include "fixture.h"
 
+#include "layout_metrics.h"
 #include "metrics_account.h"
+#include "region.h"
 
 #include <pthread.h>
 #include <sys/mman.h>
@@ -432,6 +434,98 @@ START_TEST(of_the_killed)
 }
 END_TEST
 
+/* ---- damage ----------------------------------------------------------------------- */
+
+/* The row, the block or the op row that the region's only call has made. */
+static struct fnt_fn_row *
+only_fn(const struct fnt_view *view)
+{
+	for (uint32_t i = 0; i < view->fn_row_count; i++)
+		if (atomic_load(&view->fn_rows[i].key))
+			return &view->fn_rows[i];
+	ck_abort_msg("no row");
+	return NULL;
+}
+
+static fnt_word *
+only_block_key(const struct fnt_view *view)
+{
+	for (uint32_t i = 0; i < view->block_count; i++)
+		if (atomic_load(&view->block_keys[i]))
+			return &view->block_keys[i];
+	ck_abort_msg("no block");
+	return NULL;
+}
+
+static void
+damage(const struct fnt_view *view, int how)
+{
+	struct fnt_fn_row *row = only_fn(view);
+	fnt_word *block = only_block_key(view);
+
+	switch (how) {
+	case 0: /* a lane that there is not */
+		atomic_fetch_or(&row->key, (uint64_t)view->lane_count << 16);
+		break;
+	case 1: /* a name that there is not */
+		atomic_fetch_xor(&row->key, 1ull << 32);
+		break;
+	case 2:
+		atomic_fetch_add(&row->counts[FNT_FN_OK], 1);
+		break;
+	case 3:
+		atomic_fetch_add(&view->blocks[block - view->block_keys].counts[5], 1);
+		break;
+	case 4:
+		atomic_fetch_add(block, 1ull << 16);
+		break;
+	case 5:
+		for (uint32_t i = 0; i < FNT_OCTAVES; i++)
+			if (atomic_load(&row->blocks[i]))
+				atomic_fetch_add(&row->blocks[i], 1);
+		break;
+	case 6:
+		atomic_store(&view->op_rows[3].key, 0x0000000000010902);
+		break;
+	case 7:
+		atomic_store(&view->lanes[2].journal.state, UINT64_MAX);
+		break;
+	default:
+		break;
+	}
+}
+
+#define DAMAGES 8
+
+START_TEST(check_finds_damage)
+{
+	struct fnt_options options = {.size_bytes = MIB(1)};
+
+	for (int how = -1; how < DAMAGES; how++) {
+		struct fnt_log *log = open_log("damaged", &options);
+		struct fnt_region region;
+		struct fnt_reader *reader;
+		struct fnt_metrics *metrics;
+		struct fnt_check check;
+
+		record_call(log, "fn", "c");
+		fnt_log_close(log);
+		MUST(!fnt_region_open(&region, "damaged", &options));
+		damage(&region.view, how);
+		fnt_region_close(&region);
+		reader = open_reader("damaged");
+		MUST(!fnt_reader_check(reader, &check, NULL, NULL));
+		if ((check.problems > 0) != (how >= 0))
+			ck_abort_msg("damage %d: %llu problems", how,
+				     (unsigned long long)check.problems);
+		MUST(!fnt_reader_metrics(reader, &metrics));
+		fnt_metrics_free(metrics);
+		fnt_reader_close(reader);
+		MUST(!unlink(region_path("damaged", ".fnt")));
+	}
+}
+END_TEST
+
 FIXTURE_MAIN("metrics", several_processes_and_threads, small_records, keeping_none,
 	     more_than_there_is_room_for, more_names_than_fit, lives_do_not_take_rows,
-	     of_the_killed)
+	     of_the_killed, check_finds_damage)

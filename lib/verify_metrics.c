@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Are the metrics sound? Every key, every short cut to a block; and, where nobody is at it,
+ * the sums.
+ */
+#include "metrics_read.h"
+
+#include "names.h"
+#include "query.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct verify {
+	const struct fnt_view *view;
+	fnt_found *found;
+	void *arg;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+problem(const struct verify *verify, const void *at, const char *format, ...)
+{
+	char text[160];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	verify->found(verify->arg, at, text);
+}
+
+static uint64_t
+load(const fnt_word *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static bool
+is_name(const struct fnt_view *view, uint64_t id)
+{
+	char name[FNT_NAME_MAX + 1];
+
+	return id < view->name_count && fnt_name_get(view, (uint32_t)id, name) >= 0;
+}
+
+/* ---- keys ------------------------------------------------------------------------ */
+
+static void
+verify_fn_row(const struct verify *verify, uint32_t i)
+{
+	const struct fnt_view *view = verify->view;
+	const struct fnt_fn_row *row = &view->fn_rows[i];
+	uint64_t key = load(&row->key);
+
+	if (key && (!fnt_row_is(view, key, FNT_ROW_FN) || fnt_key_op(key) ||
+		    !is_name(view, fnt_key_name(key)))) {
+		problem(verify, row, "row %u of functions: key 0x%llx", i,
+			(unsigned long long)key);
+		return;
+	}
+	for (uint32_t octave = 0; octave < FNT_OCTAVES; octave++) {
+		uint32_t block = atomic_load_explicit(&row->blocks[octave],
+						      memory_order_relaxed);
+
+		if (block && (block > view->block_count ||
+			      load(&view->block_keys[block - 1]) !=
+				      fnt_block_key(i, octave)))
+			problem(verify, &row->blocks[octave],
+				"row %u of functions: block %u is another's", i, block);
+	}
+}
+
+static void
+verify_op_row(const struct verify *verify, uint32_t i)
+{
+	const struct fnt_view *view = verify->view;
+	const struct fnt_op_row *row = &view->op_rows[i];
+	uint64_t key = load(&row->key);
+
+	if (key &&
+	    (!fnt_row_is(view, key, FNT_ROW_OP) || fnt_key_op(key) >= FNT_OP_KINDS ||
+	     !is_name(view, fnt_key_name(key))))
+		problem(verify, row, "row %u of operations: key 0x%llx", i,
+			(unsigned long long)key);
+}
+
+static void
+verify_block(const struct verify *verify, uint32_t i)
+{
+	const struct fnt_view *view = verify->view;
+	uint64_t key = load(&view->block_keys[i]), row = (key >> 16) - 1;
+
+	if (key && (row >= view->fn_row_count || (key & 0xffff) >= FNT_OCTAVES ||
+		    !load(&view->fn_rows[row].key)))
+		problem(verify, &view->block_keys[i], "block %u: key 0x%llx", i,
+			(unsigned long long)key);
+}
+
+static void
+verify_journal(const struct verify *verify, uint32_t i)
+{
+	const struct fnt_lane *lane = &verify->view->lanes[i];
+	uint64_t state = load(&lane->journal.state);
+
+	/* Of an owned one it may be on its way. */
+	if ((state & FNT_JOURNAL_ARMED) &&
+	    (state >> 32 >= verify->view->fn_row_count ||
+	     fnt_journal_end(state) >= FNT_ENDS))
+		problem(verify, &lane->journal, "lane %u: journal 0x%llx", i,
+			(unsigned long long)state);
+}
+
+/* ---- sums ------------------------------------------------------------------------ */
+
+/* Is nobody there who might be counting, nor was killed while at it? */
+static bool
+is_at_rest(const struct fnt_view *view)
+{
+	for (uint32_t i = 0; i < view->lane_count; i++)
+		/* [A1] acquire: a last owner's counts. */
+		if (fnt_state_status(atomic_load_explicit(&view->lanes[i].state,
+							  memory_order_acquire)) !=
+		    FNT_LANE_FREE)
+			return false;
+	return true;
+}
+
+static void
+verify_fn(const struct verify *verify, const struct fnt_fn_metrics *fn)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < fn->bucket_count; i++)
+		count += fn->buckets[i].count;
+	if (count + fn->spilled != fn->calls)
+		problem(verify, verify->view->fn_rows,
+			"a function's %llu calls, %llu in its histogram",
+			(unsigned long long)fn->calls,
+			(unsigned long long)(count + fn->spilled));
+}
+
+/* Rows of all lanes are not exact where somebody was killed: with those there is nothing to
+ * be said. */
+static int
+verify_sums(const struct verify *verify)
+{
+	const struct fnt_view *view = verify->view;
+	struct fnt_metrics *metrics;
+	uint64_t total;
+	int rc;
+
+	if (!is_at_rest(view))
+		return 0;
+	total = fnt_query_total(view);
+	rc = fnt_metrics_sum(view, &metrics);
+	if (rc)
+		return rc;
+	if (!metrics->shared && !metrics->other.calls && is_at_rest(view) &&
+	    total == fnt_query_total(view)) {
+		if (metrics->total.calls != total)
+			problem(verify, view->fn_rows,
+				"%llu calls, of functions %llu", (unsigned long long)total,
+				(unsigned long long)metrics->total.calls);
+		for (size_t i = 0; i < metrics->fn_count; i++)
+			verify_fn(verify, &metrics->fns[i]);
+	}
+	fnt_metrics_free(metrics);
+	return 0;
+}
+
+int
+fnt_metrics_verify(const struct fnt_view *view, fnt_found *found, void *arg)
+{
+	struct verify verify = {view, found, arg};
+
+	for (uint32_t i = 0; i < view->fn_row_count; i++)
+		verify_fn_row(&verify, i);
+	for (uint32_t i = 0; i < view->op_row_count; i++)
+		verify_op_row(&verify, i);
+	for (uint32_t i = 0; i < view->block_count; i++)
+		verify_block(&verify, i);
+	for (uint32_t i = 0; i < view->lane_count; i++)
+		verify_journal(&verify, i);
+	return verify_sums(&verify);
+}
