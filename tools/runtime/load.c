@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REPORT_BIDS 2000
+#define REPORT_BIDS 1500
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
 static uint64_t
