@@ -242,6 +242,7 @@ fnt_control_follow(struct fnt_log *log, struct fnt_attachment *attachment)
 		return attachment;
 	}
 	updated = update(attachment);
+	fnt_region_renew(&attachment->region);
 	if (!fnt_control_snapshot(attachment)->off)
 		fnt_gate_open(log);
 	errno = saved;
@@ -249,6 +250,7 @@ fnt_control_follow(struct fnt_log *log, struct fnt_attachment *attachment)
 		return attachment;
 	fnt_leave();
 	sweep();
+	fnt_process_eras();
 	errno = saved;
 	return fnt_enter(log);
 }

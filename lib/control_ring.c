@@ -33,6 +33,7 @@ tell(const struct fnt_control *control, const struct fnt_holders *holders,
 {
 	const struct fnt_view *view = &control->region.view;
 	uint64_t cells[FNT_RINGS] = {0};
+	struct stat st;
 
 	if (!rings)
 		return;
@@ -46,6 +47,9 @@ tell(const struct fnt_control *control, const struct fnt_holders *holders,
 		}
 	}
 	rings->size_bytes = fnt_view_bytes(view);
+	if (holders->threads && !fstat(control->region.fd, &st) &&
+	    (uint64_t)st.st_blocks * 512 > rings->size_bytes)
+		rings->waiting_bytes = (uint64_t)st.st_blocks * 512 - rings->size_bytes;
 	rings->cells = cells[FNT_RING_MAIN];
 	rings->kept_cells = cells[FNT_RING_KEPT];
 	rings->given_back += holders->given_back;

@@ -64,7 +64,8 @@ struct fnt_maps {
 struct fnt_mapping {
 	_Atomic(struct fnt_maps *) now;
 	bool write;
-	struct fnt_maps *old; /* given up, perhaps still in use */
+	struct fnt_maps *old;	 /* given up, perhaps still in use */
+	struct fnt_maps *doomed; /* of those, the ones noted before the grace period */
 	struct fnt_area *areas;
 };
 
@@ -117,10 +118,15 @@ void fnt_maps_fini(struct fnt_view *view);
  * threads may still be at it. -errno: all is as it was. */
 int fnt_maps_renew(const struct fnt_region *region);
 
-/* Free what was given up: by a reader at any time; by a producer after a grace period,
- * with the lock. What `used` says is in use stays mapped. */
-void fnt_maps_drain(const struct fnt_view *view,
-		    bool (*used)(void *arg, const struct fnt_area *area), void *arg);
+/* Free what was given up, as a reader may at any time. */
+void fnt_maps_drain(const struct fnt_view *view);
+
+/* The same for a producer, in two steps: what was given up by now is noted (false:
+ * nothing was), with the lock; and freed after a grace period, again with the lock, but
+ * for areas that `used` says are in some thread's hand. */
+bool fnt_maps_give_up(const struct fnt_view *view);
+void fnt_maps_free(const struct fnt_view *view,
+		   bool (*used)(void *arg, const struct fnt_area *area), void *arg);
 
 /* Has an area's file been cut under its reader? */
 bool fnt_maps_gone(const struct fnt_view *view);

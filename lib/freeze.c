@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK (1u << 20)
-
 static uint64_t
 load(const fnt_word *word)
 {
@@ -140,38 +138,55 @@ put(const struct fnt_freeze *freeze, const void *bytes, size_t size, uint64_t of
 /* ---- areas ------------------------------------------------------------------------
  */
 
-static int
-put_area(const struct fnt_freeze *freeze, const struct fnt_era *era, char *chunk)
+#define PAGE_CELLS (FNT_PAGE / FNT_CELL_BYTES)
+
+/* Cells of a page that hold nothing may as well be a hole: PAD of lap 0. */
+static bool
+has_records(const struct fnt_cell *cells, uint64_t count)
 {
-	uint64_t bytes = era->cell_count * FNT_CELL_BYTES;
-	const fnt_word *words = (const fnt_word *)(const void *)era->cells;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t state = load(&cells[i].state);
 
-	for (uint64_t done = 0; done < bytes; done += CHUNK) {
-		size_t some = bytes - done < CHUNK ? (size_t)(bytes - done) : CHUNK;
-		int code;
-
-		fnt_words_load(chunk, words + done / 8, some);
-		code = put(freeze, chunk, some, era->off + done);
-		if (code)
-			return code;
+		if (fnt_cell_busy(state) || fnt_cell_kind(state) != FNT_CELL_PAD)
+			return true;
 	}
-	return 0;
+	return false;
+}
+
+static int
+put_area(const struct fnt_freeze *freeze, const struct fnt_era *era)
+{
+	_Alignas(8) char page[FNT_PAGE];
+	int code = 0;
+
+	for (uint64_t at = 0; !code && at < era->cell_count; at += PAGE_CELLS) {
+		const struct fnt_cell *cells = &era->cells[at];
+		uint64_t some = era->cell_count - at;
+
+		if (some > PAGE_CELLS)
+			some = PAGE_CELLS;
+		if (!has_records(cells, some))
+			continue;
+		fnt_words_load(page, (const fnt_word *)(const void *)cells,
+			       some * FNT_CELL_BYTES);
+		code = put(freeze, page, some * FNT_CELL_BYTES,
+			   era->off + at * FNT_CELL_BYTES);
+	}
+	return code;
 }
 
 static int
 put_areas(const struct fnt_freeze *freeze)
 {
-	char *chunk = malloc(CHUNK + 8);
 	struct fnt_span spans[FNT_ERAS];
-	int code = chunk ? 0 : ENOMEM;
+	int code = 0;
 
 	for (uint32_t ring = 0; !code && ring < FNT_RINGS; ring++) {
 		uint32_t count = over(&freeze->region->view, ring, spans);
 
 		for (uint32_t i = 0; !code && i < count; i++)
-			code = put_area(freeze, spans[i].era, chunk);
+			code = put_area(freeze, spans[i].era);
 	}
-	free(chunk);
 	return code;
 }
 

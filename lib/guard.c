@@ -159,7 +159,7 @@ void
 fnt_reader_renew(struct fnt_reader *reader)
 {
 	if (!fnt_maps_fresh(&reader->region.view) && !fnt_maps_renew(&reader->region))
-		fnt_maps_drain(&reader->region.view, NULL, NULL);
+		fnt_maps_drain(&reader->region.view);
 }
 
 bool

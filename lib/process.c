@@ -386,6 +386,20 @@ free_attachment(struct fnt_attachment *attachment)
 	free(attachment);
 }
 
+bool
+fnt_process_each(bool (*each)(struct fnt_attachment *attachment))
+{
+	bool any = false;
+
+	lock();
+	fnt_maps_lock();
+	for (struct fnt_attachment *at = attachments; at; at = at->next)
+		any |= each(at);
+	fnt_maps_unlock();
+	unlock();
+	return any;
+}
+
 static void
 publish(struct fnt_log *log, struct fnt_attachment *attachment)
 {

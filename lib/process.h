@@ -164,6 +164,15 @@ fnt_thread_get(struct fnt_attachment *attachment)
 	return fnt_thread_slow(attachment);
 }
 
+/* What eras that are over have left mapped: given up in `fnt_process_eras`, to be called outside
+ * of read-side critical sections, if any attachment has something of the kind. Waits for a
+ * grace period, but not if the host itself is in a read-side section. */
+void fnt_process_eras(void);
+
+/* Call `each` for all attachments of this process, with its mutex and the maps lock in hand.
+ * Has one said true? */
+bool fnt_process_each(bool (*each)(struct fnt_attachment *attachment));
+
 /* A lane for a thread that has none, if there is one by now; at most ten looks a second. */
 void fnt_thread_find_lane(struct fnt_thread *thread, uint64_t now_ns);
 

@@ -19,6 +19,7 @@ struct fnt_area {
 	uint64_t off, bytes;
 	unsigned char *base;
 	struct fnt_guard *guard; /* of a reader */
+	bool doomed;
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -241,36 +242,65 @@ is_current(const struct fnt_mapping *mapping, const struct fnt_area *area)
 	const struct fnt_maps *maps =
 		atomic_load_explicit(&mapping->now, memory_order_relaxed);
 
-	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+	for (uint32_t ring = 0; maps && ring < FNT_RINGS; ring++)
 		for (uint32_t i = 0; i < maps->rings[ring].count; i++)
 			if (maps->rings[ring].at[i].area == area)
 				return true;
 	return false;
 }
 
-void
-fnt_maps_drain(const struct fnt_view *view,
-	       bool (*used)(void *arg, const struct fnt_area *area), void *arg)
+bool
+fnt_maps_give_up(const struct fnt_view *view)
 {
 	struct fnt_mapping *mapping = view->mapping;
-	struct fnt_area **link = &mapping->areas;
+	bool any = mapping->old || mapping->doomed;
 
 	while (mapping->old) {
 		struct fnt_maps *old = mapping->old;
 
 		mapping->old = old->next;
+		old->next = mapping->doomed;
+		mapping->doomed = old;
+	}
+	for (struct fnt_area *area = mapping->areas; area; area = area->next) {
+		area->doomed = !is_current(mapping, area);
+		any |= area->doomed;
+	}
+	return any;
+}
+
+void
+fnt_maps_free(const struct fnt_view *view,
+	      bool (*used)(void *arg, const struct fnt_area *area), void *arg)
+{
+	struct fnt_mapping *mapping = view->mapping;
+	struct fnt_area **link = &mapping->areas;
+
+	while (mapping->doomed) {
+		struct fnt_maps *old = mapping->doomed;
+
+		mapping->doomed = old->next;
 		free(old);
 	}
 	while (*link) {
 		struct fnt_area *area = *link;
 
-		if (is_current(mapping, area) || (used && used(arg, area))) {
+		/* An era may have begun in it meanwhile. */
+		if (!area->doomed || is_current(mapping, area) ||
+		    (used && used(arg, area))) {
 			link = &area->next;
 			continue;
 		}
 		*link = area->next;
 		free_area(area);
 	}
+}
+
+void
+fnt_maps_drain(const struct fnt_view *view)
+{
+	fnt_maps_give_up(view);
+	fnt_maps_free(view, NULL, NULL);
 }
 
 void
@@ -281,18 +311,7 @@ fnt_maps_fini(struct fnt_view *view)
 	if (!mapping)
 		return;
 	publish(mapping, NULL);
-	while (mapping->old) {
-		struct fnt_maps *old = mapping->old;
-
-		mapping->old = old->next;
-		free(old);
-	}
-	while (mapping->areas) {
-		struct fnt_area *area = mapping->areas;
-
-		mapping->areas = area->next;
-		free_area(area);
-	}
+	fnt_maps_drain(view);
 	free(mapping);
 	view->mapping = NULL;
 }

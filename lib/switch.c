@@ -3,6 +3,7 @@
 
 #include "area.h"
 #include "error.h"
+#include "liveness.h"
 #include "producer.h"
 #include "record.h"
 
@@ -76,6 +77,47 @@ complete(struct fnt_ring_head *head)
 			 memory_order_relaxed));
 }
 
+/* ---- sealing ----------------------------------------------------------------------
+ */
+
+/* A ticket that was taken and not written is made PAD, as if its owner had given it up:
+ * that one finds its lap gone by (LAPPED in ring.c), and takes others. */
+static uint32_t
+seal_cell(const struct fnt_era *era, uint64_t ticket)
+{
+	struct fnt_cell *cell = fnt_era_cell(era, ticket);
+	uint64_t lap = fnt_era_lap(era, ticket);
+	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_acquire);
+
+	for (;;) {
+		if (fnt_cell_busy(seen))
+			return fnt_cell_lane(seen);
+		if (!fnt_lap_before(fnt_cell_lap(seen), lap))
+			return FNT_LANE_NONE;
+		/* [O1] acquire, as for any claim: pairs with [C1]. */
+		if (atomic_compare_exchange_weak_explicit(
+			    &cell->state, &seen,
+			    fnt_cell_state(lap, 0, FNT_CELL_PAD, 0),
+			    memory_order_acq_rel, memory_order_acquire))
+			return FNT_LANE_NONE;
+	}
+}
+
+/* All tickets of a span; a lane that is in the middle of writing one, or FNT_LANE_NONE.
+ */
+static uint32_t
+seal_span(const struct fnt_span *span)
+{
+	uint32_t busy = FNT_LANE_NONE;
+
+	for (uint64_t ticket = span->first; ticket < span->end; ticket++) {
+		uint32_t lane = seal_cell(span->era, ticket);
+
+		busy = lane != FNT_LANE_NONE ? lane : busy;
+	}
+	return busy;
+}
+
 /* ---- retiring ---------------------------------------------------------------------
  */
 
@@ -95,21 +137,74 @@ hide_unseen(const struct fnt_view *view, uint32_t ring)
 				      memory_order_seq_cst);
 }
 
-/* Threads that may yet write below `ticket`. */
-static uint32_t
-threads_below(const struct fnt_view *view, uint32_t ring, uint64_t ticket)
+/* Lanes that hold tickets below `ticket`: of living threads, and of dead ones. */
+struct below {
+	uint32_t living, dead;
+};
+
+static struct below
+lanes_below(const struct fnt_region *region, uint32_t ring, uint64_t ticket)
 {
-	uint32_t count = 0;
+	const struct fnt_view *view = &region->view;
+	struct below below = {0, 0};
 
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		const struct fnt_lane *lane = &view->lanes[i];
+		uint64_t state = load(&lane->state);
 		/* [L2] acquire: see [L1] in ring.c. A lane that took tickets of the old
 		 * era said so before: we have seen the cursor in the new one. */
 		uint64_t low = atomic_load_explicit(&lane->rings[ring].low,
 						    memory_order_acquire);
 
-		count += fnt_state_status(load(&lane->state)) == FNT_LANE_OWNED &&
-			 low && low < ticket;
+		if (fnt_state_status(state) != FNT_LANE_OWNED || !low || low >= ticket)
+			continue;
+		if (fnt_slot_alive(region, fnt_state_owner(state)))
+			below.living++;
+		else
+			below.dead++;
+	}
+	return below;
+}
+
+/* A living thread may wait for hours with tickets that it has not used. They are
+ * sealed: where none of the era's cells is busy, none can become so any more, and the
+ * area may be used again, for cells of later laps. Only its blocks must stay, with the
+ * laps in them: zeroes would look like cells to be had (threads_behind). */
+static bool
+out_of_hands(const struct fnt_region *region, uint32_t ring, uint64_t number,
+	     uint64_t next)
+{
+	struct below below = lanes_below(region, ring, next);
+	struct fnt_span spans[FNT_ERAS];
+	uint32_t count;
+
+	if (below.dead)
+		return false; /* their reaper counts what is there */
+	if (!below.living)
+		return true;
+	count = fnt_spans(&region->view, ring, fnt_cursor_now(&region->view, ring),
+			  true, spans);
+	for (uint32_t i = 0; i < count; i++)
+		if (spans[i].era->number == number)
+			return seal_span(&spans[i]) == FNT_LANE_NONE;
+	return false;
+}
+
+/* Threads with tickets of eras that are over. */
+static uint32_t
+threads_behind(const struct fnt_region *region)
+{
+	const struct fnt_view *view = &region->view;
+	uint32_t count = 0;
+
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
+		const struct fnt_eras *eras = fnt_view_eras(view, ring);
+		struct below below;
+
+		if (!eras->count)
+			continue;
+		below = lanes_below(region, ring, eras->at[eras->count - 1].first);
+		count += below.living + below.dead;
 	}
 	return count;
 }
@@ -144,15 +239,16 @@ remember_lap(const struct fnt_view *view, const struct fnt_era *era, uint64_t en
 /* Retire what is over, hidden, and in nobody's hands, oldest first. True: something
  * was. */
 static bool
-retire(const struct fnt_view *view, uint32_t ring, struct fnt_holders *holders)
+retire(const struct fnt_region *region, uint32_t ring, struct fnt_holders *holders)
 {
+	const struct fnt_view *view = &region->view;
 	struct fnt_ring_head *head = &view->rings[ring];
 	bool any = false;
 
 	for (;;) {
 		uint64_t held = load(&head->held);
 		struct fnt_era era, next;
-		uint32_t threads, readers;
+		uint32_t readers;
 
 		if (held + 1 >= load(&head->eras) ||
 		    !fnt_era_load(head, held + 1, &next) ||
@@ -162,13 +258,10 @@ retire(const struct fnt_view *view, uint32_t ring, struct fnt_holders *holders)
 			holders->shown = true;
 			return any;
 		}
-		threads = threads_below(view, ring, next.first);
 		readers = readers_inside(view);
-		if (threads || readers) {
-			holders->threads += threads;
-			holders->readers += readers;
+		holders->readers += readers;
+		if (readers || !out_of_hands(region, ring, held, next.first))
 			return any;
-		}
 		if (fnt_era_load(head, held, &era))
 			remember_lap(view, &era,
 				     load(&head->slots[held % FNT_ERAS].end));
@@ -203,13 +296,14 @@ fnt_eras_settle(const struct fnt_region *region, struct fnt_holders *holders)
 			continue;
 		complete(&view->rings[ring]);
 		hide_unseen(view, ring);
-		any |= retire(view, ring, holders);
+		any |= retire(region, ring, holders);
 	}
 	if (any) {
 		bump(view);
 		fnt_region_renew(region);
 	}
-	if (any || !fnt_eras_waiting(view))
+	holders->threads = threads_behind(region);
+	if (!holders->threads)
 		holders->given_back = fnt_area_punch(region);
 }
 
@@ -353,32 +447,6 @@ fnt_eras_hide(const struct fnt_view *view)
 	}
 }
 
-/* ---- sealing ----------------------------------------------------------------------
- */
-
-/* A ticket that was taken and not written is made PAD, as if its owner had given it up:
- * that one finds its lap gone by (LAPPED in ring.c), and takes others. */
-static uint32_t
-seal_cell(const struct fnt_era *era, uint64_t ticket)
-{
-	struct fnt_cell *cell = fnt_era_cell(era, ticket);
-	uint64_t lap = fnt_era_lap(era, ticket);
-	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_acquire);
-
-	for (;;) {
-		if (fnt_cell_busy(seen))
-			return fnt_cell_lane(seen);
-		if (!fnt_lap_before(fnt_cell_lap(seen), lap))
-			return FNT_LANE_NONE;
-		/* [O1] acquire, as for any claim: pairs with [C1]. */
-		if (atomic_compare_exchange_weak_explicit(
-			    &cell->state, &seen,
-			    fnt_cell_state(lap, 0, FNT_CELL_PAD, 0),
-			    memory_order_acq_rel, memory_order_acquire))
-			return FNT_LANE_NONE;
-	}
-}
-
 uint32_t
 fnt_eras_seal(const struct fnt_view *view)
 {
@@ -391,12 +459,11 @@ fnt_eras_seal(const struct fnt_view *view)
 		if (!has_ring(view, ring))
 			continue;
 		count = fnt_spans(view, ring, fnt_cursor_now(view, ring), true, spans);
-		for (uint32_t i = 1; i < count; i++)
-			for (uint64_t t = spans[i].first; t < spans[i].end; t++) {
-				uint32_t lane = seal_cell(spans[i].era, t);
+		for (uint32_t i = 1; i < count; i++) {
+			uint32_t lane = seal_span(&spans[i]);
 
-				busy = lane != FNT_LANE_NONE ? lane : busy;
-			}
+			busy = lane != FNT_LANE_NONE ? lane : busy;
+		}
 	}
 	return busy;
 }

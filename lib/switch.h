@@ -30,7 +30,7 @@
 
 /* What keeps the areas of eras that are over. */
 struct fnt_holders {
-	uint32_t threads; /* lanes that hold tickets of them */
+	uint32_t threads; /* that hold tickets of them */
 	uint32_t readers; /* processes with a query under way */
 	bool shown; /* they are still read: the new ring has not been once around */
 	uint64_t given_back; /* bytes that the file system has got back now */
