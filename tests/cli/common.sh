@@ -22,7 +22,7 @@ scratch=$(realpath "$scratch") FNTRACE=$(realpath "$FNTRACE") PRODUCE=$(realpath
 export FNTRACE_DIR=$scratch/regions LC_ALL=C.UTF-8 TERM=xterm
 unset FNTRACE_REGION FNTRACE_SIZE NO_COLOR COLUMNS
 mkdir -m 700 "$FNTRACE_DIR"
-trap 'jobs -p | xargs -r kill 2>/dev/null; rm -rf "$scratch"' EXIT
+trap 'jobs -p | xargs -r kill 2>/dev/null || true; rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 
 failures=0
