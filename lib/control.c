@@ -117,6 +117,9 @@ fnt_control_init(struct fnt_attachment *attachment)
 	for (int i = 0; i < 2; i++)
 		attachment->hash_key[i] = atomic_load_explicit(
 			&view->control->hash_key[i], memory_order_relaxed);
+	/* A frozen copy has none: it would be anybody's. */
+	if (!(attachment->hash_key[0] | attachment->hash_key[1]))
+		fnt_random(attachment->hash_key, sizeof(attachment->hash_key));
 	return true;
 }
 

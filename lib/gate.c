@@ -125,8 +125,8 @@ fnt_gate_shut(struct fnt_log *log, struct fnt_attachment *attachment,
 	if (!atomic_load_explicit(&log->generation, memory_order_relaxed))
 		atomic_store_explicit(&log->generation, map_word(&attachment->region),
 				      memory_order_relaxed);
-	/* [W1] release: the place comes before what is compared with it. Pairs with
-	 * [W2]. */
+	/* [H1] release: the place comes before what is compared with it. Pairs with
+	 * [H2]. */
 	atomic_store_explicit(&log->off, generation, memory_order_release);
 	fnt_process_unlock();
 	errno = saved;

@@ -41,7 +41,7 @@ fnt_gate_is_shut(struct fnt_log *log)
 
 	if (!log)
 		return false;
-	/* [W2] acquire: the place comes with it. Pairs with [W1] in gate.c. */
+	/* [H2] acquire: the place comes with it. Pairs with [H1] in gate.c. */
 	off = atomic_load_explicit(&log->off, memory_order_acquire);
 	return __builtin_expect(off != 0, 0) &&
 	       atomic_load_explicit(

@@ -5,6 +5,8 @@
  */
 #include "puppets.h"
 
+#include "controller.h"
+
 #include <time.h>
 
 /* What has come to the counts since they were last looked at. */
@@ -468,6 +470,51 @@ START_TEST(nothing_leaks_while_it_runs)
 }
 END_TEST
 
+/* Who has a rotated copy can't try what the texts were; and it still is a region. */
+START_TEST(a_frozen_copy_has_no_key)
+{
+	struct fnt_log *log = open_log(
+		"key",
+		&(struct fnt_options){.size_bytes = MIB(1),
+				      .settings = "capture.users=hash keep=0.5"});
+	struct fnt_call_info info = {
+		.fn_name = "f", .user_id = "u", .trace_id = {1, 1}};
+	struct fnt_settings_list *list;
+	struct fnt_control *control;
+	struct fnt_reader *reader;
+	struct fnt_error error = {0};
+	struct fnt_traces *traces;
+	char path[256];
+
+	MUST(!fnt_control_open(&control, "key", &error));
+	while (!region_stat("key").recorded) {
+		info.trace_id[1]++;
+		MUST(!fnt_call_finish_ok(fnt_call_begin(log, &info), NULL));
+	}
+	snprintf(path, sizeof(path), "%s", region_path("frozen", ".fnt"));
+	if (fnt_control_rotate(control, path, NULL, &error))
+		ck_abort_msg("%s", error.message);
+	ck_assert_uint_ne(control->region.view.control->hash_key[0], 0);
+	fnt_control_close(control);
+
+	MUST(!fnt_control_open(&control, "frozen", &error));
+	ck_assert_uint_eq(control->region.view.control->hash_key[0], 0);
+	ck_assert_uint_eq(control->region.view.control->hash_key[1], 0);
+	fnt_control_close(control);
+	reader = open_reader("frozen");
+	MUST(!fnt_reader_settings(reader, &list));
+	ck_assert(list->all.keep == 0.5);
+	fnt_settings_free(list);
+	MUST(!fnt_reader_query(reader, &(struct fnt_query){.limit = 2}, &traces));
+	ck_assert_uint_eq(traces->count, 1);
+	ck_assert(is_hash(traces->items[0].user_id));
+	fnt_traces_free(traces);
+	fnt_reader_close(reader);
+	fnt_log_close(log);
+}
+END_TEST
+
 FIXTURE_MAIN("control", off_and_on, off_for_some_functions, what_is_always_kept,
 	     a_call_that_is_slow, a_share_of_trees, trees_are_kept_whole,
-	     so_many_a_second, what_is_captured, nothing_leaks_while_it_runs)
+	     so_many_a_second, what_is_captured, nothing_leaks_while_it_runs,
+	     a_frozen_copy_has_no_key)

@@ -34,8 +34,9 @@
  *
  * `hash` puts "h:" and 16 hexadecimal digits in place of a text: SipHash-2-4, with a
  * random key of the region. Equal texts of one region stay equal; who can read the
- * region has the key too, and can try what he suspects. A result becomes the hash of
- * its bytes.
+ * region has the key too, and can try what he suspects; a rotated copy is without it. A
+ * result becomes the hash of its bytes. Call ids, names, and errors' codes and messages
+ * are recorded as they are.
  *
  * Rules: one thread at a time for one struct fnt_control; not async-signal-safe; after
  * fork use it in one of the two processes. 0 or a negative errno, with a message. A
