@@ -10,11 +10,11 @@
  *   section    who writes                                              since
  *   header     the creator, before the region has a name                  1
  *   control    anyone, atomics                                            1
- *   settings   who holds the lock on the control section's first byte     1
+ *   settings   who holds the lock on the control section's first byte     2
  *   producers  a slot: the process that holds the lock on its first byte  1
  *   lanes      a lane: its owner thread; its owner's reaper               1
  *   names      a slot: who claimed it, once                               1
- *   rates      anyone, atomics                                            1
+ *   rates      anyone, atomics                                            2
  *   frames     a frame: its owner process; its owner's reaper             1
  *   rings      the cursor: anyone, by fetch-add; the eras: who holds the  2
  *              control lock
