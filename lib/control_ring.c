@@ -23,6 +23,7 @@
 #define SIZE_MAX_ (64ull << 30)
 #define SEAL_MS 2000
 #define STEP_NS 2000000l
+#define FOLLOWERS_NS 100000000l
 
 /* ---- what became of it ------------------------------------------------------------
  */
@@ -294,15 +295,25 @@ fnt_control_rotate(struct fnt_control *control, const char *path,
 	char room[PATH_MAX];
 	int rc = 0;
 
-	if (!path) {
+	/* A copy: it may be that of an earlier `rings`. */
+	if (!path)
 		rc = default_path(control, room, error);
-		path = room;
-	}
+	else if (snprintf(room, sizeof(room), "%s", path) >= (int)sizeof(room))
+		rc = fnt_fail(error, -ENAMETOOLONG, "%.200s…: path too long", path);
+	path = room;
 	if (!rc)
 		rc = begin(control, rings, error);
 	if (rc)
 		return rc;
 	rc = rotate(control, path, rings, error);
+	if (!rc) {
+		/* Whoever follows reads on meanwhile; what comes too late for him he is told. */
+		fnt_control_unlock(control);
+		nanosleep(&(struct timespec){0, FOLLOWERS_NS}, NULL);
+		rc = fnt_control_lock(control, NULL);
+		if (rc)
+			return 0; /* done all the same: the next settles it */
+	}
 	settle(control, rings);
 	fnt_control_unlock(control);
 	return rc;
