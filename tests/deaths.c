@@ -27,11 +27,12 @@
 #define OPS_MAX 120
 
 static const struct shape shapes[] = {
-	{"tiny", SMALLEST, 3, 3, 10, 0},
-	{"tiny-ordered", SMALLEST, 4, 2, 40, FNT_ORDERED},
-	{"small", MIB(1), 6, 4, 60, 0},
-	{"middling", MIB(4), 6, 3, OPS_MAX, 0},
-	{"large", MIB(32), 8, 4, 30, 0},
+	{"tiny", SMALLEST, 3, 3, 10, 0, false},
+	{"tiny-ordered", SMALLEST, 4, 2, 40, FNT_ORDERED, false},
+	{"small", MIB(1), 6, 4, 60, 0, false},
+	{"changing", MIB(1), 4, 3, 40, 0, true},
+	{"middling", MIB(4), 6, 3, OPS_MAX, 0, false},
+	{"large", MIB(32), 8, 4, 30, 0, false},
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
@@ -59,7 +60,7 @@ static struct life *lives;
 static uint32_t life_count;
 
 struct books {
-	uint64_t deaths, deaths_stopped, ends, stops;
+	uint64_t deaths, deaths_stopped, ends, stops, changes, changes_killed;
 	uint64_t finished, dropped; /* confirmed */
 	uint64_t open, in_doubt;    /* when killed: begun, or perhaps begun */
 	uint64_t delivered, missed, aborted, unframed;
@@ -302,6 +303,8 @@ live_and_die(struct fnt_cursor *cursor, double seconds)
 			kill_worker(&workers[rnd(&dice, shape->workers)]);
 		else
 			happen(&workers[rnd(&dice, shape->workers)]);
+		if (shape->changing)
+			change(&dice, &round_.changes, &round_.changes_killed);
 		listen_to_all();
 		follow(cursor, 3000);
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -377,6 +380,8 @@ add_up(struct fnt_cursor *cursor)
 	round_.unframed = stat.unframed;
 	reconcile(&stat);
 	must_be_sound(shape->name);
+	if (shape->changing)
+		change_back();
 	capacity_is_whole();
 }
 
@@ -392,13 +397,16 @@ add_to_all(void)
 static void
 print_books(const char *what, const struct books *books)
 {
-	printf("# %-13s %llu deaths (%llu while stopped), %llu stops, %llu ends; %llu "
+	printf("# %-13s %llu deaths (%llu while stopped), %llu stops, %llu ends, "
+	       "%llu changes (%llu killed); %llu "
 	       "calls "
 	       "confirmed, %llu in hand, %llu in doubt; %llu dropped, %llu unframed; "
 	       "%llu records read, %llu missed, %llu aborted\n",
 	       what, (unsigned long long)books->deaths,
 	       (unsigned long long)books->deaths_stopped,
 	       (unsigned long long)books->stops, (unsigned long long)books->ends,
+	       (unsigned long long)books->changes,
+	       (unsigned long long)books->changes_killed,
 	       (unsigned long long)books->finished, (unsigned long long)books->open,
 	       (unsigned long long)books->in_doubt, (unsigned long long)books->dropped,
 	       (unsigned long long)books->unframed,

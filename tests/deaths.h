@@ -16,6 +16,7 @@ struct shape {
 	const char *name;
 	uint64_t size;
 	uint32_t workers, threads, ops, flags;
+	bool changing; /* it is resized all the time, and its settings are changed */
 };
 
 extern const struct shape *shape;
@@ -55,5 +56,12 @@ void note_message(struct life *life, const struct message *message);
  */
 _Noreturn void be_worker(struct life *life, uint32_t life_no, uint32_t threads, int fd,
 			 uint64_t seed);
+
+/* A tool that resizes the region or changes its settings, one at a time; every other is
+ * killed at its work. Counts them. */
+void change(struct rnd *dice, uint64_t *changes, uint64_t *killed);
+
+/* None is left, and the region has the size again that it began with. */
+void change_back(void);
 
 #endif
