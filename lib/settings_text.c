@@ -103,10 +103,17 @@ parse_share(const char *text, double *share)
 	unsigned scale;
 	const char *end = parse_decimal(text, &whole, &scale);
 
-	/* As fnt_settings_text writes the very small: 1e-7. */
-	if (end && end[0] == 'e' && end[1] == '-' && end[2] >= '0' && end[2] <= '9') {
-		scale += (unsigned)(end[2] - '0');
-		end += 3;
+	/* As fnt_settings_text writes the very small: 1e-7, 5e-11. */
+	if (end && end[0] == 'e' && end[1] == '-') {
+		unsigned exponent = 0;
+		const char *digit = end + 2;
+
+		for (; *digit >= '0' && *digit <= '9' && exponent < 100; digit++)
+			exponent = 10 * exponent + (unsigned)(*digit - '0');
+		if (digit == end + 2)
+			return false;
+		scale += exponent;
+		end = digit;
 	}
 	if (!end || *end || scale > 22)
 		return false;

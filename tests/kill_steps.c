@@ -295,7 +295,7 @@ main(int argc, char **argv)
 	if (SANITIZED || !stepper_works())
 		return 77;
 	fixture_begin();
-	tcase_set_timeout(tcase, kills.is_long ? 36000 : 300);
+	tcase_set_timeout(tcase, kills.is_long ? 36000 : 1200);
 	tcase_add_loop_test(tcase, killed_at_every_instruction, 0, PATHS);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -171,7 +171,7 @@ main(int argc, char **argv)
 	if (SANITIZED || !stepper_works())
 		return 77;
 	fixture_begin();
-	tcase_set_timeout(tcase, kills.is_long ? 36000 : 300);
+	tcase_set_timeout(tcase, kills.is_long ? 36000 : 1200);
 	tcase_add_loop_test(tcase, killed_while_reaping, 0,
 			    kills.is_long ? DEATHS : DEATHS_SHORT);
 	suite_add_tcase(suite, tcase);

@@ -379,7 +379,7 @@ main(int argc, char **argv)
 	fixture_begin();
 	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	tcase_set_timeout(tcase, kills.is_long ? 36000 : 300);
+	tcase_set_timeout(tcase, kills.is_long ? 36000 : 1200);
 	tcase_add_loop_test(tcase, killed_between_eras, 0, ACTS);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -266,7 +266,7 @@ main(int argc, char **argv)
 	if (SANITIZED || !stepper_works())
 		return 77;
 	fixture_begin();
-	tcase_set_timeout(tcase, options.is_long ? 36000 : 300);
+	tcase_set_timeout(tcase, options.is_long ? 36000 : 1200);
 	tcase_add_loop_test(tcase, held_once, 0, PATHS);
 	tcase_add_loop_test(tcase, held_all_the_way, 0, PATHS);
 	tcase_add_test(tcase, frames_are_not_taken);
