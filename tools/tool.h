@@ -116,7 +116,8 @@ struct tool_source {
 /* clang-format on */
 
 /* Attach to the region that was asked for, else to $FNTRACE_REGION, else to the only
- * one there is. NULL, with the reason on stderr, if this can't be done. */
+ * one there is, or of several the only one that processes write to. NULL, with the reason
+ * on stderr, if this can't be done. */
 struct fnt_reader *tool_reader_open(const struct command *command,
 				    const struct tool_source *source);
 
