@@ -147,7 +147,7 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 	call->owner = fnt_thread_serial;
 	call->thread = thread;
 	call->tail_used = call->used = 0;
-	call->extra = (struct fnt_extra){0, 0};
+	call->extra = (struct fnt_extra){0, 0, false};
 	call->begun = call->pending_bytes = 0;
 	call->pending_high = call->pending_free = 0;
 	call->started_mono = now;
@@ -457,6 +457,7 @@ fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 		return rc;
 	call->record.stream_bytes += bytes;
 	call->record.stream_chunks++;
+	call->extra.rare = true;
 	if (call->frame)
 		fnt_frame_stream(call->frame, call->record.stream_bytes,
 				 call->record.stream_chunks);
@@ -473,6 +474,7 @@ fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, 
 	fnt_call_name(use->thread, fn_name, &call->record.flags, &event.schedule.fn);
 	event.schedule.delay_ms = delay_ms;
 	event.schedule.run_at = run_at;
+	call->extra.rare = true;
 	if (!make_room(use, FNT_SCHEDULE_BOUND + name_bytes(&event.schedule.fn))) {
 		call->record.schedules_omitted++;
 		show_word(call, FNT_OMITTED_WORD);

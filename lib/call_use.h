@@ -113,16 +113,22 @@ static inline int
 omit_op(struct fnt_call *call)
 {
 	call->record.ops_omitted++;
+	call->extra.rare = true;
 	show_word(call, FNT_OMITTED_WORD);
 	return FNT_OMITTED;
+}
+
+static inline uint64_t
+rows_of(int64_t row_count)
+{
+	return row_count > 0 ? (uint64_t)row_count : 0;
 }
 
 /* An op has ended, whether there is room for it in the record or not. */
 static inline void
 count_op(struct use use, struct fnt_op_done op)
 {
-	if (op.rows > 0)
-		use.call->extra.rows += (uint64_t)op.rows;
+	use.call->extra.rows += op.rows;
 	fnt_meter_op(&use.thread->meter, op);
 }
 

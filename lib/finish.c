@@ -88,6 +88,7 @@ write_some_value(struct use *use, const struct fnt_value *value)
 	    call->used + FNT_VALUE_BOUND + value->len > call->limit ||
 	    !fnt_pen_reserve(call, use->thread, FNT_VALUE_BOUND + (uint32_t)value->len)) {
 		call->record.flags |= FNT_TRACE_VALUE_OMITTED;
+		call->extra.rare = true;
 		return FNT_OMITTED;
 	}
 	fnt_pen_event_slow(call, &event);
@@ -152,7 +153,7 @@ region_counter_of(struct fnt_control_words *control, uint64_t mark)
 	}
 }
 
-static inline void
+static inline __attribute__((always_inline)) void
 fill_ending(struct use use, struct fnt_ending *ending)
 {
 	struct fnt_call *call = use.call;
@@ -164,7 +165,7 @@ fill_ending(struct use use, struct fnt_ending *ending)
 	fnt_meter_place(ending->meter, &ending->place, &call->record, &call->extra);
 }
 
-static void
+static inline void
 begin_ending(struct use *use, struct fnt_ending *ending)
 {
 	struct fnt_thread *thread = use->thread;
@@ -187,7 +188,7 @@ lose(struct use *use, struct fnt_ending *ending, uint64_t mark)
 	atomic_fetch_add_explicit(
 		region_counter_of(thread->attachment->region.view.control, mark), 1,
 		memory_order_relaxed);
-	fnt_meter_apply(&ending->place, fnt_end_of(mark));
+	fnt_meter_apply_long(ending->place, fnt_end_of(mark));
 }
 
 /* The record is complete. False: there is no place for it. */
@@ -406,9 +407,10 @@ push_ops(struct use *use, const struct fnt_trace *trace)
 		if (fnt_call_write_op(use, &event, 0))
 			worst = FNT_OMITTED;
 		count_op(*use, (struct fnt_op_done){.entity = event.op.entity.id,
-						    .op = event.op.op,
+						    .op = event.op.op < FNT_OP_KINDS ? event.op.op
+								       : FNT_OP_OTHER,
 						    .ns = op->duration_ns,
-						    .rows = op->row_count,
+						    .rows = rows_of(op->row_count),
 						    .ok = op->ok});
 	}
 	for (size_t i = 0; i < trace->schedule_count; i++) {
@@ -462,6 +464,7 @@ push(struct use *use, const struct fnt_trace *trace)
 
 	push_time(use);
 	push_head(&use->call->record, trace);
+	use->call->extra.rare = true;
 	worst = push_ops(use, trace);
 	fnt_clock_read(&use->thread->clock);
 	if (!kept(*use))

@@ -24,6 +24,8 @@
 
 #include "layout.h"
 
+#include <stdbool.h>
+
 /* ---- the histogram --------------------------------------------------------------- */
 
 /* Nanoseconds, log-linear: exact below 64; then each octave [2^n, 2^(n+1)) in 32
@@ -40,10 +42,9 @@ fnt_bucket_of(uint64_t ns)
 {
 	uint32_t log;
 
-	if (ns < FNT_OCTAVE_BUCKETS)
-		return (uint32_t)ns;
-	if (ns >= FNT_BUCKET_END)
-		return FNT_BUCKETS - 1;
+	if (__builtin_expect(
+		    ns - FNT_OCTAVE_BUCKETS >= FNT_BUCKET_END - FNT_OCTAVE_BUCKETS, 0))
+		return ns < FNT_OCTAVE_BUCKETS ? (uint32_t)ns : FNT_BUCKETS - 1;
 	log = 63 - (uint32_t)__builtin_clzll(ns);
 	return (log - 5) * FNT_OCTAVE_BUCKETS + (uint32_t)(ns >> (log - 5));
 }
@@ -158,6 +159,13 @@ enum fnt_fn_counter {
 	FNT_FN_RARE = FNT_FN_OPS_OMITTED,
 };
 
+/* The counter of an outcome that a record may have. */
+static inline uint32_t
+fnt_fn_outcome(uint8_t outcome)
+{
+	return (uint32_t)(outcome - 1) & 3;
+}
+
 struct fnt_fn_row {
 	fnt_word key;
 	fnt_word counts[23];
@@ -176,6 +184,19 @@ static_assert(FNT_ENDS - FNT_RINGS == UINT64_MAX - FNT_MARK_LOST + 1, "layout");
 
 #define FNT_JOURNAL_ARMED 1u
 #define FNT_JOURNAL_RARE 2u
+
+static inline uint64_t
+fnt_journal_make(uint32_t row, uint32_t outcome, uint32_t end, bool rare)
+{
+	return (uint64_t)row << 32 | outcome << 8 | end << 4 |
+	       (rare ? FNT_JOURNAL_RARE : 0) | FNT_JOURNAL_ARMED;
+}
+
+static inline uint32_t
+fnt_journal_outcome(uint64_t state)
+{
+	return (uint32_t)(state >> 8) & 3;
+}
 
 static inline uint32_t
 fnt_journal_end(uint64_t state)

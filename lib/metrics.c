@@ -97,6 +97,8 @@ void
 fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t lane)
 {
 	meter->view = view;
+	meter->blocks = view->blocks;
+	meter->block_count = view->block_count;
 	meter->journal = NULL;
 	/* Without a lane they match nothing. */
 	meter->fn_key = meter->op_key = FNT_ROW_OTHER;
@@ -122,8 +124,8 @@ find_row(const struct keys *keys, uint64_t own, uint64_t any)
 	return at != UINT32_MAX ? at : find(keys, any, true);
 }
 
-struct fnt_fn_row *
-fnt_meter_find_fn(struct fnt_meter *meter, uint32_t name)
+static struct fnt_fn_row *
+find_fn(struct fnt_meter *meter, uint32_t name)
 {
 	const struct fnt_view *view = meter->view;
 	struct fnt_fn_row **seen = &meter->fns[name % FNT_FNS_SEEN];
@@ -194,25 +196,48 @@ find_any_block(const struct fnt_view *view, uint32_t name, uint32_t octave)
 				: find_block(view, &view->fn_rows[at], octave, true);
 }
 
-struct fnt_place
-fnt_meter_find_bucket(struct fnt_meter *meter, struct fnt_place place, uint32_t bucket)
+/* The bucket of a place whose row is known. */
+static void
+find_bucket(const struct fnt_view *view, struct fnt_place *place)
 {
-	const struct fnt_view *view = meter->view;
+	uint32_t bucket = fnt_bucket_of(place->record->duration_ns);
 	uint32_t octave = bucket / FNT_OCTAVE_BUCKETS, i = bucket % FNT_OCTAVE_BUCKETS;
 	struct fnt_octave *block = NULL;
 	uint64_t key;
 
-	place.own_bucket = false;
-	if (place.row != &view->metrics->other_fn) {
-		key = atomic_load_explicit(&place.row->key, memory_order_relaxed);
-		block = find_block(view, place.row, octave, !place.own_row);
-		place.own_bucket = block && place.own_row;
-		if (!block && place.own_row)
+	if (place->row != &view->metrics->other_fn) {
+		key = atomic_load_explicit(&place->row->key, memory_order_relaxed);
+		block = find_block(view, place->row, octave, !place->own_row);
+		if (block && place->own_row)
+			place->bucket_no =
+				(uint64_t)(block - view->blocks) * FNT_OCTAVE_BUCKETS +
+				i + 1;
+		if (!block && place->own_row)
 			block = find_any_block(view, fnt_key_name(key), octave);
-		place.spilled = !block;
+		place->spilled = !block;
 	}
-	place.bucket = block ? &block->counts[i]
-			     : &view->metrics->other_octaves[octave].counts[i];
+	place->bucket = block ? &block->counts[i]
+			      : &view->metrics->other_octaves[octave].counts[i];
+}
+
+struct fnt_place
+fnt_place_find(struct fnt_meter *meter, const struct fnt_record *record,
+	       const struct fnt_extra *extra)
+{
+	struct fnt_place place = {
+		.record = record, .extra = extra, .journal = meter->journal};
+	uint64_t key = meter->fn_key | (uint64_t)record->fn_name << 32;
+
+	place.row = meter->fns[record->fn_name % FNT_FNS_SEEN];
+	if (atomic_load_explicit(&place.row->key, memory_order_relaxed) != key)
+		place.row = find_fn(meter, record->fn_name);
+	place.own_row =
+		meter->journal &&
+		atomic_load_explicit(&place.row->key, memory_order_relaxed) == key;
+	find_bucket(meter->view, &place);
+	place.calls = &place.row->counts[fnt_fn_outcome(record->outcome)];
+	place.rare = extra->rare || place.spilled;
+	place.quick = place.bucket_no && !place.rare;
 	return place;
 }
 
@@ -237,17 +262,17 @@ fnt_op_row_add(struct fnt_op_row *row, const struct fnt_op_done *done)
 	add(&row->count, 1);
 	add(&row->errors, !done->ok);
 	add(&row->total_ns, done->ns);
-	add(&row->rows, done->rows > 0 ? (uint64_t)done->rows : 0);
+	add(&row->rows, done->rows);
 }
 
-void
-fnt_place_add(struct fnt_place place, uint32_t end)
+static void
+add_to_all(const struct fnt_place *place, uint32_t end)
 {
-	const struct fnt_record *record = place.record;
-	const struct fnt_extra *extra = place.extra;
-	fnt_word *counts = place.row->counts;
+	const struct fnt_record *record = place->record;
+	const struct fnt_extra *extra = place->extra;
+	fnt_word *counts = place->row->counts;
 
-	add(&counts[FNT_FN_OK + (uint32_t)(record->outcome - FNT_OK) % 4u], 1);
+	add(place->calls, 1);
 	add(&counts[FNT_FN_TOTAL_NS], record->duration_ns);
 	add(&counts[FNT_FN_OPS], (uint64_t)record->op_count + record->ops_omitted);
 	add(&counts[FNT_FN_ROWS], extra->rows);
@@ -258,10 +283,10 @@ fnt_place_add(struct fnt_place place, uint32_t end)
 	add(&counts[FNT_FN_SCHEDULES_OMITTED], record->schedules_omitted);
 	add(&counts[FNT_FN_VALUES_OMITTED],
 	    !!(record->flags & FNT_TRACE_VALUE_OMITTED));
-	add(&counts[FNT_FN_SPILLED], place.spilled);
+	add(&counts[FNT_FN_SPILLED], place->spilled);
 	if (end >= FNT_RINGS)
 		add(&counts[lost_counter(end)], 1);
-	add(place.bucket, 1);
+	add(place->bucket, 1);
 }
 
 /* ---- the journal ----------------------------------------------------------------- */
@@ -273,23 +298,50 @@ note_rare(const struct fnt_place *place, enum fnt_fn_counter counter, uint64_t m
 		 &place->row->counts[counter], more);
 }
 
-void
-fnt_meter_note_rare(struct fnt_place place, uint32_t end)
+static void
+note_all_rare(const struct fnt_place *place, uint32_t end)
 {
-	const struct fnt_record *record = place.record;
+	const struct fnt_record *record = place->record;
 
-	note_rare(&place, FNT_FN_OPS_OMITTED, record->ops_omitted);
-	note_rare(&place, FNT_FN_STREAM_BYTES, record->stream_bytes);
-	note_rare(&place, FNT_FN_STREAM_CHUNKS, record->stream_chunks);
-	note_rare(&place, FNT_FN_SCHEDULES,
-		  place.extra->schedules + record->schedules_omitted);
-	note_rare(&place, FNT_FN_SCHEDULES_OMITTED, record->schedules_omitted);
-	note_rare(&place, FNT_FN_VALUES_OMITTED,
+	note_rare(place, FNT_FN_OPS_OMITTED, record->ops_omitted);
+	note_rare(place, FNT_FN_STREAM_BYTES, record->stream_bytes);
+	note_rare(place, FNT_FN_STREAM_CHUNKS, record->stream_chunks);
+	note_rare(place, FNT_FN_SCHEDULES,
+		  place->extra->schedules + record->schedules_omitted);
+	note_rare(place, FNT_FN_SCHEDULES_OMITTED, record->schedules_omitted);
+	note_rare(place, FNT_FN_VALUES_OMITTED,
 		  !!(record->flags & FNT_TRACE_VALUE_OMITTED));
-	note_rare(&place, FNT_FN_SPILLED, place.spilled);
+	note_rare(place, FNT_FN_SPILLED, place->spilled);
 	if (end >= FNT_RINGS)
-		fnt_note(place.journal, FNT_NOTED_LOST,
-			 &place.row->counts[lost_counter(end)], 1);
+		fnt_note(place->journal, FNT_NOTED_LOST,
+			 &place->row->counts[lost_counter(end)], 1);
+}
+
+/* What is quick has not told the rest. */
+static struct fnt_place
+made_long(struct fnt_place place, uint32_t end)
+{
+	if (place.quick) {
+		place.own_row = true;
+		place.spilled = place.rare = false;
+	}
+	place.rare |= end >= FNT_RINGS;
+	return place;
+}
+
+void
+fnt_meter_note_long(struct fnt_place place, uint32_t end, uint64_t seq,
+		    const struct fnt_view *view)
+{
+	place = made_long(place, end);
+	if (!place.own_row)
+		return;
+	fnt_note_common(&place);
+	if (place.bucket_no)
+		fnt_note(place.journal, FNT_NOTED_BUCKET, place.bucket, 1);
+	if (place.rare)
+		note_all_rare(&place, end);
+	fnt_journal_arm(&place, view, seq, end, place.rare);
 }
 
 static void
@@ -302,9 +354,21 @@ apply_rare(fnt_word *counts, const struct fnt_journal *journal, uint32_t end)
 }
 
 void
-fnt_meter_apply_rare(struct fnt_place place, uint32_t end)
+fnt_meter_apply_long(struct fnt_place place, uint32_t end)
 {
-	apply_rare(place.row->counts, place.journal, end);
+	place = made_long(place, end);
+	if (!place.own_row) {
+		add_to_all(&place, end);
+		return;
+	}
+	fnt_apply_common(&place);
+	if (place.bucket_no)
+		fnt_apply(place.bucket, place.journal, FNT_NOTED_BUCKET);
+	else
+		add(place.bucket, 1);
+	if (place.rare)
+		apply_rare(place.row->counts, place.journal, end);
+	atomic_store_explicit(&place.journal->state, 0, memory_order_release);
 }
 
 /* What was noted, whoever wrote it: it may be anything. */
@@ -315,7 +379,7 @@ apply_noted(const struct fnt_view *view, struct fnt_fn_row *row,
 	uint64_t bucket =
 		atomic_load_explicit(&journal->bucket, memory_order_relaxed) - 1;
 
-	fnt_apply(&row->counts[FNT_FN_OK + (state >> 8) % 4], journal, FNT_NOTED_CALLS);
+	fnt_apply(&row->counts[fnt_journal_outcome(state)], journal, FNT_NOTED_CALLS);
 	fnt_apply(&row->counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
 	fnt_apply(&row->counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
 	fnt_apply(&row->counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);

@@ -27,6 +27,8 @@
  * own word: only its key says what it is. */
 struct fnt_meter {
 	const struct fnt_view *view;
+	struct fnt_octave *blocks; /* as in the view */
+	uint32_t block_count;
 	struct fnt_journal *journal; /* of this lane; NULL: it has none */
 	uint64_t fn_key;	     /* of this lane, less the name */
 	uint64_t op_key;
@@ -42,6 +44,9 @@ void fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view,
 struct fnt_extra {
 	uint64_t rows;
 	uint64_t schedules; /* recorded */
+	/* Something that most calls have nothing of: omissions, a stream, schedules.
+	 * Whoever sets one of these says so. */
+	bool rare;
 };
 
 /* An op that has ended. */
@@ -49,7 +54,7 @@ struct fnt_op_done {
 	uint32_t entity; /* name, or FNT_NAME_NONE */
 	uint32_t op;
 	uint64_t ns;
-	int64_t rows;
+	uint64_t rows;
 	bool ok;
 };
 
@@ -59,10 +64,15 @@ struct fnt_place {
 	const struct fnt_extra *extra;
 	struct fnt_journal *journal;
 	struct fnt_fn_row *row;
+	fnt_word *calls; /* of the row, for the call's outcome */
 	fnt_word *bucket;
+	uint64_t bucket_no; /* among all blocks', + 1; 0: not this thread's own */
+	/* Row and bucket are this thread's own and at hand, and the call is not rare:
+	 * what follows is not even set. */
+	bool quick;
 	bool own_row; /* only this thread writes there */
-	bool own_bucket;
 	bool spilled; /* the bucket is the other row's, the row is not */
+	bool rare;
 };
 
 /* Where a frame's mark is counted: a record, or why there is none. */
@@ -107,61 +117,51 @@ fnt_op_seen(uint32_t entity, uint32_t op)
 	return (entity ^ op << 5) % FNT_OPS_SEEN;
 }
 
-/* Rows that are not at hand. */
-struct fnt_fn_row *fnt_meter_find_fn(struct fnt_meter *meter, uint32_t name);
+/* Rows that are not at hand, and what is not quick; of the latter two the first may
+ * also be called for what is, and so are both where a call ends without a record.
+ * (Places go by value, so that on the short way they stay in registers.) */
+struct fnt_place fnt_place_find(struct fnt_meter *meter,
+				const struct fnt_record *record,
+				const struct fnt_extra *extra);
+void fnt_meter_note_long(struct fnt_place place, uint32_t end, uint64_t seq,
+			 const struct fnt_view *view);
+void fnt_meter_apply_long(struct fnt_place place, uint32_t end);
 struct fnt_op_row *fnt_meter_find_op(struct fnt_meter *meter, uint32_t entity,
 				     uint32_t op);
-struct fnt_place fnt_meter_find_bucket(struct fnt_meter *meter, struct fnt_place place,
-				       uint32_t bucket);
 
-/* What most calls have nothing of, into the journal and out of it. (Places go by value,
- * so that on the short way they stay in registers.) */
-void fnt_meter_note_rare(struct fnt_place place, uint32_t end);
-void fnt_meter_apply_rare(struct fnt_place place, uint32_t end);
-
-/* Add to a row or bucket of all lanes. */
-void fnt_place_add(struct fnt_place place, uint32_t end);
+/* Add to a row of all lanes. */
 void fnt_op_row_add(struct fnt_op_row *row, const struct fnt_op_done *done);
 
 /* Find the place for a call, before it ends. */
-static inline void
+static inline __attribute__((always_inline)) void
 fnt_meter_place(struct fnt_meter *meter, struct fnt_place *place,
 		const struct fnt_record *record, const struct fnt_extra *extra)
 {
 	uint64_t key = meter->fn_key | (uint64_t)record->fn_name << 32;
-	uint32_t bucket = fnt_bucket_of(record->duration_ns), block;
+	uint32_t bucket = fnt_bucket_of(record->duration_ns);
 	struct fnt_fn_row *row = meter->fns[record->fn_name % FNT_FNS_SEEN];
+	uint32_t block = atomic_load_explicit(&row->blocks[bucket / FNT_OCTAVE_BUCKETS],
+					      memory_order_relaxed) -
+			 1;
+	uint64_t at =
+		(uint64_t)block * FNT_OCTAVE_BUCKETS + bucket % FNT_OCTAVE_BUCKETS;
 
-	if (__builtin_expect(
-		    atomic_load_explicit(&row->key, memory_order_relaxed) != key, 0))
-		row = fnt_meter_find_fn(meter, record->fn_name);
+	/* No block: that is more than any count. */
+	if (__builtin_expect(atomic_load_explicit(&row->key, memory_order_relaxed) !=
+					     key ||
+				     block >= meter->block_count || extra->rare,
+			     0)) {
+		*place = fnt_place_find(meter, record, extra);
+		return;
+	}
 	place->record = record;
 	place->extra = extra;
 	place->journal = meter->journal;
 	place->row = row;
-	place->own_row = atomic_load_explicit(&row->key, memory_order_relaxed) == key;
-	place->spilled = false;
-	block = atomic_load_explicit(&row->blocks[bucket / FNT_OCTAVE_BUCKETS],
-				     memory_order_relaxed);
-	/* 0 - 1 is more than any count. */
-	if (__builtin_expect(place->own_row && block - 1 < meter->view->block_count,
-			     1)) {
-		place->own_bucket = true;
-		place->bucket = &meter->view->blocks[block - 1]
-					 .counts[bucket % FNT_OCTAVE_BUCKETS];
-		return;
-	}
-	*place = fnt_meter_find_bucket(meter, *place, bucket);
-}
-
-static inline bool
-fnt_place_is_rare(const struct fnt_place *place, uint32_t end)
-{
-	const struct fnt_record *record = place->record;
-
-	return record->ops_omitted | record->schedules_omitted | record->stream_chunks |
-	       record->stream_bytes | place->extra->schedules | place->spilled |
-	       (record->flags & FNT_TRACE_VALUE_OMITTED) | (end >= FNT_RINGS);
+	place->calls = &row->counts[fnt_fn_outcome(record->outcome)];
+	place->bucket = &meter->blocks->counts[at];
+	place->bucket_no = at + 1;
+	place->quick = true;
 }
 
 static inline void
@@ -170,6 +170,14 @@ fnt_note(struct fnt_journal *journal, uint32_t i, const fnt_word *count, uint64_
 	atomic_store_explicit(&journal->counts[i],
 			      atomic_load_explicit(count, memory_order_relaxed) + more,
 			      memory_order_relaxed);
+}
+
+static inline void
+fnt_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
+{
+	atomic_store_explicit(
+		count, atomic_load_explicit(&journal->counts[i], memory_order_relaxed),
+		memory_order_relaxed);
 }
 
 /* Places of the journal's counts. */
@@ -184,105 +192,110 @@ enum fnt_journal_count {
 };
 static_assert(FNT_NOTED_LOST + 1 == FNT_JOURNAL_COUNTS, "layout");
 
-/* Note in the journal what the call's end will make of its row: before the end itself,
- * which is the counter of `end` becoming `seq`. */
 static inline void
-fnt_meter_note(const struct fnt_meter *meter, const struct fnt_place *place,
-	       uint32_t end, uint64_t seq)
+fnt_note_common(const struct fnt_place *place)
 {
-	struct fnt_journal *journal = place->journal;
 	const struct fnt_record *record = place->record;
+	struct fnt_journal *journal = place->journal;
 	const fnt_word *counts = place->row->counts;
-	uint32_t outcome = (uint32_t)(record->outcome - FNT_OK) % 4u;
-	uint64_t bucket = 0, rare = fnt_place_is_rare(place, end);
 
-	if (!place->own_row)
-		return;
-	/* [J1] release: what was armed last is off before any word of it changes. (Of
-	 * the dead all stores are seen, so that these labels bind the compiler alone.)
-	 * Pairs with [J2] in metrics.c. */
-	atomic_thread_fence(memory_order_release);
-	fnt_note(journal, FNT_NOTED_CALLS, &counts[FNT_FN_OK + outcome], 1);
+	fnt_note(journal, FNT_NOTED_CALLS, place->calls, 1);
 	fnt_note(journal, FNT_NOTED_NS, &counts[FNT_FN_TOTAL_NS], record->duration_ns);
 	fnt_note(journal, FNT_NOTED_OPS, &counts[FNT_FN_OPS],
 		 (uint64_t)record->op_count + record->ops_omitted);
 	fnt_note(journal, FNT_NOTED_ROWS, &counts[FNT_FN_ROWS], place->extra->rows);
-	if (place->own_bucket) {
-		bucket = (uint64_t)(place->bucket - meter->view->blocks->counts) + 1;
-		fnt_note(journal, FNT_NOTED_BUCKET, place->bucket, 1);
-	}
-	if (__builtin_expect(rare != 0, 0))
-		fnt_meter_note_rare(*place, end);
-	atomic_store_explicit(&journal->bucket, bucket, memory_order_relaxed);
-	atomic_store_explicit(&journal->seq, seq, memory_order_relaxed);
-	/* [J3] release: what it says comes before it is armed. Pairs with [J2]. */
-	atomic_store_explicit(&journal->state,
-			      (uint64_t)(place->row - meter->view->fn_rows) << 32 |
-				      outcome << 8 | end << 4 | rare << 1 | 1,
-			      memory_order_release);
 }
 
 static inline void
-fnt_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
+fnt_apply_common(const struct fnt_place *place)
 {
-	atomic_store_explicit(
-		count, atomic_load_explicit(&journal->counts[i], memory_order_relaxed),
-		memory_order_relaxed);
-}
-
-/* The call has ended: count it. */
-static inline void
-fnt_meter_apply(const struct fnt_place *place, uint32_t end)
-{
-	struct fnt_journal *journal = place->journal;
+	const struct fnt_journal *journal = place->journal;
 	fnt_word *counts = place->row->counts;
-	uint32_t outcome = (uint32_t)(place->record->outcome - FNT_OK) % 4u;
 
-	if (__builtin_expect(!place->own_row, 0)) {
-		fnt_place_add(*place, end);
-		return;
-	}
-	/* [J4] release: it has ended before it is counted. Pairs with [J2]. */
-	atomic_thread_fence(memory_order_release);
-	fnt_apply(&counts[FNT_FN_OK + outcome], journal, FNT_NOTED_CALLS);
+	fnt_apply(place->calls, journal, FNT_NOTED_CALLS);
 	fnt_apply(&counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
 	fnt_apply(&counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
 	fnt_apply(&counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
-	if (__builtin_expect(place->own_bucket, 1))
-		fnt_apply(place->bucket, journal, FNT_NOTED_BUCKET);
-	else
-		atomic_fetch_add_explicit(place->bucket, 1, memory_order_relaxed);
-	if (__builtin_expect(fnt_place_is_rare(place, end), 0))
-		fnt_meter_apply_rare(*place, end);
+}
+
+static inline void
+fnt_journal_arm(const struct fnt_place *place, const struct fnt_view *view,
+		uint64_t seq, uint32_t end, bool rare)
+{
+	struct fnt_journal *journal = place->journal;
+
+	atomic_store_explicit(&journal->bucket, place->bucket_no, memory_order_relaxed);
+	atomic_store_explicit(&journal->seq, seq, memory_order_relaxed);
+	/* [J3] release: what it says comes before it is armed. Pairs with [J2]. */
+	atomic_store_explicit(
+		&journal->state,
+		fnt_journal_make((uint32_t)(place->row - view->fn_rows),
+				 (uint32_t)(place->calls - place->row->counts), end,
+				 rare),
+		memory_order_release);
+}
+
+/* Note in the journal what the call's end will make of its row: before the end itself,
+ * which is the counter of `end`, one of the rings, becoming `seq`. */
+static inline __attribute__((always_inline)) void
+fnt_meter_note(const struct fnt_meter *meter, const struct fnt_place *place,
+	       uint32_t end, uint64_t seq)
+{
+	/* [J1] release: what was armed last is off before any word of it changes. (Of
+	 * the dead all stores are seen, so that these labels bind the compiler alone.)
+	 * Pairs with [J2] in metrics.c. */
+	atomic_thread_fence(memory_order_release);
+	if (__builtin_expect(!place->quick, 0)) {
+		fnt_meter_note_long(*place, end, seq, meter->view);
+		return;
+	}
+	fnt_note_common(place);
+	fnt_note(place->journal, FNT_NOTED_BUCKET, place->bucket, 1);
+	fnt_journal_arm(place, meter->view, seq, end, false);
+}
+
+/* The call has ended: count it. */
+static inline __attribute__((always_inline)) void
+fnt_meter_apply(const struct fnt_place *place, uint32_t end)
+{
+	/* [J4] release: it has ended before it is counted. Pairs with [J2]. */
+	atomic_thread_fence(memory_order_release);
+	if (__builtin_expect(!place->quick, 0)) {
+		fnt_meter_apply_long(*place, end);
+		return;
+	}
+	fnt_apply_common(place);
+	fnt_apply(place->bucket, place->journal, FNT_NOTED_BUCKET);
 	/* [J5] release: it is counted before the journal is off. Pairs with [J2]. */
-	atomic_store_explicit(&journal->state, 0, memory_order_release);
+	atomic_store_explicit(&place->journal->state, 0, memory_order_release);
 }
 
 /* Carry out what the dead owner of a lane had noted, if it had come to that: once the
  * lane's counters are right. Its reaper only; may be killed, and done again. */
 void fnt_journal_settle(const struct fnt_view *view, uint32_t lane);
 
-/* Count an op. A process that is killed meanwhile may leave it counted in part. */
+/* Count an op, of one of the kinds there are. A process that is killed meanwhile may
+ * leave it counted in part. */
 static inline void
 fnt_meter_op(struct fnt_meter *meter, struct fnt_op_done done)
 {
-	uint32_t op = done.op < FNT_OP_KINDS ? done.op : FNT_OP_OTHER;
-	uint64_t key = meter->op_key | (uint64_t)done.entity << 32 | op << 8;
-	struct fnt_op_row *row = meter->ops[fnt_op_seen(done.entity, op)];
+	uint64_t key = meter->op_key | (uint64_t)done.entity << 32 | done.op << 8;
+	struct fnt_op_row *row = meter->ops[fnt_op_seen(done.entity, done.op)];
 
 	if (__builtin_expect(
 		    atomic_load_explicit(&row->key, memory_order_relaxed) != key, 0)) {
-		row = fnt_meter_find_op(meter, done.entity, op);
+		row = fnt_meter_find_op(meter, done.entity, done.op);
 		if (atomic_load_explicit(&row->key, memory_order_relaxed) != key) {
-			fnt_op_row_add(row, &done);
+			fnt_op_row_add(row, &(struct fnt_op_done){done.entity, done.op,
+								  done.ns, done.rows,
+								  done.ok});
 			return;
 		}
 	}
 	fnt_count(&row->count, 1);
 	fnt_count(&row->total_ns, done.ns);
-	if (done.rows > 0)
-		fnt_count(&row->rows, (uint64_t)done.rows);
-	if (!done.ok)
+	fnt_count(&row->rows, done.rows);
+	if (__builtin_expect(!done.ok, 0))
 		fnt_count(&row->errors, 1);
 }
 

@@ -87,7 +87,7 @@ count_ended(struct use use, uint32_t entity, struct op op)
 	count_op(use, (struct fnt_op_done){.entity = entity,
 					   .op = op.op,
 					   .ns = op.duration_ns,
-					   .rows = op.row_count,
+					   .rows = rows_of(op.row_count),
 					   .ok = op.ok});
 }
 
@@ -102,6 +102,8 @@ write_long_op(struct use use, struct op op, uint64_t now)
 	event.op.ok = op.ok;
 	rc = name_op(&use, &event, op) ? fnt_call_write_op(&use, &event, now)
 				       : omit_op(use.call);
+	if (op.op >= FNT_OP_KINDS)
+		op.op = FNT_OP_OTHER;
 	count_ended(use, event.op.entity.id, op);
 	return rc;
 }
@@ -373,7 +375,7 @@ end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
 	count_op(use, (struct fnt_op_done){.entity = pending->entity,
 					   .op = pending->op,
 					   .ns = now - pending->start_ns,
-					   .rows = row_count,
+					   .rows = rows_of(row_count),
 					   .ok = ok});
 	if (pending->omitted)
 		return FNT_OMITTED;

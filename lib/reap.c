@@ -241,7 +241,7 @@ end_call(struct reaper *reaper, struct fnt_ending *ending)
 
 	if (!reaper->writer.lane) {
 		atomic_fetch_add_explicit(&view->control->dropped, 1, memory_order_relaxed);
-		fnt_meter_apply(&ending->place, fnt_end_of(FNT_MARK_DROPPED));
+		fnt_meter_apply_long(ending->place, fnt_end_of(FNT_MARK_DROPPED));
 	} else if (view->flags & FNT_KEEP_NONE) {
 		fnt_record_lose(&reaper->writer, ending, FNT_MARK_NOT_KEPT);
 	} else if (!emit(reaper, ending)) {
@@ -254,7 +254,7 @@ static void
 record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 {
 	const struct fnt_view *view = &reaper->region->view;
-	struct fnt_extra extra = {0, 0};
+	struct fnt_extra extra = {.rare = true};
 	struct fnt_record record;
 	struct fnt_ending ending = {.record = &record,
 				    .payload = &reaper->room,

@@ -95,9 +95,13 @@ fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint6
 	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
 	uint32_t end = fnt_end_of(mark);
 
-	fnt_meter_note(ending->meter, &ending->place, end, seq);
+	/* [J1] release, as in fnt_meter_note(). */
+	atomic_thread_fence(memory_order_release);
+	fnt_meter_note_long(ending->place, end, seq, ending->meter->view);
 	fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, counter);
-	fnt_meter_apply(&ending->place, end);
+	/* [J4] release, as in fnt_meter_apply(). */
+	atomic_thread_fence(memory_order_release);
+	fnt_meter_apply_long(ending->place, end);
 }
 
 void

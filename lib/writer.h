@@ -42,7 +42,7 @@ enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_endi
 
 /* The same for the commonest record, of one cell and one extent, for the main ring. False:
  * nothing has happened; go the general way. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 fnt_record_emit_one(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 		    uint64_t now_ns)
 {

@@ -222,7 +222,7 @@ hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64
 {
 	_Alignas(8) char bytes[2048];
 	struct fnt_extent payload = {.bytes = bytes, .size = sizeof(bytes)};
-	struct fnt_extra extra = {uid, 1};
+	struct fnt_extra extra = {uid, 1, true};
 	struct fnt_record record;
 	struct fnt_meter meter;
 	struct fnt_ending ending = {
@@ -251,7 +251,7 @@ hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer, uint3
 {
 	struct fnt_record record = hostile_record(63, 0, name);
 	struct fnt_hand *hand = &writer->hands[0];
-	struct fnt_extra extra = {1, 0};
+	struct fnt_extra extra = {1, 0, false};
 	struct fnt_claim claim;
 	struct fnt_meter meter;
 	struct fnt_place place;
