@@ -318,13 +318,13 @@ put_sections(struct fnt_freeze *freeze)
 	struct reckoning *lanes = calloc(view->lane_count, sizeof(*lanes));
 	char *base = aligned_alloc(FNT_LINE, view->fixed_bytes);
 	int code = lanes && base ? 0 : ENOMEM;
-	uint64_t id;
+	struct fnt_header *header = (struct fnt_header *)(void *)base;
 
 	if (!code) {
 		fnt_words_load(base, (const fnt_word *)(const void *)view->base,
 			       view->fixed_bytes);
-		fnt_random(&id, sizeof(id));
-		memcpy(base + offsetof(struct fnt_header, region_id), &id, sizeof(id));
+		fnt_random(&header->region_id, sizeof(header->region_id));
+		header->compat |= FNT_COMPAT_FROZEN;
 		clear_uses(base, view);
 	}
 	for (uint32_t ring = 0; !code && ring < FNT_RINGS; ring++) {

@@ -44,6 +44,8 @@
 /* Features. A region with an incompatible bit that is unknown here is refused; with an
  * unknown compatible bit it is used. */
 #define FNT_INCOMPAT_KNOWN 0ull
+/* A file that a rotation has frozen: counts were copied while they grew, one by one. */
+#define FNT_COMPAT_FROZEN 1ull
 
 enum fnt_section_kind {
 	FNT_SECTION_NONE = 0,

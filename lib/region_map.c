@@ -522,6 +522,7 @@ fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, boo
 	view->size_bytes = file_bytes;
 	view->fixed_bytes = fnt_header_fixed(header);
 	view->kept_percent = header->kept_percent;
+	view->frozen = header->compat & FNT_COMPAT_FROZEN;
 	view->region_id = header->region_id;
 	view->boot_id = header->boot_id;
 	view->created_at_ns = header->created_at_ns;

@@ -116,6 +116,8 @@ verify_journal(const struct verify *verify, uint32_t i)
 static bool
 is_at_rest(const struct fnt_view *view)
 {
+	if (view->frozen)
+		return false;
 	for (uint32_t i = 0; i < view->lane_count; i++)
 		/* [A1] acquire: a last owner's counts. */
 		if (fnt_state_status(atomic_load_explicit(&view->lanes[i].state,
