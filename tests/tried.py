@@ -15,6 +15,7 @@ tried = [
     (total(r"held at (\d+) of", text), "stops between instructions"),
     (total(r"^# deaths: +(\d+) deaths", text), "deaths under load"),
     (total(r"^# deaths: .*?(\d+) stops", text), "stops under load"),
+    (total(r"^# deaths: .*?(\d+) changes", text), "changes under load"),
     (total(r"^# deaths: .*?(\d+) calls confirmed", text), "calls confirmed there"),
     (total(r"^(\d+) inputs", text) + total(r"^(?:fuzz_\w+: )?Done (\d+) runs", text),
      "inputs"),
