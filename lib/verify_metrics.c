@@ -141,15 +141,6 @@ verify_fn(const struct verify *verify, const struct fnt_fn_metrics *fn)
 			(unsigned long long)(count + fn->spilled));
 }
 
-/* A copy that a rotation made (freeze.c): its tables were read one after the other while
- * calls were counted, and its lanes look free. It alone has no key. */
-static bool
-is_frozen(const struct fnt_view *view)
-{
-	return !(atomic_load_explicit(&view->control->hash_key[0], memory_order_relaxed) |
-		 atomic_load_explicit(&view->control->hash_key[1], memory_order_relaxed));
-}
-
 /* Rows of all lanes are not exact where somebody was killed: with those there is nothing to
  * be said. */
 static int
@@ -160,7 +151,7 @@ verify_sums(const struct verify *verify)
 	uint64_t total;
 	int rc;
 
-	if (is_frozen(view) || !is_at_rest(view))
+	if (!is_at_rest(view))
 		return 0;
 	total = fnt_query_total(view);
 	rc = fnt_metrics_sum(view, &metrics);
