@@ -293,11 +293,10 @@ change_settings(struct fnt_log *log)
 	MUST(!fnt_control_open(&control, path, &error));
 	if (fnt_control_set(control, "f*", assignments, 2, &error))
 		MUST(*error.message);
-	if (fnt_control_reset(control, NULL, &error))
+	if (fnt_control_reset(control, NULL, &error)) {
 		MUST(*error.message);
-	else
+	} else {
 		MUST(!fnt_control_get(control, &list));
-	if (!*error.message) {
 		MUST(!list->all.set && !list->count);
 		fnt_settings_free(list);
 	}
