@@ -256,7 +256,8 @@ clear_uses(char *base, const struct fnt_view *view)
 	struct fnt_control_words *control = section_in(base, view, view->control);
 	struct fnt_lane *lanes = section_in(base, view, view->lanes);
 
-	/* Who is given the copy need not be able to try what hashed texts may have been. */
+	/* Who is given the copy need not be able to try what hashed texts may have
+	 * been. */
 	store(&control->hash_key[0], 0);
 	store(&control->hash_key[1], 0);
 	memset(section_in(base, view, view->producers), 0,
