@@ -63,6 +63,8 @@ void fnt_control_fini(struct fnt_attachment *attachment);
 static inline bool
 fnt_control_plain(struct fnt_attachment *attachment)
 {
+	if (!FNT_COUNTED)
+		return true;
 	return __builtin_expect(
 		atomic_load_explicit(&attachment->region.view.control->generation,
 				     memory_order_relaxed) ==

@@ -39,7 +39,7 @@ fnt_gate_is_shut(struct fnt_log *log)
 {
 	uint64_t off;
 
-	if (!log)
+	if (!log || !FNT_COUNTED)
 		return false;
 	/* [H2] acquire: the place comes with it. Pairs with [H1] in gate.c. */
 	off = atomic_load_explicit(&log->off, memory_order_acquire);

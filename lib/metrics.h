@@ -19,6 +19,13 @@
 #include "region.h"
 #include "shared.h"
 
+/* tests/bench measures against a library that neither counts nor looks for settings. */
+#ifdef FNT_BENCH_UNCOUNTED
+#define FNT_COUNTED 0
+#else
+#define FNT_COUNTED 1
+#endif
+
 #define FNT_ROW_PROBES 32u
 #define FNT_FNS_SEEN 256u
 #define FNT_OPS_SEEN 512u
@@ -146,6 +153,8 @@ fnt_meter_place(struct fnt_meter *meter, struct fnt_place *place,
 	uint64_t at =
 		(uint64_t)block * FNT_OCTAVE_BUCKETS + bucket % FNT_OCTAVE_BUCKETS;
 
+	if (!FNT_COUNTED)
+		return;
 	/* No block: that is more than any count. */
 	if (__builtin_expect(atomic_load_explicit(&row->key, memory_order_relaxed) !=
 					     key ||
@@ -241,6 +250,8 @@ static inline __attribute__((always_inline)) void
 fnt_meter_note(const struct fnt_meter *meter, const struct fnt_place *place,
 	       uint32_t end, uint64_t seq)
 {
+	if (!FNT_COUNTED)
+		return;
 	/* [J1] release: what was armed last is off before any word of it changes. (Of
 	 * the dead all stores are seen, so that these labels bind the compiler alone.)
 	 * Pairs with [J2] in metrics.c. */
@@ -258,6 +269,8 @@ fnt_meter_note(const struct fnt_meter *meter, const struct fnt_place *place,
 static inline __attribute__((always_inline)) void
 fnt_meter_apply(const struct fnt_place *place, uint32_t end)
 {
+	if (!FNT_COUNTED)
+		return;
 	/* [J4] release: it has ended before it is counted. Pairs with [J2]. */
 	atomic_thread_fence(memory_order_release);
 	if (__builtin_expect(!place->quick, 0)) {
@@ -282,6 +295,8 @@ fnt_meter_op(struct fnt_meter *meter, struct fnt_op_done done)
 	uint64_t key = meter->op_key | (uint64_t)done.entity << 32 | done.op << 8;
 	struct fnt_op_row *row = meter->ops[fnt_op_seen(done.entity, done.op)];
 
+	if (!FNT_COUNTED)
+		return;
 	if (__builtin_expect(
 		    atomic_load_explicit(&row->key, memory_order_relaxed) != key, 0)) {
 		row = fnt_meter_find_op(meter, done.entity, done.op);

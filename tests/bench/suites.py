@@ -84,13 +84,15 @@ def _calls():
     dpdk, dpdk2 = (Variant("dpdk", "call+2ops", {"threads": n}) for n in (1, 2))
     qb, qb2 = (Variant("libqb", "call+2ops", {"threads": n}) for n in (1, 2))
     one.bars = {"ns": 60}
-    variants = [one, vdso, lttng, mutex, dpdk, qb, two_threads, two_processes, lttng2,
+    bare = Variant("fntrace", "call+2ops, no settings or metrics", {}, {}, "bench_uncounted")
+    variants = [one, bare, vdso, lttng, mutex, dpdk, qb, two_threads, two_processes, lttng2,
                 lttng_p, mutex2, dpdk2, qb2]
     ratios = [
         Ratio("fntrace / lttng-ust, 1 thread", one, lttng, bar=0.11),
         Ratio("fntrace / mutex-log, 1 thread", one, mutex, bar=0.22),
         Ratio("fntrace / dpdk, 1 thread", one, dpdk),
         Ratio("fntrace / libqb, 1 thread", one, qb),
+        Ratio("with settings and metrics / without", one, bare, bar=1.15),
         Ratio("vdso / tsc", vdso, one),
         Ratio("2 threads / 1", two_threads, one, bar=1.2),
         Ratio("2 processes / 1", two_processes, one, bar=1.2),
