@@ -99,15 +99,21 @@ account_op(struct account *account, struct fn_account *fn, const struct op_entry
 
 /* ---- comparing ------------------------------------------------------------------- */
 
+static inline uint64_t
+account_buckets(const struct fnt_fn_metrics *fn)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < fn->bucket_count; i++)
+		count += fn->buckets[i].count;
+	return count;
+}
+
 static inline void
 account_of(const struct fnt_fn_metrics *fn, uint64_t counts[ACCOUNT_COUNTS])
 {
-	uint64_t in_buckets = 0;
-
-	for (size_t i = 0; i < fn->bucket_count; i++)
-		in_buckets += fn->buckets[i].count;
 	if (fn->fn_name)
-		ck_assert_uint_eq(in_buckets + fn->spilled, fn->calls);
+		ck_assert_uint_eq(account_buckets(fn) + fn->spilled, fn->calls);
 	ck_assert_uint_eq(fn->in_flight, 0);
 	counts[ACCOUNT_OK] = fn->ok;
 	counts[ACCOUNT_ERROR] = fn->error;
@@ -122,6 +128,20 @@ account_of(const struct fnt_fn_metrics *fn, uint64_t counts[ACCOUNT_COUNTS])
 	counts[ACCOUNT_SCHEDULES] = fn->schedules;
 	counts[ACCOUNT_SCHEDULES_OMITTED] = fn->schedules_omitted;
 	counts[ACCOUNT_VALUES_OMITTED] = fn->values_omitted;
+}
+
+/* What one histogram has no room for is in the others', and nothing is lost of it. */
+static inline void
+account_compare_buckets(const struct fnt_metrics *metrics)
+{
+	uint64_t spilled = 0;
+
+	for (size_t i = 0; i < metrics->fn_count; i++)
+		spilled += metrics->fns[i].spilled;
+	ck_assert_uint_eq(account_buckets(&metrics->other),
+			  metrics->other.calls + spilled);
+	ck_assert_uint_eq(account_buckets(&metrics->total), metrics->total.calls);
+	ck_assert_uint_eq(metrics->total.spilled, 0);
 }
 
 /* What a row has must be what was done, as far as it has the function to itself; what
@@ -214,6 +234,7 @@ account_compare(struct account *account, const struct fnt_metrics *metrics,
 		const char *(*entity_name)(uint32_t i))
 {
 	account_compare_fns(account, metrics, fn_name);
+	account_compare_buckets(metrics);
 	account_compare_ops(account, metrics, entity_name);
 }
 
