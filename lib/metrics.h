@@ -168,7 +168,7 @@ fnt_meter_place(struct fnt_meter *meter, struct fnt_place *place,
 	place->journal = meter->journal;
 	place->row = row;
 	place->calls = &row->counts[fnt_fn_outcome(record->outcome)];
-	place->bucket = &meter->blocks->counts[at];
+	place->bucket = &meter->blocks[block].counts[bucket % FNT_OCTAVE_BUCKETS];
 	place->bucket_no = at + 1;
 	place->quick = true;
 }
