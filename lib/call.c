@@ -86,10 +86,10 @@ reset_room(struct fnt_call *call)
 
 	call->own.next = NULL;
 	call->last = call->tail = &call->own;
+	call->used = call->tail_used = 0;
 	call->room = room;
 	call->framed = call->frame ? room : 0;
-	call->quick_end =
-		(room < call->op_limit ? room : call->op_limit) - FNT_QUICK_BOUND;
+	fnt_pen_set_quick(call);
 }
 
 /* What stays the same for all uses of a call of the pool. */

@@ -49,7 +49,7 @@ struct fnt_call {
 	uint32_t room;
 	uint32_t framed; /* bytes of room that frames show */
 
-	uint32_t quick_end;  /* `used` up to which any short event fits; 0: it may not */
+	uint32_t quick_end;  /* `used` up to which any short event fits in the tail */
 	uint32_t limit;	     /* of the payload */
 	uint32_t op_limit;   /* the same, less what the outcome may need */
 	uint32_t begun;	     /* op begin events */

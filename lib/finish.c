@@ -242,7 +242,8 @@ commit(struct use use)
 	struct fnt_ending ending;
 
 	call->record.payload_bytes = call->used;
-	if (__builtin_expect(call->used > FNT_HEAD_BYTES || call->own.next || call->ruled ||
+	if (__builtin_expect(call->used > FNT_HEAD_BYTES || call->own.next ||
+				     fnt_keep_slow(call) ||
 				     fnt_outcome_is_kept(call->record.outcome) ||
 				     !thread->writer.lane,
 			     0))

@@ -299,7 +299,7 @@ note_rare(const struct fnt_place *place, enum fnt_fn_counter counter, uint64_t m
 }
 
 static void
-note_all_rare(const struct fnt_place *place, uint32_t end)
+note_all_rare(const struct fnt_place *place)
 {
 	const struct fnt_record *record = place->record;
 
@@ -312,20 +312,16 @@ note_all_rare(const struct fnt_place *place, uint32_t end)
 	note_rare(place, FNT_FN_VALUES_OMITTED,
 		  !!(record->flags & FNT_TRACE_VALUE_OMITTED));
 	note_rare(place, FNT_FN_SPILLED, place->spilled);
-	if (end >= FNT_RINGS)
-		fnt_note(place->journal, FNT_NOTED_LOST,
-			 &place->row->counts[lost_counter(end)], 1);
 }
 
 /* What is quick has not told the rest. */
 static struct fnt_place
-made_long(struct fnt_place place, uint32_t end)
+made_long(struct fnt_place place)
 {
 	if (place.quick) {
 		place.own_row = true;
 		place.spilled = place.rare = false;
 	}
-	place.rare |= end >= FNT_RINGS;
 	return place;
 }
 
@@ -333,22 +329,30 @@ void
 fnt_meter_note_long(struct fnt_place place, uint32_t end, uint64_t seq,
 		    const struct fnt_view *view)
 {
-	place = made_long(place, end);
+	place = made_long(place);
 	if (!place.own_row)
 		return;
 	fnt_note_common(&place);
 	if (place.bucket_no)
 		fnt_note(place.journal, FNT_NOTED_BUCKET, place.bucket, 1);
 	if (place.rare)
-		note_all_rare(&place, end);
+		note_all_rare(&place);
+	if (end >= FNT_RINGS)
+		fnt_note(place.journal, FNT_NOTED_LOST,
+			 &place.row->counts[lost_counter(end)], 1);
 	fnt_journal_arm(&place, view, seq, end, place.rare);
 }
 
 static void
-apply_rare(fnt_word *counts, const struct fnt_journal *journal, uint32_t end)
+apply_rare(fnt_word *counts, const struct fnt_journal *journal)
 {
 	for (uint32_t i = FNT_FN_RARE; i < FNT_FN_DROPPED; i++)
 		fnt_apply(&counts[i], journal, FNT_NOTED_RARE + i - FNT_FN_RARE);
+}
+
+static void
+apply_lost(fnt_word *counts, const struct fnt_journal *journal, uint32_t end)
+{
 	if (end >= FNT_RINGS)
 		fnt_apply(&counts[lost_counter(end)], journal, FNT_NOTED_LOST);
 }
@@ -356,7 +360,7 @@ apply_rare(fnt_word *counts, const struct fnt_journal *journal, uint32_t end)
 void
 fnt_meter_apply_long(struct fnt_place place, uint32_t end)
 {
-	place = made_long(place, end);
+	place = made_long(place);
 	if (!place.own_row) {
 		add_to_all(&place, end);
 		return;
@@ -367,7 +371,8 @@ fnt_meter_apply_long(struct fnt_place place, uint32_t end)
 	else
 		add(place.bucket, 1);
 	if (place.rare)
-		apply_rare(place.row->counts, place.journal, end);
+		apply_rare(place.row->counts, place.journal);
+	apply_lost(place.row->counts, place.journal, end);
 	atomic_store_explicit(&place.journal->state, 0, memory_order_release);
 }
 
@@ -388,7 +393,8 @@ apply_noted(const struct fnt_view *view, struct fnt_fn_row *row,
 				   .counts[bucket % FNT_OCTAVE_BUCKETS],
 			  journal, FNT_NOTED_BUCKET);
 	if (state & FNT_JOURNAL_RARE)
-		apply_rare(row->counts, journal, fnt_journal_end(state));
+		apply_rare(row->counts, journal);
+	apply_lost(row->counts, journal, fnt_journal_end(state));
 }
 
 static struct fnt_fn_row *

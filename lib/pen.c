@@ -16,7 +16,6 @@ append(struct fnt_call *call, struct fnt_extent *extent)
 	call->last->next = extent;
 	call->last = extent;
 	call->room += extent->size;
-	call->quick_end = 0;
 }
 
 /* One more frame, as long as all before are frames. */
@@ -123,4 +122,5 @@ fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event)
 
 	msgpack_packer_init(&packer, call, write_split);
 	fnt_pack_event(&packer, event);
+	fnt_pen_set_quick(call);
 }

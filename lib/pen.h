@@ -42,16 +42,30 @@ fnt_pen_is_quick(const struct fnt_call *call)
 	return __builtin_expect(call->used + call->pending_bytes < call->quick_end, 1);
 }
 
+/* Up to where that is so: as long as the tail has room. */
+static inline void
+fnt_pen_set_quick(struct fnt_call *call)
+{
+	uint32_t end = call->used + call->tail->size - call->tail_used;
+
+	if (end > call->op_limit)
+		end = call->op_limit;
+	call->quick_end = end > FNT_QUICK_BOUND ? end - FNT_QUICK_BOUND : 0;
+}
+
 static inline char *
 fnt_pen_place(struct fnt_call *call)
 {
-	return call->own.bytes + call->used;
+	return call->tail->bytes + call->tail_used;
 }
 
 static inline void
 fnt_pen_placed(struct fnt_call *call, const char *end)
 {
-	call->used = call->tail_used = (uint32_t)(end - call->own.bytes);
+	uint32_t tail_used = (uint32_t)(end - call->tail->bytes);
+
+	call->used += tail_used - call->tail_used;
+	call->tail_used = tail_used;
 }
 
 /* The same, and let others see it, `now_ns` after the start. */
@@ -59,7 +73,7 @@ static inline void
 fnt_pen_publish(struct fnt_call *call, const char *end, uint64_t now_ns)
 {
 	fnt_pen_placed(call, end);
-	if (__builtin_expect(call->frame != NULL, 1))
+	if (__builtin_expect(call->frame && call->used <= call->framed, 1))
 		fnt_frame_publish(call->frame, call->used, now_ns);
 }
 
