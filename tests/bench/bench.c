@@ -320,6 +320,20 @@ print_batch(void)
 		       (unsigned long long)shared->samples[producers + 1].calls);
 }
 
+/* The fastest of three: one that others interrupted would make all batches too short. */
+static uint64_t
+quick_batch(uint64_t calls)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int i = 0; i < 3; i++) {
+		uint64_t took = batch(calls);
+
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
 /* So many calls that a batch lasts about batch_ms; as a side effect all is warm. */
 static uint64_t
 calibrate(void)
@@ -333,7 +347,7 @@ calibrate(void)
 		took = batch(part);
 		printf("first_lap_ns=%.1f ", (double)took / (double)part);
 	}
-	while ((took = batch(calls)) < target / 2 && calls < 1ull << 40)
+	while ((took = quick_batch(calls)) < target / 2 && calls < 1ull << 40)
 		calls = took < target / 16 ? calls * 8 : calls * 2;
 	calls = (uint64_t)((double)calls * (double)target / (double)took) + 1;
 	do
