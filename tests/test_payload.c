@@ -42,7 +42,7 @@ pack_name(msgpack_packer *pk, const struct fnt_name_ref *name)
 		pack_text(pk, &name->text);
 }
 
-static const size_t elements[] = {5, 2, 2, 8, 5, 5, 4, 3, 3};
+static const size_t elements[FNT_EVENT_UNKNOWN] = {5, 2, 2, 8, 5, 5, 4, 3, 3, 2};
 
 /* `more`: elements of a version to come. */
 static void
@@ -88,6 +88,9 @@ pack(msgpack_packer *pk, const struct fnt_event *event, size_t more)
 		msgpack_pack_uint32(pk, event->value.kind);
 		msgpack_pack_bin_with_body(pk, event->value.bytes.at,
 					   event->value.bytes.len);
+		break;
+	case FNT_EVENT_COMMITTED:
+		msgpack_pack_uint64(pk, event->time_ns);
 		break;
 	default:
 		pack_text(pk, &event->text);
@@ -187,6 +190,9 @@ some_event(struct rnd *r, struct fnt_event *event)
 		event->value.kind = rnd(r, 5);
 		event->value.bytes = some_text(r);
 		break;
+	case FNT_EVENT_COMMITTED:
+		event->time_ns = some_bits(r);
+		break;
 	default:
 		event->text = some_text(r);
 	}
@@ -238,6 +244,8 @@ same_event(const struct fnt_event *a, const struct fnt_event *b)
 	case FNT_EVENT_VALUE:
 		return a->value.kind == b->value.kind &&
 		       same_text(&a->value.bytes, &b->value.bytes);
+	case FNT_EVENT_COMMITTED:
+		return a->time_ns == b->time_ns;
 	default:
 		return same_text(&a->text, &b->text);
 	}
@@ -282,7 +290,7 @@ START_TEST(packed_elsewhere)
 			} else {
 				events[i].type = FNT_EVENT_UNKNOWN;
 				msgpack_pack_array(&pk, 3);
-				msgpack_pack_uint64(&pk, 9 + some_bits(&r) / 2);
+				msgpack_pack_uint64(&pk, FNT_EVENT_UNKNOWN + some_bits(&r) / 2);
 				msgpack_pack_float(&pk, 1);
 				msgpack_pack_map(&pk, 0);
 			}
