@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define PATIENCE 1000 /* looks at a slot that is being written */
+
 static uint64_t
 name_state(uint32_t hash, uint32_t owner, size_t len, uint32_t status)
 {
@@ -67,6 +69,22 @@ insert(struct fnt_name *slot, uint32_t owner, uint32_t hash, const char *name, s
 	return true;
 }
 
+/* Somebody is writing a name of this hash and length: very likely ours. A moment's patience,
+ * so that one name has one id wherever that can be had: what is limited by name is limited by
+ * id. Who takes longer was interrupted, and is passed over. */
+static enum probe
+probe_again(const struct fnt_name *slot, uint32_t hash, const char *name, size_t len)
+{
+	for (int i = 0; i < PATIENCE; i++) {
+		uint64_t state = atomic_load_explicit(&slot->state, memory_order_relaxed);
+
+		if (status_of(state) != FNT_NAME_BUSY || state >> 32 != hash ||
+		    len_of(state) != len)
+			break;
+	}
+	return probe(slot, hash, name, len);
+}
+
 uint32_t
 fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char *name, size_t len)
 {
@@ -82,8 +100,7 @@ fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char *name, s
 
 		if (is == FOUND || (is == EMPTY && insert(slot, owner, hash, name, len)))
 			return at;
-		/* Lost to someone who may be writing this very name: look once more. */
-		if (is == EMPTY && probe(slot, hash, name, len) == FOUND)
+		if (probe_again(slot, hash, name, len) == FOUND)
 			return at;
 		if (++at == view->name_count)
 			at = 0;

@@ -3,9 +3,10 @@
  * names.h: function and entity names, each stored once in the region.
  *
  * Who may write what: a slot, whoever took it from EMPTY to BUSY, until READY; after that
- * nobody, ever. If the taker dies in between, its reaper makes the slot EMPTY again. There
- * is no waiting: a slot that is BUSY is passed over, and so a name may come to stand in two
- * slots, which does no harm.
+ * nobody, ever. If the taker dies in between, its reaper makes the slot EMPTY again. A slot
+ * that is BUSY with a name of the same hash is looked at again for a moment, and then passed
+ * over: so a name may come to stand in two slots where its writer was interrupted. That does
+ * no harm, but for what goes by its id: a rate is then one for each.
  *
  * Progress: wait-free, at most FNT_NAME_PROBES slots. No system call, no allocation.
  */
