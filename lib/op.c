@@ -24,8 +24,8 @@ struct op {
 	int64_t row_count;
 };
 
-/* Is there a short way for this op, the later of whose times is `last`? Its entity, or
- * NULL. */
+/* Is there a short way for this op? `times`: all its times, or'ed, so that one look tells
+ * whether each fits in 32 bits. Its entity, or NULL. */
 static inline const struct fnt_name_seen *
 quick_entity(struct use use, struct op op, uint64_t times)
 {

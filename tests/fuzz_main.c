@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * fuzz_main.c: a fuzz target without a fuzzer. Feeds it every file that is named, and
- * every file of the directories that are named, and once nothing at all.
+ * every file of the directories that are named, and once nothing at all; then COUNT inputs
+ * made of those by damage, the same each time. The fuzzers that look where they get are in
+ * tests/soak.
  *
- *       fuzz_region tests/data/corpus/region …
+ *       fuzz_region COUNT tests/data/corpus/region …
  *
  * Each input is a copy of its own size, so that a sanitizer sees a byte too far.
  */
@@ -16,6 +18,16 @@
 #include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define KEPT    1024 /* inputs that damaged ones are made of */
+#define DAMAGES 8
+#define LARGEST 8192u
+
+static struct {
+	uint8_t *data;
+	size_t size;
+} kept[KEPT];
+static size_t kept_count;
 
 static int
 fail(const char *path)
@@ -40,9 +52,71 @@ feed_file(const char *path, long size)
 		return fail(path);
 	}
 	LLVMFuzzerTestOneInput(data, got);
-	free(data);
+	if (kept_count < KEPT && got <= LARGEST / 2) {
+		kept[kept_count].data = data;
+		kept[kept_count++].size = got;
+	} else {
+		free(data);
+	}
 	return 1;
 }
+
+/* ---- damage ----------------------------------------------------------------------- */
+
+/* xorshift64* (Vigna 2016). */
+static size_t
+rnd(uint64_t *state, size_t below)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return (size_t)((*state * 0x2545f4914f6cdd1du >> 32) % below);
+}
+
+/* A byte, a bit, the end, or some of another input over it. The size it has then. */
+static size_t
+damage(uint8_t *data, size_t size, uint64_t *state)
+{
+	static const uint8_t edges[] = {0x00, 0x01, 0x7f, 0x80, 0xc1, 0xff};
+	size_t at = rnd(state, size), other = rnd(state, kept_count), some;
+
+	switch (rnd(state, 4)) {
+	case 0:
+		data[at] = edges[rnd(state, sizeof(edges))];
+		return size;
+	case 1:
+		data[at] ^= (uint8_t)(1u << rnd(state, 8));
+		return size;
+	case 2:
+		return rnd(state, 4) ? size : at;
+	default:
+		some = kept[other].size;
+		if (some > LARGEST - at)
+			some = LARGEST - at;
+		if (some)
+			memcpy(data + at, kept[other].data, some);
+		return at + some > size ? at + some : size;
+	}
+}
+
+static void
+feed_damaged(uint64_t *state)
+{
+	size_t from = rnd(state, kept_count), size = kept[from].size;
+	uint8_t room[LARGEST], *exact;
+
+	memcpy(room, kept[from].data, size);
+	for (size_t i = 0, count = 1 + rnd(state, DAMAGES); size && i < count; i++)
+		size = damage(room, size, state);
+	exact = malloc(size ? size : 1);
+	if (!exact)
+		abort();
+	memcpy(exact, room, size);
+	LLVMFuzzerTestOneInput(exact, size);
+	free(exact);
+}
+
+/* ---- files ------------------------------------------------------------------------ */
 
 static int feed(const char *path);
 
@@ -81,16 +155,22 @@ feed(const char *path)
 int
 main(int argc, char **argv)
 {
+	long damaged = argc > 1 ? atol(argv[1]) : 0;
+	uint64_t state = 0x9e3779b97f4a7c15u;
 	int total = 1;
 
 	LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
-	for (int i = 1; i < argc; i++) {
+	for (int i = 2; i < argc; i++) {
 		int fed = feed(argv[i]);
 
 		if (fed < 0)
 			return EXIT_FAILURE;
 		total += fed;
 	}
-	printf("%d inputs\n", total);
+	for (long i = 0; kept_count && i < damaged; i++)
+		feed_damaged(&state);
+	printf("%ld inputs\n", total + damaged);
+	for (size_t i = 0; i < kept_count; i++)
+		free(kept[i].data);
 	return EXIT_SUCCESS;
 }
