@@ -86,8 +86,8 @@ reset_room(struct fnt_call *call)
 
 	call->own.next = NULL;
 	call->last = call->tail = &call->own;
-	call->used = call->tail_used = 0;
 	call->room = room;
+	fnt_pen_rewind(call);
 	call->framed = call->frame ? room : 0;
 	fnt_pen_set_quick(call);
 }
@@ -97,7 +97,8 @@ static void
 set_up_call(struct fnt_call *call, struct fnt_log *log,
 	    struct fnt_attachment *attachment, uint32_t index)
 {
-	call->own.bytes = call->frame ? fnt_frame_bytes(call->frame) : (char *)(call + 1);
+	call->shown = call->frame ? call->frame : (struct fnt_frame *)(call + 1);
+	call->own.bytes = fnt_frame_bytes(call->shown);
 	call->own.size = FNT_FRAME_PAYLOAD_BYTES;
 	call->own.frame = index;
 	call->generation = fnt_fork_generation;
@@ -107,11 +108,11 @@ set_up_call(struct fnt_call *call, struct fnt_log *log,
 	reset_room(call);
 }
 
-/* In private memory. */
+/* In private memory, with a frame of its own that nobody sees. */
 static __attribute__((noinline)) struct fnt_call *
 make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 {
-	struct fnt_call *call = calloc(1, sizeof(*call) + FNT_FRAME_PAYLOAD_BYTES);
+	struct fnt_call *call = calloc(1, sizeof(*call) + sizeof(*call->shown));
 
 	if (!call)
 		return NULL;
@@ -146,7 +147,7 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 	}
 	call->owner = fnt_thread_serial;
 	call->thread = thread;
-	call->tail_used = call->used = 0;
+	fnt_pen_rewind(call);
 	call->extra = (struct fnt_extra){0, 0, false};
 	call->begun = call->pending_bytes = 0;
 	call->pending_high = call->pending_free = 0;
@@ -242,12 +243,11 @@ write_beginning(struct fnt_call *call, struct fnt_thread *thread,
 			     0))
 		return write_long_beginning(call, thread, info);
 	call->record.fn_name = fn->id;
-	at = fnt_put_head(fnt_pen_place(call), 5, FNT_EVENT_CALL);
+	at = fnt_put_head(call->at, 5, FNT_EVENT_CALL);
 	at = fnt_quick_text(at, call_id, id_len);
 	at = fnt_quick_text(at, NULL, 0);
 	at = fnt_quick_text(at, user, user_len);
-	at = fnt_quick_text(at, tenant, tenant_len);
-	fnt_pen_placed(call, at);
+	call->at = fnt_quick_text(at, tenant, tenant_len);
 	return true;
 }
 
@@ -330,7 +330,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread, const struct fnt_
 		return NULL;
 	}
 	atomic_store_explicit(&call->open, 1, memory_order_relaxed);
-	if (call->frame && call->used > call->framed) {
+	if (call->frame && fnt_pen_used(call) > call->framed) {
 		/* There were no frames for its beginning: it is not shown at all. */
 		call->frame = NULL;
 		if (thread->writer.lane)
@@ -338,7 +338,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread, const struct fnt_
 	}
 	if (call->frame)
 		fnt_frame_open(call->frame, thread->attachment->slot, &call->record,
-			       call->used);
+			       fnt_pen_used(call));
 	return call;
 }
 

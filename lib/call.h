@@ -32,6 +32,7 @@ struct fnt_call {
 	struct fnt_attachment *attachment;
 	struct fnt_log *log;
 	struct fnt_frame *frame; /* NULL: not visible in flight */
+	struct fnt_frame *shown; /* the same, or one that nobody sees */
 	bool allocated;		 /* not of the pool: free() it … */
 	bool listed;		 /* … by way of the list of those */
 	atomic_bool done;	 /* for that list */
@@ -40,16 +41,16 @@ struct fnt_call {
 	struct fnt_call *next_unframed;
 	bool ruled;		 /* it has a rule; else all is at its default */
 
-	/* The payload: `used` of `room` bytes written. */
+	/* The payload: of `room` bytes, those before `at` are written (pen.h). */
+	char *at;	     /* in the tail */
+	uintptr_t quick_end; /* `at` up to which any short event fits in the tail */
+	uintptr_t origin;    /* `at` less the bytes of payload so far */
 	struct fnt_extent own;
 	struct fnt_extent *last; /* end of the list */
 	struct fnt_extent *tail; /* being written */
-	uint32_t tail_used;	 /* bytes of the tail */
-	uint32_t used;
 	uint32_t room;
 	uint32_t framed; /* bytes of room that frames show */
 
-	uint32_t quick_end;  /* `used` up to which any short event fits in the tail */
 	uint32_t limit;	     /* of the payload */
 	uint32_t op_limit;   /* the same, less what the outcome may need */
 	uint32_t begun;	     /* op begin events */

@@ -83,8 +83,7 @@ make_room(struct use *use, uint32_t bytes)
 {
 	struct fnt_call *call = use->call;
 
-	if ((uint64_t)call->used + bytes + call->pending_bytes >
-	    call->op_limit)
+	if ((uint64_t)fnt_pen_used(call) + bytes + call->pending_bytes > call->op_limit)
 		return false;
 	return fnt_pen_reserve(call, use->thread, bytes);
 }
@@ -93,8 +92,10 @@ make_room(struct use *use, uint32_t bytes)
 static inline void
 publish(struct fnt_call *call, uint64_t now)
 {
-	if (call->frame && call->used <= call->framed)
-		fnt_frame_publish(call->frame, call->used, now);
+	uint32_t used = fnt_pen_used(call);
+
+	if (call->frame && used <= call->framed)
+		fnt_frame_publish(call->frame, used, now);
 }
 
 /* Bring a word of the record's head in the frame up to date. */

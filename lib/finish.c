@@ -46,7 +46,7 @@ write_error(struct use *use, const char *code, const char *message)
 {
 	struct fnt_event event = {.type = FNT_EVENT_ERROR};
 	struct fnt_call *call = use->call;
-	uint32_t left = call->limit - call->used - FNT_ERROR_BOUND;
+	uint32_t left = call->limit - fnt_pen_used(call) - FNT_ERROR_BOUND;
 	char code_room[FNT_TEXT_MAX], message_room[FNT_TEXT_MAX];
 	size_t code_len = code ? strnlen(code, FNT_TEXT_MAX) : 0;
 	uint32_t code_max = at_most(left / 4, FNT_TEXT_MAX);
@@ -85,8 +85,9 @@ write_some_value(struct use *use, const struct fnt_value *value)
 	event.value.bytes.len = (uint32_t)value->len;
 	/* A length without data: the host has a value, too large to hand over. */
 	if ((!value->data && value->len) || value->len > call->limit ||
-	    call->used + FNT_VALUE_BOUND + value->len > call->limit ||
-	    !fnt_pen_reserve(call, use->thread, FNT_VALUE_BOUND + (uint32_t)value->len)) {
+	    fnt_pen_used(call) + FNT_VALUE_BOUND + value->len > call->limit ||
+	    !fnt_pen_reserve(call, use->thread,
+			     FNT_VALUE_BOUND + (uint32_t)value->len)) {
 		call->record.flags |= FNT_TRACE_VALUE_OMITTED;
 		call->extra.rare = true;
 		return FNT_OMITTED;
@@ -241,8 +242,8 @@ commit(struct use use)
 	struct fnt_call *call = use.call;
 	struct fnt_ending ending;
 
-	call->record.payload_bytes = call->used;
-	if (__builtin_expect(call->used > FNT_HEAD_BYTES || call->own.next ||
+	call->record.payload_bytes = fnt_pen_used(call);
+	if (__builtin_expect(fnt_pen_used(call) > FNT_HEAD_BYTES || call->own.next ||
 				     fnt_keep_slow(call) ||
 				     fnt_outcome_is_kept(call->record.outcome) ||
 				     !thread->writer.lane,
@@ -306,7 +307,7 @@ fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread)
 
 	call->record.outcome = FNT_ABORTED;
 	call->record.duration_ns = since_start(&use);
-	call->record.payload_bytes = call->used;
+	call->record.payload_bytes = fnt_pen_used(call);
 	mark = decide(use);
 	if (mark)
 		leave_out(use, mark);
@@ -451,7 +452,7 @@ push_time(struct use *use)
 				  .time_ns = call->record.started_at_ns};
 
 	if (!use->thread->attachment->region.view.kept_percent ||
-	    call->used + FNT_COMMITTED_BOUND > call->op_limit ||
+	    fnt_pen_used(call) + FNT_COMMITTED_BOUND > call->op_limit ||
 	    !fnt_pen_reserve(call, use->thread, FNT_COMMITTED_BOUND))
 		return;
 	fnt_pen_event_slow(call, &event);

@@ -117,7 +117,7 @@ write_op(struct use use, struct op op, uint64_t now)
 
 	if (__builtin_expect(!entity, 0))
 		return write_long_op(use, op, now);
-	at = quick_start(fnt_pen_place(use.call), op, entity, FNT_QUICK_OP);
+	at = quick_start(use.call->at, op, entity, FNT_QUICK_OP);
 	at = fnt_quick_time(at, op.duration_ns);
 	at = fnt_put_rows(at, op.row_count);
 	at = fnt_put_bool(at, op.ok);
@@ -236,7 +236,7 @@ write_op_begin(struct use use, struct op op, struct fnt_pending_op *pending)
 	if (__builtin_expect(!entity, 0))
 		return write_long_op_begin(use, op, pending);
 	pending->entity = entity->id;
-	at = quick_start(fnt_pen_place(use.call), op, entity, FNT_QUICK_OP_BEGIN);
+	at = quick_start(use.call->at, op, entity, FNT_QUICK_OP_BEGIN);
 	fnt_pen_publish(use.call, at, op.start_ns);
 	return true;
 }
@@ -348,7 +348,7 @@ write_op_end(struct use use, struct op_end end, uint64_t now)
 
 	if (!fnt_pen_is_quick(call))
 		return write_long_op_end(use, end, now);
-	at = fnt_put_head(fnt_pen_place(call), 5, FNT_EVENT_OP_END);
+	at = fnt_put_head(call->at, 5, FNT_EVENT_OP_END);
 	at = fnt_put_number(at, end.number);
 	at = fnt_put_time(at, end.duration_ns);
 	at = fnt_put_rows(at, end.row_count);

@@ -60,7 +60,7 @@ extend_private(struct fnt_call *call, uint32_t bytes)
 bool
 fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
 {
-	while (call->room - call->used < bytes)
+	while (call->room - fnt_pen_used(call) < bytes)
 		if (!extend_framed(call, thread) && !extend_private(call, bytes))
 			return false;
 	return true;
@@ -91,24 +91,32 @@ fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
 
 /* ---- over the end of an extent ---------------------------------------------------- */
 
+static void
+next_extent(struct fnt_call *call)
+{
+	uint32_t used = fnt_pen_used(call);
+
+	call->tail = call->tail->next;
+	call->at = call->tail->bytes;
+	call->origin = (uintptr_t)call->at - used;
+}
+
 static int
 write_split(void *data, const char *bytes, size_t len)
 {
 	struct fnt_call *call = data;
 
 	while (len) {
-		uint32_t from = call->tail_used, some = call->tail->size - from;
+		size_t some = (size_t)(call->tail->bytes + call->tail->size - call->at);
 
 		if (!some) {
-			call->tail = call->tail->next;
-			call->tail_used = 0;
+			next_extent(call);
 			continue;
 		}
 		if (some > len)
-			some = (uint32_t)len;
-		memcpy(call->tail->bytes + from, bytes, some);
-		call->tail_used += some;
-		call->used += some;
+			some = len;
+		memcpy(call->at, bytes, some);
+		call->at += some;
 		bytes += some;
 		len -= some;
 	}

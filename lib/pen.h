@@ -22,10 +22,18 @@
  * memory only. False: no memory. */
 bool fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes);
 
+/* Bytes of payload, in all extents. */
+static inline uint32_t
+fnt_pen_used(const struct fnt_call *call)
+{
+	return (uint32_t)((uintptr_t)call->at - call->origin);
+}
+
 static inline bool
 fnt_pen_reserve(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
 {
-	return call->room - call->used >= bytes || fnt_pen_extend(call, thread, bytes);
+	return call->room - fnt_pen_used(call) >= bytes ||
+	       fnt_pen_extend(call, thread, bytes);
 }
 
 /* Give back all extents but the first. `thread` NULL: the frames are gone already. */
@@ -35,46 +43,42 @@ void fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread);
 void fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event);
 
 /* May an event of up to FNT_QUICK_BOUND bytes, with what the pending ops will need, be
- * put straight at fnt_pen_place()? Then fnt_pen_placed() says where it ends. */
+ * put straight at call->at? Then fnt_pen_publish() says where it ends. */
 static inline bool
 fnt_pen_is_quick(const struct fnt_call *call)
 {
-	return __builtin_expect(call->used + call->pending_bytes < call->quick_end, 1);
+	return __builtin_expect(
+		(uintptr_t)call->at + call->pending_bytes < call->quick_end, 1);
 }
 
-/* Up to where that is so: as long as the tail has room. */
+/* Up to where that is so: as long as the tail has room, and others see it. */
 static inline void
 fnt_pen_set_quick(struct fnt_call *call)
 {
-	uint32_t end = call->used + call->tail->size - call->tail_used;
+	const struct fnt_extent *tail = call->tail;
+	uintptr_t end = (uintptr_t)tail->bytes + tail->size;
 
-	if (end > call->op_limit)
-		end = call->op_limit;
-	call->quick_end = end > FNT_QUICK_BOUND ? end - FNT_QUICK_BOUND : 0;
+	if (end > call->origin + call->op_limit)
+		end = call->origin + call->op_limit;
+	call->quick_end = end - FNT_QUICK_BOUND;
+	if (call->frame && tail->frame == FNT_FRAME_NONE)
+		call->quick_end = 0;
 }
 
-static inline char *
-fnt_pen_place(struct fnt_call *call)
-{
-	return call->tail->bytes + call->tail_used;
-}
-
+/* Into the first extent, empty. */
 static inline void
-fnt_pen_placed(struct fnt_call *call, const char *end)
+fnt_pen_rewind(struct fnt_call *call)
 {
-	uint32_t tail_used = (uint32_t)(end - call->tail->bytes);
-
-	call->used += tail_used - call->tail_used;
-	call->tail_used = tail_used;
+	call->at = call->own.bytes;
+	call->origin = (uintptr_t)call->at;
 }
 
-/* The same, and let others see it, `now_ns` after the start. */
+/* Where a quick event ends: let others see it, `now_ns` after the start. */
 static inline void
-fnt_pen_publish(struct fnt_call *call, const char *end, uint64_t now_ns)
+fnt_pen_publish(struct fnt_call *call, char *end, uint64_t now_ns)
 {
-	fnt_pen_placed(call, end);
-	if (__builtin_expect(call->frame && call->used <= call->framed, 1))
-		fnt_frame_publish(call->frame, call->used, now_ns);
+	call->at = end;
+	fnt_frame_publish(call->shown, fnt_pen_used(call), now_ns);
 }
 
 /* Write one event, of at most `bound` bytes, with room reserved. Not yet published. */
@@ -82,15 +86,12 @@ static inline __attribute__((always_inline)) void
 fnt_pen_event(struct fnt_call *call, const struct fnt_event *event, uint32_t bound,
 	      char *(*put)(char *at, const struct fnt_event *event))
 {
-	uint32_t from = call->tail_used;
-	struct fnt_extent *tail = call->tail;
+	const struct fnt_extent *tail = call->tail;
 
-	if (__builtin_expect(tail->size - from < bound, 0)) {
+	if (__builtin_expect((size_t)(tail->bytes + tail->size - call->at) < bound, 0))
 		fnt_pen_event_slow(call, event);
-		return;
-	}
-	call->tail_used = (uint32_t)(put(tail->bytes + from, event) - tail->bytes);
-	call->used += call->tail_used - from;
+	else
+		call->at = put(call->at, event);
 }
 
 #endif

@@ -68,7 +68,7 @@ fnt_unframed_sweep(struct fnt_call_pool *pool)
 static bool
 is_private(const struct fnt_call *call)
 {
-	return !call->frame || call->used > call->framed;
+	return !call->frame || fnt_pen_used(call) > call->framed;
 }
 
 void
