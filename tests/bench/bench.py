@@ -74,7 +74,7 @@ def run_suite(suite, context):
         results = [r for w in workers for r in report.results_of(suite, w)]
         there = [w.variant for w in workers]
         ratios = [report.ratio_of(suite, r, workers) for r in suite.ratios
-                  if r.of in there and r.to in there]
+                  if all(v in there for v in r.variants)]
     finally:
         for worker in workers:
             worker.close()

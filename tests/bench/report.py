@@ -43,22 +43,21 @@ def results_of(suite, worker):
 
 
 def ratio_of(suite, ratio, workers):
-    of, to = (next(w for w in workers if w.variant is v) for v in (ratio.of, ratio.to))
-    pairs = [(a[ratio.metric], b[ratio.metric]) for a, b in zip(of.metrics, to.metrics)]
-    if ratio.parts:
-        values = spread([(a - b) / ratio.parts for a, b in pairs])
-        values["unit"] = "ns"
-    else:
-        values = spread([a / b for a, b in pairs])
-        values["unit"] = "x"
-        if ratio.metric == "ns" and all("cpu_ns" in w.metrics[0] for w in (of, to)):
-            values["cpu_median"] = statistics.median(
-                a["cpu_ns"] / b["cpu_ns"] for a, b in zip(of.metrics, to.metrics))
-    result = {"suite": suite.name, "name": ratio.name, **values,
-              "of": list(ratio.of.key), "to": list(ratio.to.key)}
+    chosen = [next(w for w in workers if w.variant is v) for v in ratio.variants]
+    rounds = list(zip(*(w.metrics for w in chosen)))
+
+    def values(metric):
+        return [ratio.value(*(m[metric] for m in metrics)) for metrics in rounds]
+
+    result = {"suite": suite.name, "name": ratio.name, **spread(values(ratio.metric)),
+              "unit": ratio.unit, "of": list(ratio.of.key),
+              "to": list(ratio.to.key) if ratio.to else None}
+    if ratio.metric == "ns" and not ratio.parts and \
+            all("cpu_ns" in w.metrics[0] for w in chosen):
+        result["cpu_median"] = statistics.median(values("cpu_ns"))
     if ratio.bar:
         result["bar"] = ratio.bar
-        result["met"] = values["median"] <= ratio.bar
+        result["met"] = result["median"] <= ratio.bar
     return result
 
 

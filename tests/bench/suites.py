@@ -7,7 +7,7 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 CELL = 256
 
 PROGRAMS = {"fntrace": "bench_fntrace", "lttng-ust": "bench_lttng", "dpdk": "bench_dpdk",
-            "libqb": "bench_libqb", "mutex-log": "bench_mutex"}
+            "libqb": "bench_libqb", "mutex-log": "bench_mutex", "floor": "bench_floor"}
 PEERS = {"lttng-ust": "liblttng-ust-dev lttng-tools", "dpdk": "libdpdk-dev",
          "libqb": "libqb-dev"}
 
@@ -42,10 +42,27 @@ class Ratio:
     """`of` against `to`, each a variant: quotient, or difference by `parts`."""
     name: str
     of: Variant
-    to: Variant
+    to: Variant = None  # None: `of` alone, `times` so much
     metric: str = "ns"
     bar: float = 0
-    parts: float = 0  # 0: a quotient; else (of - to) / parts, in ns
+    parts: float = 0  # 0: a quotient; else (of - to) / parts, in ns …
+    over: Variant = None  # … or that by this
+    times: float = 1  # so much of `to`
+
+    @property
+    def variants(self):
+        return [v for v in (self.of, self.to, self.over) if v]
+
+    def value(self, of, to=None, over=None):
+        if self.to is None:
+            return of * self.times
+        if self.parts:
+            return (of - to) / self.parts / (over if self.over else 1)
+        return of / (to * self.times)
+
+    @property
+    def unit(self):
+        return "ns" if self.to is None or (self.parts and not self.over) else "x"
 
 
 @dataclass
@@ -124,6 +141,50 @@ def _ops():
     ratios += [Ratio("op_begin + op_end, tsc", pairs[100], pairs[10], parts=90),
                Ratio("a stream chunk", chunks[100], chunks[10], parts=90, bar=3)]
     return Suite("ops", "by what happens in a call", variants, ratios)
+
+
+def _floors():
+    """Peer floor is the machine: acts that the design asks for, with nothing around them."""
+    def floor(name, shape, **args):
+        return Variant("floor", name, {"shape": shape, **args})
+
+    call, vdso = fnt("call+2ops, by floors"), fnt("call+2ops, vdso, by floors", VDSO)
+    lttng, mutex = (Variant(p, "call+2ops, by floors") for p in ("lttng-ust", "mutex-log"))
+    ops = {(n, clock): fnt(f"call+{n}ops, {clock}, by floors", env, ops=n)
+           for clock, env in (("tsc", {}), ("vdso", VDSO)) for n in (10, 100)}
+    chunks = {n: fnt(f"call+{n} chunks, by floors", ops=0, chunks=n) for n in (10, 100)}
+    stores, fenced = floor("60 stores", "stores"), floor("60 stores, cmpxchg", "fenced")
+    stamps, stamps_vdso = floor("4 stamps, tsc", "stamps"), floor("4 stamps, vdso", "stamps-vdso")
+    whole, whole_vdso = (floor("call+2ops, bytes", "bytes"),
+                         floor("call+2ops, bytes, vdso", "bytes-vdso"))
+    op, op_vdso = floor("op, bytes", "op"), floor("op, bytes, vdso", "op-vdso")
+    chunk = floor("chunk, 2 words", "chunk")
+    copies = [floor(f"248 bytes to a ring of {size_name(size)}{how}", shape, size=size)
+              for size in (16 * MIB, MIB)
+              for shape, how in (("copy", ""), ("copy-cold", ", no prefetch"))]
+    singles = [floor(name, name) for name in ("rdtsc", "vdso", "cmpxchg", "xadd")]
+    ratios = [
+        Ratio("a cmpxchg after 60 stores", fenced, stores, parts=1),
+        Ratio("lttng-ust x 0.11", lttng, times=0.11),
+        Ratio("mutex-log x 0.22", mutex, times=0.22),
+        Ratio("4 stamps / lttng-ust x 0.11", stamps, lttng, times=0.11),
+        Ratio("4 stamps / mutex-log x 0.22", stamps, mutex, times=0.22),
+        Ratio("a call's bytes / lttng-ust x 0.11", whole, lttng, times=0.11),
+        Ratio("a call's bytes / mutex-log x 0.22", whole, mutex, times=0.22),
+        Ratio("call: fntrace / its bytes", call, whole),
+        Ratio("call: fntrace / 4 stamps", call, stamps),
+        Ratio("call: fntrace - 4 stamps", call, stamps, parts=1),
+        Ratio("call, vdso: fntrace / its bytes", vdso, whole_vdso),
+        Ratio("call, vdso: fntrace / 4 stamps", vdso, stamps_vdso),
+        Ratio("op: fntrace / its bytes", ops[100, "tsc"], ops[10, "tsc"], parts=90, over=op),
+        Ratio("op, vdso: fntrace / its bytes", ops[100, "vdso"], ops[10, "vdso"], parts=90,
+              over=op_vdso),
+        Ratio("chunk: fntrace / its words", chunks[100], chunks[10], parts=90, over=chunk)]
+    return Suite("floors", "the machine itself, and what is made of it", [
+        call, vdso, lttng, mutex, *singles, stores, fenced, stamps, stamps_vdso, *copies, whole,
+        floor("call+2ops, bytes, not counted", "bytes-bare"), whole_vdso, op,
+        floor("op, bytes, counted", "op-counted"), op_vdso, chunk, *ops.values(),
+        *chunks.values()], ratios)
 
 
 def _sizes(quick):
@@ -247,10 +308,10 @@ def _tap(fntrace):
                  rounds=0.5, batches=10)
 
 
-NAMES = ["calls", "ops", "sizes", "readers", "values", "shapes", "latency", "reading",
+NAMES = ["calls", "ops", "floors", "sizes", "readers", "values", "shapes", "latency", "reading",
          "attach", "tap"]
 
 
 def suites(quick, fntrace):
-    return [_calls(), _ops(), _sizes(quick), _readers(), _values(), _shapes(), _latency(),
-            _reading(quick), _attach(), _tap(fntrace)]
+    return [_calls(), _ops(), _floors(), _sizes(quick), _readers(), _values(), _shapes(),
+            _latency(), _reading(quick), _attach(), _tap(fntrace)]

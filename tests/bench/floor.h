@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * floor.h: what a call writes, and nothing else that a call is.
+ *
+ *      clock ─► frame: head, payload, publish ×3 ─► lane: journal ─► frame: mark
+ *                                                ─► cell: one cmpxchg, head, payload,
+ * state ─► lane: counts ─► rows ─► frame: closed
+ *
+ * A straight line that stores the very bytes of the bench's begin, two ops and finish
+ * in the order that the design asks for, into a frame, a lane, rows and cells laid out
+ * as a region's (layout.h), with everything known beforehand: no API, no look for a
+ * thread, a name, a row or a frame, no lengths, nothing checked. No recorder of this
+ * design can take less time than this takes on the same machine. floor_verify.c holds
+ * it against the library: whoever changes the format is told to change it here.
+ *
+ * Left out although every call needs it now and then: blocks of tickets, the clock's
+ * anchors.
+ */
+#ifndef FNT_BENCH_FLOOR_H
+#define FNT_BENCH_FLOOR_H
+
+#include "layout_metrics.h"
+#include "payload.h"
+#include "shared.h"
+
+#include <fntrace/fntrace.h>
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#define FLOOR_FNS 8u
+
+/* Lengths and places of what the bench's calls record (workload.h). In a region of the
+ * default size the names Lot and Bid have ids of one byte and of three. */
+#define FLOOR_CALL_ID 9u
+#define FLOOR_USER_ID 7u
+#define FLOOR_ROW_ID 24u
+#define FLOOR_LOT 1u
+#define FLOOR_BID 3u
+#define FLOOR_BEGUN (2 + 1 + FLOOR_CALL_ID + 1 + 1 + FLOOR_USER_ID + 1)
+#define FLOOR_GET (3 + FLOOR_LOT + 1 + FLOOR_ROW_ID + 5 + 5 + 1 + 1)
+#define FLOOR_INSERT (3 + FLOOR_BID + 1 + 5 + 5 + 1 + 1)
+#define FLOOR_GET_START (3 + FLOOR_LOT + 1 + FLOOR_ROW_ID + 1)
+#define FLOOR_INSERT_START (3 + FLOOR_BID + 1 + 1)
+#define FLOOR_PAYLOAD (FLOOR_BEGUN + FLOOR_GET + FLOOR_INSERT)
+#define FLOOR_GET_NS 2000u
+#define FLOOR_INSERT_NS 5000u
+
+static_assert(FLOOR_PAYLOAD <= FNT_HEAD_BYTES, "one cell");
+
+/* The counter scaled from an anchor, as clock.h does; it is set once and holds for as
+ * long as a measurement takes. */
+struct floor_clock {
+	uint64_t ticks, ns, scale;
+	uint64_t wall_offset;
+};
+
+struct floor {
+	struct fnt_frame *frame;
+	struct fnt_lane *lane;
+	struct fnt_cell *cells;
+	struct fnt_fn_row *fn_rows; /* one for each function … */
+	struct fnt_octave *octaves; /* … and its histogram's */
+	struct fnt_op_row *get, *insert;
+	uint64_t ticket;
+	uint64_t mask;	    /* cells - 1 */
+	uint32_t lap_shift; /* log2 of the cells */
+	uint32_t lane_no;
+	uint32_t fn_ids[FLOOR_FNS];
+	uint32_t lot, bid;		  /* names, as the payload has them */
+	uint32_t first_row, first_bucket; /* for the journal */
+	uint64_t uid, trace_high;
+	uint64_t pid_tid, exe;
+	struct floor_clock clock;
+};
+
+/* What a variant does with and what without: constants, once it is inlined. */
+struct floor_way {
+	bool vdso;
+	bool counted; /* journal and rows */
+};
+
+/* What a call's functions know of each other. */
+struct floor_call {
+	const char *call_id, *user_id, *row_id;
+	uint32_t fn;
+	uint64_t began;
+};
+
+/* Ids of names as the payload has them: false if they are of other lengths. */
+static inline bool
+floor_set_names(struct floor *f, uint32_t lot, uint32_t bid)
+{
+	f->lot = lot;
+	f->bid = 0xcd | (bid >> 8 & 0xff) << 8 | (bid & 0xff) << 16;
+	return lot < 128 && bid >= 128 && bid <= UINT16_MAX;
+}
+
+/* Cells as a lap before this one's has left them, and a frame that nobody uses. */
+static inline void
+floor_init(struct floor *f)
+{
+	uint64_t lap = f->ticket >> f->lap_shift;
+
+	for (uint64_t i = 0; i <= f->mask; i++)
+		atomic_init(&f->cells[i].state,
+			    fnt_cell_state(lap, f->lane_no, FNT_CELL_HEAD, 0));
+	atomic_init(&f->frame->state, fnt_state_make(0, 0, FNT_FRAME_CACHED));
+}
+
+#define FLOOR_INLINE static inline __attribute__((always_inline))
+
+FLOOR_INLINE uint64_t
+floor_tsc(const struct floor_clock *clock)
+{
+	return clock->ns + ((__rdtsc() - clock->ticks) * clock->scale >> 32);
+}
+
+FLOOR_INLINE uint64_t
+floor_vdso(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+FLOOR_INLINE uint64_t
+floor_now(const struct floor *f, struct floor_way way)
+{
+	return way.vdso ? floor_vdso() : floor_tsc(&f->clock);
+}
+
+FLOOR_INLINE void
+floor_set(fnt_word *word, uint64_t value)
+{
+	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+FLOOR_INLINE uint64_t
+floor_get(const fnt_word *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+FLOOR_INLINE void
+floor_show(fnt_word *word, uint64_t value)
+{
+	atomic_store_explicit(word, value, memory_order_release);
+}
+
+FLOOR_INLINE char *
+floor_time(char *at, uint64_t ns)
+{
+	uint32_t big_endian = __builtin_bswap32((uint32_t)ns);
+
+	*at = (char)0xce;
+	memcpy(at + 1, &big_endian, 4);
+	return at + 5;
+}
+
+/* A head's words; what is 0 until the end, and what the end makes of it. */
+FLOOR_INLINE void
+floor_head(const struct floor *f, fnt_word *words, const struct floor_call *call,
+	   uint64_t duration, uint64_t seq)
+{
+	bool ended = seq != 0;
+	uint64_t fn = (uint64_t)f->fn_ids[call->fn] << 32;
+	uint64_t kind = (uint64_t)FNT_MUTATION << 48;
+	uint64_t lane = (uint64_t)f->lane_no << 32, outcome = (uint64_t)FNT_OK << 56;
+
+	floor_set(&words[0], f->uid);
+	floor_set(&words[1], 0);
+	floor_set(&words[2], f->trace_high);
+	floor_set(&words[3], f->uid);
+	floor_set(&words[4], call->began + f->clock.wall_offset);
+	floor_set(&words[5], duration);
+	floor_set(&words[6], seq);
+	floor_set(&words[7], fn | (ended ? FLOOR_PAYLOAD : 0));
+	floor_set(&words[8], f->pid_tid);
+	floor_set(&words[9], f->exe | kind | (ended ? lane | outcome : 0));
+	floor_set(&words[10], ended ? 2ull << 32 : 0);
+	floor_set(&words[11], 0);
+	floor_set(&words[12], 0);
+	floor_set(&words[13], 0);
+}
+
+FLOOR_INLINE void
+floor_begin(struct floor *f, struct floor_call *call, struct floor_way way)
+{
+	struct fnt_frame *frame = f->frame;
+	char *at = (char *)frame->payload;
+
+	call->began = floor_now(f, way);
+	f->uid += 0x9e3779b97f4a7c15u;
+	floor_set(&frame->published, 0);
+	floor_set(&frame->commit, 0);
+	floor_set(&frame->next, 0);
+	floor_set(&frame->started_mono, call->began);
+	floor_set(&frame->last_ns, 0);
+	at[0] = (char)0x95;
+	at[1] = FNT_EVENT_CALL;
+	at[2] = (char)(0xa0 | FLOOR_CALL_ID);
+	memcpy(at + 3, call->call_id, FLOOR_CALL_ID);
+	at += 3 + FLOOR_CALL_ID;
+	at[0] = (char)0xc0;
+	at[1] = (char)(0xa0 | FLOOR_USER_ID);
+	memcpy(at + 2, call->user_id, FLOOR_USER_ID);
+	at[2 + FLOOR_USER_ID] = (char)0xc0;
+	floor_set(&frame->published, FLOOR_BEGUN);
+	floor_head(f, frame->record, call, 0, 0);
+	floor_show(&frame->state, floor_get(&frame->state) + (1ull << 32) +
+					  FNT_FRAME_OPEN - FNT_FRAME_CACHED);
+}
+
+FLOOR_INLINE char *
+floor_op(char *at, enum fnt_op op)
+{
+	uint32_t head = 0x98u | FNT_EVENT_OP << 8 | (uint32_t)op << 16;
+
+	memcpy(at, &head, 4);
+	return at + 3;
+}
+
+FLOOR_INLINE void
+floor_op_times(char *at, uint64_t since, uint32_t duration, char rows)
+{
+	at = floor_time(at, since > duration ? since - duration : 0);
+	at = floor_time(at, duration);
+	at[0] = rows;
+	at[1] = (char)0xc3;
+}
+
+FLOOR_INLINE void
+floor_put_get(char *at, uint32_t lot, const char *row_id, uint64_t since)
+{
+	at = floor_op(at, FNT_OP_GET);
+	at[0] = (char)lot;
+	at[1] = (char)(0xa0 | FLOOR_ROW_ID);
+	memcpy(at + 2, row_id, FLOOR_ROW_ID);
+	floor_op_times(at + 2 + FLOOR_ROW_ID, since, FLOOR_GET_NS, 1);
+}
+
+FLOOR_INLINE void
+floor_put_insert(char *at, uint32_t bid, uint64_t since)
+{
+	at = floor_op(at, FNT_OP_INSERT);
+	memcpy(at, &bid, 4);
+	at[3] = (char)0xc0;
+	floor_op_times(at + 4, since, FLOOR_INSERT_NS, (char)0xc0);
+}
+
+FLOOR_INLINE void
+floor_publish(struct fnt_frame *frame, uint64_t since, uint64_t bytes)
+{
+	floor_set(&frame->last_ns, since);
+	floor_show(&frame->published, bytes);
+}
+
+FLOOR_INLINE void
+floor_count_op(struct fnt_op_row *row, uint64_t ns, uint64_t rows)
+{
+	floor_set(&row->count, floor_get(&row->count) + 1);
+	floor_set(&row->total_ns, floor_get(&row->total_ns) + ns);
+	if (rows)
+		floor_set(&row->rows, floor_get(&row->rows) + rows);
+}
+
+/* get, Lot, with an id; `used` bytes of payload are there already. */
+FLOOR_INLINE void
+floor_first_op(struct floor *f, const struct floor_call *call, uint32_t used,
+	       struct floor_way way)
+{
+	uint64_t since = floor_now(f, way) - call->began;
+
+	floor_put_get((char *)f->frame->payload + used, f->lot, call->row_id, since);
+	floor_publish(f->frame, since, used + FLOOR_GET);
+	if (way.counted)
+		floor_count_op(f->get, FLOOR_GET_NS, 1);
+}
+
+/* insert, Bid. */
+FLOOR_INLINE void
+floor_second_op(struct floor *f, const struct floor_call *call, uint32_t used,
+		struct floor_way way)
+{
+	uint64_t since = floor_now(f, way) - call->began;
+
+	floor_put_insert((char *)f->frame->payload + used, f->bid, since);
+	floor_publish(f->frame, since, used + FLOOR_INSERT);
+	if (way.counted)
+		floor_count_op(f->insert, FLOOR_INSERT_NS, 0);
+}
+
+/* One more than `chunks`, of 100 bytes each: its bytes by turns in either of two words.
+ */
+FLOOR_INLINE void
+floor_chunk(fnt_word *record, uint64_t chunks)
+{
+	chunks++;
+	floor_show(&record[chunks & 1 ? offsetof(struct fnt_record, seq) / 8
+				      : offsetof(struct fnt_record, stream_bytes) / 8],
+		   100 * chunks);
+	floor_show(&record[offsetof(struct fnt_record, stream_chunks) / 8], chunks);
+}
+
+/* The row's counts as the call's end makes them, and which they are in the journal. */
+struct floor_counts {
+	uint64_t calls, bucket, ns, ops, rows;
+};
+
+FLOOR_INLINE void
+floor_note(struct floor *f, const struct floor_call *call, struct floor_counts *counts,
+	   uint64_t duration, uint64_t seq)
+{
+	const struct fnt_fn_row *row = &f->fn_rows[call->fn];
+	struct fnt_journal *journal = &f->lane->journal;
+
+	counts->calls = floor_get(&row->counts[FNT_FN_OK]) + 1;
+	counts->bucket = floor_get(&f->octaves[call->fn].counts[0]) + 1;
+	counts->ns = floor_get(&row->counts[FNT_FN_TOTAL_NS]) + duration;
+	counts->ops = floor_get(&row->counts[FNT_FN_OPS]) + 2;
+	counts->rows = floor_get(&row->counts[FNT_FN_ROWS]) + 1;
+	floor_set(&journal->counts[0], counts->calls);
+	floor_set(&journal->counts[1], counts->bucket);
+	floor_set(&journal->counts[2], counts->ns);
+	floor_set(&journal->counts[3], counts->ops);
+	floor_set(&journal->counts[4], counts->rows);
+	floor_set(&journal->bucket,
+		  f->first_bucket + call->fn * FNT_OCTAVE_BUCKETS + 1);
+	floor_set(&journal->seq, seq);
+	floor_show(&journal->state, fnt_journal_make(f->first_row + call->fn, FNT_FN_OK,
+						     FNT_RING_MAIN, false));
+}
+
+FLOOR_INLINE void
+floor_count(struct floor *f, const struct floor_call *call,
+	    const struct floor_counts *counts)
+{
+	struct fnt_fn_row *row = &f->fn_rows[call->fn];
+
+	floor_set(&row->counts[FNT_FN_OK], counts->calls);
+	floor_set(&row->counts[FNT_FN_TOTAL_NS], counts->ns);
+	floor_set(&row->counts[FNT_FN_OPS], counts->ops);
+	floor_set(&row->counts[FNT_FN_ROWS], counts->rows);
+	floor_set(&f->octaves[call->fn].counts[0], counts->bucket);
+	floor_show(&f->lane->journal.state, 0);
+}
+
+/* The next cell, which is not in the cache where the ring is larger. */
+FLOOR_INLINE void
+floor_prefetch(const struct floor *f)
+{
+	const struct fnt_cell *cell = &f->cells[f->ticket & f->mask];
+
+	for (int line = 0; line < FNT_CELL_BYTES; line += 64)
+		__builtin_prefetch((const char *)cell + line, 1);
+}
+
+/* The cell is this lane's, of the last lap, and becomes this lap's. False: it was not.
+ */
+FLOOR_INLINE bool
+floor_claim(struct floor *f, struct fnt_cell *cell, uint64_t lap)
+{
+	uint64_t old = fnt_cell_state(lap - 1, f->lane_no, FNT_CELL_HEAD, 0);
+
+	return atomic_compare_exchange_strong_explicit(
+		&cell->state, &old, fnt_cell_state(lap, f->lane_no, FNT_CELL_HEAD, 1),
+		memory_order_acquire, memory_order_relaxed);
+}
+
+FLOOR_INLINE void
+floor_commit(struct floor *f, struct fnt_cell *cell, uint64_t lap, uint64_t seq)
+{
+	struct fnt_lane_ring *ring = &f->lane->rings[FNT_RING_MAIN];
+
+	floor_show(&cell->state, fnt_cell_state(lap, f->lane_no, FNT_CELL_HEAD, 0));
+	floor_show(&ring->recorded, seq);
+	floor_show(&ring->low, ++f->ticket);
+	floor_prefetch(f);
+}
+
+/* False: the cell was not as it should be, and nothing of this counts. */
+FLOOR_INLINE bool
+floor_finish(struct floor *f, struct floor_call *call, struct floor_way way)
+{
+	uint64_t duration = floor_now(f, way) - call->began;
+	uint64_t lap = (f->ticket >> f->lap_shift) + 1;
+	uint64_t seq = floor_get(&f->lane->rings[FNT_RING_MAIN].recorded) + 1;
+	struct fnt_cell *cell = &f->cells[f->ticket & f->mask];
+	struct fnt_frame *frame = f->frame;
+	struct floor_counts counts;
+	bool claimed = floor_claim(f, cell, lap);
+
+	if (way.counted)
+		floor_note(f, call, &counts, duration, seq);
+	floor_set(&frame->commit_seq, seq);
+	floor_set(&frame->commit_lane, f->lane_no);
+	floor_show(&frame->commit, fnt_mark_make(FNT_RING_MAIN, f->ticket));
+	floor_head(f, cell->words, call, duration, seq);
+	fnt_words_put(cell->words + FNT_RECORD_WORDS, (const char *)frame->payload,
+		      (FLOOR_PAYLOAD + 7) / 8);
+	floor_commit(f, cell, lap, seq);
+	if (way.counted)
+		floor_count(f, call, &counts);
+	floor_show(&frame->state, floor_get(&frame->state) + (1ull << 32) +
+					  FNT_FRAME_CACHED - FNT_FRAME_OPEN);
+	return claimed;
+}
+
+#endif
