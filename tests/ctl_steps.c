@@ -4,6 +4,8 @@
  * region and each system call, and at others by chance. What is in force then is the
  * old or the new, for readers and for processes that follow; and the next who changes
  * them can.
+ *
+ *   ctl_steps [--long] [--seed N] [CHANGE]...
  */
 #include "fixture.h"
 
@@ -14,7 +16,7 @@
 #include <fntrace/control.h>
 
 #include "controller.h"
-#include "stepper.h"
+#include "kills.h"
 
 #define NAME "steps"
 #define WAY_MAX 400000
@@ -44,6 +46,7 @@ static const struct change changes[] = {
 };
 #define CHANGES ((int)(sizeof(changes) / sizeof(changes[0])))
 
+static struct kills kills;
 static unsigned char *region, *saved;
 static size_t region_bytes;
 
@@ -200,67 +203,63 @@ static bool
 is_chosen(const struct step_trace *way, uint32_t k, struct rnd *r)
 {
 	const struct step_point *next = &way->points[k], *last = next - 1;
-	uint32_t one_in = 1 + way->count / 20;
+	uint32_t one_in = 1 + way->count / (kills.is_long ? 2000 : 20);
 
 	if ((k && last->system) || (k < way->count && next->system))
-		one_in = 2;
+		one_in = kills.is_long ? 1 : 2;
 	else if ((k && last->wrote) || (k < way->count && next->wrote))
-		one_in = k + 400 > way->count ? 1 : 1 + way->writes / 20;
+		one_in = kills.is_long || k + 400 > way->count ? 1
+							       : 1 + way->writes / 20;
 	return !k || k == way->count || !rnd(r, one_in);
+}
+
+static void
+trace(const struct change *change, struct step_trace *way)
+{
+	struct stepper stepper;
+
+	make_region();
+	spawn(&stepper, change);
+	stepper_trace(&stepper, way, region, region_bytes, WAY_MAX);
+	stepper_finish(&stepper);
+	MUST(stepper_release(&stepper));
+	ck_assert_str_eq(in_force(), change->after);
 }
 
 START_TEST(old_or_new)
 {
-	const struct change *change = &changes[_i];
-	struct rnd r = {(uint64_t)_i + 1};
-	uint32_t first_new = UINT32_MAX, last_old = 0, kills = 0;
-	struct stepper stepper;
+	const struct change *change = &changes[kills_turn(&kills, _i, CHANGES)];
+	struct kills_choice choice = kills_choose(&kills);
+	uint32_t first_new = UINT32_MAX, last_old = 0;
+	struct rnd r = {choice.random}, again = r;
 	struct step_trace way;
 
-	make_region();
-	spawn(&stepper, change);
-	stepper_trace(&stepper, &way, region, region_bytes, WAY_MAX);
-	stepper_finish(&stepper);
-	MUST(stepper_release(&stepper));
-	ck_assert_str_eq(in_force(), change->after);
+	if (!kills_wants(&kills, change->name))
+		return;
+	trace(change, &way);
 	for (uint32_t k = 0; k <= way.count; k++) {
-		if (!is_chosen(&way, k, &r))
+		if (!is_chosen(&way, k, &r) || !kills_mine(&choice))
 			continue;
-		kills++;
-		if (!kill_at(change, &way, k, rnd(&r, 4) ? 0 : rnd(&r, way.count)))
+		kills.count++;
+		if (!kill_at(change, &way, k,
+			     rnd(&again, 4) ? 0 : rnd(&again, way.count)))
 			last_old = k;
 		else if (first_new == UINT32_MAX)
 			first_new = k;
 	}
-	printf("# %-8s %u instructions, %u writes, %u system calls: %u kills; old "
-	       "until %u, "
-	       "new from %u\n",
-	       change->name, way.count, way.writes, way.systems, kills, last_old,
-	       first_new);
-	fflush(stdout);
+	kills_tell(&kills,
+		   "%-8s %u instructions, %u writes, %u system calls: %lu kills, old "
+		   "until %u, new from %u",
+		   change->name, way.count, way.writes, way.systems, kills.count,
+		   last_old, first_new);
 	MUST(last_old && first_new != UINT32_MAX && way.writes > 100);
 	step_trace_free(&way);
 }
 END_TEST
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	Suite *suite = suite_create("ctl_steps");
-	TCase *tcase = tcase_create("ctl_steps");
-	SRunner *runner;
-	int failed;
-
-	if (SANITIZED || !stepper_works())
-		return 77;
-	fixture_begin();
-	tcase_set_timeout(tcase, 300);
-	tcase_add_loop_test(tcase, old_or_new, 0, CHANGES);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	fixture_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	kills_init(&kills, argc, argv);
+	return KILLS_RUN(&kills, "ctl_steps", {old_or_new, CHANGES});
 }

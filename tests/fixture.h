@@ -90,13 +90,14 @@ fixture_end(void)
 	rmdir(fixture_dir);
 }
 
-/* Path of a region, by its name or its file's. */
+/* Path of a region, by its name or its file's. (By $FNTRACE_DIR: a suite of several
+ * files begins its fixture in one.) */
 static inline const char *
 region_path(const char *name, const char *suffix)
 {
 	static char path[256];
 
-	snprintf(path, sizeof(path), "%s/%s%s", fixture_dir, name, suffix);
+	snprintf(path, sizeof(path), "%s/%s%s", getenv("FNTRACE_DIR"), name, suffix);
 	return path;
 }
 

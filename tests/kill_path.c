@@ -8,7 +8,6 @@
 #include "fixture.h"
 
 #define WAY_MAX 400000 /* instructions */
-#define SHORT 3500     /* a way up to this is short */
 /* Before each act: clocks are to be set and tickets too old, whoever looks, or else it
  * would be up to the scheduler. */
 #define NAP_US 1100
@@ -134,61 +133,6 @@ kill_path_trace(struct step_trace *way, struct scene *scene,
 			way->points[k].wrote && is_text(scene, way->points[k].where);
 }
 
-/* ---- where ----------------------------------------------------------------------- */
-
-/* One instruction in how many, of those that leave the region as it was. */
-static uint32_t
-spacing(const struct step_trace *way, bool is_long)
-{
-	if (way->count <= SHORT)
-		return is_long ? 1 : 25;
-	return way->count / (is_long ? 2000 : 16);
-}
-
-/* The region's every state once, and by chance once more: after each instruction that
- * changed it, and around each system call. Of the words of texts some, of the system
- * calls of a long way, which are the kernel's and libc's, some. */
-bool
-kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long,
-		 uint64_t *random)
-{
-	const struct step_point *next = &way->points[k], *last = next - 1;
-	struct rnd r = {*random};
-	uint32_t one_in = spacing(way, is_long);
-
-	if (k && last->wrote)
-		one_in = is_long || !last->minor ? 1 : 1 + way->writes / 50;
-	else if ((k && last->system) || (k < way->count && next->system))
-		one_in = is_long || way->count < SHORT ? 1 : 4;
-	if (!k || k == way->count)
-		one_in = 1;
-	one_in = rnd(&r, one_in);
-	*random = r.state;
-	return !one_in;
-}
-
-void
-kills_init(struct kills *kills, int argc, char **argv)
-{
-	*kills = (struct kills){.names = argv + 1, .name_count = argc - 1};
-	while (kills->name_count && !strncmp(kills->names[0], "--", 2)) {
-		int taken = 1;
-
-		if (!strcmp(kills->names[0], "--long"))
-			kills->is_long = true;
-		else if (!strcmp(kills->names[0], "--seed") && kills->name_count > 1)
-			kills->seed = strtoull(kills->names[taken++], NULL, 10);
-		kills->names += taken;
-		kills->name_count -= taken;
-	}
-}
-
-int
-kills_turn(const struct kills *kills, int i, int count)
-{
-	return kills->is_long ? (int)(((uint64_t)i + kills->seed) % (uint64_t)count) : i;
-}
-
 /* ---- kill ------------------------------------------------------------------------ */
 
 static void
@@ -254,16 +198,15 @@ kill_all_along(struct kills *kills, struct scene *scene, const struct kill_path 
 	unsigned long before = kills->count, missed = kills->misses;
 	uint32_t one_in = path->again && !lapped && !kills->is_long ? 3 : 1;
 	struct rnd r = {before};
-	uint64_t random = kills->seed + 1;
+	struct kills_choice choice = kills_choose(kills);
 
 	for (uint32_t k = 0; k <= way->count; k++)
-		if (kill_path_chosen(way, k, kills->is_long, &random) &&
-		    !rnd(&r, one_in))
+		if (kills_chosen(&choice, way, k) && !rnd(&r, one_in))
 			kill_at(kills, scene, path, way, k, lapped);
-	printf("# %-22s %-12s %6s %5u instructions, %3u writes, %2u system calls: "
-	       "%lu kills, %lu past the end\n",
-	       path->name, scene_edges[scene->edge], lapped ? "lapped" : "", way->count,
-	       way->writes, way->systems, kills->count - before,
-	       kills->misses - missed);
-	fflush(stdout);
+	kills_tell(kills,
+		   "%-22s %-12s %6s %5u instructions, %3u writes, %2u system calls: "
+		   "%lu kills, %lu past the end",
+		   path->name, scene_edges[scene->edge], lapped ? "lapped" : "",
+		   way->count, way->writes, way->systems, kills->count - before,
+		   kills->misses - missed);
 }

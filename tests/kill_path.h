@@ -5,6 +5,7 @@
 #ifndef FNT_TEST_KILL_PATH_H
 #define FNT_TEST_KILL_PATH_H
 
+#include "kills.h"
 #include "scene.h"
 #include "stepper.h"
 
@@ -25,20 +26,6 @@ struct kill_path {
 #define EDGE(e) (1u << (e))
 #define ALL_EDGES (EDGE(SCENE_EDGES) - 1)
 
-struct kills {
-	bool is_long;  /* --long */
-	uint64_t seed; /* --seed N: what is chosen, and with --long where to begin */
-	char **names;  /* what is left of the arguments */
-	int name_count;
-	unsigned long count, misses; /* misses: came to the end by another way */
-};
-
-/* Take the arguments that all have: what is long goes on for as long as it takes. */
-void kills_init(struct kills *kills, int argc, char **argv);
-
-/* Number `i` of `count`, another one first with each seed. */
-int kills_turn(const struct kills *kills, int i, int count);
-
 /* A child on that path, prepared, in a world as it was. */
 void kill_path_spawn(struct stepper *stepper, struct scene *scene,
 		     const struct kill_path *path);
@@ -46,10 +33,6 @@ void kill_path_spawn(struct stepper *stepper, struct scene *scene,
 /* Step through it once, and say how it went. */
 void kill_path_trace(struct step_trace *way, struct scene *scene,
 		     const struct kill_path *path);
-
-/* Is instruction `k` among those to be tried? */
-bool kill_path_chosen(const struct step_trace *way, uint32_t k, bool is_long,
-		      uint64_t *random);
 
 /* Kill it everywhere on the way, and see what is left each time. */
 void kill_all_along(struct kills *kills, struct scene *scene,

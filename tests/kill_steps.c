@@ -50,8 +50,8 @@ begun(struct actor *actor)
 	actor_begin(actor, 0);
 }
 
-/* The function's row is there, and mostly its bucket's block; chunks and schedules have the
- * whole journal written. */
+/* The function's row is there, and mostly its bucket's block; chunks and schedules have
+ * the whole journal written. */
 static void
 begun_again(struct actor *actor)
 {
@@ -251,20 +251,11 @@ static const struct kill_path paths[] = {
 
 /* ---- the test -------------------------------------------------------------------- */
 
-static bool
-is_wanted(const char *name)
-{
-	for (int i = 0; i < kills.name_count; i++)
-		if (!strcmp(kills.names[i], name))
-			return true;
-	return !kills.name_count;
-}
-
 START_TEST(killed_at_every_instruction)
 {
 	const struct kill_path *path = &paths[kills_turn(&kills, _i, PATHS)];
 
-	if (!is_wanted(path->name))
+	if (!kills_wants(&kills, path->name))
 		return;
 	for (enum scene_edge edge = 0; edge < SCENE_EDGES; edge++) {
 		struct step_trace way;
@@ -286,22 +277,6 @@ END_TEST
 int
 main(int argc, char **argv)
 {
-	Suite *suite = suite_create("kill_steps");
-	TCase *tcase = tcase_create("kill_steps");
-	SRunner *runner;
-	int failed;
-
 	kills_init(&kills, argc, argv);
-	if (SANITIZED || !stepper_works())
-		return 77;
-	fixture_begin();
-	tcase_set_timeout(tcase, kills.is_long ? 36000 : 1200);
-	tcase_add_loop_test(tcase, killed_at_every_instruction, 0, PATHS);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	fixture_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return KILLS_RUN(&kills, "kill_steps", {killed_at_every_instruction, PATHS});
 }

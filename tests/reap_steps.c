@@ -101,7 +101,7 @@ death_now(const struct scene *scene)
 		for (uint64_t i = 0; i < scene_era(scene, ring)->cell_count; i++)
 			if (fnt_cell_busy(atomic_load(
 				    &scene_era(scene, ring)->cells[i].state)))
-			return CLAIMED;
+				return CLAIMED;
 	return UNCLAIMED;
 }
 
@@ -162,23 +162,7 @@ END_TEST
 int
 main(int argc, char **argv)
 {
-	Suite *suite = suite_create("reap_steps");
-	TCase *tcase = tcase_create("reap_steps");
-	SRunner *runner;
-	int failed;
-
 	kills_init(&kills, argc, argv);
-	if (SANITIZED || !stepper_works())
-		return 77;
-	fixture_begin();
-	tcase_set_timeout(tcase, kills.is_long ? 36000 : 1200);
-	tcase_add_loop_test(tcase, killed_while_reaping, 0,
-			    kills.is_long ? DEATHS : DEATHS_SHORT);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	fixture_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return KILLS_RUN(&kills, "reap_steps",
+			 {killed_while_reaping, kills.is_long ? DEATHS : DEATHS_SHORT});
 }

@@ -18,7 +18,8 @@
 
 #include <fntrace/control.h>
 
-#include "kill_path.h"
+#include "kills.h"
+#include "scene.h"
 
 #define NAME "eras"
 #define START SMALLEST
@@ -29,7 +30,8 @@
 
 static struct kills kills;
 
-/* ---- the one that is killed -------------------------------------------------------- */
+/* ---- the one that is killed --------------------------------------------------------
+ */
 
 static struct story_of {
 	struct tally begin[NEAR], finish[NEAR];
@@ -136,7 +138,8 @@ run(void *arg)
 	stepper_end();
 }
 
-/* ---- the world --------------------------------------------------------------------- */
+/* ---- the world ---------------------------------------------------------------------
+ */
 
 static unsigned char *region;
 static struct fnt_log *other;
@@ -187,7 +190,8 @@ spawn(struct stepper *stepper, const struct act *act)
 		ck_abort_msg("%s: the child ended: 0x%x", act->name, stepper->status);
 }
 
-/* ---- what is there then ------------------------------------------------------------ */
+/* ---- what is there then ------------------------------------------------------------
+ */
 
 static char where[128];
 
@@ -308,16 +312,8 @@ go_on(const struct act *act)
 	THERE(region_stat(NAME).frames + region_stat(NAME).in_flight == 0);
 }
 
-/* ---- the test ---------------------------------------------------------------------- */
-
-static bool
-is_wanted(const char *name)
-{
-	for (int i = 0; i < kills.name_count; i++)
-		if (!strcmp(kills.names[i], name))
-			return true;
-	return !kills.name_count;
-}
+/* ---- the test ----------------------------------------------------------------------
+ */
 
 static void
 kill_at(const struct act *act, const struct step_trace *way, uint32_t k)
@@ -342,25 +338,28 @@ kill_at(const struct act *act, const struct step_trace *way, uint32_t k)
 START_TEST(killed_between_eras)
 {
 	const struct act *act = &acts[kills_turn(&kills, _i, ACTS)];
-	uint64_t random = kills.seed + 1;
+	struct kills_choice choice = kills_choose(&kills);
 	struct stepper stepper;
 	struct step_trace way;
 
-	if (!is_wanted(act->name))
+	if (!kills_wants(&kills, act->name))
 		return;
+	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(told != MAP_FAILED);
 	begin_world();
 	spawn(&stepper, act);
 	stepper_trace(&stepper, &way, region, START, WAY_MAX);
 	stepper_kill(&stepper);
 	end_world();
 	for (uint32_t k = 0; k <= way.count; k++)
-		if (kill_path_chosen(&way, k, kills.is_long, &random))
+		if (kills_chosen(&choice, &way, k))
 			kill_at(act, &way, k);
-	printf("# %-20s %6u instructions, %3u writes, %2u system calls: %lu kills, %lu "
-	       "past the end\n",
-	       act->name, way.count, way.writes, way.systems, kills.count,
-	       kills.misses);
-	fflush(stdout);
+	kills_tell(&kills,
+		   "%-20s %6u instructions, %3u writes, %2u system calls: %lu kills, "
+		   "%lu past the end",
+		   act->name, way.count, way.writes, way.systems, kills.count,
+		   kills.misses);
 	step_trace_free(&way);
 }
 END_TEST
@@ -368,24 +367,6 @@ END_TEST
 int
 main(int argc, char **argv)
 {
-	Suite *suite = suite_create("ring_steps");
-	TCase *tcase = tcase_create("ring_steps");
-	SRunner *runner;
-	int failed;
-
 	kills_init(&kills, argc, argv);
-	if (SANITIZED || !stepper_works())
-		return 77;
-	fixture_begin();
-	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	tcase_set_timeout(tcase, kills.is_long ? 36000 : 1200);
-	tcase_add_loop_test(tcase, killed_between_eras, 0, ACTS);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	fixture_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return KILLS_RUN(&kills, "ring_steps", {killed_between_eras, ACTS});
 }

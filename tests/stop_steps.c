@@ -5,7 +5,7 @@
  * They never wait for it and never take what is its; and when it goes on its record is
  * whole, or dropped and counted.
  *
- *   stop_steps [--long] [--seed N]
+ *   stop_steps [--long] [--seed N] [PATH]...
  */
 #include "fixture.h"
 
@@ -163,21 +163,23 @@ stop_at(struct scene *scene, const struct kill_path *path, const struct step_tra
 START_TEST(held_once)
 {
 	const struct kill_path *path = &paths[kills_turn(&options, _i, PATHS)];
-	uint64_t random = 1 + options.seed;
+	struct kills_choice choice = kills_choose(&options);
 	unsigned stops = 0;
 	struct step_trace way;
 	struct scene scene;
 
+	if (!kills_wants(&options, path->name))
+		return;
 	scene_init(&scene, (enum scene_edge)__builtin_ctz(path->edges), path->flags);
 	kill_path_trace(&way, &scene, path);
+	choice.is_all = options.is_long || way.count < EVERY;
 	for (uint32_t k = 0; k <= way.count; k++)
-		if (kill_path_chosen(&way, k, options.is_long || way.count < EVERY, &random)) {
+		if (kills_chosen(&choice, &way, k)) {
 			stop_at(&scene, path, &way, k);
 			stops++;
 		}
-	printf("# %-20s %5u instructions, held at %u of them, once each\n", path->name,
-	       way.count, stops);
-	fflush(stdout);
+	kills_tell(&options, "%-20s %5u instructions, held at %u of them, once each",
+		   path->name, way.count, stops);
 	step_trace_free(&way);
 	scene_fini(&scene);
 }
@@ -196,6 +198,8 @@ START_TEST(held_all_the_way)
 	bool early = false;
 	uint64_t mark = 0;
 
+	if (!kills_wants(&options, path->name))
+		return;
 	scene_init(&scene, (enum scene_edge)__builtin_ctz(path->edges), path->flags);
 	scene_reset(&scene);
 	kill_path_spawn(&stepper, &scene, path);
@@ -204,7 +208,7 @@ START_TEST(held_all_the_way)
 		snprintf(scene.where, sizeof(scene.where),
 			 "%s, held all the way, at %llu", path->name,
 			 (unsigned long long)stepper.at);
-		if (stepper.at < mark)
+		if (stepper.at < mark || !kills_in_stretch(&options, stepper.at))
 			continue;
 		mark = stepper.at + (options.is_long ? 1 : path->beside ? 101 : 13);
 		early = early || scene_has_head_of(&scene, 0);
@@ -212,9 +216,8 @@ START_TEST(held_all_the_way)
 		stops++;
 	}
 	afterwards(&scene, &stepper, early);
-	printf("# %-20s %5llu instructions, held at %u of them in a row\n", path->name,
-	       (unsigned long long)stepper.at, stops);
-	fflush(stdout);
+	kills_tell(&options, "%-20s %5llu instructions, held at %u of them in a row",
+		   path->name, (unsigned long long)stepper.at, stops);
 	scene_fini(&scene);
 }
 END_TEST
@@ -223,16 +226,18 @@ END_TEST
 
 START_TEST(frames_are_not_taken)
 {
-	const struct kill_path *path = &paths[3];
+	const struct kill_path *path = &paths[3 + kills_turn(&options, _i, 1)];
+	struct kills_choice choice = kills_choose(&options);
 	struct stepper stepper;
 	struct step_trace way;
 	struct scene scene;
-	uint64_t random = 1 + options.seed;
 
+	if (!kills_wants(&options, "frames"))
+		return;
 	scene_init(&scene, SCENE_PLAIN, 0);
 	kill_path_trace(&way, &scene, path);
 	for (uint32_t k = 0; k <= way.count; k++) {
-		if (!kill_path_chosen(&way, k, false, &random))
+		if (!kills_chosen(&choice, &way, k))
 			continue;
 		snprintf(scene.where, sizeof(scene.where), "frames, held before %u", k);
 		scene_reset(&scene);
@@ -257,24 +262,7 @@ END_TEST
 int
 main(int argc, char **argv)
 {
-	Suite *suite = suite_create("stop_steps");
-	TCase *tcase = tcase_create("stop_steps");
-	SRunner *runner;
-	int failed;
-
 	kills_init(&options, argc, argv);
-	if (SANITIZED || !stepper_works())
-		return 77;
-	fixture_begin();
-	tcase_set_timeout(tcase, options.is_long ? 36000 : 1200);
-	tcase_add_loop_test(tcase, held_once, 0, PATHS);
-	tcase_add_loop_test(tcase, held_all_the_way, 0, PATHS);
-	tcase_add_test(tcase, frames_are_not_taken);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	fixture_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return KILLS_RUN(&options, "stop_steps", {held_once, PATHS},
+			 {held_all_the_way, PATHS}, {frames_are_not_taken, 1});
 }
