@@ -5,10 +5,10 @@
  *   SUITE_steps [--long] [--seed N] [NAME]...
  *
  * A short run tries what changes the region and, of all else, some. A long one goes on
- * for hours, in slices: it takes a test's turns KILLS_SLICES times, and each time one in
- * KILLS_SLICES of the instructions. So a case ends while check can still tell how long it
- * took (in an int of microseconds: 35 minutes), and what is cut off has been everywhere a
- * little. The seed says which slice comes first.
+ * for hours, in slices: it takes a test's turns KILLS_SLICES times, and each time one
+ * in KILLS_SLICES of the instructions. So a case ends while check can still tell how
+ * long it took (in an int of microseconds: 35 minutes), and what is cut off has been
+ * everywhere a little. The seed says which slice comes first.
  */
 #ifndef FNT_TEST_KILLS_H
 #define FNT_TEST_KILLS_H
