@@ -40,10 +40,12 @@ learn_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 	ref->id = fnt_name_intern(&attachment->region.view, attachment->slot, name,
 				  ref->text.len);
 	if (ref->id != FNT_NAME_NONE && ref->text.len < sizeof(seen->text)) {
+		memset(seen->rows, 0, sizeof(seen->rows));
 		seen->at = name;
 		seen->id = ref->id;
 		seen->packed_len = (uint8_t)fnt_pack_id(&seen->packed, ref->id);
 		seen->size = (uint8_t)(ref->text.len + 1);
+		seen->kind = (uint8_t)fnt_name_kind(name, seen->size);
 		memcpy(seen->text, name, seen->size);
 	}
 }
@@ -56,8 +58,10 @@ fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 
 	if (!name)
 		name = "";
-	seen = name_at_hand(thread, name);
-	if (seen) {
+	seen = fnt_name_place(thread, name);
+	if (seen->at == name &&
+	    (same_name(seen, name) ||
+	     (seen->kind == FNT_NAME_ANY && !strcmp(seen->text, name)))) {
 		ref->id = seen->id;
 		return;
 	}
@@ -152,7 +156,10 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 	call->begun = call->pending_bytes = 0;
 	call->pending_high = call->pending_free = 0;
 	call->started_mono = now;
-	call->ruled = false;
+	if (__builtin_expect(call->ruled, 0)) {
+		call->ruled = false;
+		fnt_pen_set_quick(call);
+	}
 	return call;
 }
 

@@ -12,15 +12,6 @@
 
 #include <errno.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FNT_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||             \
-	__has_feature(memory_sanitizer)
-#define FNT_SANITIZED 1
-#endif
-#endif
-
 #define FNT_TEXT_MAX 4096u /* of an error's code and message */
 #define FNT_ID_MAX   1024u /* of call id, user, tenant */
 
@@ -64,14 +55,40 @@ use_call(struct use *use, struct fnt_call *call)
 	return 0;
 }
 
+/* use_call() of the shortest ways: NULL, and nothing has happened, where it is not as
+ * it mostly is, or where the clock is not the counter. Left by fnt_rcu_exit(). */
+static inline __attribute__((always_inline)) struct urcu_bp_reader *
+fnt_use_quick(struct fnt_call *call)
+{
+	struct urcu_bp_reader *reader;
+
+	if (__builtin_expect(!call || call->owner != fnt_thread_quick, 0))
+		return NULL;
+	reader = fnt_rcu_enter();
+	if (__builtin_expect(!reader, 0))
+		return NULL;
+	if (__builtin_expect(atomic_load_explicit(&call->log->attachment,
+						  memory_order_acquire) !=
+				     call->attachment,
+			     0)) {
+		fnt_rcu_exit(reader);
+		return NULL;
+	}
+	return reader;
+}
+
 /* Threads' clocks may differ by a little: a call that another thread began did not begin
  * after now. */
 static inline uint64_t
+fnt_call_since(const struct fnt_call *call, uint64_t now)
+{
+	return now > call->started_mono ? now - call->started_mono : 0;
+}
+
+static inline uint64_t
 since_start(const struct use *use)
 {
-	uint64_t now = fnt_clock_read(&use->thread->clock);
-
-	return now > use->call->started_mono ? now - use->call->started_mono : 0;
+	return fnt_call_since(use->call, fnt_clock_read(&use->thread->clock));
 }
 
 /* ---- room ------------------------------------------------------------------------- */
@@ -151,59 +168,107 @@ short_text(const char *text, uint32_t max, uint32_t *flags, uint32_t flag)
 
 /* ---- names ------------------------------------------------------------------------ */
 
-/* The same bytes as last time at this address? As strcmp, at a quarter of its cost: as
- * many bytes as there were then are looked at in one go. Where a shorter text has come
- * to be there since, that reads past its end, but never over the end of its page. */
+static inline uint64_t
+fnt_differ_16(const char *a, const char *b)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(x, a, 16);
+	memcpy(y, b, 16);
+	return (x[0] ^ y[0]) | (x[1] ^ y[1]);
+}
+
+static inline bool
+fnt_same_long(const char *a, const char *b, size_t size)
+{
+	uint64_t differ =
+		fnt_differ_16(a, b) | fnt_differ_16(a + size - 16, b + size - 16);
+
+	if (size > 32)
+		differ |= fnt_differ_16(a + 16, b + 16) |
+			  fnt_differ_16(a + size - 32, b + size - 32);
+	return !differ;
+}
+
+/* How the bytes of a name, with its NUL, are compared: as many as there were when it
+ * was learnt, in moves that may overlap. Where a shorter text has come to be there
+ * since, that reads past its end, but never over the end of its page. */
+static inline enum fnt_name_kind
+fnt_name_kind(const char *at, size_t size)
+{
+	if (((uintptr_t)at & (FNT_PAGE - 1)) + size > FNT_PAGE || size > 64)
+		return FNT_NAME_ANY;
+	return size > 16   ? FNT_NAME_LONG
+	       : size >= 8 ? FNT_NAME_8
+	       : size >= 4 ? FNT_NAME_4
+	       : size >= 2 ? FNT_NAME_2
+			   : FNT_NAME_ANY;
+}
+
+/* The same bytes as when it was learnt, at this address? As strcmp, at a quarter of its
+ * cost. FNT_NAME_ANY is not asked for here. */
 static inline bool
 same_name(const struct fnt_name_seen *seen, const char *name)
 {
-#ifndef FNT_SANITIZED
-	uint32_t size = seen->size;
+	size_t size = seen->size;
+	const char *end = name + size, *text = seen->text, *text_end = text + size;
+	uint64_t a, b, c, d;
+	uint32_t e, f, g, h;
+	uint16_t i, j, k, l;
 
-	if (((uintptr_t)name & (FNT_PAGE - 1)) + size <= FNT_PAGE) {
-		uint64_t a, b, c, d;
-		uint32_t e, f, g, h;
-
-		if (size > 16)
-			return !memcmp(name, seen->text, size);
-		if (size >= 8) {
-			memcpy(&a, name, 8);
-			memcpy(&b, seen->text, 8);
-			memcpy(&c, name + size - 8, 8);
-			memcpy(&d, seen->text + size - 8, 8);
-			return !((a ^ b) | (c ^ d));
-		}
-		if (size >= 4) {
-			memcpy(&e, name, 4);
-			memcpy(&f, seen->text, 4);
-			memcpy(&g, name + size - 4, 4);
-			memcpy(&h, seen->text + size - 4, 4);
-			return !((e ^ f) | (g ^ h));
-		}
-	}
+#ifdef FNT_SANITIZED
+	return seen->kind != FNT_NAME_ANY && !strcmp(name, seen->text);
 #endif
-	return !strcmp(name, seen->text);
+	if (seen->kind == FNT_NAME_8) {
+		memcpy(&a, name, 8);
+		memcpy(&b, text, 8);
+		memcpy(&c, end - 8, 8);
+		memcpy(&d, text_end - 8, 8);
+		return !((a ^ b) | (c ^ d));
+	}
+	if (seen->kind == FNT_NAME_4) {
+		memcpy(&e, name, 4);
+		memcpy(&f, text, 4);
+		memcpy(&g, end - 4, 4);
+		memcpy(&h, text_end - 4, 4);
+		return !((e ^ f) | (g ^ h));
+	}
+	if (seen->kind == FNT_NAME_LONG)
+		return fnt_same_long(name, text, size);
+	if (seen->kind != FNT_NAME_2)
+		return false;
+	memcpy(&i, name, 2);
+	memcpy(&j, text, 2);
+	memcpy(&k, end - 2, 2);
+	memcpy(&l, text_end - 2, 2);
+	return !((i ^ j) | (k ^ l));
 }
 
 /* Where a name at this address is remembered. */
 static inline struct fnt_name_seen *
 fnt_name_place(struct fnt_thread *thread, const char *name)
 {
-	return &thread->names[((uintptr_t)name ^ (uintptr_t)name >> 6) %
-			      FNT_NAMES_CACHED];
+	struct fnt_name_seen *seen =
+		&thread->names[(uint32_t)(uintptr_t)name * 0x9e3779b1u >>
+			       (32 - FNT_NAMES_BITS)];
+
+	/* Let the compiler have it in one piece: it went through the sum for each
+	 * field. */
+	__asm__("" : "+r"(seen));
+	return seen;
 }
 
 /* Programs name the same function by the same pointer again and again: by its address
  * the name is found without a hash over its text, and compared to be sure. NULL: not at
- * hand. */
+ * hand, or not this way. */
 static inline struct fnt_name_seen *
 name_at_hand(struct fnt_thread *thread, const char *name)
 {
 	struct fnt_name_seen *seen = fnt_name_place(thread, name);
 
-	return __builtin_expect(seen->at == name && name && same_name(seen, name), 1)
-		       ? seen
-		       : NULL;
+	/* No place has NULL for its address and a kind. */
+	return __builtin_expect(seen->at == name && same_name(seen, name), 1) ? seen
+									      : NULL;
 }
 
 /* A text of an event, or a name, in at most FNT_ID_MAX bytes. */

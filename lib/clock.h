@@ -64,9 +64,9 @@ void fnt_clock_renew_wall(struct fnt_clock *clock);
 /* Is the counter to be trusted? Settled once a process. */
 enum fnt_clock_kind fnt_clock_kind(void);
 
-/* CLOCK_MONOTONIC in ns. */
-static inline uint64_t
-fnt_clock_read(struct fnt_clock *clock)
+/* CLOCK_MONOTONIC in ns, if no more than the counter is needed for that; else false. */
+static inline bool
+fnt_clock_read_quick(struct fnt_clock *clock, uint64_t *now)
 {
 #if defined(__x86_64__)
 	uint64_t ticks = __rdtsc() - clock->ticks, ns;
@@ -75,11 +75,23 @@ fnt_clock_read(struct fnt_clock *clock)
 		ns = clock->ns + (ticks * clock->scale >> 32);
 		if (ns < clock->last)
 			ns = clock->last;
-		clock->last = ns;
-		return ns;
+		clock->last = *now = ns;
+		return true;
 	}
+#else
+	(void)clock;
+	(void)now;
 #endif
-	return fnt_clock_renew(clock);
+	return false;
+}
+
+/* CLOCK_MONOTONIC in ns. */
+static inline uint64_t
+fnt_clock_read(struct fnt_clock *clock)
+{
+	uint64_t now;
+
+	return fnt_clock_read_quick(clock, &now) ? now : fnt_clock_renew(clock);
 }
 
 /* Unix time at `now`, just read. */

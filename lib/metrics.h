@@ -287,31 +287,47 @@ fnt_meter_apply(const struct fnt_place *place, uint32_t end)
  * lane's counters are right. Its reaper only; may be killed, and done again. */
 void fnt_journal_settle(const struct fnt_view *view, uint32_t lane);
 
-/* Count an op, of one of the kinds there are. A process that is killed meanwhile may
- * leave it counted in part. */
+/* In a row of this lane. A process that is killed meanwhile may leave it counted in
+ * part. */
+static inline void
+fnt_op_row_count(struct fnt_op_row *row, struct fnt_op_done done)
+{
+	fnt_count(&row->count, 1);
+	fnt_count(&row->total_ns, done.ns);
+	fnt_count(&row->rows, done.rows);
+	if (__builtin_expect(!done.ok, 0))
+		fnt_count(&row->errors, 1);
+}
+
+/* The row of this lane for an entity's ops of one kind, if it is at hand; or NULL. */
+static inline struct fnt_op_row *
+fnt_meter_own_op(const struct fnt_meter *meter, uint32_t entity, uint32_t op)
+{
+	uint64_t key = meter->op_key | (uint64_t)entity << 32 | op << 8;
+	struct fnt_op_row *row = meter->ops[fnt_op_seen(entity, op)];
+
+	return atomic_load_explicit(&row->key, memory_order_relaxed) == key ? row
+									    : NULL;
+}
+
+/* Count an op, of one of the kinds there are. */
 static inline void
 fnt_meter_op(struct fnt_meter *meter, struct fnt_op_done done)
 {
-	uint64_t key = meter->op_key | (uint64_t)done.entity << 32 | done.op << 8;
-	struct fnt_op_row *row = meter->ops[fnt_op_seen(done.entity, done.op)];
+	struct fnt_op_row *row = fnt_meter_own_op(meter, done.entity, done.op);
 
 	if (!FNT_COUNTED)
 		return;
-	if (__builtin_expect(
-		    atomic_load_explicit(&row->key, memory_order_relaxed) != key, 0)) {
+	if (__builtin_expect(!row, 0)) {
 		row = fnt_meter_find_op(meter, done.entity, done.op);
-		if (atomic_load_explicit(&row->key, memory_order_relaxed) != key) {
+		if (fnt_meter_own_op(meter, done.entity, done.op) != row) {
 			fnt_op_row_add(row, &(struct fnt_op_done){done.entity, done.op,
 								  done.ns, done.rows,
 								  done.ok});
 			return;
 		}
 	}
-	fnt_count(&row->count, 1);
-	fnt_count(&row->total_ns, done.ns);
-	fnt_count(&row->rows, done.rows);
-	if (__builtin_expect(!done.ok, 0))
-		fnt_count(&row->errors, 1);
+	fnt_op_row_count(row, done);
 }
 
 #endif

@@ -26,12 +26,14 @@ struct op {
 
 /* Is there a short way for this op? `times`: all its times, or'ed, so that one look tells
  * whether each fits in 32 bits. Its entity, or NULL. */
-static inline const struct fnt_name_seen *
+static inline struct fnt_name_seen *
 quick_entity(struct use use, struct op op, uint64_t times)
 {
-	if (__builtin_expect(op.id_len >= FNT_QUICK_TEXT || op.op >= FNT_OP_KINDS ||
-				     times > UINT32_MAX || !fnt_pen_is_quick(use.call),
-			     0))
+	if (__builtin_expect(op.id_len >= FNT_QUICK_TEXT, 0))
+		return NULL;
+	if (__builtin_expect(op.op >= FNT_OP_KINDS, 0))
+		return NULL;
+	if (__builtin_expect(times > UINT32_MAX, 0) || !fnt_pen_is_quick(use.call))
 		return NULL;
 	return name_at_hand(use.thread, op.entity);
 }
@@ -81,14 +83,31 @@ fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)
 	return FNT_DONE;
 }
 
+static inline struct fnt_op_done
+ended(uint32_t entity, struct op op)
+{
+	return (struct fnt_op_done){.entity = entity,
+				    .op = op.op,
+				    .ns = op.duration_ns,
+				    .rows = rows_of(op.row_count),
+				    .ok = op.ok};
+}
+
+/* In a row that is at hand. */
+static inline void
+count_own(struct fnt_call *call, struct fnt_op_row *row, struct op op)
+{
+	struct fnt_op_done done = ended(0, op);
+
+	call->extra.rows += done.rows;
+	if (FNT_COUNTED)
+		fnt_op_row_count(row, done);
+}
+
 static inline void
 count_ended(struct use use, uint32_t entity, struct op op)
 {
-	count_op(use, (struct fnt_op_done){.entity = entity,
-					   .op = op.op,
-					   .ns = op.duration_ns,
-					   .rows = rows_of(op.row_count),
-					   .ok = op.ok});
+	count_op(use, ended(entity, op));
 }
 
 static __attribute__((noinline)) int
@@ -108,31 +127,39 @@ write_long_op(struct use use, struct op op, uint64_t now)
 	return rc;
 }
 
-static inline int
-write_op(struct use use, struct op op, uint64_t now)
+static inline __attribute__((always_inline)) void
+write_quick_op(struct fnt_call *call, struct op op, const struct fnt_name_seen *entity,
+	       uint64_t now)
 {
-	const struct fnt_name_seen *entity =
-		quick_entity(use, op, op.duration_ns | now);
-	char *at;
+	char *at = quick_start(call->at, op, entity, FNT_QUICK_OP);
 
-	if (__builtin_expect(!entity, 0))
-		return write_long_op(use, op, now);
-	at = quick_start(use.call->at, op, entity, FNT_QUICK_OP);
 	at = fnt_quick_time(at, op.duration_ns);
 	at = fnt_put_rows(at, op.row_count);
 	at = fnt_put_bool(at, op.ok);
-	fnt_pen_publish(use.call, at, now);
-	use.call->record.op_count++;
+	fnt_pen_publish(call, at, now);
+	call->record.op_count++;
+}
+
+static inline int
+write_op(struct use use, struct op op, uint64_t now)
+{
+	struct fnt_name_seen *entity = quick_entity(use, op, op.duration_ns | now);
+
+	if (__builtin_expect(!entity, 0))
+		return write_long_op(use, op, now);
+	write_quick_op(use.call, op, entity, now);
 	count_ended(use, entity->id, op);
+	entity->rows[op.op] = fnt_meter_own_op(&use.thread->meter, entity->id, op.op);
 	return FNT_DONE;
 }
 
-/* A NULL call leaves the functions below before they have saved a register: where nothing is
- * recorded that is all they do. */
+/* The functions below have a short way, for what most ops are, which calls nothing and
+ * leaves for the other before it has done anything; that is also where a NULL call
+ * ends. */
 
 static __attribute__((noinline)) int
 call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
-	    uint64_t duration_ns, int64_t row_count, bool ok)
+	uint64_t duration_ns, int64_t row_count, bool ok)
 {
 	struct fnt_hashed hashed;
 	struct use use;
@@ -158,12 +185,43 @@ call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *i
 }
 
 int
-fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
+fnt_call_op(struct fnt_call *call, enum fnt_op kind, const char *entity, const char *id,
 	    uint64_t duration_ns, int64_t row_count, bool ok)
 {
-	if (__builtin_expect(!call, 0))
-		return -ESHUTDOWN;
-	return call_op(call, op, entity, id, duration_ns, row_count, ok);
+	struct urcu_bp_reader *reader = fnt_use_quick(call);
+	struct op op = {.op = (uint32_t)kind,
+			.ok = ok,
+			.entity = entity,
+			.id = id,
+			.duration_ns = duration_ns,
+			.row_count = row_count};
+	struct fnt_op_row *row;
+	const struct fnt_name_seen *seen;
+	uint64_t now;
+
+	if (__builtin_expect(!reader, 0))
+		goto slow;
+	op.id_len = id ? fnt_quick_len(id) : 0;
+	seen = quick_entity((struct use){call, call->thread}, op, duration_ns);
+	if (__builtin_expect(!seen, 0))
+		goto leave;
+	row = seen->rows[op.op];
+	if (__builtin_expect((FNT_COUNTED && !row) ||
+				     !fnt_clock_read_quick(&call->thread->clock, &now),
+			     0))
+		goto leave;
+	now = fnt_call_since(call, now);
+	if (__builtin_expect(now > UINT32_MAX, 0))
+		goto leave;
+	op.start_ns = duration_ns < now ? now - duration_ns : 0;
+	write_quick_op(call, op, seen, now);
+	count_own(call, row, op);
+	fnt_rcu_exit(reader);
+	return FNT_DONE;
+leave:
+	fnt_rcu_exit(reader);
+slow:
+	return call_op(call, kind, entity, id, duration_ns, row_count, ok);
 }
 
 /* ---- ops that are pending --------------------------------------------------------- */

@@ -15,9 +15,14 @@
 
 #include "layout.h"
 #include "payload.h"
+#include "shared.h"
 
 #include <msgpack/pack.h>
 #include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* Array head and type 2; texts 5 and 64-bit numbers 9 each; a bool 1. */
 #define FNT_CALL_BOUND	   (2u + 4 * 5)
@@ -144,6 +149,10 @@ fnt_put_rows(char *at, int64_t rows)
 {
 	uint64_t big = __builtin_bswap64((uint64_t)rows);
 
+	if ((uint64_t)rows < 128) {
+		*at = (char)rows;
+		return at + 1;
+	}
 	if (rows == FNT_NONE) {
 		*at = (char)0xc0;
 		return at + 1;
@@ -219,10 +228,53 @@ fnt_put_op_end(char *at, const struct fnt_event *event)
 /* Events of which every text is shorter than this, every name interned, and every time
  * less than 2^32 ns: bounded by FNT_QUICK_BOUND, and put together without a branch for
  * what they are not. */
-#define FNT_QUICK_TEXT 32u
+#define FNT_QUICK_TEXT 48u
 #define FNT_QUICK_BOUND 112u
 
-/* Bytes of a text of less than FNT_QUICK_TEXT: two moves that may overlap. */
+#ifdef __SSE2__
+static inline unsigned
+fnt_zeroes_16(const char *at)
+{
+	return (unsigned)_mm_movemask_epi8(
+		_mm_cmpeq_epi8(_mm_load_si128((const __m128i *)(const void *)at),
+			       _mm_setzero_si128()));
+}
+#endif
+
+/* The length of a text, where it is less than FNT_QUICK_TEXT; else at least that. As
+ * strnlen(), at a third of its cost: 16 bytes are looked at in one go, and as those are
+ * aligned, they lie in one page, and Memcheck knows what is meant. */
+static inline size_t
+fnt_quick_len(const char *text)
+{
+#if defined(__SSE2__) && !defined(FNT_SANITIZED)
+	const char *at = (const char *)((uintptr_t)text & ~(uintptr_t)15);
+	unsigned skip = (unsigned)((uintptr_t)text & 15), len = 0;
+	unsigned zeroes;
+
+	/* What the compiler may know of the object does not hold for these looks at it.
+	 */
+	__asm__("" : "+r"(at));
+	zeroes = fnt_zeroes_16(at) >> skip;
+	if (!zeroes) {
+		len = 16 - skip;
+		zeroes = fnt_zeroes_16(at + 16);
+	}
+	if (__builtin_expect(!zeroes, 0)) {
+		len += 16;
+		zeroes = fnt_zeroes_16(at + 32);
+	}
+	if (__builtin_expect(!zeroes, 0)) {
+		len += 16;
+		zeroes = len < FNT_QUICK_TEXT ? fnt_zeroes_16(at + 48) : 1;
+	}
+	return zeroes ? len + (unsigned)__builtin_ctz(zeroes) : FNT_QUICK_TEXT;
+#else
+	return strnlen(text, FNT_QUICK_TEXT);
+#endif
+}
+
+/* Bytes of a text of less than FNT_QUICK_TEXT: moves that may overlap. */
 static inline char *
 fnt_quick_bytes(char *at, const char *bytes, size_t len)
 {
@@ -233,6 +285,8 @@ fnt_quick_bytes(char *at, const char *bytes, size_t len)
 	if (len >= 16) {
 		memcpy(&first16, bytes, 16);
 		memcpy(&last16, bytes + len - 16, 16);
+		if (len > 32)
+			memcpy(at + 16, bytes + 16, 16);
 		memcpy(at, &first16, 16);
 		memcpy(at + len - 16, &last16, 16);
 	} else if (len >= 8) {
@@ -259,7 +313,9 @@ fnt_quick_text(char *at, const char *text, size_t len)
 		*at = (char)0xc0;
 		return at + 1;
 	}
-	*at = (char)(0xa0 | len);
+	if (__builtin_expect(len >= 32, 0))
+		*at++ = (char)0xd9;
+	*at = (char)(len < 32 ? 0xa0 | len : len);
 	return fnt_quick_bytes(at + 1, text, len);
 }
 

@@ -51,7 +51,8 @@ fnt_pen_is_quick(const struct fnt_call *call)
 		(uintptr_t)call->at + call->pending_bytes < call->quick_end, 1);
 }
 
-/* Up to where that is so: as long as the tail has room, and others see it. */
+/* Up to where that is so: as long as the tail has room, and others see it; where ids
+ * are to be written otherwise than they are given, not at all. */
 static inline void
 fnt_pen_set_quick(struct fnt_call *call)
 {
@@ -61,7 +62,8 @@ fnt_pen_set_quick(struct fnt_call *call)
 	if (end > call->origin + call->op_limit)
 		end = call->origin + call->op_limit;
 	call->quick_end = end - FNT_QUICK_BOUND;
-	if (call->frame && tail->frame == FNT_FRAME_NONE)
+	if ((call->frame && tail->frame == FNT_FRAME_NONE) ||
+	    (call->ruled && call->rule.ids != FNT_CAPTURE_ON))
 		call->quick_end = 0;
 }
 

@@ -25,6 +25,7 @@ uint32_t fnt_fork_generation;
 _Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
 _Thread_local uint64_t fnt_thread_serial __attribute__((tls_model("initial-exec")));
+_Thread_local uint64_t fnt_thread_quick __attribute__((tls_model("initial-exec")));
 #ifdef FNT_TSAN
 char fnt_rcu_edge;
 #endif
@@ -86,7 +87,7 @@ static void
 forget_thread(void)
 {
 	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
-	fnt_thread_serial = 0;
+	fnt_thread_serial = fnt_thread_quick = 0;
 }
 
 /* A thread ends: its lanes and frames go back. Its open calls stay open: another thread
@@ -141,6 +142,8 @@ find_lane(struct fnt_thread *thread)
 		return;
 	fnt_ring_writer_init(&thread->writer, view, lane);
 	fnt_meter_init(&thread->meter, view, lane);
+	for (uint32_t i = 0; i < FNT_NAMES_CACHED; i++)
+		memset(thread->names[i].rows, 0, sizeof(thread->names[i].rows));
 }
 
 static struct fnt_thread *
@@ -186,6 +189,8 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 		thread = make_thread(attachment);
 	if (!fnt_thread_serial)
 		fnt_thread_serial = ++last_serial;
+	if (fnt_rcu_is_quick() && fnt_clock_kind() == FNT_CLOCK_TSC)
+		fnt_thread_quick = fnt_thread_serial;
 	unlock();
 	errno = saved;
 	if (thread) {

@@ -22,21 +22,33 @@
 #include "ring.h"
 
 #define FNT_FRAMES_CACHED 8
-#define FNT_NAMES_CACHED 64
-#define FNT_NAME_SEEN_MAX 106
+#define FNT_NAMES_BITS 6
+#define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
+#define FNT_NAME_SEEN_MAX 129
 
 struct fnt_call;
 struct fnt_snapshot;
 struct fnt_attachment;
 
-/* A name as the thread saw it last, by the address that it came at. */
+/* A name as the thread saw it last, by the address that it came at, and where its ops
+ * are counted, by kind: rows of the thread's lane, or NULL. */
+enum fnt_name_kind {
+	FNT_NAME_ANY = 0, /* compared by strcmp; or there is none yet */
+	FNT_NAME_2,	  /* of 2 or 3 bytes, … */
+	FNT_NAME_4,
+	FNT_NAME_8,
+	FNT_NAME_LONG, /* of 17 to 64 */
+};
+
 struct fnt_name_seen {
 	const char *at;
 	uint64_t packed; /* its id as the payload has it, `packed_len` bytes */
 	uint32_t id;
 	uint8_t packed_len;
 	uint8_t size; /* of the text with its NUL */
+	uint8_t kind; /* enum fnt_name_kind */
 	char text[FNT_NAME_SEEN_MAX];
+	struct fnt_op_row *rows[FNT_OP_KINDS];
 };
 
 /* A thread's private side of an attachment. */
@@ -99,6 +111,11 @@ struct fnt_log {
 /* This thread, by a number that no other in the process ever has; 0: it has not used a
  * log yet. A forked child starts anew. */
 extern _Thread_local uint64_t fnt_thread_serial
+	__attribute__((tls_model("initial-exec")));
+
+/* The same if this thread may take the shortest ways, which are made for a clock that
+ * is the counter and an urcu-bp that needs no fences; else 0. */
+extern _Thread_local uint64_t fnt_thread_quick
 	__attribute__((tls_model("initial-exec")));
 
 /* How many forks lie between this process and the first. Changes only in a child that

@@ -9,6 +9,7 @@
 #ifndef FNT_RCU_H
 #define FNT_RCU_H
 
+#include <stdbool.h>
 #include <urcu/urcu-bp.h>
 
 #if defined(__SANITIZE_THREAD__)
@@ -54,6 +55,44 @@ fnt_rcu_read_unlock(void)
 
 	urcu_bp_smp_mb_slave();
 	CMM_STORE_SHARED(self->ctr, self->ctr - URCU_BP_GP_COUNT);
+}
+
+/* Can fnt_rcu_enter() be used? Not on kernels without membarrier, where a reader has a
+ * fence to make. Settled when the process first uses urcu-bp. */
+static inline bool
+fnt_rcu_is_quick(void)
+{
+	return urcu_bp_has_sys_membarrier;
+}
+
+/* The same, for the shortest ways in and out: no call, and what is looked up once
+ * serves for both. NULL, and nothing has happened: the thread's first lock, or one
+ * within another. */
+static inline struct urcu_bp_reader *
+fnt_rcu_enter(void)
+{
+	struct urcu_bp_reader *self = URCU_TLS(urcu_bp_reader);
+
+	if (__builtin_expect(!self || (self->ctr & URCU_BP_GP_CTR_NEST_MASK), 0))
+		return NULL;
+	CMM_STORE_SHARED(self->ctr, CMM_LOAD_SHARED(urcu_bp_gp.ctr));
+	cmm_barrier();
+#ifdef FNT_TSAN
+	__tsan_acquire(&fnt_rcu_edge);
+#endif
+	return self;
+}
+
+/* Not within another: so no count of nested ones is left, which is all that is looked
+ * at. */
+static inline void
+fnt_rcu_exit(struct urcu_bp_reader *self)
+{
+#ifdef FNT_TSAN
+	__tsan_release(&fnt_rcu_edge);
+#endif
+	cmm_barrier();
+	CMM_STORE_SHARED(self->ctr, 0);
 }
 
 static inline void

@@ -46,6 +46,7 @@ start(struct use *use, struct fnt_log *log, const struct fnt_call_info *info,
 		return -ENOMEM;
 	use->call->ruled = !rule->plain;
 	use->call->rule = *rule;
+	fnt_pen_set_quick(use->call);
 	return 0;
 }
 

@@ -30,6 +30,17 @@
 typedef uint64_t fnt_word_pair __attribute__((vector_size(16), aligned(8), may_alias));
 #endif
 
+/* Looks at more than what there is to see, where that does no harm, are not for these.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FNT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||             \
+	__has_feature(memory_sanitizer)
+#define FNT_SANITIZED 1
+#endif
+#endif
+
 /* Add to a counter that only the caller writes. */
 static inline void
 fnt_count(fnt_word *counter, uint64_t more)
