@@ -6,33 +6,35 @@
  *      rdtsc, vdso    one reading of the counter; of CLOCK_MONOTONIC
  *      cmpxchg, xadd  one, of a word that nobody else has
  *      stores         so many as a call makes, to lines that are in the cache …
- *      fenced         … and one cmpxchg after them, which waits for them
- *      stamps         four readings of the counter, scaled: a call's with two ops
+ *      fenced         … and one cmpxchg after them
+ *      rcu            a read-side critical section, as the library enters one
+ *      stamps         four readings of the counter, scaled
  *      stamps-vdso    four of CLOCK_MONOTONIC
- *      copy           a cell's bytes into a ring's next cell, the one after it
- * prefetched copy-cold      the same without that bytes          all that a call with
- * two ops writes (floor.h) bytes-vdso     the same with the vDSO clock bytes-bare the
- * same (tsc) without journal and rows op, op-vdso    a reading, an op's bytes,
- * published; get and insert in turn op-counted     op, counted in its row chunk a
- * stream chunk: two words of the frame
+ *      copy           a cell's bytes into a ring, the next cell prefetched
+ *      copy-cold      the same without that
+ *      bytes          all that a call with two ops writes (floor.h)
+ *      bytes-vdso     the same with the vDSO clock
+ *      bytes-bare     the same without journal and rows
+ *      called         `bytes` through four functions, each in a read-side section
+ *      op, op-vdso    a reading, an op's bytes, published; get and insert in turn
+ *      op-counted     op, counted in its row
+ *      chunk          a stream chunk: two words of the frame
  *
  * A "call" is one of these. With --verify it measures nothing, and says by its exit
  * status whether `bytes` are what the library writes.
  */
 #include "bench.h"
-#include "floor.h"
+#include "floor_acts.h"
 #include "floor_verify.h"
-#include "workload.h"
 
 #include "clock.h"
+#include "rcu.h"
 
 #include <fcntl.h>
-#include <stdalign.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define STORES 60u
 #define DEFAULT_RING (16u << 20)
 #define OPS_IN_FRAME 8u /* pairs of them, before the next is written over the first */
 #define SCALE_MS 25	/* over which the counter's rate is found */
@@ -47,162 +49,33 @@ struct memory {
 	alignas(FNT_PAGE) struct fnt_cell cells[];
 };
 
-struct producer {
-	struct floor floor;
-	struct workload work;
-	uint64_t done;
-	alignas(64) char hot[FNT_CELL_BYTES];
-	alignas(64) fnt_word words[STORES];
-	alignas(64) fnt_word alone;
-};
+/* ---- whole calls -------------------------------------------------------------- */
 
-/* ---- single acts ------------------------------------------------------------------
- */
-
-static inline void
-use_value(uint64_t value)
+FLOOR_INLINE struct floor_call
+call_number(const struct floor_producer *p, uint64_t i)
 {
-	__asm__ volatile("" : : "r"(value));
+	return (struct floor_call){.call_id = workload_call_id(&p->work, i),
+				   .user_id = workload_user_id(&p->work, i),
+				   .row_id = workload_row_id(&p->work, i),
+				   .fn = i % FLOOR_FNS};
 }
 
 static void
-run_rdtsc(void *state, uint64_t times)
+must_have_claimed(bool claimed)
 {
-	(void)state;
-	for (uint64_t i = 0; i < times; i++)
-		use_value(__rdtsc());
+	if (claimed)
+		return;
+	fprintf(stderr, "bench: a cell was not what it should be\n");
+	abort();
 }
-
-static void
-run_vdso(void *state, uint64_t times)
-{
-	(void)state;
-	for (uint64_t i = 0; i < times; i++)
-		use_value(floor_vdso());
-}
-
-static inline void
-compare_and_swap(fnt_word *word, uint64_t old)
-{
-	atomic_compare_exchange_strong_explicit(
-		word, &old, old + 1, memory_order_acquire, memory_order_relaxed);
-}
-
-static void
-run_cmpxchg(void *state, uint64_t times)
-{
-	struct producer *p = state;
-	uint64_t now = floor_get(&p->alone);
-
-	for (uint64_t i = 0; i < times; i++)
-		compare_and_swap(&p->alone, now + i);
-}
-
-static void
-run_xadd(void *state, uint64_t times)
-{
-	struct producer *p = state;
-
-	for (uint64_t i = 0; i < times; i++)
-		use_value(
-			atomic_fetch_add_explicit(&p->alone, 1, memory_order_relaxed));
-}
-
-static inline void
-store_all(struct producer *p, uint64_t value)
-{
-#pragma GCC unroll 60
-	for (unsigned i = 0; i < STORES; i++)
-		floor_set(&p->words[i], value);
-}
-
-static void
-run_stores(void *state, uint64_t times)
-{
-	struct producer *p = state;
-
-	for (uint64_t i = 0; i < times; i++)
-		store_all(p, i);
-}
-
-static void
-run_fenced(void *state, uint64_t times)
-{
-	struct producer *p = state;
-	uint64_t now = floor_get(&p->alone);
-
-	for (uint64_t i = 0; i < times; i++) {
-		store_all(p, i);
-		compare_and_swap(&p->alone, now + i);
-	}
-}
-
-/* ---- clocks -----------------------------------------------------------------------
- */
-
-static void
-run_stamps(void *state, uint64_t times)
-{
-	struct producer *p = state;
-
-	for (uint64_t i = 0; i < times; i++)
-#pragma GCC unroll 4
-		for (int j = 0; j < 4; j++)
-			use_value(floor_tsc(&p->floor.clock));
-}
-
-static void
-run_stamps_vdso(void *state, uint64_t times)
-{
-	(void)state;
-	for (uint64_t i = 0; i < times; i++)
-#pragma GCC unroll 4
-		for (int j = 0; j < 4; j++)
-			use_value(floor_vdso());
-}
-
-/* ---- copies -----------------------------------------------------------------------
- */
-
-static inline void
-copy(struct producer *p, uint64_t times, bool prefetch)
-{
-	struct floor *f = &p->floor;
-
-	for (uint64_t i = 0; i < times; i++) {
-		fnt_words_put(f->cells[f->ticket & f->mask].words, p->hot,
-			      FNT_CELL_WORDS);
-		f->ticket++;
-		if (prefetch)
-			floor_prefetch(f);
-	}
-}
-
-static void
-run_copy(void *state, uint64_t times)
-{
-	copy(state, times, true);
-}
-
-static void
-run_copy_cold(void *state, uint64_t times)
-{
-	copy(state, times, false);
-}
-
-/* ---- whole calls ------------------------------------------------------------------
- */
 
 FLOOR_INLINE void
-run_bytes(struct producer *p, uint64_t calls, struct floor_way way)
+run_bytes(struct floor_producer *p, uint64_t calls, struct floor_way way)
 {
 	bool claimed = true;
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
-		struct floor_call call = {.call_id = workload_call_id(&p->work, i),
-					  .user_id = workload_user_id(&p->work, i),
-					  .row_id = workload_row_id(&p->work, i),
-					  .fn = i % FLOOR_FNS};
+		struct floor_call call = call_number(p, i);
 
 		floor_begin(&p->floor, &call, way);
 		floor_first_op(&p->floor, &call, FLOOR_BEGUN, way);
@@ -210,10 +83,7 @@ run_bytes(struct producer *p, uint64_t calls, struct floor_way way)
 		claimed &= floor_finish(&p->floor, &call, way);
 	}
 	p->done += calls;
-	if (!claimed) {
-		fprintf(stderr, "bench: a cell was not what it should be\n");
-		abort();
-	}
+	must_have_claimed(claimed);
 }
 
 static void
@@ -234,11 +104,81 @@ run_bytes_bare(void *state, uint64_t calls)
 	run_bytes(state, calls, (struct floor_way){.vdso = false, .counted = false});
 }
 
-/* ---- parts of calls ---------------------------------------------------------------
- */
+/* ---- the same through functions ------------------------------------------------- */
+
+/* As a program calls the library: four functions that are not inlined, a thread's side
+ * found by a thread-local, a read-side section in each, lengths of texts found (and not
+ * used). */
+#define CALLED static __attribute__((noinline)) int
+#define CALLED_WAY ((struct floor_way){.vdso = false, .counted = true})
+
+static _Thread_local struct floor *called;
+
+CALLED
+called_begin(struct floor_call *call)
+{
+	fnt_rcu_read_lock();
+	use_value(strlen(call->call_id) + strlen(call->user_id));
+	floor_begin(called, call, CALLED_WAY);
+	fnt_rcu_read_unlock();
+	return 0;
+}
+
+CALLED
+called_get(struct floor_call *call, enum fnt_op op, const char *entity, const char *id)
+{
+	fnt_rcu_read_lock();
+	use_value(strlen(id) + (uint64_t)op + (uint64_t)(uintptr_t)entity);
+	floor_first_op(called, call, FLOOR_BEGUN, CALLED_WAY);
+	fnt_rcu_read_unlock();
+	return 0;
+}
+
+CALLED
+called_insert(struct floor_call *call, enum fnt_op op, const char *entity,
+	      const char *id)
+{
+	fnt_rcu_read_lock();
+	use_value((uint64_t)op + (uint64_t)(uintptr_t)entity + (uint64_t)(uintptr_t)id);
+	floor_second_op(called, call, FLOOR_BEGUN + FLOOR_GET, CALLED_WAY);
+	fnt_rcu_read_unlock();
+	return 0;
+}
+
+CALLED
+called_finish(struct floor_call *call)
+{
+	bool claimed;
+
+	fnt_rcu_read_lock();
+	claimed = floor_finish(called, call, CALLED_WAY);
+	fnt_rcu_read_unlock();
+	return claimed ? 0 : -1;
+}
+
+static void
+run_called(void *state, uint64_t calls)
+{
+	struct floor_producer *p = state;
+	int failed = 0;
+
+	called = &p->floor;
+	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
+		struct floor_call call = call_number(p, i);
+
+		called_begin(&call);
+		called_get(&call, FNT_OP_GET, "Lot", call.row_id);
+		called_insert(&call, FNT_OP_INSERT, "Bid", NULL);
+		failed |= called_finish(&call);
+	}
+	p->done += calls;
+	must_have_claimed(!failed);
+}
+
+/* ---- parts of calls ----------------------------------------------------------- */
 
 FLOOR_INLINE void
-run_ops(struct producer *p, uint64_t ops, struct floor_way way)
+run_ops(struct floor_producer *p, uint64_t ops, struct floor_way way)
 {
 	struct floor *f = &p->floor;
 	struct floor_call call = {.began = f->clock.ns};
@@ -275,7 +215,7 @@ run_ops_counted(void *state, uint64_t ops)
 static void
 run_chunks(void *state, uint64_t times)
 {
-	struct producer *p = state;
+	struct floor_producer *p = state;
 	fnt_word *record = p->floor.frame->record;
 
 	for (uint64_t chunks = p->done, end = chunks + times; chunks < end; chunks++)
@@ -283,8 +223,7 @@ run_chunks(void *state, uint64_t times)
 	p->done += times;
 }
 
-/* ---- set-up -----------------------------------------------------------------------
- */
+/* ---- set-up ------------------------------------------------------------------- */
 
 /* In a file without a name, beside where regions are; every page of it there. */
 static struct memory *
@@ -351,7 +290,7 @@ set_floor(struct floor *f, uint64_t ring_bytes)
 static void *
 thread_init(const struct bench_options *options, const struct bench_thread *thread)
 {
-	struct producer *p = aligned_alloc(64, sizeof(*p));
+	struct floor_producer *p = aligned_alloc(64, sizeof(*p));
 
 	if (!p)
 		return NULL;
@@ -374,19 +313,21 @@ choose(const struct bench_options *options)
 		const char *shape;
 		void (*run)(void *state, uint64_t calls);
 	} shapes[] = {
-		{"rdtsc", run_rdtsc},
-		{"vdso", run_vdso},
-		{"cmpxchg", run_cmpxchg},
-		{"xadd", run_xadd},
-		{"stores", run_stores},
-		{"fenced", run_fenced},
-		{"stamps", run_stamps},
-		{"stamps-vdso", run_stamps_vdso},
-		{"copy", run_copy},
-		{"copy-cold", run_copy_cold},
+		{"rdtsc", act_rdtsc},
+		{"vdso", act_vdso},
+		{"cmpxchg", act_cmpxchg},
+		{"xadd", act_xadd},
+		{"stores", act_stores},
+		{"fenced", act_fenced},
+		{"rcu", act_rcu},
+		{"stamps", act_stamps},
+		{"stamps-vdso", act_stamps_vdso},
+		{"copy", act_copy},
+		{"copy-cold", act_copy_cold},
 		{"bytes", run_bytes_tsc},
 		{"bytes-vdso", run_bytes_vdso},
 		{"bytes-bare", run_bytes_bare},
+		{"called", run_called},
 		{"op", run_ops_tsc},
 		{"op-vdso", run_ops_vdso},
 		{"op-counted", run_ops_counted},

@@ -2,19 +2,20 @@
  *
  * floor.h: what a call writes, and nothing else that a call is.
  *
- *      clock ─► frame: head, payload, publish ×3 ─► lane: journal ─► frame: mark
- *                                                ─► cell: one cmpxchg, head, payload,
- * state ─► lane: counts ─► rows ─► frame: closed
+ *      clock ─► frame: head, payload, publish ×3
+ *            ─► cell: one cmpxchg
+ *            ─► lane: journal ─► frame: mark
+ *            ─► cell: head, payload, state ─► lane: counts
+ *            ─► rows ─► lane: journal off ─► frame: closed
  *
  * A straight line that stores the very bytes of the bench's begin, two ops and finish
  * in the order that the design asks for, into a frame, a lane, rows and cells laid out
  * as a region's (layout.h), with everything known beforehand: no API, no look for a
- * thread, a name, a row or a frame, no lengths, nothing checked. No recorder of this
- * design can take less time than this takes on the same machine. floor_verify.c holds
- * it against the library: whoever changes the format is told to change it here.
+ * thread, a name, a row or a frame, no lengths, nothing checked. A recorder of this
+ * design takes longer than this on the same machine. floor_verify.c holds it against
+ * the library: whoever changes the format is told to change it here, too.
  *
- * Left out although every call needs it now and then: blocks of tickets, the clock's
- * anchors.
+ * Left out although calls need it now and then: blocks of tickets, the clock's anchors.
  */
 #ifndef FNT_BENCH_FLOOR_H
 #define FNT_BENCH_FLOOR_H

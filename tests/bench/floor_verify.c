@@ -34,8 +34,7 @@ struct scene {
 	uint64_t done;
 };
 
-/* ---- the library's ----------------------------------------------------------------
- */
+/* ---- the library's ------------------------------------------------------------ */
 
 static struct fnt_call *
 begin(struct scene *s)
@@ -59,8 +58,7 @@ finish(struct scene *s, struct fnt_call *call)
 	s->done++;
 }
 
-/* ---- where it writes --------------------------------------------------------------
- */
+/* ---- where it writes ---------------------------------------------------------- */
 
 static bool
 find_lane(struct scene *s)
@@ -154,8 +152,7 @@ copy_out(const struct scene *s, struct copies *to)
 	to->cursor = floor_get(&view->rings[FNT_RING_MAIN].cursor);
 }
 
-/* ---- the floor's ------------------------------------------------------------------
- */
+/* ---- the floor's -------------------------------------------------------------- */
 
 /* Where something is to be written that does not depend on what was there before: if
  * any of this is left, it was not. */
@@ -210,8 +207,7 @@ make_floor(struct copies *copies, const struct scene *s, const struct fnt_cell *
 	return floor_finish(&f, &call, way) && named;
 }
 
-/* ---- are they the same? -----------------------------------------------------------
- */
+/* ---- are they the same? ------------------------------------------------------- */
 
 struct part {
 	const char *name;
@@ -301,8 +297,7 @@ same(const struct copies *library, const struct copies *floor)
 	return all;
 }
 
-/* ---- a call -----------------------------------------------------------------------
- */
+/* ---- a call ------------------------------------------------------------------- */
 
 /* One call by either. The library takes a block of tickets, or gives one up, only now
  * and then, which the floor leaves out: then the next is looked at, up to TRIES. */

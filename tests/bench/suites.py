@@ -157,12 +157,13 @@ def _floors():
     stamps, stamps_vdso = floor("4 stamps, tsc", "stamps"), floor("4 stamps, vdso", "stamps-vdso")
     whole, whole_vdso = (floor("call+2ops, bytes", "bytes"),
                          floor("call+2ops, bytes, vdso", "bytes-vdso"))
+    called = floor("call+2ops, bytes by functions", "called")
     op, op_vdso = floor("op, bytes", "op"), floor("op, bytes, vdso", "op-vdso")
     chunk = floor("chunk, 2 words", "chunk")
-    copies = [floor(f"248 bytes to a ring of {size_name(size)}{how}", shape, size=size)
+    copies = [floor(f"248 bytes, ring of {size_name(size)}{how}", shape, size=size)
               for size in (16 * MIB, MIB)
               for shape, how in (("copy", ""), ("copy-cold", ", no prefetch"))]
-    singles = [floor(name, name) for name in ("rdtsc", "vdso", "cmpxchg", "xadd")]
+    singles = [floor(name, name) for name in ("rdtsc", "vdso", "cmpxchg", "xadd", "rcu")]
     ratios = [
         Ratio("a cmpxchg after 60 stores", fenced, stores, parts=1),
         Ratio("lttng-ust x 0.11", lttng, times=0.11),
@@ -172,6 +173,7 @@ def _floors():
         Ratio("a call's bytes / lttng-ust x 0.11", whole, lttng, times=0.11),
         Ratio("a call's bytes / mutex-log x 0.22", whole, mutex, times=0.22),
         Ratio("call: fntrace / its bytes", call, whole),
+        Ratio("call: fntrace / its bytes by functions", call, called),
         Ratio("call: fntrace / 4 stamps", call, stamps),
         Ratio("call: fntrace - 4 stamps", call, stamps, parts=1),
         Ratio("call, vdso: fntrace / its bytes", vdso, whole_vdso),
@@ -182,7 +184,7 @@ def _floors():
         Ratio("chunk: fntrace / its words", chunks[100], chunks[10], parts=90, over=chunk)]
     return Suite("floors", "the machine itself, and what is made of it", [
         call, vdso, lttng, mutex, *singles, stores, fenced, stamps, stamps_vdso, *copies, whole,
-        floor("call+2ops, bytes, not counted", "bytes-bare"), whole_vdso, op,
+        called, floor("call+2ops, bytes, not counted", "bytes-bare"), whole_vdso, op,
         floor("op, bytes, counted", "op-counted"), op_vdso, chunk, *ops.values(),
         *chunks.values()], ratios)
 
