@@ -51,9 +51,13 @@ act_xadd(void *state, uint64_t times)
 static inline void
 store_all(struct floor_producer *p, uint64_t value)
 {
+	fnt_word *words = p->words;
+
+	/* Else gcc takes the sixty addresses to the stack and back each time. */
+	__asm__ volatile("" : "+r"(words));
 #pragma GCC unroll 60
 	for (unsigned i = 0; i < FLOOR_STORES; i++)
-		floor_set(&p->words[i], value);
+		floor_set(&words[i], value);
 }
 
 void
