@@ -306,15 +306,19 @@ void fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread);
 /* Back where it came from. `thread` NULL: its log is closed. The last access to the call. */
 void fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread);
 
-/* The same, quick for a call that was never extended. */
+/* Has it nothing but its frame? */
+static inline bool
+fnt_call_is_short(const struct fnt_call *call)
+{
+	return __builtin_expect(call->frame && !call->own.next && !call->pending_many,
+				1);
+}
+
+/* fnt_call_drop() for one that is. */
 static inline void
 fnt_call_drop_short(struct fnt_call *call, struct fnt_thread *thread)
 {
-	if (__builtin_expect(call->own.next || call->pending_many || !call->frame, 0)) {
-		fnt_call_drop(call, thread);
-		return;
-	}
-	fnt_thread_close_frame(thread, call->own.frame);
+	fnt_frame_close(call->frame, thread->attachment->slot);
 	call->owner = FNT_CALL_NOBODY;
 	/* [Z1] release: see [Z2] in call.h. */
 	atomic_store_explicit(&call->open, 0, memory_order_release);

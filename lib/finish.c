@@ -154,26 +154,19 @@ region_counter_of(struct fnt_control_words *control, uint64_t mark)
 	}
 }
 
-static inline __attribute__((always_inline)) void
-fill_ending(struct use use, struct fnt_ending *ending)
-{
-	struct fnt_call *call = use.call;
-
-	ending->record = &call->record;
-	ending->payload = &call->own;
-	ending->frame = call->frame;
-	ending->meter = &use.thread->meter;
-	fnt_meter_place(ending->meter, &ending->place, &call->record, &call->extra);
-}
-
-static inline void
+static void
 begin_ending(struct use *use, struct fnt_ending *ending)
 {
 	struct fnt_thread *thread = use->thread;
+	struct fnt_call *call = use->call;
 
 	if (!thread->writer.lane)
 		fnt_thread_find_lane(thread, thread->clock.last);
-	fill_ending(*use, ending);
+	ending->record = &call->record;
+	ending->payload = &call->own;
+	ending->frame = call->frame;
+	ending->meter = &thread->meter;
+	ending->place = fnt_meter_place(&thread->meter, &call->record, &call->extra);
 }
 
 /* It ends without a record: `mark` says why. */
@@ -189,19 +182,16 @@ lose(struct use *use, struct fnt_ending *ending, uint64_t mark)
 	atomic_fetch_add_explicit(
 		region_counter_of(thread->attachment->region.view.control, mark), 1,
 		memory_order_relaxed);
-	fnt_meter_apply_long(ending->place, fnt_end_of(mark));
+	fnt_meter_apply(&ending->place, fnt_end_of(mark));
 }
 
 /* The record is complete. False: there is no place for it. */
 static bool
 enter(struct use use)
 {
-	struct fnt_call *call = use.call;
 	struct fnt_ending ending;
 
 	begin_ending(&use, &ending);
-	if (fnt_outcome_is_kept(call->record.outcome) || fnt_keep_slow(call))
-		call->record.flags |= FNT_RECORD_KEPT;
 	if (emit(&use, &ending, use.thread->clock.last))
 		return true;
 	lose(&use, &ending, FNT_MARK_DROPPED);
@@ -218,11 +208,36 @@ leave_out(struct use use, uint64_t mark)
 	lose(&use, &ending, mark);
 }
 
+/* ---- and quickly ------------------------------------------------------------------
+ */
+
+/* For most calls, at the end of which all is at hand. False: the general way. */
+static inline __attribute__((always_inline)) bool
+begin_quick(struct use use, struct fnt_quick_ending *ending)
+{
+	struct fnt_call *call = use.call;
+
+	ending->record = &call->record;
+	ending->payload = call->own.bytes;
+	ending->frame = call->frame;
+	return fnt_call_is_short(call) &&
+	       fnt_quick_place(&use.thread->meter, &ending->place, &call->record,
+			       &call->extra);
+}
+
 static __attribute__((noinline)) void
 end_lost(struct use use, uint64_t mark)
 {
-	leave_out(use, mark);
-	fnt_call_drop(use.call, use.thread);
+	struct fnt_ring_writer *writer = &use.thread->writer;
+	struct fnt_quick_ending ending;
+
+	if (__builtin_expect(!writer->lane || !begin_quick(use, &ending), 0)) {
+		leave_out(use, mark);
+		fnt_call_drop(use.call, use.thread);
+		return;
+	}
+	fnt_record_lose_quick(writer, &ending, mark);
+	fnt_call_drop_short(use.call, use.thread);
 }
 
 static __attribute__((noinline)) int
@@ -234,39 +249,61 @@ commit_long(struct use use)
 	return entered ? FNT_DONE : FNT_DROPPED;
 }
 
-/* The same, quick for what most calls are: ok, under default settings, short. */
-static inline int
+static __attribute__((noinline)) int
+commit_few(struct use use)
+{
+	struct fnt_ring_writer *writer = &use.thread->writer;
+	struct fnt_quick_ending ending;
+
+	if (!writer->lane || use.call->record.payload_bytes > FNT_FRAME_PAYLOAD_BYTES ||
+	    !begin_quick(use, &ending) ||
+	    !fnt_record_emit_few(writer, &ending, use.thread->clock.last))
+		return commit_long(use);
+	fnt_call_drop_short(use.call, use.thread);
+	return FNT_DONE;
+}
+
+/* What did not end well, or is rare. */
+static int
+commit_other(struct use use)
+{
+	use.call->record.payload_bytes = fnt_pen_used(use.call);
+	return commit_few(use);
+}
+
+/* Without a lane there are no tickets in hand. */
+static inline __attribute__((always_inline)) int
 commit(struct use use)
 {
 	struct fnt_thread *thread = use.thread;
 	struct fnt_call *call = use.call;
-	struct fnt_ending ending;
+	struct fnt_quick_ending ending;
 
 	call->record.payload_bytes = fnt_pen_used(call);
-	if (__builtin_expect(fnt_pen_used(call) > FNT_HEAD_BYTES || call->own.next ||
-				     fnt_keep_slow(call) ||
-				     fnt_outcome_is_kept(call->record.outcome) ||
-				     !thread->writer.lane,
-			     0))
-		return commit_long(use);
-	fill_ending(use, &ending);
-	if (!fnt_record_emit_one(&thread->writer, &ending, thread->clock.last))
-		return commit_long(use);
+	if (__builtin_expect(call->record.payload_bytes > FNT_HEAD_BYTES ||
+				     call->record.flags & FNT_RECORD_KEPT,
+			     0) ||
+	    !begin_quick(use, &ending) ||
+	    !fnt_record_emit_one(&thread->writer, &ending, thread->clock.last))
+		return commit_few(use);
 	fnt_call_drop_short(call, thread);
 	return FNT_DONE;
 }
 
-/* Why it is not to be recorded, or 0. What has ended is told by the record's head. */
+/* Why it is not to be recorded, or 0; and into which ring. What has ended is told by
+ * the record's head. */
 static inline uint64_t
 decide(struct use use)
 {
-	uint64_t mark = 0;
+	struct fnt_record *record = &use.call->record;
 
+	if (fnt_outcome_is_kept(record->outcome))
+		record->flags |= FNT_RECORD_KEPT;
 	if (__builtin_expect(use.thread->attachment->region.view.flags & FNT_KEEP_NONE, 0))
-		mark = FNT_MARK_NOT_KEPT;
-	else if (__builtin_expect(use.call->ruled, 0))
-		mark = fnt_keep_decide(&(struct use){use.call, use.thread});
-	return mark;
+		return FNT_MARK_NOT_KEPT;
+	if (__builtin_expect(use.call->ruled, 0))
+		return fnt_keep_decide(use.call, use.thread);
+	return 0;
 }
 
 /* Is it to be recorded? If not, that was all. */
@@ -350,7 +387,7 @@ finish_bad(struct fnt_call *call, enum fnt_outcome outcome, const char *code,
 		return rc;
 	if (end(use, outcome)) {
 		write_error(&use, code, message);
-		rc = commit(use);
+		rc = commit_other(use);
 	}
 	fnt_leave();
 	return rc;
@@ -377,7 +414,7 @@ fnt_call_abandon(struct fnt_call *call)
 	if (rc)
 		return rc;
 	if (end(use, FNT_ABORTED))
-		rc = commit(use);
+		rc = commit_other(use);
 	fnt_leave();
 	return rc;
 }
@@ -475,7 +512,7 @@ push(struct use *use, const struct fnt_trace *trace)
 		worst = FNT_OMITTED;
 	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
 		write_error(use, trace->code, trace->message);
-	rc = commit(*use);
+	rc = commit_other(*use);
 	return rc == FNT_DONE ? worst : rc;
 }
 

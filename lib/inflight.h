@@ -138,33 +138,28 @@ fnt_frame_stream(struct fnt_frame *frame, uint64_t bytes, uint64_t chunks)
 /* The bytes and chunks of an open call, into its record's head. */
 void fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record);
 
-/* The call is about to be committed by `hand` under `ticket`, as its record number `seq`. From
- * now on the state of the cell says whether it has been: see
+/* The call is about to be committed to a ring by `lane`, under `ticket`, as its record
+ * number `seq`. From now on the state of the cell says whether it has been: see
  * fnt_frame_committed. */
 static inline void
-fnt_frame_mark(struct fnt_frame *frame, const struct fnt_hand *hand, uint64_t seq,
+fnt_frame_mark(struct fnt_frame *frame, uint32_t ring, uint32_t lane, uint64_t seq,
 	       uint64_t ticket)
 {
 	atomic_store_explicit(&frame->commit_seq, seq, memory_order_relaxed);
-	atomic_store_explicit(&frame->commit_lane, hand->lane_no, memory_order_relaxed);
+	atomic_store_explicit(&frame->commit_lane, lane, memory_order_relaxed);
 	/* [K1] release: the mark comes before the cell's last state. Pairs with [K2]. */
-	atomic_store_explicit(&frame->commit, fnt_mark_make(hand->ring, ticket),
+	atomic_store_explicit(&frame->commit, fnt_mark_make(ring, ticket),
 			      memory_order_release);
 }
 
-/* The call ends without a record: `mark` says why, and `counter` of lane number `lane` is
- * what it is counted in, here. Whoever finds the mark knows whether it was. */
+/* The call is about to end without a record: `mark` says why, and the counter of `lane`
+ * for that becomes `seq` next. Whoever finds the mark knows whether it has. */
 static inline void
-fnt_frame_mark_lost(struct fnt_frame *frame, uint64_t mark, uint32_t lane, fnt_word *counter)
+fnt_frame_mark_lost(struct fnt_frame *frame, uint64_t mark, uint32_t lane, uint64_t seq)
 {
-	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
-
-	if (frame) {
-		atomic_store_explicit(&frame->commit_seq, seq, memory_order_relaxed);
-		atomic_store_explicit(&frame->commit_lane, lane, memory_order_relaxed);
-		atomic_store_explicit(&frame->commit, mark, memory_order_release);
-	}
-	atomic_store_explicit(counter, seq, memory_order_release);
+	atomic_store_explicit(&frame->commit_seq, seq, memory_order_relaxed);
+	atomic_store_explicit(&frame->commit_lane, lane, memory_order_relaxed);
+	atomic_store_explicit(&frame->commit, mark, memory_order_release);
 }
 
 /* Is the record that the frame's mark names committed? True also when it has been

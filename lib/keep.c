@@ -3,21 +3,6 @@
 
 #define TRIES 64
 
-/* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t
-mix(uint64_t z)
-{
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
-uint64_t
-fnt_keep_hash(const uint64_t trace_id[2])
-{
-	return mix(mix(trace_id[0] + 0x9e3779b97f4a7c15u) + trace_id[1]) >> 1;
-}
-
 bool
 fnt_keep_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
 	      uint64_t now_ns)
@@ -47,23 +32,4 @@ fnt_keep_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
 	}
 	/* Somebody else was faster each time, and so had his. */
 	return false;
-}
-
-uint64_t
-fnt_keep_decide(const struct use *use)
-{
-	const struct fnt_call *call = use->call;
-	const struct fnt_record *record = &call->record;
-	const struct fnt_rule *rule = &call->rule;
-
-	if (record->outcome != FNT_OK && rule->keep_errors)
-		return 0;
-	if (fnt_keep_slow(call))
-		return 0;
-	if (fnt_keep_hash(record->trace_id) >= rule->keep)
-		return FNT_MARK_SAMPLED;
-	if (rule->rate && !fnt_keep_rate(&use->thread->attachment->region.view, record->fn_name,
-					 rule->rate, use->thread->clock.last))
-		return FNT_MARK_LIMITED;
-	return 0;
 }

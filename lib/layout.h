@@ -461,6 +461,16 @@ fnt_lap_before(uint64_t a, uint64_t b)
 	return (int64_t)((a - b) << (64 - FNT_LAP_BITS)) < 0;
 }
 
+#define FNT_CELL_LAP (1ull << (64 - FNT_LAP_BITS)) /* a lap, in a state */
+
+/* The same of the laps of two states, whatever else these say: what is below the lap is
+ * at least as much in the first as in the second, so that nothing is borrowed. */
+static inline int
+fnt_cell_before(uint64_t a, uint64_t b)
+{
+	return (int64_t)((a | (FNT_CELL_LAP - 1)) - b) < 0;
+}
+
 #define FNT_CELL_BYTES	     256
 #define FNT_CELL_WORDS	     31 /* after the state word */
 #define FNT_HEAD_WORDS	     (FNT_CELL_WORDS - FNT_RECORD_WORDS)

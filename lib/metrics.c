@@ -108,7 +108,7 @@ fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t la
 		meter->op_key = fnt_row_key(FNT_ROW_OP, lane, 0, 0);
 	}
 	for (uint32_t i = 0; i < FNT_FNS_SEEN; i++)
-		meter->fns[i] = &view->metrics->other_fn;
+		meter->fns[i] = 0; /* its key is not ours, or it is ours */
 	for (uint32_t i = 0; i < FNT_OPS_SEEN; i++)
 		meter->ops[i] = &view->metrics->other_op;
 }
@@ -128,19 +128,21 @@ static struct fnt_fn_row *
 find_fn(struct fnt_meter *meter, uint32_t name)
 {
 	const struct fnt_view *view = meter->view;
-	struct fnt_fn_row **seen = &meter->fns[name % FNT_FNS_SEEN];
+	uint32_t *seen = &meter->fns[name % FNT_FNS_SEEN];
 	uint64_t any = fnt_row_key(FNT_ROW_FN, FNT_LANE_ANY, name, 0);
 	struct keys keys = fn_keys(view);
 	uint32_t at;
 
 	if (name >= view->name_count)
 		return &view->metrics->other_fn;
-	if (atomic_load_explicit(&(*seen)->key, memory_order_relaxed) == any)
-		return *seen;
+	if (atomic_load_explicit(&view->fn_rows[*seen].key, memory_order_relaxed) ==
+	    any)
+		return &view->fn_rows[*seen];
 	at = find_row(&keys, meter->fn_key | (uint64_t)name << 32, any);
 	if (at == UINT32_MAX)
 		return &view->metrics->other_fn;
-	return *seen = &view->fn_rows[at];
+	*seen = at;
+	return &view->fn_rows[at];
 }
 
 struct fnt_op_row *
@@ -221,23 +223,21 @@ find_bucket(const struct fnt_view *view, struct fnt_place *place)
 }
 
 struct fnt_place
-fnt_place_find(struct fnt_meter *meter, const struct fnt_record *record,
-	       const struct fnt_extra *extra)
+fnt_meter_place(struct fnt_meter *meter, const struct fnt_record *record,
+		const struct fnt_extra *extra)
 {
 	struct fnt_place place = {
 		.record = record, .extra = extra, .journal = meter->journal};
 	uint64_t key = meter->fn_key | (uint64_t)record->fn_name << 32;
 
-	place.row = meter->fns[record->fn_name % FNT_FNS_SEEN];
+	place.row = &meter->view->fn_rows[meter->fns[record->fn_name % FNT_FNS_SEEN]];
 	if (atomic_load_explicit(&place.row->key, memory_order_relaxed) != key)
 		place.row = find_fn(meter, record->fn_name);
 	place.own_row =
 		meter->journal &&
 		atomic_load_explicit(&place.row->key, memory_order_relaxed) == key;
 	find_bucket(meter->view, &place);
-	place.calls = &place.row->counts[fnt_fn_outcome(record->outcome)];
 	place.rare = extra->rare || place.spilled;
-	place.quick = place.bucket_no && !place.rare;
 	return place;
 }
 
@@ -248,12 +248,6 @@ add(fnt_word *word, uint64_t more)
 {
 	if (more)
 		atomic_fetch_add_explicit(word, more, memory_order_relaxed);
-}
-
-static uint32_t
-lost_counter(uint32_t end)
-{
-	return FNT_FN_DROPPED + end - FNT_RINGS;
 }
 
 void
@@ -272,7 +266,7 @@ add_to_all(const struct fnt_place *place, uint32_t end)
 	const struct fnt_extra *extra = place->extra;
 	fnt_word *counts = place->row->counts;
 
-	add(place->calls, 1);
+	add(&counts[fnt_fn_outcome(record->outcome)], 1);
 	add(&counts[FNT_FN_TOTAL_NS], record->duration_ns);
 	add(&counts[FNT_FN_OPS], (uint64_t)record->op_count + record->ops_omitted);
 	add(&counts[FNT_FN_ROWS], extra->rows);
@@ -285,11 +279,25 @@ add_to_all(const struct fnt_place *place, uint32_t end)
 	    !!(record->flags & FNT_TRACE_VALUE_OMITTED));
 	add(&counts[FNT_FN_SPILLED], place->spilled);
 	if (end >= FNT_RINGS)
-		add(&counts[lost_counter(end)], 1);
+		add(&counts[fnt_lost_counter(end)], 1);
 	add(place->bucket, 1);
 }
 
 /* ---- the journal ----------------------------------------------------------------- */
+
+static void
+note_common(const struct fnt_place *place)
+{
+	const struct fnt_record *record = place->record;
+	struct fnt_journal *journal = place->journal;
+	const fnt_word *counts = place->row->counts;
+
+	fnt_note(journal, FNT_NOTED_CALLS, &counts[fnt_fn_outcome(record->outcome)], 1);
+	fnt_note(journal, FNT_NOTED_NS, &counts[FNT_FN_TOTAL_NS], record->duration_ns);
+	fnt_note(journal, FNT_NOTED_OPS, &counts[FNT_FN_OPS],
+		 (uint64_t)record->op_count + record->ops_omitted);
+	fnt_note(journal, FNT_NOTED_ROWS, &counts[FNT_FN_ROWS], place->extra->rows);
+}
 
 static void
 note_rare(const struct fnt_place *place, enum fnt_fn_counter counter, uint64_t more)
@@ -314,33 +322,50 @@ note_all_rare(const struct fnt_place *place)
 	note_rare(place, FNT_FN_SPILLED, place->spilled);
 }
 
-/* What is quick has not told the rest. */
-static struct fnt_place
-made_long(struct fnt_place place)
+static void
+arm(const struct fnt_place *place, const struct fnt_view *view, uint64_t seq,
+    uint32_t end)
 {
-	if (place.quick) {
-		place.own_row = true;
-		place.spilled = place.rare = false;
-	}
-	return place;
+	struct fnt_journal *journal = place->journal;
+
+	atomic_store_explicit(&journal->bucket, place->bucket_no, memory_order_relaxed);
+	atomic_store_explicit(&journal->seq, seq, memory_order_relaxed);
+	/* [J3] release: what it says comes before it is armed. Pairs with [J2]. */
+	atomic_store_explicit(&journal->state,
+			      fnt_journal_make((uint32_t)(place->row - view->fn_rows),
+					       fnt_fn_outcome(place->record->outcome),
+					       end, place->rare),
+			      memory_order_release);
 }
 
 void
-fnt_meter_note_long(struct fnt_place place, uint32_t end, uint64_t seq,
-		    const struct fnt_view *view)
+fnt_meter_note(const struct fnt_place *place, uint32_t end, uint64_t seq,
+	       const struct fnt_view *view)
 {
-	place = made_long(place);
-	if (!place.own_row)
+	if (!FNT_COUNTED || !place->own_row)
 		return;
-	fnt_note_common(&place);
-	if (place.bucket_no)
-		fnt_note(place.journal, FNT_NOTED_BUCKET, place.bucket, 1);
-	if (place.rare)
-		note_all_rare(&place);
+	/* [J1] release: what was armed last is off before any word of it changes. (Of
+	 * the dead all stores are seen, so that these labels bind the compiler alone.)
+	 * Pairs with [J2]. */
+	atomic_thread_fence(memory_order_release);
+	note_common(place);
+	if (place->bucket_no)
+		fnt_note(place->journal, FNT_NOTED_BUCKET, place->bucket, 1);
+	if (place->rare)
+		note_all_rare(place);
 	if (end >= FNT_RINGS)
-		fnt_note(place.journal, FNT_NOTED_LOST,
-			 &place.row->counts[lost_counter(end)], 1);
-	fnt_journal_arm(&place, view, seq, end, place.rare);
+		fnt_note(place->journal, FNT_NOTED_LOST,
+			 &place->row->counts[fnt_lost_counter(end)], 1);
+	arm(place, view, seq, end);
+}
+
+static void
+apply_common(fnt_word *counts, const struct fnt_journal *journal, uint32_t calls)
+{
+	fnt_apply(&counts[calls], journal, FNT_NOTED_CALLS);
+	fnt_apply(&counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
+	fnt_apply(&counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
+	fnt_apply(&counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
 }
 
 static void
@@ -354,26 +379,31 @@ static void
 apply_lost(fnt_word *counts, const struct fnt_journal *journal, uint32_t end)
 {
 	if (end >= FNT_RINGS)
-		fnt_apply(&counts[lost_counter(end)], journal, FNT_NOTED_LOST);
+		fnt_apply(&counts[fnt_lost_counter(end)], journal, FNT_NOTED_LOST);
 }
 
 void
-fnt_meter_apply_long(struct fnt_place place, uint32_t end)
+fnt_meter_apply(const struct fnt_place *place, uint32_t end)
 {
-	place = made_long(place);
-	if (!place.own_row) {
-		add_to_all(&place, end);
+	if (!FNT_COUNTED)
+		return;
+	if (!place->own_row) {
+		add_to_all(place, end);
 		return;
 	}
-	fnt_apply_common(&place);
-	if (place.bucket_no)
-		fnt_apply(place.bucket, place.journal, FNT_NOTED_BUCKET);
+	/* [J4] release: it has ended before it is counted. Pairs with [J2]. */
+	atomic_thread_fence(memory_order_release);
+	apply_common(place->row->counts, place->journal,
+		     fnt_fn_outcome(place->record->outcome));
+	if (place->bucket_no)
+		fnt_apply(place->bucket, place->journal, FNT_NOTED_BUCKET);
 	else
-		add(place.bucket, 1);
-	if (place.rare)
-		apply_rare(place.row->counts, place.journal);
-	apply_lost(place.row->counts, place.journal, end);
-	atomic_store_explicit(&place.journal->state, 0, memory_order_release);
+		add(place->bucket, 1);
+	if (place->rare)
+		apply_rare(place->row->counts, place->journal);
+	apply_lost(place->row->counts, place->journal, end);
+	/* [J5] release: it is counted before the journal is off. Pairs with [J2]. */
+	atomic_store_explicit(&place->journal->state, 0, memory_order_release);
 }
 
 /* What was noted, whoever wrote it: it may be anything. */
@@ -384,10 +414,7 @@ apply_noted(const struct fnt_view *view, struct fnt_fn_row *row,
 	uint64_t bucket =
 		atomic_load_explicit(&journal->bucket, memory_order_relaxed) - 1;
 
-	fnt_apply(&row->counts[fnt_journal_outcome(state)], journal, FNT_NOTED_CALLS);
-	fnt_apply(&row->counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
-	fnt_apply(&row->counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
-	fnt_apply(&row->counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
+	apply_common(row->counts, journal, fnt_journal_outcome(state));
 	if (bucket < (uint64_t)view->block_count * FNT_OCTAVE_BUCKETS)
 		fnt_apply(&view->blocks[bucket / FNT_OCTAVE_BUCKETS]
 				   .counts[bucket % FNT_OCTAVE_BUCKETS],

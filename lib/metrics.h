@@ -39,7 +39,7 @@ struct fnt_meter {
 	struct fnt_journal *journal; /* of this lane; NULL: it has none */
 	uint64_t fn_key;	     /* of this lane, less the name */
 	uint64_t op_key;
-	struct fnt_fn_row *fns[FNT_FNS_SEEN];
+	uint32_t fns[FNT_FNS_SEEN]; /* numbers of rows */
 	struct fnt_op_row *ops[FNT_OPS_SEEN];
 };
 
@@ -71,15 +71,23 @@ struct fnt_place {
 	const struct fnt_extra *extra;
 	struct fnt_journal *journal;
 	struct fnt_fn_row *row;
-	fnt_word *calls; /* of the row, for the call's outcome */
 	fnt_word *bucket;
 	uint64_t bucket_no; /* among all blocks', + 1; 0: not this thread's own */
-	/* Row and bucket are this thread's own and at hand, and the call is not rare:
-	 * what follows is not even set. */
-	bool quick;
 	bool own_row; /* only this thread writes there */
 	bool spilled; /* the bucket is the other row's, the row is not */
 	bool rare;
+};
+
+/* The same for most calls: row and bucket are this thread's own and at hand, and the
+ * call is not rare. Never in memory, if the compiler has it our way. */
+struct fnt_quick_place {
+	const struct fnt_record *record;
+	const struct fnt_extra *extra;
+	struct fnt_journal *journal;
+	struct fnt_fn_row *row;
+	fnt_word *bucket;
+	uint64_t bucket_no;
+	uint32_t row_no;
 };
 
 /* Where a frame's mark is counted: a record, or why there is none. */
@@ -124,53 +132,42 @@ fnt_op_seen(uint32_t entity, uint32_t op)
 	return (entity ^ op << 5) % FNT_OPS_SEEN;
 }
 
-/* Rows that are not at hand, and what is not quick; of the latter two the first may
- * also be called for what is, and so are both where a call ends without a record.
- * (Places go by value, so that on the short way they stay in registers.) */
-struct fnt_place fnt_place_find(struct fnt_meter *meter,
-				const struct fnt_record *record,
-				const struct fnt_extra *extra);
-void fnt_meter_note_long(struct fnt_place place, uint32_t end, uint64_t seq,
-			 const struct fnt_view *view);
-void fnt_meter_apply_long(struct fnt_place place, uint32_t end);
+/* Find the place for a call, before it ends. */
+struct fnt_place fnt_meter_place(struct fnt_meter *meter,
+				 const struct fnt_record *record,
+				 const struct fnt_extra *extra);
+
+/* Note in the journal what the call's end will make of its row: before the end itself,
+ * which is the counter of `end` (fnt_end_of()) becoming `seq`. */
+void fnt_meter_note(const struct fnt_place *place, uint32_t end, uint64_t seq,
+		    const struct fnt_view *view);
+
+/* The call has ended: count it. */
+void fnt_meter_apply(const struct fnt_place *place, uint32_t end);
+
 struct fnt_op_row *fnt_meter_find_op(struct fnt_meter *meter, uint32_t entity,
 				     uint32_t op);
 
 /* Add to a row of all lanes. */
 void fnt_op_row_add(struct fnt_op_row *row, const struct fnt_op_done *done);
 
-/* Find the place for a call, before it ends. */
-static inline __attribute__((always_inline)) void
-fnt_meter_place(struct fnt_meter *meter, struct fnt_place *place,
-		const struct fnt_record *record, const struct fnt_extra *extra)
-{
-	uint64_t key = meter->fn_key | (uint64_t)record->fn_name << 32;
-	uint32_t bucket = fnt_bucket_of(record->duration_ns);
-	struct fnt_fn_row *row = meter->fns[record->fn_name % FNT_FNS_SEEN];
-	uint32_t block = atomic_load_explicit(&row->blocks[bucket / FNT_OCTAVE_BUCKETS],
-					      memory_order_relaxed) -
-			 1;
-	uint64_t at =
-		(uint64_t)block * FNT_OCTAVE_BUCKETS + bucket % FNT_OCTAVE_BUCKETS;
+/* Places of the journal's counts. */
+enum fnt_journal_count {
+	FNT_NOTED_CALLS,
+	FNT_NOTED_BUCKET,
+	FNT_NOTED_NS,
+	FNT_NOTED_OPS,
+	FNT_NOTED_ROWS,
+	FNT_NOTED_RARE, /* as from FNT_FN_RARE on, then the counter of the lost */
+	FNT_NOTED_LOST = FNT_NOTED_RARE + FNT_FN_DROPPED - FNT_FN_RARE,
+};
+static_assert(FNT_NOTED_LOST + 1 == FNT_JOURNAL_COUNTS, "layout");
 
-	if (!FNT_COUNTED)
-		return;
-	/* No block: that is more than any count. */
-	if (__builtin_expect(atomic_load_explicit(&row->key, memory_order_relaxed) !=
-					     key ||
-				     block >= meter->block_count || extra->rare,
-			     0)) {
-		*place = fnt_place_find(meter, record, extra);
-		return;
-	}
-	place->record = record;
-	place->extra = extra;
-	place->journal = meter->journal;
-	place->row = row;
-	place->calls = &row->counts[fnt_fn_outcome(record->outcome)];
-	place->bucket = &meter->blocks[block].counts[bucket % FNT_OCTAVE_BUCKETS];
-	place->bucket_no = at + 1;
-	place->quick = true;
+/* A row's counter of calls that end without a record. */
+static inline uint32_t
+fnt_lost_counter(uint32_t end)
+{
+	return FNT_FN_DROPPED + end - FNT_RINGS;
 }
 
 static inline void
@@ -189,98 +186,89 @@ fnt_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
 		memory_order_relaxed);
 }
 
-/* Places of the journal's counts. */
-enum fnt_journal_count {
-	FNT_NOTED_CALLS,
-	FNT_NOTED_BUCKET,
-	FNT_NOTED_NS,
-	FNT_NOTED_OPS,
-	FNT_NOTED_ROWS,
-	FNT_NOTED_RARE, /* as from FNT_FN_RARE on, then the counter of the lost */
-	FNT_NOTED_LOST = FNT_NOTED_RARE + FNT_FN_DROPPED - FNT_FN_RARE,
-};
-static_assert(FNT_NOTED_LOST + 1 == FNT_JOURNAL_COUNTS, "layout");
+/* ---- most calls, inlined ----------------------------------------------------------
+ */
 
-static inline void
-fnt_note_common(const struct fnt_place *place)
+/* As fnt_meter_place(). False: the general way. */
+static inline __attribute__((always_inline)) bool
+fnt_quick_place(const struct fnt_meter *meter, struct fnt_quick_place *place,
+		const struct fnt_record *record, const struct fnt_extra *extra)
 {
-	const struct fnt_record *record = place->record;
-	struct fnt_journal *journal = place->journal;
-	const fnt_word *counts = place->row->counts;
+	uint32_t bucket = fnt_bucket_of(record->duration_ns), block;
 
-	fnt_note(journal, FNT_NOTED_CALLS, place->calls, 1);
-	fnt_note(journal, FNT_NOTED_NS, &counts[FNT_FN_TOTAL_NS], record->duration_ns);
-	fnt_note(journal, FNT_NOTED_OPS, &counts[FNT_FN_OPS],
-		 (uint64_t)record->op_count + record->ops_omitted);
-	fnt_note(journal, FNT_NOTED_ROWS, &counts[FNT_FN_ROWS], place->extra->rows);
+	if (!FNT_COUNTED)
+		return true;
+	place->record = record;
+	place->extra = extra;
+	place->journal = meter->journal;
+	place->row_no = meter->fns[record->fn_name % FNT_FNS_SEEN];
+	place->row = &meter->view->fn_rows[place->row_no];
+	block = atomic_load_explicit(&place->row->blocks[bucket / FNT_OCTAVE_BUCKETS],
+				     memory_order_relaxed) -
+		1;
+	/* No block: that is more than any count. */
+	if (__builtin_expect(
+		    atomic_load_explicit(&place->row->key, memory_order_relaxed) !=
+				    (meter->fn_key | (uint64_t)record->fn_name << 32) ||
+			    block >= meter->block_count || extra->rare,
+		    0))
+		return false;
+	place->bucket_no =
+		(uint64_t)block * FNT_OCTAVE_BUCKETS + bucket % FNT_OCTAVE_BUCKETS + 1;
+	place->bucket = (fnt_word *)(void *)meter->blocks + place->bucket_no - 1;
+	return true;
 }
 
-static inline void
-fnt_apply_common(const struct fnt_place *place)
+/* As fnt_meter_note(), `outcome` the record's. */
+static inline __attribute__((always_inline)) void
+fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end,
+	       uint64_t seq)
 {
-	const struct fnt_journal *journal = place->journal;
+	struct fnt_journal *journal = place->journal;
+	const fnt_word *counts = place->row->counts;
+	uint32_t calls = fnt_fn_outcome(outcome);
+
+	if (!FNT_COUNTED)
+		return;
+	/* [J1] release: as in fnt_meter_note(). */
+	atomic_thread_fence(memory_order_release);
+	fnt_note(journal, FNT_NOTED_CALLS, &counts[calls], 1);
+	fnt_note(journal, FNT_NOTED_BUCKET, place->bucket, 1);
+	fnt_note(journal, FNT_NOTED_NS, &counts[FNT_FN_TOTAL_NS],
+		 place->record->duration_ns);
+	/* Omitted ones are rare. */
+	fnt_note(journal, FNT_NOTED_OPS, &counts[FNT_FN_OPS], place->record->op_count);
+	fnt_note(journal, FNT_NOTED_ROWS, &counts[FNT_FN_ROWS], place->extra->rows);
+	if (end >= FNT_RINGS)
+		fnt_note(journal, FNT_NOTED_LOST, &counts[fnt_lost_counter(end)], 1);
+	atomic_store_explicit(&journal->bucket, place->bucket_no, memory_order_relaxed);
+	atomic_store_explicit(&journal->seq, seq, memory_order_relaxed);
+	/* [J3] release: as in fnt_meter_note(). */
+	atomic_store_explicit(&journal->state,
+			      fnt_journal_make(place->row_no, calls, end, false),
+			      memory_order_release);
+}
+
+/* As fnt_meter_apply(). */
+static inline __attribute__((always_inline)) void
+fnt_quick_apply(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end)
+{
+	struct fnt_journal *journal = place->journal;
 	fnt_word *counts = place->row->counts;
 
-	fnt_apply(place->calls, journal, FNT_NOTED_CALLS);
+	if (!FNT_COUNTED)
+		return;
+	/* [J4] release: as in fnt_meter_apply(). */
+	atomic_thread_fence(memory_order_release);
+	fnt_apply(&counts[fnt_fn_outcome(outcome)], journal, FNT_NOTED_CALLS);
+	fnt_apply(place->bucket, journal, FNT_NOTED_BUCKET);
 	fnt_apply(&counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
 	fnt_apply(&counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
 	fnt_apply(&counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
-}
-
-static inline void
-fnt_journal_arm(const struct fnt_place *place, const struct fnt_view *view,
-		uint64_t seq, uint32_t end, bool rare)
-{
-	struct fnt_journal *journal = place->journal;
-
-	atomic_store_explicit(&journal->bucket, place->bucket_no, memory_order_relaxed);
-	atomic_store_explicit(&journal->seq, seq, memory_order_relaxed);
-	/* [J3] release: what it says comes before it is armed. Pairs with [J2]. */
-	atomic_store_explicit(
-		&journal->state,
-		fnt_journal_make((uint32_t)(place->row - view->fn_rows),
-				 (uint32_t)(place->calls - place->row->counts), end,
-				 rare),
-		memory_order_release);
-}
-
-/* Note in the journal what the call's end will make of its row: before the end itself,
- * which is the counter of `end`, one of the rings, becoming `seq`. */
-static inline __attribute__((always_inline)) void
-fnt_meter_note(const struct fnt_meter *meter, const struct fnt_place *place,
-	       uint32_t end, uint64_t seq)
-{
-	if (!FNT_COUNTED)
-		return;
-	/* [J1] release: what was armed last is off before any word of it changes. (Of
-	 * the dead all stores are seen, so that these labels bind the compiler alone.)
-	 * Pairs with [J2] in metrics.c. */
-	atomic_thread_fence(memory_order_release);
-	if (__builtin_expect(!place->quick, 0)) {
-		fnt_meter_note_long(*place, end, seq, meter->view);
-		return;
-	}
-	fnt_note_common(place);
-	fnt_note(place->journal, FNT_NOTED_BUCKET, place->bucket, 1);
-	fnt_journal_arm(place, meter->view, seq, end, false);
-}
-
-/* The call has ended: count it. */
-static inline __attribute__((always_inline)) void
-fnt_meter_apply(const struct fnt_place *place, uint32_t end)
-{
-	if (!FNT_COUNTED)
-		return;
-	/* [J4] release: it has ended before it is counted. Pairs with [J2]. */
-	atomic_thread_fence(memory_order_release);
-	if (__builtin_expect(!place->quick, 0)) {
-		fnt_meter_apply_long(*place, end);
-		return;
-	}
-	fnt_apply_common(place);
-	fnt_apply(place->bucket, place->journal, FNT_NOTED_BUCKET);
-	/* [J5] release: it is counted before the journal is off. Pairs with [J2]. */
-	atomic_store_explicit(&place->journal->state, 0, memory_order_release);
+	if (end >= FNT_RINGS)
+		fnt_apply(&counts[fnt_lost_counter(end)], journal, FNT_NOTED_LOST);
+	/* [J5] release: as in fnt_meter_apply(). */
+	atomic_store_explicit(&journal->state, 0, memory_order_release);
 }
 
 /* Carry out what the dead owner of a lane had noted, if it had come to that: once the

@@ -241,7 +241,7 @@ end_call(struct reaper *reaper, struct fnt_ending *ending)
 
 	if (!reaper->writer.lane) {
 		atomic_fetch_add_explicit(&view->control->dropped, 1, memory_order_relaxed);
-		fnt_meter_apply_long(ending->place, fnt_end_of(FNT_MARK_DROPPED));
+		fnt_meter_apply(&ending->place, fnt_end_of(FNT_MARK_DROPPED));
 	} else if (view->flags & FNT_KEEP_NONE) {
 		fnt_record_lose(&reaper->writer, ending, FNT_MARK_NOT_KEPT);
 	} else if (!emit(reaper, ending)) {
@@ -270,7 +270,7 @@ record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE);
 	record.flags |= FNT_RECORD_KEPT;
 	note_time(&record, &reaper->room);
-	fnt_meter_place(&reaper->meter, &ending.place, &record, &extra);
+	ending.place = fnt_meter_place(&reaper->meter, &record, &extra);
 	end_call(reaper, &ending);
 	fnt_frame_close(frame, reaper->slot);
 }

@@ -128,6 +128,7 @@ refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
 	block->lap = (first - hand->first) / hand->cell_count;
 	block->index = first - hand->first - block->lap * hand->cell_count;
 	block->lap += hand->lap;
+	hand->state = fnt_cell_state(block->lap, hand->lane_no, FNT_CELL_HEAD, 0);
 	return true;
 }
 
@@ -251,7 +252,8 @@ fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim)
 				      fnt_cell_state(lap_of(hand, claim, i), hand->lane_no,
 						     FNT_CELL_MORE, 0),
 				      memory_order_release);
-	fnt_ring_commit_head(hand, claim);
+	fnt_ring_commit_head(hand, fnt_claim_cell(hand, claim, 0),
+			     fnt_ring_next_seq(hand), claim->count);
 }
 
 void

@@ -46,6 +46,7 @@ struct fnt_hand {
 	uint32_t ring;
 	uint64_t first, lap; /* of the era */
 	uint64_t limit;	     /* first ticket of the next that is known */
+	uint64_t state;	     /* of a head that is complete, in the lap of block.next */
 	uint64_t published;  /* eras, when it was looked up */
 	/* Read by whoever wants to unmap it. */
 	_Atomic(struct fnt_area *) area;
@@ -109,31 +110,34 @@ void fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim);
 
 #define FNT_BLOCK_LIFE_NS 1000000u
 
-/* The commonest claim: of one cell, with a ticket in hand that is young enough, and nobody in
- * the way. False: nothing has happened; go the general way. */
+/* Is there a ticket in hand that is young enough? */
 static inline bool
-fnt_ring_claim_one(struct fnt_hand *hand, uint64_t now_ns, struct fnt_claim *claim)
+fnt_ring_has_ticket(const struct fnt_hand *hand, uint64_t now_ns)
 {
 	const struct fnt_block *block = &hand->block;
-	uint64_t seen, lap = block->lap;
-	struct fnt_cell *cell;
 
-	if (block->next == block->end || now_ns - block->born_ns > FNT_BLOCK_LIFE_NS)
-		return false;
-	cell = &hand->cells[block->index];
-	seen = atomic_load_explicit(&cell->state, memory_order_relaxed);
+	return block->next != block->end &&
+	       now_ns - block->born_ns <= FNT_BLOCK_LIFE_NS;
+}
+
+/* Claim the cell of a ticket in hand, if nobody is in the way. NULL: nothing has
+ * happened; go the general way. */
+static inline struct fnt_cell *
+fnt_ring_claim_one(struct fnt_hand *hand)
+{
+	struct fnt_cell *cell = &hand->cells[hand->block.index];
+	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_relaxed);
+
 	/* [O1] acquire, as for any claim: see ring.c. */
-	if (fnt_cell_busy(seen) || !fnt_lap_before(fnt_cell_lap(seen), lap) ||
+	if (__builtin_expect(fnt_cell_busy(seen) || !fnt_cell_before(seen, hand->state),
+			     0) ||
 	    !atomic_compare_exchange_strong_explicit(
-		    &cell->state, &seen,
-		    fnt_cell_state(lap, hand->lane_no, FNT_CELL_HEAD, 1),
-		    memory_order_acquire, memory_order_relaxed))
-		return false;
+		    &cell->state, &seen, hand->state | 1, memory_order_acquire,
+		    memory_order_relaxed))
+		return NULL;
 	/* [S1] release: as in fnt_ring_claim(). */
 	atomic_thread_fence(memory_order_release);
-	*claim = (struct fnt_claim){
-		.ticket = block->next, .index = block->index, .lap = lap, .count = 1};
-	return true;
+	return cell;
 }
 
 static inline void
@@ -143,9 +147,10 @@ fnt_ring_advance(struct fnt_hand *hand, uint32_t count)
 
 	block->next += count;
 	block->index += count;
-	if (block->index >= hand->cell_count) {
+	if (__builtin_expect(block->index >= hand->cell_count, 0)) {
 		block->index -= hand->cell_count;
 		block->lap++;
+		hand->state += FNT_CELL_LAP;
 	}
 }
 
@@ -161,21 +166,19 @@ fnt_ring_say_low(struct fnt_hand *hand)
 			      memory_order_release);
 }
 
-/* The record's head cell, and with it the record, whose other cells are published. */
+/* The record's head cell, and with it the record, whose other cells are published:
+ * number `seq`, of `count` cells. */
 static inline void
-fnt_ring_commit_head(struct fnt_hand *hand, const struct fnt_claim *claim)
+fnt_ring_commit_head(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq,
+		     uint32_t count)
 {
 	/* [C1] release: the cell's words, and all other cells, come before its state. Pairs
 	 * with [C2] in record.c. */
-	atomic_store_explicit(
-		&hand->cells[claim->index].state,
-		fnt_cell_state(claim->lap, hand->lane_no, FNT_CELL_HEAD, 0),
-		memory_order_release);
+	atomic_store_explicit(&cell->state, hand->state, memory_order_release);
 	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
 	 * cursor.c. */
-	atomic_store_explicit(&hand->lane_ring->recorded, fnt_ring_next_seq(hand),
-			      memory_order_release);
-	fnt_ring_advance(hand, claim->count);
+	atomic_store_explicit(&hand->lane_ring->recorded, seq, memory_order_release);
+	fnt_ring_advance(hand, count);
 	fnt_ring_say_low(hand);
 	/* The next cell is wanted soon, and is not in the cache in a ring larger than that:
 	 * 14 of 170 ns went into waiting for it. */

@@ -79,9 +79,10 @@ fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint6
 		return rc;
 	record->seq = fnt_ring_next_seq(hand);
 	record->lane = (uint16_t)writer->lane_no;
-	fnt_meter_note(ending->meter, &ending->place, hand->ring, record->seq);
+	fnt_meter_note(&ending->place, hand->ring, record->seq, ending->meter->view);
 	if (ending->frame)
-		fnt_frame_mark(ending->frame, hand, record->seq, claim.ticket);
+		fnt_frame_mark(ending->frame, hand->ring, writer->lane_no, record->seq,
+			       claim.ticket);
 	copy_record(hand, &claim, record, ending->payload);
 	fnt_ring_commit(hand, &claim);
 	fnt_meter_apply(&ending->place, hand->ring);
@@ -95,13 +96,56 @@ fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint6
 	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
 	uint32_t end = fnt_end_of(mark);
 
-	/* [J1] release, as in fnt_meter_note(). */
-	atomic_thread_fence(memory_order_release);
-	fnt_meter_note_long(ending->place, end, seq, ending->meter->view);
-	fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, counter);
-	/* [J4] release, as in fnt_meter_apply(). */
-	atomic_thread_fence(memory_order_release);
-	fnt_meter_apply_long(ending->place, end);
+	fnt_meter_note(&ending->place, end, seq, ending->meter->view);
+	if (ending->frame)
+		fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, seq);
+	/* Here it ends. */
+	atomic_store_explicit(counter, seq, memory_order_release);
+	fnt_meter_apply(&ending->place, end);
+}
+
+/* ---- where all is at hand ---------------------------------------------------------
+ */
+
+static void
+copy_flat(const struct fnt_hand *hand, const struct fnt_claim *claim,
+	  const struct fnt_record *record, const char *payload)
+{
+	struct fnt_cell *cell = fnt_claim_cell(hand, claim, 0);
+	uint32_t left = (record->payload_bytes + 7) / 8;
+	uint32_t some = left < FNT_HEAD_WORDS ? left : FNT_HEAD_WORDS;
+
+	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
+	fnt_words_put(cell->words + FNT_RECORD_WORDS, payload, some);
+	for (uint32_t i = 1; i < claim->count; i++) {
+		payload += some * 8;
+		left -= some;
+		some = left < FNT_CELL_WORDS ? left : FNT_CELL_WORDS;
+		fnt_words_put(fnt_claim_cell(hand, claim, i)->words, payload, some);
+	}
+}
+
+bool
+fnt_record_emit_few(struct fnt_ring_writer *writer,
+		    const struct fnt_quick_ending *ending, uint64_t now_ns)
+{
+	struct fnt_record *record = ending->record;
+	uint32_t cells = fnt_cells_for(record->payload_bytes);
+	struct fnt_hand *hand = hand_for(writer, record, cells);
+	struct fnt_claim claim;
+
+	/* As in fnt_record_emit_one(): before the claim. */
+	record->seq = fnt_ring_next_seq(hand);
+	record->lane = (uint16_t)writer->lane_no;
+	if (fnt_ring_claim(hand, cells, now_ns, &claim) != FNT_CLAIMED)
+		return false;
+	fnt_quick_note(&ending->place, record->outcome, hand->ring, record->seq);
+	fnt_frame_mark(ending->frame, hand->ring, writer->lane_no, record->seq,
+		       claim.ticket);
+	copy_flat(hand, &claim, record, ending->payload);
+	fnt_ring_commit(hand, &claim);
+	fnt_quick_apply(&ending->place, record->outcome, hand->ring);
+	return true;
 }
 
 void

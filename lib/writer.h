@@ -33,6 +33,14 @@ struct fnt_ending {
 	struct fnt_place place; /* found by fnt_meter_place */
 };
 
+/* The same where all is at hand: payload in one piece, a frame, a quick place. */
+struct fnt_quick_ending {
+	struct fnt_record *record;
+	const char *payload;
+	struct fnt_frame *frame;
+	struct fnt_quick_place place;
+};
+
 /* Commit the record, to the kept ring if it is flagged FNT_RECORD_KEPT and fits there, and
  * count the call; fills in seq and lane. FNT_CLAIM_HELD: no place, to be ended without a
  * record; FNT_CLAIM_MOVED: there are new eras, the hands are to be moved, and then again.
@@ -40,41 +48,74 @@ struct fnt_ending {
 enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 				 uint64_t now_ns);
 
-/* The same for the commonest record, of one cell and one extent, for the main ring. False:
- * nothing has happened; go the general way. */
-static inline __attribute__((always_inline)) bool
-fnt_record_emit_one(struct fnt_ring_writer *writer, struct fnt_ending *ending,
-		    uint64_t now_ns)
-{
-	struct fnt_hand *hand = &writer->hands[FNT_RING_MAIN];
-	struct fnt_record *record = ending->record;
-	struct fnt_claim claim;
-	struct fnt_cell *cell;
-
-	if (!fnt_ring_claim_one(hand, now_ns, &claim))
-		return false;
-	record->seq = fnt_ring_next_seq(hand);
-	record->lane = (uint16_t)writer->lane_no;
-	fnt_meter_note(ending->meter, &ending->place, FNT_RING_MAIN, record->seq);
-	if (ending->frame)
-		fnt_frame_mark(ending->frame, hand, record->seq, claim.ticket);
-	cell = &hand->cells[claim.index];
-	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
-	fnt_words_put(cell->words + FNT_RECORD_WORDS, ending->payload->bytes,
-		      (record->payload_bytes + 7) / 8);
-	fnt_ring_commit_head(hand, &claim);
-	fnt_meter_apply(&ending->place, FNT_RING_MAIN);
-	return true;
-}
-
-/* End the call without a record, and count it: `mark` (FNT_MARK_*) says why. The writer has
- * a lane. Wait-free. */
+/* End the call without a record, and count it: `mark` (FNT_MARK_*) says why. The writer
+ * has a lane. Wait-free. */
 void fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 		     uint64_t mark);
 
-/* Where the table of eras has changed: see what it is now, and put hands that hold no tickets
- * into the current eras. Makes system calls; waits for whoever holds fnt_maps_lock(). */
+/* Where the table of eras has changed: see what it is now, and put hands that hold no
+ * tickets into the current eras. Makes system calls; waits for whoever holds
+ * fnt_maps_lock(). */
 void fnt_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region);
+
+/* ---- where all is at hand ---------------------------------------------------------
+ */
+
+/* As fnt_record_emit(), for records of up to FNT_FEW_CELLS cells; the writer has a
+ * lane. False: nothing has happened but that tickets may have been used; go the general
+ * way. */
+#define FNT_FEW_CELLS fnt_cells_for(FNT_FRAME_PAYLOAD_BYTES)
+bool fnt_record_emit_few(struct fnt_ring_writer *writer,
+			 const struct fnt_quick_ending *ending, uint64_t now_ns);
+
+/* The same for the commonest record, that of a call that was ok: of one cell, for the
+ * main ring, with a ticket in hand. */
+static inline __attribute__((always_inline)) bool
+fnt_record_emit_one(struct fnt_ring_writer *writer,
+		    const struct fnt_quick_ending *ending, uint64_t now_ns)
+{
+	struct fnt_hand *hand = &writer->hands[FNT_RING_MAIN];
+	struct fnt_record *record = ending->record;
+	struct fnt_cell *cell;
+	uint64_t seq;
+
+	if (__builtin_expect(!fnt_ring_has_ticket(hand, now_ns), 0))
+		return false;
+	/* Before the claim: its compare-and-swap waits until all stores before it are
+	 * in the cache, and a load of more than one of them, as the copy below is,
+	 * waits for that. */
+	seq = fnt_ring_next_seq(hand);
+	record->seq = seq;
+	record->lane = (uint16_t)writer->lane_no;
+	cell = fnt_ring_claim_one(hand);
+	if (__builtin_expect(!cell, 0))
+		return false;
+	fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq);
+	fnt_frame_mark(ending->frame, FNT_RING_MAIN, writer->lane_no, seq,
+		       hand->block.next);
+	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
+	fnt_words_put(cell->words + FNT_RECORD_WORDS, ending->payload,
+		      (record->payload_bytes + 7) / 8);
+	fnt_ring_commit_head(hand, cell, seq, 1);
+	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN);
+	return true;
+}
+
+/* As fnt_record_lose(). */
+static inline __attribute__((always_inline)) void
+fnt_record_lose_quick(struct fnt_ring_writer *writer,
+		      const struct fnt_quick_ending *ending, uint64_t mark)
+{
+	fnt_word *counter = fnt_lane_counter(writer->lane, mark);
+	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
+	uint8_t outcome = ending->record->outcome;
+	uint32_t end = fnt_end_of(mark);
+
+	fnt_quick_note(&ending->place, outcome, end, seq);
+	fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, seq);
+	atomic_store_explicit(counter, seq, memory_order_release);
+	fnt_quick_apply(&ending->place, outcome, end);
+}
 
 /* Must a call that ends like this outlive the flood of healthy ones? */
 static inline bool

@@ -237,7 +237,7 @@ hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64
 	fnt_meter_op(&meter, (struct fnt_op_done){name, (uint32_t)uid % 3, uid, 1, uid & 1});
 	if (uid % 5 == 0)
 		record.fn_name = FNT_NAME_NONE;
-	fnt_meter_place(&meter, &ending.place, &record, &extra);
+	ending.place = fnt_meter_place(&meter, &record, &extra);
 	record.fn_name = name;
 	if (uid % 9)
 		fnt_record_emit(writer, &ending, uid * 10000000);
@@ -259,10 +259,10 @@ hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer, uint3
 	if (fnt_ring_claim(hand, 3, 1, &claim) != FNT_CLAIMED)
 		return;
 	fnt_meter_init(&meter, view, writer->lane_no);
-	fnt_meter_place(&meter, &place, &record, &extra);
-	fnt_meter_note(&meter, &place, hand->ring, fnt_ring_next_seq(hand));
+	place = fnt_meter_place(&meter, &record, &extra);
+	fnt_meter_note(&place, hand->ring, fnt_ring_next_seq(hand), view);
 	hostile_open_frame(view, 1, 63, 0, name);
-	fnt_frame_mark(&view->frames[3], hand, 1, claim.ticket);
+	fnt_frame_mark(&view->frames[3], hand->ring, writer->lane_no, 1, claim.ticket);
 }
 
 static inline void
