@@ -6,10 +6,10 @@
  *   │ fixed part │ area      │  gap    │ area      │ area      │
  *   └────────────┴───────────┴ ─ ─ ─ ─ ┴───────────┴───────────┘
  *
- * Areas are those of eras that are held (layout.h); what lies between them is free. The
- * file only grows: who has mapped it must not meet its end. A gap's blocks are given
- * back to the file system by punching a hole, and taken again before the gap is used: a
- * file system that is full is then an error here, and no SIGBUS in a producer.
+ * Areas are those of eras that are held (layout_rings.h); what lies between them is
+ * free. The file only grows: who has mapped it must not meet its end. A gap's blocks are
+ * given back to the file system by punching a hole, and taken again before the gap is
+ * used: a file system that is full is then an error here, and no SIGBUS in a producer.
  *
  * Whoever finds, fills or punches holds the control lock. Makes system calls.
  */

@@ -9,7 +9,7 @@
 #include "liveness.h"
 #include "producer.h"
 #include "reap.h"
-#include "region_map.h"
+#include "region_header.h"
 #include "switch.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "reader.h"
+#include "region_header.h"
 #include "region_map.h"
 #include "settings.h"
 #include "switch.h"

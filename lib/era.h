@@ -5,7 +5,7 @@
  *   tickets  … era 2 ………………│………… gap ………│ era 3 …………… cursor
  *            └ area A of cells           └ area B
  *
- * The table of eras is in the region (layout.h). A process works with a copy of it,
+ * The table of eras is in the region (layout_rings.h). A process works with a copy of it,
  * checked against the file's size: struct fnt_maps, never changed once it is published,
  * replaced when the table has moved on. Areas within the mapping that the region was
  * opened with need no mapping of their own; those that the file has got since have one
@@ -19,7 +19,7 @@
 #ifndef FNT_ERA_H
 #define FNT_ERA_H
 
-#include "layout.h"
+#include "layout_rings.h"
 
 #include <stdbool.h>
 

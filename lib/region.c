@@ -3,6 +3,7 @@
 
 #include "area.h"
 #include "error.h"
+#include "region_header.h"
 #include "region_map.h"
 
 #include <errno.h>

@@ -5,6 +5,7 @@
  * namespace and a deleted file do no harm.
  */
 #include "error.h"
+#include "region_header.h"
 #include "region_map.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * ring.h: cells, tickets, blocks. No system call, no thread-local, no allocation; the shape
- * of a cell's state word is in layout.h.
+ * of a cell's state word is in layout_rings.h.
  *
  *   cursor ──fetch-add──► tickets ──in blocks──► a thread's own
  *                                                    │ claim: CAS of the cell's state from

@@ -21,6 +21,7 @@
 #define FNT_BENCH_FLOOR_H
 
 #include "layout_metrics.h"
+#include "layout_rings.h"
 #include "payload.h"
 #include "shared.h"
 
