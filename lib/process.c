@@ -4,13 +4,13 @@
 #include "call.h"
 #include "controller.h"
 #include "control.h"
-#include "frames.h"
 #include "gate.h"
 #include "inflight.h"
 #include "liveness.h"
 #include "names.h"
 #include "producer.h"
 #include "reap.h"
+#include "threads.h"
 #include "unframed.h"
 
 #include <errno.h>
@@ -19,13 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_EVERY_NS (FNT_SECOND_NS / 10)
-
 uint32_t fnt_fork_generation;
-_Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
-	__attribute__((tls_model("initial-exec")));
-_Thread_local uint64_t fnt_thread_serial __attribute__((tls_model("initial-exec")));
-_Thread_local uint64_t fnt_thread_quick __attribute__((tls_model("initial-exec")));
 #ifdef FNT_TSAN
 char fnt_rcu_edge;
 #endif
@@ -36,7 +30,6 @@ static struct fnt_attachment *inherited;   /* a parent's, in its child */
 static struct fnt_call_pool *pools;	   /* of closed logs with open calls */
 static struct fnt_log *logs;
 static uint64_t last_id;
-static uint64_t last_serial;
 
 static void
 lock(void)
@@ -59,178 +52,22 @@ fnt_process_lock(void)
 	lock();
 }
 
+bool
+fnt_process_trylock(void)
+{
+	return !pthread_mutex_trylock(&mutex);
+}
+
 void
 fnt_process_unlock(void)
 {
 	unlock();
 }
 
-/* ---- threads ---------------------------------------------------------------------- */
-
-static pthread_key_t exit_key;
-
-static void
-release_thread(struct fnt_thread *thread)
+struct fnt_attachment *
+fnt_process_attachments(void)
 {
-	const struct fnt_view *view = &thread->attachment->region.view;
-
-	fnt_thread_give_back_frames(thread);
-	if (thread->writer.lane) {
-		fnt_ring_writer_fini(&thread->writer);
-		fnt_lane_release(view, thread->writer.lane_no);
-	}
-	free(thread);
-}
-
-/* The calling thread starts anew. */
-static void
-forget_thread(void)
-{
-	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
-	fnt_thread_serial = fnt_thread_quick = 0;
-}
-
-/* A thread ends: its lanes and frames go back. Its open calls stay open: another thread
- * may finish them. */
-static void
-thread_exit(void *key)
-{
-	int saved = errno;
-
-	lock();
-	for (struct fnt_attachment *at = attachments; at; at = at->next) {
-		struct fnt_thread **link = &at->threads;
-
-		while (*link) {
-			struct fnt_thread *thread = *link;
-
-			if (thread->key != key) {
-				link = &thread->next;
-				continue;
-			}
-			*link = thread->next;
-			release_thread(thread);
-		}
-	}
-	forget_thread();
-	unlock();
-	errno = saved;
-}
-
-/* Look for the dead; also where the host has closed our descriptor. */
-static uint32_t
-reap(struct fnt_attachment *attachment)
-{
-	return fnt_region_mend(&attachment->region)
-		       ? fnt_reap_dead(&attachment->region, attachment->slot)
-		       : 0;
-}
-
-static void
-find_lane(struct fnt_thread *thread)
-{
-	struct fnt_attachment *attachment = thread->attachment;
-	const struct fnt_view *view = &attachment->region.view;
-	uint32_t lane;
-
-	if (attachment->slot == FNT_SLOT_NONE)
-		return;
-	lane = fnt_lane_claim(view, attachment->slot, thread->tid);
-	if (lane == FNT_LANE_NONE && reap(attachment))
-		lane = fnt_lane_claim(view, attachment->slot, thread->tid);
-	if (lane == FNT_LANE_NONE)
-		return;
-	fnt_ring_writer_init(&thread->writer, view, lane);
-	fnt_meter_init(&thread->meter, view, lane);
-	for (uint32_t i = 0; i < FNT_NAMES_CACHED; i++)
-		memset(thread->names[i].rows, 0, sizeof(thread->names[i].rows));
-}
-
-static struct fnt_thread *
-make_thread(struct fnt_attachment *attachment)
-{
-	struct fnt_thread *thread = calloc(1, sizeof(*thread));
-
-	if (!thread)
-		return NULL;
-	thread->attachment = attachment;
-	thread->key = fnt_threads_seen;
-	thread->tid = (int32_t)gettid();
-	fnt_random(&thread->random, sizeof(thread->random));
-	fnt_random(&thread->trace_high, sizeof(thread->trace_high));
-	thread->frame_hint = (uint32_t)thread->random;
-	fnt_clock_renew(&thread->clock);
-	fnt_meter_init(&thread->meter, &attachment->region.view, FNT_LANE_NONE);
-	find_lane(thread);
-	/* The key only has to be something: the destructor goes by the same address. */
-	if (pthread_setspecific(exit_key, fnt_threads_seen)) {
-		thread->next = NULL;
-		release_thread(thread);
-		return NULL;
-	}
-	thread->next = attachment->threads;
-	attachment->threads = thread;
-	return thread;
-}
-
-struct fnt_thread *
-fnt_thread_slow(struct fnt_attachment *attachment)
-{
-	struct fnt_thread_seen *seen =
-		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
-	struct fnt_thread *thread;
-	int saved = errno;
-
-	pthread_mutex_lock(&mutex);
-	for (thread = attachment->threads; thread; thread = thread->next)
-		if (thread->key == fnt_threads_seen)
-			break;
-	if (!thread)
-		thread = make_thread(attachment);
-	if (!fnt_thread_serial)
-		fnt_thread_serial = ++last_serial;
-	if (fnt_rcu_is_quick() && fnt_clock_kind() == FNT_CLOCK_TSC)
-		fnt_thread_quick = fnt_thread_serial;
-	unlock();
-	errno = saved;
-	if (thread) {
-		seen->id = attachment->id;
-		seen->thread = thread;
-	}
-	return thread;
-}
-
-void
-fnt_thread_find_lane(struct fnt_thread *thread, uint64_t now_ns)
-{
-	int saved = errno;
-
-	if (thread->writer.lane || now_ns < thread->lane_retry_ns)
-		return;
-	thread->lane_retry_ns = now_ns + LOOK_EVERY_NS;
-	pthread_mutex_lock(&mutex);
-	find_lane(thread);
-	unlock();
-	errno = saved;
-}
-
-bool
-fnt_thread_reap(struct fnt_thread *thread, uint64_t now_ns)
-{
-	struct fnt_attachment *attachment = thread->attachment;
-	int saved = errno;
-	uint32_t count = 0;
-
-	if (now_ns < thread->reap_after_ns || attachment->slot == FNT_SLOT_NONE)
-		return false;
-	thread->reap_after_ns = now_ns + LOOK_EVERY_NS;
-	/* Somebody else at it will do. */
-	if (!pthread_mutex_trylock(&mutex)) {
-		count = reap(attachment);
-		unlock();
-	}
-	errno = saved;
-	return count > 0;
+	return attachments;
 }
 
 /* ---- attachments ------------------------------------------------------------------ */
@@ -368,15 +205,10 @@ free_attachment(struct fnt_attachment *attachment)
 {
 	if (fnt_unframed_any(attachment->pool)) {
 		if (!attachment->threads)
-			make_thread(attachment);
+			fnt_thread_make(attachment);
 		fnt_unframed_close(attachment->pool, attachment->threads);
 	}
-	while (attachment->threads) {
-		struct fnt_thread *thread = attachment->threads;
-
-		attachment->threads = thread->next;
-		release_thread(thread);
-	}
+	fnt_threads_release(attachment);
 	if (attachment->slot != FNT_SLOT_NONE) {
 		/* Without memory for it, it is left for others as if we had died. */
 		if (fnt_reap_slot(&attachment->region, attachment->slot, attachment->slot))
@@ -459,7 +291,7 @@ after_fork_child(void)
 		inherited = attachment;
 		inherit(attachment);
 	}
-	forget_thread();
+	fnt_thread_forget();
 	unlock();
 	urcu_bp_after_fork_child();
 	errno = saved;
@@ -506,7 +338,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void
 set_up(void)
 {
-	pthread_key_create(&exit_key, thread_exit);
+	fnt_threads_set_up();
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 

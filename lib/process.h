@@ -125,6 +125,10 @@ extern uint32_t fnt_fork_generation;
 /* The mutex of attachments, threads and slots; also inside a read-side section. */
 void fnt_process_lock(void);
 void fnt_process_unlock(void);
+bool fnt_process_trylock(void); /* as far as it goes; inside a read-side section */
+
+/* Those of logs that are open, with the mutex in hand. */
+struct fnt_attachment *fnt_process_attachments(void);
 
 /* Open: makes the log of a mapped region, which is the log's now. -errno. */
 int fnt_log_attach(struct fnt_log **log, struct fnt_region *region);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "threads.h"
+
+#include "frames.h"
+#include "producer.h"
+#include "reap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOOK_EVERY_NS (FNT_SECOND_NS / 10)
+
+_Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
+	__attribute__((tls_model("initial-exec")));
+_Thread_local uint64_t fnt_thread_serial __attribute__((tls_model("initial-exec")));
+_Thread_local uint64_t fnt_thread_quick __attribute__((tls_model("initial-exec")));
+
+static uint64_t last_serial;
+static pthread_key_t exit_key;
+
+static void
+release_thread(struct fnt_thread *thread)
+{
+	const struct fnt_view *view = &thread->attachment->region.view;
+
+	fnt_thread_give_back_frames(thread);
+	if (thread->writer.lane) {
+		fnt_ring_writer_fini(&thread->writer);
+		fnt_lane_release(view, thread->writer.lane_no);
+	}
+	free(thread);
+}
+
+/* The calling thread starts anew. */
+void
+fnt_thread_forget(void)
+{
+	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
+	fnt_thread_serial = fnt_thread_quick = 0;
+}
+
+/* A thread ends: its lanes and frames go back. Its open calls stay open: another thread
+ * may finish them. */
+static void
+thread_exit(void *key)
+{
+	int saved = errno;
+
+	fnt_process_lock();
+	for (struct fnt_attachment *at = fnt_process_attachments(); at; at = at->next) {
+		struct fnt_thread **link = &at->threads;
+
+		while (*link) {
+			struct fnt_thread *thread = *link;
+
+			if (thread->key != key) {
+				link = &thread->next;
+				continue;
+			}
+			*link = thread->next;
+			release_thread(thread);
+		}
+	}
+	fnt_thread_forget();
+	fnt_process_unlock();
+	errno = saved;
+}
+
+/* Look for the dead; also where the host has closed our descriptor. */
+static uint32_t
+reap(struct fnt_attachment *attachment)
+{
+	return fnt_region_mend(&attachment->region)
+		       ? fnt_reap_dead(&attachment->region, attachment->slot)
+		       : 0;
+}
+
+static void
+find_lane(struct fnt_thread *thread)
+{
+	struct fnt_attachment *attachment = thread->attachment;
+	const struct fnt_view *view = &attachment->region.view;
+	uint32_t lane;
+
+	if (attachment->slot == FNT_SLOT_NONE)
+		return;
+	lane = fnt_lane_claim(view, attachment->slot, thread->tid);
+	if (lane == FNT_LANE_NONE && reap(attachment))
+		lane = fnt_lane_claim(view, attachment->slot, thread->tid);
+	if (lane == FNT_LANE_NONE)
+		return;
+	fnt_ring_writer_init(&thread->writer, view, lane);
+	fnt_meter_init(&thread->meter, view, lane);
+	for (uint32_t i = 0; i < FNT_NAMES_CACHED; i++)
+		memset(thread->names[i].rows, 0, sizeof(thread->names[i].rows));
+}
+
+struct fnt_thread *
+fnt_thread_make(struct fnt_attachment *attachment)
+{
+	struct fnt_thread *thread = calloc(1, sizeof(*thread));
+
+	if (!thread)
+		return NULL;
+	thread->attachment = attachment;
+	thread->key = fnt_threads_seen;
+	thread->tid = (int32_t)gettid();
+	fnt_random(&thread->random, sizeof(thread->random));
+	fnt_random(&thread->trace_high, sizeof(thread->trace_high));
+	thread->frame_hint = (uint32_t)thread->random;
+	fnt_clock_renew(&thread->clock);
+	fnt_meter_init(&thread->meter, &attachment->region.view, FNT_LANE_NONE);
+	find_lane(thread);
+	/* The key only has to be something: the destructor goes by the same address. */
+	if (pthread_setspecific(exit_key, fnt_threads_seen)) {
+		thread->next = NULL;
+		release_thread(thread);
+		return NULL;
+	}
+	thread->next = attachment->threads;
+	attachment->threads = thread;
+	return thread;
+}
+
+void
+fnt_threads_release(struct fnt_attachment *attachment)
+{
+	while (attachment->threads) {
+		struct fnt_thread *thread = attachment->threads;
+
+		attachment->threads = thread->next;
+		release_thread(thread);
+	}
+}
+
+void
+fnt_threads_set_up(void)
+{
+	pthread_key_create(&exit_key, thread_exit);
+}
+
+struct fnt_thread *
+fnt_thread_slow(struct fnt_attachment *attachment)
+{
+	struct fnt_thread_seen *seen =
+		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
+	struct fnt_thread *thread;
+	int saved = errno;
+
+	fnt_process_lock();
+	for (thread = attachment->threads; thread; thread = thread->next)
+		if (thread->key == fnt_threads_seen)
+			break;
+	if (!thread)
+		thread = fnt_thread_make(attachment);
+	if (!fnt_thread_serial)
+		fnt_thread_serial = ++last_serial;
+	if (fnt_rcu_is_quick() && fnt_clock_kind() == FNT_CLOCK_TSC)
+		fnt_thread_quick = fnt_thread_serial;
+	fnt_process_unlock();
+	errno = saved;
+	if (thread) {
+		seen->id = attachment->id;
+		seen->thread = thread;
+	}
+	return thread;
+}
+
+void
+fnt_thread_find_lane(struct fnt_thread *thread, uint64_t now_ns)
+{
+	int saved = errno;
+
+	if (thread->writer.lane || now_ns < thread->lane_retry_ns)
+		return;
+	thread->lane_retry_ns = now_ns + LOOK_EVERY_NS;
+	fnt_process_lock();
+	find_lane(thread);
+	fnt_process_unlock();
+	errno = saved;
+}
+
+bool
+fnt_thread_reap(struct fnt_thread *thread, uint64_t now_ns)
+{
+	struct fnt_attachment *attachment = thread->attachment;
+	int saved = errno;
+	uint32_t count = 0;
+
+	if (now_ns < thread->reap_after_ns || attachment->slot == FNT_SLOT_NONE)
+		return false;
+	thread->reap_after_ns = now_ns + LOOK_EVERY_NS;
+	/* Somebody else at it will do. */
+	if (fnt_process_trylock()) {
+		count = reap(attachment);
+		fnt_process_unlock();
+	}
+	errno = saved;
+	return count > 0;
+}
