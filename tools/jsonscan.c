@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "jsonscan_number.h"
 #include "jsonscan_text.h"
 
 #include <errno.h>
@@ -16,14 +17,7 @@ enum state {
 	IN_ESCAPE,
 	IN_HEX,
 	IN_LITERAL,
-	NUMBER_MINUS,
-	NUMBER_ZERO,
-	NUMBER_DIGITS,
-	NUMBER_POINT,
-	NUMBER_FRACTION,
-	NUMBER_E,
-	NUMBER_E_SIGN,
-	NUMBER_EXPONENT,
+	IN_NUMBER,
 	FAILED,
 };
 
@@ -183,27 +177,8 @@ static void
 begin_number(struct jsonscan *scan, char c)
 {
 	begin_value(scan, JSON_NUMBER);
-	scan->negative = c == '-';
-	scan->magnitude = c == '-' ? 0 : (uint64_t)(c - '0');
-	scan->too_large = false;
-	scan->fraction = false;
-	scan->state = c == '-' ? NUMBER_MINUS : c == '0' ? NUMBER_ZERO : NUMBER_DIGITS;
-}
-
-static void
-end_number(struct jsonscan *scan)
-{
-	struct jsonscan_field *field;
-	uint64_t limit = (uint64_t)INT64_MAX + (scan->negative ? 1 : 0);
-
-	scan->state = AFTER_VALUE;
-	if (scan->field == JSONSCAN_NONE || scan->too_large || scan->magnitude > limit)
-		return;
-	field = &scan->fields[scan->field];
-	field->integer_known = true;
-	field->integer_exact = !scan->fraction;
-	field->integer =
-		(int64_t)(scan->negative ? 0 - scan->magnitude : scan->magnitude);
+	jsonscan_number_begin(scan, c);
+	scan->state = IN_NUMBER;
 }
 
 static void
@@ -229,12 +204,6 @@ is_space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static void
 take_value(struct jsonscan *scan, char c)
 {
@@ -258,7 +227,7 @@ take_value(struct jsonscan *scan, char c)
 		begin_literal(scan, JSON_NULL, "ull");
 		break;
 	default:
-		if (c == '-' || is_digit(c))
+		if (c == '-' || jsonscan_is_digit(c))
 			begin_number(scan, c);
 		else
 			scan->state = FAILED;
@@ -357,7 +326,7 @@ take_hex(struct jsonscan *scan, char c)
 {
 	unsigned digit;
 
-	if (is_digit(c)) {
+	if (jsonscan_is_digit(c)) {
 		digit = (unsigned)(c - '0');
 	} else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
 		digit = ((unsigned)c | 0x20) - 'a' + 10;
@@ -372,67 +341,16 @@ take_hex(struct jsonscan *scan, char c)
 	}
 }
 
-static void
-take_digit(struct jsonscan *scan, char c)
-{
-	uint64_t digit = (uint64_t)(c - '0');
-
-	if (scan->magnitude > (UINT64_MAX - digit) / 10)
-		scan->too_large = true;
-	scan->magnitude = scan->magnitude * 10 + digit;
-}
-
-/* What follows `c` in a number; -1: it is not part of it; FAILED. */
-static int
-number_next(int state, char c)
-{
-	bool digit = is_digit(c), e = c == 'e' || c == 'E';
-
-	switch (state) {
-	case NUMBER_MINUS:
-		return c == '0' ? NUMBER_ZERO : digit ? NUMBER_DIGITS : FAILED;
-	case NUMBER_ZERO:
-		return c == '.' ? NUMBER_POINT : e ? NUMBER_E : digit ? FAILED : -1;
-	case NUMBER_DIGITS:
-		return digit	  ? NUMBER_DIGITS
-		       : c == '.' ? NUMBER_POINT
-		       : e	  ? NUMBER_E
-				  : -1;
-	case NUMBER_POINT:
-		return digit ? NUMBER_FRACTION : FAILED;
-	case NUMBER_FRACTION:
-		return digit ? NUMBER_FRACTION : e ? NUMBER_E : -1;
-	case NUMBER_E:
-		if (c == '+' || c == '-')
-			return NUMBER_E_SIGN;
-		return digit ? NUMBER_EXPONENT : FAILED;
-	case NUMBER_E_SIGN:
-		return digit ? NUMBER_EXPONENT : FAILED;
-	default:
-		return digit ? NUMBER_EXPONENT : -1;
-	}
-}
-
 static const char *
 take_number(struct jsonscan *scan, const char *p, const char *end)
 {
-	for (; p < end; p++) {
-		int next = number_next(scan->state, *p);
+	enum jsonscan_number how;
 
-		if (next < 0) {
-			end_number(scan);
-			break;
-		}
-		scan->state = next;
-		if (next == NUMBER_DIGITS)
-			take_digit(scan, *p);
-		else if (next == NUMBER_POINT)
-			scan->fraction = true;
-		else if (next == NUMBER_E)
-			scan->too_large = true;
-		else if (next == FAILED)
-			break;
-	}
+	p = jsonscan_number_take(scan, p, end, &how);
+	if (how == JSONSCAN_NUMBER_OVER)
+		scan->state = AFTER_VALUE;
+	else if (how == JSONSCAN_NUMBER_BAD)
+		scan->state = FAILED;
 	return p;
 }
 
@@ -460,7 +378,7 @@ take_some(struct jsonscan *scan, const char *p, const char *end)
 	case IN_LITERAL:
 		take_literal(scan, *p);
 		return p + 1;
-	case NUMBER_MINUS ... NUMBER_EXPONENT:
+	case IN_NUMBER:
 		return take_number(scan, p, end);
 	case FAILED:
 		return end;
@@ -508,15 +426,7 @@ jsonscan_feed(struct jsonscan *scan, const char *bytes, size_t len)
 bool
 jsonscan_end(struct jsonscan *scan)
 {
-	switch (scan->state) {
-	case NUMBER_ZERO:
-	case NUMBER_DIGITS:
-	case NUMBER_FRACTION:
-	case NUMBER_EXPONENT:
-		end_number(scan);
-		break;
-	default:
-		break;
-	}
+	if (scan->state == IN_NUMBER && jsonscan_number_end(scan))
+		scan->state = AFTER_VALUE;
 	return scan->state == AFTER_VALUE && scan->depth == 0;
 }

@@ -86,6 +86,7 @@ struct jsonscan {
 	unsigned hex, hex_digits, high;
 
 	const char *literal; /* what is still to come of true, false, null */
+	int number;	     /* how far one has come: jsonscan_number.c */
 	bool negative, too_large, fraction;
 	uint64_t magnitude;
 };
