@@ -7,13 +7,11 @@
  *
  *   ctl_steps [--long] [--seed N] [CHANGE]...
  */
-#include "fixture.h"
+#include "controls.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-
-#include <fntrace/control.h>
 
 #include "controller.h"
 #include "kills.h"
@@ -50,17 +48,6 @@ static struct kills kills;
 static unsigned char *region, *saved;
 static size_t region_bytes;
 
-static struct fnt_control *
-open_control(void)
-{
-	struct fnt_error error = {0};
-	struct fnt_control *control;
-
-	if (fnt_control_open(&control, NAME, &error))
-		ck_abort_msg("%s", error.message);
-	return control;
-}
-
 static void
 make_region(void)
 {
@@ -81,21 +68,20 @@ make_region(void)
 	saved = malloc(region_bytes);
 	MUST(region != MAP_FAILED && saved);
 	/* The copy that is not in force may hold anything. */
-	view = open_control()->region.view;
+	view = open_control(NAME)->region.view;
 	memset(view.settings + view.settings_count, 0xa5,
 	       view.settings_count * sizeof(*view.settings));
 	memcpy(saved, region, region_bytes);
 	close(fd);
 }
 
-/* ---- the child ---------------------------------------------------------------------
- */
+/* ---- the child ------------------------------------------------------------------- */
 
 static void
 run(void *arg)
 {
 	const struct change *change = arg;
-	struct fnt_control *control = open_control();
+	struct fnt_control *control = open_control(NAME);
 	size_t count = 0;
 
 	while (count < 3 && change->assignments[count])
@@ -118,29 +104,17 @@ spawn(struct stepper *stepper, const struct change *change)
 			     stepper->status);
 }
 
-/* ---- what is there then ------------------------------------------------------------
- */
+/* ---- what is there then ---------------------------------------------------------- */
 
 static const char *
 in_force(void)
 {
-	static char text[4096];
-	char one[512];
 	struct fnt_reader *reader = open_reader(NAME);
 	struct fnt_settings_list *list;
-	size_t used;
 
 	MUST(!fnt_reader_settings(reader, &list));
-	used = (size_t)snprintf(text, sizeof(text), "%s",
-				fnt_settings_text(&list->all, one, sizeof(one)));
-	for (size_t i = 0; i < list->count; i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "; %s %s",
-					 list->overrides[i].fn_name,
-					 fnt_settings_text(&list->overrides[i].settings,
-							   one, sizeof(one)));
-	fnt_settings_free(list);
 	fnt_reader_close(reader);
-	return text;
+	return text_of_all(list);
 }
 
 /* A process that has followed all along: is `c` enabled, as `fn` says? */
@@ -158,7 +132,7 @@ static void
 check_next(void)
 {
 	static const char *const assignments[] = {"keep=0.75"};
-	struct fnt_control *control = open_control();
+	struct fnt_control *control = open_control(NAME);
 	struct fnt_error error = {0};
 
 	if (fnt_control_reset(control, NULL, &error) ||

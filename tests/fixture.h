@@ -113,6 +113,18 @@ region_path(const char *name, const char *suffix)
 		return status;                                                         \
 	}
 
+/* The same, of {test, turns}. */
+#define FIXTURE_MAIN_TURNS(name, ...)                                                  \
+	int main(void)                                                                 \
+	{                                                                              \
+		int status;                                                            \
+                                                                                       \
+		fixture_begin();                                                       \
+		status = SUITE_RUN_TURNS(name, __VA_ARGS__);                           \
+		fixture_end();                                                         \
+		return status;                                                         \
+	}
+
 /* ---- random --------------------------------------------------------------------- */
 
 struct rnd {

@@ -6,9 +6,7 @@
 #ifndef FNT_TEST_PUPPETS_H
 #define FNT_TEST_PUPPETS_H
 
-#include "fixture.h"
-
-#include <fntrace/control.h>
+#include "controls.h"
 
 #define PUPPETS 4
 
@@ -119,7 +117,6 @@ static inline struct puppets
 start_puppets(const char *name)
 {
 	struct puppets puppets;
-	struct fnt_error error;
 
 	fnt_log_close(open_sized(name, MIB(8)));
 	for (int i = 0; i < PUPPETS; i++) {
@@ -136,8 +133,7 @@ start_puppets(const char *name)
 		puppets.answers[i] = answers.fds[0];
 	}
 	puppets.reader = open_reader(name);
-	if (fnt_control_open(&puppets.control, name, &error))
-		ck_abort_msg("%s", error.message);
+	puppets.control = open_control(name);
 	return puppets;
 }
 

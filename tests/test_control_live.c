@@ -4,13 +4,11 @@
  * of things: followed at the next call, never a mixture, nothing miscounted, nothing in
  * the way.
  */
-#include "fixture.h"
+#include "controls.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-
-#include <fntrace/control.h>
 
 #include "rcu.h"
 
@@ -37,23 +35,12 @@ make_world(void)
 	MUST(world != MAP_FAILED);
 }
 
-static struct fnt_control *
-open_control(const char *name)
-{
-	struct fnt_error error = {0};
-	struct fnt_control *control;
-
-	if (fnt_control_open(&control, name, &error))
-		ck_abort_msg("open %s for changes: %s", name, error.message);
-	return control;
-}
-
 static void
 set(struct fnt_control *control, const char *fn, const char *assignment)
 {
 	struct fnt_error error = {0};
 
-	if (fnt_control_set(control, fn, &assignment, 1, &error))
+	if (set_one(control, fn, assignment, &error))
 		ck_abort_msg("%s: %s", assignment, error.message);
 }
 

@@ -440,26 +440,7 @@ START_TEST(stopped_while_others_lap_the_ring)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("crash");
-	TCase *tcase = tcase_create("crash");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	fixture_begin();
-	tcase_set_timeout(tcase, 200);
-	tcase_add_loop_test(tcase, killed_at_any_moment, 0, 3);
-	tcase_add_test(tcase, slots_lanes_and_frames_come_back);
-	tcase_add_test(tcase, all_slots_dead);
-	tcase_add_test(tcase, killed_with_frames_exhausted);
-	tcase_add_test(tcase, killed_while_reaping);
-	tcase_add_test(tcase, stopped_while_others_lap_the_ring);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	fixture_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+FIXTURE_MAIN_TURNS("crash", {killed_at_any_moment, 3},
+		   {slots_lanes_and_frames_come_back, 1}, {all_slots_dead, 1},
+		   {killed_with_frames_exhausted, 1}, {killed_while_reaping, 1},
+		   {stopped_while_others_lap_the_ring, 1})

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * File systems that are full: a region has its bytes from the beginning, or there is none.
- * In memory and on a disk (a loop device); as root alone, else skipped.
+ * File systems that are full: a region has its bytes from the beginning, or there is
+ * none. In memory and on a disk (a loop device); as root alone, else skipped.
  */
 #include "fixture.h"
 
@@ -10,7 +10,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define DISK	MIB(8)
+#define DISK MIB(8)
 #define THREADS 3
 
 static char disk[300];	/* where it is mounted, and FNTRACE_DIR */
@@ -33,8 +33,8 @@ mount_disk(void)
 	close(fd);
 	/* No blocks kept back for root: full is full. */
 	snprintf(command, sizeof(command),
-		 "exec 2>/dev/null; mkfs.ext4 -q -F -m 0 %s && mount -o loop %s %s", image,
-		 image, disk);
+		 "exec 2>/dev/null; mkfs.ext4 -q -F -m 0 %s && mount -o loop %s %s",
+		 image, image, disk);
 	return !system(command);
 }
 
@@ -169,8 +169,8 @@ START_TEST(producers_do_not_notice)
 		char command[1400];
 		uint64_t retained = region_stat("full").retained;
 
-		snprintf(command, sizeof(command), "umount %s && mount -o loop %s %s", disk,
-			 image, disk);
+		snprintf(command, sizeof(command), "umount %s && mount -o loop %s %s",
+			 disk, image, disk);
 		MUST(!system(command));
 		ck_assert_uint_eq(region_stat("full").retained, retained);
 		must_be_sound("full");
@@ -228,8 +228,8 @@ START_TEST(a_copy_with_holes)
 		return;
 	begin_on(_i);
 	fnt_log_close(open_sized("whole", MIB(2)));
-	snprintf(command, sizeof(command), "cp --sparse=always %s/whole.fnt %s/holes.fnt",
-		 disk, disk);
+	snprintf(command, sizeof(command),
+		 "cp --sparse=always %s/whole.fnt %s/holes.fnt", disk, disk);
 	MUST(!system(command));
 	path_on_disk(path, "holes.fnt");
 	MUST(!stat(path, &st) && (uint64_t)st.st_blocks * 512 < MIB(1));
@@ -251,25 +251,15 @@ int
 main(void)
 {
 	const int count = sizeof(kinds) / sizeof(kinds[0]);
-	Suite *suite = suite_create("disk");
-	TCase *tcase = tcase_create("disk");
-	SRunner *runner = srunner_create(suite);
-	int failed, usable = 0;
+	int status = 77, usable = 0;
 
 	fixture_begin();
 	for (int kind = 0; kind < count; kind++)
 		usable += works(kind);
-	tcase_set_timeout(tcase, 200);
-	tcase_add_loop_test(tcase, producers_do_not_notice, 0, count);
-	tcase_add_loop_test(tcase, no_room_is_an_error_at_open, 0, count);
-	tcase_add_loop_test(tcase, a_copy_with_holes, 0, count);
-	suite_add_tcase(suite, tcase);
 	if (usable)
-		srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+		status = SUITE_RUN_TURNS("disk", {producers_do_not_notice, count},
+					 {no_room_is_an_error_at_open, count},
+					 {a_copy_with_holes, count});
 	fixture_end();
-	if (!usable)
-		return 77;
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return status;
 }

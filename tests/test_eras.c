@@ -2,12 +2,10 @@
  *
  * test_eras.c: resize and rotate, from inside and outside; damaged tables of eras.
  */
-#include "fixture.h"
+#include "controls.h"
 
 #include "era.h"
 #include "region.h"
-
-#include <fntrace/control.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -59,21 +57,10 @@ must_hold(const char *name, struct fnt_log *log, uint64_t first, uint64_t last)
 	must_be_sound(name);
 }
 
-static struct fnt_control *
-control_of(const char *name)
-{
-	struct fnt_error error = {0};
-	struct fnt_control *control;
-
-	if (fnt_control_open(&control, name, &error))
-		ck_abort_msg("%s: %s", name, error.message);
-	return control;
-}
-
 static struct fnt_rings
 resize(const char *name, uint64_t size)
 {
-	struct fnt_control *control = control_of(name);
+	struct fnt_control *control = open_control(name);
 	struct fnt_error error = {0};
 	struct fnt_rings rings;
 
@@ -87,7 +74,7 @@ static int
 rotate(const char *name, const char *path, struct fnt_rings *rings,
        struct fnt_error *error)
 {
-	struct fnt_control *control = control_of(name);
+	struct fnt_control *control = open_control(name);
 	int rc = fnt_control_rotate(control, path, rings, error);
 
 	fnt_control_close(control);
@@ -162,7 +149,7 @@ END_TEST
 START_TEST(a_thread_that_waits)
 {
 	struct fnt_log *log = open_sized("waits", MIB(6));
-	struct fnt_control *control = control_of("waits");
+	struct fnt_control *control = open_control("waits");
 	struct fnt_error error = {0};
 	struct fnt_rings rings;
 	char path[600];
@@ -195,7 +182,7 @@ START_TEST(sizes_that_are_none)
 
 	fnt_log_close(open_sized("sizes", MIB(8)));
 	cells = region_stat("sizes").cells;
-	control = control_of("sizes");
+	control = open_control("sizes");
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		ck_assert_int_eq(fnt_control_resize(control, sizes[i], NULL, &error),
 				 -EINVAL);
@@ -331,7 +318,7 @@ START_TEST(reaped_by_a_tool)
 			nap_us(100000);
 	}
 	gate_wait(&ready);
-	control = control_of("reap");
+	control = open_control("reap");
 	MUST(!fnt_control_reap(control, &count, NULL, &error));
 	ck_assert_uint_eq(count, 0);
 	ck_assert_int_eq(fnt_control_remove(control, false, &count, &error), -EBUSY);

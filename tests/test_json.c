@@ -3,43 +3,12 @@
  * test_json.c: strings, JSON text, the buffer. What comes out is judged by
  * json_oracle.h.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "json.h"
-#include "json_oracle.h"
-#include "suite.h"
+#include "json_suite.h"
 
-static uint64_t seed = 0x9E3779B97F4A7C15u;
-
-static uint64_t
-rnd64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	return seed ^= seed << 17;
-}
-
-static size_t
-rnd(size_t below)
-{
-	return (size_t)(rnd64() >> 16) % below;
-}
-
-/* What was put, as a string until the next call. */
-static const char *
-taken(struct fnt_buf *buf)
-{
-	static char *text;
-
-	free(text);
-	MUST(fnt_buf_steal(buf, &text, NULL) == 0);
-	return text;
-}
-
-/* ---- strings ----------------------------------------------------------------------
- */
+/* ---- strings --------------------------------------------------------------------- */
 
 static const char *
 string(const char *s, size_t len)
@@ -99,8 +68,8 @@ END_TEST
 START_TEST(base64)
 {
 	static const char *const expected[] = {
-	    "\"\"",	    "\"Zg==\"",	    "\"Zm8=\"",	    "\"Zm9v\"",
-	    "\"Zm9vYg==\"", "\"Zm9vYmE=\"", "\"Zm9vYmFy\"",
+		"\"\"",		"\"Zg==\"",	"\"Zm8=\"",	"\"Zm9v\"",
+		"\"Zm9vYg==\"", "\"Zm9vYmE=\"", "\"Zm9vYmFy\"",
 	};
 	struct fnt_buf buf = {0};
 
@@ -113,8 +82,7 @@ START_TEST(base64)
 }
 END_TEST
 
-/* ---- JSON text --------------------------------------------------------------------
- */
+/* ---- JSON text ------------------------------------------------------------------- */
 
 static const char *
 text(const char *s, size_t len)
@@ -139,22 +107,24 @@ is_marker(const char *json)
 START_TEST(text_is_compacted)
 {
 	static const char *const pairs[][2] = {
-	    {" { \"a\" :\t[ 1 ,\r\n2 ] , \"b\" : { } , \"c\" : [ ] } ",
-	     "{\"a\":[1,2],\"b\":{},\"c\":[]}"},
-	    {"\n null ", "null"},
-	    {"\" a  b \"", "\" a  b \""},
-	    {"[-0, 1.50, 1E+2, 123456789012345678901234567890, 1e999]",
-	     "[-0,1.50,1E+2,123456789012345678901234567890,1e999]"},
-	    {"\"\\/\\\"\\\\\\u00E9\\u0000\\b\"", "\"\\/\\\"\\\\\\u00E9\\u0000\\b\""},
-	    {"\"\\uD83D\\uDE00\\ud800\\udc00\"", "\"\\uD83D\\uDE00\\ud800\\udc00\""},
-	    {"\"\\ud800\"", "\"\\ufffd\""},
-	    {"\"\\udc00\\ud800\"", "\"\\ufffd\\ufffd\""},
-	    {"\"\\udc00\\udfff\"", "\"\\ufffd\\ufffd\""},
-	    {"\"\\ud83d\\ud83d\\ude00\\ud83d\\u0041\"",
-	     "\"\\ufffd\\ud83d\\ude00\\ufffd\\u0041\""},
-	    {"\"a\xFFz\xE2\x82\"", "\"a�z�\""},
-	    {"\"\xE2\x80\xA8\x7f\"", "\"\\u2028\x7f\""},
-	    {"{\"a\":1,\"a\":2}", "{\"a\":1,\"a\":2}"},
+		{" { \"a\" :\t[ 1 ,\r\n2 ] , \"b\" : { } , \"c\" : [ ] } ",
+		 "{\"a\":[1,2],\"b\":{},\"c\":[]}"},
+		{"\n null ", "null"},
+		{"\" a  b \"", "\" a  b \""},
+		{"[-0, 1.50, 1E+2, 123456789012345678901234567890, 1e999]",
+		 "[-0,1.50,1E+2,123456789012345678901234567890,1e999]"},
+		{"\"\\/\\\"\\\\\\u00E9\\u0000\\b\"",
+		 "\"\\/\\\"\\\\\\u00E9\\u0000\\b\""},
+		{"\"\\uD83D\\uDE00\\ud800\\udc00\"",
+		 "\"\\uD83D\\uDE00\\ud800\\udc00\""},
+		{"\"\\ud800\"", "\"\\ufffd\""},
+		{"\"\\udc00\\ud800\"", "\"\\ufffd\\ufffd\""},
+		{"\"\\udc00\\udfff\"", "\"\\ufffd\\ufffd\""},
+		{"\"\\ud83d\\ud83d\\ude00\\ud83d\\u0041\"",
+		 "\"\\ufffd\\ud83d\\ude00\\ufffd\\u0041\""},
+		{"\"a\xFFz\xE2\x82\"", "\"a�z�\""},
+		{"\"\xE2\x80\xA8\x7f\"", "\"\\u2028\x7f\""},
+		{"{\"a\":1,\"a\":2}", "{\"a\":1,\"a\":2}"},
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
@@ -165,57 +135,57 @@ END_TEST
 START_TEST(what_is_no_json_is_marked)
 {
 	static const char *const bad[] = {
-	    "",
-	    "  ",
-	    "nul",
-	    "True",
-	    "+1",
-	    "01",
-	    "-",
-	    "-a",
-	    "1.",
-	    ".5",
-	    "1e",
-	    "1e+",
-	    "0x10",
-	    "NaN",
-	    "Infinity",
-	    "'a'",
-	    "\"a",
-	    "\"a\\",
-	    "\"\\x\"",
-	    "\"\\u12\"",
-	    "\"\\u12g4\"",
-	    "\"\t\"",
-	    "[",
-	    "[1",
-	    "[1,]",
-	    "[,1]",
-	    "[1 2]",
-	    "]",
-	    "{",
-	    "{\"a\"}",
-	    "{\"a\":}",
-	    "{a:1}",
-	    "{\"a\":1,}",
-	    "{1:1}",
-	    "{\"a\":1",
-	    "[}",
-	    "{]",
-	    "1 2",
-	    "{}}",
-	    "[]x",
-	    "\"a\"\"",
-	    "1,",
-	    "nulll",
-	    "/* */1",
-	    "\xEF\xBB\xBF"
-	    "1",
-	    "\"\\ud800\\u\"",
-	    "[1}",
-	    "\"\\ud800\\uxxxx\"",
-	    "\xC2\xA0"
-	    "1",
+		"",
+		"  ",
+		"nul",
+		"True",
+		"+1",
+		"01",
+		"-",
+		"-a",
+		"1.",
+		".5",
+		"1e",
+		"1e+",
+		"0x10",
+		"NaN",
+		"Infinity",
+		"'a'",
+		"\"a",
+		"\"a\\",
+		"\"\\x\"",
+		"\"\\u12\"",
+		"\"\\u12g4\"",
+		"\"\t\"",
+		"[",
+		"[1",
+		"[1,]",
+		"[,1]",
+		"[1 2]",
+		"]",
+		"{",
+		"{\"a\"}",
+		"{\"a\":}",
+		"{a:1}",
+		"{\"a\":1,}",
+		"{1:1}",
+		"{\"a\":1",
+		"[}",
+		"{]",
+		"1 2",
+		"{}}",
+		"[]x",
+		"\"a\"\"",
+		"1,",
+		"nulll",
+		"/* */1",
+		"\xEF\xBB\xBF"
+		"1",
+		"\"\\ud800\\u\"",
+		"[1}",
+		"\"\\ud800\\uxxxx\"",
+		"\xC2\xA0"
+		"1",
 	};
 	char nul[] = "\"a\0b\"";
 
@@ -325,8 +295,7 @@ START_TEST(text_agrees_with_the_oracle)
 }
 END_TEST
 
-/* ---- the buffer -------------------------------------------------------------------
- */
+/* ---- the buffer ------------------------------------------------------------------ */
 
 START_TEST(a_failed_buffer_stays_failed)
 {

@@ -6,43 +6,12 @@
 #include <float.h>
 #include <locale.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "json.h"
-#include "json_oracle.h"
-#include "suite.h"
+#include "json_suite.h"
 
-static uint64_t seed = 0x9E3779B97F4A7C15u;
-
-static uint64_t
-rnd64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	return seed ^= seed << 17;
-}
-
-static size_t
-rnd(size_t below)
-{
-	return (size_t)(rnd64() >> 16) % below;
-}
-
-/* What was put, as a string until the next call. */
-static const char *
-taken(struct fnt_buf *buf)
-{
-	static char *text;
-
-	free(text);
-	MUST(fnt_buf_steal(buf, &text, NULL) == 0);
-	return text;
-}
-
-/* ---- numbers ----------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------- */
 
 static const char *
 number(double value)
@@ -106,7 +75,7 @@ fewest_digits(double value, bool is_float)
 		snprintf(text, sizeof(text), "%.*e", count - 1, value);
 		for (int step = -1; step <= 1; step++) {
 			long double unit =
-			    powl(10, atoi(strchr(text, 'e') + 1) - count + 1);
+				powl(10, atoi(strchr(text, 'e') + 1) - count + 1);
 			long double near = strtold(text, NULL) + step * unit;
 			char try[64];
 

@@ -218,6 +218,7 @@ struct shape {
 	const char *name;
 	struct fnt_options options;
 	uint32_t processes, threads, calls, fns, entities;
+	bool shares; /* there is not a row for each */
 };
 
 static void
@@ -260,9 +261,53 @@ metrics_of(const char *name)
 	return metrics;
 }
 
-static void
-check_shape(const struct shape *shape, bool shares)
+static const struct shape shapes[] = {
+	{.name = "several",
+	 .options = {.size_bytes = MIB(16)},
+	 .processes = 3,
+	 .threads = 4,
+	 .calls = ROUNDS(2000, 200),
+	 .fns = 12,
+	 .entities = 5},
+	{.name = "small-records",
+	 .options = {.size_bytes = MIB(2), .max_record_bytes = 1024},
+	 .processes = 2,
+	 .threads = 2,
+	 .calls = ROUNDS(2000, 200),
+	 .fns = 5,
+	 .entities = 3},
+	{.name = "keeping-none",
+	 .options = {.size_bytes = MIB(2), .flags = FNT_KEEP_NONE},
+	 .processes = 2,
+	 .threads = 2,
+	 .calls = ROUNDS(2000, 200),
+	 .fns = 5,
+	 .entities = 3},
+	/* More functions, threads and entities than there is room for rows. */
+	{.name = "full",
+	 .options = {.size_bytes = SMALLEST},
+	 .processes = 3,
+	 .threads = 8,
+	 .calls = ROUNDS(1000, 100),
+	 .fns = 30,
+	 .entities = 12,
+	 .shares = true},
+	/* And more names than there is room for names, more threads than lanes. */
+	{.name = "names",
+	 .options = {.size_bytes = SMALLEST},
+	 .processes = 2,
+	 .threads = SMALL_LANES / 2 + 4,
+	 .calls = ROUNDS(200, 30),
+	 .fns = ACCOUNT_FNS,
+	 .entities = ACCOUNT_ENTITIES,
+	 .shares = true},
+};
+
+#define SHAPES ((int)(sizeof(shapes) / sizeof(shapes[0])))
+
+START_TEST(what_was_done_is_counted)
 {
+	const struct shape *shape = &shapes[_i];
 	struct account *account = account_create();
 	struct fnt_metrics *metrics;
 	uint64_t total;
@@ -279,89 +324,17 @@ check_shape(const struct shape *shape, bool shares)
 	else
 		ck_assert_uint_eq(metrics->total.not_kept, 0);
 	account_compare(account, metrics, fn_name, entity_name);
-	if (shares != (metrics->shared > 0))
+	if (shape->shares != (metrics->shared > 0))
 		ck_abort_msg("%u shared rows; %u of %u, %u of %u, %u of %u taken",
 			     metrics->shared, metrics->fn_rows, metrics->fn_rows_max,
 			     metrics->op_rows, metrics->op_rows_max, metrics->blocks,
 			     metrics->blocks_max);
-	if (!shares)
+	if (!shape->shares)
 		ck_assert_uint_eq(metrics->other.calls, 0);
 	fnt_metrics_free(metrics);
 	fnt_log_close(log);
 	must_be_sound(shape->name);
 	account_destroy(account);
-}
-
-START_TEST(several_processes_and_threads)
-{
-	struct shape shape = {.name = "several",
-			      .options = {.size_bytes = MIB(16)},
-			      .processes = 3,
-			      .threads = 4,
-			      .calls = ROUNDS(2000, 200),
-			      .fns = 12,
-			      .entities = 5};
-
-	check_shape(&shape, false);
-}
-END_TEST
-
-START_TEST(small_records)
-{
-	struct shape shape = {
-		.name = "small",
-		.options = {.size_bytes = MIB(2), .max_record_bytes = 1024},
-		.processes = 2,
-		.threads = 2,
-		.calls = ROUNDS(2000, 200),
-		.fns = 5,
-		.entities = 3};
-
-	check_shape(&shape, false);
-}
-END_TEST
-
-START_TEST(keeping_none)
-{
-	struct shape shape = {.name = "none",
-			      .options = {.size_bytes = MIB(2), .flags = FNT_KEEP_NONE},
-			      .processes = 2,
-			      .threads = 2,
-			      .calls = ROUNDS(2000, 200),
-			      .fns = 5,
-			      .entities = 3};
-
-	check_shape(&shape, false);
-}
-END_TEST
-
-/* More functions, threads and entities than there is room for rows. */
-START_TEST(more_than_there_is_room_for)
-{
-	struct shape shape = {.name = "full",
-			      .options = {.size_bytes = SMALLEST},
-			      .processes = 3,
-			      .threads = 8,
-			      .calls = ROUNDS(1000, 100),
-			      .fns = 30,
-			      .entities = 12};
-
-	check_shape(&shape, true);
-}
-END_TEST
-
-/* And more names than there is room for names, more threads than lanes. */
-START_TEST(more_names_than_fit)
-{
-	struct shape shape = {.name = "names",
-			      .options = {.size_bytes = SMALLEST},
-			      .processes = 2,
-			      .threads = SMALL_LANES / 2 + 4,
-			      .calls = ROUNDS(200, 30),
-			      .fns = ACCOUNT_FNS,
-			      .entities = ACCOUNT_ENTITIES};
-
-	check_shape(&shape, true);
 }
 END_TEST
 
@@ -434,7 +407,7 @@ START_TEST(of_the_killed)
 }
 END_TEST
 
-/* ---- damage ----------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------- */
 
 /* The row, the block or the op row that the region's only call has made. */
 static struct fnt_fn_row *
@@ -526,6 +499,6 @@ START_TEST(check_finds_damage)
 }
 END_TEST
 
-FIXTURE_MAIN("metrics", several_processes_and_threads, small_records, keeping_none,
-	     more_than_there_is_room_for, more_names_than_fit, lives_do_not_take_rows,
-	     of_the_killed, check_finds_damage)
+FIXTURE_MAIN_TURNS("metrics", {what_was_done_is_counted, SHAPES},
+		   {lives_do_not_take_rows, 1}, {of_the_killed, 1},
+		   {check_finds_damage, 1})

@@ -4,47 +4,25 @@
  * must come out is written beside them; then every way of damaging them is tried.
  */
 #include <msgpack.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "json.h"
-#include "json_oracle.h"
+#include "json_suite.h"
 #include "msgpack_walk.h"
-#include "suite.h"
-
-static uint64_t seed = 0x9E3779B97F4A7C15u;
-
-static uint64_t
-rnd64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	return seed ^= seed << 17;
-}
-
-static size_t
-rnd(size_t below)
-{
-	return (size_t)(rnd64() >> 16) % below;
-}
 
 /* Until the next call. */
 static const char *
 json_of(const void *data, size_t len)
 {
-	static char *json;
 	struct fnt_buf buf = {0};
-	char *copy = malloc(len ? len : 1); /* exactly: ASan sees one byte too many */
+	char *copy = calloc(1, len ? len : 1); /* exactly: ASan sees one byte too many */
 
 	if (len)
 		memcpy(copy, data, len);
 	fnt_json_msgpack(&buf, copy, len);
 	free(copy);
-	free(json);
-	MUST(fnt_buf_steal(&buf, &json, NULL) == 0);
-	return json;
+	return taken(&buf);
 }
 
 #define JSON_OF(literal) json_of(literal, sizeof(literal) - 1)
@@ -171,8 +149,7 @@ START_TEST(keys_are_strings)
 }
 END_TEST
 
-/* ---- random objects ---------------------------------------------------------------
- */
+/* ---- random objects -------------------------------------------------------------- */
 
 static void
 random_leaf(msgpack_packer *pk, struct fnt_buf *json)
@@ -216,7 +193,7 @@ static void
 random_object(msgpack_packer *pk, struct fnt_buf *json, int depth)
 {
 	size_t count =
-	    rnd(20) ? rnd(5) : 14 + rnd(5); /* about the limits of fixarray */
+		rnd(20) ? rnd(5) : 14 + rnd(5); /* about the limits of fixarray */
 	bool map = rnd(2);
 	char key[16];
 
@@ -364,10 +341,10 @@ START_TEST(lies_are_marked)
 	/* Enough for each alone, not for both. */
 	ck_assert(is_marker(JSON_OF("\x92\x92\x01\x02")));
 	ck_assert_str_eq(
-	    JSON_OF("\xC1"
-		    "0123456789abcdef"),
-	    "\"<invalid msgpack at byte 0 of 17: c1 30 31 32 33 34 35 36 37 38 "
-	    "39 61 62 63 64 65 …>\"");
+		JSON_OF("\xC1"
+			"0123456789abcdef"),
+		"\"<invalid msgpack at byte 0 of 17: c1 30 31 32 33 34 35 36 37 38 "
+		"39 61 62 63 64 65 …>\"");
 }
 END_TEST
 

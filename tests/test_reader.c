@@ -494,31 +494,9 @@ START_TEST(list_of_regions)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("reader");
-	TCase *tcase = tcase_create("reader");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	fixture_begin();
-	tcase_set_timeout(tcase, 200);
-	tcase_add_test(tcase, queries);
-	tcase_add_test(tcase, each_stops_when_told);
-	tcase_add_test(tcase, cursor_from_now_and_from_the_oldest);
-	tcase_add_loop_test(tcase, cursor_that_is_lapped, 0, 2);
-	tcase_add_test(tcase, cursor_and_a_stopped_producer);
-	tcase_add_test(tcase, attach_by_pid);
-	tcase_add_test(tcase, attach_by_pid_in_vain);
-	tcase_add_test(tcase, in_flight_shows_ops_so_far);
-	tcase_add_test(tcase, producers_and_stat);
-	tcase_add_test(tcase, readers_leave_no_trace);
-	tcase_add_test(tcase, list_of_regions);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	fixture_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+FIXTURE_MAIN_TURNS("reader", {queries, 1}, {each_stops_when_told, 1},
+		   {cursor_from_now_and_from_the_oldest, 1}, {cursor_that_is_lapped, 2},
+		   {cursor_and_a_stopped_producer, 1}, {attach_by_pid, 1},
+		   {attach_by_pid_in_vain, 1}, {in_flight_shows_ops_so_far, 1},
+		   {producers_and_stat, 1}, {readers_leave_no_trace, 1},
+		   {list_of_regions, 1})

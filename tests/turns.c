@@ -432,21 +432,4 @@ START_TEST(turning)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("turns");
-	TCase *tcase = tcase_create("turns");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	fixture_begin();
-	tcase_set_timeout(tcase, 240);
-	tcase_add_loop_test(tcase, turning, 0, sizeof(shapes) / sizeof(shapes[0]));
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	fixture_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+FIXTURE_MAIN_TURNS("turns", {turning, sizeof(shapes) / sizeof(shapes[0])})

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * json_suite.h: what the suites of JSON share: chance, and what was put.
+ */
+#ifndef FNT_TEST_JSON_SUITE_H
+#define FNT_TEST_JSON_SUITE_H
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "json.h"
+#include "json_oracle.h"
+#include "suite.h"
+
+static uint64_t seed = 0x9E3779B97F4A7C15u;
+
+static inline uint64_t
+rnd64(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	return seed ^= seed << 17;
+}
+
+static inline size_t
+rnd(size_t below)
+{
+	return (size_t)(rnd64() >> 16) % below;
+}
+
+/* What was put, as a string until the next call. */
+static inline const char *
+taken(struct fnt_buf *buf)
+{
+	static char *text;
+
+	free(text);
+	MUST(fnt_buf_steal(buf, &text, NULL) == 0);
+	return text;
+}
+
+#endif
