@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * call_use.h: what call.c (begin, what happens) and finish.c share.
+ * call_use.h: what begin.c, call.c, op.c and finish.c share.
  */
 #ifndef FNT_CALL_USE_H
 #define FNT_CALL_USE_H

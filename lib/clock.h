@@ -64,13 +64,26 @@ void fnt_clock_renew_wall(struct fnt_clock *clock);
 /* Is the counter to be trusted? Settled once a process. */
 enum fnt_clock_kind fnt_clock_kind(void);
 
-/* CLOCK_MONOTONIC in ns, if no more than the counter is needed for that; else false. */
-static inline bool
-fnt_clock_read_quick(struct fnt_clock *clock, uint64_t *now)
+/* The counter; 0 where there is none. */
+static inline uint64_t
+fnt_clock_ticks(void)
 {
 #if defined(__x86_64__)
-	uint64_t ticks = __rdtsc() - clock->ticks, ns;
+	return __rdtsc();
+#else
+	return 0;
+#endif
+}
 
+/* CLOCK_MONOTONIC in ns when the counter was at `ticks`, if no more than that is needed
+ * for it; else false. */
+static inline bool
+fnt_clock_quick(struct fnt_clock *clock, uint64_t ticks, uint64_t *now)
+{
+#if defined(__x86_64__)
+	uint64_t ns;
+
+	ticks -= clock->ticks;
 	if (__builtin_expect(ticks < clock->limit, 1)) {
 		ns = clock->ns + (ticks * clock->scale >> 32);
 		if (ns < clock->last)
@@ -80,6 +93,7 @@ fnt_clock_read_quick(struct fnt_clock *clock, uint64_t *now)
 	}
 #else
 	(void)clock;
+	(void)ticks;
 	(void)now;
 #endif
 	return false;
@@ -91,16 +105,16 @@ fnt_clock_read(struct fnt_clock *clock)
 {
 	uint64_t now;
 
-	return fnt_clock_read_quick(clock, &now) ? now : fnt_clock_renew(clock);
+	return fnt_clock_quick(clock, fnt_clock_ticks(), &now) ? now
+							       : fnt_clock_renew(clock);
 }
 
-/* Unix time at `now`, just read. */
-static inline uint64_t
-fnt_clock_wall(struct fnt_clock *clock, uint64_t now)
+/* The offset of the wall clock for a time just read. */
+static inline void
+fnt_clock_tend_wall(struct fnt_clock *clock, uint64_t now)
 {
 	if (__builtin_expect(now >= clock->wall_until, 0))
 		fnt_clock_renew_wall(clock);
-	return now + clock->wall_offset;
 }
 
 #endif

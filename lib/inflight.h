@@ -62,20 +62,17 @@ fnt_frame_prepare(struct fnt_frame *frame, uint64_t started_mono)
 	/* [S3] release: CACHED is seen before any word of the next call. Pairs with [S4] in
 	 * record.c. */
 	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&frame->published, 0, memory_order_relaxed);
 	atomic_store_explicit(&frame->commit, 0, memory_order_relaxed);
 	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
 	atomic_store_explicit(&frame->started_mono, started_mono, memory_order_relaxed);
 	atomic_store_explicit(&frame->last_ns, 0, memory_order_relaxed);
 }
 
-/* … and when `bytes` of payload are there for all to see. */
+/* … and when its head and `bytes` of payload are there for all to see. */
 static inline void
-fnt_frame_open(struct fnt_frame *frame, uint32_t owner, const struct fnt_record *record,
-	       uint32_t bytes)
+fnt_frame_open(struct fnt_frame *frame, uint32_t owner, uint32_t bytes)
 {
 	atomic_store_explicit(&frame->published, bytes, memory_order_relaxed);
-	fnt_words_put(frame->record, (const char *)record, FNT_RECORD_WORDS);
 	fnt_frame_set_state(frame, owner, FNT_FRAME_OPEN);
 }
 

@@ -207,7 +207,8 @@ fnt_call_op(struct fnt_call *call, enum fnt_op kind, const char *entity, const c
 		goto leave;
 	row = seen->rows[op.op];
 	if (__builtin_expect((FNT_COUNTED && !row) ||
-				     !fnt_clock_read_quick(&call->thread->clock, &now),
+				     !fnt_clock_quick(&call->thread->clock,
+						      fnt_clock_ticks(), &now),
 			     0))
 		goto leave;
 	now = fnt_call_since(call, now);

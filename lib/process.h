@@ -57,6 +57,9 @@ struct fnt_thread {
 	struct fnt_attachment *attachment;
 	const void *key; /* whose it is */
 	int32_t tid;
+	uint32_t exe;		       /* as the attachment's */
+	uint64_t pid_tid;	       /* as a record has them */
+	struct fnt_call *calls;	       /* the pool's */
 	struct fnt_ring_writer writer; /* lane NULL: none to be had */
 	struct fnt_clock clock;
 	uint64_t random;
@@ -174,15 +177,23 @@ struct fnt_thread_seen {
 extern _Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
 
+/* NULL: it has to be looked for; so it is, too, in a child that has not used the log
+ * yet. */
+static inline struct fnt_thread *
+fnt_thread_at_hand(const struct fnt_attachment *attachment)
+{
+	const struct fnt_thread_seen *seen =
+		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
+
+	return __builtin_expect(seen->id == attachment->id, 1) ? seen->thread : NULL;
+}
+
 static inline struct fnt_thread *
 fnt_thread_get(struct fnt_attachment *attachment)
 {
-	struct fnt_thread_seen *seen =
-		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
+	struct fnt_thread *thread = fnt_thread_at_hand(attachment);
 
-	if (__builtin_expect(seen->id == attachment->id, 1))
-		return seen->thread;
-	return fnt_thread_slow(attachment);
+	return thread ? thread : fnt_thread_slow(attachment);
 }
 
 /* What eras that are over have left mapped: given up in `fnt_process_eras`, to be called outside

@@ -108,6 +108,10 @@ fnt_thread_make(struct fnt_attachment *attachment)
 	thread->attachment = attachment;
 	thread->key = fnt_threads_seen;
 	thread->tid = (int32_t)gettid();
+	thread->exe = attachment->exe;
+	thread->pid_tid = (uint32_t)attachment->pid |
+			  (uint64_t)(uint32_t)thread->tid << 32;
+	thread->calls = attachment->pool->calls;
 	fnt_random(&thread->random, sizeof(thread->random));
 	fnt_random(&thread->trace_high, sizeof(thread->trace_high));
 	thread->frame_hint = (uint32_t)thread->random;

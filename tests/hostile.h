@@ -211,7 +211,8 @@ hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid, ui
 				bytes - FNT_FRAME_PAYLOAD_BYTES);
 		fnt_frame_link(view, frame, next, owner);
 	}
-	fnt_frame_open(frame, owner, &record, bytes);
+	fnt_words_put(frame->record, (const char *)&record, FNT_RECORD_WORDS);
+	fnt_frame_open(frame, owner, bytes);
 }
 
 /* Recorded, or every ninth lost, and counted: what has no name, or finds no room, with the

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The beginning of a call, and where its memory comes from and goes.
+ *
+ *   fnt_call_begin ─┬─► quick: all at its default and at hand, nothing called
+ *                   └─► begin ─┬─► fnt_call_start ─► a frame's call, or a private one
+ *                              └─► begin_ruled (ruled.c) ─► fnt_call_start
+ *   fnt_call_drop: back where it came from
+ */
+#include "call_use.h"
+
+#include "ruled.h"
+#include "traceparent.h"
+#include "unframed.h"
+
+#include <stdlib.h>
+
+/* ---- identity ---------------------------------------------------------------------
+ */
+
+/* A step of splitmix64 (Steele, Lea, Flood 2014), and half of its finalizer: a thread
+ * goes through all numbers there are before one comes again. */
+static inline uint64_t
+next_random(struct fnt_thread *thread)
+{
+	uint64_t z = thread->random += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 32)) * 0xbf58476d1ce4e5b9u;
+	return z ^ (z >> 29);
+}
+
+/* Never 0. */
+static inline uint64_t
+make_id(struct fnt_thread *thread)
+{
+	uint64_t id = next_random(thread);
+
+	return __builtin_expect(id != 0, 1) ? id : next_random(thread);
+}
+
+/* Who a call is, and whose. */
+struct identity {
+	uint64_t uid, parent_uid;
+	uint64_t trace_id[2];
+};
+
+/* A traceparent is not looked at. */
+static inline __attribute__((always_inline)) struct identity
+identify(struct fnt_thread *thread, const struct fnt_call_info *info)
+{
+	const struct fnt_call *parent = info->parent;
+	struct identity who = {make_id(thread),
+			       info->parent_uid,
+			       {info->trace_id[0], info->trace_id[1]}};
+
+	if (parent) {
+		who.parent_uid = parent->record.uid;
+		who.trace_id[0] = parent->record.trace_id[0];
+		who.trace_id[1] = parent->record.trace_id[1];
+	}
+	return who;
+}
+
+/* A root names its tree: 64 random bits of the thread, 64 of the call. */
+static inline __attribute__((always_inline)) void
+name_tree(struct fnt_thread *thread, struct identity *who)
+{
+	if (!(who->trace_id[0] | who->trace_id[1])) {
+		who->trace_id[0] = thread->trace_high;
+		who->trace_id[1] = who->uid;
+	}
+}
+
+/* ---- the record's head ------------------------------------------------------------
+ */
+
+#define WORD_OF(field) (offsetof(struct fnt_record, field) / 8)
+#define SHIFT_OF(field) (offsetof(struct fnt_record, field) % 8 * 8)
+
+/* A word of the head, here and where others see it: put together in a register, as a
+ * word that was stored in parts can't be loaded for a while. */
+static inline __attribute__((always_inline)) void
+put_word(struct fnt_record *record, struct fnt_frame *shown, size_t i, uint64_t word)
+{
+	memcpy((char *)record + i * 8, &word, 8);
+	fnt_frame_set(shown, i, word);
+}
+
+static inline __attribute__((always_inline)) void
+put_record(struct fnt_call *call, struct fnt_thread *thread, struct identity who,
+	   uint32_t fn_name, uint8_t fn_type)
+{
+	struct fnt_record *record = &call->record;
+	struct fnt_frame *shown = call->shown;
+
+	put_word(record, shown, WORD_OF(uid), who.uid);
+	put_word(record, shown, WORD_OF(parent_uid), who.parent_uid);
+	put_word(record, shown, WORD_OF(trace_id), who.trace_id[0]);
+	put_word(record, shown, WORD_OF(trace_id) + 1, who.trace_id[1]);
+	put_word(record, shown, WORD_OF(started_at_ns),
+		 call->started_mono + thread->clock.wall_offset);
+	put_word(record, shown, WORD_OF(duration_ns), 0);
+	put_word(record, shown, WORD_OF(seq), 0);
+	put_word(record, shown, WORD_OF(fn_name),
+		 (uint64_t)fn_name << SHIFT_OF(fn_name));
+	put_word(record, shown, WORD_OF(pid), thread->pid_tid);
+	put_word(record, shown, WORD_OF(exe),
+		 thread->exe | (uint64_t)fn_type << SHIFT_OF(fn_type));
+	put_word(record, shown, WORD_OF(flags), 0);
+	put_word(record, shown, WORD_OF(ops_omitted), 0);
+	put_word(record, shown, WORD_OF(stream_bytes), 0);
+	put_word(record, shown, WORD_OF(stream_chunks), 0);
+}
+static_assert(WORD_OF(fn_name) == WORD_OF(payload_bytes) &&
+		      WORD_OF(pid) == WORD_OF(tid) &&
+		      WORD_OF(exe) == WORD_OF(fn_type) && SHIFT_OF(exe) == 0 &&
+		      WORD_OF(exe) == WORD_OF(outcome) &&
+		      WORD_OF(exe) == WORD_OF(lane) &&
+		      WORD_OF(flags) == WORD_OF(op_count) &&
+		      WORD_OF(ops_omitted) == WORD_OF(schedules_omitted),
+	      "layout");
+
+/* ---- memory -----------------------------------------------------------------------
+ */
+
+static void
+set_limits(struct fnt_call *call, const struct fnt_view *view)
+{
+	uint32_t outcome;
+
+	call->limit = view->max_record_bytes - (uint32_t)sizeof(struct fnt_record);
+	outcome = 2 * FNT_TEXT_MAX + FNT_ERROR_BOUND;
+	if (outcome > call->limit / 4)
+		outcome = call->limit / 4;
+	call->op_limit = call->limit - outcome;
+}
+
+/* As it is for each call, until it is extended. */
+static void
+reset_room(struct fnt_call *call)
+{
+	uint32_t room = FNT_FRAME_PAYLOAD_BYTES;
+
+	call->own.next = NULL;
+	call->last = call->tail = &call->own;
+	call->room = room;
+	fnt_pen_rewind(call);
+	call->framed = call->frame ? room : 0;
+	fnt_pen_set_quick(call);
+}
+
+/* What stays the same for all uses of a call of the pool. */
+static void
+set_up_call(struct fnt_call *call, struct fnt_log *log,
+	    struct fnt_attachment *attachment, uint32_t index)
+{
+	call->shown = call->frame ? call->frame : (struct fnt_frame *)(call + 1);
+	call->own.bytes = fnt_frame_bytes(call->shown);
+	call->own.size = FNT_FRAME_PAYLOAD_BYTES;
+	call->own.frame = index;
+	call->generation = fnt_fork_generation;
+	call->attachment = attachment;
+	call->log = log;
+	set_limits(call, &attachment->region.view);
+	reset_room(call);
+}
+
+/* In private memory, with a frame of its own that nobody sees. */
+static __attribute__((noinline)) struct fnt_call *
+make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
+{
+	struct fnt_call *call = calloc(1, sizeof(*call) + sizeof(*call->shown));
+
+	if (!call)
+		return NULL;
+	call->allocated = true;
+	set_up_call(call, log, thread->attachment, FNT_FRAME_NONE);
+	if (framed && thread->writer.lane)
+		fnt_count(&thread->writer.lane->unframed, 1);
+	call->listed = framed;
+	if (framed)
+		fnt_unframed_add(thread->attachment->pool, call);
+	return call;
+}
+
+/* A call of the pool or a private one is set up: begin it. */
+static inline __attribute__((always_inline)) void
+start_call(struct fnt_call *call, struct fnt_thread *thread, uint64_t now)
+{
+	if (call->frame)
+		fnt_frame_prepare(call->frame, now);
+	call->owner = fnt_thread_serial;
+	call->thread = thread;
+	fnt_pen_rewind(call);
+	call->extra = (struct fnt_extra){0, 0, false};
+	call->begun = call->pending_bytes = 0;
+	call->pending_high = call->pending_free = 0;
+	call->started_mono = now;
+}
+
+static struct fnt_call *
+make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t now)
+{
+	struct fnt_attachment *attachment = thread->attachment;
+	uint32_t index = framed ? fnt_thread_take_frame(thread) : FNT_FRAME_NONE;
+	struct fnt_call *call;
+
+	if (__builtin_expect(index == FNT_FRAME_NONE, 0)) {
+		call = make_private(log, thread, framed);
+		if (!call)
+			return NULL;
+	} else {
+		call = &thread->calls[index];
+		if (__builtin_expect(call->log != log, 0)) {
+			call->frame = &attachment->region.view.frames[index];
+			set_up_call(call, log, attachment, index);
+		}
+	}
+	start_call(call, thread, now);
+	if (__builtin_expect(call->ruled, 0)) {
+		call->ruled = false;
+		fnt_pen_set_quick(call);
+	}
+	return call;
+}
+
+void
+fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
+{
+	uint32_t frame = thread ? call->own.frame : FNT_FRAME_NONE;
+
+	/* The head first: who looks at the chain meanwhile sees that it is no more. */
+	if (frame != FNT_FRAME_NONE)
+		fnt_thread_close_frame(thread, frame);
+	if (__builtin_expect(call->own.next != NULL, 0)) {
+		fnt_pen_release(call, thread);
+		if (frame != FNT_FRAME_NONE)
+			call->frame = &thread->attachment->region.view.frames[frame];
+		reset_room(call);
+	}
+	if (__builtin_expect(call->pending_many != NULL, 0)) {
+		free(call->pending_many);
+		call->pending_many = NULL;
+		call->pending_size = 0;
+	}
+	if (__builtin_expect(call->allocated && !call->listed, 0)) {
+		free(call);
+		return;
+	}
+	call->owner = FNT_CALL_NOBODY;
+	/* [Z1] release: see [Z2] in call.h. */
+	atomic_store_explicit(&call->open, 0, memory_order_release);
+	if (__builtin_expect(call->allocated, 0)) {
+		fnt_unframed_drop(call);
+		return;
+	}
+	/* With the frame the call's memory goes to its next user. */
+	if (frame != FNT_FRAME_NONE)
+		fnt_thread_keep_frame(thread, frame);
+}
+
+/* ---- the first event --------------------------------------------------------------
+ */
+
+/* The payload's first event. It always fits: its texts are cut to. */
+static __attribute__((noinline)) bool
+write_long_beginning(struct fnt_call *call, struct fnt_thread *thread,
+		     const struct fnt_call_info *info)
+{
+	struct fnt_name_ref fn;
+	struct fnt_event event;
+	uint32_t bound;
+
+	event.type = FNT_EVENT_CALL;
+	event.call.fn = (struct fnt_text){NULL, 0};
+	fnt_call_name(thread, info->fn_name, &call->record.flags, &fn);
+	call->record.fn_name = fn.id;
+	event.call.call_id = id_text(call, info->call_id ? info->call_id : "");
+	event.call.user = id_text(call, info->user_id);
+	event.call.tenant = id_text(call, info->tenant_id);
+	if (fn.id == FNT_NAME_NONE)
+		event.call.fn = id_text(call, info->fn_name ? info->fn_name : "");
+	bound = FNT_CALL_BOUND + event.call.call_id.len + event.call.fn.len +
+		event.call.user.len + event.call.tenant.len;
+	if (!fnt_pen_reserve(call, thread, bound))
+		return false;
+	fnt_pen_event(call, &event, bound, fnt_put_call);
+	return true;
+}
+
+/* Its texts, and how long they are. */
+struct texts {
+	const char *call_id, *user, *tenant;
+	size_t call_id_len, user_len, tenant_len;
+};
+
+static inline __attribute__((always_inline)) struct texts
+texts_of(const struct fnt_call_info *info)
+{
+	struct texts texts = {.call_id = info->call_id ? info->call_id : "",
+			      .user = info->user_id,
+			      .tenant = info->tenant_id};
+
+	texts.call_id_len = fnt_quick_len(texts.call_id);
+	texts.user_len = texts.user ? fnt_quick_len(texts.user) : 0;
+	texts.tenant_len = texts.tenant ? fnt_quick_len(texts.tenant) : 0;
+	return texts;
+}
+
+static inline bool
+are_short(const struct texts *texts)
+{
+	return (texts->call_id_len | texts->user_len | texts->tenant_len) <
+	       FNT_QUICK_TEXT;
+}
+
+static inline __attribute__((always_inline)) void
+write_quick_beginning(struct fnt_call *call, const struct texts *texts)
+{
+	char *at = fnt_put_head(call->at, 5, FNT_EVENT_CALL);
+
+	at = fnt_quick_text(at, texts->call_id, texts->call_id_len);
+	at = fnt_quick_text(at, NULL, 0);
+	at = fnt_quick_text(at, texts->user, texts->user_len);
+	call->at = fnt_quick_text(at, texts->tenant, texts->tenant_len);
+}
+
+static bool
+write_beginning(struct fnt_call *call, struct fnt_thread *thread,
+		const struct fnt_call_info *info)
+{
+	struct texts texts = texts_of(info);
+
+	if (call->record.fn_name == FNT_NAME_NONE || !are_short(&texts))
+		return write_long_beginning(call, thread, info);
+	write_quick_beginning(call, &texts);
+	return true;
+}
+
+/* ---- begin ------------------------------------------------------------------------
+ */
+
+static inline void
+open_frame(struct fnt_call *call, struct fnt_attachment *attachment)
+{
+	fnt_frame_open(call->frame, attachment->slot, fnt_pen_used(call));
+}
+
+struct fnt_call *
+fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
+	       const struct fnt_call_info *info, bool framed)
+{
+	uint64_t now = fnt_clock_read(&thread->clock);
+	struct fnt_call *call = make_call(log, thread, framed, now);
+	const struct fnt_name_seen *fn = name_at_hand(thread, info->fn_name);
+	struct identity who;
+
+	if (!call)
+		return NULL;
+	who = identify(thread, info);
+	if (info->traceparent && !info->parent)
+		fnt_traceparent_parse(info->traceparent, who.trace_id, &who.parent_uid);
+	name_tree(thread, &who);
+	fnt_clock_tend_wall(&thread->clock, now);
+	put_record(call, thread, who, fn ? fn->id : FNT_NAME_NONE,
+		   (uint8_t)info->fn_type);
+	if (!write_beginning(call, thread, info)) {
+		fnt_call_drop(call, thread);
+		return NULL;
+	}
+	atomic_store_explicit(&call->open, 1, memory_order_relaxed);
+	if (call->frame && fnt_pen_used(call) > call->framed) {
+		/* There were no frames for its beginning: it is not shown at all. */
+		call->frame = NULL;
+		if (thread->writer.lane)
+			fnt_count(&thread->writer.lane->unframed, 1);
+	}
+	if (call->frame) {
+		/* Name and flags may have come after the rest. */
+		show_word(call, WORD_OF(fn_name));
+		show_word(call, FNT_FLAGS_WORD);
+		open_frame(call, thread->attachment);
+	}
+	return call;
+}
+
+static __attribute__((noinline)) struct fnt_call *
+begin_ruled(struct fnt_log *log, struct fnt_attachment *attachment,
+	    const struct fnt_call_info *info)
+{
+	struct use use;
+
+	if (fnt_ruled_start(&use, log, attachment, info, true))
+		return NULL;
+	fnt_leave();
+	return use.call;
+}
+
+static __attribute__((noinline)) struct fnt_call *
+begin(struct fnt_log *log, const struct fnt_call_info *info)
+{
+	static const struct fnt_call_info nothing;
+	struct fnt_attachment *attachment;
+	struct fnt_call *call = NULL;
+	struct fnt_thread *thread;
+
+	attachment = fnt_enter(log);
+	if (!attachment)
+		return NULL;
+	if (!fnt_control_plain(attachment))
+		return begin_ruled(log, attachment, info ? info : &nothing);
+	thread = fnt_thread_get(attachment);
+	if (thread)
+		call = fnt_call_start(log, thread, info ? info : &nothing, true);
+	fnt_leave();
+	return call;
+}
+
+/* The call whose frame the thread will take next, if it needs no more than to be begun.
+ */
+static inline struct fnt_call *
+call_at_hand(const struct fnt_thread *thread, const struct fnt_log *log)
+{
+	struct fnt_call *call;
+
+	if (__builtin_expect(!thread->frame_count, 0))
+		return NULL;
+	call = &thread->calls[thread->frames[thread->frame_count - 1]];
+	return __builtin_expect(call->log == log && !call->ruled, 1) ? call : NULL;
+}
+
+/* What most calls are: nothing set, no traceparent, a function that the thread has
+ * begun before, short texts. All that is looked at is looked at before anything is
+ * done. Where nothing is recorded it leaves before it has saved a register. */
+struct fnt_call *
+fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
+{
+	struct fnt_attachment *attachment;
+	const struct fnt_name_seen *fn;
+	struct urcu_bp_reader *reader;
+	struct fnt_thread *thread;
+	struct identity who;
+	struct fnt_call *call;
+	struct texts texts;
+	uint64_t now, ticks;
+
+	if (__builtin_expect(fnt_gate_is_shut(log), 0))
+		return NULL;
+	if (__builtin_expect(!log || !info || !fnt_thread_quick, 0))
+		goto slow;
+	ticks = fnt_clock_ticks();
+	reader = fnt_rcu_enter();
+	if (__builtin_expect(!reader, 0))
+		goto slow;
+	/* [R2] acquire: as in fnt_enter(). */
+	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
+	if (__builtin_expect(!attachment || !fnt_control_plain(attachment), 0))
+		goto leave;
+	thread = fnt_thread_at_hand(attachment);
+	if (__builtin_expect(!thread, 0))
+		goto leave;
+	call = call_at_hand(thread, log);
+	fn = name_at_hand(thread, info->fn_name);
+	texts = texts_of(info);
+	if (__builtin_expect(!call || !fn || !are_short(&texts) || info->traceparent,
+			     0))
+		goto leave;
+	if (__builtin_expect(!fnt_clock_quick(&thread->clock, ticks, &now) ||
+				     now >= thread->clock.wall_until,
+			     0))
+		goto leave;
+	thread->frame_count--;
+	start_call(call, thread, now);
+	who = identify(thread, info);
+	name_tree(thread, &who);
+	put_record(call, thread, who, fn->id, (uint8_t)info->fn_type);
+	write_quick_beginning(call, &texts);
+	atomic_store_explicit(&call->open, 1, memory_order_relaxed);
+	open_frame(call, attachment);
+	fnt_rcu_exit(reader);
+	return call;
+leave:
+	fnt_rcu_exit(reader);
+slow:
+	return begin(log, info);
+}
