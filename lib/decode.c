@@ -5,155 +5,29 @@
 #include "payload.h"
 #include "utf8.h"
 
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
-#define CHUNK_BYTES 16384u
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-struct chunk {
-	struct chunk *next;
-	size_t size, used;
-	_Alignas(16) char bytes[];
-};
+/* ---- texts ------------------------------------------------------------------------
+ */
 
-#define NAMES_KNOWN 64
-#define ITEMS_FIRST 64 /* more than most ask for */
-
-/* A name's text in the set's memory: many traces, few names. */
-struct name_known {
-	uint32_t id_plus_1; /* 0: none */
-	bool invalid;	    /* it was not UTF-8 as it stood */
-	const char *text;
-};
-
-/* A table that is filled for one trace after the other. */
-struct table {
-	void *items;
-	size_t count, room;
-};
-
-struct fnt_set {
-	struct fnt_traces traces; /* first: what the caller holds */
-	struct fnt_trace *items;
-	size_t room;
-	struct chunk *chunks;
-	struct table ops, begins, schedules;
-	struct name_known names[NAMES_KNOWN];
-};
-
-/* ---- memory ----------------------------------------------------------------------- */
-
-static void *
-take(struct fnt_set *set, size_t size)
-{
-	struct chunk *chunk = set->chunks;
-	void *at;
-
-	size = (size + 7) / 8 * 8;
-	if (!chunk || chunk->size - chunk->used < size) {
-		size_t room = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-
-		chunk = malloc(sizeof(*chunk) + room);
-		if (!chunk)
-			return NULL;
-		chunk->next = set->chunks;
-		chunk->size = room;
-		chunk->used = 0;
-		set->chunks = chunk;
-	}
-	at = chunk->bytes + chunk->used;
-	chunk->used += size;
-	return at;
-}
-
-struct fnt_set *
-fnt_set_create(void)
-{
-	return calloc(1, sizeof(struct fnt_set));
-}
-
-void
-fnt_set_destroy(struct fnt_set *set)
-{
-	struct chunk *chunk, *next;
-
-	if (!set)
-		return;
-	for (chunk = set->chunks; chunk; chunk = next) {
-		next = chunk->next;
-		free(chunk);
-	}
-	free(set->items);
-	free(set->ops.items);
-	free(set->begins.items);
-	free(set->schedules.items);
-	free(set);
-}
-
-void
-fnt_traces_free(struct fnt_traces *traces)
-{
-	fnt_set_destroy((struct fnt_set *)traces);
-}
-
-/* One chunk is kept: a follower does not allocate for each record. */
-void
-fnt_set_reset(struct fnt_set *set)
-{
-	while (set->chunks && set->chunks->next) {
-		struct chunk *chunk = set->chunks;
-
-		set->chunks = chunk->next;
-		free(chunk);
-	}
-	if (set->chunks)
-		set->chunks->used = 0;
-	memset(set->names, 0, sizeof(set->names));
-	set->traces.count = 0;
-}
-
-struct fnt_traces *
-fnt_set_traces(struct fnt_set *set)
-{
-	set->traces.items = set->items;
-	return &set->traces;
-}
-
-void
-fnt_set_reverse(struct fnt_set *set)
-{
-	size_t count = set->traces.count;
-
-	for (size_t i = 0; i < count / 2; i++) {
-		struct fnt_trace trace = set->items[i];
-
-		set->items[i] = set->items[count - 1 - i];
-		set->items[count - 1 - i] = trace;
-	}
-}
-
-static struct fnt_trace *
-next_item(struct fnt_set *set)
-{
-	if (set->traces.count == set->room) {
-		size_t room = set->room ? 2 * set->room : ITEMS_FIRST;
-		struct fnt_trace *items = realloc(set->items, room * sizeof(*items));
-
-		if (!items)
-			return NULL;
-		set->items = items;
-		set->room = room;
-	}
-	return &set->items[set->traces.count];
-}
-
-/* ---- texts ------------------------------------------------------------------------ */
-
-/* What is being decoded. A failed allocation ends it. */
+/* What is being decoded. A failed allocation ends it.
+ *
+ * The payload is copied into the set as it is, and texts are left where they are in it:
+ * a NUL takes the place of the byte after each, which is the first of the next element,
+ * once that has been read. Where that is the next event's, it waits in `nul` for it. */
 struct decoder {
 	struct fnt_set *set;
 	const struct fnt_view *view;
 	struct fnt_trace *trace;
+	struct fnt_payload_reader reader;
+	char *payload; /* the copy that the reader reads */
+	char *nul;     /* NULL: none waits */
+	struct fnt_list ops, schedules;
 	bool no_memory;
 };
 
@@ -163,74 +37,144 @@ struct begin {
 	bool ended;
 };
 
-/* Room for one more in a table; NULL without memory. */
-static void *
-more(struct decoder *in, struct table *table, size_t size)
+/* Room for one more; NULL without memory. */
+static inline void *
+more(struct decoder *in, struct fnt_list *list, size_t size)
 {
-	size_t room = table->room ? 2 * table->room : 16;
-	void *items;
+	void *item = fnt_list_add(&in->set->arena, list, size);
 
-	if (table->count < table->room)
-		return (char *)table->items + table->count++ * size;
-	items = realloc(table->items, room * size);
-	if (!items) {
+	if (!item)
 		in->no_memory = true;
-		return NULL;
-	}
-	table->items = items;
-	table->room = room;
-	return (char *)table->items + table->count++ * size;
+	return item;
 }
 
-static const char *
-text(struct decoder *in, struct fnt_text from)
+#ifdef __SSE2__
+
+/* Is each of the first `len` <= 16 of these 16 bytes ASCII and not NUL? */
+static inline bool
+plain_16(const char *s, size_t len)
 {
-	bool valid = fnt_utf8_valid(from.at, from.len);
-	size_t len = valid ? from.len : fnt_utf8_sanitized_len(from.at, from.len);
-	char *to = take(in->set, len + 1);
+	__m128i bytes, nul;
+
+	bytes = _mm_loadu_si128((const __m128i *)(const void *)s);
+	nul = _mm_cmpeq_epi8(bytes, _mm_setzero_si128());
+	return !((unsigned)_mm_movemask_epi8(_mm_or_si128(bytes, nul)) &
+		 ((1u << len) - 1));
+}
+
+/* Is it UTF-8 without a NUL? Most texts are short and ASCII: two looks, at bytes that
+ * are there after any text in the copy. */
+static inline bool
+is_valid(const char *s, size_t len)
+{
+	if (len <= 16 && plain_16(s, len))
+		return true;
+	if (len <= 32 && len > 16 && plain_16(s, 16) && plain_16(s + 16, len - 16))
+		return true;
+	return fnt_utf8_valid(s, len);
+}
+
+#else
+
+static inline bool
+is_valid(const char *s, size_t len)
+{
+	return fnt_utf8_valid(s, len);
+}
+
+#endif
+
+/* A copy of `len` bytes that are no UTF-8, made valid. */
+static const char *
+sanitized(struct decoder *in, const char *from, size_t len)
+{
+	char *to =
+		fnt_arena_take(&in->set->arena, fnt_utf8_sanitized_len(from, len) + 1);
 
 	if (!to) {
 		in->no_memory = true;
 		return "";
 	}
-	if (valid) {
-		memcpy(to, from.at, len);
-	} else {
-		fnt_utf8_sanitize(to, from.at, from.len);
-		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
-	}
-	to[len] = '\0';
+	to[fnt_utf8_sanitize(to, from, len)] = '\0';
+	in->trace->flags |= FNT_TRACE_INVALID_UTF8;
 	return to;
 }
 
+/* The bytes in the payload, with a NUL after them. */
 static const char *
+terminated(struct decoder *in, struct fnt_text from)
+{
+	char *end = in->payload + (from.at - in->payload) + from.len;
+
+	if (end == (const char *)in->reader.at)
+		in->nul = end;
+	else
+		*end = '\0';
+	return from.at;
+}
+
+static inline const char *
+text(struct decoder *in, struct fnt_text from)
+{
+	if (__builtin_expect(!is_valid(from.at, from.len), 0))
+		return sanitized(in, from.at, from.len);
+	return terminated(in, from);
+}
+
+static inline const char *
 optional_text(struct decoder *in, struct fnt_text from)
 {
 	return from.at ? text(in, from) : NULL;
 }
 
-static const char *
-read_name(struct decoder *in, uint32_t id, struct name_known *known)
+/* `name`, taken last, made valid in its place, which has room for three bytes for each.
+ */
+static void
+make_valid(struct fnt_arena *arena, char *name, size_t len)
 {
-	char name[FNT_NAME_MAX + 1];
-	int len = fnt_name_get(in->view, id, name);
+	char from[FNT_NAME_MAX];
+	size_t valid_len;
 
-	if (len < 0) {
-		in->trace->flags |= FNT_TRACE_DAMAGED;
-		return "";
-	}
-	known->text = text(in, (struct fnt_text){name, (uint32_t)len});
-	known->id_plus_1 = in->no_memory ? 0 : id + 1;
-	known->invalid = !fnt_utf8_valid(name, (size_t)len);
-	return known->text;
+	memcpy(from, name, len);
+	valid_len = fnt_utf8_sanitize(name, from, len);
+	name[valid_len] = '\0';
+	fnt_arena_trim(arena, name, valid_len + 1);
 }
 
 static const char *
+read_name(struct decoder *in, uint32_t id, struct fnt_name_known *known)
+{
+	struct fnt_arena *arena = &in->set->name_arena;
+	char *name = fnt_arena_take(arena, 3 * FNT_NAME_MAX + 1);
+	int len;
+
+	known->id_plus_1 = 0;
+	if (!name) {
+		in->no_memory = true;
+		return "";
+	}
+	len = fnt_name_get(in->view, id, name);
+	if (len < 0)
+		in->trace->flags |= FNT_TRACE_DAMAGED;
+	fnt_arena_trim(arena, name, len < 0 ? 0 : (size_t)len + 1);
+	if (len < 0)
+		return "";
+	known->invalid = !fnt_utf8_valid(name, (size_t)len);
+	if (known->invalid) {
+		make_valid(arena, name, (size_t)len);
+		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
+	}
+	known->text = name;
+	known->id_plus_1 = id + 1;
+	return name;
+}
+
+static inline const char *
 name_text(struct decoder *in, uint32_t id)
 {
-	struct name_known *known = &in->set->names[id % NAMES_KNOWN];
+	struct fnt_name_known *known = fnt_set_name(in->set, id);
 
-	if (known->id_plus_1 != id + 1)
+	if (__builtin_expect(known->id_plus_1 != id + 1, 0))
 		return read_name(in, id, known);
 	if (known->invalid)
 		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
@@ -240,10 +184,12 @@ name_text(struct decoder *in, uint32_t id)
 static const char *
 ref_text(struct decoder *in, const struct fnt_name_ref *name)
 {
-	return name->id == FNT_NAME_NONE ? text(in, name->text) : name_text(in, name->id);
+	return name->id == FNT_NAME_NONE ? text(in, name->text)
+					 : name_text(in, name->id);
 }
 
-/* ---- events ----------------------------------------------------------------------- */
+/* ---- events -----------------------------------------------------------------------
+ */
 
 static void
 fill_op(struct decoder *in, struct fnt_trace_op *op, const struct fnt_event *event)
@@ -260,7 +206,7 @@ fill_op(struct decoder *in, struct fnt_trace_op *op, const struct fnt_event *eve
 static void
 take_op(struct decoder *in, const struct fnt_event *event)
 {
-	struct fnt_trace_op *op = more(in, &in->set->ops, sizeof(*op));
+	struct fnt_trace_op *op = more(in, &in->ops, sizeof(*op));
 
 	if (op)
 		fill_op(in, op, event);
@@ -269,10 +215,12 @@ take_op(struct decoder *in, const struct fnt_event *event)
 static void
 take_begin(struct decoder *in, const struct fnt_event *event)
 {
-	struct begin *begin = more(in, &in->set->begins, sizeof(*begin));
+	struct begin *begin = fnt_table_add(&in->set->begins, sizeof(*begin));
 
-	if (!begin)
+	if (!begin) {
+		in->no_memory = true;
 		return;
+	}
 	fill_op(in, &begin->op, event);
 	begin->ended = false;
 }
@@ -289,7 +237,7 @@ take_end(struct decoder *in, const struct fnt_event *event)
 		return;
 	}
 	begin += event->end.number;
-	op = more(in, &in->set->ops, sizeof(*op));
+	op = more(in, &in->ops, sizeof(*op));
 	if (!op)
 		return;
 	begin->ended = true;
@@ -315,26 +263,21 @@ static void
 take_value(struct decoder *in, const struct fnt_event *event)
 {
 	struct fnt_trace *trace = in->trace;
-	char *copy = take(in->set, event->value.bytes.len + 1);
 
-	if (!copy) {
-		in->no_memory = true;
-		return;
-	}
-	memcpy(copy, event->value.bytes.at, event->value.bytes.len);
-	copy[event->value.bytes.len] = '\0';
-	if (event->value.kind != FNT_VALUE_JSON && event->value.kind != FNT_VALUE_MSGPACK)
+	if (event->value.kind != FNT_VALUE_JSON &&
+	    event->value.kind != FNT_VALUE_MSGPACK)
 		trace->flags |= FNT_TRACE_DAMAGED;
 	else
-		trace->value = (struct fnt_value){(enum fnt_value_kind)event->value.kind,
-						  copy, event->value.bytes.len};
+		trace->value = (struct fnt_value){
+			(enum fnt_value_kind)event->value.kind,
+			terminated(in, event->value.bytes), event->value.bytes.len};
 }
 
 static void
 take_schedule(struct decoder *in, const struct fnt_event *event)
 {
 	struct fnt_trace_schedule *schedule =
-		more(in, &in->set->schedules, sizeof(*schedule));
+		more(in, &in->schedules, sizeof(*schedule));
 
 	if (!schedule)
 		return;
@@ -383,41 +326,69 @@ take_event(struct decoder *in, const struct fnt_event *event)
 	}
 }
 
+/* What is looked at, though it makes no difference, is something all the same. In
+ * pieces: gcc clears the whole by "rep stos", which takes as long as all the rest of
+ * this. */
+static inline void
+clear_slack(char *slack)
+{
+	static_assert(FNT_PAYLOAD_SLACK == 2 * 64 + 8, "pieces");
+	memset(slack, 0, 64);
+	memset(slack + 64, 0, 64);
+	memset(slack + 128, 0, 8);
+}
+
+/* The payload's copy; some more of it is there than is kept, which may become anything.
+ */
+static bool
+copy_payload(struct decoder *in, const struct fnt_raw *raw)
+{
+	struct fnt_arena *arena = &in->set->arena;
+	size_t bytes = raw->head.payload_bytes;
+
+	in->payload = fnt_arena_take(arena, bytes + FNT_PAYLOAD_SLACK);
+	if (!in->payload) {
+		in->no_memory = true;
+		return false;
+	}
+	memcpy(in->payload, raw->payload, bytes);
+	clear_slack(in->payload + bytes);
+	fnt_arena_trim(arena, in->payload, bytes + 1);
+	in->reader.at = (const unsigned char *)in->payload;
+	in->reader.end = in->reader.at + bytes;
+	in->reader.slack = FNT_PAYLOAD_SLACK;
+	return true;
+}
+
 static void
 take_events(struct decoder *in, const struct fnt_raw *raw)
 {
-	const unsigned char *bytes = (const unsigned char *)raw->payload;
-	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes};
 	struct fnt_event event;
 	int rc;
 
-	in->set->ops.count = in->set->begins.count = in->set->schedules.count = 0;
-	while ((rc = fnt_payload_next(&reader, &event)) == 1)
-		take_event(in, &event);
+	in->set->begins.count = 0;
+	if (!copy_payload(in, raw))
+		return;
+	do {
+		rc = fnt_payload_next(&in->reader, &event);
+		if (in->nul)
+			*in->nul = '\0';
+		in->nul = NULL;
+		if (rc == 1)
+			take_event(in, &event);
+	} while (rc == 1);
 	if (rc < 0)
 		in->trace->flags |= FNT_TRACE_DAMAGED;
-}
-
-/* The set's own copy of a table. */
-static void *
-keep(struct decoder *in, const struct table *table, size_t size)
-{
-	void *copy = take(in->set, table->count * size);
-
-	if (!copy)
-		in->no_memory = true;
-	else if (table->count)
-		memcpy(copy, table->items, table->count * size);
-	return copy;
 }
 
 /* What has begun and not ended: the pending ones. */
 static void
 keep_pending(struct decoder *in)
 {
-	const struct table *table = &in->set->begins;
+	const struct fnt_table *table = &in->set->begins;
 	const struct begin *begins = table->items;
-	struct fnt_trace_op *pending = take(in->set, table->count * sizeof(*pending));
+	struct fnt_trace_op *pending =
+		fnt_arena_take(&in->set->arena, table->count * sizeof(*pending));
 
 	if (!pending) {
 		in->no_memory = true;
@@ -429,17 +400,21 @@ keep_pending(struct decoder *in)
 			pending[in->trace->pending_count++] = begins[i].op;
 }
 
+/* Of the list that was begun last, what is not used is given back. */
 static void
-keep_tables(struct decoder *in)
+keep_lists(struct decoder *in)
 {
+	struct fnt_arena *arena = &in->set->arena;
 	struct fnt_trace *trace = in->trace;
-	struct fnt_set *set = in->set;
+	struct fnt_trace_op *ops = in->ops.items;
 
-	trace->op_count = set->ops.count;
-	trace->ops = keep(in, &set->ops, sizeof(struct fnt_trace_op));
-	trace->schedule_count = set->schedules.count;
-	trace->schedules = keep(in, &set->schedules, sizeof(struct fnt_trace_schedule));
-	if (set->begins.count)
+	if (ops && arena->at == (char *)(ops + in->ops.room))
+		fnt_arena_trim(arena, ops, in->ops.count * sizeof(*ops));
+	trace->ops = ops;
+	trace->op_count = in->ops.count;
+	trace->schedules = in->schedules.items;
+	trace->schedule_count = in->schedules.count;
+	if (in->set->begins.count)
 		keep_pending(in);
 }
 
@@ -455,9 +430,8 @@ take_head(struct decoder *in, const struct fnt_record *head)
 	trace->trace_id[1] = head->trace_id[1];
 	trace->user_id = trace->tenant_id = trace->code = trace->message = NULL;
 	trace->value = (struct fnt_value){.kind = FNT_VALUE_NONE};
-	trace->ops = trace->pending = NULL;
-	trace->schedules = NULL;
-	trace->op_count = trace->pending_count = trace->schedule_count = 0;
+	trace->pending = NULL;
+	trace->pending_count = 0;
 	trace->fn_type = (enum fnt_fn_type)head->fn_type;
 	trace->outcome = (enum fnt_outcome)head->outcome;
 	trace->flags = head->flags & (FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
@@ -483,14 +457,20 @@ take_head(struct decoder *in, const struct fnt_record *head)
 struct fnt_trace *
 fnt_set_add(struct fnt_set *set, const struct fnt_view *view, const struct fnt_raw *raw)
 {
-	struct decoder in = {.set = set, .view = view};
+	struct decoder in;
 
-	in.trace = next_item(set);
+	/* Each by itself: see take_head(). */
+	in.set = set;
+	in.view = view;
+	in.nul = NULL;
+	in.ops = in.schedules = (struct fnt_list){NULL, 0, 0};
+	in.no_memory = false;
+	in.trace = fnt_set_item(set);
 	if (!in.trace)
 		return NULL;
 	take_head(&in, &raw->head);
 	take_events(&in, raw);
-	keep_tables(&in);
+	keep_lists(&in);
 	if (in.trace->outcome == FNT_ERROR || in.trace->outcome == FNT_ROLLED_BACK) {
 		in.trace->code = in.trace->code ? in.trace->code : "";
 		in.trace->message = in.trace->message ? in.trace->message : "";

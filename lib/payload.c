@@ -3,13 +3,23 @@
 
 #include "layout.h"
 #include "msgpack_walk.h"
+#include "payload_quick.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* ---- one scalar ------------------------------------------------------------------- */
+/* ---- one scalar -------------------------------------------------------------------
+ */
 
-enum kind { NIL, BOOL, UINT, NEGATIVE, TEXT, ARRAY, OTHER };
+enum kind {
+	NIL,
+	BOOL,
+	UINT,
+	NEGATIVE,
+	TEXT,
+	ARRAY,
+	OTHER
+};
 
 struct token {
 	enum kind kind;
@@ -54,7 +64,8 @@ take_signed(struct fnt_payload_reader *reader, struct token *token, size_t size)
 
 /* A length that `size` bytes give, and so many bytes after it. */
 static bool
-take_text(struct fnt_payload_reader *reader, struct token *token, size_t size, uint64_t len)
+take_text(struct fnt_payload_reader *reader, struct token *token, size_t size,
+	  uint64_t len)
 {
 	if (size) {
 		if (!take_number(reader, token, TEXT, size))
@@ -146,55 +157,8 @@ take(struct fnt_payload_reader *reader, struct token *token)
 	return true;
 }
 
-/* What most elements are, each in the fewest steps; whatever else goes the way above. */
-
-static inline bool
-quick_uint(struct fnt_payload_reader *reader, uint64_t *number)
-{
-	const unsigned char *at = reader->at;
-	size_t left = (size_t)(reader->end - at);
-	uint32_t four;
-
-	if (left >= 5 && *at == 0xce) {
-		memcpy(&four, at + 1, 4);
-		*number = __builtin_bswap32(four);
-		reader->at = at + 5;
-		return true;
-	}
-	if (left && *at < 0x80) {
-		*number = *at;
-		reader->at = at + 1;
-		return true;
-	}
-	if (left >= 3 && *at == 0xcd) {
-		*number = (uint64_t)at[1] << 8 | at[2];
-		reader->at = at + 3;
-		return true;
-	}
-	return false;
-}
-
-/* A short text, or nil. */
-static inline bool
-quick_text(struct fnt_payload_reader *reader, struct fnt_text *text, bool nil)
-{
-	const unsigned char *at = reader->at;
-	size_t left = (size_t)(reader->end - at);
-
-	if (left && *at >= 0xa0 && *at < 0xc0 && (*at & 0x1fu) < left) {
-		*text = (struct fnt_text){(const char *)at + 1, *at & 0x1fu};
-		reader->at = at + 1 + text->len;
-		return true;
-	}
-	if (left && nil && *at == 0xc0) {
-		*text = (struct fnt_text){NULL, 0};
-		reader->at = at + 1;
-		return true;
-	}
-	return false;
-}
-
-/* ---- the elements of an event ----------------------------------------------------- */
+/* ---- the elements of an event -----------------------------------------------------
+ */
 
 /* Elements still to come; a wrong one makes the event bad. */
 struct elements {
@@ -221,62 +185,34 @@ next(struct elements *in, enum kind kind, bool nil)
 	return token;
 }
 
-static inline uint64_t
+static uint64_t
 next_uint(struct elements *in)
 {
-	uint64_t number;
-
-	if (in->left && quick_uint(in->reader, &number)) {
-		in->left--;
-		return number;
-	}
 	return next(in, UINT, false).number;
 }
 
-static inline struct fnt_text
+static struct fnt_text
 next_text(struct elements *in, bool nil)
 {
-	struct fnt_text text;
-	struct token token;
+	struct token token = next(in, TEXT, nil);
 
-	if (in->left && quick_text(in->reader, &text, nil)) {
-		in->left--;
-		return text;
-	}
-	token = next(in, TEXT, nil);
 	if (token.kind != TEXT)
 		return (struct fnt_text){NULL, 0};
 	return (struct fnt_text){(const char *)token.bytes, (uint32_t)token.number};
 }
 
-static inline bool
+static bool
 next_bool(struct elements *in)
 {
-	struct fnt_payload_reader *reader = in->reader;
-
-	if (in->left && reader->at < reader->end && (*reader->at & 0xfe) == 0xc2) {
-		in->left--;
-		return *reader->at++ & 1;
-	}
 	return next(in, BOOL, false).number != 0;
 }
 
 /* An integer of either sign, or nil. */
-static inline int64_t
+static int64_t
 next_optional(struct elements *in)
 {
 	struct token token;
-	uint64_t number;
 
-	if (in->left && quick_uint(in->reader, &number)) {
-		in->left--;
-		return (int64_t)number;
-	}
-	if (in->left && in->reader->at < in->reader->end && *in->reader->at == 0xc0) {
-		in->left--;
-		in->reader->at++;
-		return FNT_NONE;
-	}
 	if (!in->left || !take(in->reader, &token)) {
 		in->bad = true;
 		return FNT_NONE;
@@ -289,21 +225,12 @@ next_optional(struct elements *in)
 	return (int64_t)token.number;
 }
 
-static inline struct fnt_name_ref
+static struct fnt_name_ref
 next_name(struct elements *in)
 {
 	struct fnt_name_ref name = {.id = FNT_NAME_NONE};
 	struct token token;
-	uint64_t number;
 
-	if (in->left && quick_uint(in->reader, &number)) {
-		in->left--;
-		if (number < FNT_NAME_NONE)
-			name.id = (uint32_t)number;
-		else
-			in->bad = true;
-		return name;
-	}
 	if (!in->left || !take(in->reader, &token)) {
 		in->bad = true;
 		return name;
@@ -319,7 +246,7 @@ next_name(struct elements *in)
 	return name;
 }
 
-static inline void
+static void
 next_op(struct elements *in, struct fnt_event *event)
 {
 	event->op.op = (uint32_t)next_uint(in);
@@ -381,21 +308,17 @@ read_event(struct elements *in, struct fnt_event *event)
 	}
 }
 
-int
-fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event)
+/* One event, whatever it is made of. */
+static __attribute__((noinline)) int
+next_carefully(struct fnt_payload_reader *reader, struct fnt_event *event)
 {
 	struct elements in = {.reader = reader};
 	struct token head;
 	uint64_t type;
 
-	if (reader->at == reader->end)
-		return 0;
-	if (*reader->at > 0x90 && *reader->at < 0xa0)
-		in.left = *reader->at++ & 0x0f;
-	else if (take(reader, &head) && head.kind == ARRAY && head.number)
-		in.left = head.number;
-	else
+	if (!take(reader, &head) || head.kind != ARRAY || !head.number)
 		return -EBADMSG;
+	in.left = head.number;
 	type = next_uint(&in);
 	event->type = type < FNT_EVENT_UNKNOWN ? (enum fnt_event_type)type
 					       : FNT_EVENT_UNKNOWN;
@@ -411,4 +334,27 @@ fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event)
 			reader->at += used;
 	}
 	return in.bad ? -EBADMSG : 1;
+}
+
+/* ---- either way --------------------------------------------------------------------
+ */
+
+int
+fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event)
+{
+	size_t left = (size_t)(reader->end - reader->at);
+	const unsigned char *at;
+
+	if (!left)
+		return 0;
+	if (left + reader->slack >= FNT_PAYLOAD_SLACK) {
+		at = fnt_quick_event(reader->at,
+				     reader->end + reader->slack - FNT_PAYLOAD_SLACK,
+				     event);
+		if (at && at <= reader->end) {
+			reader->at = at;
+			return 1;
+		}
+	}
+	return next_carefully(reader, event);
 }

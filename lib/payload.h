@@ -2,21 +2,20 @@
  *
  * payload.h: what happened in a call, as a stream of msgpack arrays.
  *
- *   [0, call_id, fn|nil, user|nil, tenant|nil]       the beginning; fn: when not interned
- *   [1, user]  [2, tenant]                           set later
- *   [3, op, entity, id|nil, start, duration, rows|nil, ok]   an op that has ended
- *   [4, op, entity, id|nil, start]                   an op begins; they count from 0
- *   [5, number, duration, rows|nil, ok]              op `number` ends
- *   [6, fn, delay|nil, run_at|nil]                   a schedule
+ *   [0, call_id, fn|nil, user|nil, tenant|nil]       the beginning; fn: when not
+ * interned [1, user]  [2, tenant]                           set later [3, op, entity,
+ * id|nil, start, duration, rows|nil, ok]   an op that has ended [4, op, entity, id|nil,
+ * start]                   an op begins; they count from 0 [5, number, duration,
+ * rows|nil, ok]              op `number` ends [6, fn, delay|nil, run_at|nil] a schedule
  *   [7, code, message]                               outcome error or rolled back
  *   [8, kind, bytes]                                 outcome ok with a value
- *   [9, time]                                        the record was committed at that Unix
- *                                                    time: not when the call ended
+ *   [9, time]                                        the record was committed at that
+ * Unix time: not when the call ended
  *
- * Entity and scheduled fn are a name's id (integer) or the name itself (string). Times are
- * ns, starts since the call's own. A prefix that ends with an object is a valid payload.
- * Readers pass over arrays with an unknown first number, and over elements past those they
- * know: new events need no new version.
+ * Entity and scheduled fn are a name's id (integer) or the name itself (string). Times
+ * are ns, starts since the call's own. A prefix that ends with an object is a valid
+ * payload. Readers pass over arrays with an unknown first number, and over elements
+ * past those they know: new events need no new version.
  *
  * Encoding is in payload_pack.h; decoding walks and bounds the bytes itself, so that no
  * count in them is ever believed. Wait-free, no allocation.
@@ -87,14 +86,22 @@ struct fnt_event {
 	};
 };
 
-/* ---- decoding --------------------------------------------------------------------- */
+/* ---- decoding ---------------------------------------------------------------------
+ */
+
+/* What may be read past the end of a payload, whatever it is, where there is so much:
+ * an event of the usual kind is then read in one go, and its end is looked at
+ * afterwards. No such byte ever makes a difference to what is found. */
+#define FNT_PAYLOAD_SLACK 136u
 
 struct fnt_payload_reader {
 	const unsigned char *at, *end;
+	size_t slack; /* bytes past `end` that may be read; 0, or FNT_PAYLOAD_SLACK */
 };
 
 /* The next event: 1, 0 at the end, -EBADMSG where the bytes are no payload (what came
- * before stands). Texts point into the payload. */
+ * before stands). Texts point into the payload; each is followed by a byte that no
+ * other text has, in the payload or `end` itself. */
 int fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event);
 
 #endif

@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- which ------------------------------------------------------------------------ */
+#define AHEAD 4 /* cells */
+
+/* ---- which ------------------------------------------------------------------------
+ */
 
 static bool
 same_text(struct fnt_text text, const char *want)
@@ -20,7 +23,7 @@ static bool
 first_event(const struct fnt_raw *raw, struct fnt_event *event)
 {
 	const unsigned char *bytes = (const unsigned char *)raw->payload;
-	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes};
+	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes, 0};
 
 	return fnt_payload_next(&reader, event) == 1 && event->type == FNT_EVENT_CALL;
 }
@@ -55,18 +58,21 @@ matches(const struct fnt_view *view, const struct fnt_query *query,
 		return false;
 	if (query->fn_name && !fn_matches(view, raw, query->fn_name))
 		return false;
-	return !query->call_id ||
-	       (first_event(raw, &event) && same_text(event.call.call_id, query->call_id));
+	return !query->call_id || (first_event(raw, &event) &&
+				   same_text(event.call.call_id, query->call_id));
 }
 
-/* ---- newest first ----------------------------------------------------------------- */
+/* ---- newest first -----------------------------------------------------------------
+ */
 
 /* A walk back through one ring, over whole records. */
 struct ring_walk {
 	struct fnt_span spans[FNT_ERAS];
 	uint32_t count, at;
-	uint64_t ticket; /* of the present span, everything from here on is done */
-	bool has;	 /* a record in `raw`, committed at `time` */
+	uint64_t left; /* cells of the present span that are still to be looked at */
+	struct fnt_spot spot; /* of the one looked at last, or the span's end */
+	bool has;	      /* a record in `raw`, committed at `time` */
+	bool over;	      /* no further one */
 	uint64_t time;
 	struct fnt_raw raw;
 };
@@ -80,11 +86,36 @@ struct walk {
 };
 
 static void
+span_begin(struct ring_walk *walk)
+{
+	const struct fnt_span *span = &walk->spans[walk->at];
+
+	walk->left = span->end - span->first;
+	walk->spot = fnt_spot_of(span->era, span->end);
+}
+
+static void
 ring_begin(struct ring_walk *walk, const struct fnt_view *view, uint32_t ring)
 {
-	walk->count = fnt_spans(view, ring, fnt_cursor_now(view, ring), false, walk->spans);
+	walk->count =
+		fnt_spans(view, ring, fnt_cursor_now(view, ring), false, walk->spans);
 	if (walk->count)
-		walk->ticket = walk->spans[0].end;
+		span_begin(walk);
+}
+
+/* On to the next cell; false: that was the last. */
+static bool
+step_back(struct ring_walk *walk)
+{
+	while (!walk->left) {
+		if (walk->at + 1 >= walk->count)
+			return false;
+		walk->at++;
+		span_begin(walk);
+	}
+	walk->left--;
+	fnt_spot_back(&walk->spot);
+	return true;
 }
 
 /* Everything that has failed is in the kept ring, if there is one, but for what was too
@@ -99,7 +130,8 @@ kept_will_do(const struct fnt_view *view, const struct fnt_query *query)
 }
 
 static void
-walk_begin(struct walk *walk, const struct fnt_view *view, const struct fnt_query *query)
+walk_begin(struct walk *walk, const struct fnt_view *view,
+	   const struct fnt_query *query)
 {
 	memset(walk, 0, sizeof(*walk));
 	walk->view = view;
@@ -116,17 +148,21 @@ walk_end(struct walk *walk)
 		fnt_raw_free(&walk->rings[i].raw);
 }
 
+/* The cells that are come to in a moment. (An address that is none does no harm.) */
+static inline void
+prefetch(const struct fnt_cell *cell)
+{
+	for (int line = 0; line < FNT_CELL_BYTES; line += 64)
+		__builtin_prefetch((const char *)(cell - AHEAD) + line);
+}
+
 /* 1: the ring's next record is in walk->raw; 0: that was all; -ENOMEM. */
 static int
-ring_next(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
+ring_next(const struct fnt_view *view, struct ring_walk *walk)
 {
-	while (walk->at < walk->count) {
-		if (walk->ticket <= walk->spans[walk->at].first) {
-			if (++walk->at < walk->count)
-				walk->ticket = walk->spans[walk->at].end;
-			continue;
-		}
-		switch (fnt_record_read(view, ring, --walk->ticket, &walk->raw)) {
+	while (step_back(walk)) {
+		prefetch(fnt_spot_cell(&walk->spot));
+		switch (fnt_spot_read(view, &walk->spot, &walk->raw)) {
 		case FNT_READ_RECORD:
 			walk->has = true;
 			walk->time = fnt_record_time(&walk->raw);
@@ -137,6 +173,7 @@ ring_next(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 			break;
 		}
 	}
+	walk->over = true;
 	return 0;
 }
 
@@ -151,7 +188,7 @@ walk_next(struct walk *walk)
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		struct ring_walk *ring = &walk->rings[i];
 
-		if (!ring->has && ring_next(walk->view, i, ring) < 0)
+		if (!ring->has && !ring->over && ring_next(walk->view, ring) < 0)
 			return -ENOMEM;
 		if (ring->has && (!newest || ring->time > newest->time))
 			newest = ring;
@@ -228,16 +265,19 @@ fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 	return rc;
 }
 
+/* Which are there is all that matters, not in which order. */
 uint64_t
 fnt_query_retained(const struct fnt_view *view)
 {
-	struct walk walk;
-	uint64_t count = 0;
+	uint64_t most = view->capacity ? view->capacity : UINT64_MAX, count = 0;
 
-	walk_begin(&walk, view, &(struct fnt_query){.limit = 0});
-	while (walk_next(&walk) == 1)
-		count++;
-	walk_end(&walk);
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
+		struct ring_walk walk = {.count = 0};
+
+		ring_begin(&walk, view, ring);
+		while (count < most && step_back(&walk))
+			count += fnt_spot_look(view, &walk.spot) == FNT_READ_RECORD;
+	}
 	return count;
 }
 

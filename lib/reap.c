@@ -186,7 +186,7 @@ static void
 count_events(struct fnt_record *record, struct fnt_extra *extra, const char *payload)
 {
 	const unsigned char *at = (const unsigned char *)payload;
-	struct fnt_payload_reader reader = {at, at + record->payload_bytes};
+	struct fnt_payload_reader reader = {at, at + record->payload_bytes, 0};
 	struct fnt_event event;
 
 	record->op_count = 0;

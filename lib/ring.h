@@ -155,7 +155,7 @@ fnt_ring_advance(struct fnt_hand *hand, uint32_t count)
 }
 
 /* [L1] release: the cells below the mark are published or given up before the mark moves.
- * Pairs with [L2] in cursor.c. */
+ * Pairs with [L2] in follow.c. */
 static inline void
 fnt_ring_say_low(struct fnt_hand *hand)
 {
@@ -176,7 +176,7 @@ fnt_ring_commit_head(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq,
 	 * with [C2] in record.c. */
 	atomic_store_explicit(&cell->state, hand->state, memory_order_release);
 	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
-	 * cursor.c. */
+	 * follow.c. */
 	atomic_store_explicit(&hand->lane_ring->recorded, seq, memory_order_release);
 	fnt_ring_advance(hand, count);
 	fnt_ring_say_low(hand);

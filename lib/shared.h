@@ -45,9 +45,9 @@ typedef uint64_t fnt_word_pair __attribute__((vector_size(16), aligned(8), may_a
 static inline void
 fnt_count(fnt_word *counter, uint64_t more)
 {
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter, memory_order_relaxed) + more,
-			      memory_order_relaxed);
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+		memory_order_relaxed);
 }
 
 /* `count` whole words. */
@@ -90,13 +90,23 @@ fnt_words_store(fnt_word *words, const void *bytes, size_t len)
 static inline void
 fnt_words_load(void *bytes, const fnt_word *words, size_t len)
 {
+	size_t count = (len + 7) / 8, i = 0;
 	char *to = bytes;
-	uint64_t word;
 
-	for (size_t at = 0; at < len; at += 8, words++) {
-		word = atomic_load_explicit(words, memory_order_relaxed);
-		memcpy(to + at, &word, 8);
+#ifdef FNT_WORDS_IN_PAIRS
+	for (; i + 2 <= count; i += 2) {
+		fnt_word_pair pair = *(const fnt_word_pair *)(const void *)&words[i];
+
+		memcpy(to + i * 8, &pair, 16);
 	}
+#endif
+	for (; i < count; i++) {
+		uint64_t word = atomic_load_explicit(&words[i], memory_order_relaxed);
+
+		memcpy(to + i * 8, &word, 8);
+	}
+	/* For the compiler: what is looked at from here on is the copy. */
+	atomic_signal_fence(memory_order_acquire);
 }
 
 #endif

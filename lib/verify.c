@@ -115,7 +115,7 @@ static bool
 payload_sound(const struct fnt_raw *raw)
 {
 	const unsigned char *bytes = (const unsigned char *)raw->payload;
-	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes};
+	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes, 0};
 	struct fnt_event event;
 	bool first = true;
 	int rc;

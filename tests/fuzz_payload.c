@@ -3,12 +3,14 @@
  * fuzz_payload.c: fnt_payload_next and fnt_set_add on any bytes. Seeds: data/corpus/payload.
  *
  * Whatever comes in: events lie within the bytes and one after the other; those of a prefix
- * that ends with one are the same; what is decoded is valid UTF-8 and of bounded size; JSON
+ * that ends with one are the same, and so they are with anything behind the bytes; what is
+ * decoded is valid UTF-8 and of bounded size; JSON
  * can be made of it.
  */
 #include "decode.h"
 #include "names.h"
 #include "payload.h"
+#include "payload_same.h"
 #include "shared.h"
 #include "utf8.h"
 
@@ -96,7 +98,7 @@ check_texts(const struct fnt_event *event, const uint8_t *from, const uint8_t *t
 static size_t
 walk(const uint8_t *data, size_t size, size_t *count, int *end)
 {
-	struct fnt_payload_reader reader = {data, data + size};
+	struct fnt_payload_reader reader = {data, data + size, 0};
 	const uint8_t *sound = data;
 	struct fnt_event event;
 
@@ -178,6 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sound = walk(data, size, &count, &end);
 	MUST(walk(data, sound, &count_again, &end) == sound);
 	MUST(count_again == count && end == 0);
+	MUST(same_with_slack(data, size, 0) && same_with_slack(data, size, 0xce));
 	decode(set, &view, data, size, (uint8_t)(size % 6));
 	fnt_set_reset(set);
 	decode(set, &view, data, sound, FNT_OK);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * follow.h: one ring, followed: every record once, and an exact count of those it was
+ * too late for.
+ *
+ *   tickets   ……… done ………│ position …………│ cursor
+ *                ▲ late: tickets passed over that their lane may yet use
+ *
+ * Tickets are taken in the order of the ring. One that is not written yet belongs to
+ * some lane's block in hand: the follower waits for it a little, so that order is kept,
+ * and then goes on and looks at it again later, as long as the lane may still write
+ * there. So a stopped producer holds up nobody.
+ *
+ * Loss is counted by the lanes' own sequence numbers, not by tickets: within a lane
+ * numbers and tickets grow together, so a number that is passed over is a record that
+ * was missed.
+ *
+ * Reads only, one thread at a time, never blocks.
+ */
+#ifndef FNT_FOLLOW_H
+#define FNT_FOLLOW_H
+
+#include "reader.h"
+#include "record.h"
+
+/* What is known of a lane. */
+struct fnt_lane_seen {
+	uint64_t seq;		 /* of the last record had */
+	uint64_t target;	 /* records it had committed when the round began */
+	uint64_t low, end;	 /* tickets it may still write, when the round began */
+	uint64_t late, late_end; /* of those, the ones that were passed over */
+};
+
+/* What follows one ring. */
+struct fnt_follower {
+	struct fnt_reader *reader;
+	const struct fnt_view *view;
+	uint32_t ring;
+	uint64_t position; /* next ticket */
+	uint64_t until;	   /* where this round ends */
+	uint64_t span_end; /* and the tickets of one era before that */
+	uint32_t
+		late_lane; /* lane whose late tickets are looked at; lane_count: done */
+	bool in_round;
+	bool waited;		/* this round ended at a ticket that is waited for */
+	uint64_t waiting_since; /* for the ticket at `position`; 0: not */
+	uint64_t missed;
+	bool has; /* a record in `raw`, to be handed out; committed at `time` */
+	uint64_t time;
+	struct fnt_raw raw;
+	struct fnt_lane_seen *lanes;
+};
+
+/* For a zeroed `in`, with view, reader, ring and lanes set, the ring being there: from
+ * now, or from the oldest record. 0, -ENOMEM. */
+int fnt_follow_start(struct fnt_follower *in, enum fnt_from from);
+
+/* 1: in->raw is the ring's next record, and in->has is set; 0: none now; -errno. */
+int fnt_follow_next(struct fnt_follower *in);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * set.h: traces and all that they point to, in as few allocations as will do.
+ *
+ *   struct fnt_set │ names │ texts and tables of the first few dozen traces │ those
+ * traces │ │       └► further chunks └► further chunks
+ *
+ * One allocation holds what most queries return; what does not fit goes into chunks of
+ * its own. A name's text is in the set once, and stays when the traces are thrown away,
+ * so that a follower does not look it up for each record: names that are there never
+ * change.
+ *
+ * One thread at a time.
+ */
+#ifndef FNT_SET_H
+#define FNT_SET_H
+
+#include <fntrace/fntrace.h>
+
+#define FNT_SET_ITEMS 64u    /* more than most ask for */
+#define FNT_SET_BYTES 16384u /* their texts and ops; a chunk, after that */
+#define FNT_SET_NAMES 64u    /* that are remembered at a time */
+#define FNT_SET_NAME_PLACES 4u
+#define FNT_SET_NAME_BYTES 2048u
+
+/* Memory that is taken piece by piece and given back as a whole. */
+struct fnt_arena {
+	char *at, *end;
+	struct fnt_chunk *chunks; /* the newest first, beside the first piece */
+	char *first, *first_end;
+};
+
+/* A name's text. */
+struct fnt_name_known {
+	uint32_t id_plus_1; /* 0: none */
+	bool invalid;	    /* it was not UTF-8 as it stood */
+	const char *text;
+};
+
+/* A table that is filled for one trace after the other. */
+struct fnt_table {
+	void *items;
+	size_t count, room;
+};
+
+/* One that stays with its trace, in the set's memory. */
+struct fnt_list {
+	void *items;
+	size_t count, room;
+};
+
+struct fnt_set {
+	struct fnt_traces traces; /* first: what the caller holds */
+	struct fnt_trace *items;
+	size_t room;
+	struct fnt_arena arena, name_arena;
+	struct fnt_table begins;
+	struct fnt_name_known names[FNT_SET_NAMES]; /* see fnt_set_name */
+
+	/* From here on nothing is set to begin with. */
+	_Alignas(16) char first_names[FNT_SET_NAME_BYTES];
+	_Alignas(16) char first_bytes[FNT_SET_BYTES];
+	struct fnt_trace first_items[FNT_SET_ITEMS];
+};
+
+/* NULL: no memory. */
+struct fnt_set *fnt_set_create(void);
+
+/* `set` may be NULL. */
+void fnt_set_destroy(struct fnt_set *set);
+
+/* Throw away all traces, keep the memory for the next, and names while they are few. */
+void fnt_set_reset(struct fnt_set *set);
+
+/* The set becomes the caller's traces. */
+struct fnt_traces *fnt_set_traces(struct fnt_set *set);
+
+/* Room for one more trace, not counted yet; NULL: no memory. */
+struct fnt_trace *fnt_set_item(struct fnt_set *set);
+
+/* Where name `id` is, or may be put: in one of a few places in a row. */
+static inline struct fnt_name_known *
+fnt_set_name(struct fnt_set *set, uint32_t id)
+{
+	struct fnt_name_known *first = &set->names[id % FNT_SET_NAMES];
+
+	if (__builtin_expect(first->id_plus_1 == id + 1, 1))
+		return first;
+	for (uint32_t i = 0; i < FNT_SET_NAME_PLACES; i++) {
+		struct fnt_name_known *known = &set->names[(id + i) % FNT_SET_NAMES];
+
+		if (known->id_plus_1 == id + 1 || !known->id_plus_1)
+			return known;
+	}
+	return first;
+}
+
+/* Room for one more; NULL: no memory. */
+void *fnt_table_add(struct fnt_table *table, size_t size);
+
+/* Twice the room, or the first; false: no memory. */
+bool fnt_list_grow(struct fnt_arena *arena, struct fnt_list *list, size_t size);
+
+/* The way round of fnt_arena_take. */
+void *fnt_arena_more(struct fnt_arena *arena, size_t size);
+
+/* `size` bytes, aligned to 8; NULL: no memory. */
+static inline void *
+fnt_arena_take(struct fnt_arena *arena, size_t size)
+{
+	char *at = arena->at;
+
+	size = (size + 7) & ~(size_t)7;
+	if (__builtin_expect((size_t)(arena->end - at) < size, 0))
+		return fnt_arena_more(arena, size);
+	arena->at = at + size;
+	return at;
+}
+
+/* Of the piece taken last, keep only the first `size` bytes. */
+static inline void
+fnt_arena_trim(struct fnt_arena *arena, void *piece, size_t size)
+{
+	arena->at = (char *)piece + ((size + 7) & ~(size_t)7);
+}
+
+/* Room for one more; NULL: no memory. */
+static inline void *
+fnt_list_add(struct fnt_arena *arena, struct fnt_list *list, size_t size)
+{
+	if (__builtin_expect(list->count == list->room, 0) &&
+	    !fnt_list_grow(arena, list, size))
+		return NULL;
+	return (char *)list->items + list->count++ * size;
+}
+
+#endif
