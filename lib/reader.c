@@ -418,6 +418,7 @@ count_processes(struct fnt_reader *reader, struct fnt_region_info *info)
 
 	info->size_bytes = fnt_view_bytes(view);
 	info->created_at_ns = view->created_at_ns;
+	info->frozen = view->frozen;
 	for (uint32_t i = 0; i < view->producer_count; i++) {
 		if (load(&view->producers[i].status) != FNT_PRODUCER_LIVE)
 			continue;

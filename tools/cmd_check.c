@@ -68,9 +68,10 @@ print_text(const char *path, const struct fnt_check *check)
 	       text_count(counts[4], check->frames),
 	       text_count(counts[5], check->names));
 	if (check->orphans > 0)
-		printf("%s left by processes that died; the next that opens the region "
-		       "takes them up\n",
-		       text_count(counts[0], check->orphans));
+		printf("%s part%s of it left by processes that died; the next that "
+		       "opens the region takes up what they held\n",
+		       text_count(counts[0], check->orphans),
+		       check->orphans == 1 ? "" : "s");
 }
 
 static void

@@ -53,9 +53,14 @@ static void
 add_processes(struct table *table, const struct fnt_region_info *region)
 {
 	size_t count, used = 0, room;
-	struct fnt_producer *producers = get_producers(region, &count);
+	struct fnt_producer *producers;
 	char *line;
 
+	if (region->frozen) {
+		table_cell(table, TEXT_DIM, "frozen");
+		return;
+	}
+	producers = get_producers(region, &count);
 	room = count * (sizeof(producers->exe) + 32) + 1;
 	line = tool_alloc(room);
 	line[0] = '\0';
@@ -133,9 +138,10 @@ put_json(const struct fnt_region_info *region)
 	else
 		fputs("null", stdout);
 	printf(",\"size_bytes\":%" PRIu64 ",\"created_at\":%" PRIu64
-	       ",\"alive\":%" PRIu32 ",\"dead\":%" PRIu32 ",\"producers\":",
-	       region->size_bytes, region->created_at_ns / 1000000, region->alive,
-	       region->dead);
+	       ",\"frozen\":%s,\"alive\":%" PRIu32 ",\"dead\":%" PRIu32
+	       ",\"producers\":",
+	       region->size_bytes, region->created_at_ns / 1000000,
+	       region->frozen ? "true" : "false", region->alive, region->dead);
 	producers_put_json(producers, count);
 	putchar('}');
 	free(producers);

@@ -311,17 +311,18 @@ run_reset(int argc, char **argv)
 }
 
 #define KEYS_HELP                                                                      \
-	"  enabled=on|off            record and count calls\n"                         \
-	"  keep=0..1                 the share of call trees that is kept\n"           \
-	"  slow=TIME|off             always keep calls that take as long: 50ms, "      \
+	"  enabled=on|off              record and count calls\n"                       \
+	"  keep=0..1                   the share of call trees that is kept\n"         \
+	"  slow=TIME|off               always keep calls that take as long: 50ms, "    \
 	"1.5s\n"                                                                       \
-	"  keep_errors=on|off        always keep errors, rollbacks and aborted "       \
+	"  keep_errors=on|off          always keep errors, rollbacks and aborted "     \
 	"calls\n"                                                                      \
-	"  rate=N|off                keep at most so many a second, of each "          \
+	"  rate=N|off                  keep at most so many a second, of each "        \
 	"function\n"                                                                   \
 	"  capture.values=on|off|hash  results\n"                                      \
 	"  capture.ids=on|off|hash     ids of operations\n"                            \
 	"  capture.users=on|off|hash   user and tenant ids\n"                          \
+	"\n"                                                                           \
 	"KEY=default unsets a key. All are changed at once, or none.\n"
 
 const struct command ctl_get = {
@@ -333,7 +334,7 @@ const struct command ctl_get = {
 
 const struct command ctl_set = {
 	.name = "ctl set",
-	.summary = "set them for all functions",
+	.summary = "change settings, of all functions",
 	.operands = "KEY=VALUE...",
 	.details = KEYS_HELP,
 	.options = options_change,
@@ -342,7 +343,7 @@ const struct command ctl_set = {
 
 const struct command ctl_fn = {
 	.name = "ctl fn",
-	.summary = "set them for one, or for all whose names begin so",
+	.summary = "change those of one, or of all whose names begin so",
 	.operands = "NAME|BEGINNING* KEY=VALUE...",
 	.details = KEYS_HELP "Of several that match, the name itself comes first, then "
 			     "the longest beginning.\n",
@@ -352,7 +353,7 @@ const struct command ctl_fn = {
 
 const struct command ctl_reset = {
 	.name = "ctl reset",
-	.summary = "undo those of a function; without one, everything",
+	.summary = "undo those of a function; without one, all that is set",
 	.operands = "[NAME|BEGINNING*]",
 	.options = options_change,
 	.run = run_reset,

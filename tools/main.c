@@ -11,9 +11,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&command_tap, &command_recent, &command_show, &command_tail,
-	&command_ps,  &command_stat,   &command_list, &command_check,
-	&command_hist, &command_ctl,
+	&command_tap,  &command_recent, &command_show, &command_tail, &command_ps,
+	&command_stat, &command_hist,	&command_ctl,  &command_list, &command_check,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -40,7 +39,7 @@ print_usage(FILE *out)
 		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n"
 	      "Which region: -r NAME or -r PATH, -p PID, else $FNTRACE_REGION, else\n"
-	      "the only one there is, or that is in use (fntrace list).\n"
+	      "the only one there is, or that is in use, or not frozen (fntrace list).\n"
 	      "More on a command: fntrace COMMAND --help.\n",
 	      out);
 }
@@ -52,7 +51,8 @@ print_help(const char *name)
 
 	/* The command's own way: it may have commands of its own. */
 	if (command)
-		return command->run(2, (char *[]){(char *)name, (char *)"--help", NULL});
+		return command->run(2,
+				    (char *[]){(char *)name, (char *)"--help", NULL});
 	print_usage(stdout);
 	return TOOL_OK;
 }

@@ -81,7 +81,8 @@ tool_print_help(const struct command *command)
 	     option++)
 		print_option_help(option->letter, option->name, option->arg,
 				  option->help);
-	print_option_help(0, "color", "WHEN", "auto (a terminal), always or never");
+	print_option_help(0, "color[=WHEN]", NULL,
+			  "auto (a terminal), always or never");
 	print_option_help('h', "help", NULL, "this");
 }
 

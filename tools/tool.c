@@ -202,14 +202,27 @@ explain_choice(const struct fnt_region_info *regions, size_t count)
 		  used >= sizeof(names) ? " and more" : "");
 }
 
-/* The only one that processes write to: what was frozen beside it is not in its way. */
+static bool
+in_use(const struct fnt_region_info *region)
+{
+	return region->alive > 0;
+}
+
+/* What a rotation has left beside a region is not in its way. */
+static bool
+not_frozen(const struct fnt_region_info *region)
+{
+	return !region->frozen;
+}
+
 static const struct fnt_region_info *
-in_use(const struct fnt_region_info *regions, size_t count)
+only_one(const struct fnt_region_info *regions, size_t count,
+	 bool (*is)(const struct fnt_region_info *region))
 {
 	const struct fnt_region_info *found = NULL;
 
 	for (size_t i = 0; i < count; i++) {
-		if (regions[i].alive == 0)
+		if (!is(&regions[i]))
 			continue;
 		if (found)
 			return NULL;
@@ -218,7 +231,8 @@ in_use(const struct fnt_region_info *regions, size_t count)
 	return found;
 }
 
-/* The path of the only region there is, or of those that are there the only one in use. */
+/* The path of the only region there is, or of those that are there the only one that
+ * processes write to, or that is not frozen. */
 static bool
 find_only(char *path, size_t size)
 {
@@ -232,7 +246,9 @@ find_only(char *path, size_t size)
 		tool_fail("%s", error.message[0] ? error.message : strerror(-code));
 		return false;
 	}
-	only = count == 1 ? regions : in_use(regions, count);
+	only = count == 1 ? regions : only_one(regions, count, in_use);
+	if (!only)
+		only = only_one(regions, count, not_frozen);
 	if (only)
 		snprintf(path, size, "%s", only->path);
 	else
@@ -241,7 +257,8 @@ find_only(char *path, size_t size)
 	return only != NULL;
 }
 
-/* What to open: a name or path, NULL for a process's; "" (said on stderr): there is none. */
+/* What to open: a name or path, NULL for a process's; "" (said on stderr): there is
+ * none. */
 static const char *
 choose(const struct command *command, const struct tool_source *source, char only[1024])
 {

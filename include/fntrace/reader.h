@@ -188,6 +188,7 @@ struct fnt_region_info {
 	uint64_t size_bytes;
 	uint64_t created_at_ns;
 	uint32_t alive, dead; /* processes */
+	bool frozen;	      /* made by a rotation: it only holds what was */
 	int status;	      /* 0, or why it can't be read: negative errno */
 	char message[508];    /* the same in words, "" if it can */
 };

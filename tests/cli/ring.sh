@@ -87,7 +87,10 @@ made=$(sed -nE 's/.* now in (.*)$/\1/p' out)
 run 0 fntrace recent -r "$made" -n 20
 [[ $(grep -c last out) == 10 ]] || fail 'not the ten'
 run 0 fntrace list
-has out 'app\.[0-9]{8}-'
+has out 'app\.[0-9]{8}-.* frozen$'
+run 0 fntrace list --json
+has out '"name":"app",.*"frozen":false'
+has out '"name":"app\.[0-9-]*",.*"frozen":true'
 
 # ---- reap, rm -----------------------------------------------------------------------
 
@@ -99,7 +102,8 @@ touch g3
 wait 2>/dev/null || true
 run 0 fntrace ctl reap -r app
 has out ': 1 dead process cleared away$'
-run 0 fntrace recent -r app
+# Nobody writes to it any more, but the frozen one beside it is not meant.
+run 0 fntrace recent
 has out 'slow +open .*aborted'
 run 0 fntrace ctl rm -r app
 has out ': removed$'
