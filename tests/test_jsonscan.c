@@ -4,8 +4,8 @@
  * at every split, byte by byte and in random pieces, and every field is compared.
  */
 #include "../tools/jsonscan.h"
+#include "suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -545,42 +545,28 @@ START_TEST(test_bad_wants)
 }
 END_TEST
 
-static Suite *
-jsonscan_suite(void)
-{
-	Suite *suite = suite_create("jsonscan");
-	TCase *tests = tcase_create("scanner");
-
-	tcase_add_checked_fixture(tests, setup, teardown);
-	tcase_set_timeout(tests, 120);
-	tcase_add_loop_test(tests, test_valid, 0, COUNT(valid));
-	tcase_add_loop_test(tests, test_invalid, 0, COUNT(invalid));
-	tcase_add_test(tests, test_nul_and_control);
-	tcase_add_test(tests, test_depth);
-	tcase_add_test(tests, test_strings);
-	tcase_add_test(tests, test_cut);
-	tcase_add_test(tests, test_raw);
-	tcase_add_test(tests, test_counts);
-	tcase_add_test(tests, test_last_one_counts);
-	tcase_add_test(tests, test_integers);
-	tcase_add_loop_test(tests, test_every_split, 0, COUNT(samples));
-	tcase_add_loop_test(tests, test_random_pieces, 0, COUNT(samples));
-	tcase_add_test(tests, test_damaged);
-	tcase_add_test(tests, test_string_words);
-	tcase_add_test(tests, test_memory_is_bounded);
-	tcase_add_test(tests, test_bad_wants);
-	suite_add_tcase(suite, tests);
-	return suite;
-}
-
 int
 main(void)
 {
-	SRunner *runner = srunner_create(jsonscan_suite());
-	int failed;
+	SRunner *runner;
+	TCase *tcase = suite_begin("jsonscan", SUITE_TIMEOUT, &runner);
 
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, test_valid, 0, COUNT(valid));
+	tcase_add_loop_test(tcase, test_invalid, 0, COUNT(invalid));
+	tcase_add_test(tcase, test_nul_and_control);
+	tcase_add_test(tcase, test_depth);
+	tcase_add_test(tcase, test_strings);
+	tcase_add_test(tcase, test_cut);
+	tcase_add_test(tcase, test_raw);
+	tcase_add_test(tcase, test_counts);
+	tcase_add_test(tcase, test_last_one_counts);
+	tcase_add_test(tcase, test_integers);
+	tcase_add_loop_test(tcase, test_every_split, 0, COUNT(samples));
+	tcase_add_loop_test(tcase, test_random_pieces, 0, COUNT(samples));
+	tcase_add_test(tcase, test_damaged);
+	tcase_add_test(tcase, test_string_words);
+	tcase_add_test(tcase, test_memory_is_bounded);
+	tcase_add_test(tcase, test_bad_wants);
+	return suite_end(runner);
 }

@@ -1,288 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "pool.h"
-#include "worker.h"
+#include "crew.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000u
-#define NS_PER_MS 1000000u
-/* A worker that died is replaced after a pause: what killed it may kill the next as
- * well. */
-#define FORK_PAUSE_NS NS_PER_S
-#define FALSE_STARTS_MAX 5u
 #define DRAIN_NS (10ull * NS_PER_S)
-
-static uint64_t
-clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static int64_t
-unix_ms(void)
-{
-	return (int64_t)(clock_ns(CLOCK_REALTIME) / NS_PER_MS);
-}
-
-/* ---- workers -------------------------------------------------------------------- */
-
-static void
-become_worker(struct pool *pool, int fd)
-{
-	sigset_t none;
-
-	/* A worker that held its brothers' sockets would keep them from noticing that
-	 * the parent is gone. */
-	for (size_t i = 0; i < pool->options->workers; i++) {
-		if (pool->workers[i].pid)
-			close(pool->workers[i].fd);
-	}
-	close(pool->signal_fd);
-	due_fini(&pool->due);
-	/* Ctrl-C is for the parent, which lets the calls come to their end. */
-	signal(SIGINT, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	exit(worker_main(fd, pool->options->db_path, pool->log));
-}
-
-static int
-fork_worker(struct pool *pool, struct worker *worker)
-{
-	int pair[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0) {
-		int rc = -errno;
-
-		close(pair[0]);
-		close(pair[1]);
-		return rc;
-	}
-	if (pid == 0) {
-		close(pair[0]);
-		become_worker(pool, pair[1]);
-	}
-	close(pair[1]);
-	fcntl(pair[0], F_SETFL, O_NONBLOCK);
-	memset(worker, 0, sizeof(*worker));
-	worker->pid = pid;
-	worker->fd = pair[0];
-	pool->counts.forked++;
-	return 0;
-}
-
-static void
-answer(struct pool *pool, struct worker *caller, const char *status, const char *code,
-       const char *message)
-{
-	struct wire *wire = &pool->wire;
-
-	wire_begin(wire, WIRE_RESULT);
-	wire_add_int(wire, 0);
-	wire_add(wire, status);
-	wire_add(wire, code);
-	wire_add(wire, message);
-	/* Broken: SIGCHLD will tell. Full it can't be, it waits. */
-	wire_send(wire, caller->fd);
-}
-
-static struct worker *
-idle_worker(struct pool *pool)
-{
-	for (size_t i = 0; i < pool->options->workers; i++) {
-		struct worker *worker = &pool->workers[i];
-
-		if (worker->pid && worker->ready && !worker->busy)
-			return worker;
-	}
-	return NULL;
-}
-
-/* A call that `caller` makes, and waits for. Only to who is idle: were it to wait in
- * the queue, workers could all wait for each other. */
-static void
-pass_on(struct pool *pool, struct worker *caller)
-{
-	struct worker *worker = idle_worker(pool);
-	struct request request;
-
-	if (!worker || request_unpack(&request, &pool->wire, 0)) {
-		answer(pool, caller, "", "", "");
-		return;
-	}
-	wire_begin(&pool->wire, WIRE_CALL);
-	request_pack(&request, &pool->wire);
-	if (wire_send(&pool->wire, worker->fd)) {
-		answer(pool, caller, "", "", "");
-		return;
-	}
-	worker->request = request;
-	worker->busy = true;
-	worker->caller = caller;
-	pool->counts.passed_on++;
-}
-
-static void
-take_return(struct pool *pool, struct worker *worker)
-{
-	const char *status = wire_text(&pool->wire, 1);
-
-	pool->counts.calls += wire_int(&pool->wire, 0);
-	if (worker->caller) {
-		pool->wire.bytes[0] = WIRE_RESULT;
-		if (!worker->orphan)
-			wire_send(&pool->wire, worker->caller->fd);
-		worker->caller = NULL;
-		worker->busy = worker->orphan = false;
-		return;
-	}
-	pool->counts.done++;
-	if (!strcmp(status, "ok"))
-		pool->counts.ok++;
-	else if (!strcmp(status, "rolled_back"))
-		pool->counts.rolled_back++;
-	else
-		pool->counts.errors++;
-	worker->busy = false;
-}
-
-static void
-take_schedule(struct pool *pool)
-{
-	const char *delay = wire_text(&pool->wire, 0), *at = wire_text(&pool->wire, 1);
-	int64_t at_ms = *at ? strtoll(at, NULL, 10) : unix_ms();
-	struct request request;
-
-	if (*delay)
-		at_ms += strtoll(delay, NULL, 10);
-	if (request_unpack(&request, &pool->wire, 2)) {
-		pool->counts.refused++;
-		return;
-	}
-	snprintf(request.call_id, sizeof(request.call_id), "s_%llu",
-		 (unsigned long long)pool->schedule_count++);
-	if (due_add(&pool->due, at_ms, &request))
-		pool->counts.scheduled++;
-	else
-		pool->counts.refused++;
-}
-
-/* All that the worker has sent. False: it is gone. */
-static bool
-take_messages(struct pool *pool, struct worker *worker)
-{
-	for (;;) {
-		int kind = wire_receive(&pool->wire, worker->fd);
-
-		switch (kind) {
-		case WIRE_READY:
-			worker->ready = true;
-			pool->false_starts = 0;
-			break;
-		case WIRE_CHUNK:
-			pool->counts.chunks++;
-			pool->counts.bytes += strlen(wire_text(&pool->wire, 0));
-			break;
-		case WIRE_SCHEDULE:
-			take_schedule(pool);
-			break;
-		case WIRE_RUN:
-			pass_on(pool, worker);
-			break;
-		case WIRE_RETURN:
-			take_return(pool, worker);
-			break;
-		default:
-			return kind == -EAGAIN;
-		}
-	}
-}
-
-/* Whoever waits for it is told; whoever works for it works for nobody. */
-static void
-bury_call(struct pool *pool, const struct worker *dead)
-{
-	for (size_t i = 0; i < pool->options->workers; i++) {
-		if (pool->workers[i].caller == dead)
-			pool->workers[i].orphan = true;
-	}
-	if (dead->caller && !dead->orphan)
-		answer(pool, dead->caller, "error", "WORKER_DIED",
-		       "who ran it has died");
-	else if (!dead->caller)
-		pool->counts.lost++;
-}
-
-static void
-bury(struct pool *pool, struct worker *worker, int status)
-{
-	/* What it said before it died still counts. */
-	take_messages(pool, worker);
-	close(worker->fd);
-	pool->counts.died++;
-	if (worker->busy)
-		bury_call(pool, worker);
-	if (!worker->ready)
-		pool->false_starts++;
-	if (!pool->options->quiet)
-		printf("worker %d died (%s %d)%s%s\n", (int)worker->pid,
-		       WIFSIGNALED(status) ? "signal" : "exit",
-		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-		       worker->busy ? " in the middle of " : "",
-		       worker->busy ? worker->request.fn_name : "");
-	*worker = (struct worker){
-		.fd = -1, .fork_at_ns = clock_ns(CLOCK_MONOTONIC) + FORK_PAUSE_NS};
-}
-
-static int
-reap(struct pool *pool)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (size_t i = 0; i < pool->options->workers; i++) {
-			struct worker *worker = &pool->workers[i];
-
-			if (worker->pid == pid)
-				bury(pool, worker, status);
-		}
-	}
-	return pool->false_starts < FALSE_STARTS_MAX ? 0 : -ECHILD;
-}
-
-static int
-fork_missing(struct pool *pool, uint64_t now_ns)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < pool->options->workers && !rc && !pool->drain_ns; i++) {
-		struct worker *worker = &pool->workers[i];
-
-		if (!worker->pid && worker->fork_at_ns <= now_ns)
-			rc = fork_worker(pool, worker);
-	}
-	return rc;
-}
 
 /* ---- work ----------------------------------------------------------------------- */
 
@@ -422,7 +149,7 @@ take_signals(struct pool *pool)
 
 	while (!rc && read(pool->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD) {
-			rc = reap(pool);
+			rc = crew_reap(pool);
 		} else {
 			/* The second time means now. */
 			pool->drain_ns = pool->drain_ns ? 1 : clock_ns(CLOCK_MONOTONIC);
@@ -484,32 +211,9 @@ wait_and_take(struct pool *pool, uint64_t now_ns)
 		return errno == EINTR ? 0 : -errno;
 	for (size_t i = 0; i < workers; i++) {
 		if (fds[i].revents && pool->workers[i].pid)
-			take_messages(pool, &pool->workers[i]);
+			crew_hear(pool, &pool->workers[i]);
 	}
 	return fds[workers].revents ? take_signals(pool) : 0;
-}
-
-static void
-dismiss(struct pool *pool)
-{
-	for (size_t i = 0; i < pool->options->workers; i++) {
-		struct worker *worker = &pool->workers[i];
-
-		if (!worker->pid)
-			continue;
-		if (worker->busy)
-			kill(worker->pid, SIGKILL);
-		close(worker->fd);
-	}
-	for (size_t i = 0; i < pool->options->workers; i++) {
-		struct worker *worker = &pool->workers[i];
-
-		if (worker->pid)
-			while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
-				;
-		pool->counts.lost += worker->busy && !worker->caller;
-		worker->pid = 0;
-	}
 }
 
 static int
@@ -536,7 +240,7 @@ pool_run(struct pool *pool)
 
 	while (!rc) {
 		now_ns = clock_ns(CLOCK_MONOTONIC);
-		rc = fork_missing(pool, now_ns);
+		rc = crew_fork(pool, now_ns);
 		if (rc)
 			break;
 		if (!pool->drain_ns)
@@ -551,7 +255,7 @@ pool_run(struct pool *pool)
 		fprintf(stderr, "fntrace-runtime: workers die before they can work\n");
 	else if (rc)
 		fprintf(stderr, "fntrace-runtime: %s\n", strerror(-rc));
-	dismiss(pool);
+	crew_dismiss(pool);
 	if (pool->signal_fd >= 0)
 		close(pool->signal_fd);
 	due_fini(&pool->due);
