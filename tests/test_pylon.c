@@ -3,72 +3,9 @@
  * What the tap makes of the protocol's messages: each test says lines, and looks at the
  * traces in a log of its own.
  */
-#include "../tools/pylon.h"
-#include "suite.h"
+#include "pylon_suite.h"
 
 #include <stdio.h>
-#include <string.h>
-
-static struct fnt_log *log_;
-static void *state;
-static struct protocol_counts counts;
-static struct fnt_traces *traces;
-
-static void
-begin(void)
-{
-	ck_assert_int_eq(fnt_log_open(&log_, NULL, NULL), 0);
-	state = pylon_protocol.create(log_);
-	ck_assert_ptr_nonnull(state);
-}
-
-/* The runtime is gone. What there is now is all there will be, newest first. */
-static void
-end(void)
-{
-	pylon_protocol.destroy(state, &counts);
-	ck_assert_int_eq(fnt_log_recent(log_, SIZE_MAX, &traces), 0);
-}
-
-static void
-finish(void)
-{
-	fnt_traces_free(traces);
-	fnt_log_close(log_);
-}
-
-static void
-host(const char *line)
-{
-	pylon_protocol.feed(state, PROTOCOL_TO_FN, line, strlen(line));
-	pylon_protocol.feed(state, PROTOCOL_TO_FN, "\n", 1);
-}
-
-static void
-fn(const char *line)
-{
-	pylon_protocol.feed(state, PROTOCOL_TO_HOST, line, strlen(line));
-	pylon_protocol.feed(state, PROTOCOL_TO_HOST, "\n", 1);
-}
-
-#define CALL(id, name)                                                                 \
-	"{\"type\":\"call\",\"call_id\":\"" id "\",\"fn_name\":\"" name                \
-	"\",\"fn_type\":\"query\"}"
-#define DB(id, more) "{\"type\":\"db\",\"call_id\":\"" id "\"," more "}"
-#define RESULT(id, more) "{\"type\":\"result\",\"call_id\":\"" id "\"," more "}"
-#define RETURN(id, more) "{\"type\":\"return\",\"call_id\":\"" id "\"" more "}"
-#define RUN_FN(id, name)                                                               \
-	"{\"type\":\"run_fn\",\"call_id\":\"" id "\",\"fn_name\":\"" name "\"}"
-
-static const struct fnt_trace *
-trace_of(const char *call_id)
-{
-	for (size_t i = 0; i < traces->count; i++)
-		if (!strcmp(traces->items[i].call_id, call_id))
-			return &traces->items[i];
-	ck_abort_msg("no trace of %s", call_id);
-	return NULL;
-}
 
 START_TEST(test_a_call)
 {
@@ -120,18 +57,6 @@ START_TEST(test_a_call)
 	finish();
 }
 END_TEST
-
-static void
-check_value(const char *call_id, const char *expected)
-{
-	const struct fnt_trace *trace = trace_of(call_id);
-	char *json = NULL;
-
-	ck_assert_int_eq(trace->outcome, FNT_OK);
-	ck_assert_int_eq(fnt_value_to_json(&trace->value, &json, NULL), 0);
-	ck_assert_str_eq(json, expected);
-	free(json);
-}
 
 START_TEST(test_values)
 {
@@ -267,17 +192,6 @@ START_TEST(test_row_counts)
 	finish();
 }
 END_TEST
-
-static void
-check_entities(const char *call_id, const char *expected)
-{
-	const struct fnt_trace *trace = trace_of(call_id);
-	char entities[64] = "";
-
-	for (size_t i = 0; i < trace->op_count; i++)
-		strncat(entities, trace->ops[i].entity, 8);
-	ck_assert_str_eq(entities, expected);
-}
 
 START_TEST(test_ops_end_in_any_order)
 {
@@ -478,170 +392,6 @@ START_TEST(test_odd_auth)
 }
 END_TEST
 
-/* ---- what is no message -----------------------------------------------------------
- */
-
-START_TEST(test_foreign)
-{
-	static const char *const lines[] = {
-		"",
-		"hello",
-		"[]",
-		"[{\"type\":\"ready\"}]",
-		"{}",
-		"{\"type\":5}",
-		"{\"type\":\"unheard of\"}",
-		"{\"type\":\"ready\"",
-		"{\"type\":\"return\"}",
-		"{\"type\":\"return\",\"call_id\":7}",
-		"{\"type\":\"db\",\"call_id\":\"a\"}",
-		"{\"type\":\"stream\",\"call_id\":\"a\",\"data\":{}}",
-		"{\"type\":\"call\",\"call_id\":\"b\",\"fn_name\":\"f\"}", /* wrong way
-									    */
-		"{\"type\":\"result\",\"call_id\":\"a\"}",
-	};
-	size_t count = sizeof(lines) / sizeof(lines[0]);
-
-	begin();
-	host(CALL("a", "f"));
-	for (size_t i = 0; i < count; i++)
-		fn(lines[i]);
-	host("{\"type\":\"ready\"}");
-	host("{\"type\":\"return\",\"call_id\":\"a\"}");
-	host("{\"type\":\"call\",\"call_id\":\"b\"}");
-	host("{\"type\":\"result\"}");
-	fn("{\"type\":\"ready\"}");
-	fn(RETURN("nobody", ""));
-	fn("{\"type\":\"error\",\"call_id\":\"nobody\"}");
-	fn(RETURN("a", ""));
-	end();
-	ck_assert_uint_eq(traces->count, 1);
-	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
-	ck_assert_uint_eq(trace_of("a")->stream_chunks, 0);
-	ck_assert_uint_eq(counts.foreign, count + 4);
-	ck_assert_uint_eq(counts.messages, 5);
-	ck_assert_uint_eq(counts.unknown, 2);
-	finish();
-}
-END_TEST
-
-START_TEST(test_last_line_without_newline)
-{
-	begin();
-	host(CALL("a", "f"));
-	pylon_protocol.feed(state, PROTOCOL_TO_HOST, RETURN("a", ""), 31);
-	pylon_protocol.eof(state, PROTOCOL_TO_HOST);
-	pylon_protocol.eof(state, PROTOCOL_TO_FN);
-	end();
-	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
-	ck_assert_uint_eq(counts.foreign, 0);
-	finish();
-}
-END_TEST
-
-START_TEST(test_long_ids)
-{
-	char id[PYLON_ID_MAX + 2], line[PYLON_ID_MAX + 200];
-
-	begin();
-	for (size_t len = PYLON_ID_MAX; len <= PYLON_ID_MAX + 1; len++) {
-		memset(id, 'x', len);
-		id[len] = '\0';
-		snprintf(line, sizeof(line), CALL("%s", "f"), id);
-		host(line);
-	}
-	fn(line); /* the wrong way */
-	snprintf(line, sizeof(line), RETURN("%s", ""), id);
-	fn(line); /* of the longer: not to be taken for the shorter's */
-	id[PYLON_ID_MAX] = '\0';
-	snprintf(line, sizeof(line), RETURN("%s", ",\"value\":1"), id);
-	fn(line);
-	end();
-	ck_assert_uint_eq(traces->count, 1);
-	ck_assert_int_eq(traces->items[0].outcome, FNT_OK);
-	ck_assert_int_eq(traces->items[0].value.kind, FNT_VALUE_JSON);
-	ck_assert_uint_eq(counts.untraced, 1);
-	ck_assert_uint_eq(counts.unknown, 1);
-	finish();
-}
-END_TEST
-
-/* A runtime that never answers: what it begins is bounded, and what goes on is traced.
- */
-#define MOST 65536
-#define TOO_MANY 66000
-
-START_TEST(test_too_many_ops)
-{
-	char line[128];
-
-	begin();
-	host(CALL("a", "f"));
-	for (int i = 0; i < TOO_MANY; i++) {
-		snprintf(line, sizeof(line), DB("a", "\"op\":\"get\",\"op_id\":\"%d\""),
-			 i);
-		fn(line);
-		fn(RUN_FN("a", "g"));
-	}
-	fn(RETURN("a", ""));
-	host(CALL("b", "f"));
-	fn(DB("b", "\"op\":\"get\",\"op_id\":\"1\",\"entity\":\"E\""));
-	host(RESULT("b", "\"op_id\":\"1\""));
-	fn(RETURN("b", ""));
-	end();
-	check_entities("b", "E");
-	ck_assert_uint_eq(counts.untraced, 2 * (TOO_MANY - MOST));
-	ck_assert_uint_eq(trace_of("a")->ops_omitted + trace_of("a")->pending_count,
-			  MOST);
-	finish();
-}
-END_TEST
-
-START_TEST(test_too_many_calls)
-{
-	char line[128];
-
-	begin();
-	for (int i = 0; i < TOO_MANY; i++) {
-		snprintf(line, sizeof(line), CALL("%d", "f"), i);
-		host(line);
-	}
-	fn(RETURN("7", ""));
-	host(CALL("room again", "f"));
-	end();
-	ck_assert_uint_eq(counts.untraced, TOO_MANY - MOST);
-	ck_assert_uint_eq(counts.calls, MOST + 1);
-	ck_assert_uint_eq(counts.aborted, MOST);
-	ck_assert_uint_eq(fnt_log_total_count(log_), MOST + 1);
-	finish();
-}
-END_TEST
-
-/* Pieces of any size: a whole conversation byte by byte. */
-START_TEST(test_byte_by_byte)
-{
-	const char *lines[] = {CALL("a", "f"),
-			       RESULT("a", "\"op_id\":\"1\",\"data\":[1,2]")};
-	const char *op =
-		DB("a", "\"op\":\"list\",\"op_id\":\"1\",\"entity\":\"E\"") "\n";
-	const char *last = RETURN("a", ",\"value\":[\"\xf0\x9f\x98\x80\"]") "\n";
-
-	begin();
-	for (int i = 0; i < 2; i++) {
-		for (const char *p = lines[i]; *p; p++)
-			pylon_protocol.feed(state, PROTOCOL_TO_FN, p, 1);
-		pylon_protocol.feed(state, PROTOCOL_TO_FN, "\n", 1);
-		for (const char *p = i ? last : op; *p; p++)
-			pylon_protocol.feed(state, PROTOCOL_TO_HOST, p, 1);
-	}
-	end();
-	check_entities("a", "E");
-	ck_assert_int_eq(trace_of("a")->ops[0].row_count, 2);
-	check_value("a", "[\"\xf0\x9f\x98\x80\"]");
-	finish();
-}
-END_TEST
-
 int
 main(void)
 {
@@ -649,7 +399,5 @@ main(void)
 			 test_errors, test_row_counts, test_ops_end_in_any_order,
 			 test_ops_without_id, test_pending_ops, test_nested,
 			 test_who_waits, test_answered_elsewhere, test_call_id_again,
-			 test_odd_auth, test_foreign, test_last_line_without_newline,
-			 test_long_ids, test_too_many_ops, test_too_many_calls,
-			 test_byte_by_byte);
+			 test_odd_auth);
 }
