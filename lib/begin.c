@@ -446,7 +446,7 @@ fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
 
 	if (__builtin_expect(fnt_gate_is_shut(log), 0))
 		return NULL;
-	if (__builtin_expect(!log || !info || !fnt_thread_quick, 0))
+	if (__builtin_expect(!log || !info, 0))
 		goto slow;
 	ticks = fnt_clock_ticks();
 	reader = fnt_rcu_enter();

@@ -155,21 +155,38 @@ fnt_call_tenant_id(struct fnt_call *call, const char *tenant_id)
 	return set_identity(call, FNT_EVENT_TENANT, tenant_id);
 }
 
-int
-fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
+static inline void
+add_chunk(struct fnt_call *call, uint64_t bytes)
+{
+	call->record.stream_bytes += bytes;
+	call->record.stream_chunks++;
+	call->extra.rare = true;
+	fnt_frame_stream(call->shown, call->record.stream_bytes,
+			 call->record.stream_chunks);
+}
+
+static __attribute__((noinline)) int
+stream_chunk(struct fnt_call *call, uint64_t bytes)
 {
 	struct use use;
 	int rc = use_call(&use, call);
 
 	if (rc)
 		return rc;
-	call->record.stream_bytes += bytes;
-	call->record.stream_chunks++;
-	call->extra.rare = true;
-	if (call->frame)
-		fnt_frame_stream(call->frame, call->record.stream_bytes,
-				 call->record.stream_chunks);
+	add_chunk(call, bytes);
 	fnt_leave();
+	return FNT_DONE;
+}
+
+int
+fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
+{
+	struct urcu_bp_reader *reader = fnt_use_quick(call);
+
+	if (__builtin_expect(!reader, 0))
+		return stream_chunk(call, bytes);
+	add_chunk(call, bytes);
+	fnt_rcu_exit(reader);
 	return FNT_DONE;
 }
 

@@ -57,6 +57,12 @@ fnt_rcu_read_unlock(void)
 	CMM_STORE_SHARED(self->ctr, self->ctr - URCU_BP_GP_COUNT);
 }
 
+/* The thread's reader, as long as it may take the shortest ways (threads.c); else NULL.
+ * In a shared library the original, another library's thread-local, is a function call
+ * away. */
+extern _Thread_local struct urcu_bp_reader *fnt_rcu_reader
+	__attribute__((tls_model("initial-exec")));
+
 /* Can fnt_rcu_enter() be used? Not on kernels without membarrier, where a reader has a
  * fence to make. Settled when the process first uses urcu-bp. */
 static inline bool
@@ -66,12 +72,12 @@ fnt_rcu_is_quick(void)
 }
 
 /* The same, for the shortest ways in and out: no call, and what is looked up once
- * serves for both. NULL, and nothing has happened: the thread's first lock, or one
- * within another. */
+ * serves for both. NULL, and nothing has happened: the thread is not quick, or is
+ * within another such section. */
 static inline struct urcu_bp_reader *
 fnt_rcu_enter(void)
 {
-	struct urcu_bp_reader *self = URCU_TLS(urcu_bp_reader);
+	struct urcu_bp_reader *self = fnt_rcu_reader;
 
 	if (__builtin_expect(!self || (self->ctr & URCU_BP_GP_CTR_NEST_MASK), 0))
 		return NULL;

@@ -17,6 +17,15 @@ _Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
 _Thread_local uint64_t fnt_thread_serial __attribute__((tls_model("initial-exec")));
 _Thread_local uint64_t fnt_thread_quick __attribute__((tls_model("initial-exec")));
+_Thread_local struct urcu_bp_reader *fnt_rcu_reader
+	__attribute__((tls_model("initial-exec")));
+
+/* Has the end of quickness been arranged for, or come? */
+static _Thread_local enum {
+	NOT_YET,
+	ARRANGED,
+	OVER
+} quickness __attribute__((tls_model("initial-exec")));
 
 static uint64_t last_serial;
 static pthread_key_t exit_key;
@@ -40,6 +49,41 @@ fnt_thread_forget(void)
 {
 	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
 	fnt_thread_serial = fnt_thread_quick = 0;
+	fnt_rcu_reader = NULL;
+}
+
+/* ---- the short ways
+ * ------------------------------------------------------------------ */
+
+/* The C++ ABI's; where a C library lacks it no thread is quick. */
+int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *dso)
+	__attribute__((weak));
+extern char __dso_handle __attribute__((visibility("hidden")));
+
+static void
+end_quickness(void *unused)
+{
+	(void)unused;
+	fnt_thread_quick = 0;
+	fnt_rcu_reader = NULL;
+	quickness = OVER;
+}
+
+/* urcu-bp forgets an ending thread in a destructor of a pthread key, in no order with
+ * those of others, who may use a log in theirs: what is remembered of it here has to go
+ * before. That is when C++'s destructors of thread-locals run. */
+static void
+become_quick(void)
+{
+	if (!fnt_rcu_is_quick() || fnt_clock_kind() != FNT_CLOCK_TSC)
+		return;
+	if (quickness == NOT_YET && __cxa_thread_atexit_impl &&
+	    !__cxa_thread_atexit_impl(end_quickness, NULL, &__dso_handle))
+		quickness = ARRANGED;
+	if (quickness != ARRANGED)
+		return;
+	fnt_rcu_reader = URCU_TLS(urcu_bp_reader);
+	fnt_thread_quick = fnt_rcu_reader ? fnt_thread_serial : 0;
 }
 
 /* A thread ends: its lanes and frames go back. Its open calls stay open: another thread
@@ -162,8 +206,7 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 		thread = fnt_thread_make(attachment);
 	if (!fnt_thread_serial)
 		fnt_thread_serial = ++last_serial;
-	if (fnt_rcu_is_quick() && fnt_clock_kind() == FNT_CLOCK_TSC)
-		fnt_thread_quick = fnt_thread_serial;
+	become_quick();
 	fnt_process_unlock();
 	errno = saved;
 	if (thread) {

@@ -5,6 +5,8 @@
  */
 #include "fixture.h"
 
+#include "process.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -317,6 +319,69 @@ START_TEST(short_lived_threads)
 }
 END_TEST
 
+/* ---- threads that end -------------------------------------------------------------
+ */
+
+#define KEYS 6
+
+static pthread_key_t keys[KEYS];
+
+/* Also after urcu-bp's destructor, and again and again: nothing that the thread
+ * remembered of its reader is left by then. */
+static void
+uses_the_log(void *arg)
+{
+	uintptr_t rounds = (uintptr_t)arg;
+	struct fnt_call *call;
+
+	MUST(!fnt_rcu_reader && !fnt_thread_quick);
+	call = begin_call(log_, "late", "id");
+	MUST(call);
+	MUST(fnt_call_op(call, FNT_OP_GET, "Lot", NULL, 10, 1, true) == FNT_DONE);
+	MUST(fnt_call_stream_chunk(call, 5) == FNT_DONE);
+	MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
+	if (rounds > 1)
+		pthread_setspecific(keys[0], (void *)(rounds - 1));
+}
+
+static void *
+leaves_values(void *arg)
+{
+	(void)arg;
+	MUST(record_call(log_, "first", "id") == FNT_DONE);
+	for (int i = 0; i < KEYS; i++)
+		pthread_setspecific(keys[i], (void *)(uintptr_t)(i ? 1 : 3));
+	return NULL;
+}
+
+START_TEST(destructors_use_the_log)
+{
+	const unsigned rounds = ROUNDS(300u, 60u), each = 1 + 3 + KEYS - 1;
+	struct fnt_stat stat;
+
+	/* Some before the log's own and urcu-bp's, some after them. */
+	for (int i = 0; i < KEYS; i++) {
+		if (i == KEYS / 2) {
+			log_ = open_sized("late", SMALLEST);
+			MUST(record_call(log_, "first", "id") == FNT_DONE);
+		}
+		ck_assert(!pthread_key_create(&keys[i], uses_the_log));
+	}
+	for (unsigned i = 0; i < rounds; i++) {
+		pthread_t threads[2] = {start(leaves_values, NULL),
+					start(leaves_values, NULL)};
+
+		for (int t = 0; t < 2; t++)
+			pthread_join(threads[t], NULL);
+	}
+	stat = region_stat("late");
+	ck_assert_uint_eq(stat.total, 1 + 2 * rounds * each);
+	ck_assert_uint_eq(stat.in_flight + stat.dropped + stat.unframed, 0);
+	fnt_log_close(log_);
+	must_be_sound("late");
+}
+END_TEST
+
 static pthread_barrier_t barrier;
 
 static void *
@@ -503,5 +568,5 @@ START_TEST(closed_by_several)
 END_TEST
 
 FIXTURE_MAIN("threads", begun_here_finished_there, overlapping_calls,
-	     short_lived_threads, more_threads_than_lanes, close_among_users,
-	     closed_by_several)
+	     short_lived_threads, destructors_use_the_log, more_threads_than_lanes,
+	     close_among_users, closed_by_several)
