@@ -35,12 +35,22 @@ load(const fnt_word *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
+/* A frozen file's tables were copied one after the other, while they grew: what one of
+ * them refers to may have come too late for another. */
 static bool
 is_name(const struct fnt_view *view, uint64_t id)
 {
 	char name[FNT_NAME_MAX + 1];
 
-	return id < view->name_count && fnt_name_get(view, (uint32_t)id, name) >= 0;
+	return id < view->name_count &&
+	       (view->frozen || fnt_name_get(view, (uint32_t)id, name) >= 0);
+}
+
+static bool
+is_row(const struct fnt_view *view, uint64_t row)
+{
+	return row < view->fn_row_count &&
+	       (view->frozen || load(&view->fn_rows[row].key));
 }
 
 /* ---- keys ------------------------------------------------------------------------ */
@@ -90,8 +100,7 @@ verify_block(const struct verify *verify, uint32_t i)
 	const struct fnt_view *view = verify->view;
 	uint64_t key = load(&view->block_keys[i]), row = (key >> 16) - 1;
 
-	if (key && (row >= view->fn_row_count || (key & 0xffff) >= FNT_OCTAVES ||
-		    !load(&view->fn_rows[row].key)))
+	if (key && (!is_row(view, row) || (key & 0xffff) >= FNT_OCTAVES))
 		problem(verify, &view->block_keys[i], "block %u: key 0x%llx", i,
 			(unsigned long long)key);
 }

@@ -3,7 +3,7 @@
  * Metrics against an account that the producers keep themselves: processes and threads
  * that do anything at random, with room and without.
  */
-#include "fixture.h"
+#include "controls.h"
 
 #include "layout_metrics.h"
 #include "metrics_account.h"
@@ -470,6 +470,17 @@ damage(const struct fnt_view *view, int how)
 
 #define DAMAGES 8
 
+static int
+problems_of(const char *name)
+{
+	struct fnt_reader *reader = open_reader(name);
+	struct fnt_check check;
+
+	MUST(!fnt_reader_check(reader, &check, NULL, NULL));
+	fnt_reader_close(reader);
+	return (int)check.problems;
+}
+
 START_TEST(check_finds_damage)
 {
 	struct fnt_options options = {.size_bytes = MIB(1)};
@@ -477,28 +488,53 @@ START_TEST(check_finds_damage)
 	for (int how = -1; how < DAMAGES; how++) {
 		struct fnt_log *log = open_log("damaged", &options);
 		struct fnt_region region;
-		struct fnt_reader *reader;
 		struct fnt_metrics *metrics;
-		struct fnt_check check;
+		int problems;
 
 		record_call(log, "fn", "c");
 		fnt_log_close(log);
 		MUST(!fnt_region_open(&region, "damaged", &options));
 		damage(&region.view, how);
 		fnt_region_close(&region);
-		reader = open_reader("damaged");
-		MUST(!fnt_reader_check(reader, &check, NULL, NULL));
-		if ((check.problems > 0) != (how >= 0))
-			ck_abort_msg("damage %d: %llu problems", how,
-				     (unsigned long long)check.problems);
-		MUST(!fnt_reader_metrics(reader, &metrics));
+		problems = problems_of("damaged");
+		if ((problems > 0) != (how >= 0))
+			ck_abort_msg("damage %d: %d problems", how, problems);
+		metrics = metrics_of("damaged");
 		fnt_metrics_free(metrics);
-		fnt_reader_close(reader);
 		MUST(!unlink(region_path("damaged", ".fnt")));
 	}
 }
 END_TEST
 
+/* A row and a name that came after their tables had been copied, and before the blocks
+ * and rows were. */
+START_TEST(a_frozen_copy_is_of_tables_that_grew)
+{
+	struct fnt_log *log = open_sized("grew", MIB(1));
+	struct fnt_control *control = open_control("grew");
+	struct fnt_region region;
+	struct fnt_fn_row *row;
+	char path[256];
+
+	strcpy(path, region_path("frozen", ".fnt"));
+	record_call(log, "fn", "c");
+	MUST(!fnt_control_rotate(control, path, NULL, NULL));
+	fnt_control_close(control);
+	fnt_log_close(log);
+	must_be_sound(path);
+	MUST(!fnt_region_open(&region, path, &(struct fnt_options){0}));
+	row = only_fn(&region.view);
+	atomic_store(&region.view.names[fnt_key_name(row->key)].state, 0);
+	must_be_sound(path);
+	atomic_store(&row->key, 0);
+	must_be_sound(path);
+	/* What cannot be a row is none in a copy either. */
+	atomic_fetch_add(only_block_key(&region.view), 1ull << 40);
+	fnt_region_close(&region);
+	ck_assert_int_gt(problems_of(path), 0);
+}
+END_TEST
+
 FIXTURE_MAIN_TURNS("metrics", {what_was_done_is_counted, SHAPES},
 		   {lives_do_not_take_rows, 1}, {of_the_killed, 1},
-		   {check_finds_damage, 1})
+		   {check_finds_damage, 1}, {a_frozen_copy_is_of_tables_that_grew, 1})

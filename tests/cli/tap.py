@@ -49,6 +49,9 @@ def traces(command="recent", region="t"):
     return json.loads(run(command, "-r", region, *options, "--json"))
 
 
+# Under nohup children would not die of it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 # ---- bytes
 
 
