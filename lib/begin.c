@@ -431,9 +431,9 @@ call_at_hand(const struct fnt_thread *thread, const struct fnt_log *log)
 
 /* What most calls are: nothing set, no traceparent, a function that the thread has
  * begun before, short texts. All that is looked at is looked at before anything is
- * done. Where nothing is recorded it leaves before it has saved a register. */
-struct fnt_call *
-fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
+ * done. */
+static __attribute__((noinline)) struct fnt_call *
+begin_quick(struct fnt_log *log, const struct fnt_call_info *info)
 {
 	struct fnt_attachment *attachment;
 	const struct fnt_name_seen *fn;
@@ -444,8 +444,6 @@ fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
 	struct texts texts;
 	uint64_t now, ticks;
 
-	if (__builtin_expect(fnt_gate_is_shut(log), 0))
-		return NULL;
 	if (__builtin_expect(!log || !info, 0))
 		goto slow;
 	ticks = fnt_clock_ticks();
@@ -483,4 +481,12 @@ leave:
 	fnt_rcu_exit(reader);
 slow:
 	return begin(log, info);
+}
+
+/* Where nothing is recorded it leaves before it has saved a register. */
+struct fnt_call *
+fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
+{
+	return __builtin_expect(fnt_gate_is_shut(log), 0) ? NULL
+							  : begin_quick(log, info);
 }

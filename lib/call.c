@@ -36,6 +36,7 @@ learn_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 		seen->size = (uint8_t)(ref->text.len + 1);
 		seen->kind = (uint8_t)fnt_name_kind(name, seen->size);
 		memcpy(seen->text, name, seen->size);
+		fnt_name_ends(seen);
 	}
 }
 
@@ -181,8 +182,11 @@ stream_chunk(struct fnt_call *call, uint64_t bytes)
 int
 fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 {
-	struct urcu_bp_reader *reader = fnt_use_quick(call);
+	struct urcu_bp_reader *reader;
 
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	reader = fnt_use_quick(call);
 	if (__builtin_expect(!reader, 0))
 		return stream_chunk(call, bytes);
 	add_chunk(call, bytes);

@@ -21,6 +21,8 @@ struct fnt_pending_op {
 	uint8_t op;
 	bool omitted; /* its begin did not fit */
 	uint64_t start_ns;
+	struct fnt_op_row *row; /* where thread `by` counts such ops; NULL: not known */
+	uint64_t by;		/* a thread's serial */
 };
 
 struct fnt_call {

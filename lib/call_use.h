@@ -62,9 +62,9 @@ fnt_use_quick(struct fnt_call *call)
 {
 	struct urcu_bp_reader *reader;
 
-	if (__builtin_expect(!call || call->owner != fnt_thread_quick, 0))
+	if (__builtin_expect(call->owner != fnt_thread_quick, 0))
 		return NULL;
-	reader = fnt_rcu_enter();
+	reader = fnt_rcu_enter_quick();
 	if (__builtin_expect(!reader, 0))
 		return NULL;
 	if (__builtin_expect(atomic_load_explicit(&call->log->attachment,
@@ -205,43 +205,50 @@ fnt_name_kind(const char *at, size_t size)
 			   : FNT_NAME_ANY;
 }
 
+/* First and last bytes, with its NUL, for same_name(). */
+static inline void
+fnt_name_ends(struct fnt_name_seen *seen)
+{
+	size_t some = seen->kind == FNT_NAME_8	 ? 8
+		      : seen->kind == FNT_NAME_4 ? 4
+		      : seen->kind == FNT_NAME_2 ? 2
+						 : 0;
+
+	seen->head = seen->tail = 0;
+	memcpy(&seen->head, seen->text, some);
+	memcpy(&seen->tail, seen->text + seen->size - some, some);
+}
+
 /* The same bytes as when it was learnt, at this address? As strcmp, at a quarter of its
  * cost. FNT_NAME_ANY is not asked for here. */
 static inline bool
 same_name(const struct fnt_name_seen *seen, const char *name)
 {
-	size_t size = seen->size;
-	const char *end = name + size, *text = seen->text, *text_end = text + size;
-	uint64_t a, b, c, d;
-	uint32_t e, f, g, h;
-	uint16_t i, j, k, l;
+	const char *end = name + seen->size;
+	uint64_t head, tail;
+	uint32_t head_4, tail_4;
+	uint16_t head_2, tail_2;
 
 #ifdef FNT_SANITIZED
 	return seen->kind != FNT_NAME_ANY && !strcmp(name, seen->text);
 #endif
 	if (seen->kind == FNT_NAME_8) {
-		memcpy(&a, name, 8);
-		memcpy(&b, text, 8);
-		memcpy(&c, end - 8, 8);
-		memcpy(&d, text_end - 8, 8);
-		return !((a ^ b) | (c ^ d));
+		memcpy(&head, name, 8);
+		memcpy(&tail, end - 8, 8);
+		return head == seen->head && tail == seen->tail;
 	}
 	if (seen->kind == FNT_NAME_4) {
-		memcpy(&e, name, 4);
-		memcpy(&f, text, 4);
-		memcpy(&g, end - 4, 4);
-		memcpy(&h, text_end - 4, 4);
-		return !((e ^ f) | (g ^ h));
+		memcpy(&head_4, name, 4);
+		memcpy(&tail_4, end - 4, 4);
+		return head_4 == seen->head && tail_4 == seen->tail;
 	}
 	if (seen->kind == FNT_NAME_LONG)
-		return fnt_same_long(name, text, size);
+		return fnt_same_long(name, seen->text, seen->size);
 	if (seen->kind != FNT_NAME_2)
 		return false;
-	memcpy(&i, name, 2);
-	memcpy(&j, text, 2);
-	memcpy(&k, end - 2, 2);
-	memcpy(&l, text_end - 2, 2);
-	return !((i ^ j) | (k ^ l));
+	memcpy(&head_2, name, 2);
+	memcpy(&tail_2, end - 2, 2);
+	return head_2 == seen->head && tail_2 == seen->tail;
 }
 
 /* Where a name at this address is remembered. */

@@ -24,7 +24,7 @@
 #define FNT_FRAMES_CACHED 8
 #define FNT_NAMES_BITS 6
 #define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
-#define FNT_NAME_SEEN_MAX 129
+#define FNT_NAME_SEEN_MAX 113
 
 struct fnt_call;
 struct fnt_snapshot;
@@ -43,6 +43,7 @@ enum fnt_name_kind {
 struct fnt_name_seen {
 	const char *at;
 	uint64_t packed; /* its id as the payload has it, `packed_len` bytes */
+	uint64_t head, tail; /* first and last bytes, as many as `kind` says */
 	uint32_t id;
 	uint8_t packed_len;
 	uint8_t size; /* of the text with its NUL */

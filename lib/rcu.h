@@ -71,15 +71,15 @@ fnt_rcu_is_quick(void)
 	return urcu_bp_has_sys_membarrier;
 }
 
-/* The same, for the shortest ways in and out: no call, and what is looked up once
- * serves for both. NULL, and nothing has happened: the thread is not quick, or is
- * within another such section. */
+/* The same, for the shortest ways in and out of a thread that may take them: no call,
+ * and what is looked up once serves for both. NULL, and nothing has happened: within
+ * another such section. */
 static inline struct urcu_bp_reader *
-fnt_rcu_enter(void)
+fnt_rcu_enter_quick(void)
 {
 	struct urcu_bp_reader *self = fnt_rcu_reader;
 
-	if (__builtin_expect(!self || (self->ctr & URCU_BP_GP_CTR_NEST_MASK), 0))
+	if (__builtin_expect(self->ctr & URCU_BP_GP_CTR_NEST_MASK, 0))
 		return NULL;
 	CMM_STORE_SHARED(self->ctr, CMM_LOAD_SHARED(urcu_bp_gp.ctr));
 	cmm_barrier();
@@ -87,6 +87,14 @@ fnt_rcu_enter(void)
 	__tsan_acquire(&fnt_rcu_edge);
 #endif
 	return self;
+}
+
+/* And if it is not known that it may: NULL, if not. */
+static inline struct urcu_bp_reader *
+fnt_rcu_enter(void)
+{
+	return __builtin_expect(fnt_rcu_reader != NULL, 1) ? fnt_rcu_enter_quick()
+							   : NULL;
 }
 
 /* Not within another: so no count of nested ones is left, which is all that is looked

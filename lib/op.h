@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * op.h: what op.c and op_pending.c share: an op as it is told, its short way, its
+ * count.
+ */
+#ifndef FNT_OP_H
+#define FNT_OP_H
+
+#include "call_use.h"
+
+/* An op as its caller tells it: plain, so that it may stay in registers. */
+struct op {
+	uint32_t op;
+	bool ok;
+	const char *entity;
+	const char *id;
+	size_t id_len;
+	uint64_t start_ns, duration_ns;
+	int64_t row_count;
+};
+
+/* Is there a short way for this op? `times`: all its times, or'ed, so that one look
+ * tells whether each fits in 32 bits. Its entity, or NULL. */
+static inline struct fnt_name_seen *
+quick_entity(struct use use, struct op op, uint64_t times)
+{
+	if (__builtin_expect(op.id_len >= FNT_QUICK_TEXT, 0))
+		return NULL;
+	if (__builtin_expect(op.op >= FNT_OP_KINDS, 0))
+		return NULL;
+	if (__builtin_expect(times > UINT32_MAX, 0) || !fnt_pen_is_quick(use.call))
+		return NULL;
+	return name_at_hand(use.thread, op.entity);
+}
+
+/* Array head to start: what an op and its beginning have in common. */
+static inline char *
+quick_start(char *at, struct op op, const struct fnt_name_seen *entity, uint32_t head)
+{
+	at = fnt_quick_op(at, head, op.op);
+	at = fnt_quick_name(at, entity->packed, entity->packed_len);
+	at = fnt_quick_text(at, op.id, op.id_len);
+	return fnt_quick_time(at, op.start_ns);
+}
+
+/* The texts of an op. False: it can't fit, whatever else there is. */
+static bool
+name_op(struct use *use, struct fnt_event *event, struct op op)
+{
+	event->op.op = op.op;
+	event->op.id.at = op.id;
+	event->op.id.len = (uint32_t)op.id_len;
+	event->op.start_ns = op.start_ns;
+	fnt_call_name(use->thread, op.entity, &use->call->record.flags,
+		      &event->op.entity);
+	return op.id_len < use->call->op_limit;
+}
+
+static inline uint32_t
+op_texts(const struct fnt_event *event)
+{
+	return name_bytes(&event->op.entity) + event->op.id.len;
+}
+
+static inline struct fnt_op_done
+ended(uint32_t entity, struct op op)
+{
+	return (struct fnt_op_done){.entity = entity,
+				    .op = op.op,
+				    .ns = op.duration_ns,
+				    .rows = rows_of(op.row_count),
+				    .ok = op.ok};
+}
+
+/* In a row that is at hand. */
+static inline void
+count_own(struct fnt_call *call, struct fnt_op_row *row, struct op op)
+{
+	struct fnt_op_done done = ended(0, op);
+
+	call->extra.rows += done.rows;
+	if (FNT_COUNTED)
+		fnt_op_row_count(row, done);
+}
+
+#endif
