@@ -431,9 +431,10 @@ call_at_hand(const struct fnt_thread *thread, const struct fnt_log *log)
 
 /* What most calls are: nothing set, no traceparent, a function that the thread has
  * begun before, short texts. All that is looked at is looked at before anything is
- * done. */
-static __attribute__((noinline)) struct fnt_call *
-begin_quick(struct fnt_log *log, const struct fnt_call_info *info)
+ * done; NULL: it wasn't. The clock first: the counter takes its time, and that passes
+ * meanwhile. */
+static inline __attribute__((always_inline)) struct fnt_call *
+begin_short(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
 {
 	struct fnt_attachment *attachment;
 	const struct fnt_name_seen *fn;
@@ -442,14 +443,14 @@ begin_quick(struct fnt_log *log, const struct fnt_call_info *info)
 	struct identity who;
 	struct fnt_call *call;
 	struct texts texts;
-	uint64_t now, ticks;
+	uint64_t now, look;
 
 	if (__builtin_expect(!log || !info, 0))
-		goto slow;
-	ticks = fnt_clock_ticks();
-	reader = fnt_rcu_enter();
+		return NULL;
+	look = fnt_clock_look(counter);
+	reader = fnt_rcu_enter_quick();
 	if (__builtin_expect(!reader, 0))
-		goto slow;
+		return NULL;
 	/* [R2] acquire: as in fnt_enter(). */
 	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
 	if (__builtin_expect(!attachment || !fnt_control_plain(attachment), 0))
@@ -463,7 +464,7 @@ begin_quick(struct fnt_log *log, const struct fnt_call_info *info)
 	if (__builtin_expect(!call || !fn || !are_short(&texts) || info->traceparent,
 			     0))
 		goto leave;
-	if (__builtin_expect(!fnt_clock_quick(&thread->clock, ticks, &now) ||
+	if (__builtin_expect(!fnt_clock_time(&thread->clock, counter, look, &now) ||
 				     now >= thread->clock.wall_until,
 			     0))
 		goto leave;
@@ -479,8 +480,26 @@ begin_quick(struct fnt_log *log, const struct fnt_call_info *info)
 	return call;
 leave:
 	fnt_rcu_exit(reader);
-slow:
-	return begin(log, info);
+	return NULL;
+}
+
+static __attribute__((noinline)) struct fnt_call *
+begin_by_vdso(struct fnt_log *log, const struct fnt_call_info *info)
+{
+	struct fnt_call *call = begin_short(log, info, false);
+
+	return call ? call : begin(log, info);
+}
+
+static __attribute__((noinline)) struct fnt_call *
+begin_by_counter(struct fnt_log *log, const struct fnt_call_info *info)
+{
+	struct fnt_call *call;
+
+	if (__builtin_expect(!fnt_thread_counts, 0))
+		return fnt_thread_quick ? begin_by_vdso(log, info) : begin(log, info);
+	call = begin_short(log, info, true);
+	return call ? call : begin(log, info);
 }
 
 /* Where nothing is recorded it leaves before it has saved a register. */
@@ -488,5 +507,5 @@ struct fnt_call *
 fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
 {
 	return __builtin_expect(fnt_gate_is_shut(log), 0) ? NULL
-							  : begin_quick(log, info);
+							  : begin_by_counter(log, info);
 }

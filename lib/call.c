@@ -186,7 +186,7 @@ fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	reader = fnt_use_quick(call);
+	reader = fnt_use_quick(call, fnt_thread_quick);
 	if (__builtin_expect(!reader, 0))
 		return stream_chunk(call, bytes);
 	add_chunk(call, bytes);

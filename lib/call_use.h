@@ -55,14 +55,15 @@ use_call(struct use *use, struct fnt_call *call)
 	return 0;
 }
 
-/* use_call() of the shortest ways: NULL, and nothing has happened, where it is not as
- * it mostly is, or where the clock is not the counter. Left by fnt_rcu_exit(). */
+/* use_call() of the short ways: NULL, and nothing has happened, where the call was not
+ * used by the thread of that serial last: fnt_thread_quick, or fnt_thread_counts if the
+ * counter will be read. Left by fnt_rcu_exit(). */
 static inline __attribute__((always_inline)) struct urcu_bp_reader *
-fnt_use_quick(struct fnt_call *call)
+fnt_use_quick(struct fnt_call *call, uint64_t serial)
 {
 	struct urcu_bp_reader *reader;
 
-	if (__builtin_expect(call->owner != fnt_thread_quick, 0))
+	if (__builtin_expect(call->owner != serial, 0))
 		return NULL;
 	reader = fnt_rcu_enter_quick();
 	if (__builtin_expect(!reader, 0))
@@ -75,6 +76,20 @@ fnt_use_quick(struct fnt_call *call)
 		return NULL;
 	}
 	return reader;
+}
+
+/* The same for one of the two clocks, as is known where this is compiled. */
+static inline __attribute__((always_inline)) struct urcu_bp_reader *
+fnt_use_by(struct fnt_call *call, bool counter)
+{
+	return fnt_use_quick(call, counter ? fnt_thread_counts : fnt_thread_quick);
+}
+
+/* May the thread take short ways, but not by the counter? */
+static inline bool
+fnt_thread_by_vdso(void)
+{
+	return fnt_thread_quick && !fnt_thread_counts;
 }
 
 /* Threads' clocks may differ by a little: a call that another thread began did not begin

@@ -64,39 +64,34 @@ void fnt_clock_renew_wall(struct fnt_clock *clock);
 /* Is the counter to be trusted? Settled once a process. */
 enum fnt_clock_kind fnt_clock_kind(void);
 
-/* The counter; 0 where there is none. */
-static inline uint64_t
-fnt_clock_ticks(void)
+/* What the counter shows (0 where there is none), or the vDSO: whichever of them
+ * `counter` says, to be made a time of by fnt_clock_time(). */
+static inline __attribute__((always_inline)) uint64_t
+fnt_clock_look(bool counter)
 {
 #if defined(__x86_64__)
-	return __rdtsc();
-#else
-	return 0;
+	if (counter)
+		return __rdtsc();
 #endif
+	return counter ? 0 : fnt_clock_mono();
 }
 
-/* CLOCK_MONOTONIC in ns when the counter was at `ticks`, if no more than that is needed
- * for it; else false. */
-static inline bool
-fnt_clock_quick(struct fnt_clock *clock, uint64_t ticks, uint64_t *now)
+/* CLOCK_MONOTONIC in ns for such a look; false if more is needed for it. */
+static inline __attribute__((always_inline)) bool
+fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t look, uint64_t *now)
 {
-#if defined(__x86_64__)
-	uint64_t ns;
+	uint64_t ns = look;
 
-	ticks -= clock->ticks;
-	if (__builtin_expect(ticks < clock->limit, 1)) {
-		ns = clock->ns + (ticks * clock->scale >> 32);
-		if (ns < clock->last)
-			ns = clock->last;
-		clock->last = *now = ns;
-		return true;
+	if (counter) {
+		look -= clock->ticks;
+		if (__builtin_expect(look >= clock->limit, 0))
+			return false;
+		ns = clock->ns + (look * clock->scale >> 32);
 	}
-#else
-	(void)clock;
-	(void)ticks;
-	(void)now;
-#endif
-	return false;
+	if (ns < clock->last)
+		ns = clock->last;
+	clock->last = *now = ns;
+	return true;
 }
 
 /* CLOCK_MONOTONIC in ns. */
@@ -105,8 +100,9 @@ fnt_clock_read(struct fnt_clock *clock)
 {
 	uint64_t now;
 
-	return fnt_clock_quick(clock, fnt_clock_ticks(), &now) ? now
-							       : fnt_clock_renew(clock);
+	return fnt_clock_time(clock, true, fnt_clock_look(true), &now)
+		       ? now
+		       : fnt_clock_renew(clock);
 }
 
 /* The offset of the wall clock for a time just read. */

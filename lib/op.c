@@ -106,51 +106,83 @@ call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *i
 	return rc;
 }
 
-#define OK_BIT 0x80000000u
-
-/* In `kind` also whether it went well, so that no argument goes over the stack. (Of an
- * op of no kind that there is, a bit is lost.) */
-static __attribute__((noinline)) int
-quick_op(struct fnt_call *call, uint32_t kind, const char *entity, const char *id,
-	 uint64_t duration_ns, int64_t row_count)
+/* What most ops are. All that is looked at is looked at before anything is done; false:
+ * it wasn't. */
+static inline __attribute__((always_inline)) bool
+op_short(struct fnt_call *call, struct op op, bool counter)
 {
-	struct urcu_bp_reader *reader;
-	struct op op = {.op = kind & ~OK_BIT,
-			.ok = (kind & OK_BIT) != 0,
-			.entity = entity,
-			.id = id,
-			.duration_ns = duration_ns,
-			.row_count = row_count};
-	struct fnt_op_row *row;
+	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
 	const struct fnt_name_seen *seen;
-	uint64_t now;
+	struct fnt_op_row *row;
+	uint64_t now, look = 0;
 
-	reader = fnt_use_quick(call);
 	if (__builtin_expect(!reader, 0))
-		goto slow;
-	op.id_len = id ? fnt_quick_len(id) : 0;
-	seen = quick_entity((struct use){call, call->thread}, op, duration_ns);
+		return false;
+	if (!counter)
+		look = fnt_clock_look(counter);
+	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
+	seen = quick_entity((struct use){call, call->thread}, op, op.duration_ns);
 	if (__builtin_expect(!seen, 0))
 		goto leave;
 	row = seen->rows[op.op];
-	if (__builtin_expect((FNT_COUNTED && !row) ||
-				     !fnt_clock_quick(&call->thread->clock,
-						      fnt_clock_ticks(), &now),
+	if (__builtin_expect(FNT_COUNTED && !row, 0))
+		goto leave;
+	if (counter)
+		look = fnt_clock_look(counter);
+	if (__builtin_expect(!fnt_clock_time(&call->thread->clock, counter, look, &now),
 			     0))
 		goto leave;
 	/* Before the start, by another thread's clock: that is not short, either. */
 	now -= call->started_mono;
 	if (__builtin_expect(now > UINT32_MAX, 0))
 		goto leave;
-	op.start_ns = duration_ns < now ? now - duration_ns : 0;
+	op.start_ns = op.duration_ns < now ? now - op.duration_ns : 0;
 	write_quick_op(call, op, seen, now);
 	count_own(call, row, op);
 	fnt_rcu_exit(reader);
-	return FNT_DONE;
+	return true;
 leave:
 	fnt_rcu_exit(reader);
-slow:
-	return call_op(call, op.op, entity, id, duration_ns, row_count, op.ok);
+	return false;
+}
+
+#define OK_BIT 0x80000000u
+
+/* From here on `kind` also says whether it went well, so that no argument goes over the
+ * stack. (Of an op of no kind that there is, a bit is lost.) */
+static inline __attribute__((always_inline)) struct op
+unpacked(uint32_t kind, const char *entity, const char *id, uint64_t duration_ns,
+	 int64_t row_count)
+{
+	return (struct op){.op = kind & ~OK_BIT,
+			   .ok = (kind & OK_BIT) != 0,
+			   .entity = entity,
+			   .id = id,
+			   .duration_ns = duration_ns,
+			   .row_count = row_count};
+}
+
+static __attribute__((noinline)) int
+op_by_other(struct fnt_call *call, uint32_t kind, const char *entity, const char *id,
+	    uint64_t duration_ns, int64_t row_count)
+{
+	struct op op = unpacked(kind, entity, id, duration_ns, row_count);
+
+	if (fnt_thread_by_vdso() && op_short(call, op, false))
+		return FNT_DONE;
+	return call_op(call, (enum fnt_op)op.op, entity, id, duration_ns, row_count,
+		       op.ok);
+}
+
+static __attribute__((noinline)) int
+op_by_counter(struct fnt_call *call, uint32_t kind, const char *entity, const char *id,
+	      uint64_t duration_ns, int64_t row_count)
+{
+	struct op op = unpacked(kind, entity, id, duration_ns, row_count);
+
+	if (__builtin_expect(op_short(call, op, true), 1))
+		return FNT_DONE;
+	return op_by_other(call, kind, entity, id, duration_ns, row_count);
 }
 
 int
@@ -161,6 +193,6 @@ fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const cha
 
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	return quick_op(call, kind | (ok ? OK_BIT : 0), entity, id, duration_ns,
-			row_count);
+	return op_by_counter(call, kind | (ok ? OK_BIT : 0), entity, id, duration_ns,
+			     row_count);
 }

@@ -184,31 +184,28 @@ take_at_hand(struct fnt_call *call, const struct fnt_pending_op *pending)
 		call->pending_high++;
 }
 
-int64_t
-fnt_call_op_begin(struct fnt_call *call, enum fnt_op kind, const char *entity,
-		  const char *id)
+/* The handle; 0: it is not done. */
+static inline __attribute__((always_inline)) int64_t
+op_begin_short(struct fnt_call *call, struct op op, bool counter)
 {
-	struct urcu_bp_reader *reader;
-	struct op op = {.op = (uint32_t)kind, .entity = entity, .id = id};
+	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
 	struct fnt_pending_op *pending;
 	const struct fnt_name_seen *seen;
+	uint64_t now, look;
 	uint32_t entry;
-	uint64_t now;
 
-	if (__builtin_expect(!call, 0))
-		return -ESHUTDOWN;
-	reader = fnt_use_quick(call);
 	if (__builtin_expect(!reader, 0))
-		goto slow;
-	op.id_len = id ? fnt_quick_len(id) : 0;
+		return 0;
+	look = fnt_clock_look(counter);
+	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
 	seen = quick_entity((struct use){call, call->thread}, op, 0);
 	pending = pending_at_hand(call, &entry);
 	if (__builtin_expect(!seen || !pending, 0))
 		goto leave;
-	if (__builtin_expect((FNT_COUNTED && !seen->rows[op.op]) ||
-				     !fnt_clock_quick(&call->thread->clock,
-						      fnt_clock_ticks(), &now),
-			     0))
+	if (__builtin_expect(
+		    (FNT_COUNTED && !seen->rows[op.op]) ||
+			    !fnt_clock_time(&call->thread->clock, counter, look, &now),
+		    0))
 		goto leave;
 	op.start_ns = now - call->started_mono;
 	if (__builtin_expect(op.start_ns > UINT32_MAX, 0))
@@ -224,8 +221,32 @@ fnt_call_op_begin(struct fnt_call *call, enum fnt_op kind, const char *entity,
 	return handle_of(pending, entry);
 leave:
 	fnt_rcu_exit(reader);
-slow:
-	return call_op_begin(call, kind, entity, id);
+	return 0;
+}
+
+static __attribute__((noinline)) int64_t
+op_begin_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity,
+		  const char *id)
+{
+	struct op op = {.op = (uint32_t)kind, .entity = entity, .id = id};
+	int64_t handle = fnt_thread_by_vdso() ? op_begin_short(call, op, false) : 0;
+
+	return handle ? handle : call_op_begin(call, kind, entity, id);
+}
+
+int64_t
+fnt_call_op_begin(struct fnt_call *call, enum fnt_op kind, const char *entity,
+		  const char *id)
+{
+	struct op op = {.op = (uint32_t)kind, .entity = entity, .id = id};
+	int64_t handle;
+
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	handle = op_begin_short(call, op, true);
+	return __builtin_expect(handle != 0, 1)
+		       ? handle
+		       : op_begin_by_other(call, kind, entity, id);
 }
 
 /* The entry that a handle means, if it is one of an op that is pending. */
@@ -343,20 +364,17 @@ call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
 	return rc;
 }
 
-int
-fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
+static inline __attribute__((always_inline)) bool
+op_end_short(struct fnt_call *call, int64_t handle, struct op_end end, bool counter)
 {
-	struct urcu_bp_reader *reader;
+	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
 	struct fnt_pending_op *pending;
-	struct op_end end;
+	uint64_t now, look;
 	uint32_t entry;
-	uint64_t now;
 
-	if (__builtin_expect(!call, 0))
-		return -ESHUTDOWN;
-	reader = fnt_use_quick(call);
 	if (__builtin_expect(!reader, 0))
-		goto slow;
+		return false;
+	look = fnt_clock_look(counter);
 	pending = find_pending(call, handle, &entry);
 	if (__builtin_expect(!pending || entry > FNT_PENDING_FEW, 0))
 		goto leave;
@@ -364,25 +382,44 @@ fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool o
 				     pending->omitted || !fnt_pen_is_quick(call),
 			     0))
 		goto leave;
-	if (__builtin_expect(
-		    !fnt_clock_quick(&call->thread->clock, fnt_clock_ticks(), &now), 0))
+	if (__builtin_expect(!fnt_clock_time(&call->thread->clock, counter, look, &now),
+			     0))
 		goto leave;
 	now = fnt_call_since(call, now);
-	end = (struct op_end){.number = pending->number,
-			      .ok = ok,
-			      .duration_ns = now - pending->start_ns,
-			      .row_count = row_count};
+	end.number = pending->number;
+	end.duration_ns = now - pending->start_ns;
 	end_pending(call, pending, entry);
 	call->pending_bytes -= FNT_OP_END_BOUND;
 	write_quick_op_end(call, end, now);
 	count_own(call, pending->row,
 		  (struct op){.duration_ns = end.duration_ns,
-			      .row_count = row_count,
-			      .ok = ok});
+			      .row_count = end.row_count,
+			      .ok = end.ok});
 	fnt_rcu_exit(reader);
-	return FNT_DONE;
+	return true;
 leave:
 	fnt_rcu_exit(reader);
-slow:
+	return false;
+}
+
+static __attribute__((noinline)) int
+op_end_by_other(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
+{
+	struct op_end end = {.ok = ok, .row_count = row_count};
+
+	if (fnt_thread_by_vdso() && op_end_short(call, handle, end, false))
+		return FNT_DONE;
 	return call_op_end(call, handle, row_count, ok);
+}
+
+int
+fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
+{
+	struct op_end end = {.ok = ok, .row_count = row_count};
+
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	if (__builtin_expect(op_end_short(call, handle, end, true), 1))
+		return FNT_DONE;
+	return op_end_by_other(call, handle, row_count, ok);
 }

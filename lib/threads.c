@@ -17,6 +17,7 @@ _Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
 _Thread_local uint64_t fnt_thread_serial __attribute__((tls_model("initial-exec")));
 _Thread_local uint64_t fnt_thread_quick __attribute__((tls_model("initial-exec")));
+_Thread_local uint64_t fnt_thread_counts __attribute__((tls_model("initial-exec")));
 _Thread_local struct urcu_bp_reader *fnt_rcu_reader
 	__attribute__((tls_model("initial-exec")));
 
@@ -48,7 +49,7 @@ void
 fnt_thread_forget(void)
 {
 	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
-	fnt_thread_serial = fnt_thread_quick = 0;
+	fnt_thread_serial = fnt_thread_quick = fnt_thread_counts = 0;
 	fnt_rcu_reader = NULL;
 }
 
@@ -64,7 +65,7 @@ static void
 end_quickness(void *unused)
 {
 	(void)unused;
-	fnt_thread_quick = 0;
+	fnt_thread_quick = fnt_thread_counts = 0;
 	fnt_rcu_reader = NULL;
 	quickness = OVER;
 }
@@ -75,7 +76,7 @@ end_quickness(void *unused)
 static void
 become_quick(void)
 {
-	if (!fnt_rcu_is_quick() || fnt_clock_kind() != FNT_CLOCK_TSC)
+	if (!fnt_rcu_is_quick())
 		return;
 	if (quickness == NOT_YET && __cxa_thread_atexit_impl &&
 	    !__cxa_thread_atexit_impl(end_quickness, NULL, &__dso_handle))
@@ -84,6 +85,7 @@ become_quick(void)
 		return;
 	fnt_rcu_reader = URCU_TLS(urcu_bp_reader);
 	fnt_thread_quick = fnt_rcu_reader ? fnt_thread_serial : 0;
+	fnt_thread_counts = fnt_clock_kind() == FNT_CLOCK_TSC ? fnt_thread_quick : 0;
 }
 
 /* A thread ends: its lanes and frames go back. Its open calls stay open: another thread
