@@ -58,6 +58,15 @@ fnt_clock_mono(void)
 	return fnt_clock_ns(CLOCK_MONOTONIC);
 }
 
+/* For who looks at the clock again and again: leave the core to others for a moment. */
+static inline void
+fnt_cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#endif
+}
+
 uint64_t fnt_clock_renew(struct fnt_clock *clock);
 void fnt_clock_renew_wall(struct fnt_clock *clock);
 

@@ -2,6 +2,7 @@
  *
  * Both rings followed (follow.h), in the order of time.
  */
+#include "clock.h"
 #include "decode.h"
 #include "follow.h"
 
@@ -13,6 +14,7 @@ struct fnt_cursor {
 	const struct fnt_view *view;
 	struct fnt_follower rings[FNT_RINGS];
 	struct fnt_set *set;
+	uint64_t fresh_at; /* when the file was last looked at; 0: to be looked at */
 	struct fnt_lane_seen lanes[];
 };
 
@@ -54,23 +56,40 @@ choose(struct fnt_cursor *cursor, struct fnt_follower **first)
 	return rc;
 }
 
+/* Is the file what it was? While there are records to hand out that is asked once a
+ * tick of the coarse clock (a few ms): it is a system call, and takes longer than a
+ * record. */
+static int
+fresh(struct fnt_cursor *cursor)
+{
+	uint64_t now = fnt_clock_ns(CLOCK_MONOTONIC_COARSE);
+
+	if (now == cursor->fresh_at)
+		return 0;
+	cursor->fresh_at = now;
+	return fnt_reader_fresh(cursor->reader);
+}
+
 int
 fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
 {
-	struct fnt_follower *in;
-	int rc = choose(cursor, &in);
+	struct fnt_follower *in = NULL;
+	int rc = fresh(cursor);
 
+	if (!rc)
+		rc = choose(cursor, &in);
 	if (!rc && in) {
 		in->has = false;
 		fnt_set_reset(cursor->set);
 		*trace = fnt_set_add(cursor->set, cursor->view, &in->raw);
 		rc = *trace ? 1 : -ENOMEM;
 	}
+	if (rc != 1)
+		cursor->fresh_at = 0;
 	return rc >= 0 && fnt_reader_gone(cursor->reader) ? -ESTALE : rc;
 }
 
-/* ---- opening ----------------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------------- */
 
 static int
 start_all(struct fnt_cursor *cursor, enum fnt_from from)

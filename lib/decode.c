@@ -12,8 +12,7 @@
 #include <emmintrin.h>
 #endif
 
-/* ---- texts ------------------------------------------------------------------------
- */
+/* ---- texts --------------------------------------------------------------------- */
 
 /* What is being decoded. A failed allocation ends it.
  *
@@ -188,8 +187,7 @@ ref_text(struct decoder *in, const struct fnt_name_ref *name)
 					 : name_text(in, name->id);
 }
 
-/* ---- events -----------------------------------------------------------------------
- */
+/* ---- events -------------------------------------------------------------------- */
 
 static void
 fill_op(struct decoder *in, struct fnt_trace_op *op, const struct fnt_event *event)

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #define PATIENCE_NS 5000000u
+#define REST_NS 20000u
 #define LATE_MAX 4096u /* tickets of one lane that are looked at again */
 
 static uint64_t
@@ -14,8 +15,7 @@ load(const fnt_word *word)
 	return atomic_load_explicit(word, memory_order_acquire);
 }
 
-/* ---- rounds -----------------------------------------------------------------------
- */
+/* ---- rounds -------------------------------------------------------------------- */
 
 /* Look at all lanes. Counts first, then the eras and the cursor: what is counted has a
  * ticket below it, in an era that is known. */
@@ -99,18 +99,28 @@ catch_up(struct fnt_follower *in)
 	in->until = until;
 }
 
+static bool
+any_late(const struct fnt_follower *in)
+{
+	for (uint32_t i = 0; i < in->view->lane_count; i++)
+		if (in->lanes[i].late != in->lanes[i].late_end)
+			return true;
+	return false;
+}
+
 static void
 begin_round(struct fnt_follower *in)
 {
 	look_at_lanes(in);
 	if (in->until < in->position)
 		in->until = in->position; /* damaged, or started anew */
-	catch_up(in); /* now, and not ticket by ticket: a damaged cursor may be anywhere
-		       */
+	/* Now, and not ticket by ticket: a damaged cursor may be anywhere. */
+	catch_up(in);
 	trim_late(in, fnt_oldest(in->view, in->ring, in->until));
 	in->late_lane = 0;
 	in->in_round = true;
-	in->waited = false;
+	in->waited = in->found = false;
+	in->settled = in->position == in->until && !any_late(in);
 }
 
 /* All that was committed before the round is had or lost. */
@@ -118,6 +128,7 @@ static void
 end_round(struct fnt_follower *in)
 {
 	in->in_round = false;
+	in->rested_at = in->waited || !in->found ? fnt_clock_mono() : 0;
 	if (in->waited)
 		return;
 	for (uint32_t i = 0; i < in->view->lane_count; i++) {
@@ -130,8 +141,7 @@ end_round(struct fnt_follower *in)
 	}
 }
 
-/* ---- one ticket -------------------------------------------------------------------
- */
+/* ---- one ticket ---------------------------------------------------------------- */
 
 /* The record in in->raw: new to us? */
 static bool
@@ -217,17 +227,25 @@ next_late(struct fnt_follower *in, uint32_t lane)
 	return 0;
 }
 
-/* Late records of the lane whose record we have just read come first: read it again
- * after them. */
+/* Late records of the lane whose record we have just read come first; the look for them
+ * used the copy: it is made again. 1: a late one; 0: what was read; -ENODATA: it is
+ * gone. */
 static int
 late_before(struct fnt_follower *in)
 {
 	uint32_t lane = in->raw.head.lane;
+	int rc;
 
 	if (lane >= in->view->lane_count ||
 	    in->lanes[lane].late == in->lanes[lane].late_end)
 		return 0;
-	return next_late(in, lane);
+	rc = next_late(in, lane);
+	if (rc)
+		return rc;
+	return fnt_record_read(in->view, in->ring, in->position, &in->raw) ==
+			       FNT_READ_RECORD
+		       ? 0
+		       : -ENODATA;
 }
 
 /* The record at `position`: 1; nothing there, done with it: 0; not yet: -EAGAIN. */
@@ -252,12 +270,9 @@ look_at_position(struct fnt_follower *in)
 		return 0;
 	case FNT_READ_RECORD:
 		rc = late_before(in);
-		if (rc)
+		if (rc && rc != -ENODATA)
 			return rc;
-		/* The late look used the copy: make it again. */
-		if (fnt_record_read(in->view, in->ring, in->position, &in->raw) ==
-			    FNT_READ_RECORD &&
-		    take_record(in)) {
+		if (!rc && take_record(in)) {
 			in->position++;
 			in->waiting_since = 0;
 			return 1;
@@ -298,15 +313,39 @@ next_in_round(struct fnt_follower *in)
 	return 0;
 }
 
+/* Has nothing happened since the last round, which had nothing to look at? Whoever
+ * writes a record takes a ticket first, and of those below the cursor all were written
+ * or given up, and counted, before it. The next era comes with its own. */
+static bool
+is_quiet(const struct fnt_follower *in)
+{
+	return in->settled && !in->in_round && in->position == in->until &&
+	       load(&in->view->rings[in->ring].cursor) == in->until;
+}
+
+/* A look costs a producer more than it costs us. */
+static void
+rest(const struct fnt_follower *in)
+{
+	if (!in->rested_at)
+		return;
+	while (fnt_clock_mono() - in->rested_at < REST_NS)
+		fnt_cpu_relax();
+}
+
 int
 fnt_follow_next(struct fnt_follower *in)
 {
 	bool begun;
 	int rc;
 
+	if (is_quiet(in))
+		return 0;
 	/* A round that began before this call does not know what has come since. */
 	do {
 		begun = !in->in_round;
+		if (begun)
+			rest(in);
 		rc = begun ? fnt_reader_fresh(in->reader) : 0;
 		if (rc)
 			return rc;
@@ -317,14 +356,13 @@ fnt_follow_next(struct fnt_follower *in)
 			end_round(in);
 	} while (rc == 0 && !begun);
 	if (rc == 1) {
-		in->has = true;
+		in->has = in->found = true;
 		in->time = fnt_record_time(&in->raw);
 	}
 	return rc;
 }
 
-/* ---- opening ----------------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------------- */
 
 /* Where each lane's numbers begin in what is still there. */
 static int

@@ -8,8 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- one scalar -------------------------------------------------------------------
- */
+/* ---- one scalar ---------------------------------------------------------------- */
 
 enum kind {
 	NIL,
@@ -157,8 +156,7 @@ take(struct fnt_payload_reader *reader, struct token *token)
 	return true;
 }
 
-/* ---- the elements of an event -----------------------------------------------------
- */
+/* ---- the elements of an event -------------------------------------------------- */
 
 /* Elements still to come; a wrong one makes the event bad. */
 struct elements {
@@ -336,8 +334,7 @@ next_carefully(struct fnt_payload_reader *reader, struct fnt_event *event)
 	return in.bad ? -EBADMSG : 1;
 }
 
-/* ---- either way --------------------------------------------------------------------
- */
+/* ---- either way ---------------------------------------------------------------- */
 
 int
 fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event)

@@ -86,8 +86,7 @@ struct fnt_event {
 	};
 };
 
-/* ---- decoding ---------------------------------------------------------------------
- */
+/* ---- decoding ------------------------------------------------------------------ */
 
 /* What may be read past the end of a payload, whatever it is, where there is so much:
  * an event of the usual kind is then read in one go, and its end is looked at

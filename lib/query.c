@@ -10,8 +10,7 @@
 
 #define AHEAD 4 /* cells */
 
-/* ---- which ------------------------------------------------------------------------
- */
+/* ---- which --------------------------------------------------------------------- */
 
 static bool
 same_text(struct fnt_text text, const char *want)
@@ -62,8 +61,7 @@ matches(const struct fnt_view *view, const struct fnt_query *query,
 				   same_text(event.call.call_id, query->call_id));
 }
 
-/* ---- newest first -----------------------------------------------------------------
- */
+/* ---- newest first -------------------------------------------------------------- */
 
 /* A walk back through one ring, over whole records. */
 struct ring_walk {
@@ -73,6 +71,7 @@ struct ring_walk {
 	struct fnt_spot spot; /* of the one looked at last, or the span's end */
 	bool has;	      /* a record in `raw`, committed at `time` */
 	bool over;	      /* no further one */
+	bool warm;	      /* we are among records */
 	uint64_t time;
 	struct fnt_raw raw;
 };
@@ -148,25 +147,47 @@ walk_end(struct walk *walk)
 		fnt_raw_free(&walk->rings[i].raw);
 }
 
-/* The cells that are come to in a moment. (An address that is none does no harm.) */
+/* The cells that are come to in a moment. Not before there is a record, nor past the
+ * last: there producers are about to write, and what is fetched here they have to fetch
+ * back. */
 static inline void
-prefetch(const struct fnt_cell *cell)
+prefetch(const struct ring_walk *walk)
 {
+	const struct fnt_cell *cell = fnt_spot_cell(&walk->spot);
+
+	if (!walk->warm || walk->left < AHEAD)
+		return;
 	for (int line = 0; line < FNT_CELL_BYTES; line += 64)
 		__builtin_prefetch((const char *)(cell - AHEAD) + line);
 }
 
+/* The cell has been overwritten. If the ring has come to it in going on, so has all
+ * that is before it: who looks at it for nothing takes it away from the producer that
+ * has just written it. */
+static void
+overtaken(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
+{
+	const struct fnt_span *span = &walk->spans[walk->at];
+	uint64_t ticket = span->first + walk->left;
+
+	if (!walk->at && ticket + span->era->cell_count < fnt_cursor_now(view, ring))
+		walk->left = 0;
+}
+
 /* 1: the ring's next record is in walk->raw; 0: that was all; -ENOMEM. */
 static int
-ring_next(const struct fnt_view *view, struct ring_walk *walk)
+ring_next(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
 	while (step_back(walk)) {
-		prefetch(fnt_spot_cell(&walk->spot));
+		prefetch(walk);
 		switch (fnt_spot_read(view, &walk->spot, &walk->raw)) {
 		case FNT_READ_RECORD:
-			walk->has = true;
+			walk->has = walk->warm = true;
 			walk->time = fnt_record_time(&walk->raw);
 			return 1;
+		case FNT_READ_GONE:
+			overtaken(view, ring, walk);
+			break;
 		case FNT_READ_NO_MEMORY:
 			return -ENOMEM;
 		default:
@@ -188,7 +209,7 @@ walk_next(struct walk *walk)
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		struct ring_walk *ring = &walk->rings[i];
 
-		if (!ring->has && !ring->over && ring_next(walk->view, ring) < 0)
+		if (!ring->has && !ring->over && ring_next(walk->view, i, ring) < 0)
 			return -ENOMEM;
 		if (ring->has && (!newest || ring->time > newest->time))
 			newest = ring;

@@ -37,8 +37,7 @@ make_room(struct fnt_raw *raw, uint32_t bytes)
 	return true;
 }
 
-/* ---- from the ring ----------------------------------------------------------------
- */
+/* ---- from the ring ------------------------------------------------------------- */
 
 static enum fnt_read
 classify(uint64_t state, uint64_t lap)
@@ -233,8 +232,7 @@ fnt_record_time_late(const struct fnt_raw *raw)
 	return raw->head.started_at_ns + raw->head.duration_ns;
 }
 
-/* ---- from a frame -----------------------------------------------------------------
- */
+/* ---- from a frame -------------------------------------------------------------- */
 
 static void
 copy_payload(const struct fnt_frame *frame, char *to, uint32_t bytes)

@@ -14,8 +14,7 @@ struct fnt_chunk {
 	_Alignas(16) char bytes[];
 };
 
-/* ---- pieces -----------------------------------------------------------------------
- */
+/* ---- pieces -------------------------------------------------------------------- */
 
 static void
 arena_init(struct fnt_arena *arena, char *first, size_t size)
@@ -96,8 +95,7 @@ fnt_list_grow(struct fnt_arena *arena, struct fnt_list *list, size_t size)
 	return true;
 }
 
-/* ---- the set ----------------------------------------------------------------------
- */
+/* ---- the set ------------------------------------------------------------------- */
 
 struct fnt_set *
 fnt_set_create(void)

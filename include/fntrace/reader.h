@@ -41,7 +41,8 @@ FNT_API int fnt_reader_open_pid(struct fnt_reader **reader, int32_t pid,
 FNT_API void fnt_reader_close(struct fnt_reader *reader);
 
 /* A region's file that is cut short (truncated, copied over) is noticed whenever a function
- * here is called. If it happens while one is reading, the kernel sends SIGBUS. This makes
+ * here is called (by fnt_cursor_next, as long as it returns records, a few ms later). If it
+ * happens while one is reading, the kernel sends SIGBUS. This makes
  * that, too, an -ESTALE: it installs a handler of SIGBUS, once for the process. The handler
  * takes care of readers' mappings, whatever thread reads them, and passes everything else on
  * to the handler that was there before; install one of your own later, and it should do
@@ -90,7 +91,9 @@ FNT_API int fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reade
 /* The next trace: 1 and *trace (until the next call), 0 when there is none now (ask again
  * later: producers do not wake anyone), -ENOMEM. In the order of completion to within a
  * millisecond or so across threads, and between calls that failed (or were slow) and others,
- * which lie in two rings; exactly among the others of a thread, and among its failed ones. */
+ * which lie in two rings; exactly among the others of a thread, and among its failed ones.
+ * When it is asked again as soon as it has returned 0, and producers go on, it takes up to 20
+ * us: to look more often would slow them down. */
 FNT_API int fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace);
 
 /* Records that were overwritten before the cursor came to them (or were damaged). Never too

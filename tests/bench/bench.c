@@ -23,6 +23,7 @@
 struct sample {
 	uint64_t wall_ns, cpu_ns, calls, ticks;
 	uint64_t preempted; /* times that somebody else was given our CPU */
+	uint64_t hop_ns; /* a line of memory to a reader's CPU and back */
 	struct histogram latency;
 };
 
@@ -31,7 +32,8 @@ struct shared {
 	_Atomic unsigned arrived; /* spin until all have: they start together */
 	_Atomic unsigned running; /* producers */
 	_Atomic bool failed;
-	bool quit;
+	_Alignas(128) _Atomic unsigned hop; /* whose turn it is: enum hop */
+	_Alignas(128) bool quit;
 	uint64_t calls; /* of a batch, per thread */
 	struct sample samples[BENCH_THREADS_MAX];
 };
@@ -89,12 +91,58 @@ preemptions(void)
 	return (uint64_t)usage.ru_nivcsw;
 }
 
+/* How far away readers are. Virtual CPUs are moved, now side by side, now to different ends
+ * of the machine: what a reader costs is a multiple of this, whatever it does. */
+enum hop { OURS, THEIRS, OVER };
+
+#define HOPS 64
+
+static bool
+hops(const struct bench_thread *thread)
+{
+	unsigned first = thread->is_reader ? options.threads * options.processes : 0;
+
+	return options.readers && CPU_COUNT(&cpus) > 1 && thread->index == first;
+}
+
+static void
+hop(struct sample *sample)
+{
+	sample->hop_ns = UINT64_MAX;
+	for (int series = 0; series < 8; series++) {
+		uint64_t begin = bench_clock(CLOCK_MONOTONIC), took;
+
+		for (int i = 0; i < HOPS; i++) {
+			atomic_store_explicit(&shared->hop, THEIRS,
+					      memory_order_release);
+			while (atomic_load_explicit(&shared->hop,
+						    memory_order_acquire) != OURS)
+				;
+		}
+		took = (bench_clock(CLOCK_MONOTONIC) - begin) / HOPS;
+		sample->hop_ns = took < sample->hop_ns ? took : sample->hop_ns;
+	}
+	atomic_store(&shared->hop, OVER);
+}
+
+static void
+hop_back(void)
+{
+	unsigned turn;
+
+	while ((turn = atomic_load_explicit(&shared->hop, memory_order_acquire)) != OVER)
+		if (turn == THEIRS)
+			atomic_store_explicit(&shared->hop, OURS, memory_order_release);
+}
+
 static void
 produce(const struct bench_thread *thread)
 {
 	struct sample *sample = &shared->samples[thread->index];
 	uint64_t wall, cpu, ticks, preempted;
 
+	if (hops(thread))
+		hop(sample);
 	/* Others have had the caches since. */
 	peer->run(thread->state, shared->calls / WARM_UP_PART + 1);
 	preempted = preemptions();
@@ -120,6 +168,8 @@ consume(const struct bench_thread *thread)
 {
 	uint64_t looks = 0;
 
+	if (hops(thread))
+		hop_back();
 	for (; atomic_load(&shared->running); looks++)
 		peer->read(thread->state);
 	shared->samples[thread->index].calls = looks;
@@ -244,6 +294,7 @@ batch(uint64_t calls)
 
 	shared->calls = calls;
 	atomic_store(&shared->arrived, 0);
+	atomic_store(&shared->hop, OURS);
 	atomic_store(&shared->running, options.threads * options.processes);
 	pthread_barrier_wait(&shared->start);
 	if (atomic_load(&shared->failed))
@@ -316,8 +367,9 @@ print_batch(void)
 	}
 	printf("ns=%.3f cpu_ns=%.3f", wall / producers, cpu / producers);
 	if (options.readers)
-		printf(" looks=%llu",
-		       (unsigned long long)shared->samples[producers + 1].calls);
+		printf(" looks=%llu hop_ns=%llu",
+		       (unsigned long long)shared->samples[producers + 1].calls,
+		       (unsigned long long)shared->samples[0].hop_ns);
 }
 
 /* The fastest of three: one that others interrupted would make all batches too short. */
@@ -425,6 +477,7 @@ parse_number(const char *name, const char *text)
 	} numbers[] = {{"threads", &options.threads, NULL},
 		       {"processes", &options.processes, NULL},
 		       {"readers", &options.readers, NULL},
+		       {"elsewhere", &options.elsewhere, NULL},
 		       {"ops", &options.ops, NULL},
 		       {"chunks", &options.chunks, NULL},
 		       {"batch_ms", &options.batch_ms, NULL},

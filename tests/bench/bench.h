@@ -26,6 +26,7 @@ struct bench_options {
 	unsigned threads;  /* in each process */
 	unsigned processes;
 	unsigned readers; /* 0, or 2: one follows, one scans the whole ring in a loop */
+	unsigned elsewhere; /* 1: of another ring, as large, that nobody writes to */
 	unsigned ops;	  /* per call */
 	unsigned chunks;  /* streamed per call */
 	uint64_t value_bytes; /* of the result; 0: none */

@@ -9,12 +9,11 @@
  *      error      as call, finished with a code and a message
  *      parent     as call, and each the child of one call that stays open
  *      push       fnt_log_push of the same trace, built elsewhere
- *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or FNT_KEEP_NONE, or
- *                 on one that has been closed
- *      off, sampled, ruled: as call, with settings: recording off; kept are no calls
- *                 but failed ones; something is set, and every call is kept all the same
- *      stubs      as call, into functions that do nothing: what the loop itself takes
- *      clock      nothing: what measuring itself takes
+ *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or
+ * FNT_KEEP_NONE, or on one that has been closed off, sampled, ruled: as call, with
+ * settings: recording off; kept are no calls but failed ones; something is set, and
+ * every call is kept all the same stubs      as call, into functions that do nothing:
+ * what the loop itself takes clock      nothing: what measuring itself takes
  */
 #include "bench.h"
 #include "workload.h"
@@ -38,6 +37,7 @@ struct producer {
 struct reader {
 	struct fnt_reader *reader;
 	struct fnt_cursor *cursor; /* NULL: scans everything */
+	bool again; /* the cursor begins anew when it has come to the end */
 	uint64_t seen;
 };
 
@@ -276,14 +276,48 @@ take_all_frames(const struct bench_options *options)
 	return 0;
 }
 
+/* What the readers of a region of their own look at. */
+static const char *
+elsewhere(const struct bench_options *options)
+{
+	static char name[128];
+
+	snprintf(name, sizeof(name), "%s-elsewhere", options->region);
+	return name;
+}
+
+/* Filled past its end, with the same calls. */
+static int
+make_elsewhere(const struct bench_options *options)
+{
+	struct bench_options two_ops = {.ops = 2};
+	struct producer p = {.options = &two_ops};
+	struct fnt_error error = {0};
+	struct fnt_options how = {.size_bytes = options->size_bytes, .error = &error};
+	struct fnt_reader *reader;
+	struct fnt_stat stat;
+
+	if (fnt_log_open(&log_of_process, elsewhere(options), &how) ||
+	    fnt_reader_open(&reader, elsewhere(options), &error)) {
+		fprintf(stderr, "bench: %s\n", error.message);
+		return -1;
+	}
+	fnt_reader_stat(reader, &stat);
+	fnt_reader_close(reader);
+	workload_init(&p.work, 0);
+	run_calls(&p, stat.cells + stat.cells / 8);
+	return 0;
+}
+
 static int
 process_init(const struct bench_options *options, unsigned process)
 {
 	struct fnt_error error = {0};
 	struct fnt_options how = {.size_bytes = options->size_bytes, .error = &error};
 
-	if (process >= options->processes)
-		return 0; /* readers: the region may not be there yet */
+	if (process >=
+	    options->processes) /* readers: the region may not be there yet */
+		return options->elsewhere ? make_elsewhere(options) : 0;
 	if (is_shape(options, "ordered"))
 		how.flags = FNT_ORDERED;
 	if (is_shape(options, "count-only"))
@@ -323,15 +357,17 @@ make_value(struct fnt_value *value, uint64_t bytes)
 static struct reader *
 reader_init(const struct bench_options *options, bool follows)
 {
+	const char *region = options->elsewhere ? elsewhere(options) : options->region;
+	enum fnt_from from = options->elsewhere ? FNT_FROM_OLDEST : FNT_FROM_NOW;
 	struct timespec pause = {.tv_nsec = 1000000};
 	struct reader *r = calloc(1, sizeof(*r));
 	struct fnt_error error = {0};
 
 	for (int i = 0; i < 5000 && !r->reader; i++)
-		if (fnt_reader_open(&r->reader, options->region, &error))
+		if (fnt_reader_open(&r->reader, region, &error))
 			nanosleep(&pause, NULL);
-	if (!r->reader ||
-	    (follows && fnt_cursor_open(&r->cursor, r->reader, FNT_FROM_NOW))) {
+	r->again = options->elsewhere;
+	if (!r->reader || (follows && fnt_cursor_open(&r->cursor, r->reader, from))) {
 		fprintf(stderr, "bench: %s\n", error.message);
 		return NULL;
 	}
@@ -366,6 +402,14 @@ count(void *arg, const struct fnt_trace *trace)
 }
 
 static void
+begin_again(struct reader *r)
+{
+	fnt_cursor_close(r->cursor);
+	if (fnt_cursor_open(&r->cursor, r->reader, FNT_FROM_OLDEST))
+		abort();
+}
+
+static void
 look(void *state)
 {
 	struct reader *r = state;
@@ -376,8 +420,14 @@ look(void *state)
 				count, r);
 		return;
 	}
-	for (int i = 0; i < 1000 && fnt_cursor_next(r->cursor, &trace) == 1; i++)
+	for (int i = 0; i < 1000; i++) {
+		if (fnt_cursor_next(r->cursor, &trace) != 1) {
+			if (r->again)
+				begin_again(r);
+			return;
+		}
 		r->seen++;
+	}
 }
 
 /* ---- the peer ---------------------------------------------------------------------

@@ -201,16 +201,23 @@ def _sizes(quick):
 
 
 def _readers():
-    none, both = fnt("call+2ops, no reader"), fnt("call+2ops, 2 readers", readers=2)
-    small = fnt("call+2ops, 1 MiB, no reader", size=MIB)
-    small_both = fnt("call+2ops, 1 MiB, 2 readers", size=MIB, readers=2)
+    """Elsewhere: the same readers do the same with another ring, as large, that nobody writes
+    to: what it costs that another core is at work, and not that it looks at this ring."""
+    variants, ratios = [], []
+    for size, name in (0, ""), (MIB, ", 1 MiB"):
+        args = {"size": size} if size else {}
+        none = fnt(f"call+2ops{name}, no reader", **args)
+        both = fnt(f"call+2ops{name}, 2 readers", readers=2, **args)
+        away = fnt(f"call+2ops{name}, 2 readers elsewhere", readers=2, elsewhere=1, **args)
+        variants += [none, both, away]
+        ratios += [Ratio(f"2 readers / none{name}", both, none, bar=1.05),
+                   Ratio(f"2 readers elsewhere / none{name}", away, none),
+                   Ratio(f"2 readers / elsewhere{name}", both, away)]
     alone, beset = (Variant("mutex-log", f"call+2ops, {n or 'no'} reader{'s' * (n > 1)}",
                             {"readers": n}) for n in (0, 2))
     return Suite("readers", "one follower and one reader that scans the ring in a loop",
-                 [none, both, small, small_both, alone, beset],
-                 [Ratio("2 readers / none", both, none, bar=1.05),
-                  Ratio("2 readers / none, 1 MiB", small_both, small, bar=1.05),
-                  Ratio("mutex-log: 2 readers / none", beset, alone)],
+                 [*variants, alone, beset],
+                 [*ratios, Ratio("mutex-log: 2 readers / none", beset, alone)],
                  rounds=0.5, batches=10)
 
 
