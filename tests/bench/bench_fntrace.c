@@ -9,11 +9,12 @@
  *      error      as call, finished with a code and a message
  *      parent     as call, and each the child of one call that stays open
  *      push       fnt_log_push of the same trace, built elsewhere
- *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or
- * FNT_KEEP_NONE, or on one that has been closed off, sampled, ruled: as call, with
- * settings: recording off; kept are no calls but failed ones; something is set, and
- * every call is kept all the same stubs      as call, into functions that do nothing:
- * what the loop itself takes clock      nothing: what measuring itself takes
+ *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or FNT_KEEP_NONE, or
+ *                 on one that has been closed
+ *      off, sampled, ruled: as call, with settings: recording off; kept are no calls
+ *                 but failed ones; something is set, and every call is kept all the same
+ *      stubs      as call, into functions that do nothing: what the loop itself takes
+ *      clock      nothing: what measuring itself takes
  */
 #include "bench.h"
 #include "workload.h"
