@@ -86,6 +86,16 @@ put_word(struct fnt_record *record, struct fnt_frame *shown, size_t i, uint64_t 
 	fnt_frame_set(shown, i, word);
 }
 
+/* Two of them. */
+static inline __attribute__((always_inline)) void
+clear_words(struct fnt_record *record, struct fnt_frame *shown, size_t i)
+{
+	static const uint64_t zeroes[2];
+
+	memset((char *)record + i * 8, 0, sizeof(zeroes));
+	fnt_words_put(&shown->record[i], (const char *)zeroes, 2);
+}
+
 static inline __attribute__((always_inline)) void
 put_record(struct fnt_call *call, struct fnt_thread *thread, struct identity who,
 	   uint32_t fn_name, uint8_t fn_type)
@@ -99,17 +109,14 @@ put_record(struct fnt_call *call, struct fnt_thread *thread, struct identity who
 	put_word(record, shown, WORD_OF(trace_id) + 1, who.trace_id[1]);
 	put_word(record, shown, WORD_OF(started_at_ns),
 		 call->started_mono + thread->clock.wall_offset);
-	put_word(record, shown, WORD_OF(duration_ns), 0);
-	put_word(record, shown, WORD_OF(seq), 0);
+	clear_words(record, shown, WORD_OF(duration_ns));
 	put_word(record, shown, WORD_OF(fn_name),
 		 (uint64_t)fn_name << SHIFT_OF(fn_name));
 	put_word(record, shown, WORD_OF(pid), thread->pid_tid);
 	put_word(record, shown, WORD_OF(exe),
 		 thread->exe | (uint64_t)fn_type << SHIFT_OF(fn_type));
-	put_word(record, shown, WORD_OF(flags), 0);
-	put_word(record, shown, WORD_OF(ops_omitted), 0);
-	put_word(record, shown, WORD_OF(stream_bytes), 0);
-	put_word(record, shown, WORD_OF(stream_chunks), 0);
+	clear_words(record, shown, WORD_OF(flags));
+	clear_words(record, shown, WORD_OF(stream_bytes));
 }
 static_assert(WORD_OF(fn_name) == WORD_OF(payload_bytes) &&
 		      WORD_OF(pid) == WORD_OF(tid) &&
@@ -117,6 +124,9 @@ static_assert(WORD_OF(fn_name) == WORD_OF(payload_bytes) &&
 		      WORD_OF(exe) == WORD_OF(outcome) &&
 		      WORD_OF(exe) == WORD_OF(lane) &&
 		      WORD_OF(flags) == WORD_OF(op_count) &&
+		      WORD_OF(seq) == WORD_OF(duration_ns) + 1 &&
+		      WORD_OF(ops_omitted) == WORD_OF(flags) + 1 &&
+		      WORD_OF(stream_chunks) == WORD_OF(stream_bytes) + 1 &&
 		      WORD_OF(ops_omitted) == WORD_OF(schedules_omitted),
 	      "layout");
 
@@ -192,9 +202,9 @@ start_call(struct fnt_call *call, struct fnt_thread *thread, uint64_t now)
 	call->owner = fnt_thread_serial;
 	call->thread = thread;
 	fnt_pen_rewind(call);
-	call->extra = (struct fnt_extra){0, 0, false};
-	call->begun = call->pending_bytes = 0;
-	call->pending_high = call->pending_free = 0;
+	memset(&call->extra, 0,
+	       offsetof(struct fnt_call, pending_few) -
+		       offsetof(struct fnt_call, extra));
 	call->started_mono = now;
 }
 
@@ -416,19 +426,6 @@ begin(struct fnt_log *log, const struct fnt_call_info *info)
 	return call;
 }
 
-/* The call whose frame the thread will take next, if it needs no more than to be begun.
- */
-static inline struct fnt_call *
-call_at_hand(const struct fnt_thread *thread, const struct fnt_log *log)
-{
-	struct fnt_call *call;
-
-	if (__builtin_expect(!thread->frame_count, 0))
-		return NULL;
-	call = &thread->calls[thread->frames[thread->frame_count - 1]];
-	return __builtin_expect(call->log == log && !call->ruled, 1) ? call : NULL;
-}
-
 /* What most calls are: nothing set, no traceparent, a function that the thread has
  * begun before, short texts. All that is looked at is looked at before anything is
  * done; NULL: it wasn't. The clock first: the counter takes its time, and that passes
@@ -458,11 +455,16 @@ begin_short(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
 	thread = fnt_thread_at_hand(attachment);
 	if (__builtin_expect(!thread, 0))
 		goto leave;
-	call = call_at_hand(thread, log);
+	if (__builtin_expect(!thread->frame_count, 0))
+		goto leave;
+	call = &thread->calls[thread->frames[thread->frame_count - 1]];
+	if (__builtin_expect(call->log != log || call->ruled, 0))
+		goto leave;
 	fn = name_at_hand(thread, info->fn_name);
+	if (__builtin_expect(!fn, 0))
+		goto leave;
 	texts = texts_of(info);
-	if (__builtin_expect(!call || !fn || !are_short(&texts) || info->traceparent,
-			     0))
+	if (__builtin_expect(!are_short(&texts) || info->traceparent, 0))
 		goto leave;
 	if (__builtin_expect(!fnt_clock_time(&thread->clock, counter, look, &now) ||
 				     now >= thread->clock.wall_until,

@@ -55,14 +55,17 @@ struct fnt_call {
 
 	uint32_t limit;	     /* of the payload */
 	uint32_t op_limit;   /* the same, less what the outcome may need */
-	uint32_t begun;	     /* op begin events */
 	uint32_t serial;     /* of the last op begun */
-	uint32_t pending_bytes; /* what the ends of ops begun, in the payload, may take */
-	uint32_t pending_high; /* entries ever used */
-	uint32_t pending_free; /* entry + 1; 0: none */
 	uint32_t pending_size; /* entries of pending_many */
 	uint64_t started_mono;
+
+	/* From `extra` to `pending_free`: all zeroes at first. */
 	struct fnt_extra extra;
+	uint32_t begun;		/* op begin events */
+	uint32_t pending_bytes; /* what the ends of ops begun, in the payload, may take
+				 */
+	uint32_t pending_high;	/* entries ever used */
+	uint32_t pending_free;	/* entry + 1; 0: none */
 	struct fnt_pending_op pending_few[FNT_PENDING_FEW];
 	struct fnt_pending_op *pending_many;
 	struct fnt_rule rule;
