@@ -49,7 +49,7 @@ write_error(struct use *use, const char *code, const char *message)
 	uint32_t left = call->limit - fnt_pen_used(call) - FNT_ERROR_BOUND;
 	char code_room[FNT_TEXT_MAX], message_room[FNT_TEXT_MAX];
 	size_t code_len = code ? strnlen(code, FNT_TEXT_MAX) : 0;
-	uint32_t code_max = at_most(left / 4, FNT_TEXT_MAX);
+	uint32_t code_max = at_most(left / 4, FNT_TEXT_MAX), bound;
 
 	if (left >= 2 * FNT_TEXT_MAX || code_len <= code_max)
 		code_max = FNT_TEXT_MAX;
@@ -58,10 +58,9 @@ write_error(struct use *use, const char *code, const char *message)
 	left -= event.error.code.len;
 	event.error.message = cut_text(message_room, message, at_most(left, FNT_TEXT_MAX),
 				       &call->record.flags, FNT_TRACE_MESSAGE_CUT);
-	if (fnt_pen_reserve(call, use->thread,
-			    FNT_ERROR_BOUND + event.error.code.len +
-				    event.error.message.len))
-		fnt_pen_event_slow(call, &event);
+	bound = FNT_ERROR_BOUND + event.error.code.len + event.error.message.len;
+	if (fnt_pen_reserve(call, use->thread, bound))
+		fnt_pen_event(call, &event, bound, fnt_put_error);
 	else
 		call->record.flags |= FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT;
 }
@@ -92,7 +91,8 @@ write_some_value(struct use *use, const struct fnt_value *value)
 		call->extra.rare = true;
 		return FNT_OMITTED;
 	}
-	fnt_pen_event_slow(call, &event);
+	fnt_pen_event(call, &event, FNT_VALUE_BOUND + event.value.bytes.len,
+		      fnt_put_value);
 	return FNT_DONE;
 }
 

@@ -223,6 +223,39 @@ fnt_put_op_end(char *at, const struct fnt_event *event)
 	return fnt_put_bool(at, event->end.ok);
 }
 
+/* A value that fits in one extent. */
+static inline char *
+fnt_put_value(char *at, const struct fnt_event *event)
+{
+	uint32_t len = event->value.bytes.len, len32 = __builtin_bswap32(len);
+	uint16_t len16 = __builtin_bswap16((uint16_t)len);
+
+	at = fnt_put_head(at, 3, FNT_EVENT_VALUE);
+	at = fnt_put_number(at, event->value.kind);
+	if (len < 256) {
+		at[0] = (char)0xc4;
+		at[1] = (char)len;
+		at += 2;
+	} else if (len < 65536) {
+		at[0] = (char)0xc5;
+		memcpy(at + 1, &len16, 2);
+		at += 3;
+	} else {
+		at[0] = (char)0xc6;
+		memcpy(at + 1, &len32, 4);
+		at += 5;
+	}
+	return fnt_put_bytes(at, event->value.bytes.at, len);
+}
+
+static inline char *
+fnt_put_error(char *at, const struct fnt_event *event)
+{
+	at = fnt_put_head(at, 3, FNT_EVENT_ERROR);
+	at = fnt_put_text(at, event->error.code);
+	return fnt_put_text(at, event->error.message);
+}
+
 /* ---- the commonest, quicker still ------------------------------------------------- */
 
 /* Events of which every text is shorter than this, every name interned, and every time
