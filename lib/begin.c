@@ -426,63 +426,94 @@ begin(struct fnt_log *log, const struct fnt_call_info *info)
 	return call;
 }
 
-/* What most calls are: nothing set, no traceparent, a function that the thread has
- * begun before, short texts. All that is looked at is looked at before anything is
- * done; NULL: it wasn't. The clock first: the counter takes its time, and that passes
- * meanwhile. */
+/* What a clock has shown, and which. */
+struct look {
+	uint64_t shown;
+	bool counter;
+};
+
+/* What most calls are: no traceparent, a function that the thread has begun before,
+ * short texts. All that is looked at is looked at before anything is done; NULL: it
+ * wasn't. `rule`: fnt_ruled_quick(), or NULL where nothing is set. */
 static inline __attribute__((always_inline)) struct fnt_call *
-begin_short(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
+begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
+	      const struct fnt_call_info *info, const struct fnt_rule *rule,
+	      struct look look)
 {
-	struct fnt_attachment *attachment;
+	struct fnt_thread *thread = fnt_thread_at_hand(attachment);
 	const struct fnt_name_seen *fn;
-	struct urcu_bp_reader *reader;
-	struct fnt_thread *thread;
 	struct identity who;
 	struct fnt_call *call;
 	struct texts texts;
-	uint64_t now, look;
+	uint64_t now;
 
-	if (__builtin_expect(!log || !info, 0))
-		return NULL;
-	look = fnt_clock_look(counter);
-	reader = fnt_rcu_enter_quick();
-	if (__builtin_expect(!reader, 0))
-		return NULL;
-	/* [R2] acquire: as in fnt_enter(). */
-	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
-	if (__builtin_expect(!attachment || !fnt_control_plain(attachment), 0))
-		goto leave;
-	thread = fnt_thread_at_hand(attachment);
 	if (__builtin_expect(!thread, 0))
-		goto leave;
+		return NULL;
 	if (__builtin_expect(!thread->frame_count, 0))
-		goto leave;
+		return NULL;
 	call = &thread->calls[thread->frames[thread->frame_count - 1]];
-	if (__builtin_expect(call->log != log || call->ruled, 0))
-		goto leave;
+	/* Under a rule it may have had one before, but none that has to do with ids. */
+	if (__builtin_expect(
+		    call->log != log || (rule ? !call->quick_end : call->ruled), 0))
+		return NULL;
 	fn = name_at_hand(thread, info->fn_name);
 	if (__builtin_expect(!fn, 0))
-		goto leave;
+		return NULL;
 	texts = texts_of(info);
 	if (__builtin_expect(!are_short(&texts) || info->traceparent, 0))
-		goto leave;
-	if (__builtin_expect(!fnt_clock_time(&thread->clock, counter, look, &now) ||
-				     now >= thread->clock.wall_until,
-			     0))
-		goto leave;
+		return NULL;
+	if (__builtin_expect(
+		    !fnt_clock_time(&thread->clock, look.counter, look.shown, &now) ||
+			    now >= thread->clock.wall_until,
+		    0))
+		return NULL;
 	thread->frame_count--;
 	start_call(call, thread, now);
+	if (rule) {
+		call->ruled = true;
+		call->rule = *rule;
+	}
 	who = identify(thread, info);
 	name_tree(thread, &who);
 	put_record(call, thread, who, fn->id, (uint8_t)info->fn_type);
 	write_quick_beginning(call, &texts);
 	atomic_store_explicit(&call->open, 1, memory_order_relaxed);
 	open_frame(call, attachment);
+	return call;
+}
+
+static __attribute__((noinline)) struct fnt_call *
+begin_ruled_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
+		    const struct fnt_call_info *info, struct look look)
+{
+	const struct fnt_rule *rule = fnt_ruled_quick(attachment);
+
+	return rule ? begin_at_hand(attachment, log, info, rule, look) : NULL;
+}
+
+/* The clock first: the counter takes its time, and that passes meanwhile. */
+static inline __attribute__((always_inline)) struct fnt_call *
+begin_short(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
+{
+	struct fnt_attachment *attachment;
+	struct urcu_bp_reader *reader;
+	struct fnt_call *call = NULL;
+	struct look look;
+
+	if (__builtin_expect(!log || !info, 0))
+		return NULL;
+	look = (struct look){fnt_clock_look(counter), counter};
+	reader = fnt_rcu_enter_quick();
+	if (__builtin_expect(!reader, 0))
+		return NULL;
+	/* [R2] acquire: as in fnt_enter(). */
+	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
+	if (__builtin_expect(attachment != NULL, 1))
+		call = fnt_control_plain(attachment)
+			       ? begin_at_hand(attachment, log, info, NULL, look)
+			       : begin_ruled_at_hand(attachment, log, info, look);
 	fnt_rcu_exit(reader);
 	return call;
-leave:
-	fnt_rcu_exit(reader);
-	return NULL;
 }
 
 static __attribute__((noinline)) struct fnt_call *

@@ -55,6 +55,9 @@ make_rules(struct fnt_snapshot *snapshot)
 		snapshot->plain &= rule->plain;
 		snapshot->off &= !rule->enabled;
 	}
+	snapshot->quick = snapshot->alike && !snapshot->plain && !snapshot->off &&
+			  snapshot->rules[0].users == FNT_CAPTURE_ON &&
+			  snapshot->rules[0].ids == FNT_CAPTURE_ON;
 }
 
 static void

@@ -42,6 +42,8 @@ struct fnt_snapshot {
 	bool plain;		   /* no rule says anything */
 	bool off;		   /* every rule says: not enabled */
 	bool alike;		   /* one rule is that of all functions */
+	/* The same, and it is not plain, but leaves users and ids as they are. */
+	bool quick;
 	struct fnt_settings_block *block;
 	uint32_t name_count;
 	struct fnt_rule *rules; /* for all functions, then as the block's overrides */
@@ -89,6 +91,14 @@ fnt_control_snapshot(struct fnt_attachment *attachment)
 {
 	/* [V2] acquire: the snapshot is whole. Pairs with [V1] in control.c. */
 	return atomic_load_explicit(&attachment->snapshot, memory_order_acquire);
+}
+
+static inline bool
+fnt_control_is_latest(struct fnt_attachment *attachment,
+		      const struct fnt_snapshot *snapshot)
+{
+	return atomic_load_explicit(&attachment->region.view.control->generation,
+				    memory_order_relaxed) == snapshot->generation;
 }
 
 /* What applies to the function, whose name's id may be FNT_NAME_NONE. Lives as long as

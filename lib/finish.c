@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The end of a call: outcome, record, ring. And traces that were built elsewhere.
+ * The end of a call: outcome, record, ring.
+ *
+ *   finish ─► is it kept? ─┬─► commit ─► one cell, all at hand: inlined
+ *                          │      └─► commit_few: up to four, new tickets, the kept
+ * ring │             └─► commit_long: all else └─► left out: all at hand, or long
  */
-#include "call_use.h"
+#include "finish.h"
 
 #include "keep.h"
 #include "ruled.h"
@@ -41,58 +45,59 @@ at_most(uint32_t value, uint32_t max)
 
 /* Room was kept for it; a quarter of what there is for the code, all that is left for the
  * message. */
-static void
-write_error(struct use *use, const char *code, const char *message)
+void
+fnt_finish_error(struct use *use, const char *code, const char *message)
 {
 	struct fnt_event event = {.type = FNT_EVENT_ERROR};
 	struct fnt_call *call = use->call;
 	uint32_t left = call->limit - fnt_pen_used(call) - FNT_ERROR_BOUND;
 	char code_room[FNT_TEXT_MAX], message_room[FNT_TEXT_MAX];
-	size_t code_len = code ? strnlen(code, FNT_TEXT_MAX) : 0;
-	uint32_t code_max = at_most(left / 4, FNT_TEXT_MAX), bound;
+	uint32_t code_max = at_most(left / 4, FNT_TEXT_MAX);
 
-	if (left >= 2 * FNT_TEXT_MAX || code_len <= code_max)
+	if (left >= 2 * FNT_TEXT_MAX || !code ||
+	    strnlen(code, FNT_TEXT_MAX) <= code_max)
 		code_max = FNT_TEXT_MAX;
 	event.error.code = cut_text(code_room, code, at_most(code_max, left),
 				    &call->record.flags, FNT_TRACE_CODE_CUT);
 	left -= event.error.code.len;
 	event.error.message = cut_text(message_room, message, at_most(left, FNT_TEXT_MAX),
 				       &call->record.flags, FNT_TRACE_MESSAGE_CUT);
-	bound = FNT_ERROR_BOUND + event.error.code.len + event.error.message.len;
-	if (fnt_pen_reserve(call, use->thread, bound))
-		fnt_pen_event(call, &event, bound, fnt_put_error);
+	left = FNT_ERROR_BOUND + event.error.code.len + event.error.message.len;
+	if (fnt_pen_reserve(call, use->thread, left))
+		fnt_pen_event(call, &event, left, fnt_put_error);
 	else
 		call->record.flags |= FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT;
 }
 
 static __attribute__((noinline)) int
-write_some_value(struct use *use, const struct fnt_value *value)
+write_some_value(struct use use, const struct fnt_value *value)
 {
 	struct fnt_event event = {.type = FNT_EVENT_VALUE};
-	struct fnt_call *call = use->call;
+	struct fnt_call *call = use.call;
 	char room[FNT_HASHED_JSON_BYTES];
 	struct fnt_value hashed;
+	uint32_t bound;
 
 	if (__builtin_expect(call->ruled, 0)) {
 		hashed = *value;
 		value = &hashed;
-		if (!fnt_capture_value(use->thread->attachment, call->rule.values, &hashed, room))
+		if (!fnt_capture_value(use.thread->attachment, call->rule.values,
+				       &hashed, room))
 			return FNT_DONE;
 	}
 	event.value.kind = (uint32_t)value->kind;
 	event.value.bytes.at = value->data;
 	event.value.bytes.len = (uint32_t)value->len;
+	bound = FNT_VALUE_BOUND + (uint32_t)value->len;
 	/* A length without data: the host has a value, too large to hand over. */
 	if ((!value->data && value->len) || value->len > call->limit ||
-	    fnt_pen_used(call) + FNT_VALUE_BOUND + value->len > call->limit ||
-	    !fnt_pen_reserve(call, use->thread,
-			     FNT_VALUE_BOUND + (uint32_t)value->len)) {
+	    fnt_pen_used(call) + bound > call->limit ||
+	    !fnt_pen_reserve(call, use.thread, bound)) {
 		call->record.flags |= FNT_TRACE_VALUE_OMITTED;
 		call->extra.rare = true;
 		return FNT_OMITTED;
 	}
-	fnt_pen_event(call, &event, FNT_VALUE_BOUND + event.value.bytes.len,
-		      fnt_put_value);
+	fnt_pen_event(call, &event, bound, fnt_put_value);
 	return FNT_DONE;
 }
 
@@ -101,7 +106,13 @@ write_value(struct use use, const struct fnt_value *value)
 {
 	if (!value || value->kind == FNT_VALUE_NONE)
 		return FNT_DONE;
-	return write_some_value(&(struct use){use.call, use.thread}, value);
+	return write_some_value(use, value);
+}
+
+int
+fnt_finish_value(struct use use, const struct fnt_value *value)
+{
+	return write_value(use, value);
 }
 
 /* ---- into the ring ---------------------------------------------------------------- */
@@ -226,18 +237,30 @@ begin_quick(struct use use, struct fnt_quick_ending *ending)
 }
 
 static __attribute__((noinline)) void
-end_lost(struct use use, uint64_t mark)
+end_lost_long(struct use use, uint64_t mark)
+{
+	leave_out(use, mark);
+	fnt_call_drop(use.call, use.thread);
+}
+
+static inline __attribute__((always_inline)) void
+end_lost_quick(struct use use, uint64_t mark)
 {
 	struct fnt_ring_writer *writer = &use.thread->writer;
 	struct fnt_quick_ending ending;
 
 	if (__builtin_expect(!writer->lane || !begin_quick(use, &ending), 0)) {
-		leave_out(use, mark);
-		fnt_call_drop(use.call, use.thread);
+		end_lost_long(use, mark);
 		return;
 	}
 	fnt_record_lose_quick(writer, &ending, mark);
 	fnt_call_drop_short(use.call, use.thread);
+}
+
+static __attribute__((noinline)) void
+end_lost(struct use use, uint64_t mark)
+{
+	end_lost_quick(use, mark);
 }
 
 static __attribute__((noinline)) int
@@ -264,8 +287,8 @@ commit_few(struct use use)
 }
 
 /* What did not end well, or is rare. */
-static int
-commit_other(struct use use)
+int
+fnt_finish_commit(struct use use)
 {
 	use.call->record.payload_bytes = fnt_pen_used(use.call);
 	return commit_few(use);
@@ -292,13 +315,11 @@ commit(struct use use)
 
 /* Why it is not to be recorded, or 0; and into which ring. What has ended is told by
  * the record's head. */
-static inline uint64_t
-decide(struct use use)
+static inline __attribute__((always_inline)) uint64_t
+decide(struct use use, enum fnt_outcome outcome)
 {
-	struct fnt_record *record = &use.call->record;
-
-	if (fnt_outcome_is_kept(record->outcome))
-		record->flags |= FNT_RECORD_KEPT;
+	if (fnt_outcome_is_kept((uint8_t)outcome))
+		use.call->record.flags |= FNT_RECORD_KEPT;
 	if (__builtin_expect(use.thread->attachment->region.view.flags & FNT_KEEP_NONE, 0))
 		return FNT_MARK_NOT_KEPT;
 	if (__builtin_expect(use.call->ruled, 0))
@@ -307,22 +328,39 @@ decide(struct use use)
 }
 
 /* Is it to be recorded? If not, that was all. */
-static inline bool
-kept(struct use use)
+static inline __attribute__((always_inline)) bool
+kept(struct use use, enum fnt_outcome outcome)
 {
-	uint64_t mark = decide(use);
+	uint64_t mark = decide(use, outcome);
 
-	if (__builtin_expect(mark != 0, 0))
+	if (__builtin_expect(!mark, 1))
+		return true;
+	/* A mark that the compiler knows says which counters to count. */
+	if (mark == FNT_MARK_SAMPLED)
+		end_lost_quick(use, FNT_MARK_SAMPLED);
+	else
 		end_lost(use, mark);
-	return !mark;
+	return false;
 }
 
-static inline bool
-end(struct use use, enum fnt_outcome outcome)
+bool
+fnt_finish_is_kept(struct use use, enum fnt_outcome outcome)
+{
+	return kept(use, outcome);
+}
+
+static inline __attribute__((always_inline)) bool
+is_kept(struct use use, enum fnt_outcome outcome, uint64_t duration_ns)
 {
 	use.call->record.outcome = (uint8_t)outcome;
-	use.call->record.duration_ns = since_start(&use);
-	return kept(use);
+	use.call->record.duration_ns = duration_ns;
+	return kept(use, outcome);
+}
+
+static bool
+end(struct use use, enum fnt_outcome outcome)
+{
+	return is_kept(use, outcome, since_start(&use));
 }
 
 /* Enter for the last time. On a closed log nothing but our memory is left to be given back. */
@@ -345,11 +383,24 @@ fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread)
 	call->record.outcome = FNT_ABORTED;
 	call->record.duration_ns = since_start(&use);
 	call->record.payload_bytes = fnt_pen_used(call);
-	mark = decide(use);
+	mark = decide(use, FNT_ABORTED);
 	if (mark)
 		leave_out(use, mark);
 	else
 		enter(use);
+}
+
+/* Inside the log's read-side critical section. */
+static inline __attribute__((always_inline)) int
+end_ok(struct use use, const struct fnt_value *value, uint64_t duration_ns)
+{
+	int omitted, rc;
+
+	if (!is_kept(use, FNT_OK, duration_ns))
+		return FNT_DONE;
+	omitted = write_value(use, value);
+	rc = commit(use);
+	return rc == FNT_DONE ? omitted : rc;
 }
 
 static __attribute__((noinline)) int
@@ -362,18 +413,59 @@ finish_ok(struct fnt_call *call, const struct fnt_value *value)
 		return rc;
 	if (end(use, FNT_OK)) {
 		omitted = write_value(use, value);
-		rc = commit(use);
+		rc = fnt_finish_commit(use);
 	}
 	fnt_leave();
 	return rc == FNT_DONE ? omitted : rc;
 }
 
+static inline __attribute__((always_inline)) bool
+finish_short(struct fnt_call *call, const struct fnt_value *value, bool counter,
+	     int *rc)
+{
+	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
+	struct use use;
+	bool known;
+	uint64_t now;
+
+	if (__builtin_expect(!reader, 0))
+		return false;
+	use = (struct use){call, call->thread};
+	known = fnt_clock_time(&use.thread->clock, counter, fnt_clock_look(counter),
+			       &now);
+	if (__builtin_expect(known, 1))
+		*rc = end_ok(use, value, fnt_call_since(call, now));
+	fnt_rcu_exit(reader);
+	return known;
+}
+
+static __attribute__((noinline)) int
+finish_ok_otherwise(struct fnt_call *call, const struct fnt_value *value)
+{
+	int rc;
+
+	if (fnt_thread_by_vdso() && finish_short(call, value, false, &rc))
+		return rc;
+	return finish_ok(call, value);
+}
+
+static __attribute__((noinline)) int
+finish_ok_by_counter(struct fnt_call *call, const struct fnt_value *value)
+{
+	int rc;
+
+	if (__builtin_expect(finish_short(call, value, true, &rc), 1))
+		return rc;
+	return finish_ok_otherwise(call, value);
+}
+
+/* A NULL call leaves before it has saved a register: where nothing is recorded that is
+ * all there is to do. */
 int
 fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value)
 {
-	if (__builtin_expect(!call, 0))
-		return -ESHUTDOWN;
-	return finish_ok(call, value);
+	return __builtin_expect(!call, 0) ? -ESHUTDOWN
+					  : finish_ok_by_counter(call, value);
 }
 
 static int
@@ -386,8 +478,8 @@ finish_bad(struct fnt_call *call, enum fnt_outcome outcome, const char *code,
 	if (rc)
 		return rc;
 	if (end(use, outcome)) {
-		write_error(&use, code, message);
-		rc = commit_other(use);
+		fnt_finish_error(&use, code, message);
+		rc = fnt_finish_commit(use);
 	}
 	fnt_leave();
 	return rc;
@@ -414,142 +506,7 @@ fnt_call_abandon(struct fnt_call *call)
 	if (rc)
 		return rc;
 	if (end(use, FNT_ABORTED))
-		rc = commit_other(use);
-	fnt_leave();
-	return rc;
-}
-
-/* ---- push ------------------------------------------------------------------------- */
-
-static int
-push_ops(struct use *use, const struct fnt_trace *trace)
-{
-	int worst = FNT_DONE;
-
-	for (size_t i = 0; i < trace->op_count; i++) {
-		const struct fnt_trace_op *op = &trace->ops[i];
-		struct fnt_event event = {.type = FNT_EVENT_OP};
-		struct fnt_call *call = use->call;
-		struct fnt_hashed hashed;
-
-		event.op.op = (uint32_t)op->op;
-		fnt_call_name(use->thread, op->entity, &call->record.flags,
-			      &event.op.entity);
-		event.op.id.at = fnt_ruled_id(*use, op->id, &hashed);
-		event.op.id.len = event.op.id.at ? (uint32_t)strnlen(event.op.id.at,
-								     call->op_limit)
-						 : 0;
-		event.op.start_ns = op->start_ns;
-		event.op.duration_ns = op->duration_ns;
-		event.op.row_count = op->row_count;
-		event.op.ok = op->ok;
-		if (fnt_call_write_op(use, &event, 0))
-			worst = FNT_OMITTED;
-		count_op(*use, (struct fnt_op_done){.entity = event.op.entity.id,
-						    .op = event.op.op < FNT_OP_KINDS ? event.op.op
-								       : FNT_OP_OTHER,
-						    .ns = op->duration_ns,
-						    .rows = rows_of(op->row_count),
-						    .ok = op->ok});
-	}
-	for (size_t i = 0; i < trace->schedule_count; i++) {
-		const struct fnt_trace_schedule *schedule = &trace->schedules[i];
-
-		if (fnt_call_write_schedule(use, schedule->fn_name, schedule->delay_ms,
-					    schedule->run_at))
-			worst = FNT_OMITTED;
-	}
-	return worst;
-}
-
-static void
-push_head(struct fnt_record *record, const struct fnt_trace *trace)
-{
-	if (trace->uid)
-		record->uid = trace->uid;
-	if (trace->started_at_ns)
-		record->started_at_ns = trace->started_at_ns;
-	record->duration_ns = trace->duration_ns;
-	record->outcome = (uint8_t)trace->outcome;
-	record->stream_bytes = trace->stream_bytes;
-	record->stream_chunks = trace->stream_chunks;
-	record->ops_omitted = (uint32_t)trace->ops_omitted;
-	record->schedules_omitted = (uint32_t)trace->schedules_omitted;
-	record->flags |= trace->flags & (FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
-					 FNT_TRACE_MESSAGE_CUT | FNT_TRACE_ID_CUT);
-}
-
-/* Its times are its own: when it was pushed is said beside them, so that the newest still come
- * first where two rings are read. */
-static void
-push_time(struct use *use)
-{
-	struct fnt_call *call = use->call;
-	struct fnt_event event = {.type = FNT_EVENT_COMMITTED,
-				  .time_ns = call->record.started_at_ns};
-
-	if (!use->thread->attachment->region.view.kept_percent ||
-	    fnt_pen_used(call) + FNT_COMMITTED_BOUND > call->op_limit ||
-	    !fnt_pen_reserve(call, use->thread, FNT_COMMITTED_BOUND))
-		return;
-	fnt_pen_event_slow(call, &event);
-	call->record.flags |= FNT_RECORD_LATE;
-}
-
-static int
-push(struct use *use, const struct fnt_trace *trace)
-{
-	int rc, worst;
-
-	push_time(use);
-	push_head(&use->call->record, trace);
-	use->call->extra.rare = true;
-	worst = push_ops(use, trace);
-	fnt_clock_read(&use->thread->clock);
-	if (!kept(*use))
-		return FNT_DONE;
-	if (trace->outcome == FNT_OK && write_value(*use, &trace->value))
-		worst = FNT_OMITTED;
-	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
-		write_error(use, trace->code, trace->message);
-	rc = commit_other(*use);
-	return rc == FNT_DONE ? worst : rc;
-}
-
-int
-fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
-{
-	struct fnt_attachment *attachment;
-	struct fnt_call_info info;
-	struct use use;
-	int rc;
-
-	if (!trace || trace->outcome <= FNT_IN_FLIGHT || trace->outcome > FNT_ABORTED)
-		return -EINVAL;
-	info = (struct fnt_call_info){
-		.call_id = trace->call_id,
-		.fn_name = trace->fn_name,
-		.fn_type = trace->fn_type,
-		.user_id = trace->user_id,
-		.tenant_id = trace->tenant_id,
-		.parent_uid = trace->parent_uid,
-		.trace_id = {trace->trace_id[0], trace->trace_id[1]},
-	};
-	if (fnt_gate_is_shut(log))
-		return FNT_DONE;
-	attachment = fnt_enter(log);
-	if (!attachment)
-		return -ESHUTDOWN;
-	if (fnt_control_plain(attachment)) {
-		use.thread = fnt_thread_get(attachment);
-		use.call = use.thread ? fnt_call_start(log, use.thread, &info, false)
-				      : NULL;
-	} else {
-		rc = fnt_ruled_start(&use, log, attachment, &info, false);
-		if (rc)
-			return rc == FNT_NOT_ENABLED ? FNT_DONE : rc;
-	}
-	rc = use.call ? push(&use, trace) : -ENOMEM;
+		rc = fnt_finish_commit(use);
 	fnt_leave();
 	return rc;
 }

@@ -40,12 +40,11 @@
 static inline uint32_t
 fnt_bucket_of(uint64_t ns)
 {
-	uint32_t log;
+	/* Below 32 as if there were an octave less: [0, 64) in single nanoseconds. */
+	uint32_t log = 63 ^ (uint32_t)__builtin_clzll(ns | FNT_OCTAVE_BUCKETS);
 
-	if (__builtin_expect(
-		    ns - FNT_OCTAVE_BUCKETS >= FNT_BUCKET_END - FNT_OCTAVE_BUCKETS, 0))
-		return ns < FNT_OCTAVE_BUCKETS ? (uint32_t)ns : FNT_BUCKETS - 1;
-	log = 63 - (uint32_t)__builtin_clzll(ns);
+	if (__builtin_expect(log > FNT_OCTAVES + 3, 0))
+		return FNT_BUCKETS - 1;
 	return (log - 5) * FNT_OCTAVE_BUCKETS + (uint32_t)(ns >> (log - 5));
 }
 

@@ -90,6 +90,13 @@ fnt_cell_before(uint64_t a, uint64_t b)
 	return (int64_t)((a | (FNT_CELL_LAP - 1)) - b) < 0;
 }
 
+/* The state of a cell that goes on where one in this state begins. */
+static inline uint64_t
+fnt_cell_more(uint64_t state)
+{
+	return (state & ~(7ull << 1)) | FNT_CELL_MORE << 1;
+}
+
 #define FNT_CELL_BYTES 256
 #define FNT_CELL_WORDS 31 /* after the state word */
 #define FNT_HEAD_WORDS (FNT_CELL_WORDS - FNT_RECORD_WORDS)

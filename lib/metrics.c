@@ -97,6 +97,7 @@ void
 fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t lane)
 {
 	meter->view = view;
+	meter->rows = view->fn_rows;
 	meter->blocks = view->blocks;
 	meter->block_count = view->block_count;
 	meter->journal = NULL;
@@ -230,7 +231,7 @@ fnt_meter_place(struct fnt_meter *meter, const struct fnt_record *record,
 		.record = record, .extra = extra, .journal = meter->journal};
 	uint64_t key = meter->fn_key | (uint64_t)record->fn_name << 32;
 
-	place.row = &meter->view->fn_rows[meter->fns[record->fn_name % FNT_FNS_SEEN]];
+	place.row = &meter->rows[meter->fns[record->fn_name % FNT_FNS_SEEN]];
 	if (atomic_load_explicit(&place.row->key, memory_order_relaxed) != key)
 		place.row = find_fn(meter, record->fn_name);
 	place.own_row =

@@ -34,7 +34,8 @@
  * own word: only its key says what it is. */
 struct fnt_meter {
 	const struct fnt_view *view;
-	struct fnt_octave *blocks; /* as in the view */
+	struct fnt_fn_row *rows;   /* as in the view */
+	struct fnt_octave *blocks; /* the same */
 	uint32_t block_count;
 	struct fnt_journal *journal; /* of this lane; NULL: it has none */
 	uint64_t fn_key;	     /* of this lane, less the name */
@@ -202,7 +203,7 @@ fnt_quick_place(const struct fnt_meter *meter, struct fnt_quick_place *place,
 	place->extra = extra;
 	place->journal = meter->journal;
 	place->row_no = meter->fns[record->fn_name % FNT_FNS_SEEN];
-	place->row = &meter->view->fn_rows[place->row_no];
+	place->row = &meter->rows[place->row_no];
 	block = atomic_load_explicit(&place->row->blocks[bucket / FNT_OCTAVE_BUCKETS],
 				     memory_order_relaxed) -
 		1;

@@ -43,8 +43,8 @@ fnt_hand_move(struct fnt_hand *hand, const struct fnt_maps *maps)
 	if (hand->block.size_max != 1)
 		hand->block.size_max = most < BLOCK_MAX ? (uint32_t)most : BLOCK_MAX;
 	hand->block.size = 1;
-	hand->block.next = hand->block.end = era->first;
-	hand->block.index = 0;
+	hand->block.next = hand->block.end = hand->block.cell_0 = era->first;
+	hand->block.until_ns = 0;
 	return true;
 }
 
@@ -115,7 +115,8 @@ refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
 	 * [T2] in record.h. Acquire: the era that they are of is in the table. */
 	first = atomic_fetch_add_explicit(&hand->head->cursor, take, memory_order_acq_rel);
 	if (__builtin_expect(!in_era(hand, first), 0)) {
-		block->next = block->end = first;
+		block->next = block->end = block->cell_0 = first;
+		block->until_ns = 0;
 		fnt_ring_say_low(hand);
 		return false;
 	}
@@ -125,8 +126,9 @@ refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
 	atomic_store_explicit(&lane->low, first, memory_order_release);
 	block->next = first;
 	block->end = first + take;
+	block->until_ns = now_ns + FNT_BLOCK_LIFE_NS;
 	block->lap = (first - hand->first) / hand->cell_count;
-	block->index = first - hand->first - block->lap * hand->cell_count;
+	block->cell_0 = hand->first + block->lap * hand->cell_count;
 	block->lap += hand->lap;
 	hand->state = fnt_cell_state(block->lap, hand->lane_no, FNT_CELL_HEAD, 0);
 	return true;
@@ -200,6 +202,15 @@ other_holder(const struct fnt_hand *hand, const struct fnt_claim *claim, uint32_
 	return *holder != last;
 }
 
+void
+fnt_ring_pass(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t got)
+{
+	let_go(hand, claim, got);
+	fnt_ring_advance(hand, got + 1);
+	fnt_ring_say_low(hand);
+	count_skip(hand->lane);
+}
+
 enum fnt_claimed
 fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 	       struct fnt_claim *claim)
@@ -216,11 +227,11 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 		uint32_t got = 0;
 
 		if ((block->end - block->next < count ||
-		     now_ns - block->born_ns > FNT_BLOCK_LIFE_NS) &&
+		     !fnt_ring_has_ticket(hand, now_ns)) &&
 		    !refill(hand, count, now_ns))
 			return FNT_CLAIM_MOVED;
 		*claim = (struct fnt_claim){.ticket = block->next,
-					    .index = block->index,
+					    .index = block->next - block->cell_0,
 					    .lap = block->lap,
 					    .count = count};
 		while (got < count && (is = claim_cell(hand, claim, got)) == MINE)
@@ -247,13 +258,25 @@ void
 fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim)
 {
 	for (uint32_t i = claim->count; i-- > 1;)
-		/* [C1] release, as of the head: fnt_ring_commit_head(). */
+		/* [C1] release, as of the head. */
 		atomic_store_explicit(&fnt_claim_cell(hand, claim, i)->state,
 				      fnt_cell_state(lap_of(hand, claim, i), hand->lane_no,
 						     FNT_CELL_MORE, 0),
 				      memory_order_release);
-	fnt_ring_commit_head(hand, fnt_claim_cell(hand, claim, 0),
-			     fnt_ring_next_seq(hand), claim->count);
+	/* The head, and with it the record.
+	 * [C1] release: the cell's words, and all other cells, come before its state.
+	 * Pairs with [C2] in record.c. */
+	atomic_store_explicit(
+		&fnt_claim_cell(hand, claim, 0)->state,
+		fnt_cell_state(claim->lap, hand->lane_no, FNT_CELL_HEAD, 0),
+		memory_order_release);
+	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
+	 * follow.c. */
+	atomic_store_explicit(&hand->lane_ring->recorded, fnt_ring_next_seq(hand),
+			      memory_order_release);
+	fnt_ring_advance(hand, claim->count);
+	fnt_ring_say_low(hand);
+	fnt_ring_prefetch(fnt_ring_next_cell(hand));
 }
 
 void
@@ -263,6 +286,7 @@ fnt_ring_writer_fini(struct fnt_ring_writer *writer)
 		struct fnt_hand *hand = &writer->hands[i];
 
 		hand->block.next = hand->block.end;
+		hand->block.until_ns = 0;
 		fnt_ring_say_low(hand);
 	}
 }

@@ -26,8 +26,9 @@
 /* The tickets that a thread has in hand. Private. */
 struct fnt_block {
 	uint64_t next, end;
-	uint64_t index; /* cell of `next` */
-	uint64_t lap;	/* of `next` */
+	uint64_t until_ns; /* they may be used; 0: there are none */
+	uint64_t cell_0; /* the ticket of the ring's first cell, in the lap of `next` */
+	uint64_t lap;	 /* of `next` */
 	uint64_t born_ns;
 	uint32_t size; /* that the next block will have */
 	uint32_t size_max;
@@ -114,30 +115,78 @@ void fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim);
 static inline bool
 fnt_ring_has_ticket(const struct fnt_hand *hand, uint64_t now_ns)
 {
-	const struct fnt_block *block = &hand->block;
-
-	return block->next != block->end &&
-	       now_ns - block->born_ns <= FNT_BLOCK_LIFE_NS;
+	return now_ns < hand->block.until_ns;
 }
 
-/* Claim the cell of a ticket in hand, if nobody is in the way. NULL: nothing has
- * happened; go the general way. */
+/* The cell of the next ticket in hand. */
 static inline struct fnt_cell *
-fnt_ring_claim_one(struct fnt_hand *hand)
+fnt_ring_next_cell(const struct fnt_hand *hand)
 {
-	struct fnt_cell *cell = &hand->cells[hand->block.index];
+	return &hand->cells[hand->block.next - hand->block.cell_0];
+}
+
+/* Claim it, if nobody is in the way. False: nothing has happened; go the general way.
+ */
+static inline bool
+fnt_ring_claim_one(struct fnt_hand *hand, struct fnt_cell *cell)
+{
 	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_relaxed);
+	uint64_t done = hand->state;
 
 	/* [O1] acquire, as for any claim: see ring.c. */
-	if (__builtin_expect(fnt_cell_busy(seen) || !fnt_cell_before(seen, hand->state),
-			     0) ||
-	    !atomic_compare_exchange_strong_explicit(
-		    &cell->state, &seen, hand->state | 1, memory_order_acquire,
-		    memory_order_relaxed))
-		return NULL;
+	if (__builtin_expect(fnt_cell_busy(seen) || !fnt_cell_before(seen, done), 0) ||
+	    !atomic_compare_exchange_strong_explicit(&cell->state, &seen, done | 1,
+						     memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
 	/* [S1] release: as in fnt_ring_claim(). */
 	atomic_thread_fence(memory_order_release);
-	return cell;
+	return true;
+}
+
+/* A few cells have been claimed, and then one that others hold: let go, and past it. */
+void fnt_ring_pass(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t got);
+
+/* As fnt_ring_claim(), for tickets in hand and cells that go on to each other. False:
+ * go the general way. */
+static inline bool
+fnt_ring_claim_few(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
+		   struct fnt_claim *claim)
+{
+	const struct fnt_block *block = &hand->block;
+	uint64_t index = block->next - block->cell_0, done = hand->state;
+	struct fnt_cell *cell = &hand->cells[index];
+
+	if (!fnt_ring_has_ticket(hand, now_ns) || block->end - block->next < count ||
+	    index + count > hand->cell_count)
+		return false;
+	*claim = (struct fnt_claim){block->next, index, block->lap, count};
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t seen =
+			atomic_load_explicit(&cell[i].state, memory_order_relaxed);
+
+		/* [O1] acquire, as for any claim: see ring.c. */
+		if (fnt_cell_busy(seen) || !fnt_cell_before(seen, done) ||
+		    !atomic_compare_exchange_strong_explicit(
+			    &cell[i].state, &seen, done | 1, memory_order_acquire,
+			    memory_order_relaxed)) {
+			fnt_ring_pass(hand, claim, i);
+			return false;
+		}
+		done = fnt_cell_more(done);
+	}
+	/* [S1] release: as in fnt_ring_claim(). */
+	atomic_thread_fence(memory_order_release);
+	return true;
+}
+
+/* `next` is past the ring's last cell. */
+static inline void
+fnt_ring_turn(struct fnt_hand *hand)
+{
+	hand->block.cell_0 += hand->cell_count;
+	hand->block.lap++;
+	hand->state += FNT_CELL_LAP;
 }
 
 static inline void
@@ -146,12 +195,10 @@ fnt_ring_advance(struct fnt_hand *hand, uint32_t count)
 	struct fnt_block *block = &hand->block;
 
 	block->next += count;
-	block->index += count;
-	if (__builtin_expect(block->index >= hand->cell_count, 0)) {
-		block->index -= hand->cell_count;
-		block->lap++;
-		hand->state += FNT_CELL_LAP;
-	}
+	if (block->next - block->cell_0 >= hand->cell_count)
+		fnt_ring_turn(hand);
+	if (block->next == block->end)
+		block->until_ns = 0;
 }
 
 /* [L1] release: the cells below the mark are published or given up before the mark moves.
@@ -166,24 +213,40 @@ fnt_ring_say_low(struct fnt_hand *hand)
 			      memory_order_release);
 }
 
-/* The record's head cell, and with it the record, whose other cells are published:
- * number `seq`, of `count` cells. */
+/* The next cell is wanted soon, and is not in the cache in a ring larger than that: 14
+ * of 170 ns went into waiting for it. */
 static inline void
-fnt_ring_commit_head(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq,
-		     uint32_t count)
+fnt_ring_prefetch(const struct fnt_cell *cell)
 {
-	/* [C1] release: the cell's words, and all other cells, come before its state. Pairs
-	 * with [C2] in record.c. */
-	atomic_store_explicit(&cell->state, hand->state, memory_order_release);
-	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
-	 * follow.c. */
-	atomic_store_explicit(&hand->lane_ring->recorded, seq, memory_order_release);
-	fnt_ring_advance(hand, count);
-	fnt_ring_say_low(hand);
-	/* The next cell is wanted soon, and is not in the cache in a ring larger than that:
-	 * 14 of 170 ns went into waiting for it. */
 	for (int line = 0; line < FNT_CELL_BYTES; line += 64)
-		__builtin_prefetch((const char *)&hand->cells[hand->block.index] + line, 1);
+		__builtin_prefetch((const char *)cell + line, 1);
+}
+
+/* Publish the cell of the next ticket: the record number `seq`, all of it. As
+ * fnt_ring_commit(). */
+static inline void
+fnt_ring_commit_one(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq)
+{
+	struct fnt_lane_ring *lane = hand->lane_ring;
+	struct fnt_block *block = &hand->block;
+	uint64_t next = block->next + 1, low = next;
+
+	/* [C1] [Q1] release: as in fnt_ring_commit(). */
+	atomic_store_explicit(&cell->state, hand->state, memory_order_release);
+	atomic_store_explicit(&lane->recorded, seq, memory_order_release);
+	block->next = next;
+	cell++;
+	if (__builtin_expect(next - block->cell_0 >= hand->cell_count, 0)) {
+		fnt_ring_turn(hand);
+		cell = hand->cells;
+	}
+	if (__builtin_expect(next == block->end, 0)) {
+		block->until_ns = 0;
+		low = FNT_TICKET_NONE;
+	}
+	/* [L1] release: as in fnt_ring_say_low(). */
+	atomic_store_explicit(&lane->low, low, memory_order_release);
+	fnt_ring_prefetch(cell);
 }
 
 /* Nothing in hand any more: leftover tickets are given up. */

@@ -30,6 +30,15 @@ start_captured(const struct use *use, struct fnt_log *log, const struct fnt_rule
 	return fnt_call_start(log, use->thread, &left, framed);
 }
 
+static void
+set_rule(struct fnt_call *call, const struct fnt_rule *rule)
+{
+	call->ruled = !rule->plain;
+	call->rule = *rule;
+	if (__builtin_expect(rule->ids != FNT_CAPTURE_ON, 0))
+		fnt_pen_set_quick(call);
+}
+
 static int
 start(struct use *use, struct fnt_log *log, const struct fnt_call_info *info,
       bool framed)
@@ -44,9 +53,7 @@ start(struct use *use, struct fnt_log *log, const struct fnt_call_info *info,
 		use->call = start_captured(use, log, rule, info, framed);
 	if (!use->call)
 		return -ENOMEM;
-	use->call->ruled = !rule->plain;
-	use->call->rule = *rule;
-	fnt_pen_set_quick(use->call);
+	set_rule(use->call, rule);
 	return 0;
 }
 

@@ -72,6 +72,27 @@ fnt_words_put(fnt_word *words, const char *bytes, size_t count)
 	}
 }
 
+/* Part of fnt_words_put_few(): `some` of them, if `count` has that bit. */
+static inline __attribute__((always_inline)) uint32_t
+fnt_words_put_bit(fnt_word *words, const char *bytes, uint32_t count, uint32_t some)
+{
+	if (count & some)
+		fnt_words_put(words, bytes, some);
+	return count & some;
+}
+
+/* The same, for less than 32, without a loop. */
+static inline __attribute__((always_inline)) void
+fnt_words_put_few(fnt_word *words, const char *bytes, uint32_t count)
+{
+	uint32_t done = fnt_words_put_bit(words, bytes, count, 16);
+
+	done += fnt_words_put_bit(words + done, bytes + done * 8, count, 8);
+	done += fnt_words_put_bit(words + done, bytes + done * 8, count, 4);
+	done += fnt_words_put_bit(words + done, bytes + done * 8, count, 2);
+	fnt_words_put_bit(words + done, bytes + done * 8, count, 1);
+}
+
 /* `len` bytes, the last word filled up with zeroes. */
 static inline void
 fnt_words_store(fnt_word *words, const void *bytes, size_t len)

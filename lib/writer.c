@@ -107,7 +107,7 @@ fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint6
 /* ---- where all is at hand ---------------------------------------------------------
  */
 
-static void
+static inline void
 copy_flat(const struct fnt_hand *hand, const struct fnt_claim *claim,
 	  const struct fnt_record *record, const char *payload)
 {
@@ -116,12 +116,12 @@ copy_flat(const struct fnt_hand *hand, const struct fnt_claim *claim,
 	uint32_t some = left < FNT_HEAD_WORDS ? left : FNT_HEAD_WORDS;
 
 	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
-	fnt_words_put(cell->words + FNT_RECORD_WORDS, payload, some);
+	fnt_words_put_few(cell->words + FNT_RECORD_WORDS, payload, some);
 	for (uint32_t i = 1; i < claim->count; i++) {
 		payload += some * 8;
 		left -= some;
 		some = left < FNT_CELL_WORDS ? left : FNT_CELL_WORDS;
-		fnt_words_put(fnt_claim_cell(hand, claim, i)->words, payload, some);
+		fnt_words_put_few(fnt_claim_cell(hand, claim, i)->words, payload, some);
 	}
 }
 
@@ -137,7 +137,8 @@ fnt_record_emit_few(struct fnt_ring_writer *writer,
 	/* As in fnt_record_emit_one(): before the claim. */
 	record->seq = fnt_ring_next_seq(hand);
 	record->lane = (uint16_t)writer->lane_no;
-	if (fnt_ring_claim(hand, cells, now_ns, &claim) != FNT_CLAIMED)
+	if (!fnt_ring_claim_few(hand, cells, now_ns, &claim) &&
+	    fnt_ring_claim(hand, cells, now_ns, &claim) != FNT_CLAIMED)
 		return false;
 	fnt_quick_note(&ending->place, record->outcome, hand->ring, record->seq);
 	fnt_frame_mark(ending->frame, hand->ring, writer->lane_no, record->seq,

@@ -76,6 +76,7 @@ fnt_record_emit_one(struct fnt_ring_writer *writer,
 {
 	struct fnt_hand *hand = &writer->hands[FNT_RING_MAIN];
 	struct fnt_record *record = ending->record;
+	uint32_t lane = writer->lane_no;
 	struct fnt_cell *cell;
 	uint64_t seq;
 
@@ -86,17 +87,16 @@ fnt_record_emit_one(struct fnt_ring_writer *writer,
 	 * waits for that. */
 	seq = fnt_ring_next_seq(hand);
 	record->seq = seq;
-	record->lane = (uint16_t)writer->lane_no;
-	cell = fnt_ring_claim_one(hand);
-	if (__builtin_expect(!cell, 0))
+	record->lane = (uint16_t)lane;
+	cell = fnt_ring_next_cell(hand);
+	if (__builtin_expect(!fnt_ring_claim_one(hand, cell), 0))
 		return false;
 	fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq);
-	fnt_frame_mark(ending->frame, FNT_RING_MAIN, writer->lane_no, seq,
-		       hand->block.next);
+	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, hand->block.next);
 	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
-	fnt_words_put(cell->words + FNT_RECORD_WORDS, ending->payload,
-		      (record->payload_bytes + 7) / 8);
-	fnt_ring_commit_head(hand, cell, seq, 1);
+	fnt_words_put_few(cell->words + FNT_RECORD_WORDS, ending->payload,
+			  (record->payload_bytes + 7) / 8);
+	fnt_ring_commit_one(hand, cell, seq);
 	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN);
 	return true;
 }

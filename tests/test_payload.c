@@ -323,6 +323,22 @@ check_with_msgpack(const struct fnt_raw *raw)
 	return count;
 }
 
+/* With an error or a value, of lengths that are written each in its own way. */
+static void
+finish_some(struct rnd *r, struct fnt_call *call)
+{
+	struct fnt_text some = some_text(r);
+	struct fnt_value value = {.kind = rnd(r, 2) ? FNT_VALUE_JSON
+						    : FNT_VALUE_MSGPACK,
+				  .data = some.at,
+				  .len = some.len};
+
+	if (rnd(r, 2))
+		MUST(!fnt_call_finish_error(call, "code", letters + 60000));
+	else
+		MUST(!fnt_call_finish_ok(call, &value));
+}
+
 static size_t
 write_some(struct rnd *r, struct fnt_log *log)
 {
@@ -360,13 +376,14 @@ write_some(struct rnd *r, struct fnt_log *log)
 			events++;
 		}
 	}
-	MUST(!fnt_call_finish_error(call, "code", letters + 60000));
+	finish_some(r, call);
 	return events;
 }
 
 START_TEST(written_by_calls)
 {
-	struct fnt_options options = {.size_bytes = MIB(2),
+	struct fnt_options options = {.size_bytes = MIB(4),
+				      .max_record_bytes = 160000,
 				      .kept_percent = FNT_KEPT_NONE};
 	struct fnt_log *log = open_log("payload", &options);
 	struct fnt_raw raw = {.payload = NULL};

@@ -20,6 +20,7 @@ struct bench {
 	const struct fnt_era *era;
 	struct fnt_ring_writer writers[WRITERS];
 	uint64_t now;
+	unsigned turn; /* short ways and general ones, by turns */
 };
 
 /* A ring of its own whose next ticket is `start`: all cells are of the lap before. */
@@ -65,6 +66,10 @@ hand_of(struct bench *bench, uint32_t writer)
 static bool
 take(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *claim)
 {
+	struct fnt_hand *hand = hand_of(bench, writer);
+
+	if (bench->turn++ % 2 && fnt_ring_claim_few(hand, count, bench->now, claim))
+		return true;
 	return fnt_ring_claim(hand_of(bench, writer), count, bench->now, claim) ==
 	       FNT_CLAIMED;
 }
@@ -96,7 +101,8 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < claim->count; i++) {
-		struct fnt_cell *cell = fnt_claim_cell(&bench->writers[0].hands[0], claim, i);
+		struct fnt_cell *cell =
+			fnt_claim_cell(&bench->writers[0].hands[0], claim, i);
 
 		for (uint32_t w = i ? 0 : FNT_RECORD_WORDS; w < FNT_CELL_WORDS; w++)
 			atomic_store(&cell->words[w], word_of(number, n++));
@@ -105,12 +111,31 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 	}
 }
 
+/* False: not this way. */
+static bool
+write_quick(struct bench *bench, uint32_t writer, uint64_t number, uint64_t *ticket)
+{
+	struct fnt_hand *hand = hand_of(bench, writer);
+	struct fnt_cell *cell = fnt_ring_next_cell(hand);
+	struct fnt_claim claim = {.ticket = *ticket = hand->block.next, .count = 1};
+
+	claim.index = (uint64_t)(cell - hand->cells);
+	if (!fnt_ring_has_ticket(hand, bench->now) || !fnt_ring_claim_one(hand, cell))
+		return false;
+	write_claim(bench, writer, &claim, number);
+	fnt_ring_commit_one(hand, cell, fnt_ring_next_seq(hand));
+	return true;
+}
+
 static uint64_t
 write_record(struct bench *bench, uint32_t writer, uint32_t count, uint64_t number)
 {
 	struct fnt_claim claim;
 
 	bench->now += 1000;
+	if (count == 1 && bench->turn++ % 3 &&
+	    write_quick(bench, writer, number, &claim.ticket))
+		return claim.ticket;
 	MUST(take(bench, writer, count, &claim));
 	write_claim(bench, writer, &claim, number);
 	fnt_ring_commit(hand_of(bench, writer), &claim);
@@ -195,6 +220,19 @@ START_TEST(laps_compare_around_their_end)
 	ck_assert(fnt_lap_before(FNT_LAP_MASK, 0) && !fnt_lap_before(0, FNT_LAP_MASK));
 	ck_assert(fnt_lap_before(FNT_LAP_MASK - 1, 1));
 	ck_assert(!fnt_lap_before(2, FNT_LAP_MASK));
+	/* And as states, whatever else these say. */
+	for (int i = 0; i < 5 * 5 * 4; i++) {
+		uint64_t a = laps[i % 5], b = laps[i / 5 % 5];
+		uint32_t lane_a = i & 25 ? 0xffff : 0, lane_b = i >= 50 ? 0xffff : 1;
+		uint64_t head = fnt_cell_state(b, lane_b, FNT_CELL_HEAD, 0);
+
+		ck_assert_int_eq(
+			fnt_cell_before(fnt_cell_state(a, lane_a, FNT_CELL_MORE, 1),
+					head),
+			fnt_lap_before(a, b));
+		ck_assert_uint_eq(fnt_cell_more(head | 1),
+				  fnt_cell_state(b, lane_b, FNT_CELL_MORE, 1));
+	}
 }
 END_TEST
 
@@ -230,6 +268,55 @@ START_TEST(a_held_cell_is_passed_over)
 }
 END_TEST
 
+/* The third of a few cells is another's, of a lap ago or of one to come: nothing is
+ * taken of it, and nothing kept of the others. */
+static void
+meet_another(uint64_t lap, uint32_t busy)
+{
+	struct bench *bench = make_bench(0, false);
+	struct fnt_hand *hand = hand_of(bench, 0);
+	uint64_t theirs = fnt_cell_state(lap, 3, FNT_CELL_HEAD, busy), first, seen;
+	struct fnt_claim claim;
+	struct fnt_cell *cell;
+
+	hand->block.size_max = 64;
+	for (int i = 0; i < 64; i++)
+		write_record(bench, 0, 1, (uint64_t)i);
+	ck_assert_uint_ge(hand->block.end - hand->block.next, 8);
+	first = hand->block.next;
+	cell = fnt_ring_next_cell(hand);
+	atomic_store(&cell[2].state, theirs);
+	ck_assert(!fnt_ring_claim_few(hand, 4, bench->now, &claim));
+	ck_assert_uint_eq(atomic_load(&cell[2].state), theirs);
+	for (uint64_t i = 0; i < 2; i++)
+		ck_assert_uint_eq(look(bench, first + i, &seen), FNT_READ_PAD);
+	ck_assert_uint_eq(hand->block.next, first + 3);
+	ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].rings[0].low), first + 3);
+	ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].cells_skipped), 1);
+	ck_assert(fnt_ring_claim_few(hand, 4, bench->now, &claim));
+	ck_assert_uint_eq(claim.ticket, first + 3);
+	atomic_store(&cell[7].state, theirs);
+	for (int i = 0; i < 4; i++)
+		ck_assert_uint_eq(
+			atomic_load(&cell[3 + i].state),
+			fnt_cell_state(1, 0, i ? FNT_CELL_MORE : FNT_CELL_HEAD, 1));
+	write_claim(bench, 0, &claim, 99);
+	fnt_ring_commit(hand, &claim);
+	ck_assert_uint_eq(look(bench, first + 3, &seen), FNT_READ_RECORD);
+	ck_assert(!fnt_ring_claim_one(hand, fnt_ring_next_cell(hand)));
+	ck_assert_uint_eq(atomic_load(&cell[7].state), theirs);
+	free_bench(bench);
+}
+
+START_TEST(a_few_cells_meet_anothers)
+{
+	meet_another(0, 1);
+	meet_another(2, 1);
+	meet_another(2, 0);
+	meet_another(1, 0);
+}
+END_TEST
+
 START_TEST(all_cells_held)
 {
 	struct bench *bench = make_bench(0, true);
@@ -241,14 +328,16 @@ START_TEST(all_cells_held)
 	for (int i = 0; i < 100; i++) {
 		ck_assert(!take_at_0(bench, 0, 1 + (uint32_t)(i % 5), &claim));
 		if (i % 5 == 0)
-			ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].rings[0].low),
-					  FNT_TICKET_NONE);
+			ck_assert_uint_eq(
+				atomic_load(&bench->view->lanes[0].rings[0].low),
+				FNT_TICKET_NONE);
 	}
 	for (uint64_t i = 0; i < cells; i++)
-		ck_assert_uint_eq(
-			fnt_cell_busy(atomic_load(
-				&fnt_claim_cell(&bench->writers[0].hands[0], &held[i], 0)->state)),
-			1);
+		ck_assert_uint_eq(fnt_cell_busy(atomic_load(
+					  &fnt_claim_cell(&bench->writers[0].hands[0],
+							  &held[i], 0)
+						   ->state)),
+				  1);
 	free(held);
 	free_bench(bench);
 }
@@ -264,7 +353,8 @@ START_TEST(an_overtaken_block)
 	/* Blocks grow while they are used up fast. */
 	for (int i = 0; i < 200; i++)
 		write_record(bench, 0, 1, (uint64_t)i);
-	MUST(bench->writers[0].hands[0].block.end > bench->writers[0].hands[0].block.next + 4);
+	MUST(bench->writers[0].hands[0].block.end >
+	     bench->writers[0].hands[0].block.next + 4);
 	for (uint64_t i = 0; i < cells * 2; i++)
 		write_record(bench, 1, 1, number++);
 	/* Its clock was read before it slept. */
@@ -273,7 +363,8 @@ START_TEST(an_overtaken_block)
 	ck_assert_uint_eq(look(bench, ticket, &seen), FNT_READ_RECORD);
 	ck_assert_uint_eq(seen, 777);
 	ck_assert_uint_ge(ticket + cells / 8, atomic_load(&bench->head->cursor));
-	ck_assert_uint_eq(atomic_load(&bench->view->lanes[1].rings[0].recorded), cells * 2);
+	ck_assert_uint_eq(atomic_load(&bench->view->lanes[1].rings[0].recorded),
+			  cells * 2);
 	free_bench(bench);
 }
 END_TEST
@@ -293,7 +384,8 @@ START_TEST(what_the_dead_held_is_cleared)
 			write_record(bench, 0, 1, i);
 		MUST(take(bench, 1, count, &dead));
 		MUST(take(bench, 2, count, &living));
-		fnt_ring_reclaim(bench->eras, 1, atomic_load(&lane->rings[0].block_first),
+		fnt_ring_reclaim(bench->eras, 1,
+				 atomic_load(&lane->rings[0].block_first),
 				 atomic_load(&lane->rings[0].block_end));
 		for (uint32_t i = 0; i < count; i++) {
 			ck_assert_uint_eq(look(bench, dead.ticket + i, &seen),
@@ -382,7 +474,8 @@ START_TEST(claims_at_random)
 			bench->now += rnd(&r, 200000);
 			if (!held[w].held) {
 				held[w].number = next++;
-				held[w].held = take(bench, w, 1 + rnd(&r, 90), &held[w].claim);
+				held[w].held =
+					take(bench, w, 1 + rnd(&r, 90), &held[w].claim);
 				if (held[w].held)
 					must_be_apart(bench, held, w);
 			} else if (w && rnd(&r, 30)) {
@@ -393,10 +486,12 @@ START_TEST(claims_at_random)
 				committed[held[w].number] = 1;
 				held[w].held = false;
 			} else {
-				fnt_ring_reclaim(bench->eras, w,
-						 atomic_load(&lane->rings[0].block_first),
-						 atomic_load(&lane->rings[0].block_end));
-				fnt_ring_writer_init(&bench->writers[w], bench->view, w);
+				fnt_ring_reclaim(
+					bench->eras, w,
+					atomic_load(&lane->rings[0].block_first),
+					atomic_load(&lane->rings[0].block_end));
+				fnt_ring_writer_init(&bench->writers[w], bench->view,
+						     w);
 				held[w].held = false;
 			}
 			if (next % 64 == 0) {
@@ -469,6 +564,6 @@ START_TEST(a_name_left_half_written)
 END_TEST
 
 FIXTURE_MAIN("ring", edges_of_the_counters, laps_compare_around_their_end,
-	     a_held_cell_is_passed_over, all_cells_held, an_overtaken_block,
-	     what_the_dead_held_is_cleared, a_damaged_block, claims_at_random,
-	     names_are_found_again, a_name_left_half_written)
+	     a_held_cell_is_passed_over, a_few_cells_meet_anothers, all_cells_held,
+	     an_overtaken_block, what_the_dead_held_is_cleared, a_damaged_block,
+	     claims_at_random, names_are_found_again, a_name_left_half_written)

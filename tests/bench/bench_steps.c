@@ -18,13 +18,19 @@
 #include <unistd.h>
 
 #define TIMES 1000u /* `instructions` knows it, too */
+#if defined(__has_attribute) && __has_attribute(no_icf)
+#define STEP __attribute__((noinline, no_icf)) static /* each under its own name */
+#else
 #define STEP __attribute__((noinline)) static
+#endif
+#define MEDIUM 200u
 #define LARGE 16384u
 
 static bool fixed_clock;
-static struct fnt_log *log_of_process;
+static struct fnt_log *log_of_process, *ruled_log, *sampled_log;
 static char large_text[LARGE];
 static const struct fnt_value small = {FNT_VALUE_JSON, "{\"accepted\":true}", 17};
+static const struct fnt_value medium = {FNT_VALUE_JSON, large_text, MEDIUM};
 static const struct fnt_value large = {FNT_VALUE_JSON, large_text, LARGE};
 static const struct fnt_call_info info = {.call_id = "c_1234567",
 					  .fn_name = "placeBid",
@@ -102,6 +108,37 @@ step_call_2ops(void)
 	fnt_call_finish_ok(call, NULL);
 }
 
+/* Under settings: all are kept, or none. */
+STEP struct fnt_call *
+step_begin_ruled(void)
+{
+	return fnt_call_begin(ruled_log, &info);
+}
+
+STEP void
+step_finish_ruled(struct fnt_call *call)
+{
+	fnt_call_finish_ok(call, NULL);
+}
+
+STEP void
+step_finish_sampled(struct fnt_call *call)
+{
+	fnt_call_finish_ok(call, NULL);
+}
+
+STEP void
+step_finish_value(struct fnt_call *call)
+{
+	fnt_call_finish_ok(call, &small);
+}
+
+STEP void
+step_finish_two_cells(struct fnt_call *call)
+{
+	fnt_call_finish_ok(call, &medium);
+}
+
 /* ---- and what is not --------------------------------------------------------------
  */
 
@@ -127,6 +164,8 @@ one_time(bool counted)
 		call = begin();
 		two_ops(call);
 		fnt_call_finish_ok(call, &small);
+		fnt_call_finish_ok(fnt_call_begin(ruled_log, &info), NULL);
+		fnt_call_finish_ok(fnt_call_begin(sampled_log, &info), NULL);
 		return;
 	}
 	call = step_begin();
@@ -138,29 +177,68 @@ one_time(bool counted)
 	two_ops(call = begin());
 	step_finish_one_cell(call);
 	two_ops(call = begin());
-	step_finish_many_cells(call);
+	step_finish_value(call);
+	two_ops(call = begin());
+	step_finish_two_cells(call);
 	two_ops(call = begin());
 	step_finish_error(call);
 	step_call_2ops();
+	/* It takes all tickets in hand: the next record has to have new ones. */
+	two_ops(call = begin());
+	step_finish_many_cells(call);
+	two_ops(call = begin());
+	fnt_call_finish_ok(call, NULL);
+
+	two_ops(call = step_begin_ruled());
+	step_finish_ruled(call);
+	two_ops(call = fnt_call_begin(sampled_log, &info));
+	step_finish_sampled(call);
+}
+
+static struct fnt_log *
+open_log(const char *name, const char *settings)
+{
+	struct fnt_error error = {0};
+	struct fnt_options options = {
+		.size_bytes = 4 << 20, .settings = settings, .error = &error};
+	struct fnt_log *log;
+
+	if (!fnt_log_open(&log, name, &options))
+		return log;
+	fprintf(stderr, "bench_steps: %s\n", error.message);
+	exit(1);
+}
+
+/* REGION, REGION-ruled, REGION-sampled. */
+static void
+open_logs(const char *region)
+{
+	char name[128];
+
+	log_of_process = open_log(region, NULL);
+	snprintf(name, sizeof(name), "%s-ruled", region);
+	ruled_log = open_log(name, "slow=1h");
+	snprintf(name, sizeof(name), "%s-sampled", region);
+	sampled_log = open_log(name, "keep=0");
 }
 
 int
 main(int argc, char **argv)
 {
-	struct fnt_error error = {0};
-	struct fnt_options options = {.size_bytes = 4 << 20, .error = &error};
-
 	fixed_clock = argc > 2 && !strcmp(argv[2], "fixed");
 	memset(large_text, 'x', sizeof(large_text));
-	large_text[0] = large_text[LARGE - 1] = '"';
-	if (argc < 2 || fnt_log_open(&log_of_process, argv[1], &options)) {
-		fprintf(stderr, "bench_steps: %s\n", error.message);
-		return 1;
+	large_text[0] = large_text[MEDIUM - 1] = large_text[LARGE - 1] = '"';
+	if (argc < 2) {
+		fprintf(stderr, "usage: bench_steps REGION [fixed]\n");
+		return 2;
 	}
+	open_logs(argv[1]);
 	for (unsigned i = 0; i < TIMES; i++)
 		one_time(false);
 	for (unsigned i = 0; i < TIMES; i++)
 		one_time(true);
 	fnt_log_close(log_of_process);
+	fnt_log_close(ruled_log);
+	fnt_log_close(sampled_log);
 	return 0;
 }

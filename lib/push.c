@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Traces that were built elsewhere: a call that is begun, filled and finished at once.
+ */
+#include "finish.h"
+
+#include "ruled.h"
+
+static int
+push_ops(struct use *use, const struct fnt_trace *trace)
+{
+	int worst = FNT_DONE;
+
+	for (size_t i = 0; i < trace->op_count; i++) {
+		const struct fnt_trace_op *op = &trace->ops[i];
+		struct fnt_event event = {.type = FNT_EVENT_OP};
+		struct fnt_call *call = use->call;
+		struct fnt_hashed hashed;
+
+		event.op.op = (uint32_t)op->op;
+		fnt_call_name(use->thread, op->entity, &call->record.flags,
+			      &event.op.entity);
+		event.op.id.at = fnt_ruled_id(*use, op->id, &hashed);
+		event.op.id.len = event.op.id.at ? (uint32_t)strnlen(event.op.id.at,
+								     call->op_limit)
+						 : 0;
+		event.op.start_ns = op->start_ns;
+		event.op.duration_ns = op->duration_ns;
+		event.op.row_count = op->row_count;
+		event.op.ok = op->ok;
+		if (fnt_call_write_op(use, &event, 0))
+			worst = FNT_OMITTED;
+		count_op(*use, (struct fnt_op_done){.entity = event.op.entity.id,
+						    .op = event.op.op < FNT_OP_KINDS
+								  ? event.op.op
+								  : FNT_OP_OTHER,
+						    .ns = op->duration_ns,
+						    .rows = rows_of(op->row_count),
+						    .ok = op->ok});
+	}
+	for (size_t i = 0; i < trace->schedule_count; i++) {
+		const struct fnt_trace_schedule *schedule = &trace->schedules[i];
+
+		if (fnt_call_write_schedule(use, schedule->fn_name, schedule->delay_ms,
+					    schedule->run_at))
+			worst = FNT_OMITTED;
+	}
+	return worst;
+}
+
+static void
+push_head(struct fnt_record *record, const struct fnt_trace *trace)
+{
+	if (trace->uid)
+		record->uid = trace->uid;
+	if (trace->started_at_ns)
+		record->started_at_ns = trace->started_at_ns;
+	record->duration_ns = trace->duration_ns;
+	record->outcome = (uint8_t)trace->outcome;
+	record->stream_bytes = trace->stream_bytes;
+	record->stream_chunks = trace->stream_chunks;
+	record->ops_omitted = (uint32_t)trace->ops_omitted;
+	record->schedules_omitted = (uint32_t)trace->schedules_omitted;
+	record->flags |= trace->flags & (FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
+					 FNT_TRACE_MESSAGE_CUT | FNT_TRACE_ID_CUT);
+}
+
+/* Its times are its own: when it was pushed is said beside them, so that the newest
+ * still come first where two rings are read. */
+static void
+push_time(struct use *use)
+{
+	struct fnt_call *call = use->call;
+	struct fnt_event event = {.type = FNT_EVENT_COMMITTED,
+				  .time_ns = call->record.started_at_ns};
+
+	if (!use->thread->attachment->region.view.kept_percent ||
+	    fnt_pen_used(call) + FNT_COMMITTED_BOUND > call->op_limit ||
+	    !fnt_pen_reserve(call, use->thread, FNT_COMMITTED_BOUND))
+		return;
+	fnt_pen_event_slow(call, &event);
+	call->record.flags |= FNT_RECORD_LATE;
+}
+
+static int
+push(struct use *use, const struct fnt_trace *trace)
+{
+	int rc, worst;
+
+	push_time(use);
+	push_head(&use->call->record, trace);
+	use->call->extra.rare = true;
+	worst = push_ops(use, trace);
+	fnt_clock_read(&use->thread->clock);
+	if (!fnt_finish_is_kept(*use, trace->outcome))
+		return FNT_DONE;
+	if (trace->outcome == FNT_OK && fnt_finish_value(*use, &trace->value))
+		worst = FNT_OMITTED;
+	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
+		fnt_finish_error(use, trace->code, trace->message);
+	rc = fnt_finish_commit(*use);
+	return rc == FNT_DONE ? worst : rc;
+}
+
+int
+fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
+{
+	struct fnt_attachment *attachment;
+	struct fnt_call_info info;
+	struct use use;
+	int rc;
+
+	if (!trace || trace->outcome <= FNT_IN_FLIGHT || trace->outcome > FNT_ABORTED)
+		return -EINVAL;
+	info = (struct fnt_call_info){
+		.call_id = trace->call_id,
+		.fn_name = trace->fn_name,
+		.fn_type = trace->fn_type,
+		.user_id = trace->user_id,
+		.tenant_id = trace->tenant_id,
+		.parent_uid = trace->parent_uid,
+		.trace_id = {trace->trace_id[0], trace->trace_id[1]},
+	};
+	if (fnt_gate_is_shut(log))
+		return FNT_DONE;
+	attachment = fnt_enter(log);
+	if (!attachment)
+		return -ESHUTDOWN;
+	if (fnt_control_plain(attachment)) {
+		use.thread = fnt_thread_get(attachment);
+		use.call = use.thread ? fnt_call_start(log, use.thread, &info, false)
+				      : NULL;
+	} else {
+		rc = fnt_ruled_start(&use, log, attachment, &info, false);
+		if (rc)
+			return rc == FNT_NOT_ENABLED ? FNT_DONE : rc;
+	}
+	rc = use.call ? push(&use, trace) : -ENOMEM;
+	fnt_leave();
+	return rc;
+}
