@@ -2,8 +2,8 @@
  *
  * set.h: traces and all that they point to, in as few allocations as will do.
  *
- *   struct fnt_set │ names │ texts and tables of the first few dozen traces │ those
- * traces │ │       └► further chunks └► further chunks
+ *   struct fnt_set │ names │ texts, ops │ traces
+ *                      └► chunks └► chunks   └► a larger array
  *
  * One allocation holds what most queries return; what does not fit goes into chunks of
  * its own. A name's text is in the set once, and stays when the traces are thrown away,
