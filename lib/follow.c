@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #define PATIENCE_NS 5000000u
-#define REST_NS 20000u
+#define REST_NS	    100000u
 #define LATE_MAX 4096u /* tickets of one lane that are looked at again */
 
 static uint64_t
@@ -119,7 +119,7 @@ begin_round(struct fnt_follower *in)
 	trim_late(in, fnt_oldest(in->view, in->ring, in->until));
 	in->late_lane = 0;
 	in->in_round = true;
-	in->waited = in->found = false;
+	in->waited = false;
 	in->settled = in->position == in->until && !any_late(in);
 }
 
@@ -128,7 +128,6 @@ static void
 end_round(struct fnt_follower *in)
 {
 	in->in_round = false;
-	in->rested_at = in->waited || !in->found ? fnt_clock_mono() : 0;
 	if (in->waited)
 		return;
 	for (uint32_t i = 0; i < in->view->lane_count; i++) {
@@ -323,14 +322,17 @@ is_quiet(const struct fnt_follower *in)
 	       load(&in->view->rings[in->ring].cursor) == in->until;
 }
 
-/* A look costs a producer more than it costs us. */
+/* A look at the lanes and at what is being written costs a producer more than it costs
+ * us. And with some time between two looks, what was the end at one has been written,
+ * and left alone, before we come to it. Who is far behind has no need to rest. */
 static void
-rest(const struct fnt_follower *in)
+rest(struct fnt_follower *in)
 {
-	if (!in->rested_at)
-		return;
-	while (fnt_clock_mono() - in->rested_at < REST_NS)
+	uint64_t now = fnt_clock_mono();
+
+	for (; now - in->looked_at < REST_NS; now = fnt_clock_mono())
 		fnt_cpu_relax();
+	in->looked_at = now;
 }
 
 int
@@ -356,7 +358,7 @@ fnt_follow_next(struct fnt_follower *in)
 			end_round(in);
 	} while (rc == 0 && !begun);
 	if (rc == 1) {
-		in->has = in->found = true;
+		in->has = true;
 		in->time = fnt_record_time(&in->raw);
 	}
 	return rc;

@@ -17,8 +17,8 @@
  *
  * What a follower looks at, it takes away from the producer that is writing it, for
  * some 100 ns. So it keeps away: a ring in which nothing has happened is known by one
- * word, its cursor; one that goes on is looked at again no sooner than REST_NS after
- * the end of it was met, and then there are many records to be had for one look.
+ * word, its cursor, and one that goes on is looked at anew no sooner than REST_NS after
+ * the last time; by then there are many records to be had for one look.
  *
  * Reads only, one thread at a time, never waits for anybody.
  */
@@ -47,9 +47,8 @@ struct fnt_follower {
 	uint32_t late_lane; /* whose late tickets are looked at; lane_count: done */
 	bool in_round;
 	bool waited;	    /* this round ended at a ticket that is waited for */
-	bool found;	    /* this round has had a record */
 	bool settled;	    /* this round had no ticket to look at, late ones neither */
-	uint64_t rested_at; /* the last round came to where the ring is; 0: not */
+	uint64_t looked_at; /* when this round began */
 	uint64_t waiting_since; /* for the ticket at `position`; 0: not */
 	uint64_t missed;
 	bool has; /* a record in `raw`, to be handed out; committed at `time` */

@@ -92,8 +92,8 @@ FNT_API int fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reade
  * later: producers do not wake anyone), -ENOMEM. In the order of completion to within a
  * millisecond or so across threads, and between calls that failed (or were slow) and others,
  * which lie in two rings; exactly among the others of a thread, and among its failed ones.
- * When it is asked again as soon as it has returned 0, and producers go on, it takes up to 20
- * us: to look more often would slow them down. */
+ * When it is asked again as soon as it has returned 0, and producers go on, it takes up to
+ * 100 us: to look more often would slow them down. */
 FNT_API int fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace);
 
 /* Records that were overwritten before the cursor came to them (or were damaged). Never too
