@@ -400,6 +400,57 @@ START_TEST(a_host_that_reads_under_rcu)
 }
 END_TEST
 
-FIXTURE_MAIN("control_live", followed_at_the_next_call, everything_is_counted,
-	     a_child_goes_by_them_too, logs_that_come_and_go_while_it_is_off,
-	     closed_while_it_is_switched, a_host_that_reads_under_rcu)
+/* What one of the rules below leaves of a call, which has another inside of it: that
+ * has another frame. */
+static void
+call_by_rule(struct fnt_log *log, uint32_t rule, int depth)
+{
+	struct fnt_call_info info = {.fn_name = "f", .call_id = "i", .user_id = "u"};
+	struct fnt_call *call = fnt_call_begin(log, &info);
+	struct fnt_traces *traces;
+
+	MUST(!fnt_call_op(call, FNT_OP_GET, "e", "id", 5, 1, true));
+	if (depth)
+		call_by_rule(log, rule, depth - 1);
+	MUST(!fnt_call_finish_ok(call, NULL));
+	if (rule == 1)
+		return;
+	traces = newest(log, 1);
+	ck_assert_int_eq(strcmp(traces->items[0].ops[0].id, "id") != 0, rule == 2);
+	ck_assert_int_eq(!traces->items[0].user_id, rule == 3);
+	fnt_traces_free(traces);
+}
+
+/* Calls go the short way again and again; then the rule is another: the next call goes
+ * by that, and what was at hand for it is no more. */
+START_TEST(from_rule_to_rule)
+{
+	static const char *const rules[] = {"slow=1h", "keep=0", "capture.ids=hash",
+					    "capture.users=off"};
+	struct fnt_log *log = open_log("rules", NULL);
+	struct fnt_control *control = open_control("rules");
+	struct fnt_error error = {0};
+	struct rnd r = {5};
+
+	for (int round = 0; round < ROUNDS(2000, 200); round++) {
+		uint32_t rule = rnd(&r, 4), calls = 1 + rnd(&r, 5);
+		uint64_t before = region_stat("rules").sampled;
+		struct fnt_stat now;
+
+		MUST(fnt_control_reset(control, NULL, &error) >= 0);
+		set(control, NULL, rules[rule]);
+		for (uint32_t i = 0; i < calls; i++)
+			call_by_rule(log, rule, 1);
+		now = region_stat("rules");
+		ck_assert_uint_eq(now.sampled - before, rule == 1 ? 2 * calls : 0);
+	}
+	fnt_control_close(control);
+	fnt_log_close(log);
+	must_be_sound("rules");
+}
+END_TEST
+
+FIXTURE_MAIN("control_live", followed_at_the_next_call, from_rule_to_rule,
+	     everything_is_counted, a_child_goes_by_them_too,
+	     logs_that_come_and_go_while_it_is_off, closed_while_it_is_switched,
+	     a_host_that_reads_under_rcu)
