@@ -12,7 +12,9 @@
  */
 #include "fixture.h"
 
+#include "call.h"
 #include "kill_path.h"
+#include "process.h"
 
 #define VALUE_LONG 2500
 
@@ -60,6 +62,42 @@ begun_again(struct actor *actor)
 	actor_op(actor, 1);
 	actor_chunk(actor, 1);
 	actor_schedule(actor, 1);
+}
+
+/* The short way out takes a call whose ticket, row and bucket are at hand, and all of
+ * them would be too old by the time that one is stepped: so time stands still, as far
+ * as this thread sees; call `i` will have taken none. */
+static void
+stand_still(struct actor *actor, unsigned i)
+{
+	struct fnt_attachment *attachment = atomic_load(&actor->log->attachment);
+	struct fnt_thread *thread = attachment->threads;
+
+	thread->clock.limit = UINT64_MAX;
+	for (unsigned ring = 0; ring < FNT_RINGS; ring++) {
+		struct fnt_block *block = &thread->writer.hands[ring].block;
+
+		/* The next block will be of some. */
+		block->size = 4;
+		block->size_max = 8;
+		block->born_ns = thread->clock.last;
+		if (block->next != block->end)
+			block->until_ns = UINT64_MAX;
+	}
+	actor->calls[i]->started_mono = UINT64_MAX;
+}
+
+static void
+begun_at_hand(struct actor *actor)
+{
+	actor_open(actor);
+	actor_begin(actor, 0);
+	actor_op(actor, 0);
+	stand_still(actor, 0);
+	actor_finish(actor, 0, FNT_OK, 0);
+	actor_begin(actor, 1);
+	actor_op(actor, 1);
+	stand_still(actor, 1);
 }
 
 static void
@@ -168,6 +206,13 @@ finish_again(struct actor *actor)
 	actor_finish(actor, 1, FNT_OK, 0);
 }
 
+/* In two cells. */
+static void
+finish_few(struct actor *actor)
+{
+	actor_finish(actor, 1, FNT_OK, 200);
+}
+
 static void
 finish_many(struct actor *actor)
 {
@@ -224,6 +269,14 @@ static const struct kill_path paths[] = {
 	{"finish", begun, finish_ok, .lapped = true, .edges = ALL_EDGES},
 	{"finish, rows there", begun_again, finish_again, .lapped = true,
 	 .edges = EDGE(SCENE_LAP)},
+	{"finish, at hand", begun_at_hand, finish_again, .lapped = true,
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
+	{"finish, at hand, few", begun_at_hand, finish_few, .lapped = true,
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
+	{"finish, at hand, none", begun_at_hand, finish_again,
+	 .edges = EDGE(SCENE_PLAIN), .flags = FNT_KEEP_NONE},
+	{"finish, at hand, sampled", begun_at_hand, finish_again,
+	 .edges = EDGE(SCENE_PLAIN), .flags = SCENE_SAMPLED},
 	{"finish, none, rows", begun_again, finish_again, .edges = EDGE(SCENE_PLAIN),
 	 .flags = FNT_KEEP_NONE},
 	{"finish, ordered", begun, finish_ok, .edges = EDGE(SCENE_LAP),
