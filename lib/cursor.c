@@ -24,7 +24,8 @@ ask(struct fnt_cursor *cursor)
 {
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		struct fnt_follower *in = &cursor->rings[i];
-		int rc = in->lanes && !in->has ? fnt_follow_next(in) : 0;
+		bool other = cursor->rings[1 - i].has;
+		int rc = in->lanes && !in->has ? fnt_follow_next(in, !other) : 0;
 
 		if (rc < 0)
 			return rc;

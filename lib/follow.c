@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #define PATIENCE_NS 5000000u
-#define REST_NS	    100000u
+#define REST_NS 100000u
 #define LATE_MAX 4096u /* tickets of one lane that are looked at again */
 
 static uint64_t
@@ -99,13 +99,18 @@ catch_up(struct fnt_follower *in)
 	in->until = until;
 }
 
+/* Is there no ticket below the cursor that may yet be written? Those that were jumped
+ * over, because the ring has been around since, are in no list of ours. */
 static bool
-any_late(const struct fnt_follower *in)
+all_written(const struct fnt_follower *in)
 {
-	for (uint32_t i = 0; i < in->view->lane_count; i++)
-		if (in->lanes[i].late != in->lanes[i].late_end)
-			return true;
-	return false;
+	for (uint32_t i = 0; i < in->view->lane_count; i++) {
+		const struct fnt_lane_seen *seen = &in->lanes[i];
+
+		if (seen->late != seen->late_end || seen->low < in->until)
+			return false;
+	}
+	return in->position == in->until;
 }
 
 static void
@@ -120,7 +125,10 @@ begin_round(struct fnt_follower *in)
 	in->late_lane = 0;
 	in->in_round = true;
 	in->waited = false;
-	in->settled = in->position == in->until && !any_late(in);
+	/* And what was so in the round before is in this one's counts. */
+	in->settled = in->still && in->still_at == in->until && all_written(in);
+	in->still = all_written(in);
+	in->still_at = in->until;
 }
 
 /* All that was committed before the round is had or lost. */
@@ -326,28 +334,37 @@ is_quiet(const struct fnt_follower *in)
  * us. And with some time between two looks, what was the end at one has been written,
  * and left alone, before we come to it. Who is far behind has no need to rest. */
 static void
-rest(struct fnt_follower *in)
+rest(struct fnt_follower *in, bool patient)
 {
 	uint64_t now = fnt_clock_mono();
 
-	for (; now - in->looked_at < REST_NS; now = fnt_clock_mono())
+	for (; patient && now - in->looked_at < REST_NS; now = fnt_clock_mono())
 		fnt_cpu_relax();
 	in->looked_at = now;
 }
 
+/* Somebody else has a record to offer: nothing is gained by waiting here. A ring whose
+ * cursor stands may still get what its lanes have tickets for; that can wait. */
+static bool
+may_skip(const struct fnt_follower *in)
+{
+	return !in->in_round && load(&in->view->rings[in->ring].cursor) == in->until &&
+	       fnt_clock_mono() - in->looked_at < REST_NS;
+}
+
 int
-fnt_follow_next(struct fnt_follower *in)
+fnt_follow_next(struct fnt_follower *in, bool patient)
 {
 	bool begun;
 	int rc;
 
-	if (is_quiet(in))
+	if (is_quiet(in) || (!patient && may_skip(in)))
 		return 0;
 	/* A round that began before this call does not know what has come since. */
 	do {
 		begun = !in->in_round;
 		if (begun)
-			rest(in);
+			rest(in, patient);
 		rc = begun ? fnt_reader_fresh(in->reader) : 0;
 		if (rc)
 			return rc;

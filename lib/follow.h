@@ -47,7 +47,9 @@ struct fnt_follower {
 	uint32_t late_lane; /* whose late tickets are looked at; lane_count: done */
 	bool in_round;
 	bool waited;	    /* this round ended at a ticket that is waited for */
-	bool settled;	    /* this round had no ticket to look at, late ones neither */
+	bool still;	    /* nothing below `still_at` could be written any more … */
+	uint64_t still_at;  /* … when the round began */
+	bool settled;	    /* so it was in the round before: all is counted */
 	uint64_t looked_at; /* when this round began */
 	uint64_t waiting_since; /* for the ticket at `position`; 0: not */
 	uint64_t missed;
@@ -61,7 +63,8 @@ struct fnt_follower {
  * now, or from the oldest record. 0, -ENOMEM. */
 int fnt_follow_start(struct fnt_follower *in, enum fnt_from from);
 
-/* 1: in->raw is the ring's next record, and in->has is set; 0: none now; -errno. */
-int fnt_follow_next(struct fnt_follower *in);
+/* 1: in->raw is the ring's next record, and in->has is set; 0: none now; -errno. Not
+ * `patient`: another ring has a record, so that this one is not waited for. */
+int fnt_follow_next(struct fnt_follower *in, bool patient);
 
 #endif
