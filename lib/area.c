@@ -13,8 +13,7 @@
 
 #define TAKEN_MAX (FNT_RINGS * FNT_ERAS + 2)
 
-/* ---- filling ----------------------------------------------------------------------
- */
+/* ---- filling -------------------------------------------------------------------- */
 
 int
 fnt_no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error)
@@ -63,8 +62,7 @@ fill_hole(int fd, uint64_t off, uint64_t bytes, const char *what,
 	return 0;
 }
 
-/* ---- what is taken ----------------------------------------------------------------
- */
+/* ---- what is taken -------------------------------------------------------------- */
 
 struct stretch {
 	uint64_t first, end;

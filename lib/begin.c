@@ -7,7 +7,7 @@
  *                              └─► begin_ruled (ruled.c) ─► fnt_call_start
  *   fnt_call_drop: back where it came from
  */
-#include "call_use.h"
+#include "head.h"
 
 #include "ruled.h"
 #include "traceparent.h"
@@ -15,123 +15,7 @@
 
 #include <stdlib.h>
 
-/* ---- identity ---------------------------------------------------------------------
- */
-
-/* A step of splitmix64 (Steele, Lea, Flood 2014), and half of its finalizer: a thread
- * goes through all numbers there are before one comes again. */
-static inline uint64_t
-next_random(struct fnt_thread *thread)
-{
-	uint64_t z = thread->random += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 32)) * 0xbf58476d1ce4e5b9u;
-	return z ^ (z >> 29);
-}
-
-/* Never 0. */
-static inline uint64_t
-make_id(struct fnt_thread *thread)
-{
-	uint64_t id = next_random(thread);
-
-	return __builtin_expect(id != 0, 1) ? id : next_random(thread);
-}
-
-/* Who a call is, and whose. */
-struct identity {
-	uint64_t uid, parent_uid;
-	uint64_t trace_id[2];
-};
-
-/* A traceparent is not looked at. */
-static inline __attribute__((always_inline)) struct identity
-identify(struct fnt_thread *thread, const struct fnt_call_info *info)
-{
-	const struct fnt_call *parent = info->parent;
-	struct identity who = {make_id(thread),
-			       info->parent_uid,
-			       {info->trace_id[0], info->trace_id[1]}};
-
-	if (parent) {
-		who.parent_uid = parent->record.uid;
-		who.trace_id[0] = parent->record.trace_id[0];
-		who.trace_id[1] = parent->record.trace_id[1];
-	}
-	return who;
-}
-
-/* A root names its tree: 64 random bits of the thread, 64 of the call. */
-static inline __attribute__((always_inline)) void
-name_tree(struct fnt_thread *thread, struct identity *who)
-{
-	if (!(who->trace_id[0] | who->trace_id[1])) {
-		who->trace_id[0] = thread->trace_high;
-		who->trace_id[1] = who->uid;
-	}
-}
-
-/* ---- the record's head ------------------------------------------------------------
- */
-
-#define WORD_OF(field) (offsetof(struct fnt_record, field) / 8)
-#define SHIFT_OF(field) (offsetof(struct fnt_record, field) % 8 * 8)
-
-/* A word of the head, here and where others see it: put together in a register, as a
- * word that was stored in parts can't be loaded for a while. */
-static inline __attribute__((always_inline)) void
-put_word(struct fnt_record *record, struct fnt_frame *shown, size_t i, uint64_t word)
-{
-	memcpy((char *)record + i * 8, &word, 8);
-	fnt_frame_set(shown, i, word);
-}
-
-/* Two of them. */
-static inline __attribute__((always_inline)) void
-clear_words(struct fnt_record *record, struct fnt_frame *shown, size_t i)
-{
-	static const uint64_t zeroes[2];
-
-	memset((char *)record + i * 8, 0, sizeof(zeroes));
-	fnt_words_put(&shown->record[i], (const char *)zeroes, 2);
-}
-
-static inline __attribute__((always_inline)) void
-put_record(struct fnt_call *call, struct fnt_thread *thread, struct identity who,
-	   uint32_t fn_name, uint8_t fn_type)
-{
-	struct fnt_record *record = &call->record;
-	struct fnt_frame *shown = call->shown;
-
-	put_word(record, shown, WORD_OF(uid), who.uid);
-	put_word(record, shown, WORD_OF(parent_uid), who.parent_uid);
-	put_word(record, shown, WORD_OF(trace_id), who.trace_id[0]);
-	put_word(record, shown, WORD_OF(trace_id) + 1, who.trace_id[1]);
-	put_word(record, shown, WORD_OF(started_at_ns),
-		 call->started_mono + thread->clock.wall_offset);
-	clear_words(record, shown, WORD_OF(duration_ns));
-	put_word(record, shown, WORD_OF(fn_name),
-		 (uint64_t)fn_name << SHIFT_OF(fn_name));
-	put_word(record, shown, WORD_OF(pid), thread->pid_tid);
-	put_word(record, shown, WORD_OF(exe),
-		 thread->exe | (uint64_t)fn_type << SHIFT_OF(fn_type));
-	clear_words(record, shown, WORD_OF(flags));
-	clear_words(record, shown, WORD_OF(stream_bytes));
-}
-static_assert(WORD_OF(fn_name) == WORD_OF(payload_bytes) &&
-		      WORD_OF(pid) == WORD_OF(tid) &&
-		      WORD_OF(exe) == WORD_OF(fn_type) && SHIFT_OF(exe) == 0 &&
-		      WORD_OF(exe) == WORD_OF(outcome) &&
-		      WORD_OF(exe) == WORD_OF(lane) &&
-		      WORD_OF(flags) == WORD_OF(op_count) &&
-		      WORD_OF(seq) == WORD_OF(duration_ns) + 1 &&
-		      WORD_OF(ops_omitted) == WORD_OF(flags) + 1 &&
-		      WORD_OF(stream_chunks) == WORD_OF(stream_bytes) + 1 &&
-		      WORD_OF(ops_omitted) == WORD_OF(schedules_omitted),
-	      "layout");
-
-/* ---- memory -----------------------------------------------------------------------
- */
+/* ---- memory --------------------------------------------------------------------- */
 
 static void
 set_limits(struct fnt_call *call, const struct fnt_view *view)
@@ -269,8 +153,7 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 		fnt_thread_keep_frame(thread, frame);
 }
 
-/* ---- the first event --------------------------------------------------------------
- */
+/* ---- the first event ------------------------------------------------------------ */
 
 /* The payload's first event. It always fits: its texts are cut to. */
 static __attribute__((noinline)) bool
@@ -347,8 +230,7 @@ write_beginning(struct fnt_call *call, struct fnt_thread *thread,
 	return true;
 }
 
-/* ---- begin ------------------------------------------------------------------------
- */
+/* ---- begin ---------------------------------------------------------------------- */
 
 static inline void
 open_frame(struct fnt_call *call, struct fnt_attachment *attachment)
@@ -363,17 +245,17 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 	uint64_t now = fnt_clock_read(&thread->clock);
 	struct fnt_call *call = make_call(log, thread, framed, now);
 	const struct fnt_name_seen *fn = name_at_hand(thread, info->fn_name);
-	struct identity who;
+	struct fnt_identity who;
 
 	if (!call)
 		return NULL;
-	who = identify(thread, info);
+	who = fnt_head_identify(thread, info);
 	if (info->traceparent && !info->parent)
 		fnt_traceparent_parse(info->traceparent, who.trace_id, &who.parent_uid);
-	name_tree(thread, &who);
+	fnt_head_name_tree(thread, &who);
 	fnt_clock_tend_wall(&thread->clock, now);
-	put_record(call, thread, who, fn ? fn->id : FNT_NAME_NONE,
-		   (uint8_t)info->fn_type);
+	fnt_head_put(call, thread, who, fn ? fn->id : FNT_NAME_NONE,
+		     (uint8_t)info->fn_type);
 	if (!write_beginning(call, thread, info)) {
 		fnt_call_drop(call, thread);
 		return NULL;
@@ -387,7 +269,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 	}
 	if (call->frame) {
 		/* Name and flags may have come after the rest. */
-		show_word(call, WORD_OF(fn_name));
+		show_word(call, FNT_HEAD_WORD(fn_name));
 		show_word(call, FNT_FLAGS_WORD);
 		open_frame(call, thread->attachment);
 	}
@@ -442,7 +324,7 @@ begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
 {
 	struct fnt_thread *thread = fnt_thread_at_hand(attachment);
 	const struct fnt_name_seen *fn;
-	struct identity who;
+	struct fnt_identity who;
 	struct fnt_call *call;
 	struct texts texts;
 	uint64_t now;
@@ -473,9 +355,9 @@ begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
 		call->ruled = true;
 		call->rule = *rule;
 	}
-	who = identify(thread, info);
-	name_tree(thread, &who);
-	put_record(call, thread, who, fn->id, (uint8_t)info->fn_type);
+	who = fnt_head_identify(thread, info);
+	fnt_head_name_tree(thread, &who);
+	fnt_head_put(call, thread, who, fn->id, (uint8_t)info->fn_type);
 	write_quick_beginning(call, &texts);
 	atomic_store_explicit(&call->open, 1, memory_order_relaxed);
 	open_frame(call, attachment);

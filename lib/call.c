@@ -58,8 +58,7 @@ fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 	learn_name(thread, name, flags, ref);
 }
 
-/* ---- use --------------------------------------------------------------------------
- */
+/* ---- use ------------------------------------------------------------------------ */
 
 int
 fnt_use_slow(struct fnt_call *call, struct fnt_thread **thread)

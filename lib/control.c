@@ -13,8 +13,7 @@
 static _Atomic(struct fnt_snapshot *) retired;
 static _Atomic uint32_t retired_count; /* about so many */
 
-/* ---- making -----------------------------------------------------------------------
- */
+/* ---- making --------------------------------------------------------------------- */
 
 static void
 make_rule(struct fnt_rule *rule, const struct fnt_settings *settings)
@@ -133,8 +132,7 @@ fnt_control_fini(struct fnt_attachment *attachment)
 		atomic_load_explicit(&attachment->snapshot, memory_order_relaxed));
 }
 
-/* ---- retiring ---------------------------------------------------------------------
- */
+/* ---- retiring ------------------------------------------------------------------- */
 
 static void
 retire(struct fnt_snapshot *first, struct fnt_snapshot *last, uint32_t count)
@@ -186,8 +184,7 @@ sweep(void)
 	fnt_control_free(list);
 }
 
-/* ---- following --------------------------------------------------------------------
- */
+/* ---- following ------------------------------------------------------------------ */
 
 static uint64_t
 generation_of(struct fnt_attachment *attachment)
@@ -261,8 +258,7 @@ fnt_control_follow(struct fnt_log *log, struct fnt_attachment *attachment)
 	return fnt_enter(log);
 }
 
-/* ---- rules ------------------------------------------------------------------------
- */
+/* ---- rules ---------------------------------------------------------------------- */
 
 static uint8_t
 number_of(const struct fnt_snapshot *snapshot, const char *name)

@@ -25,8 +25,7 @@
 #define STEP_NS 2000000l
 #define FOLLOWERS_NS 100000000l
 
-/* ---- what became of it ------------------------------------------------------------
- */
+/* ---- what became of it ---------------------------------------------------------- */
 
 static void
 tell(const struct fnt_control *control, const struct fnt_holders *holders,
@@ -76,8 +75,7 @@ begin(struct fnt_control *control, struct fnt_rings *rings, struct fnt_error *er
 	return fnt_control_lock(control, error);
 }
 
-/* ---- the dead ---------------------------------------------------------------------
- */
+/* ---- the dead ------------------------------------------------------------------- */
 
 static uint32_t
 count_processes(const struct fnt_control *control, bool alive)
@@ -130,8 +128,7 @@ fnt_control_reap(struct fnt_control *control, uint32_t *count, struct fnt_rings 
 	return rc;
 }
 
-/* ---- resize -----------------------------------------------------------------------
- */
+/* ---- resize --------------------------------------------------------------------- */
 
 /* What the region may be at least: its longest record takes an eighth of the main ring.
  */
@@ -182,8 +179,7 @@ fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
 	return rc;
 }
 
-/* ---- rotate -----------------------------------------------------------------------
- */
+/* ---- rotate --------------------------------------------------------------------- */
 
 /* NAME.YYYYmmdd-HHMMSS.fnt beside NAME.fnt. */
 static int
@@ -319,8 +315,7 @@ fnt_control_rotate(struct fnt_control *control, const char *path,
 	return rc;
 }
 
-/* ---- remove -----------------------------------------------------------------------
- */
+/* ---- remove --------------------------------------------------------------------- */
 
 int
 fnt_control_remove(struct fnt_control *control, bool force, uint32_t *alive,

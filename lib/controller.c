@@ -21,8 +21,7 @@
 #define WAIT_MS 5000
 #define STEP_NS 2000000l
 
-/* ---- open -------------------------------------------------------------------------
- */
+/* ---- open ----------------------------------------------------------------------- */
 
 /* What was opened for reading, mapped for writing instead. */
 static int
@@ -115,8 +114,7 @@ fnt_control_path(const struct fnt_control *control)
 	return *control->region.path ? control->region.path : "region without a name";
 }
 
-/* ---- the lock ---------------------------------------------------------------------
- */
+/* ---- the lock ------------------------------------------------------------------- */
 
 static int
 lock_byte(const struct fnt_region *region, short type)
@@ -186,8 +184,7 @@ fnt_control_tend(const struct fnt_region *region)
 	lock_byte(region, F_UNLCK);
 }
 
-/* ---- settings ---------------------------------------------------------------------
- */
+/* ---- settings ------------------------------------------------------------------- */
 
 static int
 load(const struct fnt_view *view, struct fnt_settings_block **block)

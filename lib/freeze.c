@@ -26,8 +26,7 @@ store(fnt_word *word, uint64_t value)
 	atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
-/* ---- what -------------------------------------------------------------------------
- */
+/* ---- what ----------------------------------------------------------------------- */
 
 /* The shown eras of a ring that are over, newest first: all but the current one. */
 static uint32_t
@@ -56,8 +55,7 @@ fnt_freeze_waiting(const struct fnt_view *view)
 	return false;
 }
 
-/* ---- the file ---------------------------------------------------------------------
- */
+/* ---- the file ------------------------------------------------------------------- */
 
 int
 fnt_freeze_open(struct fnt_freeze *freeze, struct fnt_error *error)
@@ -135,8 +133,7 @@ put(const struct fnt_freeze *freeze, const void *bytes, size_t size, uint64_t of
 	return 0;
 }
 
-/* ---- areas ------------------------------------------------------------------------
- */
+/* ---- areas ---------------------------------------------------------------------- */
 
 #define PAGE_CELLS (FNT_PAGE / FNT_CELL_BYTES)
 
@@ -190,8 +187,7 @@ put_areas(const struct fnt_freeze *freeze)
 	return code;
 }
 
-/* ---- sections ---------------------------------------------------------------------
- */
+/* ---- sections ------------------------------------------------------------------- */
 
 /* What a lane had committed when the eras ended: the number of its last record there,
  * or one less than that of its first one since. */

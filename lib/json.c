@@ -8,8 +8,7 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-/* ---- strings ----------------------------------------------------------------------
- */
+/* ---- strings -------------------------------------------------------------------- */
 
 static bool
 is_plain(unsigned char byte)
@@ -101,8 +100,7 @@ fnt_json_stringify(struct fnt_buf *buf, size_t mark)
 	buf->data[--to] = '"';
 }
 
-/* ---- integers and bytes -----------------------------------------------------------
- */
+/* ---- integers and bytes --------------------------------------------------------- */
 
 void
 fnt_json_u64(struct fnt_buf *buf, uint64_t value)

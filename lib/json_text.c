@@ -54,8 +54,7 @@ skip_space(struct scan *scan)
 	}
 }
 
-/* ---- numbers and words ------------------------------------------------------------
- */
+/* ---- numbers and words ---------------------------------------------------------- */
 
 static bool
 skip_digits(struct scan *scan)
@@ -105,8 +104,7 @@ scan_word(struct scan *scan, const char *word)
 	return true;
 }
 
-/* ---- strings ----------------------------------------------------------------------
- */
+/* ---- strings -------------------------------------------------------------------- */
 
 /* Four hexadecimal digits; -1 if they are none. */
 static int
@@ -197,8 +195,7 @@ scan_string(struct scan *scan)
 	return true;
 }
 
-/* ---- structure --------------------------------------------------------------------
- */
+/* ---- structure ------------------------------------------------------------------ */
 
 static void
 value_done(struct scan *scan)
@@ -316,8 +313,7 @@ scan_text(struct scan *scan)
 	return scan->at == scan->len;
 }
 
-/* ---- what is no JSON --------------------------------------------------------------
- */
+/* ---- what is no JSON ------------------------------------------------------------ */
 
 #define EXCERPT_BEFORE 16u
 #define EXCERPT_AFTER 32u

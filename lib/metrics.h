@@ -187,8 +187,7 @@ fnt_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
 		memory_order_relaxed);
 }
 
-/* ---- most calls, inlined ----------------------------------------------------------
- */
+/* ---- most calls, inlined -------------------------------------------------------- */
 
 /* As fnt_meter_place(). False: the general way. */
 static inline __attribute__((always_inline)) bool

@@ -24,8 +24,7 @@
 
 #include "msgpack_walk.h"
 
-/* ---- timestamps -------------------------------------------------------------------
- */
+/* ---- timestamps ----------------------------------------------------------------- */
 
 #define SECONDS_MIN INT64_C(-62167219200) /* 0000-01-01T00:00:00Z */
 #define SECONDS_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
@@ -99,8 +98,7 @@ put_timestamp(struct fnt_buf *buf, int64_t seconds, uint32_t ns)
 	fnt_buf_puts(buf, "Z\"");
 }
 
-/* ---- objects ----------------------------------------------------------------------
- */
+/* ---- objects -------------------------------------------------------------------- */
 
 static void put_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key);
 
@@ -207,8 +205,7 @@ put_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key)
 	}
 }
 
-/* ---- the whole --------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------ */
 
 #define EXCERPT_MAX 16u
 

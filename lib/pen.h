@@ -15,7 +15,7 @@
 #define FNT_PEN_H
 
 #include "call.h"
-#include "payload_pack.h"
+#include "payload_pack_quick.h"
 #include "shared.h"
 
 /* Make room for `bytes` more: frames if the call is framed and there are some, else private

@@ -55,8 +55,7 @@ fnt_maps_fresh(const struct fnt_view *view)
 	return true;
 }
 
-/* ---- areas ------------------------------------------------------------------------
- */
+/* ---- areas ---------------------------------------------------------------------- */
 
 static struct fnt_area *
 find_area(const struct fnt_mapping *mapping, const struct fnt_era *era)
@@ -132,8 +131,7 @@ fnt_maps_gone(const struct fnt_view *view)
 	return false;
 }
 
-/* ---- maps -------------------------------------------------------------------------
- */
+/* ---- maps ----------------------------------------------------------------------- */
 
 /* Find or map the areas of eras that have no cells yet. What can't be mapped is as if
  * it were not there: its records can't be read, and nothing is written to it. */

@@ -48,8 +48,7 @@ fnt_settings_create(uint32_t max)
 	return block;
 }
 
-/* ---- out of the region ------------------------------------------------------------
- */
+/* ---- out of the region ---------------------------------------------------------- */
 
 static uint64_t
 at_most(uint64_t value, uint64_t most)
@@ -231,8 +230,7 @@ fnt_settings_load(const struct fnt_view *view, struct fnt_settings_block *block)
 	return false;
 }
 
-/* ---- into the region --------------------------------------------------------------
- */
+/* ---- into the region ------------------------------------------------------------ */
 
 static void
 put(fnt_word *word, uint64_t value)
@@ -286,8 +284,7 @@ fnt_settings_publish(const struct fnt_view *view,
 	atomic_fetch_add_explicit(word, FNT_GENERATION_SETTINGS, memory_order_release);
 }
 
-/* ---- overrides --------------------------------------------------------------------
- */
+/* ---- overrides ------------------------------------------------------------------ */
 
 struct fnt_setting_set *
 fnt_settings_override(struct fnt_settings_block *block, const char *name, size_t len)

@@ -37,8 +37,7 @@ fnt_setting_key(size_t number)
 	return number < FNT_SETTINGS ? keys[number].key : NULL;
 }
 
-/* ---- values -----------------------------------------------------------------------
- */
+/* ---- values --------------------------------------------------------------------- */
 
 static bool
 parse_switch(const char *text, bool *on)
@@ -204,8 +203,7 @@ parse_value(struct fnt_settings *into, enum fnt_setting key, const char *text)
 	return false;
 }
 
-/* ---- assignments ------------------------------------------------------------------
- */
+/* ---- assignments ---------------------------------------------------------------- */
 
 static int
 unknown_key(const char *key, int len, struct fnt_error *error)
@@ -326,8 +324,7 @@ fnt_settings_parse(struct fnt_settings_block *block, const char *text, const cha
 	return 0;
 }
 
-/* ---- as text ----------------------------------------------------------------------
- */
+/* ---- as text -------------------------------------------------------------------- */
 
 static void
 put_share(struct fnt_buf *buf, double share)

@@ -41,8 +41,7 @@ bump(const struct fnt_view *view)
 	atomic_fetch_add_explicit(&view->control->generation, 1, memory_order_release);
 }
 
-/* ---- switching --------------------------------------------------------------------
- */
+/* ---- switching ------------------------------------------------------------------ */
 
 /* The era that is published and not yet current. */
 static bool
@@ -77,8 +76,7 @@ complete(struct fnt_ring_head *head)
 			 memory_order_relaxed));
 }
 
-/* ---- sealing ----------------------------------------------------------------------
- */
+/* ---- sealing -------------------------------------------------------------------- */
 
 /* A ticket that was taken and not written is made PAD, as if its owner had given it up:
  * that one finds its lap gone by (LAPPED in ring.c), and takes others. */
@@ -118,8 +116,7 @@ seal_span(const struct fnt_span *span)
 	return busy;
 }
 
-/* ---- retiring ---------------------------------------------------------------------
- */
+/* ---- retiring ------------------------------------------------------------------- */
 
 /* The oldest era that readers show. */
 static void
@@ -307,8 +304,7 @@ fnt_eras_settle(const struct fnt_region *region, struct fnt_holders *holders)
 		holders->given_back = fnt_area_punch(region);
 }
 
-/* ---- beginning --------------------------------------------------------------------
- */
+/* ---- beginning ------------------------------------------------------------------ */
 
 /* Later than any lap that a cell of a free area may bear, so that whoever still looks
  * there for a record of old finds a later lap, and none that it may take for its own.

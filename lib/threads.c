@@ -53,8 +53,7 @@ fnt_thread_forget(void)
 	fnt_rcu_reader = NULL;
 }
 
-/* ---- the short ways
- * ------------------------------------------------------------------ */
+/* ---- the short ways ------------------------------------------------------------- */
 
 /* The C++ ABI's; where a C library lacks it no thread is quick. */
 int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *dso)

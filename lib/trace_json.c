@@ -71,8 +71,7 @@ put_bool(struct fnt_buf *buf, const char *name, bool value)
 	fnt_buf_puts(buf, value ? "true" : "false");
 }
 
-/* ---- the original's ---------------------------------------------------------------
- */
+/* ---- the original's ------------------------------------------------------------- */
 
 static void
 put_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)
@@ -166,8 +165,7 @@ put_originals_fields(struct fnt_buf *buf, const struct fnt_trace *trace)
 	fnt_buf_char(buf, ']');
 }
 
-/* ---- ours -------------------------------------------------------------------------
- */
+/* ---- ours ----------------------------------------------------------------------- */
 
 /* Identifiers are strings: as numbers, most readers of JSON would round them. */
 static void
@@ -271,8 +269,7 @@ fnt_json_value(struct fnt_buf *buf, const struct fnt_value *value)
 	}
 }
 
-/* ---- the public face --------------------------------------------------------------
- */
+/* ---- the public face ------------------------------------------------------------ */
 
 int
 fnt_trace_to_json(const struct fnt_trace *trace, char **json, size_t *len)

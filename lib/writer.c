@@ -104,8 +104,7 @@ fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint6
 	fnt_meter_apply(&ending->place, end);
 }
 
-/* ---- where all is at hand ---------------------------------------------------------
- */
+/* ---- where all is at hand ------------------------------------------------------- */
 
 static inline void
 copy_flat(const struct fnt_hand *hand, const struct fnt_claim *claim,

@@ -58,8 +58,7 @@ void fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending,
  * fnt_maps_lock(). */
 void fnt_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region);
 
-/* ---- where all is at hand ---------------------------------------------------------
- */
+/* ---- where all is at hand ------------------------------------------------------- */
 
 /* As fnt_record_emit(), for records of up to FNT_FEW_CELLS cells; the writer has a
  * lane. False: nothing has happened but that tickets may have been used; go the general

@@ -58,8 +58,7 @@ kills_wants(const struct kills *kills, const char *name)
 	return !kills->name_count;
 }
 
-/* ---- the suite --------------------------------------------------------------------
- */
+/* ---- the suite ------------------------------------------------------------------ */
 
 int
 kills_run(const struct kills *kills, const char *name, const struct suite_test *tests,

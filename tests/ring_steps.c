@@ -30,8 +30,7 @@
 
 static struct kills kills;
 
-/* ---- the one that is killed --------------------------------------------------------
- */
+/* ---- the one that is killed ----------------------------------------------------- */
 
 static struct story_of {
 	struct tally begin[NEAR], finish[NEAR];
@@ -138,8 +137,7 @@ run(void *arg)
 	stepper_end();
 }
 
-/* ---- the world ---------------------------------------------------------------------
- */
+/* ---- the world ------------------------------------------------------------------ */
 
 static unsigned char *region;
 static struct fnt_log *other;
@@ -190,8 +188,7 @@ spawn(struct stepper *stepper, const struct act *act)
 		ck_abort_msg("%s: the child ended: 0x%x", act->name, stepper->status);
 }
 
-/* ---- what is there then ------------------------------------------------------------
- */
+/* ---- what is there then --------------------------------------------------------- */
 
 static char where[128];
 
@@ -312,8 +309,7 @@ go_on(const struct act *act)
 	THERE(region_stat(NAME).frames + region_stat(NAME).in_flight == 0);
 }
 
-/* ---- the test ----------------------------------------------------------------------
- */
+/* ---- the test ------------------------------------------------------------------- */
 
 static void
 kill_at(const struct act *act, const struct step_trace *way, uint32_t k)

@@ -32,8 +32,7 @@ struct board {
 static struct board *board;
 static struct fnt_log *log_;
 
-/* ---- who traces -------------------------------------------------------------------
- */
+/* ---- who traces ----------------------------------------------------------------- */
 
 static void
 fail_once(uint32_t slot)
@@ -87,8 +86,7 @@ start_producer(uint32_t number)
 	_exit(0);
 }
 
-/* ---- who changes things -----------------------------------------------------------
- */
+/* ---- who changes things --------------------------------------------------------- */
 
 static const char *const settings[] = {
 	"keep=0",
@@ -152,8 +150,7 @@ change_and_die(struct rnd *r, uint32_t what)
 	kill_child(pid);
 }
 
-/* ---- what is there in the end -----------------------------------------------------
- */
+/* ---- what is there in the end --------------------------------------------------- */
 
 static unsigned char seen[SLOTS][ERRORS_MAX];
 static unsigned long found, aborted;

@@ -60,8 +60,7 @@ hash_text(uint64_t hash, const char *text)
 	return hash;
 }
 
-/* ---- producing --------------------------------------------------------------------
- */
+/* ---- producing ------------------------------------------------------------------ */
 
 static void
 some_letters(struct rnd *r, char *text, uint32_t len)
@@ -151,8 +150,7 @@ run_threads(struct fnt_log *log, unsigned process)
 	return 0;
 }
 
-/* ---- verifying --------------------------------------------------------------------
- */
+/* ---- verifying ------------------------------------------------------------------ */
 
 /* The thread's number and sequence of a record that is as its producer made it. */
 static void
@@ -277,8 +275,7 @@ scan(const char *region)
 	return 0;
 }
 
-/* ---- one run ----------------------------------------------------------------------
- */
+/* ---- one run -------------------------------------------------------------------- */
 
 static struct fnt_log *
 open_shape(const char *region)

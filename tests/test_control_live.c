@@ -74,8 +74,7 @@ end_processes(const pid_t *pids)
 		must_end_well(pids[i]);
 }
 
-/* ---- at the next call --------------------------------------------------------------
- */
+/* ---- at the next call ----------------------------------------------------------- */
 
 static const char *const modes[] = {"capture.users=on", "capture.users=hash",
 				    "capture.users=off"};
@@ -171,8 +170,7 @@ START_TEST(followed_at_the_next_call)
 }
 END_TEST
 
-/* ---- counts ------------------------------------------------------------------------
- */
+/* ---- counts --------------------------------------------------------------------- */
 
 static const char *const functions[] = {"a", "b:1", "b:2", "c"};
 
@@ -250,8 +248,7 @@ START_TEST(everything_is_counted)
 }
 END_TEST
 
-/* ---- fork, close, and the host's own RCU
- * --------------------------------------------- */
+/* ---- fork, close, and the host's own RCU ---------------------------------------- */
 
 START_TEST(a_child_goes_by_them_too)
 {

@@ -7,8 +7,7 @@
 
 #include <fcntl.h>
 
-/* ---- a producer that says what it does --------------------------------------------
- */
+/* ---- a producer that says what it does ------------------------------------------ */
 
 /* One message before and after each step, through a pipe of whole messages. */
 enum said {
@@ -72,8 +71,7 @@ produce(struct fnt_log *log, int fd, uint64_t seed)
 	}
 }
 
-/* ---- what must be there afterwards ------------------------------------------------
- */
+/* ---- what must be there afterwards ---------------------------------------------- */
 
 #define CALLS_MAX 20000
 
@@ -216,8 +214,7 @@ START_TEST(killed_at_any_moment)
 }
 END_TEST
 
-/* ---- nothing stays taken ----------------------------------------------------------
- */
+/* ---- nothing stays taken -------------------------------------------------------- */
 
 /* More deaths than there are slots, lanes and frames, several processes at a time. */
 START_TEST(slots_lanes_and_frames_come_back)
@@ -394,8 +391,7 @@ START_TEST(killed_while_reaping)
 }
 END_TEST
 
-/* ---- the stopped ------------------------------------------------------------------
- */
+/* ---- the stopped ---------------------------------------------------------------- */
 
 /* A process stopped at any point while others lap the ring: they never wait for it, and
  * what it writes when it wakes is whole, or dropped and counted. */

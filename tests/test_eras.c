@@ -90,8 +90,7 @@ blocks_of(const char *name)
 	return (uint64_t)st.st_blocks * 512;
 }
 
-/* ---- resize
- * -------------------------------------------------------------------------- */
+/* ---- resize --------------------------------------------------------------------- */
 
 START_TEST(growing_keeps_all)
 {
@@ -194,8 +193,7 @@ START_TEST(sizes_that_are_none)
 }
 END_TEST
 
-/* ---- rotate
- * -------------------------------------------------------------------------- */
+/* ---- rotate --------------------------------------------------------------------- */
 
 START_TEST(frozen_and_empty)
 {
@@ -294,8 +292,7 @@ START_TEST(followed_from_ring_to_ring)
 }
 END_TEST
 
-/* ---- reap, remove
- * --------------------------------------------------------------------- */
+/* ---- reap, remove --------------------------------------------------------------- */
 
 START_TEST(reaped_by_a_tool)
 {
@@ -339,8 +336,7 @@ START_TEST(reaped_by_a_tool)
 }
 END_TEST
 
-/* ---- damaged
- * -------------------------------------------------------------------------- */
+/* ---- damaged -------------------------------------------------------------------- */
 
 /* Any nonsense in the rings' heads, before and while readers and producers are there:
  * errors, lost records, and nothing worse. */

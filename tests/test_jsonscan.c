@@ -74,8 +74,7 @@ field(const char *text, int index)
 	return &scan.fields[index];
 }
 
-/* ---- what is JSON -----------------------------------------------------------------
- */
+/* ---- what is JSON --------------------------------------------------------------- */
 
 static const char *const valid[] = {
 	"null",
@@ -186,8 +185,7 @@ START_TEST(test_depth)
 }
 END_TEST
 
-/* ---- what is reported -------------------------------------------------------------
- */
+/* ---- what is reported ----------------------------------------------------------- */
 
 START_TEST(test_strings)
 {
@@ -329,8 +327,7 @@ START_TEST(test_integers)
 }
 END_TEST
 
-/* ---- pieces -----------------------------------------------------------------------
- */
+/* ---- pieces --------------------------------------------------------------------- */
 
 static const char *const samples[] = {
 	"{\"type\":\"call\",\"id\":\"c_1\",\"auth\":{\"user_id\":\"\\u00e4x\",\"z\":[1]"

@@ -13,8 +13,7 @@
 #include "record.h"
 #include "region.h"
 
-/* ---- packed by msgpack-c, read by us ----------------------------------------------
- */
+/* ---- packed by msgpack-c, read by us -------------------------------------------- */
 
 static void
 pack_text(msgpack_packer *pk, const struct fnt_text *text)
@@ -295,8 +294,7 @@ START_TEST(any_bytes)
 }
 END_TEST
 
-/* ---- written by calls, read by msgpack-c ------------------------------------------
- */
+/* ---- written by calls, read by msgpack-c ---------------------------------------- */
 
 /* Everything in it is a msgpack array that begins with one of our numbers and has as
  * many elements as that has. */

@@ -8,8 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* ---- queries ----------------------------------------------------------------------
- */
+/* ---- queries -------------------------------------------------------------------- */
 
 START_TEST(queries)
 {
@@ -94,8 +93,7 @@ START_TEST(each_stops_when_told)
 }
 END_TEST
 
-/* ---- what comes next --------------------------------------------------------------
- */
+/* ---- what comes next ------------------------------------------------------------ */
 
 /* All that is there now; how many, the numbers of their ids following `expect`. */
 static unsigned
@@ -261,8 +259,7 @@ START_TEST(cursor_and_a_stopped_producer)
 }
 END_TEST
 
-/* ---- by pid -----------------------------------------------------------------------
- */
+/* ---- by pid --------------------------------------------------------------------- */
 
 /* A child with one call open in `name`, and no file of it if `gone`. */
 static pid_t
@@ -342,8 +339,7 @@ START_TEST(attach_by_pid_in_vain)
 }
 END_TEST
 
-/* ---- what runs and who is there ---------------------------------------------------
- */
+/* ---- what runs and who is there ------------------------------------------------- */
 
 START_TEST(in_flight_shows_ops_so_far)
 {

@@ -162,8 +162,7 @@ look(struct bench *bench, uint64_t ticket, uint64_t *number)
 	return is;
 }
 
-/* ---- edges of the counters --------------------------------------------------------
- */
+/* ---- edges of the counters ------------------------------------------------------ */
 
 /* Across the edge, the newest records are there whole and in order. */
 static void
@@ -236,8 +235,7 @@ START_TEST(laps_compare_around_their_end)
 }
 END_TEST
 
-/* ---- cells that are held ----------------------------------------------------------
- */
+/* ---- cells that are held -------------------------------------------------------- */
 
 START_TEST(a_held_cell_is_passed_over)
 {
@@ -369,8 +367,7 @@ START_TEST(an_overtaken_block)
 }
 END_TEST
 
-/* ---- the dead ---------------------------------------------------------------------
- */
+/* ---- the dead ------------------------------------------------------------------- */
 
 START_TEST(what_the_dead_held_is_cleared)
 {
@@ -430,8 +427,7 @@ START_TEST(a_damaged_block)
 }
 END_TEST
 
-/* ---- at random --------------------------------------------------------------------
- */
+/* ---- at random ------------------------------------------------------------------ */
 
 struct held {
 	bool held;
@@ -508,8 +504,7 @@ START_TEST(claims_at_random)
 }
 END_TEST
 
-/* ---- names, next door -------------------------------------------------------------
- */
+/* ---- names, next door ----------------------------------------------------------- */
 
 START_TEST(names_are_found_again)
 {

@@ -44,8 +44,7 @@ struct shape {
 	bool kill_tools;
 };
 
-/* ---- producing --------------------------------------------------------------------
- */
+/* ---- producing ------------------------------------------------------------------ */
 
 static _Thread_local unsigned my_slot;
 
@@ -142,8 +141,7 @@ start_producer(const struct shape *shape, unsigned number)
 	return pid;
 }
 
-/* ---- what there is -----------------------------------------------------------------
- */
+/* ---- what there is -------------------------------------------------------------- */
 
 /* Which records have been seen, one bit each. */
 struct seen {
@@ -231,8 +229,7 @@ remove_frozen(struct seen *seen)
 	closedir(dir);
 }
 
-/* ---- following ---------------------------------------------------------------------
- */
+/* ---- following ------------------------------------------------------------------ */
 
 /* In each ring the calls of a thread come in order; what was missed is known. */
 static pid_t
@@ -285,8 +282,7 @@ start_follower(const struct shape *shape)
 	_exit(0);
 }
 
-/* ---- turning -----------------------------------------------------------------------
- */
+/* ---- turning -------------------------------------------------------------------- */
 
 static void
 turn(struct rnd *r, unsigned number, bool may_resize)
@@ -361,8 +357,7 @@ turn_until_all_ended(const struct shape *shape)
 	}
 }
 
-/* ---- all of it ---------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------ */
 
 static const struct shape shapes[] = {
 	{"nothing is lost", 4000, 400, false},

@@ -43,8 +43,7 @@ static struct bench_options options;
 static const struct bench_peer *peer;
 static cpu_set_t cpus;
 
-/* ---- a thread ---------------------------------------------------------------------
- */
+/* ---- a thread ------------------------------------------------------------------- */
 
 /* The last CPU first: interrupts like the first. Readers share what producers leave. */
 static void
@@ -205,8 +204,7 @@ thread_main(void *arg)
 	}
 }
 
-/* ---- a process --------------------------------------------------------------------
- */
+/* ---- a process ------------------------------------------------------------------ */
 
 static void
 start_threads(unsigned process, unsigned first, unsigned count, bool are_readers,
@@ -268,8 +266,7 @@ start_processes(void)
 	}
 }
 
-/* ---- the controller ---------------------------------------------------------------
- */
+/* ---- the controller ------------------------------------------------------------- */
 
 static void
 share(void)
@@ -445,8 +442,7 @@ serve(uint64_t calls)
 	}
 }
 
-/* ---- the command line -------------------------------------------------------------
- */
+/* ---- the command line ----------------------------------------------------------- */
 
 static bool
 parse_text(const char *name, const char *text)

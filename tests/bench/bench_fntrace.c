@@ -50,8 +50,7 @@ is_shape(const struct bench_options *options, const char *shape)
 	return !strcmp(options->shape, shape);
 }
 
-/* ---- a call's parts ---------------------------------------------------------------
- */
+/* ---- a call's parts ------------------------------------------------------------- */
 
 static struct fnt_call *
 begin(struct producer *p, uint64_t i)
@@ -90,8 +89,7 @@ pair(struct producer *p, struct fnt_call *call, uint64_t i, unsigned number)
 	fnt_call_op_end(call, handle, number % 2 ? FNT_NONE : 1, true);
 }
 
-/* ---- shapes -----------------------------------------------------------------------
- */
+/* ---- shapes --------------------------------------------------------------------- */
 
 static void
 run_calls(void *state, uint64_t calls)
@@ -256,8 +254,7 @@ run_nothing(void *state, uint64_t calls)
 		__asm__ volatile("" : : "r"(state) : "memory");
 }
 
-/* ---- set-up -----------------------------------------------------------------------
- */
+/* ---- set-up --------------------------------------------------------------------- */
 
 /* Calls that stay open until no frame is left for another. */
 static int
@@ -431,8 +428,7 @@ look(void *state)
 	}
 }
 
-/* ---- the peer ---------------------------------------------------------------------
- */
+/* ---- the peer ------------------------------------------------------------------- */
 
 static const struct bench_peer *
 choose(const struct bench_options *options)

@@ -72,8 +72,7 @@ produce(struct fnt_log *log, uint64_t calls)
 	}
 }
 
-/* ---- run in batches ---------------------------------------------------------------
- */
+/* ---- run in batches ------------------------------------------------------------- */
 
 static void
 run_recent(void *state, uint64_t times)
@@ -129,8 +128,7 @@ run_reader_open(void *state, uint64_t times)
 	}
 }
 
-/* ---- measured once ----------------------------------------------------------------
- */
+/* ---- measured once -------------------------------------------------------------- */
 
 /* Heads only, of records in their thousands. */
 static void
@@ -231,8 +229,7 @@ measure_first(const struct bench_options *options, FILE *out)
 	fprintf(out, "ns=%llu", (unsigned long long)ns);
 }
 
-/* ---- the peer ---------------------------------------------------------------------
- */
+/* ---- the peer ------------------------------------------------------------------- */
 
 /* Fill the ring past its end, so that it has wrapped. */
 static int

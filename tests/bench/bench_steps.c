@@ -51,8 +51,7 @@ clock_gettime(clockid_t id, struct timespec *time)
 	return 0;
 }
 
-/* ---- what is counted --------------------------------------------------------------
- */
+/* ---- what is counted ------------------------------------------------------------ */
 
 STEP struct fnt_call *
 step_begin(void)
@@ -139,8 +138,7 @@ step_finish_two_cells(struct fnt_call *call)
 	fnt_call_finish_ok(call, &medium);
 }
 
-/* ---- and what is not --------------------------------------------------------------
- */
+/* ---- and what is not ------------------------------------------------------------ */
 
 static struct fnt_call *
 begin(void)

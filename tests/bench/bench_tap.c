@@ -22,8 +22,7 @@ static size_t result_len;
 static uint64_t last_id;
 static uint64_t calls_of_batch;
 
-/* ---- the child --------------------------------------------------------------------
- */
+/* ---- the child ------------------------------------------------------------------ */
 
 static void
 exec_child(const struct bench_options *options)
@@ -66,8 +65,7 @@ start_child(const struct bench_options *options)
 	return 0;
 }
 
-/* ---- messages ---------------------------------------------------------------------
- */
+/* ---- messages ------------------------------------------------------------------- */
 
 static void
 send_all(const char *bytes, size_t len)
@@ -152,8 +150,7 @@ send_result(void)
 	send_all(result, result_len);
 }
 
-/* ---- batches ----------------------------------------------------------------------
- */
+/* ---- batches -------------------------------------------------------------------- */
 
 static void
 run_one(void *state, uint64_t calls)

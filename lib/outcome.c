@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A call's last event: what went wrong, or what came of it, cut or left out where it
+ * does not fit.
+ */
+#include "finish.h"
+
+#include "ruled.h"
+
+#define ELLIPSIS "\xE2\x80\xA6"
+#define ELLIPSIS_SIZE 3u
+
+/* `text` in at most `max` bytes; if it has to be cut, a copy in `room` that shows it.
+ */
+static struct fnt_text
+cut_text(char room[FNT_TEXT_MAX], const char *text, uint32_t max, uint32_t *flags,
+	 uint32_t flag)
+{
+	size_t len = text ? strnlen(text, (size_t)max + 4) : 0;
+
+	if (len <= max)
+		return (struct fnt_text){text ? text : "", (uint32_t)len};
+	*flags |= flag;
+	if (max < ELLIPSIS_SIZE)
+		return (struct fnt_text){"", 0};
+	len = fnt_utf8_cut(text, len, max - ELLIPSIS_SIZE);
+	memcpy(room, text, len);
+	memcpy(room + len, ELLIPSIS, ELLIPSIS_SIZE);
+	return (struct fnt_text){room, (uint32_t)len + ELLIPSIS_SIZE};
+}
+
+static uint32_t
+at_most(uint32_t value, uint32_t max)
+{
+	return value < max ? value : max;
+}
+
+/* Room was kept for it; a quarter of what there is for the code, all that is left for
+ * the message. */
+void
+fnt_finish_error(struct use *use, const char *code, const char *message)
+{
+	struct fnt_event event = {.type = FNT_EVENT_ERROR};
+	struct fnt_call *call = use->call;
+	uint32_t left = call->limit - fnt_pen_used(call) - FNT_ERROR_BOUND;
+	char code_room[FNT_TEXT_MAX], message_room[FNT_TEXT_MAX];
+	uint32_t code_max = at_most(left / 4, FNT_TEXT_MAX);
+
+	if (left >= 2 * FNT_TEXT_MAX || !code ||
+	    strnlen(code, FNT_TEXT_MAX) <= code_max)
+		code_max = FNT_TEXT_MAX;
+	event.error.code = cut_text(code_room, code, at_most(code_max, left),
+				    &call->record.flags, FNT_TRACE_CODE_CUT);
+	left -= event.error.code.len;
+	event.error.message =
+		cut_text(message_room, message, at_most(left, FNT_TEXT_MAX),
+			 &call->record.flags, FNT_TRACE_MESSAGE_CUT);
+	left = FNT_ERROR_BOUND + event.error.code.len + event.error.message.len;
+	if (fnt_pen_reserve(call, use->thread, left))
+		fnt_pen_event(call, &event, left, fnt_put_error);
+	else
+		call->record.flags |= FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT;
+}
+
+int
+fnt_finish_value(struct use use, const struct fnt_value *value)
+{
+	struct fnt_event event = {.type = FNT_EVENT_VALUE};
+	struct fnt_call *call = use.call;
+	char room[FNT_HASHED_JSON_BYTES];
+	struct fnt_value hashed;
+	uint32_t bound;
+
+	if (!value || value->kind == FNT_VALUE_NONE)
+		return FNT_DONE;
+	if (__builtin_expect(call->ruled, 0)) {
+		hashed = *value;
+		value = &hashed;
+		if (!fnt_capture_value(use.thread->attachment, call->rule.values,
+				       &hashed, room))
+			return FNT_DONE;
+	}
+	event.value.kind = (uint32_t)value->kind;
+	event.value.bytes.at = value->data;
+	event.value.bytes.len = (uint32_t)value->len;
+	bound = FNT_VALUE_BOUND + (uint32_t)value->len;
+	/* A length without data: the host has a value, too large to hand over. */
+	if ((!value->data && value->len) || value->len > call->limit ||
+	    fnt_pen_used(call) + bound > call->limit ||
+	    !fnt_pen_reserve(call, use.thread, bound)) {
+		call->record.flags |= FNT_TRACE_VALUE_OMITTED;
+		call->extra.rare = true;
+		return FNT_OMITTED;
+	}
+	fnt_pen_event(call, &event, bound, fnt_put_value);
+	return FNT_DONE;
+}
