@@ -65,7 +65,8 @@ write_quick_op(struct fnt_call *call, struct op op, const struct fnt_name_seen *
 static inline int
 write_op(struct use use, struct op op, uint64_t now)
 {
-	struct fnt_name_seen *entity = quick_entity(use, op, op.duration_ns | now);
+	struct fnt_name_seen *entity =
+		quick_entity(use, op, op.duration_ns | now, FNT_QUICK_OP_BOUND);
 
 	if (__builtin_expect(!entity, 0))
 		return write_long_op(use, op, now);
@@ -121,7 +122,8 @@ op_short(struct fnt_call *call, struct op op, bool counter)
 	if (!counter)
 		look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	seen = quick_entity((struct use){call, call->thread}, op, op.duration_ns);
+	seen = quick_entity((struct use){call, call->thread}, op, op.duration_ns,
+			    FNT_QUICK_OP_BOUND);
 	if (__builtin_expect(!seen, 0))
 		goto leave;
 	row = seen->rows[op.op];

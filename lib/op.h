@@ -22,13 +22,14 @@ struct op {
 /* Is there a short way for this op? `times`: all its times, or'ed, so that one look
  * tells whether each fits in 32 bits. Its entity, or NULL. */
 static inline struct fnt_name_seen *
-quick_entity(struct use use, struct op op, uint64_t times)
+quick_entity(struct use use, struct op op, uint64_t times, size_t bound)
 {
 	if (__builtin_expect(op.id_len >= FNT_QUICK_TEXT, 0))
 		return NULL;
 	if (__builtin_expect(op.op >= FNT_OP_KINDS, 0))
 		return NULL;
-	if (__builtin_expect(times > UINT32_MAX, 0) || !fnt_pen_is_quick(use.call))
+	if (__builtin_expect(times > UINT32_MAX, 0) ||
+	    !fnt_pen_has(use.call, bound + op.id_len))
 		return NULL;
 	return name_at_hand(use.thread, op.entity);
 }

@@ -13,6 +13,10 @@
 
 #define PENDING_MAX (1u << 20)
 
+/* Room for the op's end is kept from the beginning: it is among call->pending_bytes
+ * then. */
+#define BEGIN_BOUND (FNT_QUICK_OP_BEGIN_BOUND + FNT_OP_END_BOUND)
+
 static inline struct fnt_pending_op *
 pending_at(struct fnt_call *call, uint32_t i)
 {
@@ -84,7 +88,7 @@ write_quick_op_begin(struct fnt_call *call, struct op op,
 static inline bool
 write_op_begin(struct use use, struct op op, struct fnt_pending_op *pending)
 {
-	struct fnt_name_seen *entity = quick_entity(use, op, op.start_ns);
+	struct fnt_name_seen *entity = quick_entity(use, op, op.start_ns, BEGIN_BOUND);
 
 	if (__builtin_expect(!entity, 0))
 		return write_long_op_begin(use, op, pending);
@@ -198,7 +202,7 @@ op_begin_short(struct fnt_call *call, struct op op, bool counter)
 		return 0;
 	look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	seen = quick_entity((struct use){call, call->thread}, op, 0);
+	seen = quick_entity((struct use){call, call->thread}, op, 0, BEGIN_BOUND);
 	pending = pending_at_hand(call, &entry);
 	if (__builtin_expect(!seen || !pending, 0))
 		goto leave;
@@ -307,7 +311,7 @@ write_quick_op_end(struct fnt_call *call, struct op_end end, uint64_t now)
 static inline int
 write_op_end(struct use use, struct op_end end, uint64_t now)
 {
-	if (!fnt_pen_is_quick(use.call))
+	if (!fnt_pen_has(use.call, FNT_OP_END_BOUND))
 		return write_long_op_end(use, end, now);
 	write_quick_op_end(use.call, end, now);
 	return FNT_DONE;
@@ -379,7 +383,7 @@ op_end_short(struct fnt_call *call, int64_t handle, struct op_end end, bool coun
 	if (__builtin_expect(!pending || entry > FNT_PENDING_FEW, 0))
 		goto leave;
 	if (__builtin_expect(!pending->row || pending->by != call->owner ||
-				     pending->omitted || !fnt_pen_is_quick(call),
+				     pending->omitted || !fnt_pen_has(call, 0),
 			     0))
 		goto leave;
 	if (__builtin_expect(!fnt_clock_time(&call->thread->clock, counter, look, &now),

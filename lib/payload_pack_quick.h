@@ -13,10 +13,11 @@
 #endif
 
 /* Events of which every text is shorter than this, every name interned, and every time
- * less than 2^32 ns: bounded by FNT_QUICK_BOUND, and put together without a branch for
- * what they are not. */
+ * less than 2^32 ns: bounded by FNT_QUICK_…_BOUND and the text, and put together
+ * without a branch for what they are not. */
 #define FNT_QUICK_TEXT 48u
-#define FNT_QUICK_BOUND 112u
+#define FNT_QUICK_OP_BOUND 33u
+#define FNT_QUICK_OP_BEGIN_BOUND 18u
 
 #ifdef __SSE2__
 static inline unsigned

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define PRIVATE_BYTES 4096u
+#define SPLIT_MAX 512u /* that are put together apart */
 
 /* ---- room ------------------------------------------------------------------------- */
 
@@ -130,5 +131,20 @@ fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event)
 
 	msgpack_packer_init(&packer, call, write_split);
 	fnt_pack_event(&packer, event);
+	fnt_pen_set_quick(call);
+}
+
+void
+fnt_pen_event_split(struct fnt_call *call, const struct fnt_event *event,
+		    uint32_t bound,
+		    char *(*put)(char *at, const struct fnt_event *event))
+{
+	char room[SPLIT_MAX];
+
+	if (bound > sizeof(room)) {
+		fnt_pen_event_slow(call, event);
+		return;
+	}
+	write_split(call, room, (size_t)(put(room, event) - room));
 	fnt_pen_set_quick(call);
 }

@@ -42,13 +42,18 @@ void fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread);
 /* Write an event that may go over the end of an extent. Room is reserved. */
 void fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event);
 
-/* May an event of up to FNT_QUICK_BOUND bytes, with what the pending ops will need, be
- * put straight at call->at? Then fnt_pen_publish() says where it ends. */
+/* The same for one of at most `bound` bytes that can be put together by hand. */
+void fnt_pen_event_split(struct fnt_call *call, const struct fnt_event *event,
+			 uint32_t bound,
+			 char *(*put)(char *at, const struct fnt_event *event));
+
+/* May `bytes` more, with what the pending ops will need, be put straight at call->at?
+ * Then fnt_pen_publish() says where they end. */
 static inline bool
-fnt_pen_is_quick(const struct fnt_call *call)
+fnt_pen_has(const struct fnt_call *call, size_t bytes)
 {
 	return __builtin_expect(
-		(uintptr_t)call->at + call->pending_bytes < call->quick_end, 1);
+		(uintptr_t)call->at + call->pending_bytes + bytes < call->quick_end, 1);
 }
 
 /* Up to where that is so: as long as the tail has room, and others see it; where ids
@@ -61,7 +66,7 @@ fnt_pen_set_quick(struct fnt_call *call)
 
 	if (end > call->origin + call->op_limit)
 		end = call->origin + call->op_limit;
-	call->quick_end = end - FNT_QUICK_BOUND;
+	call->quick_end = end;
 	if ((call->frame && tail->frame == FNT_FRAME_NONE) ||
 	    (call->ruled && call->rule.ids != FNT_CAPTURE_ON))
 		call->quick_end = 0;
@@ -91,7 +96,7 @@ fnt_pen_event(struct fnt_call *call, const struct fnt_event *event, uint32_t bou
 	const struct fnt_extent *tail = call->tail;
 
 	if (__builtin_expect((size_t)(tail->bytes + tail->size - call->at) < bound, 0))
-		fnt_pen_event_slow(call, event);
+		fnt_pen_event_split(call, event, bound, put);
 	else
 		call->at = put(call->at, event);
 }
