@@ -129,16 +129,19 @@ def _ops():
     variants, ratios = [], []
     for clock, env, bar in ("tsc", {}, 15), ("vdso", VDSO, 27):
         if clock == "vdso":
-            some = {n: fnt(f"call+{n}ops, vdso", env, ops=n) for n in (10, 100)}
+            some = {n: fnt(f"call+{n}ops, vdso, by ops", env, ops=n) for n in (2, 10, 100)}
         else:
             some = {n: fnt(f"call+{n}ops, by ops" if n == 2 else f"call+{n}ops", ops=n)
                     for n in (0, 2, 10, 100)}
         variants += some.values()
-        ratios.append(Ratio(f"an op, {clock}", some[100], some[10], parts=90, bar=bar))
+        # A frame, and a few cells, hold about thirty.
+        ratios += [Ratio(f"an op, {clock}: the 3rd to 10th", some[10], some[2], parts=8, bar=bar),
+                   Ratio(f"an op, {clock}: the 11th to 100th", some[100], some[10], parts=90,
+                         bar=bar)]
     pairs = {n: fnt(f"call+{n} op_begin/op_end", ops=n, shape="pairs") for n in (2, 10, 100)}
     chunks = {n: fnt(f"call+{n} chunks", ops=0, chunks=n) for n in (10, 100)}
     variants += [*pairs.values(), *chunks.values()]
-    ratios += [Ratio("op_begin + op_end, tsc", pairs[100], pairs[10], parts=90),
+    ratios += [Ratio("op_begin + op_end, tsc", pairs[10], pairs[2], parts=8),
                Ratio("a stream chunk", chunks[100], chunks[10], parts=90, bar=3)]
     return Suite("ops", "by what happens in a call", variants, ratios)
 
