@@ -76,10 +76,10 @@ bool
 fnt_list_grow(struct fnt_arena *arena, struct fnt_list *list, size_t size)
 {
 	size_t room = list->room ? 2 * list->room : LIST_FIRST;
-	char *end = (char *)list->items + list->room * size;
+	char *end = list->room ? (char *)list->items + list->room * size : NULL;
 	char *items;
 
-	if (list->room && arena->at == end &&
+	if (end && arena->at == end &&
 	    (size_t)(arena->end - end) >= list->room * size) {
 		arena->at = end + list->room * size;
 		list->room = room;
