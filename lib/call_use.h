@@ -288,7 +288,7 @@ name_at_hand(struct fnt_thread *thread, const char *name)
 {
 	struct fnt_name_seen *seen = fnt_name_place(thread, name);
 
-	/* No place has NULL for its address and a kind. */
+	/* Nobody hands in the address that an empty place has. */
 	return __builtin_expect(seen->at == name && same_name(seen, name), 1) ? seen
 									      : NULL;
 }

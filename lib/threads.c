@@ -157,6 +157,9 @@ fnt_thread_make(struct fnt_attachment *attachment)
 	thread->pid_tid = (uint32_t)attachment->pid |
 			  (uint64_t)(uint32_t)thread->tid << 32;
 	thread->calls = attachment->pool->calls;
+	/* No name is at the address of an empty place, not even NULL. */
+	for (uint32_t i = 0; i < FNT_NAMES_CACHED; i++)
+		thread->names[i].at = (const char *)thread;
 	fnt_random(&thread->random, sizeof(thread->random));
 	fnt_random(&thread->trace_high, sizeof(thread->trace_high));
 	thread->frame_hint = (uint32_t)thread->random;
