@@ -12,8 +12,12 @@
 static void
 place_section(struct fnt_view *view, const struct fnt_section *section)
 {
-	void *at = view->base + section->off;
+	void *at;
 
+	/* Of kinds that are not known here nothing has been checked. */
+	if (section->kind == FNT_SECTION_NONE || section->kind >= FNT_SECTION_KINDS)
+		return;
+	at = view->base + section->off;
 	switch (section->kind) {
 	case FNT_SECTION_CONTROL:
 		view->control = at;
