@@ -2,7 +2,7 @@
  *
  * The beginning of a call, and where its memory comes from and goes.
  *
- *   fnt_call_begin ─┬─► quick: all at its default and at hand, nothing called
+ *   fnt_call_begin ─┬─► begin_short: all as it mostly is, and at hand; nothing called
  *                   └─► begin ─┬─► fnt_call_start ─► a frame's call, or a private one
  *                              └─► begin_ruled (ruled.c) ─► fnt_call_start
  *   fnt_call_drop: back where it came from

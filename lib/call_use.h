@@ -45,6 +45,7 @@ use_call(struct use *use, struct fnt_call *call)
 	}
 	fnt_rcu_read_lock();
 	use->thread = call->thread;
+	/* [R2] acquire: as in fnt_enter(). */
 	if (__builtin_expect(atomic_load_explicit(&call->log->attachment,
 						  memory_order_acquire) !=
 				     call->attachment,
@@ -68,6 +69,7 @@ fnt_use_quick(struct fnt_call *call, uint64_t serial)
 	reader = fnt_rcu_enter_quick();
 	if (__builtin_expect(!reader, 0))
 		return NULL;
+	/* [R2] acquire: as in fnt_enter(). */
 	if (__builtin_expect(atomic_load_explicit(&call->log->attachment,
 						  memory_order_acquire) !=
 				     call->attachment,

@@ -128,17 +128,6 @@ fnt_name_get(const struct fnt_view *view, uint32_t id, char text[FNT_NAME_MAX + 
 	return (int)len;
 }
 
-bool
-fnt_name_is(const struct fnt_view *view, uint32_t id, const char *name, size_t len)
-{
-	uint64_t state;
-
-	if (id >= view->name_count)
-		return false;
-	state = atomic_load_explicit(&view->names[id].state, memory_order_relaxed);
-	return len_of(state) == len && same_bytes(&view->names[id], name, len);
-}
-
 void
 fnt_names_reclaim(const struct fnt_view *view, uint32_t owner)
 {

@@ -26,9 +26,6 @@ uint32_t fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char
  * or -1 if there is no such name. */
 int fnt_name_get(const struct fnt_view *view, uint32_t id, char text[FNT_NAME_MAX + 1]);
 
-/* Is name `id` these bytes? For names that this process has seen READY. */
-bool fnt_name_is(const struct fnt_view *view, uint32_t id, const char *name, size_t len);
-
 /* Clear what `owner`, dead, was about to write. Its reaper only. */
 void fnt_names_reclaim(const struct fnt_view *view, uint32_t owner);
 

@@ -2,15 +2,13 @@
  *
  * A call's database operations that have ended.
  *
- *   fnt_call_op ─┬─► quick: name and row at hand, short id, room in the tail
+ *   fnt_call_op ─┬─► op_short: name and row at hand, short id, room in the tail
  *                └─► call_op ─┬─► the same, its name or row to be found
  *                             └─► long: all others
  */
 #include "op.h"
 
 #include "ruled.h"
-
-/* ---- ops that have ended ---------------------------------------------------------- */
 
 int
 fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)
@@ -75,10 +73,6 @@ write_op(struct use use, struct op op, uint64_t now)
 	entity->rows[op.op] = fnt_meter_own_op(&use.thread->meter, entity->id, op.op);
 	return FNT_DONE;
 }
-
-/* The functions below have a short way, for what most ops are, which calls nothing and
- * leaves for the other before it has done anything; that is also where a NULL call
- * ends. */
 
 static __attribute__((noinline)) int
 call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,

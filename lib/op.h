@@ -45,7 +45,7 @@ quick_start(char *at, struct op op, const struct fnt_name_seen *entity, uint32_t
 }
 
 /* The texts of an op. False: it can't fit, whatever else there is. */
-static bool
+static inline bool
 name_op(struct use *use, struct fnt_event *event, struct op op)
 {
 	event->op.op = op.op;

@@ -317,6 +317,14 @@ write_op_end(struct use use, struct op_end end, uint64_t now)
 	return FNT_DONE;
 }
 
+/* How long it took by now. Another thread may have begun it, whose clock is a little
+ * ahead. */
+static inline uint64_t
+pending_ns(const struct fnt_pending_op *pending, uint64_t now)
+{
+	return now > pending->start_ns ? now - pending->start_ns : 0;
+}
+
 /* It is over: its entry is free. */
 static inline __attribute__((always_inline)) void
 end_pending(struct fnt_call *call, struct fnt_pending_op *pending, uint32_t entry)
@@ -331,7 +339,7 @@ end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
 {
 	struct fnt_call *call = use.call;
 	struct fnt_pending_op *pending;
-	uint64_t now;
+	uint64_t now, took;
 	uint32_t entry;
 
 	pending = find_pending(call, handle, &entry);
@@ -339,9 +347,10 @@ end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
 		return -EINVAL;
 	end_pending(call, pending, entry);
 	now = since_start(&use);
+	took = pending_ns(pending, now);
 	count_op(use, (struct fnt_op_done){.entity = pending->entity,
 					   .op = pending->op,
-					   .ns = now - pending->start_ns,
+					   .ns = took,
 					   .rows = rows_of(row_count),
 					   .ok = ok});
 	if (pending->omitted)
@@ -350,7 +359,7 @@ end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
 	return write_op_end(use,
 			    (struct op_end){.number = pending->number,
 					    .ok = ok,
-					    .duration_ns = now - pending->start_ns,
+					    .duration_ns = took,
 					    .row_count = row_count},
 			    now);
 }
@@ -391,7 +400,7 @@ op_end_short(struct fnt_call *call, int64_t handle, struct op_end end, bool coun
 		goto leave;
 	now = fnt_call_since(call, now);
 	end.number = pending->number;
-	end.duration_ns = now - pending->start_ns;
+	end.duration_ns = pending_ns(pending, now);
 	end_pending(call, pending, entry);
 	call->pending_bytes -= FNT_OP_END_BOUND;
 	write_quick_op_end(call, end, now);

@@ -63,8 +63,8 @@ fnt_rcu_read_unlock(void)
 extern _Thread_local struct urcu_bp_reader *fnt_rcu_reader
 	__attribute__((tls_model("initial-exec")));
 
-/* Can fnt_rcu_enter() be used? Not on kernels without membarrier, where a reader has a
- * fence to make. Settled when the process first uses urcu-bp. */
+/* Can fnt_rcu_enter_quick() be used? Not on kernels without membarrier, where a reader
+ * has a fence to make. Settled when the process first uses urcu-bp. */
 static inline bool
 fnt_rcu_is_quick(void)
 {
@@ -82,19 +82,13 @@ fnt_rcu_enter_quick(void)
 	if (__builtin_expect(self->ctr & URCU_BP_GP_CTR_NEST_MASK, 0))
 		return NULL;
 	CMM_STORE_SHARED(self->ctr, CMM_LOAD_SHARED(urcu_bp_gp.ctr));
+	/* The processor's part is the membarrier of whoever waits for a grace period.
+	 */
 	cmm_barrier();
 #ifdef FNT_TSAN
 	__tsan_acquire(&fnt_rcu_edge);
 #endif
 	return self;
-}
-
-/* And if it is not known that it may: NULL, if not. */
-static inline struct urcu_bp_reader *
-fnt_rcu_enter(void)
-{
-	return __builtin_expect(fnt_rcu_reader != NULL, 1) ? fnt_rcu_enter_quick()
-							   : NULL;
 }
 
 /* Not within another: so no count of nested ones is left, which is all that is looked

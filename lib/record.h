@@ -112,7 +112,7 @@ static inline uint64_t
 fnt_cursor_now(const struct fnt_view *view, uint32_t ring)
 {
 	/* [T2] acquire: see [T1] in ring.c: who took a ticket below this has said so.
-	 */
+	 * And [Y7] in switch.c: the eras are in the table. */
 	return fnt_cursor_known(
 		view, ring,
 		atomic_load_explicit(&view->rings[ring].cursor, memory_order_acquire));

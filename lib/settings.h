@@ -20,8 +20,6 @@
 
 #include <fntrace/control.h>
 
-#define FNT_OVERRIDES_MAX 511 /* that a section may have room for */
-
 /* One entry, out of the region. */
 struct fnt_setting_set {
 	struct fnt_settings values;

@@ -75,4 +75,27 @@ START_TEST(a_frame_ends_where_it_ends)
 }
 END_TEST
 
-FIXTURE_MAIN("pen", a_frame_ends_where_it_ends)
+/* Two threads' clocks may disagree by a little: an op that the one begins and the other
+ * ends at once took no time, and not as good as 600 years. */
+START_TEST(an_op_does_not_end_before_it_began)
+{
+	struct fnt_log *log = open_log("before", NULL);
+	struct fnt_traces *traces;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct fnt_call *call = begin_call(log, "fn", "id");
+		int64_t op = fnt_call_op_begin(call, FNT_OP_GET, "Lot", NULL);
+
+		call->pending_few[0].start_ns += 1000000000;
+		/* The first goes the general way, the last the short one. */
+		MUST(fnt_call_op_end(call, op, 1, true) == FNT_DONE);
+		MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
+		traces = newest(log, 1);
+		ck_assert_uint_eq(traces->items[0].ops[0].duration_ns, 0);
+		fnt_traces_free(traces);
+	}
+	fnt_log_close(log);
+}
+END_TEST
+
+FIXTURE_MAIN("pen", a_frame_ends_where_it_ends, an_op_does_not_end_before_it_began)
