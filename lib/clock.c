@@ -109,10 +109,20 @@ update_scale(uint64_t ticks, uint64_t ns)
 	return old;
 }
 
+/* A clock that is ahead goes slower, by so much that it is right again when the anchor is
+ * renewed, at half its rate at most. */
 static uint64_t
+slower(uint64_t rate, uint64_t ahead_ns)
+{
+	if (ahead_ns > ANCHOR_NS / 2)
+		ahead_ns = ANCHOR_NS / 2;
+	return rate - rate / ANCHOR_NS * ahead_ns;
+}
+
+static void
 anchor(struct fnt_clock *clock)
 {
-	uint64_t ticks, ns, rate, expected;
+	uint64_t ticks, ns, rate, expected, ahead;
 
 	read_pair(&ticks, &ns);
 	rate = update_scale(ticks, ns);
@@ -121,13 +131,13 @@ anchor(struct fnt_clock *clock)
 		if (expected > ns + SUSPICION_NS || ns > expected + SUSPICION_NS)
 			atomic_store(&trusted, false);
 	}
+	ahead = clock->last > ns ? clock->last - ns : 0;
 	clock->ticks = ticks;
-	clock->ns = ns;
-	clock->scale = rate;
+	clock->last = clock->ns = ns + ahead;
+	clock->scale = slower(rate, ahead);
 	clock->limit = rate ? ((uint64_t)ANCHOR_NS << SCALE_SHIFT) / rate : 0;
 	if (!atomic_load(&trusted))
 		clock->limit = 0;
-	return ns;
 }
 
 #else
@@ -137,11 +147,10 @@ set_up(void)
 {
 }
 
-static uint64_t
+static void
 anchor(struct fnt_clock *clock)
 {
-	(void)clock;
-	return fnt_clock_mono();
+	clock->last = fnt_clock_mono();
 }
 
 #endif
@@ -157,12 +166,16 @@ fnt_clock_kind(void)
 uint64_t
 fnt_clock_renew(struct fnt_clock *clock)
 {
-	uint64_t ns = fnt_clock_kind() == FNT_CLOCK_TSC ? anchor(clock) : fnt_clock_mono();
+	uint64_t ns;
 
-	if (ns < clock->last)
-		ns = clock->last;
-	clock->last = ns;
-	return ns;
+	if (fnt_clock_kind() == FNT_CLOCK_TSC) {
+		anchor(clock);
+		return clock->last;
+	}
+	ns = fnt_clock_mono();
+	if (ns > clock->last)
+		clock->last = ns;
+	return clock->last;
 }
 
 /* ---- the wall --------------------------------------------------------------------- */

@@ -6,8 +6,10 @@
  * reads the counter and scales it from an anchor, a pair of counter and vDSO clock, that it
  * renews every millisecond. Within a millisecond even a clock that is being slewed by 500
  * ppm is off by half a microsecond at most, so that processes agree to within one. A
- * thread's readings never run backwards. Elsewhere, and with FNTRACE_CLOCK=vdso in the
- * environment, it is the vDSO clock. Neither makes a system call.
+ * thread's readings never run backwards: an anchor begins no earlier than the reading
+ * before it, and if that is ahead of the vDSO clock the scale is taken a little less until
+ * the next. Elsewhere, and with FNTRACE_CLOCK=vdso in the environment, it is the vDSO
+ * clock. Neither makes a system call.
  *
  * A call's start in wall time is the monotonic reading plus an offset that each thread
  * renews once a second, so that a stepped clock shows in the next second's calls, and never
@@ -89,17 +91,15 @@ fnt_clock_look(bool counter)
 static inline __attribute__((always_inline)) bool
 fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t look, uint64_t *now)
 {
-	uint64_t ns = look;
-
 	if (counter) {
 		look -= clock->ticks;
 		if (__builtin_expect(look >= clock->limit, 0))
 			return false;
-		ns = clock->ns + (look * clock->scale >> 32);
+		look = clock->ns + (look * clock->scale >> 32);
+	} else if (look < clock->last) {
+		look = clock->last; /* by the counter, until that was given up */
 	}
-	if (ns < clock->last)
-		ns = clock->last;
-	clock->last = *now = ns;
+	clock->last = *now = look;
 	return true;
 }
 
