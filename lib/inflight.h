@@ -46,13 +46,12 @@ static inline void
 fnt_frame_set_state(struct fnt_frame *frame, uint32_t owner, uint32_t status)
 {
 	uint64_t old = atomic_load_explicit(&frame->state, memory_order_relaxed);
+	uint64_t next = (old | UINT32_MAX) + 1; /* the next generation of nothing */
 
 	/* [F1] release: all that was written comes before the new state. Pairs with [F2] in
 	 * record.c, and with [F3]. */
-	atomic_store_explicit(
-		&frame->state,
-		fnt_state_make(fnt_state_generation(old) + 1, owner, status),
-		memory_order_release);
+	atomic_store_explicit(&frame->state, next | fnt_state_make(0, owner, status),
+			      memory_order_release);
 }
 
 /* Begin a call in a CACHED frame: before its first word is written … */

@@ -116,7 +116,7 @@ op_short(struct fnt_call *call, struct op op, bool counter)
 	if (!counter)
 		look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	seen = quick_entity((struct use){call, call->thread}, op, op.duration_ns,
+	seen = quick_entity((struct use){call, call->thread}, op, 0,
 			    FNT_QUICK_OP_BOUND);
 	if (__builtin_expect(!seen, 0))
 		goto leave;
@@ -130,7 +130,7 @@ op_short(struct fnt_call *call, struct op op, bool counter)
 		goto leave;
 	/* Before the start, by another thread's clock: that is not short, either. */
 	now -= call->started_mono;
-	if (__builtin_expect(now > UINT32_MAX, 0))
+	if (__builtin_expect((now | op.duration_ns) > UINT32_MAX, 0))
 		goto leave;
 	op.start_ns = op.duration_ns < now ? now - op.duration_ns : 0;
 	write_quick_op(call, op, seen, now);
@@ -142,53 +142,33 @@ leave:
 	return false;
 }
 
-#define OK_BIT 0x80000000u
-
-/* From here on `kind` also says whether it went well, so that no argument goes over the
- * stack. (Of an op of no kind that there is, a bit is lost.) */
-static inline __attribute__((always_inline)) struct op
-unpacked(uint32_t kind, const char *entity, const char *id, uint64_t duration_ns,
-	 int64_t row_count)
-{
-	return (struct op){.op = kind & ~OK_BIT,
-			   .ok = (kind & OK_BIT) != 0,
-			   .entity = entity,
-			   .id = id,
-			   .duration_ns = duration_ns,
-			   .row_count = row_count};
-}
-
 static __attribute__((noinline)) int
-op_by_other(struct fnt_call *call, uint32_t kind, const char *entity, const char *id,
-	    uint64_t duration_ns, int64_t row_count)
+op_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity, const char *id,
+	    uint64_t duration_ns, int64_t row_count, bool ok)
 {
-	struct op op = unpacked(kind, entity, id, duration_ns, row_count);
+	struct op op = {(uint32_t)kind, ok, entity, id, 0, 0, duration_ns, row_count};
 
 	if (fnt_thread_by_vdso() && op_short(call, op, false))
 		return FNT_DONE;
-	return call_op(call, (enum fnt_op)op.op, entity, id, duration_ns, row_count,
-		       op.ok);
+	return call_op(call, kind, entity, id, duration_ns, row_count, ok);
 }
 
 static __attribute__((noinline)) int
-op_by_counter(struct fnt_call *call, uint32_t kind, const char *entity, const char *id,
-	      uint64_t duration_ns, int64_t row_count)
+op_by_counter(struct fnt_call *call, enum fnt_op kind, const char *entity,
+	      const char *id, uint64_t duration_ns, int64_t row_count, bool ok)
 {
-	struct op op = unpacked(kind, entity, id, duration_ns, row_count);
+	struct op op = {(uint32_t)kind, ok, entity, id, 0, 0, duration_ns, row_count};
 
 	if (__builtin_expect(op_short(call, op, true), 1))
 		return FNT_DONE;
-	return op_by_other(call, kind, entity, id, duration_ns, row_count);
+	return op_by_other(call, kind, entity, id, duration_ns, row_count, ok);
 }
 
 int
 fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
 	    uint64_t duration_ns, int64_t row_count, bool ok)
 {
-	uint32_t kind = (uint32_t)op & ~OK_BIT;
-
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	return op_by_counter(call, kind | (ok ? OK_BIT : 0), entity, id, duration_ns,
-			     row_count);
+	return op_by_counter(call, op, entity, id, duration_ns, row_count, ok);
 }

@@ -38,8 +38,7 @@ quick_entity(struct use use, struct op op, uint64_t times, size_t bound)
 static inline char *
 quick_start(char *at, struct op op, const struct fnt_name_seen *entity, uint32_t head)
 {
-	at = fnt_quick_op(at, head, op.op);
-	at = fnt_quick_name(at, entity->packed, entity->packed_len);
+	at = fnt_quick_op(at, head | op.op << 16, entity->packed, entity->packed_len);
 	at = fnt_quick_text(at, op.id, op.id_len);
 	return fnt_quick_time(at, op.start_ns);
 }

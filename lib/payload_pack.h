@@ -134,7 +134,7 @@ static inline uint32_t
 fnt_pack_id(uint64_t *packed, uint32_t id)
 {
 	char bytes[sizeof(*packed)] = {0};
-	uint32_t len = (uint32_t)(fnt_put_number(bytes, id) - bytes);
+	uint32_t len = (uint32_t)(fnt_put_number(bytes + 3, id) - (bytes + 3));
 
 	memcpy(packed, bytes, sizeof(*packed));
 	return len;

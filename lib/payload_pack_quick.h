@@ -107,14 +107,6 @@ fnt_quick_text(char *at, const char *text, size_t len)
 	return fnt_quick_bytes(at + 1, text, len);
 }
 
-/* As `packed` has it, of at most 5 bytes; 3 more are written, and written over. */
-static inline char *
-fnt_quick_name(char *at, uint64_t packed, uint32_t packed_len)
-{
-	memcpy(at, &packed, 8);
-	return at + packed_len;
-}
-
 static inline char *
 fnt_quick_time(char *at, uint64_t ns)
 {
@@ -125,16 +117,17 @@ fnt_quick_time(char *at, uint64_t ns)
 	return at + 5;
 }
 
-/* An op's head: array, event, op. */
+/* An op's head: array, event, op; and in the same word the entity, of at most 5 bytes,
+ * whose place in it `packed` has. What it does not fill is written over. */
 #define FNT_QUICK_OP (0x98u | FNT_EVENT_OP << 8)
 #define FNT_QUICK_OP_BEGIN (0x95u | FNT_EVENT_OP_BEGIN << 8)
 
 static inline char *
-fnt_quick_op(char *at, uint32_t head, uint32_t op)
+fnt_quick_op(char *at, uint32_t head, uint64_t packed, uint32_t packed_len)
 {
-	head |= op << 16;
-	memcpy(at, &head, 4);
-	return at + 3;
+	packed |= head;
+	memcpy(at, &packed, 8);
+	return at + 3 + packed_len;
 }
 
 #endif

@@ -42,7 +42,7 @@ enum fnt_name_kind {
 
 struct fnt_name_seen {
 	const char *at;
-	uint64_t packed; /* its id as the payload has it, `packed_len` bytes */
+	uint64_t packed;     /* its id as the payload has it, from the fourth byte on */
 	uint64_t head, tail; /* first and last bytes, as many as `kind` says */
 	uint32_t id;
 	uint8_t packed_len;
