@@ -474,6 +474,8 @@ parse_number(const char *name, const char *text)
 		       {"processes", &options.processes, NULL},
 		       {"readers", &options.readers, NULL},
 		       {"elsewhere", &options.elsewhere, NULL},
+		       {"raw", &options.raw, NULL},
+		       {"raw_ns", &options.raw_ns, NULL},
 		       {"ops", &options.ops, NULL},
 		       {"chunks", &options.chunks, NULL},
 		       {"batch_ms", &options.batch_ms, NULL},

@@ -27,6 +27,8 @@ struct bench_options {
 	unsigned processes;
 	unsigned readers; /* 0, or 2: one follows, one scans the whole ring in a loop */
 	unsigned elsewhere; /* 1: of another ring, as large, that nobody writes to */
+	unsigned raw; /* 1: readers only load what they would read (raw_reader.h) */
+	unsigned raw_ns; /* the scanner no faster than a cell in so many ns */
 	unsigned ops;	  /* per call */
 	unsigned chunks;  /* streamed per call */
 	uint64_t value_bytes; /* of the result; 0: none */

@@ -17,6 +17,7 @@
  *      clock      nothing: what measuring itself takes
  */
 #include "bench.h"
+#include "raw_reader.h"
 #include "workload.h"
 
 #include <fntrace/fntrace.h>
@@ -38,6 +39,8 @@ struct producer {
 struct reader {
 	struct fnt_reader *reader;
 	struct fnt_cursor *cursor; /* NULL: scans everything */
+	struct raw_reader raw; /* its reader NULL: reads as our users do */
+	bool follows;
 	bool again; /* the cursor begins anew when it has come to the end */
 	uint64_t seen;
 };
@@ -365,6 +368,12 @@ reader_init(const struct bench_options *options, bool follows)
 		if (fnt_reader_open(&r->reader, region, &error))
 			nanosleep(&pause, NULL);
 	r->again = options->elsewhere;
+	r->follows = follows;
+	if (options->raw && r->reader) {
+		r->raw = (struct raw_reader){.reader = r->reader,
+					     .cell_ns = options->raw_ns};
+		return r;
+	}
 	if (!r->reader || (follows && fnt_cursor_open(&r->cursor, r->reader, from))) {
 		fprintf(stderr, "bench: %s\n", error.message);
 		return NULL;
@@ -413,6 +422,13 @@ look(void *state)
 	struct reader *r = state;
 	const struct fnt_trace *trace;
 
+	if (r->raw.reader) {
+		if (r->follows)
+			raw_reader_follow(&r->raw);
+		else
+			raw_reader_scan(&r->raw);
+		return;
+	}
 	if (!r->cursor) {
 		fnt_reader_each(r->reader, &(struct fnt_query){.limit = SIZE_MAX},
 				count, r);

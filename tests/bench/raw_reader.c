@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "raw_reader.h"
+
+#include "bench.h"
+#include "record.h"
+
+#define REST_NS 100000u /* as in follow.c */
+
+/* The bench neither resizes nor rotates: there is one era. */
+static const struct fnt_era *
+era_of(const struct raw_reader *raw)
+{
+	return &fnt_view_eras(&raw->reader->region.view, FNT_RING_MAIN)->at[0];
+}
+
+static void
+load_cell(const struct fnt_era *era, uint64_t ticket)
+{
+	const struct fnt_cell *cell =
+		&era->cells[(ticket - era->first) % era->cell_count];
+	const fnt_word *words = (const fnt_word *)cell;
+
+	for (size_t i = 0; i < FNT_CELL_BYTES / sizeof(*words);
+	     i += 64 / sizeof(*words))
+		(void)atomic_load_explicit(&words[i], memory_order_relaxed);
+}
+
+/* Tickets below it are written or given up, as far as lanes say. */
+static uint64_t
+committed(const struct fnt_view *view)
+{
+	uint64_t low = fnt_cursor_now(view, FNT_RING_MAIN);
+
+	for (uint32_t i = 0; i < view->lane_count; i++) {
+		uint64_t own = atomic_load_explicit(
+			&view->lanes[i].rings[FNT_RING_MAIN].low, memory_order_relaxed);
+
+		if (own && own < low)
+			low = own;
+	}
+	return low;
+}
+
+void
+raw_reader_follow(struct raw_reader *raw)
+{
+	const struct fnt_era *era = era_of(raw);
+	uint64_t until;
+
+	while (bench_clock(CLOCK_MONOTONIC) - raw->looked_at < REST_NS)
+		__builtin_ia32_pause();
+	raw->looked_at = bench_clock(CLOCK_MONOTONIC);
+	until = committed(&raw->reader->region.view);
+	if (!raw->position)
+		raw->position = until;
+	if (raw->position + era->cell_count < until)
+		raw->position = until - era->cell_count + era->cell_count / 16;
+	while (raw->position < until)
+		load_cell(era, raw->position++);
+}
+
+void
+raw_reader_scan(struct raw_reader *raw)
+{
+	const struct fnt_era *era = era_of(raw);
+	uint64_t end = committed(&raw->reader->region.view);
+	uint64_t begin =
+		end - era->first > era->cell_count ? end - era->cell_count : era->first;
+	uint64_t next = bench_clock(CLOCK_MONOTONIC);
+
+	while (end > begin) {
+		load_cell(era, --end);
+		next += raw->cell_ns;
+		while (raw->cell_ns && bench_clock(CLOCK_MONOTONIC) < next)
+			continue;
+	}
+}
