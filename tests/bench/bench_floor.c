@@ -15,10 +15,13 @@
  *      bytes          all that a call with two ops writes (floor.h)
  *      bytes-vdso     the same with the vDSO clock
  *      bytes-bare     the same without journal and rows
- *      called         `bytes` through four functions, each in a read-side section
- *      op, op-vdso    a reading, an op's bytes, published; get and insert in turn
- *      op-counted     op, counted in its row
- *      chunk          a stream chunk: two words of the frame
+ *      sampled        the same of a call that its end leaves out
+ *      many           the same of a call of `ops` ops (floor_many.h)
+ *      many-vdso      that with the vDSO clock
+ *      called         `bytes` through four functions, each in a read-side section; so
+ * are called-vdso, called-sampled, called-many, called-many-vdso op, op-vdso    a
+ * reading, an op's bytes, published; get and insert in turn op-counted     op, counted
+ * in its row chunk          a stream chunk: two words of the frame
  *
  * A "call" is one of these. With --verify it measures nothing, and says by its exit
  * status whether `bytes` are what the library writes.
@@ -37,11 +40,13 @@
 
 #define DEFAULT_RING (16u << 20)
 #define OPS_IN_FRAME 8u /* pairs of them, before the next is written over the first */
-#define SCALE_MS 25	/* over which the counter's rate is found */
+#define OPS_MOST                                                                       \
+	((FLOOR_FRAMES * FNT_FRAME_PAYLOAD_BYTES - FLOOR_BEGUN) / FLOOR_PAIR * 2)
+#define SCALE_MS 25 /* over which the counter's rate is found */
 
 /* As a region has them, in a file of the same kind. */
 struct memory {
-	struct fnt_frame frame;
+	struct fnt_frame frames[FLOOR_FRAMES];
 	struct fnt_lane lane;
 	struct fnt_fn_row fn_rows[FLOOR_FNS];
 	struct fnt_octave octaves[FLOOR_FNS];
@@ -51,31 +56,13 @@ struct memory {
 
 /* ---- whole calls -------------------------------------------------------------- */
 
-FLOOR_INLINE struct floor_call
-call_number(const struct floor_producer *p, uint64_t i)
-{
-	return (struct floor_call){.call_id = workload_call_id(&p->work, i),
-				   .user_id = workload_user_id(&p->work, i),
-				   .row_id = workload_row_id(&p->work, i),
-				   .fn = i % FLOOR_FNS};
-}
-
-static void
-must_have_claimed(bool claimed)
-{
-	if (claimed)
-		return;
-	fprintf(stderr, "bench: a cell was not what it should be\n");
-	abort();
-}
-
 FLOOR_INLINE void
 run_bytes(struct floor_producer *p, uint64_t calls, struct floor_way way)
 {
 	bool claimed = true;
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
-		struct floor_call call = call_number(p, i);
+		struct floor_call call = floor_call_number(p, i);
 
 		floor_begin(&p->floor, &call, way);
 		floor_first_op(&p->floor, &call, FLOOR_BEGUN, way);
@@ -83,96 +70,79 @@ run_bytes(struct floor_producer *p, uint64_t calls, struct floor_way way)
 		claimed &= floor_finish(&p->floor, &call, way);
 	}
 	p->done += calls;
-	must_have_claimed(claimed);
+	floor_must_have(claimed);
 }
+
+#define WAY(by_vdso, in_rows)                                                          \
+	((struct floor_way){.vdso = (by_vdso), .counted = (in_rows), .ops = 2})
 
 static void
 run_bytes_tsc(void *state, uint64_t calls)
 {
-	run_bytes(state, calls, (struct floor_way){.vdso = false, .counted = true});
+	run_bytes(state, calls, WAY(false, true));
 }
 
 static void
 run_bytes_vdso(void *state, uint64_t calls)
 {
-	run_bytes(state, calls, (struct floor_way){.vdso = true, .counted = true});
+	run_bytes(state, calls, WAY(true, true));
 }
 
 static void
 run_bytes_bare(void *state, uint64_t calls)
 {
-	run_bytes(state, calls, (struct floor_way){.vdso = false, .counted = false});
-}
-
-/* ---- the same through functions ------------------------------------------------- */
-
-/* As a program calls the library: four functions that are not inlined, a thread's side
- * found by a thread-local, a read-side section in each, lengths of texts found (and not
- * used). */
-#define CALLED static __attribute__((noinline)) int
-#define CALLED_WAY ((struct floor_way){.vdso = false, .counted = true})
-
-static _Thread_local struct floor *called;
-
-CALLED
-called_begin(struct floor_call *call)
-{
-	fnt_rcu_read_lock();
-	use_value(strlen(call->call_id) + strlen(call->user_id));
-	floor_begin(called, call, CALLED_WAY);
-	fnt_rcu_read_unlock();
-	return 0;
-}
-
-CALLED
-called_get(struct floor_call *call, enum fnt_op op, const char *entity, const char *id)
-{
-	fnt_rcu_read_lock();
-	use_value(strlen(id) + (uint64_t)op + (uint64_t)(uintptr_t)entity);
-	floor_first_op(called, call, FLOOR_BEGUN, CALLED_WAY);
-	fnt_rcu_read_unlock();
-	return 0;
-}
-
-CALLED
-called_insert(struct floor_call *call, enum fnt_op op, const char *entity,
-	      const char *id)
-{
-	fnt_rcu_read_lock();
-	use_value((uint64_t)op + (uint64_t)(uintptr_t)entity + (uint64_t)(uintptr_t)id);
-	floor_second_op(called, call, FLOOR_BEGUN + FLOOR_GET, CALLED_WAY);
-	fnt_rcu_read_unlock();
-	return 0;
-}
-
-CALLED
-called_finish(struct floor_call *call)
-{
-	bool claimed;
-
-	fnt_rcu_read_lock();
-	claimed = floor_finish(called, call, CALLED_WAY);
-	fnt_rcu_read_unlock();
-	return claimed ? 0 : -1;
+	run_bytes(state, calls, WAY(false, false));
 }
 
 static void
-run_called(void *state, uint64_t calls)
+run_sampled(void *state, uint64_t calls)
 {
 	struct floor_producer *p = state;
-	int failed = 0;
+	struct floor_way way = WAY(false, true);
 
-	called = &p->floor;
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
-		struct floor_call call = call_number(p, i);
+		struct floor_call call = floor_call_number(p, i);
 
-		called_begin(&call);
-		called_get(&call, FNT_OP_GET, "Lot", call.row_id);
-		called_insert(&call, FNT_OP_INSERT, "Bid", NULL);
-		failed |= called_finish(&call);
+		floor_begin(&p->floor, &call, way);
+		floor_first_op(&p->floor, &call, FLOOR_BEGUN, way);
+		floor_second_op(&p->floor, &call, FLOOR_BEGUN + FLOOR_GET, way);
+		floor_lose(&p->floor, &call, way);
 	}
 	p->done += calls;
-	must_have_claimed(!failed);
+}
+
+FLOOR_INLINE void
+run_many(struct floor_producer *p, uint64_t calls, struct floor_way way)
+{
+	bool claimed = true;
+
+	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
+		struct floor_call call = floor_call_number(p, i);
+		struct floor_pen pen = floor_pen(&p->floor);
+
+		floor_begin(&p->floor, &call, way);
+		floor_ops(&p->floor, &call, &pen, way);
+		claimed &= floor_finish_many(&p->floor, &call, pen, way);
+		floor_turn_ring(&p->floor, p->cells);
+	}
+	p->done += calls;
+	floor_must_have(claimed);
+}
+
+static void
+run_many_tsc(void *state, uint64_t calls)
+{
+	struct floor_producer *p = state;
+
+	run_many(p, calls, (struct floor_way){false, true, p->ops});
+}
+
+static void
+run_many_vdso(void *state, uint64_t calls)
+{
+	struct floor_producer *p = state;
+
+	run_many(p, calls, (struct floor_way){true, true, p->ops});
 }
 
 /* ---- parts of calls ----------------------------------------------------------- */
@@ -197,19 +167,19 @@ run_ops(struct floor_producer *p, uint64_t ops, struct floor_way way)
 static void
 run_ops_tsc(void *state, uint64_t ops)
 {
-	run_ops(state, ops, (struct floor_way){.vdso = false, .counted = false});
+	run_ops(state, ops, WAY(false, false));
 }
 
 static void
 run_ops_vdso(void *state, uint64_t ops)
 {
-	run_ops(state, ops, (struct floor_way){.vdso = true, .counted = false});
+	run_ops(state, ops, WAY(true, false));
 }
 
 static void
 run_ops_counted(void *state, uint64_t ops)
 {
-	run_ops(state, ops, (struct floor_way){.vdso = false, .counted = true});
+	run_ops(state, ops, WAY(false, true));
 }
 
 static void
@@ -260,14 +230,14 @@ set_clock(struct floor_clock *clock)
 }
 
 static bool
-set_floor(struct floor *f, uint64_t ring_bytes)
+set_floor(struct floor *f, uint64_t ring_bytes, uint32_t cells)
 {
 	uint32_t shift = 63 - (uint32_t)__builtin_clzll(ring_bytes / FNT_CELL_BYTES);
 	struct memory *memory = map_memory(1ull << shift);
 
 	if (!memory)
 		return false;
-	*f = (struct floor){.frame = &memory->frame,
+	*f = (struct floor){.frame = memory->frames,
 			    .lane = &memory->lane,
 			    .cells = memory->cells,
 			    .fn_rows = memory->fn_rows,
@@ -279,11 +249,15 @@ set_floor(struct floor *f, uint64_t ring_bytes)
 			    .lane_no = 1,
 			    .trace_high = 0x0123456789abcdefu,
 			    .pid_tid = (uint64_t)getpid() << 32 | (uint64_t)getpid()};
+	for (uint32_t i = 0; i < FLOOR_FRAMES; i++) {
+		f->frames[i] = &memory->frames[i];
+		f->frame_nos[i] = i;
+	}
 	for (uint32_t i = 0; i < FLOOR_FNS; i++)
 		f->fn_ids[i] = 538 + i;
 	floor_set_names(f, 25, 537);
 	set_clock(&f->clock);
-	floor_init(f);
+	floor_init(f, cells);
 	return true;
 }
 
@@ -296,8 +270,15 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 		return NULL;
 	memset(p, 0, sizeof(*p));
 	workload_init(&p->work, thread->index);
+	p->ops = options->ops;
+	p->cells = fnt_cells_for(FLOOR_BEGUN + p->ops / 2 * FLOOR_PAIR);
+	if (p->ops % 2 || p->ops > OPS_MOST)
+		return fprintf(stderr, "bench: ops: an even number up to %u\n",
+			       OPS_MOST),
+		       NULL;
 	if (!set_floor(&p->floor,
-		       options->size_bytes ? options->size_bytes : DEFAULT_RING))
+		       options->size_bytes ? options->size_bytes : DEFAULT_RING,
+		       p->cells))
 		return perror("bench: memory"), NULL;
 	if (!p->floor.clock.scale && !strstr(options->shape, "vdso"))
 		return fprintf(stderr, "bench: the counter is not trusted here\n"),
@@ -327,7 +308,14 @@ choose(const struct bench_options *options)
 		{"bytes", run_bytes_tsc},
 		{"bytes-vdso", run_bytes_vdso},
 		{"bytes-bare", run_bytes_bare},
-		{"called", run_called},
+		{"sampled", run_sampled},
+		{"many", run_many_tsc},
+		{"many-vdso", run_many_vdso},
+		{"called", called_run},
+		{"called-vdso", called_run_vdso},
+		{"called-sampled", called_run_sampled},
+		{"called-many", called_run_many},
+		{"called-many-vdso", called_run_many_vdso},
 		{"op", run_ops_tsc},
 		{"op-vdso", run_ops_vdso},
 		{"op-counted", run_ops_counted},

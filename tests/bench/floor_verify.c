@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "floor_verify.h"
 
-#include "floor.h"
+#include "floor_many.h"
 #include "workload.h"
 
 #include "region.h"
@@ -14,13 +14,17 @@
 #define WARM_UP 100u /* calls, until tickets come in large blocks */
 #define TRIES 200u
 #define CANNOT 77
+#define FRAMES_MOST 256u /* of a region, that are looked at */
+#define PAYLOAD_MOST (FLOOR_FRAMES * FNT_FRAME_PAYLOAD_BYTES)
 #define SPOILT 0x5a5a5a5a5a5a5a5au
 
 /* What a call writes, copied out of the region, or written by the floor. */
 struct copies {
-	struct fnt_frame frame;
+	struct fnt_frame frames[FLOOR_FRAMES];
+	uint32_t frame_nos[FLOOR_FRAMES];
+	uint32_t frame_count;
 	struct fnt_lane lane;
-	struct fnt_cell cell;
+	struct fnt_cell cells[FLOOR_CELLS];
 	struct fnt_fn_row fn_row;
 	struct fnt_op_row get, insert;
 	uint64_t cursor;
@@ -28,6 +32,10 @@ struct copies {
 
 struct scene {
 	struct workload work;
+	/* What is compared: calls of so many ops, kept or left out. */
+	const char *settings;
+	uint32_t ops;
+	bool sampled;
 	struct fnt_log *log;
 	struct fnt_region region;
 	uint32_t frame, lane, fn_row, get, insert; /* numbers in the region */
@@ -51,9 +59,12 @@ begin(struct scene *s)
 static void
 finish(struct scene *s, struct fnt_call *call)
 {
-	fnt_call_op(call, FNT_OP_GET, "Lot", workload_row_id(&s->work, s->done),
-		    FLOOR_GET_NS, 1, true);
-	fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, FLOOR_INSERT_NS, FNT_NONE, true);
+	for (uint32_t i = 0; i < s->ops; i += 2) {
+		fnt_call_op(call, FNT_OP_GET, "Lot", workload_row_id(&s->work, s->done),
+			    FLOOR_GET_NS, 1, true);
+		fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, FLOOR_INSERT_NS, FNT_NONE,
+			    true);
+	}
 	fnt_call_finish_ok(call, NULL);
 	s->done++;
 }
@@ -120,17 +131,24 @@ find_rows(struct scene *s)
 	       find_op_row(s, FNT_OP_INSERT, &s->insert);
 }
 
-/* The cell of the last record: the frame's mark says which. */
+/* The cells of the last record: the frame's mark says which. */
 static bool
-copy_cell(const struct scene *s, const struct fnt_frame *frame, struct fnt_cell *cell)
+copy_cells(const struct scene *s, struct copies *to)
 {
 	const struct fnt_era_slot *era = &s->region.view.rings[FNT_RING_MAIN].slots[0];
-	uint64_t at =
-		fnt_mark_ticket(floor_get(&frame->commit)) % floor_get(&era->cells);
+	uint64_t first = fnt_mark_ticket(floor_get(&to->frames[0].commit));
+	uint32_t count =
+		s->sampled ? 0 : fnt_cells_for(FLOOR_BEGUN + s->ops / 2 * FLOOR_PAIR);
 
-	return pread(s->region.fd, cell, sizeof(*cell),
-		     (off_t)(floor_get(&era->off) + at * sizeof(*cell))) ==
-	       sizeof(*cell);
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t at = (first + i) % floor_get(&era->cells);
+
+		if (pread(s->region.fd, &to->cells[i], sizeof(to->cells[i]),
+			  (off_t)(floor_get(&era->off) + at * sizeof(to->cells[i]))) !=
+		    sizeof(to->cells[i]))
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -144,12 +162,32 @@ copy_out(const struct scene *s, struct copies *to)
 {
 	const struct fnt_view *view = &s->region.view;
 
-	copy_words(&to->frame, &view->frames[s->frame], sizeof(to->frame));
+	for (uint32_t i = 0; i < to->frame_count; i++)
+		copy_words(&to->frames[i], &view->frames[to->frame_nos[i]],
+			   sizeof(to->frames[i]));
 	copy_words(&to->lane, &view->lanes[s->lane], sizeof(to->lane));
 	copy_words(&to->fn_row, &view->fn_rows[s->fn_row], sizeof(to->fn_row));
 	copy_words(&to->get, &view->op_rows[s->get], sizeof(to->get));
 	copy_words(&to->insert, &view->op_rows[s->insert], sizeof(to->insert));
 	to->cursor = floor_get(&view->rings[FNT_RING_MAIN].cursor);
+}
+
+/* Which frames the last call had: each names the next. */
+static bool
+find_chain(const struct scene *s, struct copies *to)
+{
+	const struct fnt_view *view = &s->region.view;
+	uint64_t at = s->frame;
+
+	for (to->frame_count = 0; to->frame_count < FLOOR_FRAMES;) {
+		if (at >= view->frame_count || at >= FRAMES_MOST)
+			return false;
+		to->frame_nos[to->frame_count++] = (uint32_t)at;
+		at = floor_get(&view->frames[at].next);
+		if (!at--)
+			return true;
+	}
+	return false;
 }
 
 /* ---- the floor's -------------------------------------------------------------- */
@@ -159,26 +197,54 @@ copy_out(const struct scene *s, struct copies *to)
 static void
 spoil(struct copies *copies)
 {
-	uint64_t state = floor_get(&copies->frame.state);
+	uint64_t state = floor_get(&copies->frames[0].state);
 
-	memset(&copies->frame, (int)(SPOILT & 0xff), sizeof(copies->frame));
-	floor_set(&copies->frame.state, state);
-	memset(&copies->cell, (int)(SPOILT & 0xff), sizeof(copies->cell));
+	memset(&copies->frames[0], (int)(SPOILT & 0xff), sizeof(copies->frames[0]));
+	floor_set(&copies->frames[0].state, state);
+	for (uint32_t i = 1; i < copies->frame_count; i++) {
+		floor_set(&copies->frames[i].next, SPOILT);
+		memset(copies->frames[i].payload, (int)(SPOILT & 0xff),
+		       FNT_FRAME_PAYLOAD_BYTES);
+	}
+	memset(copies->cells, (int)(SPOILT & 0xff), sizeof(copies->cells));
 	memset(&copies->lane.journal, (int)(SPOILT & 0xff),
 	       offsetof(struct fnt_journal, counts[5]));
 }
 
-/* In copies of what was there before. Names, process and tree are those of the last
- * record in `cell`. */
+/* Everything is there, as a lap ago. */
 static bool
-make_floor(struct copies *copies, const struct scene *s, const struct fnt_cell *cell)
+make_call(struct floor *f, const struct scene *s)
+{
+	struct floor_call call = {.call_id = workload_call_id(&s->work, s->done),
+				  .user_id = workload_user_id(&s->work, s->done),
+				  .row_id = workload_row_id(&s->work, s->done)};
+	struct floor_way way = {.vdso = true, .counted = true, .ops = s->ops};
+	struct floor_pen pen = floor_pen(f);
+
+	floor_begin(f, &call, way);
+	if (s->ops > 2) {
+		floor_ops(f, &call, &pen, way);
+		return floor_finish_many(f, &call, pen, way);
+	}
+	floor_first_op(f, &call, FLOOR_BEGUN, way);
+	floor_second_op(f, &call, FLOOR_BEGUN + FLOOR_GET, way);
+	if (!s->sampled)
+		return floor_finish(f, &call, way);
+	floor_lose(f, &call, way);
+	return true;
+}
+
+/* In copies of what was there before. Process, tree and function are those of the call
+ * before it, whose head is `words`. */
+static bool
+make_floor(struct copies *copies, const struct scene *s, const fnt_word *words)
 {
 	static struct fnt_octave octave;
 	uint64_t ticket = floor_get(&copies->lane.rings[FNT_RING_MAIN].low);
 	struct floor f = {
-		.frame = &copies->frame,
+		.frame = &copies->frames[0],
 		.lane = &copies->lane,
-		.cells = &copies->cell,
+		.cells = copies->cells,
 		.fn_rows = &copies->fn_row,
 		.octaves = &octave,
 		.get = &copies->get,
@@ -186,25 +252,25 @@ make_floor(struct copies *copies, const struct scene *s, const struct fnt_cell *
 		.ticket = ticket,
 		.lap_shift = 63,
 		.lane_no = s->lane,
-		.fn_ids = {(uint32_t)(floor_get(&cell->words[7]) >> 32)},
+		.fn_ids = {(uint32_t)(floor_get(&words[7]) >> 32)},
 		.first_row = s->fn_row,
-		.trace_high = floor_get(&cell->words[2]),
-		.pid_tid = floor_get(&cell->words[8]),
-		.exe = floor_get(&cell->words[9]) & UINT32_MAX,
+		.trace_high = floor_get(&words[2]),
+		.pid_tid = floor_get(&words[8]),
+		.exe = floor_get(&words[9]) & UINT32_MAX,
 	};
-	struct floor_call call = {.call_id = workload_call_id(&s->work, s->done),
-				  .user_id = workload_user_id(&s->work, s->done),
-				  .row_id = workload_row_id(&s->work, s->done)};
-	struct floor_way way = {.vdso = true, .counted = true};
 	bool named = floor_set_names(&f, fnt_key_name(floor_get(&copies->get.key)),
 				     fnt_key_name(floor_get(&copies->insert.key)));
 
 	spoil(copies);
-	floor_set(&copies->cell.state, fnt_cell_state(0, s->lane, FNT_CELL_HEAD, 0));
-	floor_begin(&f, &call, way);
-	floor_first_op(&f, &call, FLOOR_BEGUN, way);
-	floor_second_op(&f, &call, FLOOR_BEGUN + FLOOR_GET, way);
-	return floor_finish(&f, &call, way) && named;
+	for (uint32_t i = 0; i < FLOOR_FRAMES; i++) {
+		f.frames[i] = &copies->frames[i];
+		f.frame_nos[i] = copies->frame_nos[i];
+	}
+	for (uint32_t i = 0; i < FLOOR_CELLS; i++)
+		floor_set(&copies->cells[i].state,
+			  fnt_cell_state(0, s->lane, i ? FNT_CELL_MORE : FNT_CELL_HEAD,
+					 0));
+	return make_call(&f, s) && named;
 }
 
 /* ---- are they the same? ------------------------------------------------------- */
@@ -221,13 +287,19 @@ struct part {
 /* Random: uid, second half of the trace id. */
 #define HEAD_APART (1ull << 0 | 1ull << 3 | 1ull << 4 | 1ull << 5)
 
-static const struct part parts[] = {
-	{"frame", offsetof(struct copies, frame), 8,
+static const struct part frame_parts[] = {
+	{"frame", offsetof(struct copies, frames), 8,
 	 WORD(fnt_frame, started_mono) | WORD(fnt_frame, last_ns)},
-	{"frame's head", offsetof(struct copies, frame.record), FNT_RECORD_WORDS,
+	{"frame's head", offsetof(struct copies, frames[0].record), FNT_RECORD_WORDS,
 	 HEAD_APART},
-	{"cell", offsetof(struct copies, cell), 1, 0},
-	{"cell's head", offsetof(struct copies, cell.words), FNT_RECORD_WORDS,
+	{"second frame", offsetof(struct copies, frames[1]), 8, 0},
+	{"third frame", offsetof(struct copies, frames[2]), 8, 0},
+	{"fourth frame", offsetof(struct copies, frames[3]), 8, 0},
+};
+static_assert(FLOOR_FRAMES == 4, "one for each");
+
+static const struct part parts[] = {
+	{"cell's head", offsetof(struct copies, cells[0].words), FNT_RECORD_WORDS,
 	 HEAD_APART},
 	{"lane", offsetof(struct copies, lane), offsetof(struct fnt_lane, pad) / 8, 0},
 	{"journal", offsetof(struct copies, lane.journal),
@@ -262,20 +334,38 @@ same_part(const struct part *part, const struct copies *library,
 	return same;
 }
 
-static bool
-same_payload(const char *name, const fnt_word *library, const fnt_word *floor)
+/* Payload out of frames, or cells; how many bytes. */
+static uint32_t
+frames_payload(const struct scene *s, const struct copies *copies, unsigned char *to)
 {
-	static const uint32_t times[] = {
-		FLOOR_BEGUN + FLOOR_GET_START,
-		FLOOR_BEGUN + FLOOR_GET + FLOOR_INSERT_START,
-	};
-	unsigned char a[FLOOR_PAYLOAD + 8], b[FLOOR_PAYLOAD + 8];
+	uint32_t bytes = FLOOR_BEGUN + s->ops / 2 * FLOOR_PAIR;
 
-	fnt_words_load(a, library, FLOOR_PAYLOAD);
-	fnt_words_load(b, floor, FLOOR_PAYLOAD);
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-		memcpy(b + times[i], a + times[i], 4);
-	for (uint32_t i = 0; i < FLOOR_PAYLOAD; i++) {
+	for (uint32_t at = 0, i = 0; at < bytes; i++, at += FNT_FRAME_PAYLOAD_BYTES)
+		fnt_words_load(to + at, copies->frames[i].payload,
+			       FNT_FRAME_PAYLOAD_BYTES);
+	return bytes;
+}
+
+static uint32_t
+cells_payload(const struct scene *s, const struct copies *copies, unsigned char *to)
+{
+	uint32_t bytes = FLOOR_BEGUN + s->ops / 2 * FLOOR_PAIR;
+
+	fnt_words_load(to, copies->cells[0].words + FNT_RECORD_WORDS, FNT_HEAD_BYTES);
+	for (uint32_t at = FNT_HEAD_BYTES, i = 1; at < bytes; i++, at += FNT_MORE_BYTES)
+		fnt_words_load(to + at, copies->cells[i].words, FNT_MORE_BYTES);
+	return bytes;
+}
+
+static bool
+same_payload(const char *name, unsigned char *a, unsigned char *b, uint32_t bytes)
+{
+	for (uint32_t at = FLOOR_BEGUN; at < bytes; at += FLOOR_PAIR) {
+		memcpy(b + at + FLOOR_GET_START, a + at + FLOOR_GET_START, 4);
+		memcpy(b + at + FLOOR_GET + FLOOR_INSERT_START,
+		       a + at + FLOOR_GET + FLOOR_INSERT_START, 4);
+	}
+	for (uint32_t i = 0; i < bytes; i++) {
 		if (a[i] == b[i])
 			continue;
 		fprintf(stderr, "%s's payload, byte %u: library %#x, floor %#x\n", name,
@@ -286,13 +376,43 @@ same_payload(const char *name, const fnt_word *library, const fnt_word *floor)
 }
 
 static bool
-same(const struct copies *library, const struct copies *floor)
+same_cells(const struct scene *s, const struct copies *library,
+	   const struct copies *floor)
 {
-	bool all = same_payload("frame", library->frame.payload, floor->frame.payload);
+	static unsigned char a[PAYLOAD_MOST + FNT_CELL_BYTES],
+		b[PAYLOAD_MOST + FNT_CELL_BYTES];
+	uint32_t bytes = cells_payload(s, library, a);
+	bool all = true;
 
-	all &= same_payload("cell", library->cell.words + FNT_RECORD_WORDS,
-			    floor->cell.words + FNT_RECORD_WORDS);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	cells_payload(s, floor, b);
+	for (uint32_t i = 0; i < fnt_cells_for(bytes); i++) {
+		uint64_t x = floor_get(&library->cells[i].state);
+		uint64_t y = floor_get(&floor->cells[i].state);
+
+		if (x == y)
+			continue;
+		fprintf(stderr, "cell %u's state: library %#llx, floor %#llx\n", i,
+			(unsigned long long)x, (unsigned long long)y);
+		all = false;
+	}
+	return same_payload("cells", a, b, bytes) && all;
+}
+
+static bool
+same(const struct scene *s, const struct copies *library, const struct copies *floor)
+{
+	static unsigned char a[PAYLOAD_MOST], b[PAYLOAD_MOST];
+	uint32_t bytes = frames_payload(s, library, a);
+	bool all;
+
+	frames_payload(s, floor, b);
+	all = same_payload("frames", a, b, bytes);
+	for (size_t i = 0; i <= library->frame_count; i++)
+		all &= same_part(&frame_parts[i], library, floor);
+	if (!s->sampled)
+		all &= same_cells(s, library, floor);
+	/* No record, no head of one. */
+	for (size_t i = s->sampled; i < sizeof(parts) / sizeof(parts[0]); i++)
 		all &= same_part(&parts[i], library, floor);
 	return all;
 }
@@ -300,33 +420,41 @@ same(const struct copies *library, const struct copies *floor)
 /* ---- a call ------------------------------------------------------------------- */
 
 /* One call by either. The library takes a block of tickets, or gives one up, only now
- * and then, which the floor leaves out: then the next is looked at, up to TRIES. */
+ * and then, which the floor leaves out: then the next is looked at, up to TRIES. Which
+ * frames it takes is known after it, what was in them has to be before: where it took
+ * others, the next, too. */
 static int
 compare(struct scene *s)
 {
 	static struct copies before, library;
-	static struct fnt_cell last;
 
 	for (unsigned i = 0; i < TRIES; i++) {
 		finish(s, begin(s));
-		copy_out(s, &before);
-		if (!copy_cell(s, &before.frame, &last))
+		finish(s, begin(s));
+		if (!find_chain(s, &before))
 			return CANNOT;
 		finish(s, begin(s));
+		copy_out(s, &before);
+		finish(s, begin(s));
+		if (!find_chain(s, &library))
+			return CANNOT;
 		copy_out(s, &library);
-		if (!copy_cell(s, &library.frame, &library.cell))
+		if (!copy_cells(s, &library))
 			return CANNOT;
 		if (library.cursor != before.cursor ||
-		    floor_get(&library.lane.rings[FNT_RING_MAIN].low) ==
-			    FNT_TICKET_NONE)
+		    library.frame_count != before.frame_count ||
+		    memcmp(library.frame_nos, before.frame_nos,
+			   before.frame_count * sizeof(before.frame_nos[0])) ||
+		    (!s->sampled && floor_get(&library.lane.rings[FNT_RING_MAIN].low) ==
+					    FNT_TICKET_NONE))
 			continue;
 		s->done--;
-		if (!make_floor(&before, s, &last)) {
+		if (!make_floor(&before, s, before.frames[0].record)) {
 			fprintf(stderr,
 				"the floor's cell or names are not as it says\n");
 			return 1;
 		}
-		return same(&library, &before) ? 0 : 1;
+		return same(s, &library, &before) ? 0 : 1;
 	}
 	fprintf(stderr, "no call went the short way: is this machine that busy?\n");
 	return CANNOT;
@@ -338,7 +466,9 @@ verify(struct scene *s)
 	struct fnt_error error = {0};
 	int status = CANNOT;
 
-	if (fnt_log_open(&s->log, "floor", &(struct fnt_options){.error = &error}) ||
+	if (fnt_log_open(
+		    &s->log, "floor",
+		    &(struct fnt_options){.settings = s->settings, .error = &error}) ||
 	    fnt_region_open_read(&s->region, "floor", &error)) {
 		fprintf(stderr, "%s\n", error.message);
 		return CANNOT;
@@ -358,18 +488,28 @@ verify(struct scene *s)
 int
 floor_verify(void)
 {
-	static struct scene scene;
+	static struct scene scenes[] = {
+		{.ops = 2},
+		{.ops = 2, .sampled = true, .settings = "keep=0"},
+		{.ops = 10},
+		{.ops = 100},
+	};
 	char dir[] = "/dev/shm/fnt-floor-XXXXXX", path[sizeof(dir) + 16];
-	int status;
+	int status = 0;
 
 	if (!mkdtemp(dir))
 		return perror(dir), CANNOT;
 	setenv("FNTRACE_DIR", dir, 1);
 	unsetenv("FNTRACE_SIZE");
 	unsetenv("FNTRACE_SETTINGS");
-	status = verify(&scene);
 	snprintf(path, sizeof(path), "%s/floor.fnt", dir);
-	unlink(path);
+	for (size_t i = 0; !status && i < sizeof(scenes) / sizeof(scenes[0]); i++) {
+		status = verify(&scenes[i]);
+		unlink(path);
+		if (status == 1)
+			fprintf(stderr, "… in a call of %u ops%s\n", scenes[i].ops,
+				scenes[i].sampled ? ", left out" : "");
+	}
 	rmdir(dir);
 	return status;
 }
