@@ -8,8 +8,9 @@ import os
 import sys
 import time
 
+import bars
 import report
-from suites import NAMES, PEERS, PROGRAMS, suites
+from suites import NAMES, PEERS, PROGRAMS, suites, untried
 from workers import Failed, Worker, lttng_session
 
 
@@ -122,13 +123,15 @@ def main(argv):
             some, others = run_suite(suite, context)
             results += some
             ratios += others
+    asked = bars.bars_of(results, ratios, [] if options.only else untried())
+    bars.print_bars(asked)
     about["seconds"] = round(time.monotonic() - began, 1)
     about["load_after"] = os.getloadavg()[0]
     print(f"\n{about['seconds']:.0f} s")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"results": results, "ratios": ratios, "missing": context.missing,
-                       "machine": about}, file, indent=1)
+            json.dump({"results": results, "ratios": ratios, "bars": asked,
+                       "missing": context.missing, "machine": about}, file, indent=1)
             file.write("\n")
     return 0
 

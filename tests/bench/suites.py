@@ -91,6 +91,14 @@ def size_name(size):
     return f"{size // GIB} GiB" if size >= GIB else f"{size // MIB} MiB"
 
 
+def untried():
+    """Bars that this machine can't show: (name, asked)."""
+    if len(os.sched_getaffinity(0)) >= 16:
+        return []
+    return [(f"16 {how} / 1 (this machine has fewer cores)", 1.5)
+            for how in ("threads", "processes")]
+
+
 def _calls():
     one = fnt("call+2ops")
     two_threads, two_processes = fnt("call+2ops", threads=2), fnt("call+2ops", processes=2)
@@ -117,7 +125,7 @@ def _calls():
         Ratio("fntrace / lttng-ust, 2 processes", two_processes, lttng_p),
         Ratio("fntrace / mutex-log, 2 threads", two_threads, mutex2),
     ]
-    if len(os.sched_getaffinity(0)) >= 16:
+    if not untried():
         for how in "threads", "processes":
             many = fnt("call+2ops", **{how: 16})
             variants.append(many)
@@ -161,6 +169,12 @@ def _floors():
     whole, whole_vdso = (floor("call+2ops, bytes", "bytes"),
                          floor("call+2ops, bytes, vdso", "bytes-vdso"))
     called = floor("call+2ops, bytes by functions", "called")
+    called_vdso = floor("call+2ops, bytes by functions, vdso", "called-vdso")
+    sampled = floor("call+2ops, sampled out, bytes", "sampled")
+    called_sampled = floor("call+2ops, sampled out, bytes by functions", "called-sampled")
+    many = {(how, clock, n): floor(f"call of {n} ops, bytes{how}, {clock}", f"{shape}{end}", ops=n)
+            for how, shape in (("", "many"), (" by functions", "called-many"))
+            for clock, end in (("tsc", ""), ("vdso", "-vdso")) for n in (2, 10, 100)}
     op, op_vdso = floor("op, bytes", "op"), floor("op, bytes, vdso", "op-vdso")
     chunk = floor("chunk, 2 words", "chunk")
     copies = [floor(f"248 bytes, ring of {size_name(size)}{how}", shape, size=size)
@@ -173,6 +187,16 @@ def _floors():
         Ratio("mutex-log x 0.22", mutex, times=0.22),
         Ratio("4 stamps / lttng-ust x 0.11", stamps, lttng, times=0.11),
         Ratio("4 stamps / mutex-log x 0.22", stamps, mutex, times=0.22),
+        Ratio("floor / lttng-ust", whole, lttng),
+        Ratio("floor / mutex-log", whole, mutex),
+        Ratio("floor by functions / lttng-ust", called, lttng),
+        Ratio("floor by functions / mutex-log", called, mutex),
+        Ratio("floor: sampled out / kept", sampled, whole),
+        Ratio("floor by functions: sampled out / kept", called_sampled, called),
+        *(Ratio(f"floor{how}: an op, {clock}, the {which}", many[how, clock, to],
+                many[how, clock, since], parts=to - since)
+          for how in ("", " by functions") for clock in ("tsc", "vdso")
+          for since, to, which in ((2, 10, "3rd to 10th"), (10, 100, "11th to 100th"))),
         Ratio("a call's bytes / lttng-ust x 0.11", whole, lttng, times=0.11),
         Ratio("a call's bytes / mutex-log x 0.22", whole, mutex, times=0.22),
         Ratio("call: fntrace / its bytes", call, whole),
@@ -187,7 +211,8 @@ def _floors():
         Ratio("chunk: fntrace / its words", chunks[100], chunks[10], parts=90, over=chunk)]
     return Suite("floors", "the machine itself, and what is made of it", [
         call, vdso, lttng, mutex, *singles, stores, fenced, stamps, stamps_vdso, *copies, whole,
-        called, floor("call+2ops, bytes, not counted", "bytes-bare"), whole_vdso, op,
+        called, called_vdso, sampled, called_sampled, *many.values(),
+        floor("call+2ops, bytes, not counted", "bytes-bare"), whole_vdso, op,
         floor("op, bytes, counted", "op-counted"), op_vdso, chunk, *ops.values(),
         *chunks.values()], ratios)
 
@@ -251,9 +276,8 @@ def _shapes():
         ("off", "call+2ops, disabled"), ("sampled", "call+2ops, sampled out"),
         ("ruled", "call+2ops, settings not default"))}
     stubs = fnt("call+2ops, functions that do nothing", shape="stubs")
-    bars = {"sampled": 0.8}
-    ratios = [Ratio(f"{v.name.removeprefix('call+2ops, ')} / plain", v, plain,
-                    bar=bars.get(shape, 0)) for shape, v in some.items()]
+    ratios = [Ratio(f"{v.name.removeprefix('call+2ops, ')} / plain", v, plain)
+              for v in some.values()]
     ratios += [Ratio("disabled, less the loop", some["off"], stubs, parts=1, bar=2),
                Ratio("sampled out / kept, both by settings", some["sampled"],
                      some["ruled"], bar=0.8)]
