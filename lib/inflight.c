@@ -85,6 +85,8 @@ fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t ind
 {
 	struct fnt_frame *frame = &view->frames[index];
 
+	/* [S3] release: as in fnt_frame_prepare(). */
+	atomic_thread_fence(memory_order_release);
 	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
 	fnt_frame_set_state(frame, owner, FNT_FRAME_LINKED);
 	atomic_store_explicit(&last->next, (uint64_t)index + 1, memory_order_relaxed);
