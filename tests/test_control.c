@@ -248,19 +248,24 @@ second_now(void)
 	return (uint64_t)now.tv_sec;
 }
 
+/* One of them first: a name that all bring up at once may get two ids, and so two
+ * rates, if who writes it is interrupted there. */
 static void
 check_rate(struct puppets *puppets, const char *fn, uint64_t rate)
 {
 	uint64_t begin = second_now(), seconds, recorded, limited;
+	struct order first = {.count = 1, .outcome = FNT_OK};
 	struct fnt_stat now;
 
+	strcpy(first.fn, fn);
+	some_do(puppets, 1, &first);
 	all_call(puppets, fn, 2000);
 	seconds = second_now() - begin + 1;
 	now = stat_of(puppets->reader);
 	recorded = now.recorded - last.recorded;
 	limited = now.limited - last.limited;
-	ck_assert_uint_eq(recorded + limited, 8000);
-	ck_assert_uint_eq(now.total - last.total, 8000);
+	ck_assert_uint_eq(recorded + limited, 8001);
+	ck_assert_uint_eq(now.total - last.total, 8001);
 	ck_assert_uint_ge(recorded, rate);
 	ck_assert_uint_le(recorded, rate * seconds);
 	last = now;

@@ -32,6 +32,10 @@
  * in the ring and is counted (fnt_stat.sampled, limited). Calls whose process has died
  * are always kept.
  *
+ * A function that several processes call for the first time in the same instant may, if
+ * one of them is interrupted just there, be in the region under two numbers, and then
+ * has two rates.
+ *
  * `hash` puts "h:" and 16 hexadecimal digits in place of a text: SipHash-2-4, with a
  * random key of the region. Equal texts of one region stay equal; who can read the
  * region has the key too, and can try what he suspects; a rotated copy is without it. A
