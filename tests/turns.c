@@ -344,7 +344,8 @@ turn_until_all_ended(const struct shape *shape)
 	struct rnd r = {shape->calls};
 	unsigned number = 0;
 
-	while (atomic_load(&board->ended) < PRODUCERS) {
+	/* Where they were over sooner than one of each had come: after them. */
+	while (atomic_load(&board->ended) < PRODUCERS || !resizes || !rotations) {
 		unsigned long before = rotations;
 
 		nap_us((long)rnd(&r, shape->room ? 8000 : 1500));
