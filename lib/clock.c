@@ -109,8 +109,8 @@ update_scale(uint64_t ticks, uint64_t ns)
 	return old;
 }
 
-/* A clock that is ahead goes slower, by so much that it is right again when the anchor is
- * renewed, at half its rate at most. */
+/* A clock that is ahead goes slower, by so much that it is right again when the anchor
+ * is renewed; but never at less than half its rate. */
 static uint64_t
 slower(uint64_t rate, uint64_t ahead_ns)
 {
@@ -170,11 +170,11 @@ fnt_clock_renew(struct fnt_clock *clock)
 
 	if (fnt_clock_kind() == FNT_CLOCK_TSC) {
 		anchor(clock);
-		return clock->last;
+	} else {
+		ns = fnt_clock_mono();
+		if (ns > clock->last)
+			clock->last = ns;
 	}
-	ns = fnt_clock_mono();
-	if (ns > clock->last)
-		clock->last = ns;
 	return clock->last;
 }
 

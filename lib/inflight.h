@@ -46,7 +46,7 @@ static inline void
 fnt_frame_set_state(struct fnt_frame *frame, uint32_t owner, uint32_t status)
 {
 	uint64_t old = atomic_load_explicit(&frame->state, memory_order_relaxed);
-	uint64_t next = (old | UINT32_MAX) + 1; /* the next generation of nothing */
+	uint64_t next = (old | UINT32_MAX) + 1; /* generation; the rest is still 0 */
 
 	/* [F1] release: all that was written comes before the new state. Pairs with [F2] in
 	 * record.c, and with [F3]. */

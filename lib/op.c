@@ -146,7 +146,12 @@ static __attribute__((noinline)) int
 op_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity, const char *id,
 	    uint64_t duration_ns, int64_t row_count, bool ok)
 {
-	struct op op = {(uint32_t)kind, ok, entity, id, 0, 0, duration_ns, row_count};
+	struct op op = {.op = (uint32_t)kind,
+			.ok = ok,
+			.entity = entity,
+			.id = id,
+			.duration_ns = duration_ns,
+			.row_count = row_count};
 
 	if (fnt_thread_by_vdso() && op_short(call, op, false))
 		return FNT_DONE;
@@ -157,7 +162,12 @@ static __attribute__((noinline)) int
 op_by_counter(struct fnt_call *call, enum fnt_op kind, const char *entity,
 	      const char *id, uint64_t duration_ns, int64_t row_count, bool ok)
 {
-	struct op op = {(uint32_t)kind, ok, entity, id, 0, 0, duration_ns, row_count};
+	struct op op = {.op = (uint32_t)kind,
+			.ok = ok,
+			.entity = entity,
+			.id = id,
+			.duration_ns = duration_ns,
+			.row_count = row_count};
 
 	if (__builtin_expect(op_short(call, op, true), 1))
 		return FNT_DONE;

@@ -137,8 +137,7 @@ start_puppets(const char *name)
 	return puppets;
 }
 
-/* All of them at once; how many calls there were. */
-/* The first so many of them. */
+/* The first so many of them at once; how many calls there were. */
 static inline uint32_t
 some_do(struct puppets *puppets, int some, const struct order *order)
 {

@@ -5,6 +5,7 @@ A bar's floor is a straight line that stores the same bytes with the same guaran
 in the same run (floor.h): inlined, and by functions, as a program calls a library. A bar below
 the first can't be met by any recorder of this design here; one below the second, by none
 that is called. That of readers is two that load a word of each line and do nothing else."""
+import report
 
 # Of a bar, (suite, name): names of its floors among the results or ratios of FLOOR_SUITES.
 FLOOR_SUITES = "floors", "readers"
@@ -33,10 +34,8 @@ TITLES = {MET: "met", BELOW: "not met, and below what the machine takes",
           OPEN: "not met, or not measured"}
 
 
-def _status(asked, got, floors, at_least):
-    if got is None:
-        return OPEN
-    if got >= asked if at_least else got <= asked:
+def _status(asked, floors, met):
+    if met:
         return MET
     for floor, status in zip(floors, (BELOW, BELOW_CALLED)):
         if floor is not None and floor > asked:
@@ -44,12 +43,11 @@ def _status(asked, got, floors, at_least):
     return OPEN
 
 
-def _bar(name, asked, got, floors=(None, None), unit="x"):
-    at_least = unit in ("MB/s", "/s")
-    return {"name": name, "asked": asked, "got": got, "floor": floors[0],
+def _bar(name, asked, floors=(None, None), unit="x", **measured):
+    return {"name": name, "asked": asked, "got": measured.get("median"), "floor": floors[0],
             "floor_by_functions": floors[1],
-            "status": _status(asked, got, floors, at_least), "unit": unit,
-            "at_least": at_least}
+            "status": _status(asked, floors, measured.get("met")), "unit": unit,
+            "at_least": report.at_least(unit)}
 
 
 def bars_of(results, ratios, untried=()):
@@ -64,9 +62,9 @@ def bars_of(results, ratios, untried=()):
         name = r["name"] + "".join(f", {r[k]} {k}" for k in ("threads", "processes")
                                    if r.get(k, 1) > 1)
         wanted = FLOORS.get((r["suite"], r["name"]), (None, None))
-        bars.append(_bar(name, r["bar"], r["median"], tuple(floors.get(f) for f in wanted),
-                         r["unit"]))
-    return bars + [_bar(name, asked, None) for name, asked in untried]
+        bars.append(_bar(name, r["bar"], tuple(floors.get(f) for f in wanted), r["unit"],
+                         median=r["median"], met=r["met"]))
+    return bars + [_bar(name, asked) for name, asked in untried]
 
 
 # ---- the table

@@ -19,9 +19,10 @@
  *      many           the same of a call of `ops` ops (floor_many.h)
  *      many-vdso      that with the vDSO clock
  *      called         `bytes` through four functions, each in a read-side section; so
- * are called-vdso, called-sampled, called-many, called-many-vdso op, op-vdso    a
- * reading, an op's bytes, published; get and insert in turn op-counted     op, counted
- * in its row chunk          a stream chunk: two words of the frame
+ *                     are called-vdso, called-sampled, called-many, called-many-vdso
+ *      op, op-vdso    a reading, an op's bytes, published; get and insert in turn
+ *      op-counted     op, counted in its row
+ *      chunk          a stream chunk: two words of the frame
  *
  * A "call" is one of these. With --verify it measures nothing, and says by its exit
  * status whether `bytes` are what the library writes.

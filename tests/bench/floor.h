@@ -54,10 +54,9 @@
 #define FLOOR_PAYLOAD (FLOOR_BEGUN + FLOOR_PAIR)
 #define FLOOR_GET_NS 2000u
 #define FLOOR_INSERT_NS 5000u
+#define FLOOR_FRAMES 4u /* that a call may have */
 
 static_assert(FLOOR_PAYLOAD <= FNT_HEAD_BYTES, "one cell");
-
-#define FLOOR_FRAMES 4u /* that a call may have */
 
 /* The counter scaled from an anchor, as clock.h does; it is set once and holds for as
  * long as a measurement takes. */

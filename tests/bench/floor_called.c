@@ -148,7 +148,10 @@ many_vdso_finish(struct floor_call *call, uint32_t ops)
 
 /* ---- programs ------------------------------------------------------------------- */
 
-#define PROGRAM(run, name, end)                                                        \
+#define OPS(name)                                                                      \
+	(name##_get(&call, "Lot", call.row_id), name##_insert(&call, "Bid", NULL))
+
+#define PROGRAM(run, name, rest)                                                       \
 	void run(void *state, uint64_t calls)                                          \
 	{                                                                              \
 		struct floor_producer *p = state;                                      \
@@ -159,40 +162,29 @@ many_vdso_finish(struct floor_call *call, uint32_t ops)
 			struct floor_call call = floor_call_number(p, i);              \
                                                                                        \
 			name##_begin(&call);                                           \
-			name##_get(&call, "Lot", call.row_id);                         \
-			name##_insert(&call, "Bid", NULL);                             \
-			claimed &= end(&call);                                         \
+			rest;                                                          \
 		}                                                                      \
 		p->done += calls;                                                      \
 		floor_must_have(claimed);                                              \
 	}
 
-PROGRAM(called_run, tsc, tsc_finish)
-PROGRAM(called_run_vdso, vdso, vdso_finish)
-PROGRAM(called_run_sampled, tsc, tsc_lose)
+#define TWO_OPS(name, end)                                                             \
+	do {                                                                           \
+		OPS(name);                                                             \
+		claimed &= end(&call);                                                 \
+	} while (0)
 
-#define PROGRAM_OF_MANY(run, name)                                                     \
-	void run(void *state, uint64_t calls)                                          \
-	{                                                                              \
-		struct floor_producer *p = state;                                      \
-		bool claimed = true;                                                   \
-                                                                                       \
-		called = &p->floor;                                                    \
-		for (uint64_t i = p->done; i < p->done + calls; i++) {                 \
-			struct floor_call call = floor_call_number(p, i);              \
-                                                                                       \
-			name##_begin(&call);                                           \
-			pen = floor_pen(called);                                       \
-			for (uint32_t op = 0; op < p->ops; op += 2) {                  \
-				name##_get(&call, "Lot", call.row_id);                 \
-				name##_insert(&call, "Bid", NULL);                     \
-			}                                                              \
-			claimed &= name##_finish(&call, p->ops);                       \
-			floor_turn_ring(called, p->cells);                             \
-		}                                                                      \
-		p->done += calls;                                                      \
-		floor_must_have(claimed);                                              \
-	}
+#define MANY_OPS(name)                                                                 \
+	do {                                                                           \
+		pen = floor_pen(called);                                               \
+		for (uint32_t op = 0; op < p->ops; op += 2)                            \
+			OPS(name);                                                     \
+		claimed &= name##_finish(&call, p->ops);                               \
+		floor_turn_ring(called, p->cells);                                     \
+	} while (0)
 
-PROGRAM_OF_MANY(called_run_many, many)
-PROGRAM_OF_MANY(called_run_many_vdso, many_vdso)
+PROGRAM(called_run, tsc, TWO_OPS(tsc, tsc_finish))
+PROGRAM(called_run_vdso, vdso, TWO_OPS(vdso, vdso_finish))
+PROGRAM(called_run_sampled, tsc, TWO_OPS(tsc, tsc_lose))
+PROGRAM(called_run_many, many, MANY_OPS(many))
+PROGRAM(called_run_many_vdso, many_vdso, MANY_OPS(many_vdso))

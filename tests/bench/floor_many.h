@@ -4,8 +4,9 @@
  *
  *      op ─► frame 1 ── full ──► next frame linked ─► op ─► frame 2 … ─► published in 1
  *      end ─► a cmpxchg for each cell ─► journal ─► mark
- *          ─► head, payload out of frames of 106 words into cells of 31 ─► a store for
- * each cell, the head's last ─► counts, rows ─► each frame closed
+ *          ─► head, payload out of frames of 106 words into cells of 31
+ *          ─► a store for each cell, the head's last ─► counts, rows
+ *          ─► each frame closed
  *
  * As floor.h, and like it a straight line in which all is known beforehand. A record
  * lies in one piece: so the ring's last cells, where none goes in, are left out, and
@@ -59,7 +60,7 @@ floor_link(struct floor *f, struct floor_pen *pen)
 
 FLOOR_INLINE void
 floor_put_across(struct floor *f, struct floor_pen *pen, const char *event,
-		 uint32_t bytes)
+		 uint32_t bytes, uint64_t since)
 {
 	uint32_t here = floor_pen_room(pen);
 
@@ -67,6 +68,8 @@ floor_put_across(struct floor *f, struct floor_pen *pen, const char *event,
 	floor_link(f, pen);
 	memcpy(pen->at, event + here, bytes - here);
 	pen->at += bytes - here;
+	pen->used += bytes;
+	floor_publish(f->frame, since, pen->used);
 }
 
 /* An op that may end in the next frame. */
@@ -78,9 +81,7 @@ floor_get_across(struct floor *f, const struct floor_call *call, struct floor_pe
 	char event[FLOOR_GET];
 
 	floor_put_get(event, f->lot, call->row_id, since);
-	floor_put_across(f, pen, event, FLOOR_GET);
-	pen->used += FLOOR_GET;
-	floor_publish(f->frame, since, pen->used);
+	floor_put_across(f, pen, event, FLOOR_GET, since);
 	if (way.counted)
 		floor_count_op(f->get, FLOOR_GET_NS, 1);
 }
@@ -93,9 +94,7 @@ floor_insert_across(struct floor *f, const struct floor_call *call,
 	char event[FLOOR_INSERT];
 
 	floor_put_insert(event, f->bid, since);
-	floor_put_across(f, pen, event, FLOOR_INSERT);
-	pen->used += FLOOR_INSERT;
-	floor_publish(f->frame, since, pen->used);
+	floor_put_across(f, pen, event, FLOOR_INSERT, since);
 	if (way.counted)
 		floor_count_op(f->insert, FLOOR_INSERT_NS, 0);
 }

@@ -1,194 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "floor_verify.h"
 
-#include "floor_many.h"
-#include "workload.h"
-
-#include "region.h"
+#include "floor_scene.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define WARM_UP 100u /* calls, until tickets come in large blocks */
 #define TRIES 200u
 #define CANNOT 77
-#define FRAMES_MOST 256u /* of a region, that are looked at */
 #define PAYLOAD_MOST (FLOOR_FRAMES * FNT_FRAME_PAYLOAD_BYTES)
 #define SPOILT 0x5a5a5a5a5a5a5a5au
-
-/* What a call writes, copied out of the region, or written by the floor. */
-struct copies {
-	struct fnt_frame frames[FLOOR_FRAMES];
-	uint32_t frame_nos[FLOOR_FRAMES];
-	uint32_t frame_count;
-	struct fnt_lane lane;
-	struct fnt_cell cells[FLOOR_CELLS];
-	struct fnt_fn_row fn_row;
-	struct fnt_op_row get, insert;
-	uint64_t cursor;
-};
-
-struct scene {
-	struct workload work;
-	/* What is compared: calls of so many ops, kept or left out. */
-	const char *settings;
-	uint32_t ops;
-	bool sampled;
-	struct fnt_log *log;
-	struct fnt_region region;
-	uint32_t frame, lane, fn_row, get, insert; /* numbers in the region */
-	uint64_t done;
-};
-
-/* ---- the library's ------------------------------------------------------------ */
-
-static struct fnt_call *
-begin(struct scene *s)
-{
-	return fnt_call_begin(s->log,
-			      &(struct fnt_call_info){
-				      .call_id = workload_call_id(&s->work, s->done),
-				      .fn_name = workload_fn(0),
-				      .fn_type = FNT_MUTATION,
-				      .user_id = workload_user_id(&s->work, s->done),
-			      });
-}
-
-static void
-finish(struct scene *s, struct fnt_call *call)
-{
-	for (uint32_t i = 0; i < s->ops; i += 2) {
-		fnt_call_op(call, FNT_OP_GET, "Lot", workload_row_id(&s->work, s->done),
-			    FLOOR_GET_NS, 1, true);
-		fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, FLOOR_INSERT_NS, FNT_NONE,
-			    true);
-	}
-	fnt_call_finish_ok(call, NULL);
-	s->done++;
-}
-
-/* ---- where it writes ---------------------------------------------------------- */
-
-static bool
-find_lane(struct scene *s)
-{
-	const struct fnt_view *view = &s->region.view;
-
-	for (s->lane = 0; s->lane < view->lane_count; s->lane++) {
-		const struct fnt_lane *lane = &view->lanes[s->lane];
-
-		if (fnt_state_status(floor_get(&lane->state)) == FNT_LANE_OWNED &&
-		    floor_get(&lane->tid) == (uint64_t)syscall(SYS_gettid))
-			return true;
-	}
-	return false;
-}
-
-static bool
-find_frame(struct scene *s)
-{
-	const struct fnt_view *view = &s->region.view;
-	struct fnt_call *call = begin(s);
-
-	for (s->frame = 0; s->frame < view->frame_count; s->frame++)
-		if (fnt_state_status(floor_get(&view->frames[s->frame].state)) ==
-		    FNT_FRAME_OPEN)
-			break;
-	finish(s, call);
-	return s->frame < view->frame_count;
-}
-
-static bool
-find_op_row(const struct scene *s, enum fnt_op op, uint32_t *row)
-{
-	const struct fnt_view *view = &s->region.view;
-
-	for (*row = 0; *row < view->op_row_count; ++*row) {
-		uint64_t key = floor_get(&view->op_rows[*row].key);
-
-		if (fnt_key_kind(key) == FNT_ROW_OP && fnt_key_lane(key) == s->lane &&
-		    fnt_key_op(key) == (uint32_t)op)
-			return true;
-	}
-	return false;
-}
-
-/* There is one function, and one entity for each kind of op. */
-static bool
-find_rows(struct scene *s)
-{
-	const struct fnt_view *view = &s->region.view;
-
-	for (s->fn_row = 0; s->fn_row < view->fn_row_count; s->fn_row++) {
-		uint64_t key = floor_get(&view->fn_rows[s->fn_row].key);
-
-		if (fnt_key_kind(key) == FNT_ROW_FN && fnt_key_lane(key) == s->lane)
-			break;
-	}
-	return s->fn_row < view->fn_row_count && find_op_row(s, FNT_OP_GET, &s->get) &&
-	       find_op_row(s, FNT_OP_INSERT, &s->insert);
-}
-
-/* The cells of the last record: the frame's mark says which. */
-static bool
-copy_cells(const struct scene *s, struct copies *to)
-{
-	const struct fnt_era_slot *era = &s->region.view.rings[FNT_RING_MAIN].slots[0];
-	uint64_t first = fnt_mark_ticket(floor_get(&to->frames[0].commit));
-	uint32_t count =
-		s->sampled ? 0 : fnt_cells_for(FLOOR_BEGUN + s->ops / 2 * FLOOR_PAIR);
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t at = (first + i) % floor_get(&era->cells);
-
-		if (pread(s->region.fd, &to->cells[i], sizeof(to->cells[i]),
-			  (off_t)(floor_get(&era->off) + at * sizeof(to->cells[i]))) !=
-		    sizeof(to->cells[i]))
-			return false;
-	}
-	return true;
-}
-
-static void
-copy_words(void *to, const void *from, size_t size)
-{
-	fnt_words_load(to, from, size);
-}
-
-static void
-copy_out(const struct scene *s, struct copies *to)
-{
-	const struct fnt_view *view = &s->region.view;
-
-	for (uint32_t i = 0; i < to->frame_count; i++)
-		copy_words(&to->frames[i], &view->frames[to->frame_nos[i]],
-			   sizeof(to->frames[i]));
-	copy_words(&to->lane, &view->lanes[s->lane], sizeof(to->lane));
-	copy_words(&to->fn_row, &view->fn_rows[s->fn_row], sizeof(to->fn_row));
-	copy_words(&to->get, &view->op_rows[s->get], sizeof(to->get));
-	copy_words(&to->insert, &view->op_rows[s->insert], sizeof(to->insert));
-	to->cursor = floor_get(&view->rings[FNT_RING_MAIN].cursor);
-}
-
-/* Which frames the last call had: each names the next. */
-static bool
-find_chain(const struct scene *s, struct copies *to)
-{
-	const struct fnt_view *view = &s->region.view;
-	uint64_t at = s->frame;
-
-	for (to->frame_count = 0; to->frame_count < FLOOR_FRAMES;) {
-		if (at >= view->frame_count || at >= FRAMES_MOST)
-			return false;
-		to->frame_nos[to->frame_count++] = (uint32_t)at;
-		at = floor_get(&view->frames[at].next);
-		if (!at--)
-			return true;
-	}
-	return false;
-}
 
 /* ---- the floor's -------------------------------------------------------------- */
 
@@ -407,6 +230,7 @@ same(const struct scene *s, const struct copies *library, const struct copies *f
 
 	frames_payload(s, floor, b);
 	all = same_payload("frames", a, b, bytes);
+	/* Two parts of the first, one of each other. */
 	for (size_t i = 0; i <= library->frame_count; i++)
 		all &= same_part(&frame_parts[i], library, floor);
 	if (!s->sampled)
@@ -430,18 +254,18 @@ compare(struct scene *s)
 	static struct copies before, library;
 
 	for (unsigned i = 0; i < TRIES; i++) {
-		finish(s, begin(s));
-		finish(s, begin(s));
-		finish(s, begin(s));
-		if (!find_chain(s, &before))
+		scene_finish(s, scene_begin(s));
+		scene_finish(s, scene_begin(s));
+		scene_finish(s, scene_begin(s));
+		if (!scene_find_chain(s, &before))
 			return CANNOT;
-		finish(s, begin(s));
-		copy_out(s, &before);
-		finish(s, begin(s));
-		if (!find_chain(s, &library))
+		scene_finish(s, scene_begin(s));
+		scene_copy_out(s, &before);
+		scene_finish(s, scene_begin(s));
+		if (!scene_find_chain(s, &library))
 			return CANNOT;
-		copy_out(s, &library);
-		if (!copy_cells(s, &library))
+		scene_copy_out(s, &library);
+		if (!scene_copy_cells(s, &library))
 			return CANNOT;
 		if (library.cursor != before.cursor ||
 		    library.frame_count != before.frame_count ||
@@ -477,8 +301,8 @@ verify(struct scene *s)
 	}
 	workload_init(&s->work, 0);
 	while (s->done < WARM_UP)
-		finish(s, begin(s));
-	if (find_lane(s) && find_frame(s) && find_rows(s))
+		scene_finish(s, scene_begin(s));
+	if (scene_find_lane(s) && scene_find_frame(s) && scene_find_rows(s))
 		status = compare(s);
 	else
 		fprintf(stderr, "a call's frame, lane or rows are not to be found\n");

@@ -2,6 +2,7 @@
 #include "raw_reader.h"
 
 #include "bench.h"
+#include "clock.h"
 #include "record.h"
 
 #define REST_NS 100000u /* as in follow.c */
@@ -48,7 +49,7 @@ raw_reader_follow(struct raw_reader *raw)
 	uint64_t until;
 
 	while (bench_clock(CLOCK_MONOTONIC) - raw->looked_at < REST_NS)
-		__builtin_ia32_pause();
+		fnt_cpu_relax();
 	raw->looked_at = bench_clock(CLOCK_MONOTONIC);
 	until = committed(&raw->reader->region.view);
 	if (!raw->position)
@@ -72,6 +73,6 @@ raw_reader_scan(struct raw_reader *raw)
 		load_cell(era, --end);
 		next += raw->cell_ns;
 		while (raw->cell_ns && bench_clock(CLOCK_MONOTONIC) < next)
-			continue;
+			fnt_cpu_relax();
 	}
 }

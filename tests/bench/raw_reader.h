@@ -11,8 +11,8 @@
 
 struct raw_reader {
 	struct fnt_reader *reader;
-	uint64_t
-		cell_ns; /* no faster than a cell in this time; 0: as fast as it goes */
+	/* Scanned no faster than a cell in this time; 0: as fast as it goes. */
+	uint64_t cell_ns;
 	uint64_t position;  /* next ticket that is followed; 0: from now */
 	uint64_t looked_at; /* ns */
 };

@@ -61,6 +61,11 @@ def ratio_of(suite, ratio, workers):
     return result
 
 
+def at_least(unit):
+    """Is more of it better?"""
+    return unit in ("MB/s", "/s")
+
+
 # ---- the table
 
 
@@ -98,7 +103,7 @@ def print_suite(suite, results, ratios, notes):
     for r in results:
         who = f"{r['peer']} " if r["peer"] != "none" else ""
         many = "".join(f", {r[k]} {k}" for k in ("threads", "processes") if r[k] > 1)
-        _line(f"{who}{r['name']}{many}", r, r["unit"] not in ("MB/s", "/s"))
+        _line(f"{who}{r['name']}{many}", r, not at_least(r["unit"]))
     for r in ratios:
         _line(r["name"], r)
     for note in notes:

@@ -14,7 +14,8 @@ from suites import suites  # pylint: disable=wrong-import-position
 
 def result(suite, name, median, bar=None, unit="ns"):
     return {"suite": suite, "name": name, "median": median, "unit": unit,
-            **({} if bar is None else {"bar": bar})}
+            **({} if bar is None else {
+                "bar": bar, "met": median >= bar if unit == "MB/s" else median <= bar})}
 
 
 def statuses(got, floor, called):
