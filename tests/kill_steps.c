@@ -219,6 +219,13 @@ finish_many(struct actor *actor)
 	actor_finish(actor, 0, FNT_OK, VALUE_LONG);
 }
 
+/* In more cells than there are tickets in hand. */
+static void
+finish_many_again(struct actor *actor)
+{
+	actor_finish(actor, 1, FNT_OK, VALUE_LONG);
+}
+
 static void
 finish_error(struct actor *actor)
 {
@@ -286,6 +293,8 @@ static const struct kill_path paths[] = {
 	{"finish, sampled", begun, finish_ok, .edges = EDGE(SCENE_PLAIN),
 	 .flags = SCENE_SAMPLED},
 	{"finish, many cells", begun, finish_many, .lapped = true, .edges = ALL_EDGES},
+	{"finish, tickets go on", begun_at_hand, finish_many_again, .lapped = true,
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
 	{"finish, linked", begun_linked, finish_ok, .edges = EDGE(SCENE_LAP)},
 	{"finish_error", begun_with_ops, finish_error, .edges = EDGE(SCENE_LAP)},
 	{"finish_rolled_back", begun, finish_rolled_back, .edges = EDGE(SCENE_PLAIN)},

@@ -235,6 +235,43 @@ START_TEST(laps_compare_around_their_end)
 }
 END_TEST
 
+/* Where nobody has come between, tickets of a new block go on from those that are too
+ * few: no cell is left out. The lane says at each moment where they are. */
+START_TEST(tickets_go_on)
+{
+	for (uint32_t count = 2; count < 40; count++) {
+		struct bench *bench = make_bench(0, false);
+		const struct fnt_lane_ring *lane = &bench->view->lanes[1].rings[0];
+		const struct fnt_block *block = &hand_of(bench, 1)->block;
+		uint64_t next = 0;
+
+		for (uint64_t i = 0; i < 50; i++) {
+			/* Now and then there are some too few; and once too old. */
+			uint32_t some = i % 7 ? count : 1;
+			uint64_t at;
+
+			if (i == 25)
+				bench->now += FNT_BLOCK_LIFE_NS;
+			if (i == 40)
+				write_record(bench, 2, 1, 1000);
+			at = write_record(bench, 1, some, i);
+			if (i && i != 25 && i < 40)
+				ck_assert_uint_eq(at, next);
+			ck_assert_uint_ge(at, next);
+			next = at + some;
+			ck_assert_uint_eq(block->next, next);
+			ck_assert_uint_le(atomic_load(&lane->block_first), at);
+			ck_assert_uint_eq(atomic_load(&lane->block_end), block->end);
+			ck_assert_uint_eq(atomic_load(&lane->low),
+					  next == block->end ? FNT_TICKET_NONE : next);
+		}
+		/* And none that were the other's were taken for its own. */
+		ck_assert_uint_eq(atomic_load(&bench->view->lanes[1].cells_skipped), 0);
+		free_bench(bench);
+	}
+}
+END_TEST
+
 /* ---- cells that are held -------------------------------------------------------- */
 
 START_TEST(a_held_cell_is_passed_over)
@@ -558,7 +595,7 @@ START_TEST(a_name_left_half_written)
 }
 END_TEST
 
-FIXTURE_MAIN("ring", edges_of_the_counters, laps_compare_around_their_end,
+FIXTURE_MAIN("ring", edges_of_the_counters, laps_compare_around_their_end, tickets_go_on,
 	     a_held_cell_is_passed_over, a_few_cells_meet_anothers, all_cells_held,
 	     an_overtaken_block, what_the_dead_held_is_cleared, a_damaged_block,
 	     claims_at_random, names_are_found_again, a_name_left_half_written)
