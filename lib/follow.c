@@ -416,6 +416,7 @@ fnt_follow_start(struct fnt_follower *in, enum fnt_from from)
 {
 	const struct fnt_view *view = in->view;
 
+	in->raw.passing = true;
 	look_at_lanes(in);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane_seen *seen = &in->lanes[i];

@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define AHEAD 4 /* cells */
+#define AHEAD 4	       /* cells */
+#define LOOK_AROUND 64 /* cells */
 
 /* ---- which --------------------------------------------------------------------- */
 
@@ -72,6 +73,9 @@ struct ring_walk {
 	bool has;	      /* a record in `raw`, committed at `time` */
 	bool over;	      /* no further one */
 	bool warm;	      /* we are among records */
+	const fnt_word *cursor;
+	uint64_t from;	 /* where it was when the walk began */
+	uint64_t walked; /* cells */
 	uint64_t time;
 	struct fnt_raw raw;
 };
@@ -96,10 +100,23 @@ span_begin(struct ring_walk *walk)
 static void
 ring_begin(struct ring_walk *walk, const struct fnt_view *view, uint32_t ring)
 {
-	walk->count =
-		fnt_spans(view, ring, fnt_cursor_now(view, ring), false, walk->spans);
+	walk->cursor = &view->rings[ring].cursor;
+	walk->from = fnt_cursor_now(view, ring);
+	walk->count = fnt_spans(view, ring, walk->from, false, walk->spans);
 	if (walk->count)
 		span_begin(walk);
+}
+
+/* From time to time: has somebody written meanwhile? Then what is read is given back
+ * (evict.h). Who wants a few records is done before that, and will soon come to the
+ * same ones again. */
+static inline void
+look_around(struct ring_walk *walk)
+{
+	if (walk->raw.passing || ++walk->walked % LOOK_AROUND)
+		return;
+	walk->raw.passing =
+		atomic_load_explicit(walk->cursor, memory_order_relaxed) != walk->from;
 }
 
 /* On to the next cell; false: that was the last. */
@@ -114,6 +131,7 @@ step_back(struct ring_walk *walk)
 	}
 	walk->left--;
 	fnt_spot_back(&walk->spot);
+	look_around(walk);
 	return true;
 }
 
@@ -297,7 +315,8 @@ fnt_query_retained(const struct fnt_view *view)
 
 		ring_begin(&walk, view, ring);
 		while (count < most && step_back(&walk))
-			count += fnt_spot_look(view, &walk.spot) == FNT_READ_RECORD;
+			count += fnt_spot_look(view, &walk.spot, walk.raw.passing) ==
+				 FNT_READ_RECORD;
 	}
 	return count;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "record.h"
 
+#include "evict.h"
 #include "inflight.h"
 #include "payload.h"
 #include "shared.h"
@@ -148,11 +149,23 @@ copy_rest(const struct fnt_spot *spot, uint64_t head, uint32_t bytes, uint32_t c
 	return rc;
 }
 
+/* Give back the first `bytes` of each cell of a record that has been read. */
+static void
+leave(const struct fnt_spot *spot, uint32_t cells, size_t bytes)
+{
+	for (uint32_t i = 0; i < cells; i++) {
+		struct fnt_spot more = fnt_spot_on(spot, i);
+
+		fnt_evict(fnt_spot_cell(&more), bytes);
+	}
+}
+
 static enum fnt_read
 copy_record(const struct fnt_view *view, const struct fnt_spot *spot, uint64_t head,
 	    struct fnt_raw *raw)
 {
 	const struct fnt_cell *cell = fnt_spot_cell(spot);
+	enum fnt_read is;
 	uint32_t cells;
 
 	fnt_words_load(&raw->head, cell->words, sizeof(raw->head));
@@ -164,7 +177,10 @@ copy_record(const struct fnt_view *view, const struct fnt_spot *spot, uint64_t h
 		fnt_words_load(raw->payload, cell->words + FNT_RECORD_WORDS,
 			       FNT_HEAD_BYTES);
 	}
-	return copy_rest(spot, head, raw->head.payload_bytes, cells, raw->payload);
+	is = copy_rest(spot, head, raw->head.payload_bytes, cells, raw->payload);
+	if (raw->passing && is == FNT_READ_RECORD)
+		leave(spot, cells, FNT_CELL_BYTES);
+	return is;
 }
 
 /* What the spot's cell is, by its state, and the state. */
@@ -189,11 +205,11 @@ fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
 }
 
 enum fnt_read
-fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot)
+fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot, bool passing)
 {
 	uint64_t state;
 	enum fnt_read is = read_state(spot, &state);
-	uint32_t bytes;
+	uint32_t bytes, cells;
 
 	if (is != FNT_READ_RECORD)
 		return is;
@@ -203,7 +219,11 @@ fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot)
 		&fnt_spot_cell(spot)
 			 ->words[offsetof(struct fnt_record, payload_bytes) / 8],
 		memory_order_relaxed);
-	return copy_rest(spot, state, bytes, cells_of(view, spot, bytes), NULL);
+	cells = cells_of(view, spot, bytes);
+	is = copy_rest(spot, state, bytes, cells, NULL);
+	if (passing && is == FNT_READ_RECORD)
+		leave(spot, cells, FNT_EVICT_LINE);
+	return is;
 }
 
 enum fnt_read

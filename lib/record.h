@@ -15,6 +15,9 @@ struct fnt_raw {
 	struct fnt_record head;
 	char *payload;
 	uint32_t room;
+	/* Its reader goes on through the ring and won't come back: lines are given up
+	 * once they have been copied (evict.h). */
+	bool passing;
 
 	/* Of an open call */
 	uint64_t started_mono;
@@ -91,8 +94,9 @@ enum fnt_read fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *
 			    struct fnt_raw *raw);
 
 /* The same, and nothing is copied: no more of it is looked at than what says whether
- * the record is whole. */
-enum fnt_read fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot);
+ * the record is whole. `passing`: as in a raw. */
+enum fnt_read fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot,
+			    bool passing);
 
 /* When it was committed, by its payload. */
 uint64_t fnt_record_time_late(const struct fnt_raw *raw);
