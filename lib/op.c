@@ -3,6 +3,7 @@
  * A call's database operations that have ended.
  *
  *   fnt_call_op ─┬─► op_short: name and row at hand, short id, room in the tail
+ *                ├─► the same, over the end of the tail and into the next frame
  *                └─► call_op ─┬─► the same, its name or row to be found
  *                             └─► long: all others
  */
@@ -47,16 +48,32 @@ write_long_op(struct use use, struct op op, uint64_t now)
 	return rc;
 }
 
+static inline __attribute__((always_inline)) char *
+put_quick_op(char *at, struct op op, const struct fnt_name_seen *entity)
+{
+	at = quick_start(at, op, entity, FNT_QUICK_OP);
+	at = fnt_quick_time(at, op.duration_ns);
+	at = fnt_put_rows(at, op.row_count);
+	return fnt_put_bool(at, op.ok);
+}
+
 static inline __attribute__((always_inline)) void
 write_quick_op(struct fnt_call *call, struct op op, const struct fnt_name_seen *entity,
 	       uint64_t now)
 {
-	char *at = quick_start(call->at, op, entity, FNT_QUICK_OP);
+	fnt_pen_publish(call, put_quick_op(call->at, op, entity), now);
+	call->record.op_count++;
+}
 
-	at = fnt_quick_time(at, op.duration_ns);
-	at = fnt_put_rows(at, op.row_count);
-	at = fnt_put_bool(at, op.ok);
-	fnt_pen_publish(call, at, now);
+/* The same where it may end in the next frame: room for it is reserved. */
+static inline __attribute__((always_inline)) void
+write_op_across(struct fnt_call *call, struct op op, const struct fnt_name_seen *entity,
+		uint64_t now)
+{
+	char room[FNT_QUICK_OP_BOUND + FNT_QUICK_TEXT];
+
+	fnt_pen_event_copy(call, room, (size_t)(put_quick_op(room, op, entity) - room));
+	publish(call, now);
 	call->record.op_count++;
 }
 
@@ -101,10 +118,10 @@ call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *i
 	return rc;
 }
 
-/* What most ops are. All that is looked at is looked at before anything is done; false:
- * it wasn't. */
+/* What most ops are; `across`: which go over the end of a frame. All that is looked at
+ * is looked at before anything is done; false: it wasn't. */
 static inline __attribute__((always_inline)) bool
-op_short(struct fnt_call *call, struct op op, bool counter)
+op_short(struct fnt_call *call, struct op op, bool counter, bool across)
 {
 	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
 	const struct fnt_name_seen *seen;
@@ -116,8 +133,8 @@ op_short(struct fnt_call *call, struct op op, bool counter)
 	if (!counter)
 		look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	seen = quick_entity((struct use){call, call->thread}, op, 0,
-			    FNT_QUICK_OP_BOUND);
+	seen = quick_entity_at((struct use){call, call->thread}, op, 0,
+			       FNT_QUICK_OP_BOUND, across);
 	if (__builtin_expect(!seen, 0))
 		goto leave;
 	row = seen->rows[op.op];
@@ -133,7 +150,10 @@ op_short(struct fnt_call *call, struct op op, bool counter)
 	if (__builtin_expect((now | op.duration_ns) > UINT32_MAX, 0))
 		goto leave;
 	op.start_ns = op.duration_ns < now ? now - op.duration_ns : 0;
-	write_quick_op(call, op, seen, now);
+	if (across)
+		write_op_across(call, op, seen, now);
+	else
+		write_quick_op(call, op, seen, now);
 	count_own(call, row, op);
 	fnt_rcu_exit(reader);
 	return true;
@@ -153,7 +173,10 @@ op_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity, const c
 			.duration_ns = duration_ns,
 			.row_count = row_count};
 
-	if (fnt_thread_by_vdso() && op_short(call, op, false))
+	if (fnt_thread_counts
+		    ? op_short(call, op, true, true)
+		    : fnt_thread_by_vdso() && (op_short(call, op, false, false) ||
+					       op_short(call, op, false, true)))
 		return FNT_DONE;
 	return call_op(call, kind, entity, id, duration_ns, row_count, ok);
 }
@@ -169,7 +192,7 @@ op_by_counter(struct fnt_call *call, enum fnt_op kind, const char *entity,
 			.duration_ns = duration_ns,
 			.row_count = row_count};
 
-	if (__builtin_expect(op_short(call, op, true), 1))
+	if (__builtin_expect(op_short(call, op, true, false), 1))
 		return FNT_DONE;
 	return op_by_other(call, kind, entity, id, duration_ns, row_count, ok);
 }

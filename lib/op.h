@@ -19,19 +19,35 @@ struct op {
 	int64_t row_count;
 };
 
+/* Is there room for so much in the tail, or, to be put `across` its end, at all? */
+static inline __attribute__((always_inline)) bool
+has_room(struct use use, size_t bytes, bool across)
+{
+	if (__builtin_expect(!across, 1))
+		return fnt_pen_has(use.call, bytes);
+	return use.call->quick_end && make_room(&use, (uint32_t)bytes);
+}
+
 /* Is there a short way for this op? `times`: all its times, or'ed, so that one look
  * tells whether each fits in 32 bits. Its entity, or NULL. */
-static inline struct fnt_name_seen *
-quick_entity(struct use use, struct op op, uint64_t times, size_t bound)
+static inline __attribute__((always_inline)) struct fnt_name_seen *
+quick_entity_at(struct use use, struct op op, uint64_t times, size_t bound, bool across)
 {
 	if (__builtin_expect(op.id_len >= FNT_QUICK_TEXT, 0))
 		return NULL;
 	if (__builtin_expect(op.op >= FNT_OP_KINDS, 0))
 		return NULL;
 	if (__builtin_expect(times > UINT32_MAX, 0) ||
-	    !fnt_pen_has(use.call, bound + op.id_len))
+	    !has_room(use, bound + op.id_len, across))
 		return NULL;
 	return name_at_hand(use.thread, op.entity);
+}
+
+/* The same, in the tail. */
+static inline struct fnt_name_seen *
+quick_entity(struct use use, struct op op, uint64_t times, size_t bound)
+{
+	return quick_entity_at(use, op, times, bound, false);
 }
 
 /* Array head to start: what an op and its beginning have in common. */

@@ -8,7 +8,8 @@
 #define PRIVATE_BYTES 4096u
 #define SPLIT_MAX 512u /* that are put together apart */
 
-/* ---- room ------------------------------------------------------------------------- */
+/* ---- room -------------------------------------------------------------------------
+ */
 
 static void
 append(struct fnt_call *call, struct fnt_extent *extent)
@@ -90,7 +91,8 @@ fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
 	}
 }
 
-/* ---- over the end of an extent ---------------------------------------------------- */
+/* ---- over the end of an extent ----------------------------------------------------
+ */
 
 static void
 next_extent(struct fnt_call *call)
@@ -145,6 +147,12 @@ fnt_pen_event_split(struct fnt_call *call, const struct fnt_event *event,
 		fnt_pen_event_slow(call, event);
 		return;
 	}
-	write_split(call, room, (size_t)(put(room, event) - room));
+	fnt_pen_event_copy(call, room, (size_t)(put(room, event) - room));
+}
+
+void
+fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len)
+{
+	write_split(call, bytes, len);
 	fnt_pen_set_quick(call);
 }

@@ -2,14 +2,16 @@
  *
  * pen.h: events into a call's payload.
  *
- *   packer ──► extents: frames of the region, or private memory ──publish──► seen by others
+ *   packer ──► extents: frames of the region, or private memory ──publish──► seen by
+ * others
  *
- * A payload is written where others will see it. Bytes past what is published belong to the
- * call's owner: they are written by plain stores, of whatever size is at hand, and readers,
- * who load whole words, throw away what is past `published`. (It was built in private memory
- * first, and its words stored in the frame after it: a processor has to wait before it can
- * load a word that was just stored as bytes, and a tenth of a call went into that.)
- * Room is reserved before an event is packed, so that packing can't fail half-way.
+ * A payload is written where others will see it. Bytes past what is published belong to
+ * the call's owner: they are written by plain stores, of whatever size is at hand, and
+ * readers, who load whole words, throw away what is past `published`. (It was built in
+ * private memory first, and its words stored in the frame after it: a processor has to
+ * wait before it can load a word that was just stored as bytes, and a tenth of a call
+ * went into that.) Room is reserved before an event is packed, so that packing can't
+ * fail half-way.
  */
 #ifndef FNT_PEN_H
 #define FNT_PEN_H
@@ -18,8 +20,8 @@
 #include "payload_pack_quick.h"
 #include "shared.h"
 
-/* Make room for `bytes` more: frames if the call is framed and there are some, else private
- * memory only. False: no memory. */
+/* Make room for `bytes` more: frames if the call is framed and there are some, else
+ * private memory only. False: no memory. */
 bool fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes);
 
 /* Bytes of payload, in all extents. */
@@ -46,6 +48,9 @@ void fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event);
 void fnt_pen_event_split(struct fnt_call *call, const struct fnt_event *event,
 			 uint32_t bound,
 			 char *(*put)(char *at, const struct fnt_event *event));
+
+/* One that has been put together elsewhere. */
+void fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len);
 
 /* May `bytes` more, with what the pending ops will need, be put straight at call->at?
  * Then fnt_pen_publish() says where they end. */

@@ -120,6 +120,17 @@ begun_full(struct actor *actor)
 		actor_op(actor, 0);
 }
 
+/* The same, and the short way is open: the thread's clock need not be set again. */
+static void
+begun_full_at_hand(struct actor *actor)
+{
+	struct fnt_attachment *attachment;
+
+	begun_full(actor);
+	attachment = atomic_load(&actor->log->attachment);
+	attachment->threads->clock.limit = UINT64_MAX;
+}
+
 static void
 begun_linked(struct actor *actor)
 {
@@ -267,6 +278,7 @@ static const struct kill_path paths[] = {
 	{"op", begun_with_ops, op, .edges = EDGE(SCENE_PLAIN)},
 	{"op, name new", begun, op, .edges = EDGE(SCENE_PLAIN)},
 	{"op, frame new", begun_full, three_ops, .edges = EDGE(SCENE_PLAIN)},
+	{"op, over the end", begun_full_at_hand, three_ops, .edges = EDGE(SCENE_PLAIN)},
 	{"op, linked", begun_linked, op, .edges = EDGE(SCENE_PLAIN)},
 	{"op_begin", begun, op_begin, .edges = EDGE(SCENE_PLAIN)},
 	{"op_end", begun_with_ops, op_end, .edges = EDGE(SCENE_PLAIN)},

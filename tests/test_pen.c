@@ -5,6 +5,8 @@
 #include "fixture.h"
 
 #include "call.h"
+#include "payload.h"
+#include "record.h"
 
 static uint64_t
 state_after(const struct fnt_call *call)
@@ -12,8 +14,8 @@ state_after(const struct fnt_call *call)
 	return atomic_load_explicit(&call->frame[1].state, memory_order_relaxed);
 }
 
-/* One more event, of one kind or another; nothing of what lies behind the frame is touched,
- * unless the call has taken it to go on in. */
+/* One more event, of one kind or another; nothing of what lies behind the frame is
+ * touched, unless the call has taken it to go on in. */
 static void
 one_more(struct fnt_call *call, unsigned kind, const char *id, int64_t rows)
 {
@@ -23,7 +25,8 @@ one_more(struct fnt_call *call, unsigned kind, const char *id, int64_t rows)
 
 	switch (kind % 3) {
 	case 0:
-		MUST(fnt_call_op(call, FNT_OP_GET, "Lot", id, 5, rows, true) == FNT_DONE);
+		MUST(fnt_call_op(call, FNT_OP_GET, "Lot", id, 5, rows, true) ==
+		     FNT_DONE);
 		break;
 	case 1:
 		op = fnt_call_op_begin(call, FNT_OP_LIST, "Lot", id);
@@ -75,6 +78,103 @@ START_TEST(a_frame_ends_where_it_ends)
 }
 END_TEST
 
+/* ---- over the ends of frames ---------------------------------------------------- */
+
+#define LONGEST 60u
+#define OPS 200u /* in half a dozen frames */
+
+static const int64_t some_rows[] = {FNT_NONE, 1, 200, 70000, INT64_MAX, -5};
+
+/* Op number `i`, its id of up to `len` letters that no other has in that order. */
+static void
+op_number(unsigned i, unsigned len, char id[LONGEST + 1])
+{
+	len -= i % 3 < len ? i % 3 : 0;
+	for (unsigned j = 0; j < len; j++)
+		id[j] = (char)('!' + (i * 7 + j * 11) % 90);
+	id[len] = '\0';
+}
+
+/* What is seen of the open call after op `i`: all from before, and that op. */
+static void
+must_end_with(const struct fnt_raw *now, const struct fnt_raw *before, unsigned i,
+	      const char *id)
+{
+	struct fnt_payload_reader reader = {
+		.at = (const unsigned char *)now->payload + before->head.payload_bytes,
+		.end = (const unsigned char *)now->payload + now->head.payload_bytes};
+	struct fnt_event event;
+
+	MUST(now->head.payload_bytes > before->head.payload_bytes);
+	MUST(!memcmp(now->payload, before->payload, before->head.payload_bytes));
+	MUST(fnt_payload_next(&reader, &event) == 1 && reader.at == reader.end);
+	MUST(event.type == FNT_EVENT_OP &&
+	     event.op.op == (i % 2 ? FNT_OP_LIST : FNT_OP_GET));
+	MUST(event.op.id.len == strlen(id) && !memcmp(event.op.id.at, id, strlen(id)));
+	MUST(event.op.duration_ns == i && event.op.row_count == some_rows[i % 6]);
+	MUST(event.op.ok == (i % 5 != 0));
+}
+
+static void
+swap_raws(struct fnt_raw *a, struct fnt_raw *b)
+{
+	struct fnt_raw c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+/* The newest record has the payload that was seen last. */
+static void
+must_be_recorded(const struct fnt_view *view, const struct fnt_raw *seen,
+		 struct fnt_raw *raw)
+{
+	uint64_t ticket = fnt_cursor_now(view, FNT_RING_MAIN);
+
+	while (fnt_record_read(view, FNT_RING_MAIN, --ticket, raw) != FNT_READ_RECORD)
+		;
+	ck_assert_uint_eq(raw->head.payload_bytes, seen->head.payload_bytes);
+	MUST(!memcmp(raw->payload, seen->payload, seen->head.payload_bytes));
+	ck_assert_uint_eq(raw->head.op_count, OPS);
+}
+
+/* Ids of every length, so that events end, and frames end in them, everywhere: after
+ * each op a reader finds it and all before, and the record is what was seen. */
+START_TEST(an_op_goes_over_the_end_of_a_frame)
+{
+	struct fnt_log *log = open_log("over", NULL);
+	struct fnt_raw seen = {.payload = NULL}, now = {.payload = NULL};
+	struct fnt_region region;
+	char id[LONGEST + 1];
+
+	MUST(!fnt_region_open_read(&region, "over", NULL));
+	for (unsigned len = 0; len <= LONGEST; len++) {
+		struct fnt_call *call = begin_call(log, "fn", "id");
+		uint32_t frame = call->own.frame;
+
+		MUST(fnt_frame_read(&region.view, frame, &seen) == FNT_READ_RECORD);
+		for (unsigned i = 0; i < OPS; i++) {
+			op_number(i, len, id);
+			MUST(fnt_call_op(call, i % 2 ? FNT_OP_LIST : FNT_OP_GET,
+					 i % 3 ? "Lot" : "Bid", i % 7 ? id : "", i,
+					 some_rows[i % 6], i % 5 != 0) == FNT_DONE);
+			MUST(fnt_frame_read(&region.view, frame, &now) ==
+			     FNT_READ_RECORD);
+			must_end_with(&now, &seen, i, i % 7 ? id : "");
+			swap_raws(&now, &seen);
+		}
+		MUST(call->own.next && call->own.next->next);
+		MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
+		must_be_recorded(&region.view, &seen, &now);
+	}
+	fnt_raw_free(&seen);
+	fnt_raw_free(&now);
+	fnt_region_close(&region);
+	fnt_log_close(log);
+	must_be_sound("over");
+}
+END_TEST
+
 /* Two threads' clocks may disagree by a little: an op that the one begins and the other
  * ends at once took no time, and not as good as 600 years. */
 START_TEST(an_op_does_not_end_before_it_began)
@@ -98,4 +198,5 @@ START_TEST(an_op_does_not_end_before_it_began)
 }
 END_TEST
 
-FIXTURE_MAIN("pen", a_frame_ends_where_it_ends, an_op_does_not_end_before_it_began)
+FIXTURE_MAIN("pen", a_frame_ends_where_it_ends, an_op_goes_over_the_end_of_a_frame,
+	     an_op_does_not_end_before_it_began)
