@@ -205,6 +205,31 @@ claim_cell(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i)
 		       : HELD;
 }
 
+/* As many cells of the claim, up to the ring's last, as are to be had without a look at
+ * what is in the way. */
+static uint32_t
+claim_run(struct fnt_hand *hand, const struct fnt_claim *claim)
+{
+	struct fnt_cell *cell = &hand->cells[claim->index];
+	uint64_t more = fnt_cell_more(hand->state), mine = hand->state | 1;
+	uint64_t left = hand->cell_count - claim->index;
+	uint32_t count = claim->count < left ? claim->count : (uint32_t)left, i;
+
+	for (i = 0; i < count; i++) {
+		uint64_t seen =
+			atomic_load_explicit(&cell[i].state, memory_order_relaxed);
+
+		/* [O1] acquire, as of claim_cell(). */
+		if (fnt_cell_busy(seen) || !fnt_cell_before(seen, mine) ||
+		    !atomic_compare_exchange_strong_explicit(&cell[i].state, &seen,
+							     mine, memory_order_acquire,
+							     memory_order_relaxed))
+			break;
+		mine = more | 1;
+	}
+	return i;
+}
+
 static void
 let_go(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t count)
 {
@@ -263,7 +288,7 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 		return hand->published == UINT64_MAX ? FNT_CLAIM_MOVED : FNT_CLAIM_HELD;
 	for (int tries = 0, all = 0; tries < TRIES && all < TRIES_ALL; all++) {
 		enum cell_claim is = MINE;
-		uint32_t got = 0;
+		uint32_t got;
 
 		if ((block->end - block->next < count ||
 		     !fnt_ring_has_ticket(hand, now_ns)) &&
@@ -273,6 +298,7 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 					    .index = block->next - block->cell_0,
 					    .lap = block->lap,
 					    .count = count};
+		got = claim_run(hand, claim);
 		while (got < count && (is = claim_cell(hand, claim, got)) == MINE)
 			got++;
 		if (got == count) {
@@ -297,19 +323,23 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 void
 fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim)
 {
-	for (uint32_t i = claim->count; i-- > 1;)
+	struct fnt_cell *head = &hand->cells[claim->index], *cell = head;
+	const struct fnt_cell *end = hand->cells + hand->cell_count;
+	uint64_t state = fnt_cell_state(claim->lap, hand->lane_no, FNT_CELL_HEAD, 0);
+	uint64_t more = fnt_cell_more(state);
+
+	for (uint32_t i = 1; i < claim->count; i++) {
+		if (__builtin_expect(++cell == end, 0)) {
+			cell = hand->cells;
+			more += FNT_CELL_LAP;
+		}
 		/* [C1] release, as of the head. */
-		atomic_store_explicit(&fnt_claim_cell(hand, claim, i)->state,
-				      fnt_cell_state(lap_of(hand, claim, i),
-						     hand->lane_no, FNT_CELL_MORE, 0),
-				      memory_order_release);
+		atomic_store_explicit(&cell->state, more, memory_order_release);
+	}
 	/* The head, and with it the record.
 	 * [C1] release: the cell's words, and all other cells, come before its state.
 	 * Pairs with [C2] in record.c. */
-	atomic_store_explicit(
-		&fnt_claim_cell(hand, claim, 0)->state,
-		fnt_cell_state(claim->lap, hand->lane_no, FNT_CELL_HEAD, 0),
-		memory_order_release);
+	atomic_store_explicit(&head->state, state, memory_order_release);
 	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
 	 * follow.c. */
 	atomic_store_explicit(&hand->lane_ring->recorded, fnt_ring_next_seq(hand),

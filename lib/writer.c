@@ -3,57 +3,75 @@
 
 #include "shared.h"
 
-/* Where the next payload byte comes from. */
+/* Where the next word of payload comes from: there are `left` of them in its extent. */
 struct source {
 	const struct fnt_extent *extent;
-	uint32_t at;
+	const char *at;
+	uint32_t left;
 };
 
-/* `bytes` of payload, rounded up to words: extents are whole words long. */
-static inline void
-copy_payload(fnt_word *to, uint32_t bytes, struct source *from)
+static struct source
+source_of(const struct fnt_extent *extent)
 {
-	while (bytes) {
-		uint32_t some = from->extent->size - from->at;
-
-		if (some > bytes)
-			some = bytes;
-		fnt_words_put(to, from->extent->bytes + from->at, (some + 7) / 8);
-		to += some / 8;
-		bytes -= some;
-		from->at += some;
-		if (from->at == from->extent->size) {
-			from->extent = from->extent->next;
-			from->at = 0;
-		}
-	}
+	return (struct source){extent, extent->bytes, extent->size / 8};
 }
 
+/* `count` words of payload, fewer than 32, over the ends of extents. */
+static inline void
+copy_words(fnt_word *to, uint32_t count, struct source *from)
+{
+	while (from->left < count) {
+		fnt_words_put_few(to, from->at, from->left);
+		to += from->left;
+		count -= from->left;
+		*from = source_of(from->extent->next);
+	}
+	fnt_words_put_few(to, from->at, count);
+	from->at += count * 8;
+	from->left -= count;
+}
+
+/* All of a cell; in a stretch that the compiler knows, if it comes out of one extent.
+ */
+static inline void
+copy_cell(struct fnt_cell *cell, struct source *from)
+{
+	if (from->left < FNT_CELL_WORDS) {
+		copy_words(cell->words, FNT_CELL_WORDS, from);
+		return;
+	}
+	fnt_words_put(cell->words, from->at, FNT_CELL_WORDS);
+	from->at += FNT_CELL_WORDS * 8;
+	from->left -= FNT_CELL_WORDS;
+}
+
+/* The payload's bytes are rounded up to words: extents are whole words long. */
 static void
 copy_record(const struct fnt_hand *hand, const struct fnt_claim *claim,
 	    const struct fnt_record *record, const struct fnt_extent *payload)
 {
-	uint32_t left = record->payload_bytes;
-	struct source from = {payload, 0};
+	struct fnt_cell *cell = fnt_claim_cell(hand, claim, 0);
+	const struct fnt_cell *end = hand->cells + hand->cell_count;
+	uint32_t left = (record->payload_bytes + 7) / 8;
+	uint32_t some = left < FNT_HEAD_WORDS ? left : FNT_HEAD_WORDS;
+	struct source from = source_of(payload);
 
-	for (uint32_t i = 0; i < claim->count; i++) {
-		struct fnt_cell *cell = fnt_claim_cell(hand, claim, i);
-		uint32_t skip = i ? 0 : FNT_RECORD_WORDS;
-		uint32_t some = (FNT_CELL_WORDS - skip) * 8;
-
-		if (some > left)
-			some = left;
-		if (!i)
-			fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
-		copy_payload(cell->words + skip, some, &from);
-		left -= some;
+	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
+	copy_words(cell->words + FNT_RECORD_WORDS, some, &from);
+	for (left -= some; left >= FNT_CELL_WORDS; left -= FNT_CELL_WORDS) {
+		cell = cell + 1 == end ? hand->cells : cell + 1;
+		copy_cell(cell, &from);
 	}
+	if (left)
+		copy_words(cell + 1 == end ? hand->cells->words : cell[1].words, left,
+			   &from);
 }
 
-/* Its ring. What would take more than an eighth of the kept one goes to the main ring, and
- * that is counted: who asks for errors then has to look into both. */
+/* Its ring. What would take more than an eighth of the kept one goes to the main ring,
+ * and that is counted: who asks for errors then has to look into both. */
 static inline struct fnt_hand *
-hand_for(struct fnt_ring_writer *writer, const struct fnt_record *record, uint32_t cells)
+hand_for(struct fnt_ring_writer *writer, const struct fnt_record *record,
+	 uint32_t cells)
 {
 	struct fnt_hand *kept = &writer->hands[FNT_RING_KEPT];
 
@@ -67,7 +85,8 @@ hand_for(struct fnt_ring_writer *writer, const struct fnt_record *record, uint32
 }
 
 enum fnt_claimed
-fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint64_t now_ns)
+fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending,
+		uint64_t now_ns)
 {
 	struct fnt_record *record = ending->record;
 	uint32_t cells = fnt_cells_for(record->payload_bytes);
@@ -90,7 +109,8 @@ fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint6
 }
 
 void
-fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending, uint64_t mark)
+fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending,
+		uint64_t mark)
 {
 	fnt_word *counter = fnt_lane_counter(writer->lane, mark);
 	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;

@@ -142,7 +142,7 @@ must_be_recorded(const struct fnt_view *view, const struct fnt_raw *seen,
  * each op a reader finds it and all before, and the record is what was seen. */
 START_TEST(an_op_goes_over_the_end_of_a_frame)
 {
-	struct fnt_log *log = open_log("over", NULL);
+	struct fnt_log *log = open_sized("over", KIB(512)); /* which is lapped */
 	struct fnt_raw seen = {.payload = NULL}, now = {.payload = NULL};
 	struct fnt_region region;
 	char id[LONGEST + 1];
@@ -167,6 +167,9 @@ START_TEST(an_op_goes_over_the_end_of_a_frame)
 		MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
 		must_be_recorded(&region.view, &seen, &now);
 	}
+	ck_assert_uint_gt(
+		fnt_cursor_now(&region.view, FNT_RING_MAIN),
+		2 * fnt_view_eras(&region.view, FNT_RING_MAIN)->at[0].cell_count);
 	fnt_raw_free(&seen);
 	fnt_raw_free(&now);
 	fnt_region_close(&region);

@@ -92,6 +92,22 @@ step_finish_many_cells(struct fnt_call *call)
 }
 
 STEP void
+step_hundred_ops(struct fnt_call *call)
+{
+	for (unsigned i = 0; i < 50; i++) {
+		fnt_call_op(call, FNT_OP_GET, "Lot", "18eab5a9d61c98d700000012", 2000,
+			    1, true);
+		fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE, true);
+	}
+}
+
+STEP void
+step_finish_hundred_ops(struct fnt_call *call)
+{
+	fnt_call_finish_ok(call, NULL);
+}
+
+STEP void
 step_finish_error(struct fnt_call *call)
 {
 	fnt_call_finish_error(call, "BID_TOO_LOW", "the bid must be above 20");
@@ -181,6 +197,8 @@ one_time(bool counted)
 	two_ops(call = begin());
 	step_finish_error(call);
 	step_call_2ops();
+	step_hundred_ops(call = begin());
+	step_finish_hundred_ops(call);
 	/* It takes all tickets in hand: the next record has to have new ones. */
 	two_ops(call = begin());
 	step_finish_many_cells(call);
