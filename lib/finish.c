@@ -3,8 +3,10 @@
  * The end of a call: outcome, record, ring.
  *
  *   finish ─► is it kept? ─┬─► commit ─► one cell, all at hand: inlined
- *                          │      └─► commit_few: up to four, new tickets, the kept
- * ring │             └─► commit_long: all else └─► left out: all at hand, or long
+ *                          │     ├─► commit_few: up to four, new tickets, the kept ring
+ *                          │     ├─► commit_many: of several frames, the same
+ *                          │     └─► commit_long: all else
+ *                          └─► left out: all at hand, or long
  */
 #include "finish.h"
 
@@ -176,11 +178,32 @@ commit_long(struct use use)
 	return entered ? FNT_DONE : FNT_DROPPED;
 }
 
+/* Of several frames, and nothing else that is rare. */
+static __attribute__((noinline)) int
+commit_many(struct use use)
+{
+	struct fnt_ring_writer *writer = &use.thread->writer;
+	struct fnt_call *call = use.call;
+	struct fnt_quick_ending ending = {.record = &call->record, .frame = call->frame};
+
+	if (!writer->lane || !call->frame || call->framed != call->room ||
+	    call->pending_many ||
+	    !fnt_quick_place(&use.thread->meter, &ending.place, &call->record,
+			     &call->extra) ||
+	    !fnt_record_emit_many(writer, &ending, &call->own, use.thread->clock.last))
+		return commit_long(use);
+	fnt_call_drop(call, use.thread);
+	return FNT_DONE;
+}
+
 static __attribute__((noinline)) int
 commit_few(struct use use)
 {
 	struct fnt_ring_writer *writer = &use.thread->writer;
 	struct fnt_quick_ending ending;
+
+	if (use.call->own.next)
+		return commit_many(use);
 
 	if (!writer->lane || use.call->record.payload_bytes > FNT_FRAME_PAYLOAD_BYTES ||
 	    !begin_quick(use, &ending) ||

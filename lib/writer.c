@@ -144,9 +144,10 @@ copy_flat(const struct fnt_hand *hand, const struct fnt_claim *claim,
 	}
 }
 
-bool
-fnt_record_emit_few(struct fnt_ring_writer *writer,
-		    const struct fnt_quick_ending *ending, uint64_t now_ns)
+/* `more`: the extents, where the payload is not in one piece. */
+static inline __attribute__((always_inline)) bool
+emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending,
+	   const struct fnt_extent *more, uint64_t now_ns)
 {
 	struct fnt_record *record = ending->record;
 	uint32_t cells = fnt_cells_for(record->payload_bytes);
@@ -162,10 +163,28 @@ fnt_record_emit_few(struct fnt_ring_writer *writer,
 	fnt_quick_note(&ending->place, record->outcome, hand->ring, record->seq);
 	fnt_frame_mark(ending->frame, hand->ring, writer->lane_no, record->seq,
 		       claim.ticket);
-	copy_flat(hand, &claim, record, ending->payload);
+	if (more)
+		copy_record(hand, &claim, record, more);
+	else
+		copy_flat(hand, &claim, record, ending->payload);
 	fnt_ring_commit(hand, &claim);
 	fnt_quick_apply(&ending->place, record->outcome, hand->ring);
 	return true;
+}
+
+bool
+fnt_record_emit_few(struct fnt_ring_writer *writer,
+		    const struct fnt_quick_ending *ending, uint64_t now_ns)
+{
+	return emit_quick(writer, ending, NULL, now_ns);
+}
+
+bool
+fnt_record_emit_many(struct fnt_ring_writer *writer,
+		     const struct fnt_quick_ending *ending,
+		     const struct fnt_extent *payload, uint64_t now_ns)
+{
+	return emit_quick(writer, ending, payload, now_ns);
 }
 
 void

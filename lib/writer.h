@@ -3,8 +3,8 @@
  * writer.h: a finished call's record into the ring.
  *
  *   head (private) ─┐
- *                   ├─► which ring ─► claim ─► note what will be counted ─► mark the frame
- *   payload extents ┘                              ─► copy ─► commit ─► count
+ *                   ├─► which ring ─► claim ─► note what will be counted ─► mark the
+ * frame payload extents ┘                              ─► copy ─► commit ─► count
  */
 #ifndef FNT_WRITER_H
 #define FNT_WRITER_H
@@ -28,7 +28,7 @@ struct fnt_extent {
 struct fnt_ending {
 	struct fnt_record *record;
 	const struct fnt_extent *payload; /* record->payload_bytes of it */
-	struct fnt_frame *frame;	  /* where the call lives until now; NULL: nowhere */
+	struct fnt_frame *frame; /* where the call lives until now; NULL: nowhere */
 	struct fnt_meter *meter;
 	struct fnt_place place; /* found by fnt_meter_place */
 };
@@ -41,12 +41,12 @@ struct fnt_quick_ending {
 	struct fnt_quick_place place;
 };
 
-/* Commit the record, to the kept ring if it is flagged FNT_RECORD_KEPT and fits there, and
- * count the call; fills in seq and lane. FNT_CLAIM_HELD: no place, to be ended without a
- * record; FNT_CLAIM_MOVED: there are new eras, the hands are to be moved, and then again.
- * Wait-free. */
-enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending,
-				 uint64_t now_ns);
+/* Commit the record, to the kept ring if it is flagged FNT_RECORD_KEPT and fits there,
+ * and count the call; fills in seq and lane. FNT_CLAIM_HELD: no place, to be ended
+ * without a record; FNT_CLAIM_MOVED: there are new eras, the hands are to be moved, and
+ * then again. Wait-free. */
+enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer,
+				 struct fnt_ending *ending, uint64_t now_ns);
 
 /* End the call without a record, and count it: `mark` (FNT_MARK_*) says why. The writer
  * has a lane. Wait-free. */
@@ -66,6 +66,11 @@ void fnt_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *re
 #define FNT_FEW_CELLS fnt_cells_for(FNT_FRAME_PAYLOAD_BYTES)
 bool fnt_record_emit_few(struct fnt_ring_writer *writer,
 			 const struct fnt_quick_ending *ending, uint64_t now_ns);
+
+/* The same for one of any length, whose payload is in several extents. */
+bool fnt_record_emit_many(struct fnt_ring_writer *writer,
+			  const struct fnt_quick_ending *ending,
+			  const struct fnt_extent *payload, uint64_t now_ns);
 
 /* The same for the commonest record, that of a call that was ok: of one cell, for the
  * main ring, with a ticket in hand. */

@@ -139,6 +139,16 @@ begun_linked(struct actor *actor)
 		actor_op(actor, 0);
 }
 
+/* Of several frames, and its end finds all at hand. */
+static void
+begun_linked_at_hand(struct actor *actor)
+{
+	begun_at_hand(actor);
+	for (unsigned i = 0; i < 100; i++)
+		actor_op(actor, 1);
+	stand_still(actor, 1);
+}
+
 static void
 begun_several(struct actor *actor)
 {
@@ -308,6 +318,8 @@ static const struct kill_path paths[] = {
 	{"finish, tickets go on", begun_at_hand, finish_many_again, .lapped = true,
 	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
 	{"finish, linked", begun_linked, finish_ok, .edges = EDGE(SCENE_LAP)},
+	{"finish, at hand, linked", begun_linked_at_hand, finish_again, .lapped = true,
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
 	{"finish_error", begun_with_ops, finish_error, .edges = EDGE(SCENE_LAP)},
 	{"finish_rolled_back", begun, finish_rolled_back, .edges = EDGE(SCENE_PLAIN)},
 	{"abandon", begun_with_ops, abandon, .edges = EDGE(SCENE_PLAIN)},
