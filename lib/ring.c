@@ -219,6 +219,8 @@ claim_run(struct fnt_hand *hand, const struct fnt_claim *claim)
 		uint64_t seen =
 			atomic_load_explicit(&cell[i].state, memory_order_relaxed);
 
+		/* All of it will be written in a moment. */
+		fnt_ring_prefetch(&cell[i]);
 		/* [O1] acquire, as of claim_cell(). */
 		if (fnt_cell_busy(seen) || !fnt_cell_before(seen, mine) ||
 		    !atomic_compare_exchange_strong_explicit(&cell[i].state, &seen,

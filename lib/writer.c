@@ -157,7 +157,7 @@ emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending
 	/* As in fnt_record_emit_one(): before the claim. */
 	record->seq = fnt_ring_next_seq(hand);
 	record->lane = (uint16_t)writer->lane_no;
-	if (!fnt_ring_claim_few(hand, cells, now_ns, &claim) &&
+	if ((more || !fnt_ring_claim_few(hand, cells, now_ns, &claim)) &&
 	    fnt_ring_claim(hand, cells, now_ns, &claim) != FNT_CLAIMED)
 		return false;
 	fnt_quick_note(&ending->place, record->outcome, hand->ring, record->seq);
