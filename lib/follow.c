@@ -58,9 +58,8 @@ trim_late(struct fnt_follower *in, uint64_t oldest)
 }
 
 /* Go on where there is something: in the span of `position`, or at the beginning of the
- * next. A little after that, if that is lost as we look: it will be gone in a moment.
- * Whatever a damaged table says, a round looks at no more tickets than there are cells.
- */
+ * next. Whatever a damaged table says, a round looks at no more tickets than there are
+ * cells. */
 static void
 find_span(struct fnt_follower *in)
 {
@@ -76,14 +75,18 @@ find_span(struct fnt_follower *in)
 			in->waiting_since = 0;
 			in->position = span->first;
 			if (!count && span->first != span->era->first)
-				in->position += span->era->cell_count / 16;
+				in->position +=
+					fnt_pace_skip(&in->pace, span->era->cell_count);
 		}
 		in->span_end = span->end;
+		in->pace.lap = count ? 0 : span->era->cell_count;
+		fnt_pace_note(&in->pace, in->position, in->until);
 		return;
 	}
 	if (in->position < in->until)
 		in->position = in->until;
 	in->span_end = in->until;
+	in->pace.lap = 0;
 }
 
 /* Behind by more than the ring: some are lost. */
@@ -97,6 +100,21 @@ catch_up(struct fnt_follower *in)
 		in->until = until;
 	find_span(in);
 	in->until = until;
+}
+
+/* Before producers come around to us. If the cursor is in another era, nobody does. */
+static void
+keep_clear(struct fnt_follower *in)
+{
+	const struct fnt_eras *eras = fnt_view_eras(in->view, in->ring);
+	uint64_t cursor = fnt_cursor_now(in->view, in->ring), at = in->position;
+
+	if (fnt_era_find(eras, cursor) != fnt_era_find(eras, at))
+		in->pace.lap = 0;
+	else
+		in->position = fnt_pace_go_on(&in->pace, at, cursor);
+	if (in->position != at)
+		in->waiting_since = 0;
 }
 
 /* Is there no ticket below the cursor that may yet be written? Those that were jumped
@@ -307,6 +325,10 @@ next_in_round(struct fnt_follower *in)
 	while (in->position < in->until) {
 		if (in->position >= in->span_end) {
 			find_span(in);
+			continue;
+		}
+		if (fnt_pace_due(&in->pace, in->position)) {
+			keep_clear(in);
 			continue;
 		}
 		rc = look_at_position(in);
