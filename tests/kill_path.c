@@ -7,6 +7,9 @@
 
 #include "fixture.h"
 
+#include "call.h"
+#include "process.h"
+
 #define WAY_MAX 400000 /* instructions */
 /* Before each act: clocks are to be set and tickets too old, whoever looks, or else it
  * would be up to the scheduler. */
@@ -87,6 +90,26 @@ run_child(void *arg)
 	stepper_end();
 	if (child->path->after)
 		child->path->after(&actor);
+}
+
+void
+kill_stand_still(struct actor *actor, unsigned i)
+{
+	struct fnt_attachment *attachment = atomic_load(&actor->log->attachment);
+	struct fnt_thread *thread = attachment->threads;
+
+	thread->clock.limit = UINT64_MAX;
+	for (unsigned ring = 0; ring < FNT_RINGS; ring++) {
+		struct fnt_block *block = &thread->writer.hands[ring].block;
+
+		/* The next block will be of some. */
+		block->size = 4;
+		block->size_max = 8;
+		block->born_ns = thread->clock.last;
+		if (block->next != block->end)
+			block->until_ns = UINT64_MAX;
+	}
+	actor->calls[i]->started_mono = UINT64_MAX;
 }
 
 void

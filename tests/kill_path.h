@@ -26,6 +26,11 @@ struct kill_path {
 #define EDGE(e) (1u << (e))
 #define ALL_EDGES (EDGE(SCENE_EDGES) - 1)
 
+/* Of a path's preparation. The short way out takes a call whose ticket, row and bucket
+ * are at hand, and all of them would be too old by the time that one is stepped: so
+ * time stands still, as far as this thread sees; call `i` will have taken none. */
+void kill_stand_still(struct actor *actor, unsigned i);
+
 /* A child on that path, prepared, in a world as it was. */
 void kill_path_spawn(struct stepper *stepper, struct scene *scene,
 		     const struct kill_path *path);

@@ -64,40 +64,17 @@ begun_again(struct actor *actor)
 	actor_schedule(actor, 1);
 }
 
-/* The short way out takes a call whose ticket, row and bucket are at hand, and all of
- * them would be too old by the time that one is stepped: so time stands still, as far
- * as this thread sees; call `i` will have taken none. */
-static void
-stand_still(struct actor *actor, unsigned i)
-{
-	struct fnt_attachment *attachment = atomic_load(&actor->log->attachment);
-	struct fnt_thread *thread = attachment->threads;
-
-	thread->clock.limit = UINT64_MAX;
-	for (unsigned ring = 0; ring < FNT_RINGS; ring++) {
-		struct fnt_block *block = &thread->writer.hands[ring].block;
-
-		/* The next block will be of some. */
-		block->size = 4;
-		block->size_max = 8;
-		block->born_ns = thread->clock.last;
-		if (block->next != block->end)
-			block->until_ns = UINT64_MAX;
-	}
-	actor->calls[i]->started_mono = UINT64_MAX;
-}
-
 static void
 begun_at_hand(struct actor *actor)
 {
 	actor_open(actor);
 	actor_begin(actor, 0);
 	actor_op(actor, 0);
-	stand_still(actor, 0);
+	kill_stand_still(actor, 0);
 	actor_finish(actor, 0, FNT_OK, 0);
 	actor_begin(actor, 1);
 	actor_op(actor, 1);
-	stand_still(actor, 1);
+	kill_stand_still(actor, 1);
 }
 
 static void
@@ -146,7 +123,7 @@ begun_linked_at_hand(struct actor *actor)
 	begun_at_hand(actor);
 	for (unsigned i = 0; i < 100; i++)
 		actor_op(actor, 1);
-	stand_still(actor, 1);
+	kill_stand_still(actor, 1);
 }
 
 static void

@@ -222,6 +222,104 @@ START_TEST(held_all_the_way)
 }
 END_TEST
 
+/* ---- what its lane says ---------------------------------------------------------- */
+
+#define SAID_MAX 20000u
+
+/* What a follower sees of the lane after an instruction. */
+struct said {
+	uint64_t cursor, low, end, recorded;
+};
+
+/* Some tickets in hand, too few for the record; others go on from them. */
+static void
+begin_with_tickets(struct actor *actor)
+{
+	actor_open(actor);
+	actor_begin(actor, 0);
+	actor_op(actor, 0);
+	kill_stand_still(actor, 0);
+	actor_finish(actor, 0, FNT_OK, 0);
+	actor_begin(actor, 1);
+	kill_stand_still(actor, 1);
+}
+
+static void
+finish_other_many(struct actor *actor)
+{
+	actor_finish(actor, 1, FNT_OK, 2500);
+}
+
+static const struct fnt_lane_ring *
+lane_of_child(const struct scene *scene)
+{
+	const struct fnt_view *view = &scene->region.view;
+
+	for (uint32_t i = 0; i < view->lane_count; i++)
+		if (fnt_state_status(atomic_load(&view->lanes[i].state)) ==
+		    FNT_LANE_OWNED)
+			return &view->lanes[i].rings[FNT_RING_MAIN];
+	ck_abort_msg("no lane");
+}
+
+static struct said
+now_said(const struct scene *scene, const struct fnt_lane_ring *lane)
+{
+	return (struct said){
+		atomic_load(&scene->region.view.rings[FNT_RING_MAIN].cursor),
+		atomic_load(&lane->low), atomic_load(&lane->block_end),
+		atomic_load(&lane->recorded)};
+}
+
+/* Is a follower told that this ticket may yet be written? */
+static bool
+is_told(const struct said *said, uint64_t ticket)
+{
+	return said->low <= ticket && (said->end <= said->low || ticket < said->end);
+}
+
+/* Whatever it is stopped at: once a ticket that it will use is taken, its lane says so
+ * until the record is committed. */
+START_TEST(tickets_are_told)
+{
+	static const struct kill_path path = {.name = "tickets",
+					      .prepare = begin_with_tickets,
+					      .act = finish_other_many,
+					      .after = actor_close};
+	static struct said said[SAID_MAX];
+	const struct fnt_lane_ring *lane;
+	uint64_t first, last, in_hand;
+	struct stepper stepper;
+	struct scene scene;
+	unsigned count = 0;
+
+	if (!kills_wants(&options, path.name))
+		return;
+	scene_init(&scene, SCENE_PLAIN, 0);
+	scene_reset(&scene);
+	kill_path_spawn(&stepper, &scene, &path);
+	lane = lane_of_child(&scene);
+	first = atomic_load(&lane->low);
+	in_hand = atomic_load(&lane->block_end) - first;
+	while (stepper_step(&stepper) && count < SAID_MAX)
+		said[count++] = now_said(&scene, lane);
+	/* It goes on from what was in hand, or this is not what is to be seen. */
+	last = atomic_load(&lane->low);
+	last = (last == FNT_TICKET_NONE ? atomic_load(&lane->block_end) : last) - 1;
+	ck_assert_uint_lt(in_hand, last - first + 1);
+	ck_assert_uint_gt(in_hand, 0);
+	ck_assert(scene_has_head_of(&scene, 1));
+	for (unsigned k = 0; k < count; k++)
+		for (uint64_t t = first; t <= last && t < said[k].cursor; t++)
+			if (said[k].recorded == said[0].recorded &&
+			    !is_told(&said[k], t))
+				ck_abort_msg("before %u of %u: ticket %llu is nobody's",
+					     k, count, (unsigned long long)t);
+	afterwards(&scene, &stepper, true);
+	scene_fini(&scene);
+}
+END_TEST
+
 /* ---- frames ---------------------------------------------------------------------- */
 
 START_TEST(frames_are_not_taken)
@@ -264,5 +362,6 @@ main(int argc, char **argv)
 {
 	kills_init(&options, argc, argv);
 	return KILLS_RUN(&options, "stop_steps", {held_once, PATHS},
-			 {held_all_the_way, PATHS}, {frames_are_not_taken, 1});
+			 {held_all_the_way, PATHS}, {frames_are_not_taken, 1},
+			 {tickets_are_told, 1});
 }
