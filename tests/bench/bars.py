@@ -4,7 +4,8 @@
 A bar's floor is a straight line that stores the same bytes with the same guarantees, measured
 in the same run (floor.h): inlined, and by functions, as a program calls a library. A bar below
 the first can't be met by any recorder of this design here; one below the second, by none
-that is called. That of readers is two that load a word of each line and do nothing else."""
+that is called. Of readers it is two that load a word of each line, give it back, and do nothing
+else."""
 import report
 
 # Of a bar, (suite, name): names of its floors among the results or ratios of FLOOR_SUITES.
@@ -22,7 +23,8 @@ FLOORS = {
         "floor: sampled out / kept", "floor by functions: sampled out / kept"),
 }
 for _size in "", ", 1 MiB", ", 64 MiB":
-    FLOORS["readers", f"2 readers / none{_size}"] = (f"2 raw readers, paced / none{_size}", None)
+    FLOORS["readers", f"2 readers / none{_size}"] = (
+        f"2 raw readers, evicting / none{_size}", None)
 for _clock in "tsc", "vdso":
     for _which in "3rd to 10th", "11th to 100th":
         FLOORS["ops", f"an op, {_clock}: the {_which}"] = tuple(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench.h"
+#include "bench_args.h"
 #include "histogram.h"
 
 #include <pthread.h>
@@ -23,7 +24,7 @@
 struct sample {
 	uint64_t wall_ns, cpu_ns, calls, ticks;
 	uint64_t preempted; /* times that somebody else was given our CPU */
-	uint64_t hop_ns; /* a line of memory to a reader's CPU and back */
+	uint64_t hop_ns;    /* a line of memory to a reader's CPU and back */
 	struct histogram latency;
 };
 
@@ -90,9 +91,13 @@ preemptions(void)
 	return (uint64_t)usage.ru_nivcsw;
 }
 
-/* How far away readers are. Virtual CPUs are moved, now side by side, now to different ends
- * of the machine: what a reader costs is a multiple of this, whatever it does. */
-enum hop { OURS, THEIRS, OVER };
+/* How far away readers are. Virtual CPUs are moved, now side by side, now to different
+ * ends of the machine: what a reader costs is a multiple of this, whatever it does. */
+enum hop {
+	OURS,
+	THEIRS,
+	OVER
+};
 
 #define HOPS 64
 
@@ -129,7 +134,8 @@ hop_back(void)
 {
 	unsigned turn;
 
-	while ((turn = atomic_load_explicit(&shared->hop, memory_order_acquire)) != OVER)
+	while ((turn = atomic_load_explicit(&shared->hop, memory_order_acquire)) !=
+	       OVER)
 		if (turn == THEIRS)
 			atomic_store_explicit(&shared->hop, OURS, memory_order_release);
 }
@@ -177,7 +183,7 @@ consume(const struct bench_thread *thread)
 static unsigned
 threads_total(void)
 {
-	return options.threads * options.processes + options.readers;
+	return bench_threads(&options);
 }
 
 static void *
@@ -365,11 +371,14 @@ print_batch(void)
 	printf("ns=%.3f cpu_ns=%.3f", wall / producers, cpu / producers);
 	if (options.readers)
 		printf(" looks=%llu hop_ns=%llu",
-		       (unsigned long long)shared->samples[producers + 1].calls,
+		       (unsigned long long)shared
+			       ->samples[producers + options.readers - 1]
+			       .calls,
 		       (unsigned long long)shared->samples[0].hop_ns);
 }
 
-/* The fastest of three: one that others interrupted would make all batches too short. */
+/* The fastest of three: one that others interrupted would make all batches too short.
+ */
 static uint64_t
 quick_batch(uint64_t calls)
 {
@@ -442,86 +451,13 @@ serve(uint64_t calls)
 	}
 }
 
-/* ---- the command line ----------------------------------------------------------- */
-
-static bool
-parse_text(const char *name, const char *text)
-{
-	static const struct {
-		const char *name;
-		const char **to;
-	} texts[] = {{"shape", &options.shape},
-		     {"region", &options.region},
-		     {"program", &options.program}};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		if (strcmp(texts[i].name, name))
-			continue;
-		*texts[i].to = text;
-		return true;
-	}
-	return false;
-}
-
-static bool
-parse_number(const char *name, const char *text)
-{
-	static const struct {
-		const char *name;
-		unsigned *to;
-		uint64_t *large;
-	} numbers[] = {{"threads", &options.threads, NULL},
-		       {"processes", &options.processes, NULL},
-		       {"readers", &options.readers, NULL},
-		       {"elsewhere", &options.elsewhere, NULL},
-		       {"raw", &options.raw, NULL},
-		       {"raw_ns", &options.raw_ns, NULL},
-		       {"ops", &options.ops, NULL},
-		       {"chunks", &options.chunks, NULL},
-		       {"batch_ms", &options.batch_ms, NULL},
-		       {"latency", &options.latency, NULL},
-		       {"value", NULL, &options.value_bytes},
-		       {"size", NULL, &options.size_bytes},
-		       {"fill", NULL, &options.fill}};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		uint64_t value = strtoull(text, NULL, 10);
-
-		if (strcmp(numbers[i].name, name))
-			continue;
-		if (numbers[i].to)
-			*numbers[i].to = (unsigned)value;
-		else
-			*numbers[i].large = value;
-		return true;
-	}
-	return false;
-}
-
-static int
-parse(int argc, char **argv)
-{
-	options = (struct bench_options){.shape = "call",
-					 .region = "bench",
-					 .program = "",
-					 .threads = 1,
-					 .processes = 1,
-					 .ops = 2,
-					 .batch_ms = 2};
-	for (int i = 1; i + 1 < argc; i += 2)
-		if (!parse_text(argv[i], argv[i + 1]) &&
-		    !parse_number(argv[i], argv[i + 1]))
-			return fprintf(stderr, "bench: what is %s?\n", argv[i]), -1;
-	if (argc % 2 == 0 || threads_total() > BENCH_THREADS_MAX)
-		return fprintf(stderr, "bench: name value …\n"), -1;
-	return 0;
-}
+/* ---- all of it ------------------------------------------------------------------- */
 
 int
 bench_main(int argc, char **argv,
 	   const struct bench_peer *(*choose)(const struct bench_options *))
 {
-	if (parse(argc, argv) < 0)
+	if (bench_args(argc, argv, &options) < 0)
 		return 2;
 	peer = choose(&options);
 	if (!peer)

@@ -25,12 +25,14 @@ struct bench_options {
 	const char *shape; /* what a call is: see each peer */
 	unsigned threads;  /* in each process */
 	unsigned processes;
-	unsigned readers; /* 0, or 2: one follows, one scans the whole ring in a loop */
+	unsigned readers; /* the first follows, others scan the whole ring in a loop */
+	unsigned scans;	  /* 1: the first scans, too */
 	unsigned elsewhere; /* 1: of another ring, as large, that nobody writes to */
-	unsigned raw; /* 1: readers only load what they would read (raw_reader.h) */
+	unsigned raw;	 /* 1: readers only load what they would read (raw_reader.h) */
 	unsigned raw_ns; /* the scanner no faster than a cell in so many ns */
-	unsigned ops;	  /* per call */
-	unsigned chunks;  /* streamed per call */
+	unsigned raw_evict;   /* 1: and give back what they have loaded (evict.h) */
+	unsigned ops;	      /* per call */
+	unsigned chunks;      /* streamed per call */
 	uint64_t value_bytes; /* of the result; 0: none */
 	uint64_t size_bytes;  /* of the ring or region; 0: the peer's default */
 	uint64_t fill;	      /* calls made before the first batch */

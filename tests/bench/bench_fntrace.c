@@ -9,12 +9,11 @@
  *      error      as call, finished with a code and a message
  *      parent     as call, and each the child of one call that stays open
  *      push       fnt_log_push of the same trace, built elsewhere
- *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or FNT_KEEP_NONE, or
- *                 on one that has been closed
- *      off, sampled, ruled: as call, with settings: recording off; kept are no calls
- *                 but failed ones; something is set, and every call is kept all the same
- *      stubs      as call, into functions that do nothing: what the loop itself takes
- *      clock      nothing: what measuring itself takes
+ *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or
+ * FNT_KEEP_NONE, or on one that has been closed off, sampled, ruled: as call, with
+ * settings: recording off; kept are no calls but failed ones; something is set, and
+ * every call is kept all the same stubs      as call, into functions that do nothing:
+ * what the loop itself takes clock      nothing: what measuring itself takes
  */
 #include "bench.h"
 #include "raw_reader.h"
@@ -39,7 +38,7 @@ struct producer {
 struct reader {
 	struct fnt_reader *reader;
 	struct fnt_cursor *cursor; /* NULL: scans everything */
-	struct raw_reader raw; /* its reader NULL: reads as our users do */
+	struct raw_reader raw;	   /* its reader NULL: reads as our users do */
 	bool follows;
 	bool again; /* the cursor begins anew when it has come to the end */
 	uint64_t seen;
@@ -371,7 +370,8 @@ reader_init(const struct bench_options *options, bool follows)
 	r->follows = follows;
 	if (options->raw && r->reader) {
 		r->raw = (struct raw_reader){.reader = r->reader,
-					     .cell_ns = options->raw_ns};
+					     .cell_ns = options->raw_ns,
+					     .evicts = options->raw_evict};
 		return r;
 	}
 	if (!r->reader || (follows && fnt_cursor_open(&r->cursor, r->reader, from))) {
@@ -388,8 +388,9 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 
 	if (thread->is_reader)
 		return reader_init(options,
-				   thread->index ==
-					   options->threads * options->processes);
+				   !options->scans &&
+					   thread->index == options->threads *
+								    options->processes);
 	p = calloc(1, sizeof(*p));
 	p->options = options;
 	workload_init(&p->work, thread->index);

@@ -3,6 +3,7 @@
 
 #include "bench.h"
 #include "clock.h"
+#include "evict.h"
 #include "record.h"
 
 #define REST_NS 100000u /* as in follow.c */
@@ -15,7 +16,7 @@ era_of(const struct raw_reader *raw)
 }
 
 static void
-load_cell(const struct fnt_era *era, uint64_t ticket)
+load_cell(const struct raw_reader *raw, const struct fnt_era *era, uint64_t ticket)
 {
 	const struct fnt_cell *cell =
 		&era->cells[(ticket - era->first) % era->cell_count];
@@ -24,6 +25,8 @@ load_cell(const struct fnt_era *era, uint64_t ticket)
 	for (size_t i = 0; i < FNT_CELL_BYTES / sizeof(*words);
 	     i += 64 / sizeof(*words))
 		(void)atomic_load_explicit(&words[i], memory_order_relaxed);
+	if (raw->evicts)
+		fnt_evict(cell, FNT_CELL_BYTES);
 }
 
 /* Tickets below it are written or given up, as far as lanes say. */
@@ -57,7 +60,7 @@ raw_reader_follow(struct raw_reader *raw)
 	if (raw->position + era->cell_count < until)
 		raw->position = until - era->cell_count + era->cell_count / 16;
 	while (raw->position < until)
-		load_cell(era, raw->position++);
+		load_cell(raw, era, raw->position++);
 }
 
 void
@@ -70,7 +73,7 @@ raw_reader_scan(struct raw_reader *raw)
 	uint64_t next = bench_clock(CLOCK_MONOTONIC);
 
 	while (end > begin) {
-		load_cell(era, --end);
+		load_cell(raw, era, --end);
 		next += raw->cell_ns;
 		while (raw->cell_ns && bench_clock(CLOCK_MONOTONIC) < next)
 			fnt_cpu_relax();

@@ -2,7 +2,8 @@
  *
  * raw_reader.h: readers that do nothing but load one word of each line of memory that
  * ours have to look at: what it costs a producer that its lines go to another core at
- * all. Nothing is copied, decoded or checked, and what was lapped is not missed.
+ * all, and, where they give them back, what it costs at the least. Nothing is copied,
+ * decoded or checked, and what was lapped is not missed.
  */
 #ifndef FNT_RAW_READER_H
 #define FNT_RAW_READER_H
@@ -13,6 +14,7 @@ struct raw_reader {
 	struct fnt_reader *reader;
 	/* Scanned no faster than a cell in this time; 0: as fast as it goes. */
 	uint64_t cell_ns;
+	bool evicts;	    /* what it has loaded it gives back, as ours do (evict.h) */
 	uint64_t position;  /* next ticket that is followed; 0: from now */
 	uint64_t looked_at; /* ns */
 };

@@ -231,25 +231,27 @@ def _sizes(quick):
 def _readers():
     """Elsewhere: the same readers do the same with another ring, as large, that nobody writes
     to: what it costs that another core is at work, and not that it looks at this ring. Raw:
-    they load a word of each line and do nothing else; paced: the scanner at about the speed
-    of ours, as it would scan many times as often."""
+    they load a word of each line and do nothing else, the scanner at about the speed of ours;
+    evicting: and give the lines back, as ours do."""
     variants, ratios = [], []
     for size, name in (0, ""), (MIB, ", 1 MiB"), (64 * MIB, ", 64 MiB"):
         args = {"size": size} if size else {}
         none = fnt(f"call+2ops{name}, no reader", **args)
+        follower = fnt(f"call+2ops{name}, a follower", readers=1, **args)
+        scanner = fnt(f"call+2ops{name}, a scanner", readers=1, scans=1, **args)
         both = fnt(f"call+2ops{name}, 2 readers", readers=2, **args)
         away = fnt(f"call+2ops{name}, 2 readers elsewhere", readers=2, elsewhere=1, **args)
-        raw = fnt(f"call+2ops{name}, 2 raw readers", readers=2, raw=1, **args)
-        paced = fnt(f"call+2ops{name}, 2 raw readers, paced", readers=2, raw=1, raw_ns=80,
-                    **args)
-        variants += [none, both, away, raw, paced]
+        raw = fnt(f"call+2ops{name}, 2 raw readers", readers=2, raw=1, raw_ns=80, **args)
+        evicting = fnt(f"call+2ops{name}, 2 raw readers, evicting", readers=2, raw=1,
+                       raw_ns=80, raw_evict=1, **args)
+        variants += [none, follower, scanner, both, away, raw, evicting]
         ratios += [Ratio(f"2 readers / none{name}", both, none, bar=1.05),
+                   Ratio(f"a follower / none{name}", follower, none),
+                   Ratio(f"a scanner / none{name}", scanner, none),
                    Ratio(f"2 readers elsewhere / none{name}", away, none),
-                   Ratio(f"2 readers / elsewhere{name}", both, away),
                    Ratio(f"2 raw readers / none{name}", raw, none),
-                   Ratio(f"2 raw readers, paced / none{name}", paced, none),
-                   Ratio(f"2 readers / raw{name}", both, raw),
-                   Ratio(f"2 readers / raw, paced{name}", both, paced)]
+                   Ratio(f"2 raw readers, evicting / none{name}", evicting, none),
+                   Ratio(f"2 readers / raw, evicting{name}", both, evicting)]
     alone, beset = (Variant("mutex-log", f"call+2ops, {n or 'no'} reader{'s' * (n > 1)}",
                             {"readers": n}) for n in (0, 2))
     return Suite("readers", "one follower and one reader that scans the ring in a loop",
