@@ -325,30 +325,7 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 void
 fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim)
 {
-	struct fnt_cell *head = &hand->cells[claim->index], *cell = head;
-	const struct fnt_cell *end = hand->cells + hand->cell_count;
-	uint64_t state = fnt_cell_state(claim->lap, hand->lane_no, FNT_CELL_HEAD, 0);
-	uint64_t more = fnt_cell_more(state);
-
-	for (uint32_t i = 1; i < claim->count; i++) {
-		if (__builtin_expect(++cell == end, 0)) {
-			cell = hand->cells;
-			more += FNT_CELL_LAP;
-		}
-		/* [C1] release, as of the head. */
-		atomic_store_explicit(&cell->state, more, memory_order_release);
-	}
-	/* The head, and with it the record.
-	 * [C1] release: the cell's words, and all other cells, come before its state.
-	 * Pairs with [C2] in record.c. */
-	atomic_store_explicit(&head->state, state, memory_order_release);
-	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
-	 * follow.c. */
-	atomic_store_explicit(&hand->lane_ring->recorded, fnt_ring_next_seq(hand),
-			      memory_order_release);
-	fnt_ring_advance(hand, claim->count);
-	fnt_ring_say_low(hand);
-	fnt_ring_prefetch(fnt_ring_next_cell(hand));
+	fnt_ring_commit_all(hand, claim, fnt_ring_next_seq(hand));
 }
 
 void

@@ -231,7 +231,7 @@ fnt_ring_commit_one(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq)
 	struct fnt_block *block = &hand->block;
 	uint64_t next = block->next + 1, low = next;
 
-	/* [C1] [Q1] release: as in fnt_ring_commit(). */
+	/* [C1] [Q1] release: as in fnt_ring_commit_all(). */
 	atomic_store_explicit(&cell->state, hand->state, memory_order_release);
 	atomic_store_explicit(&lane->recorded, seq, memory_order_release);
 	block->next = next;
@@ -247,6 +247,36 @@ fnt_ring_commit_one(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq)
 	/* [L1] release: as in fnt_ring_say_low(). */
 	atomic_store_explicit(&lane->low, low, memory_order_release);
 	fnt_ring_prefetch(cell);
+}
+
+/* fnt_ring_commit() for the record number `seq`. */
+static inline __attribute__((always_inline)) void
+fnt_ring_commit_all(struct fnt_hand *hand, const struct fnt_claim *claim, uint64_t seq)
+{
+	struct fnt_cell *head = &hand->cells[claim->index], *cell = head;
+	const struct fnt_cell *end = hand->cells + hand->cell_count;
+	struct fnt_block *block = &hand->block;
+	/* The claim is of the tickets next in hand. */
+	uint64_t state = hand->state, more = fnt_cell_more(state);
+
+	for (uint32_t i = 1; i < claim->count; i++) {
+		if (__builtin_expect(++cell == end, 0)) {
+			cell = hand->cells;
+			more += FNT_CELL_LAP;
+		}
+		/* [C1] release, as of the head. */
+		atomic_store_explicit(&cell->state, more, memory_order_release);
+	}
+	/* The head, and with it the record.
+	 * [C1] release: the cell's words, and all other cells, come before its state.
+	 * Pairs with [C2] in record.c. */
+	atomic_store_explicit(&head->state, state, memory_order_release);
+	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
+	 * follow.c. */
+	atomic_store_explicit(&hand->lane_ring->recorded, seq, memory_order_release);
+	fnt_ring_advance(hand, claim->count);
+	fnt_ring_say_low(hand);
+	fnt_ring_prefetch(&hand->cells[block->next - block->cell_0]);
 }
 
 /* Nothing in hand any more: leftover tickets are given up. */

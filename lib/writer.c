@@ -126,22 +126,31 @@ fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 
 /* ---- where all is at hand ------------------------------------------------------- */
 
-static inline void
+static inline __attribute__((always_inline)) void
 copy_flat(const struct fnt_hand *hand, const struct fnt_claim *claim,
 	  const struct fnt_record *record, const char *payload)
 {
-	struct fnt_cell *cell = fnt_claim_cell(hand, claim, 0);
+	struct fnt_cell *cell = &hand->cells[claim->index];
+	const struct fnt_cell *end = hand->cells + hand->cell_count;
 	uint32_t left = (record->payload_bytes + 7) / 8;
-	uint32_t some = left < FNT_HEAD_WORDS ? left : FNT_HEAD_WORDS;
 
 	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
-	fnt_words_put_few(cell->words + FNT_RECORD_WORDS, payload, some);
-	for (uint32_t i = 1; i < claim->count; i++) {
-		payload += some * 8;
-		left -= some;
-		some = left < FNT_CELL_WORDS ? left : FNT_CELL_WORDS;
-		fnt_words_put_few(fnt_claim_cell(hand, claim, i)->words, payload, some);
+	if (left <= FNT_HEAD_WORDS) {
+		fnt_words_put_few(cell->words + FNT_RECORD_WORDS, payload, left);
+		return;
 	}
+	fnt_words_put(cell->words + FNT_RECORD_WORDS, payload, FNT_HEAD_WORDS);
+	payload += FNT_HEAD_BYTES;
+	left -= FNT_HEAD_WORDS;
+	for (;;) {
+		cell = cell + 1 == end ? hand->cells : cell + 1;
+		if (left < FNT_CELL_WORDS)
+			break;
+		fnt_words_put(cell->words, payload, FNT_CELL_WORDS);
+		payload += FNT_MORE_BYTES;
+		left -= FNT_CELL_WORDS;
+	}
+	fnt_words_put_few(cell->words, payload, left);
 }
 
 /* `more`: the extents, where the payload is not in one piece. */
@@ -167,7 +176,7 @@ emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending
 		copy_record(hand, &claim, record, more);
 	else
 		copy_flat(hand, &claim, record, ending->payload);
-	fnt_ring_commit(hand, &claim);
+	fnt_ring_commit_all(hand, &claim, record->seq);
 	fnt_quick_apply(&ending->place, record->outcome, hand->ring);
 	return true;
 }
