@@ -35,10 +35,27 @@ at_most(uint32_t value, uint32_t max)
 	return value < max ? value : max;
 }
 
+/* Most errors: both texts are short, and would be whole even if they were the only
+ * quarter that is left, in the tail. */
+static inline bool
+write_short_error(struct fnt_call *call, const char *code, const char *message)
+{
+	size_t code_len = fnt_quick_len(code), message_len = fnt_quick_len(message);
+	char *at = call->at;
+
+	if (code_len >= FNT_QUICK_TEXT || message_len >= FNT_QUICK_TEXT ||
+	    !fnt_pen_has(call, FNT_ERROR_BOUND + 4 * FNT_QUICK_TEXT))
+		return false;
+	at = fnt_put_head(at, 3, FNT_EVENT_ERROR);
+	at = fnt_quick_text(at, code, code_len);
+	call->at = fnt_quick_text(at, message, message_len);
+	return true;
+}
+
 /* Room was kept for it; a quarter of what there is for the code, all that is left for
  * the message. */
-void
-fnt_finish_error(struct use *use, const char *code, const char *message)
+static __attribute__((noinline)) void
+write_long_error(struct use *use, const char *code, const char *message)
 {
 	struct fnt_event event = {.type = FNT_EVENT_ERROR};
 	struct fnt_call *call = use->call;
@@ -62,8 +79,36 @@ fnt_finish_error(struct use *use, const char *code, const char *message)
 		call->record.flags |= FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT;
 }
 
-int
-fnt_finish_value(struct use use, const struct fnt_value *value)
+void
+fnt_finish_error(struct use *use, const char *code, const char *message)
+{
+	if (!write_short_error(use->call, code ? code : "", message ? message : ""))
+		write_long_error(use, code, message);
+}
+
+/* What most values are, under no rule: short, and there is room in the tail. */
+static inline bool
+write_short_value(struct fnt_call *call, const struct fnt_value *value)
+{
+	uint32_t head = 0x93u | FNT_EVENT_VALUE << 8 | (uint32_t)value->kind << 16 |
+			0xc4u << 24;
+
+	if (value->len > UINT8_MAX || (uint32_t)value->kind > FNT_VALUE_MSGPACK ||
+	    !value->data || call->ruled ||
+	    !fnt_pen_has(call, FNT_VALUE_BOUND + value->len))
+		return false;
+	memcpy(call->at, &head, 4);
+	call->at[4] = (char)value->len;
+	if (value->len < FNT_QUICK_TEXT)
+		fnt_quick_bytes(call->at + 5, value->data, value->len);
+	else
+		memcpy(call->at + 5, value->data, value->len);
+	call->at += 5 + value->len;
+	return true;
+}
+
+static __attribute__((noinline)) int
+write_long_value(struct use use, const struct fnt_value *value)
 {
 	struct fnt_event event = {.type = FNT_EVENT_VALUE};
 	struct fnt_call *call = use.call;
@@ -71,8 +116,6 @@ fnt_finish_value(struct use use, const struct fnt_value *value)
 	struct fnt_value hashed;
 	uint32_t bound;
 
-	if (!value || value->kind == FNT_VALUE_NONE)
-		return FNT_DONE;
 	if (__builtin_expect(call->ruled, 0)) {
 		hashed = *value;
 		value = &hashed;
@@ -94,4 +137,13 @@ fnt_finish_value(struct use use, const struct fnt_value *value)
 	}
 	fnt_pen_event(call, &event, bound, fnt_put_value);
 	return FNT_DONE;
+}
+
+int
+fnt_finish_value(struct use use, const struct fnt_value *value)
+{
+	if (!value || value->kind == FNT_VALUE_NONE)
+		return FNT_DONE;
+	return write_short_value(use.call, value) ? FNT_DONE
+						  : write_long_value(use, value);
 }

@@ -178,6 +178,95 @@ START_TEST(an_op_goes_over_the_end_of_a_frame)
 }
 END_TEST
 
+/* ---- the last event ------------------------------------------------------------- */
+
+static void
+fill(char *text, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)('!' + (seed + i * 13) % 90);
+	text[len] = '\0';
+}
+
+/* A call of so many ops, to be finished. */
+static struct fnt_call *
+call_of(struct fnt_log *log, unsigned ops)
+{
+	struct fnt_call *call = begin_call(log, "fn", "id");
+
+	while (ops-- > 0)
+		MUST(fnt_call_op(call, FNT_OP_GET, "Lot", "some", 5, 1, true) ==
+		     FNT_DONE);
+	return call;
+}
+
+static void
+must_have_value(struct fnt_log *log, const struct fnt_value *value)
+{
+	struct fnt_traces *traces = newest(log, 1);
+	const struct fnt_value *found = &traces->items[0].value;
+
+	MUST(found->kind == value->kind && found->len == value->len);
+	MUST(!memcmp(found->data, value->data, value->len));
+	MUST(!traces->items[0].flags);
+	fnt_traces_free(traces);
+}
+
+/* Of every length, in what is left of a frame and over its end. */
+START_TEST(a_value_is_what_was_given)
+{
+	struct fnt_log *log = open_log("values", NULL);
+	char text[700];
+
+	for (unsigned len = 0; len < sizeof(text) - 1; len++)
+		for (unsigned ops = 25; ops < 28; ops++) {
+			struct fnt_value value = {len % 3 ? FNT_VALUE_JSON
+							  : FNT_VALUE_MSGPACK,
+						  text, len};
+
+			fill(text, len, len + ops);
+			MUST(fnt_call_finish_ok(call_of(log, len % 5 ? ops : len % 3),
+						&value) == FNT_DONE);
+			must_have_value(log, &value);
+		}
+	fnt_log_close(log);
+	must_be_sound("values");
+}
+END_TEST
+
+static void
+must_have_failed(struct fnt_log *log, const char *code, const char *message)
+{
+	struct fnt_traces *traces = newest(log, 1);
+
+	ck_assert_str_eq(traces->items[0].code, code ? code : "");
+	ck_assert_str_eq(traces->items[0].message, message ? message : "");
+	MUST(traces->items[0].outcome == FNT_ERROR && !traces->items[0].flags);
+	fnt_traces_free(traces);
+}
+
+START_TEST(an_error_is_what_was_given)
+{
+	struct fnt_log *log = open_log("errors", NULL);
+	char code[80], message[80];
+
+	for (unsigned len = 0; len < 79; len++)
+		for (unsigned other = 0; other < 79; other += 3) {
+			const char *said = len ? code : NULL;
+
+			fill(code, len, other);
+			fill(message, other, len);
+			MUST(fnt_call_finish_error(call_of(log, (len + other) % 32),
+						   said, message) == FNT_DONE);
+			must_have_failed(log, said, message);
+		}
+	MUST(fnt_call_finish_error(call_of(log, 0), NULL, NULL) == FNT_DONE);
+	must_have_failed(log, NULL, NULL);
+	fnt_log_close(log);
+	must_be_sound("errors");
+}
+END_TEST
+
 /* Two threads' clocks may disagree by a little: an op that the one begins and the other
  * ends at once took no time, and not as good as 600 years. */
 START_TEST(an_op_does_not_end_before_it_began)
@@ -202,4 +291,5 @@ START_TEST(an_op_does_not_end_before_it_began)
 END_TEST
 
 FIXTURE_MAIN("pen", a_frame_ends_where_it_ends, an_op_goes_over_the_end_of_a_frame,
+	     a_value_is_what_was_given, an_error_is_what_was_given,
 	     an_op_does_not_end_before_it_began)
