@@ -119,19 +119,21 @@ call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *i
 }
 
 /* What most ops are; `across`: which go over the end of a frame. All that is looked at
- * is looked at before anything is done; false: it wasn't. */
+ * is looked at before anything is done; false: it wasn't. `seen_at`: 0, or what the
+ * vDSO has shown when this was tried before. */
 static inline __attribute__((always_inline)) bool
-op_short(struct fnt_call *call, struct op op, bool counter, bool across)
+op_short(struct fnt_call *call, struct op op, bool counter, bool across,
+	 uint64_t *seen_at)
 {
 	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
 	const struct fnt_name_seen *seen;
 	struct fnt_op_row *row;
-	uint64_t now, look = 0;
+	uint64_t now, look = *seen_at;
 
 	if (__builtin_expect(!reader, 0))
 		return false;
-	if (!counter)
-		look = fnt_clock_look(counter);
+	if (!counter && !look)
+		*seen_at = look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
 	seen = quick_entity_at((struct use){call, call->thread}, op, 0,
 			       FNT_QUICK_OP_BOUND, across);
@@ -172,11 +174,12 @@ op_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity, const c
 			.id = id,
 			.duration_ns = duration_ns,
 			.row_count = row_count};
+	uint64_t seen_at = 0;
 
-	if (fnt_thread_counts
-		    ? op_short(call, op, true, true)
-		    : fnt_thread_by_vdso() && (op_short(call, op, false, false) ||
-					       op_short(call, op, false, true)))
+	if (fnt_thread_counts ? op_short(call, op, true, true, &seen_at)
+			      : fnt_thread_by_vdso() &&
+					(op_short(call, op, false, false, &seen_at) ||
+					 op_short(call, op, false, true, &seen_at)))
 		return FNT_DONE;
 	return call_op(call, kind, entity, id, duration_ns, row_count, ok);
 }
@@ -191,8 +194,9 @@ op_by_counter(struct fnt_call *call, enum fnt_op kind, const char *entity,
 			.id = id,
 			.duration_ns = duration_ns,
 			.row_count = row_count};
+	uint64_t seen_at = 0;
 
-	if (__builtin_expect(op_short(call, op, true, false), 1))
+	if (__builtin_expect(op_short(call, op, true, false, &seen_at), 1))
 		return FNT_DONE;
 	return op_by_other(call, kind, entity, id, duration_ns, row_count, ok);
 }
