@@ -150,9 +150,29 @@ fnt_pen_event_split(struct fnt_call *call, const struct fnt_event *event,
 	fnt_pen_event_copy(call, room, (size_t)(put(room, event) - room));
 }
 
+/* Few bytes, in moves that need no call. */
+static inline void
+copy_piece(struct fnt_call *call, const char *bytes, size_t len)
+{
+	if (len < FNT_QUICK_TEXT)
+		fnt_quick_bytes(call->at, bytes, len);
+	else
+		memcpy(call->at, bytes, len);
+	call->at += len;
+}
+
 void
 fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len)
 {
-	write_split(call, bytes, len);
+	size_t some = (size_t)(call->tail->bytes + call->tail->size - call->at);
+
+	if (len > some) {
+		copy_piece(call, bytes, some);
+		next_extent(call);
+		bytes += some;
+		len -= some;
+		/* Extents are longer than what comes in one piece. */
+	}
+	copy_piece(call, bytes, len);
 	fnt_pen_set_quick(call);
 }
