@@ -8,14 +8,8 @@
 #include <string.h>
 
 static const struct command *const subcommands[] = {
-	&ctl_get,
-	&ctl_set,
-	&ctl_fn,
-	&ctl_reset,
-	&ctl_resize,
-	&ctl_rotate,
-	&ctl_reap,
-	&ctl_rm,
+	&ctl_get,    &ctl_set,	  &ctl_fn,   &ctl_reset,
+	&ctl_resize, &ctl_rotate, &ctl_reap, &ctl_rm,
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
@@ -39,20 +33,21 @@ find(const char *word)
 static void
 print_usage(FILE *out)
 {
-	fputs("usage: fntrace ctl WHAT [OPTION]...\n"
-	      "\n"
-	      "Change a region while it is in use; processes that trace into it follow "
-	      "at\n"
-	      "the next call that they begin.\n"
-	      "\n",
-	      out);
+	tool_print(out, "usage: fntrace ctl WHAT [OPTION]...\n"
+			"\n"
+			"Change a region while it is in use; processes that trace into "
+			"it follow "
+			"at\n"
+			"the next call that they begin.\n"
+			"\n");
 	for (size_t i = 0; i < SUBCOMMANDS; i++) {
 		const struct command *command = subcommands[i];
-		fprintf(out, "  %s%s%s\n      %s\n", word_of(command),
-			command->operands ? " " : "",
-			command->operands ? command->operands : "", command->summary);
+		tool_print(out, "  %s%s%s\n      %s\n", word_of(command),
+			   command->operands ? " " : "",
+			   command->operands ? command->operands : "",
+			   command->summary);
 	}
-	fputs("\nMore on one: fntrace ctl WHAT --help.\n", out);
+	tool_print(out, "\nMore on one: fntrace ctl WHAT --help.\n");
 }
 
 static int
@@ -69,9 +64,9 @@ unknown(const char *word)
 		tool_fail("ctl: no \"%s\"; did you mean \"%s\"?", word, nearest);
 	else
 		tool_fail("ctl: no \"%s\"", word);
-	fputs("usage: fntrace ctl WHAT [OPTION]...; fntrace ctl --help lists what "
-	      "there is\n",
-	      stderr);
+	tool_print(stderr,
+		   "usage: fntrace ctl WHAT [OPTION]...; fntrace ctl --help lists "
+		   "what there is\n");
 	return TOOL_USAGE;
 }
 

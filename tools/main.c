@@ -29,19 +29,21 @@ find_command(const char *name)
 static void
 print_usage(FILE *out)
 {
-	fputs("usage: fntrace COMMAND [OPTION]...\n"
-	      "\n"
-	      "What a function runtime did, and does: every call, its database\n"
-	      "operations, how it ended and how long it took.\n"
-	      "\n",
-	      out);
+	tool_print(out,
+		   "usage: fntrace COMMAND [OPTION]...\n"
+		   "\n"
+		   "What a function runtime did, and does: every call, its database\n"
+		   "operations, how it ended and how long it took.\n"
+		   "\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\n"
-	      "Which region: -r NAME or -r PATH, -p PID, else $FNTRACE_REGION, else\n"
-	      "the only one there is, or that is in use, or not frozen (fntrace list).\n"
-	      "More on a command: fntrace COMMAND --help.\n",
-	      out);
+		tool_print(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	tool_print(
+		out,
+		"\n"
+		"Which region: -r NAME or -r PATH, -p PID, else $FNTRACE_REGION, else\n"
+		"the only one there is, or that is in use, or not frozen (fntrace "
+		"list).\n"
+		"More on a command: fntrace COMMAND --help.\n");
 }
 
 static int
@@ -73,8 +75,8 @@ unknown(const char *word)
 		tool_fail("no command \"%s\"; did you mean \"%s\"?", word, nearest);
 	else
 		tool_fail("no command \"%s\"", word);
-	fputs("usage: fntrace COMMAND [OPTION]...; fntrace help lists the commands\n",
-	      stderr);
+	tool_print(stderr, "usage: fntrace COMMAND [OPTION]...; fntrace help lists the "
+			   "commands\n");
 	return TOOL_USAGE;
 }
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Options of commands: one table gives the parser, the usage and the help.
+ * Options of commands: one table gives the parser, and usage.c the usage and the help.
  */
 #include "tool.h"
 #include "text.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,87 +19,6 @@ enum {
 	VALUE_HELP = 0x200,
 	VALUE_COLOUR,
 };
-
-/* ---- usage and help ------------------------------------------------------------- */
-
-static void
-print_option(FILE *out, const struct tool_option *option)
-{
-	const char *arg = option->arg ? option->arg : "";
-
-	if (option->letter)
-		fprintf(out, "-%c%s%s", option->letter, option->arg ? " " : "", arg);
-	else
-		fprintf(out, "--%s%s%s", option->name, option->arg ? " " : "", arg);
-}
-
-/* Lines are broken before an option, under the first one. */
-static void
-print_usage(FILE *out, const struct command *command)
-{
-	int begin = fprintf(out, "usage: fntrace %s", command->name);
-	int column = begin;
-
-	for (const struct tool_option *option = command->options; option->name;
-	     option++) {
-		int len = 5 + (int)(option->letter ? 1 : strlen(option->name) + 1);
-
-		len += option->arg ? (int)strlen(option->arg) : 0;
-		if (column + len > 76) {
-			fprintf(out, "\n%*s", begin, "");
-			column = begin;
-		}
-		fputs(" [", out);
-		print_option(out, option);
-		putc(']', out);
-		column += len;
-	}
-	fprintf(out, "%s%s\n", command->operands ? " " : "",
-		command->operands ? command->operands : "");
-}
-
-static void
-print_option_help(char letter, const char *name, const char *arg, const char *help)
-{
-	char left[48];
-
-	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", letter ? '-' : ' ',
-		 letter ? letter : ' ', letter ? ',' : ' ', name, arg ? " " : "",
-		 arg ? arg : "");
-	printf("  %-24s %s\n", left, help);
-}
-
-void
-tool_print_help(const struct command *command)
-{
-	print_usage(stdout, command);
-	printf("\nfntrace %s: %s\n\n", command->name, command->summary);
-	if (command->details)
-		printf("%s\n", command->details);
-	for (const struct tool_option *option = command->options; option->name;
-	     option++)
-		print_option_help(option->letter, option->name, option->arg,
-				  option->help);
-	print_option_help(0, "color[=WHEN]", NULL,
-			  "auto (a terminal), always or never");
-	print_option_help('h', "help", NULL, "this");
-}
-
-void
-tool_usage_error(const struct command *command, const char *format, ...)
-{
-	char *message;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&message, format, args) < 0)
-		exit(tool_fail("out of memory"));
-	va_end(args);
-	tool_fail("%s: %s", command->name, message);
-	free(message);
-	print_usage(stderr, command);
-	exit(TOOL_USAGE);
-}
 
 /* ---- the nearest word ----------------------------------------------------------- */
 

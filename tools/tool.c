@@ -67,13 +67,21 @@ tool_init(void)
 int
 tool_width(void)
 {
+	return tool_width_of(stdout);
+}
+
+int
+tool_width_of(FILE *out)
+{
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
 	int width = 0;
 
-	if (!isatty(STDOUT_FILENO))
+	int fd = fileno(out);
+
+	if (!isatty(fd))
 		return 0;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
 		return size.ws_col;
 	if (columns)
 		width = atoi(columns);

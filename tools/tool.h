@@ -4,7 +4,8 @@
  *
  *      main.c ── table of commands ──► cmd_NAME.c: its options, its struct of settings
  *                                         │
- *      options.c: the parser, usage   tool.c: region, errors, signals
+ *      options.c: the parser        tool.c: region, errors, signals
+ *      usage.c: usage, help
  *      text*.c, table.c: what is shown
  *
  * Exit codes: 0 done, 1 failed, 2 wrong usage. A message is one line on stderr that
@@ -21,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum tool_exit {
 	TOOL_OK = 0,
@@ -154,5 +156,12 @@ void tool_init(void);
 
 /* Columns of the terminal that stdout is; 0 where it is none: do not cut lines. */
 int tool_width(void);
+
+/* The same of another stream. */
+int tool_width_of(FILE *out);
+
+/* Print text of the tool's own, of whole lines, broken for that width (text_put_wrapped). */
+void tool_print(FILE *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

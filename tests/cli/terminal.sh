@@ -135,6 +135,52 @@ COLUMNS=60 run 0 fntrace recent -r wide
 has out "$(printf 'f%.0s' {1..100})"
 lacks out '…'
 
+# Help and usage: the same words whatever the width, and no line wider. In one process: each
+# of nineteen on seven terminals.
+python3 - "$FNTRACE" >err <<'PYTHON' || fail "$(cat err)"
+import fcntl, os, pty, struct, subprocess, sys, termios
+
+def said(command, columns):
+    """What it says to a terminal, or, without columns, to a pipe."""
+    if not columns:
+        return subprocess.run(command, capture_output=True, text=True).stdout
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        text = b""
+        while True:
+            try:
+                more = os.read(ours, 65536)
+            except OSError:
+                break
+            if not more:
+                break
+            text += more
+    os.close(ours)
+    return text.decode().replace("\r\n", "\n")
+
+commands = [["help"]] + [["help", word] for word in
+    "tap recent show tail ps stat hist list check ctl".split()]
+commands += [["ctl", word, "-h"] for word in
+    "get set fn reset resize rotate reap rm".split()]
+for command in commands:
+    whole = said([sys.argv[1], *command], 0)
+    for columns in 5, 30, 46, 60, 72, 80, 200:
+        text = said([sys.argv[1], *command], columns)
+        if text.split() != whole.split() or not whole:
+            sys.exit(print(f"{command} at {columns}: other words") or 1)
+        wide = [line for line in text.split("\n") if len(line) > columns]
+        if wide and columns >= 46:
+            sys.exit(print(f"{command} at {columns}: {wide[0]}") or 1)
+PYTHON
+terminal 46 "$FNTRACE" show --nothing && fail 'show --nothing'
+sed '1d' out >usage
+fits usage 46
+has usage 'TRACE_ID'
+terminal 46 "$FNTRACE" && fail 'without a command'
+fits out 46
+
 # ---- where output cannot go ---------------------------------------------------------
 
 if [[ -e /dev/full ]]; then
