@@ -2,6 +2,7 @@
 #include "controller.h"
 
 #include "error.h"
+#include "liveness.h"
 #include "reader.h"
 #include "region_header.h"
 #include "region_map.h"
@@ -287,7 +288,21 @@ fnt_settings_free(struct fnt_settings_list *list)
 	free(list);
 }
 
-/* A change: with the lock in hand, of what is in force. */
+static bool
+has_writers(const struct fnt_region *region)
+{
+	const struct fnt_view *view = &region->view;
+
+	for (uint32_t i = 0; i < view->producer_count; i++)
+		if (atomic_load_explicit(&view->producers[i].status,
+					 memory_order_relaxed) == FNT_PRODUCER_LIVE &&
+		    fnt_slot_alive(region, i))
+			return true;
+	return false;
+}
+
+/* A change: with the lock in hand, of what is in force. In a file that only holds what
+ * was it would be a mistake. */
 static int
 change_begin(struct fnt_control *control, struct fnt_settings_block **block,
 	     struct fnt_error *error)
@@ -296,6 +311,11 @@ change_begin(struct fnt_control *control, struct fnt_settings_block **block,
 
 	if (!control->region.view.settings)
 		return fnt_fail(error, -EIO, "%s: damaged: it has no settings",
+				fnt_control_path(control));
+	if (control->region.view.frozen && !has_writers(&control->region))
+		return fnt_fail(error, -EROFS,
+				"%s: frozen by a rotation, and nobody writes to it; "
+				"change the region that it comes from",
 				fnt_control_path(control));
 	rc = fnt_control_lock(control, error);
 	if (rc)

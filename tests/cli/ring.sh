@@ -92,6 +92,19 @@ run 0 fntrace list --json
 has out '"name":"app",.*"frozen":false'
 has out '"name":"app\.[0-9-]*",.*"frozen":true'
 
+# Settings of what only holds what was are a mistake.
+for change in 'set keep=0.5' 'fn f keep=0.5' reset; do
+	# shellcheck disable=SC2086
+	run 1 fntrace ctl $change -r ./frozen.fnt
+	has err 'frozen\.fnt: frozen by a rotation, and nobody writes to it; change the region'
+	one_line err
+	empty out
+done
+run 0 fntrace ctl get -r ./frozen.fnt
+lacks out '0\.5'
+run 0 fntrace ctl set keep=0.5 -r app
+run 0 fntrace ctl reset -r app
+
 # ---- reap, rm -----------------------------------------------------------------------
 
 run 0 fntrace ctl reap -r app
