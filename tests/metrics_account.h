@@ -238,4 +238,16 @@ account_compare(struct account *account, const struct fnt_metrics *metrics,
 	account_compare_ops(account, metrics, entity_name);
 }
 
+/* A region's; free them. */
+static inline struct fnt_metrics *
+metrics_of(const char *name)
+{
+	struct fnt_reader *reader = open_reader(name);
+	struct fnt_metrics *metrics;
+
+	MUST(!fnt_reader_metrics(reader, &metrics));
+	fnt_reader_close(reader);
+	return metrics;
+}
+
 #endif

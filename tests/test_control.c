@@ -484,9 +484,7 @@ START_TEST(a_frozen_copy_has_no_key)
 	struct fnt_control *control;
 	struct fnt_reader *reader;
 	struct fnt_error error = {0};
-	const char *none = "keep=0";
 	struct fnt_traces *traces;
-	struct fnt_log *again;
 	char path[256];
 
 	MUST(!fnt_control_open(&control, "key", &error));
@@ -503,14 +501,6 @@ START_TEST(a_frozen_copy_has_no_key)
 	MUST(!fnt_control_open(&control, "frozen", &error));
 	ck_assert_uint_eq(control->region.view.control->hash_key[0], 0);
 	ck_assert_uint_eq(control->region.view.control->hash_key[1], 0);
-	/* Nobody would follow its settings, unless it is written to again. */
-	ck_assert_int_eq(fnt_control_set(control, NULL, &none, 1, &error), -EROFS);
-	ck_assert_int_eq(fnt_control_reset(control, NULL, &error), -EROFS);
-	again = open_log("frozen", &(struct fnt_options){0});
-	ck_assert_int_eq(fnt_control_set(control, "g", &none, 1, &error), 0);
-	ck_assert_int_eq(fnt_control_reset(control, "g", &error), 0);
-	fnt_log_close(again);
-	ck_assert_int_eq(fnt_control_set(control, "g", &none, 1, &error), -EROFS);
 	fnt_control_close(control);
 	reader = open_reader("frozen");
 	MUST(!fnt_reader_settings(reader, &list));

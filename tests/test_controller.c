@@ -221,6 +221,33 @@ START_TEST(set_when_it_is_made)
 }
 END_TEST
 
+/* Nobody would follow its settings, unless it is written to again. */
+START_TEST(frozen_files_are_left_alone)
+{
+	struct fnt_log *log = open_log("app", NULL), *again;
+	struct fnt_control *control = open_control("app");
+	struct fnt_error error = {0};
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s", region_path("frozen", ".fnt"));
+	ck_assert_int_eq(fnt_control_rotate(control, path, NULL, &error), 0);
+	ck_assert_int_eq(set_one(control, NULL, "keep=0.5", &error), 0);
+	fnt_control_close(control);
+	control = open_control("frozen");
+	ck_assert_int_eq(set_one(control, NULL, "keep=0.5", &error), -EROFS);
+	ck_assert_ptr_nonnull(strstr(error.message, "frozen.fnt: frozen by"));
+	ck_assert_int_eq(fnt_control_reset(control, NULL, &error), -EROFS);
+	ck_assert_str_eq(all_set(control), "");
+	again = open_log("frozen", NULL);
+	ck_assert_int_eq(set_one(control, "g", "keep=0.5", &error), 0);
+	ck_assert_int_eq(fnt_control_reset(control, "g", &error), 0);
+	fnt_log_close(again);
+	ck_assert_int_eq(set_one(control, "g", "keep=0.5", &error), -EROFS);
+	fnt_control_close(control);
+	fnt_log_close(log);
+}
+END_TEST
+
 FIXTURE_MAIN("controller", set_and_reset, all_of_a_set_or_nothing, a_full_table,
 	     no_write_access, regions_that_are_not_there, a_killed_tool_leaves_no_lock,
-	     set_when_it_is_made)
+	     set_when_it_is_made, frozen_files_are_left_alone)

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`fntrace tap`, when the host, the command or it itself comes to an end, and signals."""
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness  # noqa: E402
+from harness import FNTRACE, PATIENCE_S, case, check, run, wait_until  # noqa: E402
+from taps import PIPE, python, tap, through  # noqa: E402
+
+# ---- ends
+
+
+@case
+def stdin_ends():
+    out, status = through(["sh", "-c", "cat >/dev/null; echo done"], b"abc")
+    check((out, status) == (b"done\n", 0), f"{out!r} {status}")
+
+
+@case
+def cmd_closes_stdout():
+    """The host sees the end, and what it says still arrives."""
+    path = os.path.join(os.environ["FNTRACE_DIR"], "heard")
+    process = tap("sh", "-c", 'echo last; exec >&-; cat >"$0"', path)
+    check(process.stdout.read() == b"last\n")
+    check(process.poll() is None, "ended with CMD's stdout")
+    # Not free for the next file that is opened.
+    check(os.readlink(f"/proc/{process.pid}/fd/1") == "/dev/null")
+    process.stdin.write(b"still here")
+    process.stdin.close()
+    check(process.wait(PATIENCE_S) == 0)
+    with open(path, "rb") as heard:
+        check(heard.read() == b"still here")
+
+
+@case
+def host_stops_reading():
+    """CMD gets SIGPIPE, as it would without us, and its end is ours."""
+    process = tap("yes")
+    process.stdout.read(10)
+    process.stdout.close()
+    check(process.wait(PATIENCE_S) == -signal.SIGPIPE, f"{process.returncode}")
+
+
+@case
+def host_stops_reading_in_silence():
+    """CMD can see that nobody reads, before anybody has written."""
+    process = python("import select\n"
+                     "poll = select.poll(); poll.register(1, 0)\n"
+                     "raise SystemExit(poll.poll()[0][1])")
+    process.stdout.close()
+    check(process.wait(PATIENCE_S) & select.POLLERR, f"{process.returncode}")
+
+
+@case
+def cmd_closes_stdin_in_silence():
+    process = tap("sh", "-c", "exec <&-; exec sleep 1000")
+    poll = select.poll()
+    poll.register(process.stdin, 0)
+    events = poll.poll(PATIENCE_S * 1000)
+    check(events and events[0][1] & select.POLLERR, f"{events}")
+    check(process.poll() is None, "ended with CMD's stdin")
+    process.terminate()
+    check(process.wait(PATIENCE_S) == -signal.SIGTERM)
+
+
+@case
+def cmd_closes_stdin():
+    process = python("import os, sys\n"
+                     "os.close(0); print('closed', flush=True)\n"
+                     "import signal; signal.pause()")
+    process.stdout.readline()
+
+    def refused():
+        try:
+            os.write(process.stdin.fileno(), b"x")
+        except BrokenPipeError:
+            return True
+        return False
+
+    wait_until(refused, "EPIPE")
+    check(process.poll() is None)
+    process.terminate()
+    check(process.wait(PATIENCE_S) == -signal.SIGTERM)
+
+
+@case
+def grandchild_holds_the_pipe():
+    process = tap("sh", "-c", 'sleep 1000 2>/dev/null & echo $!; exit 5')
+    grandchild = int(process.stdout.readline())
+    try:
+        check(process.wait(PATIENCE_S) == 5)
+    finally:
+        os.kill(grandchild, signal.SIGKILL)
+
+
+def check_last_words(*sizes):
+    """CMD writes so much at a time and ends, though somebody else holds its stdout open;
+    only then do we read."""
+    path = os.path.join(os.environ["FNTRACE_DIR"], f"pid{len(sizes)}")
+    process = tap("sh", "-c", 'sleep 1000 2>/dev/null & echo $$ $! >"$0.new"\n'
+                  'mv "$0.new" "$0"; for size; do head -c $size /dev/zero; sleep 0.2\n'
+                  'done; exit 5', path, *map(str, sizes))
+    wait_until(lambda: os.path.exists(path), "CMD")
+    with open(path, encoding="ascii") as file:
+        child, grandchild = map(int, file.read().split())
+    try:
+        wait_until(lambda: not os.path.exists(f"/proc/{child}"), "the end of CMD")
+        out = process.stdout.read(sum(sizes))
+        check(len(out) == sum(sizes), f"{len(out)} bytes")
+        check(process.wait(PATIENCE_S) == 5)
+        check(process.stdout.read() == b"")
+    finally:
+        process.kill()
+        os.kill(grandchild, signal.SIGKILL)
+
+
+@case
+def last_words_in_our_buffer():
+    check_last_words(65536, 1000)
+
+
+@case
+def last_words_in_the_pipe():
+    check_last_words(65536, 1000, 60000)
+
+
+@case
+def exit_status():
+    for status in (0, 1, 2, 77, 255):
+        check(through(["sh", "-c", f"exit {status}"], b"")[1] == status)
+
+
+@case
+def death_by_signal():
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGHUP,
+                   signal.SIGPIPE, signal.SIGRTMIN):
+        _, status = through(["sh", "-c", f"kill -{int(number)} $$"], b"")
+        check(status == -number, f"{number}: {status}")
+
+
+@case
+def cannot_run():
+    out, status = through(["fntrace-no-such-program"], b"", stderr=subprocess.DEVNULL)
+    check((out, status) == (b"", 127), f"{status}")
+    _, status = through(["/etc/passwd"], b"", stderr=subprocess.DEVNULL)
+    check(status == 126, f"{status}")
+    process = tap("fntrace-no-such-program", stderr=PIPE)
+    check(b"fntrace-no-such-program" in process.communicate(timeout=PATIENCE_S)[1])
+    # No region is left that is named after a mistyped word.
+    process = subprocess.run([FNTRACE, "tap", "--", "fntrace-no-such-program"],
+                             stderr=subprocess.DEVNULL)
+    check(process.returncode == 127, f"{process.returncode}")
+    names = os.listdir(os.environ["FNTRACE_DIR"])
+    check(not any("no-such" in name for name in names), f"{names}")
+
+
+# ---- signals
+
+LISTENER = """
+import os, signal, sys, time
+for number in (1, 2, 3, 10, 12, 15, 28):
+    signal.signal(number, lambda n, _: os.write(1, b"%d\\n" % n))
+print("ready", flush=True)
+while sys.stdin.buffer.raw.read(1): pass
+"""
+
+
+@case
+def signals_are_passed_on():
+    process = python(LISTENER)
+    check(process.stdout.readline() == b"ready\n")
+    for number in (1, 2, 3, 10, 12, 15, 28):
+        process.send_signal(number)
+        check(process.stdout.readline() == b"%d\n" % number, f"signal {number}")
+    process.stdin.close()
+    check(process.stdout.read() == b"")
+    check(process.wait(PATIENCE_S) == 0)
+
+
+@case
+def interrupt_of_a_terminal_comes_once():
+    """^C goes to the whole process group: CMD has it without us."""
+    import fcntl
+    import pty
+    import termios
+    master, slave = pty.openpty()
+
+    def take_terminal():
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    process = python(LISTENER, stdin=slave, preexec_fn=take_terminal)
+    check(process.stdout.readline() == b"ready\n")
+    os.write(master, b"\x03")
+    check(process.stdout.readline() == b"2\n")
+    # Were it passed on too, it would be here before what follows: ours go in order.
+    process.send_signal(signal.SIGUSR1)
+    line = process.stdout.readline()
+    check(line == b"10\n", f"after the interrupt: {line!r}")
+    os.write(master, b"\n\x04")
+    check(process.stdout.read() == b"")
+    check(process.wait(PATIENCE_S) == 0)
+    os.close(master)
+    os.close(slave)
+
+
+@case
+def cmd_starts_as_without_us():
+    """Signal mask, ignored signals, open descriptors."""
+    look = ["sh", "-c", "grep -E 'Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd"]
+    # 32 and 33 are glibc's own; its posix_spawn ignores them. We may be started with others
+    # ignored, as by nohup.
+    ignored = re.compile(rb"(?<=SigIgn:\t)[0-9a-f]+")
+
+    def without_glibcs(out):
+        return ignored.sub(lambda m: b"%016x" % (int(m[0], 16) & ~0x180000000), out)
+
+    plain = subprocess.run(look, stdin=PIPE, stdout=PIPE, check=True).stdout
+    out, status = through(look, b"")
+    plain, out = without_glibcs(plain), without_glibcs(out)
+    check(status == 0 and out == plain, f"{out!r}, without us {plain!r}")
+
+
+if __name__ == "__main__":
+    harness.main()

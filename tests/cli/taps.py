@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""`fntrace tap` and a command, for those who test it."""
+import json
+import signal
+import subprocess
+import sys
+
+from harness import FNTRACE, PATIENCE_S, check, run
+
+PIPE = subprocess.PIPE
+MIB = 1 << 20
+
+
+def tap(*command, options=("-r", "t"), **more):
+    more.setdefault("stdin", PIPE)
+    more.setdefault("stdout", PIPE)
+    return subprocess.Popen([FNTRACE, "tap", *options, "--", *command], **more)
+
+
+def python(code, *args, **more):
+    return tap(sys.executable, "-c", code, *args, **more)
+
+
+def through(command, data, **more):
+    """What comes out of `command` when `data` goes in, and its exit status."""
+    process = tap(*command, **more)
+    out, _ = process.communicate(data, timeout=PATIENCE_S)
+    return out, process.returncode
+
+
+def check_echo(data):
+    out, status = through(["cat"], data)
+    check(status == 0, f"exit status {status}")
+    check(out == data, f"{len(data)} bytes went in, {len(out)} came out or differ")
+
+
+def traces(command="recent", region="t"):
+    options = ["-n", "1000"] if command == "recent" else []
+    return json.loads(run(command, "-r", region, *options, "--json"))
+
+
+# Under nohup children would not die of it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
