@@ -4,7 +4,7 @@
 #define PARTS 16u /* of a ring */
 #define SKIP_LEAST 2u
 #define SKIP_MOST 8u
-#define AFTER_LEAST 64u /* tickets: producers take as many at once */
+#define AFTER_LEAST 64u /* tickets: producers take as many and more at once */
 
 uint64_t
 fnt_pace_skip(struct fnt_pace *pace, uint64_t cells)

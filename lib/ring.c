@@ -5,7 +5,11 @@
 
 #define TRIES 16       /* holders in the way */
 #define TRIES_ALL 1024 /* cells of theirs */
-#define BLOCK_MAX 64
+/* Tickets of a block at most, and what part of the ring. With 64 of them two threads
+ * were 6 % slower, and 11 % with records of 13 cells: at each block a thread comes to
+ * cells that nothing has fetched ahead. */
+#define BLOCK_MAX 256
+#define BLOCK_PART 64
 
 /* ---- where it writes --------------------------------------------------------- */
 
@@ -39,7 +43,7 @@ fnt_hand_move(struct fnt_hand *hand, const struct fnt_maps *maps)
 	hand->lap = era->lap;
 	hand->published = eras->published;
 	atomic_store_explicit(&hand->area, era->area, memory_order_relaxed);
-	most = era->cell_count / 64;
+	most = era->cell_count / BLOCK_PART;
 	if (hand->block.size_max != 1)
 		hand->block.size_max = most < BLOCK_MAX ? (uint32_t)most : BLOCK_MAX;
 	hand->block.size = 1;
