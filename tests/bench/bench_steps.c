@@ -86,6 +86,12 @@ step_finish_one_cell(struct fnt_call *call)
 }
 
 STEP void
+step_finish_streamed(struct fnt_call *call)
+{
+	fnt_call_finish_ok(call, NULL);
+}
+
+STEP void
 step_finish_many_cells(struct fnt_call *call)
 {
 	fnt_call_finish_ok(call, &large);
@@ -190,6 +196,9 @@ one_time(bool counted)
 
 	two_ops(call = begin());
 	step_finish_one_cell(call);
+	two_ops(call = begin());
+	fnt_call_stream_chunk(call, 100);
+	step_finish_streamed(call);
 	two_ops(call = begin());
 	step_finish_value(call);
 	two_ops(call = begin());
