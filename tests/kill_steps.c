@@ -116,6 +116,16 @@ begun_linked(struct actor *actor)
 		actor_op(actor, 0);
 }
 
+/* With something rare to count. */
+static void
+begun_rare_at_hand(struct actor *actor)
+{
+	begun_at_hand(actor);
+	actor_chunk(actor, 1);
+	actor_chunk(actor, 1);
+	actor_schedule(actor, 1);
+}
+
 /* Of several frames, and its end finds all at hand. */
 static void
 begun_linked_at_hand(struct actor *actor)
@@ -295,6 +305,8 @@ static const struct kill_path paths[] = {
 	{"finish, tickets go on", begun_at_hand, finish_many_again, .lapped = true,
 	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
 	{"finish, linked", begun_linked, finish_ok, .edges = EDGE(SCENE_LAP)},
+	{"finish, at hand, rare", begun_rare_at_hand, finish_again, .lapped = true,
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
 	{"finish, at hand, linked", begun_linked_at_hand, finish_again, .lapped = true,
 	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
 	{"finish_error", begun_with_ops, finish_error, .edges = EDGE(SCENE_LAP)},
