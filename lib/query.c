@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "query.h"
 
+#include "evict.h"
 #include "names.h"
 #include "payload.h"
 #include "producer.h"
@@ -9,7 +10,7 @@
 #include <string.h>
 
 #define AHEAD 4	       /* cells */
-#define LOOK_AROUND 64 /* cells */
+#define LOOK_AROUND 32 /* cells */
 
 /* ---- which --------------------------------------------------------------------- */
 
@@ -74,8 +75,8 @@ struct ring_walk {
 	bool over;	      /* no further one */
 	bool warm;	      /* we are among records */
 	const fnt_word *cursor;
-	uint64_t from;	 /* where it was when the walk began */
-	uint64_t walked; /* cells */
+	uint64_t from; /* where it was when the walk began */
+	bool started;  /* some way ago */
 	uint64_t time;
 	struct fnt_raw raw;
 };
@@ -107,16 +108,16 @@ ring_begin(struct ring_walk *walk, const struct fnt_view *view, uint32_t ring)
 		span_begin(walk);
 }
 
-/* From time to time: has somebody written meanwhile? Then what is read is given back
- * (evict.h). Who wants a few records is done before that, and will soon come to the
- * same ones again. */
-static inline void
+/* Has somebody written since the walk began? Then what is read from here on is given
+ * back (evict.h). */
+static void
 look_around(struct ring_walk *walk)
 {
-	if (walk->raw.passing || ++walk->walked % LOOK_AROUND)
-		return;
-	walk->raw.passing =
-		atomic_load_explicit(walk->cursor, memory_order_relaxed) != walk->from;
+	if (walk->started)
+		walk->raw.passing |=
+			atomic_load_explicit(walk->cursor, memory_order_relaxed) !=
+			walk->from;
+	walk->started = true;
 }
 
 /* On to the next cell; false: that was the last. */
@@ -131,7 +132,10 @@ step_back(struct ring_walk *walk)
 	}
 	walk->left--;
 	fnt_spot_back(&walk->spot);
-	look_around(walk);
+	/* At the second such place, up to 64 cells on: who wants a few records is done
+	 * about there, and will soon come to the same ones again. */
+	if (__builtin_expect(walk->left % LOOK_AROUND == 0, 0))
+		look_around(walk);
 	return true;
 }
 
@@ -314,9 +318,11 @@ fnt_query_retained(const struct fnt_view *view)
 		struct ring_walk walk = {.count = 0};
 
 		ring_begin(&walk, view, ring);
-		while (count < most && step_back(&walk))
-			count += fnt_spot_look(view, &walk.spot, walk.raw.passing) ==
-				 FNT_READ_RECORD;
+		while (count < most && step_back(&walk)) {
+			count += fnt_spot_look(view, &walk.spot) == FNT_READ_RECORD;
+			if (walk.raw.passing)
+				fnt_evict(fnt_spot_cell(&walk.spot), FNT_EVICT_LINE);
+		}
 	}
 	return count;
 }

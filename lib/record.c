@@ -149,14 +149,14 @@ copy_rest(const struct fnt_spot *spot, uint64_t head, uint32_t bytes, uint32_t c
 	return rc;
 }
 
-/* Give back the first `bytes` of each cell of a record that has been read. */
+/* Give back the cells of a record that has been read. */
 static void
-leave(const struct fnt_spot *spot, uint32_t cells, size_t bytes)
+leave(const struct fnt_spot *spot, uint32_t cells)
 {
 	for (uint32_t i = 0; i < cells; i++) {
 		struct fnt_spot more = fnt_spot_on(spot, i);
 
-		fnt_evict(fnt_spot_cell(&more), bytes);
+		fnt_evict(fnt_spot_cell(&more), FNT_CELL_BYTES);
 	}
 }
 
@@ -179,7 +179,7 @@ copy_record(const struct fnt_view *view, const struct fnt_spot *spot, uint64_t h
 	}
 	is = copy_rest(spot, head, raw->head.payload_bytes, cells, raw->payload);
 	if (raw->passing && is == FNT_READ_RECORD)
-		leave(spot, cells, FNT_CELL_BYTES);
+		leave(spot, cells);
 	return is;
 }
 
@@ -205,11 +205,11 @@ fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
 }
 
 enum fnt_read
-fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot, bool passing)
+fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot)
 {
 	uint64_t state;
 	enum fnt_read is = read_state(spot, &state);
-	uint32_t bytes, cells;
+	uint32_t bytes;
 
 	if (is != FNT_READ_RECORD)
 		return is;
@@ -219,11 +219,7 @@ fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot, bool pas
 		&fnt_spot_cell(spot)
 			 ->words[offsetof(struct fnt_record, payload_bytes) / 8],
 		memory_order_relaxed);
-	cells = cells_of(view, spot, bytes);
-	is = copy_rest(spot, state, bytes, cells, NULL);
-	if (passing && is == FNT_READ_RECORD)
-		leave(spot, cells, FNT_EVICT_LINE);
-	return is;
+	return copy_rest(spot, state, bytes, cells_of(view, spot, bytes), NULL);
 }
 
 enum fnt_read

@@ -94,9 +94,8 @@ enum fnt_read fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *
 			    struct fnt_raw *raw);
 
 /* The same, and nothing is copied: no more of it is looked at than what says whether
- * the record is whole. `passing`: as in a raw. */
-enum fnt_read fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot,
-			    bool passing);
+ * the record is whole. */
+enum fnt_read fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot);
 
 /* When it was committed, by its payload. */
 uint64_t fnt_record_time_late(const struct fnt_raw *raw);
