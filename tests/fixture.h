@@ -185,6 +185,18 @@ record_call(struct fnt_log *log, const char *fn, const char *id)
 	return fnt_call_finish_ok(begin_call(log, fn, id), NULL);
 }
 
+/* With numbers for ids. */
+static inline void
+record_numbers(struct fnt_log *log, unsigned from, unsigned count)
+{
+	char id[16];
+
+	for (unsigned i = from; i < from + count; i++) {
+		snprintf(id, sizeof(id), "%u", i);
+		MUST(record_call(log, "fn", id) == FNT_DONE);
+	}
+}
+
 static inline struct fnt_traces *
 newest(struct fnt_log *log, size_t limit)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_reader.c: looking in from outside: by name, path and pid, what runs, what comes
- * next, who is there.
+ * test_reader.c: looking in from outside: by name, path and pid, what runs, who is
+ * there.
  */
 #include "fixture.h"
 
@@ -88,172 +88,6 @@ START_TEST(each_stops_when_told)
 	count = 10;
 	ck_assert_int_eq(fnt_reader_each(reader, &query, stop_at_five, &count), 0);
 	ck_assert_int_eq(count, 13);
-	fnt_reader_close(reader);
-	fnt_log_close(log);
-}
-END_TEST
-
-/* ---- what comes next ------------------------------------------------------------ */
-
-/* All that is there now; how many, the numbers of their ids following `expect`. */
-static unsigned
-drain(struct fnt_cursor *cursor, unsigned expect)
-{
-	const struct fnt_trace *trace;
-	unsigned count = 0;
-	int rc;
-
-	while ((rc = fnt_cursor_next(cursor, &trace)) == 1) {
-		ck_assert_uint_eq(strtoul(trace->call_id, NULL, 10), expect + count);
-		count++;
-	}
-	ck_assert_int_eq(rc, 0);
-	return count;
-}
-
-static void
-record_numbers(struct fnt_log *log, unsigned from, unsigned count)
-{
-	char id[16];
-
-	for (unsigned i = from; i < from + count; i++) {
-		snprintf(id, sizeof(id), "%u", i);
-		MUST(record_call(log, "fn", id) == FNT_DONE);
-	}
-}
-
-START_TEST(cursor_from_now_and_from_the_oldest)
-{
-	struct fnt_log *log = open_log("cursor", NULL);
-	struct fnt_reader *reader = open_reader("cursor");
-	struct fnt_cursor *old, *now;
-
-	record_numbers(log, 0, 100);
-	ck_assert(!fnt_cursor_open(&old, reader, FNT_FROM_OLDEST));
-	ck_assert(!fnt_cursor_open(&now, reader, FNT_FROM_NOW));
-	ck_assert_uint_eq(drain(now, 0), 0);
-	record_numbers(log, 100, 50);
-	ck_assert_uint_eq(drain(old, 0), 150);
-	ck_assert_uint_eq(drain(now, 100), 50);
-	for (unsigned i = 150; i < 400; i++) {
-		record_numbers(log, i, 1);
-		ck_assert_uint_eq(drain(old, i), 1);
-		ck_assert_uint_eq(drain(now, i), 1);
-	}
-	ck_assert_uint_eq(fnt_cursor_missed(old) + fnt_cursor_missed(now), 0);
-	fnt_cursor_close(old);
-	fnt_cursor_close(now);
-	fnt_cursor_close(NULL);
-	fnt_reader_close(reader);
-	fnt_log_close(log);
-}
-END_TEST
-
-/* Take up to `take` records; the numbers of all so far grow. The last answer. */
-static int
-take_some(struct fnt_cursor *cursor, unsigned take, unsigned *last, unsigned *got)
-{
-	const struct fnt_trace *trace;
-	int rc = 1;
-
-	while (take-- && (rc = fnt_cursor_next(cursor, &trace)) == 1) {
-		unsigned number = (unsigned)strtoul(trace->call_id, NULL, 10);
-
-		ck_assert_uint_gt(number, *last);
-		*last = number;
-		++*got;
-	}
-	return rc;
-}
-
-/* However far it falls behind: what it gets is in order, and with what it missed it
- * makes what there was. With tickets in someone's hand it may wait for them a little;
- * in an ordered ring nobody has any. */
-START_TEST(cursor_that_is_lapped)
-{
-	static const char *const names[] = {"lapped", "lapped-ordered"};
-	struct fnt_options options = {.size_bytes = SMALLEST,
-				      .flags = _i ? FNT_ORDERED : 0};
-	struct fnt_log *log = open_log(names[_i], &options);
-	struct fnt_reader *reader = open_reader(names[_i]);
-	struct fnt_cursor *cursor;
-	struct rnd r = {5};
-	unsigned recorded = 0, got = 0, last = 0;
-
-	ck_assert(!fnt_cursor_open(&cursor, reader, FNT_FROM_NOW));
-	for (int round = 0; round < ROUNDS(400, 80); round++) {
-		unsigned more = rnd(&r, 3) ? rnd(&r, 300) : rnd(&r, 5000);
-		int rc;
-
-		record_numbers(log, recorded + 1, more);
-		recorded += more;
-		rc = take_some(cursor, rnd(&r, 2) ? rnd(&r, 1000) : UINT32_MAX, &last,
-			       &got);
-		while (!_i && rc == 0 && got + fnt_cursor_missed(cursor) < recorded) {
-			nap_us(500);
-			rc = take_some(cursor, UINT32_MAX, &last, &got);
-		}
-		if (rc == 0)
-			ck_assert_uint_eq(got + fnt_cursor_missed(cursor), recorded);
-		ck_assert_uint_le(got + fnt_cursor_missed(cursor), recorded);
-	}
-	ck_assert_uint_gt(fnt_cursor_missed(cursor), 0);
-	fnt_cursor_close(cursor);
-	/* From the oldest, later: nothing is missed of what is still there. */
-	ck_assert(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
-	got = last = 0;
-	ck_assert_int_eq(take_some(cursor, UINT32_MAX, &last, &got), 0);
-	ck_assert_uint_eq(got, fnt_log_len(log));
-	ck_assert_uint_eq(last, recorded);
-	ck_assert_uint_eq(fnt_cursor_missed(cursor), 0);
-	fnt_cursor_close(cursor);
-	fnt_reader_close(reader);
-	fnt_log_close(log);
-}
-END_TEST
-
-/* A producer stopped with tickets in hand holds nobody up; when it goes on, its records
- * come too. */
-START_TEST(cursor_and_a_stopped_producer)
-{
-	struct fnt_log *log = open_log("stopped", NULL);
-	struct fnt_reader *reader = open_reader("stopped");
-	struct gate ready = make_gate();
-	struct fnt_cursor *cursor;
-	const struct fnt_trace *trace;
-	unsigned got = 0, dead = 0, mine = 0;
-	pid_t pid;
-
-	ck_assert(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
-	pid = fork();
-	if (!pid) {
-		/* Fast, so that it holds a block. */
-		for (int i = 0; i < 1000; i++)
-			CHILD_MUST(record_call(log, "other", "0") == FNT_DONE);
-		raise(SIGSTOP);
-		for (int i = 0; i < 1000; i++)
-			CHILD_MUST(record_call(log, "other", "0") == FNT_DONE);
-		gate_open(&ready);
-		pause();
-	}
-	waitpid(pid, NULL, WUNTRACED);
-	record_numbers(log, 0, 500);
-	while (mine < 500) {
-		if (fnt_cursor_next(cursor, &trace) == 1) {
-			mine += !strcmp(trace->fn_name, "fn");
-			dead += !strcmp(trace->fn_name, "other");
-			got++;
-		}
-	}
-	ck_assert_uint_eq(dead, 1000);
-	kill(pid, SIGCONT);
-	gate_wait(&ready);
-	while (got < 2500)
-		if (fnt_cursor_next(cursor, &trace) == 1)
-			got++;
-	ck_assert_uint_eq(fnt_cursor_missed(cursor), 0);
-	kill_child(pid);
-	fnt_cursor_close(cursor);
 	fnt_reader_close(reader);
 	fnt_log_close(log);
 }
@@ -491,8 +325,6 @@ START_TEST(list_of_regions)
 END_TEST
 
 FIXTURE_MAIN_TURNS("reader", {queries, 1}, {each_stops_when_told, 1},
-		   {cursor_from_now_and_from_the_oldest, 1}, {cursor_that_is_lapped, 2},
-		   {cursor_and_a_stopped_producer, 1}, {attach_by_pid, 1},
-		   {attach_by_pid_in_vain, 1}, {in_flight_shows_ops_so_far, 1},
-		   {producers_and_stat, 1}, {readers_leave_no_trace, 1},
-		   {list_of_regions, 1})
+		   {attach_by_pid, 1}, {attach_by_pid_in_vain, 1},
+		   {in_flight_shows_ops_so_far, 1}, {producers_and_stat, 1},
+		   {readers_leave_no_trace, 1}, {list_of_regions, 1})
