@@ -54,6 +54,7 @@ set_up_call(struct fnt_call *call, struct fnt_log *log,
 	call->own.frame = index;
 	call->generation = fnt_fork_generation;
 	call->attachment = attachment;
+	call->odd.keeps_none = attachment->region.view.flags & FNT_KEEP_NONE;
 	call->log = log;
 	set_limits(call, &attachment->region.view);
 	reset_room(call);
@@ -63,11 +64,14 @@ set_up_call(struct fnt_call *call, struct fnt_log *log,
 static __attribute__((noinline)) struct fnt_call *
 make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 {
-	struct fnt_call *call = calloc(1, sizeof(*call) + sizeof(*call->shown));
+	size_t size = sizeof(struct fnt_call) + sizeof(struct fnt_frame);
+	struct fnt_call *call = aligned_alloc(FNT_CALL_ALIGN, size);
 
 	if (!call)
 		return NULL;
+	memset(call, 0, size);
 	call->allocated = true;
+	call->odd.unframed = true;
 	set_up_call(call, log, thread->attachment, FNT_FRAME_NONE);
 	if (framed && thread->writer.lane)
 		fnt_count(&thread->writer.lane->unframed, 1);
@@ -79,17 +83,29 @@ make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 
 /* A call of the pool or a private one is set up: begin it. */
 static inline __attribute__((always_inline)) void
+start_clean(struct fnt_call *call, uint64_t now)
+{
+	fnt_call_own(call, fnt_thread_serial);
+	fnt_pair_store(&call->extra.rows, fnt_pair_make(0, 0));
+	fnt_pair_store(&call->begun, fnt_pair_make(0, 0));
+	call->started_mono = now;
+}
+
+/* One that its thread has at hand: it is as it was left, and its first event is written. */
+static inline __attribute__((always_inline)) void
+start_again(struct fnt_call *call, char *end, uint64_t now)
+{
+	start_clean(call, now);
+	call->at = end;
+}
+
+static inline void
 start_call(struct fnt_call *call, struct fnt_thread *thread, uint64_t now)
 {
-	if (call->frame)
-		fnt_frame_prepare(call->frame, now);
-	call->owner = fnt_thread_serial;
+	fnt_frame_prepare();
+	start_clean(call, now);
 	call->thread = thread;
 	fnt_pen_rewind(call);
-	memset(&call->extra, 0,
-	       offsetof(struct fnt_call, pending_few) -
-		       offsetof(struct fnt_call, extra));
-	call->started_mono = now;
 }
 
 static struct fnt_call *
@@ -111,8 +127,8 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 		}
 	}
 	start_call(call, thread, now);
-	if (__builtin_expect(call->ruled, 0)) {
-		call->ruled = false;
+	if (__builtin_expect(call->odd.ruled, 0)) {
+		call->odd.ruled = false;
 		fnt_pen_set_quick(call);
 	}
 	return call;
@@ -129,21 +145,25 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 	if (__builtin_expect(call->own.next != NULL, 0)) {
 		fnt_pen_release(call, thread);
 		if (frame != FNT_FRAME_NONE)
+			fnt_frame_unlink(&thread->attachment->region.view.frames[frame]);
+		if (frame != FNT_FRAME_NONE)
 			call->frame = &thread->attachment->region.view.frames[frame];
+		call->odd.unframed = call->odd.linked = false;
 		reset_room(call);
 	}
 	if (__builtin_expect(call->pending_many != NULL, 0)) {
 		free(call->pending_many);
 		call->pending_many = NULL;
 		call->pending_size = 0;
+		call->odd.many_ops = false;
 	}
+	call->odd.rare = false;
+	call->extra.schedules = 0;
 	if (__builtin_expect(call->allocated && !call->listed, 0)) {
 		free(call);
 		return;
 	}
-	call->owner = FNT_CALL_NOBODY;
-	/* [Z1] release: see [Z2] in call.h. */
-	atomic_store_explicit(&call->open, 0, memory_order_release);
+	fnt_call_disown(call);
 	if (__builtin_expect(call->allocated, 0)) {
 		fnt_unframed_drop(call);
 		return;
@@ -181,61 +201,54 @@ write_long_beginning(struct fnt_call *call, struct fnt_thread *thread,
 	return true;
 }
 
-/* Its texts, and how long they are. */
-struct texts {
-	const char *call_id, *user, *tenant;
-	size_t call_id_len, user_len, tenant_len;
-};
-
-static inline __attribute__((always_inline)) struct texts
-texts_of(const struct fnt_call_info *info)
+/* The same of short texts: where it ends, or NULL, if one of them is not short. */
+static inline __attribute__((always_inline)) char *
+put_quick_beginning(char *at, const struct fnt_call_info *info)
 {
-	struct texts texts = {.call_id = info->call_id ? info->call_id : "",
-			      .user = info->user_id,
-			      .tenant = info->tenant_id};
+	const char *text = info->call_id ? info->call_id : "";
+	size_t len = fnt_quick_len(text);
 
-	texts.call_id_len = fnt_quick_len(texts.call_id);
-	texts.user_len = texts.user ? fnt_quick_len(texts.user) : 0;
-	texts.tenant_len = texts.tenant ? fnt_quick_len(texts.tenant) : 0;
-	return texts;
-}
-
-static inline bool
-are_short(const struct texts *texts)
-{
-	return (texts->call_id_len | texts->user_len | texts->tenant_len) <
-	       FNT_QUICK_TEXT;
-}
-
-static inline __attribute__((always_inline)) void
-write_quick_beginning(struct fnt_call *call, const struct texts *texts)
-{
-	char *at = fnt_put_head(call->at, 5, FNT_EVENT_CALL);
-
-	at = fnt_quick_text(at, texts->call_id, texts->call_id_len);
-	at = fnt_quick_text(at, NULL, 0);
-	at = fnt_quick_text(at, texts->user, texts->user_len);
-	call->at = fnt_quick_text(at, texts->tenant, texts->tenant_len);
+	if (__builtin_expect(len >= FNT_QUICK_TEXT, 0))
+		return NULL;
+	at = fnt_quick_text_after(at, FNT_QUICK_CALL, 2, text, len);
+	/* The name is in the record's head: nil. */
+	text = info->user_id;
+	if (text) {
+		len = fnt_quick_len(text);
+		if (__builtin_expect(len >= FNT_QUICK_TEXT, 0))
+			return NULL;
+		at = fnt_quick_text_after(at, 0xc0, 1, text, len);
+	} else {
+		memcpy(at, "\xc0\xc0", 2);
+		at += 2;
+	}
+	text = info->tenant_id;
+	len = text ? fnt_quick_len(text) : 0;
+	if (__builtin_expect(len >= FNT_QUICK_TEXT, 0))
+		return NULL;
+	return fnt_quick_text(at, text, len);
 }
 
 static bool
 write_beginning(struct fnt_call *call, struct fnt_thread *thread,
 		const struct fnt_call_info *info)
 {
-	struct texts texts = texts_of(info);
+	char *end = call->record.fn_name != FNT_NAME_NONE
+			    ? put_quick_beginning(call->at, info)
+			    : NULL;
 
-	if (call->record.fn_name == FNT_NAME_NONE || !are_short(&texts))
+	if (!end)
 		return write_long_beginning(call, thread, info);
-	write_quick_beginning(call, &texts);
+	call->at = end;
 	return true;
 }
 
 /* ---- begin ---------------------------------------------------------------------- */
 
 static inline void
-open_frame(struct fnt_call *call, struct fnt_attachment *attachment)
+open_frame(struct fnt_call *call)
 {
-	fnt_frame_open(call->frame, attachment->slot, fnt_pen_used(call));
+	fnt_frame_open(call->frame, fnt_pen_used(call), call->started_mono);
 }
 
 struct fnt_call *
@@ -246,6 +259,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 	struct fnt_call *call = make_call(log, thread, framed, now);
 	const struct fnt_name_seen *fn = name_at_hand(thread, info->fn_name);
 	struct fnt_identity who;
+	struct fnt_head head;
 
 	if (!call)
 		return NULL;
@@ -254,24 +268,27 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 		fnt_traceparent_parse(info->traceparent, who.trace_id, &who.parent_uid);
 	fnt_head_name_tree(thread, &who);
 	fnt_clock_tend_wall(&thread->clock, now);
-	fnt_head_put(call, thread, who, fn ? fn->id : FNT_NAME_NONE,
-		     (uint8_t)info->fn_type);
+	head = fnt_head_make(thread, who, now,
+			     fn ? fn->fn : fnt_name_pair(FNT_NAME_NONE),
+			     (uint8_t)info->fn_type);
+	fnt_head_keep(&call->record, &head);
+	fnt_head_show(call->shown, &head);
 	if (!write_beginning(call, thread, info)) {
 		fnt_call_drop(call, thread);
 		return NULL;
 	}
-	atomic_store_explicit(&call->open, 1, memory_order_relaxed);
 	if (call->frame && fnt_pen_used(call) > call->framed) {
 		/* There were no frames for its beginning: it is not shown at all. */
 		call->frame = NULL;
+		call->odd.unframed = true;
 		if (thread->writer.lane)
 			fnt_count(&thread->writer.lane->unframed, 1);
 	}
 	if (call->frame) {
 		/* Name and flags may have come after the rest. */
-		show_word(call, FNT_HEAD_WORD(fn_name));
+		show_word(call, FNT_RECORD_WORD(fn_name));
 		show_word(call, FNT_FLAGS_WORD);
-		open_frame(call, thread->attachment);
+		open_frame(call);
 	}
 	return call;
 }
@@ -315,8 +332,9 @@ struct look {
 };
 
 /* What most calls are: no traceparent, a function that the thread has begun before,
- * short texts. All that is looked at is looked at before anything is done; NULL: it
- * wasn't. `rule`: fnt_ruled_quick(), or NULL where nothing is set. */
+ * short texts. All that is looked at is looked at before anything is done, but for bytes
+ * of a payload that nobody sees; NULL: it wasn't. `rule`: fnt_ruled_quick(), or NULL where
+ * nothing is set. */
 static inline __attribute__((always_inline)) struct fnt_call *
 begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
 	      const struct fnt_call_info *info, const struct fnt_rule *rule,
@@ -326,8 +344,9 @@ begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
 	const struct fnt_name_seen *fn;
 	struct fnt_identity who;
 	struct fnt_call *call;
-	struct texts texts;
+	struct fnt_head head;
 	uint64_t now;
+	char *end;
 
 	if (__builtin_expect(!thread, 0))
 		return NULL;
@@ -336,13 +355,14 @@ begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
 	call = &thread->calls[thread->frames[thread->frame_count - 1]];
 	/* Under a rule it may have had one before, but none that has to do with ids. */
 	if (__builtin_expect(
-		    call->log != log || (rule ? !call->quick_end : call->ruled), 0))
+		    call->log != log || (rule ? !call->quick_end : call->odd.ruled), 0))
 		return NULL;
 	fn = name_at_hand(thread, info->fn_name);
-	if (__builtin_expect(!fn, 0))
+	if (__builtin_expect(!fn || info->traceparent, 0))
 		return NULL;
-	texts = texts_of(info);
-	if (__builtin_expect(!are_short(&texts) || info->traceparent, 0))
+	fnt_frame_prepare();
+	end = put_quick_beginning(call->own.bytes, info);
+	if (__builtin_expect(!end, 0))
 		return NULL;
 	if (__builtin_expect(
 		    !fnt_clock_time(&thread->clock, look.counter, look.shown, &now) ||
@@ -350,17 +370,17 @@ begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
 		    0))
 		return NULL;
 	thread->frame_count--;
-	start_call(call, thread, now);
+	start_again(call, end, now);
 	if (rule) {
-		call->ruled = true;
+		call->odd.ruled = true;
 		call->rule = *rule;
 	}
 	who = fnt_head_identify(thread, info);
 	fnt_head_name_tree(thread, &who);
-	fnt_head_put(call, thread, who, fn->id, (uint8_t)info->fn_type);
-	write_quick_beginning(call, &texts);
-	atomic_store_explicit(&call->open, 1, memory_order_relaxed);
-	open_frame(call, attachment);
+	head = fnt_head_make(thread, who, now, fn->fn, (uint8_t)info->fn_type);
+	fnt_head_keep(&call->record, &head);
+	fnt_head_show(call->shown, &head);
+	open_frame(call);
 	return call;
 }
 

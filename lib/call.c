@@ -32,6 +32,7 @@ learn_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 		memset(seen->rows, 0, sizeof(seen->rows));
 		seen->at = name;
 		seen->id = ref->id;
+		seen->fn = fnt_name_pair(ref->id);
 		seen->packed_len = (uint8_t)fnt_pack_id(&seen->packed, ref->id);
 		seen->size = (uint8_t)(ref->text.len + 1);
 		seen->kind = (uint8_t)fnt_name_kind(name, seen->size);
@@ -84,7 +85,7 @@ fnt_use_slow(struct fnt_call *call, struct fnt_thread **thread)
 		fnt_leave();
 		return -ENOMEM;
 	}
-	call->owner = fnt_thread_serial;
+	fnt_call_own(call, fnt_thread_serial);
 	call->thread = *thread;
 	return 0;
 }
@@ -160,7 +161,7 @@ add_chunk(struct fnt_call *call, uint64_t bytes)
 {
 	call->record.stream_bytes += bytes;
 	call->record.stream_chunks++;
-	call->extra.rare = true;
+	call->odd.rare = true;
 	fnt_frame_stream(call->shown, call->record.stream_bytes,
 			 call->record.stream_chunks);
 }
@@ -202,7 +203,7 @@ fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, 
 	fnt_call_name(use->thread, fn_name, &call->record.flags, &event.schedule.fn);
 	event.schedule.delay_ms = delay_ms;
 	event.schedule.run_at = run_at;
-	call->extra.rare = true;
+	call->odd.rare = true;
 	if (!make_room(use, FNT_SCHEDULE_BOUND + name_bytes(&event.schedule.fn))) {
 		call->record.schedules_omitted++;
 		show_word(call, FNT_OMITTED_WORD);

@@ -38,7 +38,7 @@ use_call(struct use *use, struct fnt_call *call)
 	int rc;
 
 	use->call = call;
-	if (__builtin_expect(!call || call->owner != fnt_thread_serial, 0)) {
+	if (__builtin_expect(!call || fnt_call_owner(call) != fnt_thread_serial, 0)) {
 		rc = fnt_use_slow(call, &thread);
 		use->thread = thread;
 		return rc;
@@ -64,7 +64,7 @@ fnt_use_quick(struct fnt_call *call, uint64_t serial)
 {
 	struct urcu_bp_reader *reader;
 
-	if (__builtin_expect(call->owner != serial, 0))
+	if (__builtin_expect(fnt_call_owner(call) != serial, 0))
 		return NULL;
 	reader = fnt_rcu_enter_quick();
 	if (__builtin_expect(!reader, 0))
@@ -148,7 +148,7 @@ static inline int
 omit_op(struct fnt_call *call)
 {
 	call->record.ops_omitted++;
-	call->extra.rare = true;
+	call->odd.rare = true;
 	show_word(call, FNT_OMITTED_WORD);
 	return FNT_OMITTED;
 }
@@ -268,6 +268,13 @@ same_name(const struct fnt_name_seen *seen, const char *name)
 	return head_2 == seen->head && tail_2 == seen->tail;
 }
 
+/* A name's id as it stands in a record's head, beside seq. */
+static inline fnt_pair
+fnt_name_pair(uint32_t id)
+{
+	return fnt_pair_make(0, (uint64_t)id << FNT_RECORD_SHIFT(fn_name));
+}
+
 /* Where a name at this address is remembered. */
 static inline struct fnt_name_seen *
 fnt_name_place(struct fnt_thread *thread, const char *name)
@@ -330,22 +337,12 @@ void fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread);
 /* Back where it came from. `thread` NULL: its log is closed. The last access to the call. */
 void fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread);
 
-/* Has it nothing but its frame? */
-static inline bool
-fnt_call_is_short(const struct fnt_call *call)
-{
-	return __builtin_expect(call->frame && !call->own.next && !call->pending_many,
-				1);
-}
-
-/* fnt_call_drop() for one that is. */
+/* fnt_call_drop() for one that has nothing odd but a rule. */
 static inline void
 fnt_call_drop_short(struct fnt_call *call, struct fnt_thread *thread)
 {
-	fnt_frame_close(call->frame, thread->attachment->slot);
-	call->owner = FNT_CALL_NOBODY;
-	/* [Z1] release: see [Z2] in call.h. */
-	atomic_store_explicit(&call->open, 0, memory_order_release);
+	fnt_frame_shut(call->frame);
+	fnt_call_disown(call);
 	fnt_thread_keep_frame(thread, call->own.frame);
 }
 

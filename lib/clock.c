@@ -19,6 +19,21 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Atomic bool trusted;
 
+/* No reading before the counter showed `ticks` is later than this: by an anchor nothing is
+ * read after its limit. */
+static uint64_t
+latest(const struct fnt_clock *clock, uint64_t ticks)
+{
+	uint64_t past = ticks - clock->ticks, ns;
+
+	if (!clock->limit)
+		return clock->last;
+	if (past > clock->limit)
+		past = clock->limit;
+	ns = clock->ns + (past * clock->scale >> SCALE_SHIFT);
+	return ns > clock->last ? ns : clock->last;
+}
+
 #if defined(__x86_64__)
 
 #include <cpuid.h>
@@ -122,7 +137,7 @@ slower(uint64_t rate, uint64_t ahead_ns)
 static void
 anchor(struct fnt_clock *clock)
 {
-	uint64_t ticks, ns, rate, expected, ahead;
+	uint64_t ticks, ns, rate, expected, before, ahead;
 
 	read_pair(&ticks, &ns);
 	rate = update_scale(ticks, ns);
@@ -131,7 +146,8 @@ anchor(struct fnt_clock *clock)
 		if (expected > ns + SUSPICION_NS || ns > expected + SUSPICION_NS)
 			atomic_store(&trusted, false);
 	}
-	ahead = clock->last > ns ? clock->last - ns : 0;
+	before = latest(clock, ticks);
+	ahead = before > ns ? before - ns : 0;
 	clock->ticks = ticks;
 	clock->last = clock->ns = ns + ahead;
 	clock->scale = slower(rate, ahead);
@@ -171,6 +187,9 @@ fnt_clock_renew(struct fnt_clock *clock)
 	if (fnt_clock_kind() == FNT_CLOCK_TSC) {
 		anchor(clock);
 	} else {
+		/* Perhaps by the counter, until that was given up. */
+		clock->last = latest(clock, clock->ticks + clock->limit);
+		clock->limit = 0;
 		ns = fnt_clock_mono();
 		if (ns > clock->last)
 			clock->last = ns;

@@ -6,9 +6,9 @@
  * reads the counter and scales it from an anchor, a pair of counter and vDSO clock, that it
  * renews every millisecond. Within a millisecond even a clock that is being slewed by 500
  * ppm is off by half a microsecond at most, so that processes agree to within one. A
- * thread's readings never run backwards: an anchor begins no earlier than the reading
- * before it, and if that is ahead of the vDSO clock the scale is taken a little less until
- * the next. Elsewhere, and with FNTRACE_CLOCK=vdso in the environment, it is the vDSO
+ * thread's readings never run backwards: an anchor begins no earlier than the last reading
+ * that there can have been by the one before, and if that is ahead of the vDSO clock the
+ * scale is taken a little less until the next. Elsewhere, and with FNTRACE_CLOCK=vdso in the environment, it is the vDSO
  * clock. Neither makes a system call.
  *
  * A call's start in wall time is the monotonic reading plus an offset that each thread
@@ -40,7 +40,7 @@ struct fnt_clock {
 	uint64_t ns;
 	uint64_t scale; /* ns a tick, times 2^32 */
 	uint64_t limit; /* ticks after which the anchor is renewed; 0: no counter */
-	uint64_t last;	/* the last reading */
+	uint64_t last;	/* readings of the vDSO before it are taken for it */
 	uint64_t wall_offset;
 	uint64_t wall_until; /* when the offset is renewed */
 };
@@ -99,7 +99,7 @@ fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t look, uint64_t *n
 	} else if (look < clock->last) {
 		look = clock->last; /* by the counter, until that was given up */
 	}
-	clock->last = *now = look;
+	*now = look;
 	return true;
 }
 

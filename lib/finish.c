@@ -79,12 +79,14 @@ begin_ending(struct use *use, struct fnt_ending *ending)
 	struct fnt_call *call = use->call;
 
 	if (!thread->writer.lane)
-		fnt_thread_find_lane(thread, thread->clock.last);
+		fnt_thread_find_lane(thread, thread->now);
+	call->record.op_count = (uint32_t)call->extra.ops;
 	ending->record = &call->record;
 	ending->payload = &call->own;
 	ending->frame = call->frame;
 	ending->meter = &thread->meter;
-	ending->place = fnt_meter_place(&thread->meter, &call->record, &call->extra);
+	ending->place = fnt_meter_place(&thread->meter, &call->record, &call->extra,
+					call->odd.rare);
 }
 
 /* It ends without a record: `mark` says why. */
@@ -110,7 +112,7 @@ enter(struct use use)
 	struct fnt_ending ending;
 
 	begin_ending(&use, &ending);
-	if (emit(&use, &ending, use.thread->clock.last))
+	if (emit(&use, &ending, use.thread->now))
 		return true;
 	lose(&use, &ending, FNT_MARK_DROPPED);
 	return false;
@@ -128,18 +130,35 @@ leave_out(struct use use, uint64_t mark)
 
 /* ---- and quickly ---------------------------------------------------------------- */
 
-/* For most calls, at the end of which all is at hand. False: the general way. */
+/* For calls that have nothing odd but a rule, at the end of which all is at hand. False:
+ * the general way. */
 static inline __attribute__((always_inline)) bool
-begin_quick(struct use use, struct fnt_quick_ending *ending)
+begin_quick(struct use use, struct fnt_quick_ending *ending, uint64_t duration_ns)
 {
 	struct fnt_call *call = use.call;
 
 	ending->record = &call->record;
 	ending->payload = call->own.bytes;
 	ending->frame = call->frame;
-	return fnt_call_is_short(call) &&
-	       fnt_quick_place(&use.thread->meter, &ending->place, &call->record,
-			       &call->extra);
+	return fnt_quick_place(&use.thread->meter, &ending->place, &call->record,
+			       &call->extra, duration_ns);
+}
+
+/* As begin_quick(), where the last call of the function took longer, or not as long. */
+static bool
+begin_turned(struct use use, struct fnt_quick_ending *ending)
+{
+	uint64_t duration_ns = use.call->record.duration_ns;
+
+	return begin_quick(use, ending, duration_ns) ||
+	       (fnt_meter_turn(&use.thread->meter, &use.call->record) &&
+		begin_quick(use, ending, duration_ns));
+}
+
+static inline bool
+ends_odd(const struct fnt_call *call)
+{
+	return __builtin_expect((call->odd.any & FNT_ODD_ENDS) != 0, 0);
 }
 
 static __attribute__((noinline)) void
@@ -155,7 +174,9 @@ end_lost_quick(struct use use, uint64_t mark)
 	struct fnt_ring_writer *writer = &use.thread->writer;
 	struct fnt_quick_ending ending;
 
-	if (__builtin_expect(!writer->lane || !begin_quick(use, &ending), 0)) {
+	if (__builtin_expect(!writer->lane || ends_odd(use.call) ||
+				     !begin_turned(use, &ending),
+			     0)) {
 		end_lost_long(use, mark);
 		return;
 	}
@@ -178,19 +199,17 @@ commit_long(struct use use)
 	return entered ? FNT_DONE : FNT_DROPPED;
 }
 
-/* Of several frames, and nothing else that is rare. */
+/* Of several frames, and nothing else that is odd but a rule. */
 static __attribute__((noinline)) int
 commit_many(struct use use)
 {
 	struct fnt_ring_writer *writer = &use.thread->writer;
 	struct fnt_call *call = use.call;
-	struct fnt_quick_ending ending = {.record = &call->record, .frame = call->frame};
+	struct fnt_quick_ending ending;
 
-	if (!writer->lane || !call->frame || call->framed != call->room ||
-	    call->pending_many ||
-	    !fnt_quick_place(&use.thread->meter, &ending.place, &call->record,
-			     &call->extra) ||
-	    !fnt_record_emit_many(writer, &ending, &call->own, use.thread->clock.last))
+	if (!writer->lane || (call->odd.any & FNT_ODD_ENDS) != FNT_ODD_LINKED ||
+	    call->framed != call->room || !begin_turned(use, &ending) ||
+	    !fnt_record_emit_many(writer, &ending, &call->own, use.thread->now))
 		return commit_long(use);
 	fnt_call_drop(call, use.thread);
 	return FNT_DONE;
@@ -202,12 +221,10 @@ commit_few(struct use use)
 	struct fnt_ring_writer *writer = &use.thread->writer;
 	struct fnt_quick_ending ending;
 
-	if (use.call->own.next)
+	if (use.call->odd.linked)
 		return commit_many(use);
-
-	if (!writer->lane || use.call->record.payload_bytes > FNT_FRAME_PAYLOAD_BYTES ||
-	    !begin_quick(use, &ending) ||
-	    !fnt_record_emit_few(writer, &ending, use.thread->clock.last))
+	if (!writer->lane || ends_odd(use.call) || !begin_turned(use, &ending) ||
+	    !fnt_record_emit_few(writer, &ending, use.thread->now))
 		return commit_long(use);
 	fnt_call_drop_short(use.call, use.thread);
 	return FNT_DONE;
@@ -218,26 +235,36 @@ int
 fnt_finish_commit(struct use use)
 {
 	use.call->record.payload_bytes = fnt_pen_used(use.call);
+	use.call->record.op_count = (uint32_t)use.call->extra.ops;
 	return commit_few(use);
 }
 
-/* Without a lane there are no tickets in hand. */
+static inline void
+set_outcome(struct fnt_call *call, enum fnt_outcome outcome, uint64_t duration_ns)
+{
+	call->record.outcome = (uint8_t)outcome;
+	call->record.duration_ns = duration_ns;
+}
+
+/* A call that was ok, and is not flagged for the kept ring. `plain`: there is nothing odd
+ * about it. Without a lane there are no tickets in hand. */
 static inline __attribute__((always_inline)) int
-commit(struct use use)
+commit(struct use use, bool plain, uint64_t duration_ns, uint64_t now)
 {
 	struct fnt_thread *thread = use.thread;
 	struct fnt_call *call = use.call;
 	struct fnt_quick_ending ending;
+	uint32_t bytes = fnt_pen_used(call);
 
-	call->record.payload_bytes = fnt_pen_used(call);
-	if (__builtin_expect(call->record.payload_bytes > FNT_HEAD_BYTES ||
-				     call->record.flags & FNT_RECORD_KEPT,
-			     0) ||
-	    !begin_quick(use, &ending) ||
-	    !fnt_record_emit_one(&thread->writer, &ending, thread->clock.last))
-		return commit_few(use);
-	fnt_call_drop_short(call, thread);
-	return FNT_DONE;
+	if (__builtin_expect(bytes <= FNT_HEAD_BYTES, 1) &&
+	    (plain || !ends_odd(call)) && begin_quick(use, &ending, duration_ns) &&
+	    fnt_record_emit_one(&thread->writer, &ending, bytes, now)) {
+		fnt_call_drop_short(call, thread);
+		return FNT_DONE;
+	}
+	set_outcome(call, FNT_OK, duration_ns);
+	thread->now = now;
+	return fnt_finish_commit(use);
 }
 
 /* Why it is not to be recorded, or 0; and into which ring. What has ended is told by
@@ -247,9 +274,9 @@ decide(struct use use, enum fnt_outcome outcome)
 {
 	if (fnt_outcome_is_kept((uint8_t)outcome))
 		use.call->record.flags |= FNT_RECORD_KEPT;
-	if (__builtin_expect(use.thread->attachment->region.view.flags & FNT_KEEP_NONE, 0))
+	if (__builtin_expect(use.call->odd.keeps_none, 0))
 		return FNT_MARK_NOT_KEPT;
-	if (__builtin_expect(use.call->ruled, 0))
+	if (__builtin_expect(use.call->odd.ruled, 0))
 		return fnt_keep_decide(use.call, use.thread);
 	return 0;
 }
@@ -276,18 +303,14 @@ fnt_finish_is_kept(struct use use, enum fnt_outcome outcome)
 	return kept(use, outcome);
 }
 
-static inline __attribute__((always_inline)) bool
-is_kept(struct use use, enum fnt_outcome outcome, uint64_t duration_ns)
-{
-	use.call->record.outcome = (uint8_t)outcome;
-	use.call->record.duration_ns = duration_ns;
-	return kept(use, outcome);
-}
-
 static bool
 end(struct use use, enum fnt_outcome outcome)
 {
-	return is_kept(use, outcome, since_start(&use));
+	uint64_t now = fnt_clock_read(&use.thread->clock);
+
+	use.thread->now = now;
+	set_outcome(use.call, outcome, fnt_call_since(use.call, now));
+	return kept(use, outcome);
 }
 
 /* Enter for the last time. On a closed log nothing but our memory is left to be given back. */
@@ -307,8 +330,8 @@ fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread)
 	struct use use = {call, thread};
 	uint64_t mark;
 
-	call->record.outcome = FNT_ABORTED;
-	call->record.duration_ns = since_start(&use);
+	thread->now = fnt_clock_read(&thread->clock);
+	set_outcome(call, FNT_ABORTED, fnt_call_since(call, thread->now));
 	call->record.payload_bytes = fnt_pen_used(call);
 	mark = decide(use, FNT_ABORTED);
 	if (mark)
@@ -317,17 +340,32 @@ fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread)
 		enter(use);
 }
 
-/* Inside the log's read-side critical section. */
-static inline __attribute__((always_inline)) int
-end_ok(struct use use, const struct fnt_value *value, uint64_t duration_ns)
+/* With a value, or something odd. Inside the log's read-side critical section. */
+static __attribute__((noinline)) int
+end_more(struct use use, const struct fnt_value *value, uint64_t duration_ns,
+	 uint64_t now)
 {
 	int omitted, rc;
 
-	if (!is_kept(use, FNT_OK, duration_ns))
+	use.thread->now = now;
+	set_outcome(use.call, FNT_OK, duration_ns);
+	if (!kept(use, FNT_OK))
 		return FNT_DONE;
 	omitted = write_value(use, value);
-	rc = commit(use);
+	rc = use.call->record.flags & FNT_RECORD_KEPT
+		     ? fnt_finish_commit(use)
+		     : commit(use, false, duration_ns, now);
 	return rc == FNT_DONE ? omitted : rc;
+}
+
+static inline __attribute__((always_inline)) int
+end_ok(struct use use, const struct fnt_value *value, uint64_t now)
+{
+	uint64_t duration_ns = fnt_call_since(use.call, now);
+
+	return __builtin_expect(value || use.call->odd.any != 0, 0)
+		       ? end_more(use, value, duration_ns, now)
+		       : commit(use, true, duration_ns, now);
 }
 
 static __attribute__((noinline)) int
@@ -361,7 +399,7 @@ finish_short(struct fnt_call *call, const struct fnt_value *value, bool counter,
 	known = fnt_clock_time(&use.thread->clock, counter, fnt_clock_look(counter),
 			       &now);
 	if (__builtin_expect(known, 1))
-		*rc = end_ok(use, value, fnt_call_since(call, now));
+		*rc = end_ok(use, value, now);
 	fnt_rcu_exit(reader);
 	return known;
 }

@@ -34,14 +34,25 @@ fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame)
 	fnt_frame_close(&attachment->region.view.frames[frame], attachment->slot);
 }
 
-/* … and may have it. The pool's call of its number goes along. */
+static inline void
+put_frame(struct fnt_thread *thread, uint32_t frame)
+{
+	uint32_t *at = &thread->frames[thread->frame_count++];
+
+	/* Mostly it is where it was taken from. */
+	if (__builtin_expect(*at != frame, 0))
+		*at = frame;
+}
+
+/* … and may have it. The pool's call of its number goes along, which was this thread's
+ * last. */
 static inline void
 fnt_thread_keep_frame(struct fnt_thread *thread, uint32_t frame)
 {
 	if (__builtin_expect(thread->frame_count == FNT_FRAMES_CACHED, 0))
 		fnt_thread_release_frame(thread, frame);
 	else
-		thread->frames[thread->frame_count++] = frame;
+		put_frame(thread, frame);
 }
 
 #endif

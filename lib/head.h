@@ -65,62 +65,72 @@ fnt_head_name_tree(struct fnt_thread *thread, struct fnt_identity *who)
 
 /* ---- the record's head ---------------------------------------------------------- */
 
-#define FNT_HEAD_WORD(field) (offsetof(struct fnt_record, field) / 8)
-#define FNT_HEAD_SHIFT(field) (offsetof(struct fnt_record, field) % 8 * 8)
+/* The head's words, by pairs: put together in registers, as a word that was stored in
+ * parts can't be loaded for a while. Those that are not here are 0. */
+struct fnt_head {
+	fnt_pair uid_parent, trace, started, fn, pid_exe;
+};
 
-/* A word of the head, here and where others see it: put together in a register, as a
- * word that was stored in parts can't be loaded for a while. */
-static inline __attribute__((always_inline)) void
-fnt_head_put_word(struct fnt_record *record, struct fnt_frame *shown, size_t i,
-		  uint64_t word)
+static inline __attribute__((always_inline)) struct fnt_head
+fnt_head_make(const struct fnt_thread *thread, struct fnt_identity who, uint64_t now,
+	      fnt_pair fn, uint8_t fn_type)
 {
-	memcpy((char *)record + i * 8, &word, 8);
-	fnt_frame_set(shown, i, word);
+	return (struct fnt_head){
+		.uid_parent = fnt_pair_make(who.uid, who.parent_uid),
+		.trace = fnt_pair_make(who.trace_id[0], who.trace_id[1]),
+		.started = fnt_pair_make(now + thread->clock.wall_offset, 0),
+		.fn = fn,
+		.pid_exe = fnt_pair_or(
+			fnt_pair_load(&thread->pid_tid),
+			fnt_pair_make(0, (uint64_t)fn_type
+						 << FNT_RECORD_SHIFT(fn_type)))};
 }
 
-/* Two of them. */
-static inline __attribute__((always_inline)) void
-fnt_head_clear(struct fnt_record *record, struct fnt_frame *shown, size_t i)
-{
-	static const uint64_t zeroes[2];
+#define FNT_HEAD_AT(record, field) ((char *)(record) + FNT_RECORD_WORD(field) * 8)
 
-	memset((char *)record + i * 8, 0, sizeof(zeroes));
-	fnt_words_put(&shown->record[i], (const char *)zeroes, 2);
+/* Here … */
+static inline __attribute__((always_inline)) void
+fnt_head_keep(struct fnt_record *record, const struct fnt_head *head)
+{
+	const fnt_pair none = fnt_pair_make(0, 0);
+
+	fnt_pair_store(FNT_HEAD_AT(record, uid), head->uid_parent);
+	fnt_pair_store(FNT_HEAD_AT(record, trace_id), head->trace);
+	fnt_pair_store(FNT_HEAD_AT(record, started_at_ns), head->started);
+	fnt_pair_store(FNT_HEAD_AT(record, seq), head->fn);
+	fnt_pair_store(FNT_HEAD_AT(record, pid), head->pid_exe);
+	fnt_pair_store(FNT_HEAD_AT(record, flags), none);
+	fnt_pair_store(FNT_HEAD_AT(record, stream_bytes), none);
 }
 
+/* … and where others see it. */
 static inline __attribute__((always_inline)) void
-fnt_head_put(struct fnt_call *call, struct fnt_thread *thread, struct fnt_identity who,
-	     uint32_t fn_name, uint8_t fn_type)
+fnt_head_show(struct fnt_frame *frame, const struct fnt_head *head)
 {
-	struct fnt_record *record = &call->record;
-	struct fnt_frame *shown = call->shown;
+	const fnt_pair none = fnt_pair_make(0, 0);
 
-	fnt_head_put_word(record, shown, FNT_HEAD_WORD(uid), who.uid);
-	fnt_head_put_word(record, shown, FNT_HEAD_WORD(parent_uid), who.parent_uid);
-	fnt_head_put_word(record, shown, FNT_HEAD_WORD(trace_id), who.trace_id[0]);
-	fnt_head_put_word(record, shown, FNT_HEAD_WORD(trace_id) + 1, who.trace_id[1]);
-	fnt_head_put_word(record, shown, FNT_HEAD_WORD(started_at_ns),
-			  call->started_mono + thread->clock.wall_offset);
-	fnt_head_clear(record, shown, FNT_HEAD_WORD(duration_ns));
-	fnt_head_put_word(record, shown, FNT_HEAD_WORD(fn_name),
-			  (uint64_t)fn_name << FNT_HEAD_SHIFT(fn_name));
-	fnt_head_put_word(record, shown, FNT_HEAD_WORD(pid), thread->pid_tid);
-	fnt_head_put_word(record, shown, FNT_HEAD_WORD(exe),
-			  thread->exe | (uint64_t)fn_type << FNT_HEAD_SHIFT(fn_type));
-	fnt_head_clear(record, shown, FNT_HEAD_WORD(flags));
-	fnt_head_clear(record, shown, FNT_HEAD_WORD(stream_bytes));
+	fnt_pair_put(&frame->record[FNT_RECORD_WORD(uid)], head->uid_parent);
+	fnt_pair_put(&frame->record[FNT_RECORD_WORD(trace_id)], head->trace);
+	fnt_pair_put(&frame->record[FNT_RECORD_WORD(started_at_ns)], head->started);
+	fnt_pair_put(&frame->record[FNT_RECORD_WORD(seq)], head->fn);
+	fnt_pair_put(&frame->record[FNT_RECORD_WORD(pid)], head->pid_exe);
+	fnt_pair_put(&frame->record[FNT_RECORD_WORD(flags)], none);
+	fnt_pair_put(&frame->record[FNT_RECORD_WORD(stream_bytes)], none);
 }
-static_assert(FNT_HEAD_WORD(fn_name) == FNT_HEAD_WORD(payload_bytes) &&
-		      FNT_HEAD_WORD(pid) == FNT_HEAD_WORD(tid) &&
-		      FNT_HEAD_WORD(exe) == FNT_HEAD_WORD(fn_type) &&
-		      FNT_HEAD_SHIFT(exe) == 0 &&
-		      FNT_HEAD_WORD(exe) == FNT_HEAD_WORD(outcome) &&
-		      FNT_HEAD_WORD(exe) == FNT_HEAD_WORD(lane) &&
-		      FNT_HEAD_WORD(flags) == FNT_HEAD_WORD(op_count) &&
-		      FNT_HEAD_WORD(seq) == FNT_HEAD_WORD(duration_ns) + 1 &&
-		      FNT_HEAD_WORD(ops_omitted) == FNT_HEAD_WORD(flags) + 1 &&
-		      FNT_HEAD_WORD(stream_chunks) == FNT_HEAD_WORD(stream_bytes) + 1 &&
-		      FNT_HEAD_WORD(ops_omitted) == FNT_HEAD_WORD(schedules_omitted),
+static_assert(FNT_RECORD_WORD(fn_name) == FNT_RECORD_WORD(payload_bytes) &&
+		      FNT_RECORD_WORD(pid) == FNT_RECORD_WORD(tid) &&
+		      FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(fn_type) &&
+		      FNT_RECORD_SHIFT(exe) == 0 &&
+		      FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(outcome) &&
+		      FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(lane) &&
+		      FNT_RECORD_WORD(flags) == FNT_RECORD_WORD(op_count) &&
+		      FNT_RECORD_WORD(parent_uid) == FNT_RECORD_WORD(uid) + 1 &&
+		      FNT_RECORD_WORD(duration_ns) == FNT_RECORD_WORD(started_at_ns) + 1 &&
+		      FNT_RECORD_WORD(fn_name) == FNT_RECORD_WORD(seq) + 1 &&
+		      FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(pid) + 1 &&
+		      FNT_RECORD_WORD(ops_omitted) == FNT_RECORD_WORD(flags) + 1 &&
+		      FNT_RECORD_WORD(stream_chunks) == FNT_RECORD_WORD(stream_bytes) + 1 &&
+		      FNT_RECORD_WORD(ops_omitted) == FNT_RECORD_WORD(schedules_omitted),
 	      "layout");
 
 #endif

@@ -37,8 +37,12 @@ claim_at(const struct fnt_view *view, uint32_t owner, uint32_t at)
 	/* Before it is ours: who takes up what we leave will look at it. */
 	raise_high(view, at);
 	/* [F3] acquire: whoever released it is done with it. Pairs with [F1]. */
-	return atomic_compare_exchange_strong_explicit(
-		&frame->state, &seen, mine, memory_order_acquire, memory_order_relaxed);
+	if (!atomic_compare_exchange_strong_explicit(&frame->state, &seen, mine,
+						     memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+	fnt_frame_unlink(frame);
+	return true;
 }
 
 /* One of the PROBES frames from `from` on, or FNT_FRAME_NONE. */

@@ -56,23 +56,37 @@ fnt_frame_set_state(struct fnt_frame *frame, uint32_t owner, uint32_t status)
 
 /* Begin a call in a CACHED frame: before its first word is written … */
 static inline void
-fnt_frame_prepare(struct fnt_frame *frame, uint64_t started_mono)
+fnt_frame_prepare(void)
 {
 	/* [S3] release: CACHED is seen before any word of the next call. Pairs with [S4] in
 	 * record.c. */
 	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&frame->commit, 0, memory_order_relaxed);
-	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
-	atomic_store_explicit(&frame->started_mono, started_mono, memory_order_relaxed);
-	atomic_store_explicit(&frame->last_ns, 0, memory_order_relaxed);
 }
+
+/* CACHED → OPEN and back, by its owner, whose it stays: another generation and another
+ * status, as one number. In a region that was written over, a state that is neither is
+ * another one that is neither. */
+#define FNT_FRAME_OPENING ((1ull << 32) + FNT_FRAME_OPEN - FNT_FRAME_CACHED)
+#define FNT_FRAME_SHUTTING ((1ull << 32) - FNT_FRAME_OPEN + FNT_FRAME_CACHED)
 
 /* … and when its head and `bytes` of payload are there for all to see. */
 static inline void
-fnt_frame_open(struct fnt_frame *frame, uint32_t owner, uint32_t bytes)
+fnt_frame_open(struct fnt_frame *frame, uint32_t bytes, uint64_t started_mono)
 {
-	atomic_store_explicit(&frame->published, bytes, memory_order_relaxed);
-	fnt_frame_set_state(frame, owner, FNT_FRAME_OPEN);
+	uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
+
+	atomic_store_explicit(&frame->started_mono, started_mono, memory_order_relaxed);
+	fnt_pair_put(&frame->published, fnt_pair_make(bytes, 0));
+	/* [F1] release: as in fnt_frame_set_state(); and no mark is left. */
+	fnt_pair_release(&frame->state, fnt_pair_make(state + FNT_FRAME_OPENING, 0));
+}
+
+/* The same back. */
+static inline void
+fnt_frame_shut(struct fnt_frame *frame)
+{
+	/* [F1] release: as in fnt_frame_set_state(). */
+	fnt_count_release(&frame->state, FNT_FRAME_SHUTTING);
 }
 
 /* OPEN or LINKED → CACHED. */
@@ -80,6 +94,13 @@ static inline void
 fnt_frame_close(struct fnt_frame *frame, uint32_t owner)
 {
 	fnt_frame_set_state(frame, owner, FNT_FRAME_CACHED);
+}
+
+/* A CACHED frame's call had more than it: it has no more. */
+static inline void
+fnt_frame_unlink(struct fnt_frame *frame)
+{
+	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
 }
 
 /* Use a CACHED frame for more payload of the call whose last frame is `last`. */
@@ -108,6 +129,14 @@ fnt_frame_set(struct fnt_frame *frame, size_t i, uint64_t word)
 {
 	atomic_store_explicit(&frame->record[i], word, memory_order_relaxed);
 }
+
+static_assert(offsetof(struct fnt_frame, commit) ==
+			      offsetof(struct fnt_frame, state) + 8 &&
+		      offsetof(struct fnt_frame, last_ns) ==
+			      offsetof(struct fnt_frame, published) + 8 &&
+		      offsetof(struct fnt_frame, commit_seq) ==
+			      offsetof(struct fnt_frame, commit_lane) + 8,
+	      "in pairs");
 
 #define FNT_CHUNKS_WORD (offsetof(struct fnt_record, stream_chunks) / 8)
 
@@ -141,8 +170,7 @@ static inline void
 fnt_frame_mark(struct fnt_frame *frame, uint32_t ring, uint32_t lane, uint64_t seq,
 	       uint64_t ticket)
 {
-	atomic_store_explicit(&frame->commit_seq, seq, memory_order_relaxed);
-	atomic_store_explicit(&frame->commit_lane, lane, memory_order_relaxed);
+	fnt_pair_put(&frame->commit_lane, fnt_pair_make(lane, seq));
 	/* [K1] release: the mark comes before the cell's last state. Pairs with [K2]. */
 	atomic_store_explicit(&frame->commit, fnt_mark_make(ring, ticket),
 			      memory_order_release);
@@ -153,8 +181,7 @@ fnt_frame_mark(struct fnt_frame *frame, uint32_t ring, uint32_t lane, uint64_t s
 static inline void
 fnt_frame_mark_lost(struct fnt_frame *frame, uint64_t mark, uint32_t lane, uint64_t seq)
 {
-	atomic_store_explicit(&frame->commit_seq, seq, memory_order_relaxed);
-	atomic_store_explicit(&frame->commit_lane, lane, memory_order_relaxed);
+	fnt_pair_put(&frame->commit_lane, fnt_pair_make(lane, seq));
 	atomic_store_explicit(&frame->commit, mark, memory_order_release);
 }
 

@@ -62,7 +62,7 @@ fnt_keep_decide(struct fnt_call *call, const struct fnt_thread *thread)
 		return FNT_MARK_SAMPLED;
 	if (rule->rate &&
 	    !fnt_keep_rate(&thread->attachment->region.view, record->fn_name,
-			   rule->rate, thread->clock.last))
+			   rule->rate, thread->now))
 		return FNT_MARK_LIMITED;
 	return 0;
 }

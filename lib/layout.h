@@ -36,7 +36,7 @@
 #include <stdint.h>
 
 #define FNT_MAGIC	"FNTRACE\n"
-#define FNT_VERSION_NO	2u
+#define FNT_VERSION_NO	3u
 #define FNT_BYTE_ORDER	0x01020304u
 #define FNT_LINE	128
 #define FNT_PAGE	4096
@@ -232,10 +232,10 @@ enum fnt_lane_status {
 
 /* What a lane has to do with one of the rings. */
 struct fnt_lane_ring {
+	fnt_word recorded; /* records committed, and the sequence number of the last */
 	fnt_word low; /* no ticket below it will be written; FNT_TICKET_NONE: it has none */
 	fnt_word block_first; /* the block in hand: busy cells of this lane lie in it */
 	fnt_word block_end;
-	fnt_word recorded; /* records committed, and the sequence number of the last */
 };
 
 /* What one call's end makes of its function's row (layout_metrics.h): noted before the end
@@ -327,6 +327,10 @@ struct fnt_record {
 };
 #define FNT_RECORD_WORDS 14
 
+/* Where a field is: in which word, and at which bit of it. */
+#define FNT_RECORD_WORD(field) (offsetof(struct fnt_record, field) / 8)
+#define FNT_RECORD_SHIFT(field) (offsetof(struct fnt_record, field) % 8 * 8)
+
 /* The call ended (if ever) at another time than its record was committed: it was pushed, or
  * written for the dead. The payload says when that was. */
 #define FNT_RECORD_LATE 0x80000000u
@@ -384,13 +388,13 @@ fnt_mark_ticket(uint64_t mark)
  * seen to disagree. */
 struct fnt_frame {
 	fnt_word state;
-	fnt_word published;    /* bytes of payload, all frames: whole objects */
 	fnt_word commit;       /* 0, or the mark of the record that is being made of it */
-	fnt_word commit_lane;  /* and the lane that does */
-	fnt_word next;	       /* 0, or index + 1 of the frame that goes on */
-	fnt_word started_mono; /* monotonic ns */
+	fnt_word published;    /* bytes of payload, all frames: whole objects */
 	fnt_word last_ns;      /* since the start: the last sign of life */
-	fnt_word commit_seq;   /* and the number that the record will have in it */
+	fnt_word commit_lane;  /* the lane that makes the record … */
+	fnt_word commit_seq;   /* … and the number that it will have there */
+	fnt_word started_mono; /* monotonic ns */
+	fnt_word next;	       /* 0, or index + 1 of the frame that goes on */
 	fnt_word record[FNT_RECORD_WORDS];
 	fnt_word payload[FNT_FRAME_PAYLOAD_WORDS];
 };

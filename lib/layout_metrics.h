@@ -134,13 +134,13 @@ fnt_block_key(uint32_t row, uint32_t octave)
 /* ---- rows ------------------------------------------------------------------------ */
 
 enum fnt_fn_counter {
-	FNT_FN_OK = 0, /* calls by outcome, in the order of enum fnt_outcome */
+	FNT_FN_TOTAL_NS = 0, /* modulo 2^64 */
+	FNT_FN_OK,	     /* calls by outcome, in the order of enum fnt_outcome */
 	FNT_FN_ERROR,
 	FNT_FN_ROLLED_BACK,
 	FNT_FN_ABORTED,
-	FNT_FN_TOTAL_NS, /* modulo 2^64 */
-	FNT_FN_OPS,	 /* recorded and omitted */
 	FNT_FN_ROWS,
+	FNT_FN_OPS, /* recorded and omitted */
 	/* and what most calls have none of */
 	FNT_FN_OPS_OMITTED,
 	FNT_FN_STREAM_BYTES,
@@ -162,7 +162,7 @@ enum fnt_fn_counter {
 static inline uint32_t
 fnt_fn_outcome(uint8_t outcome)
 {
-	return (uint32_t)(outcome - 1) & 3;
+	return FNT_FN_OK + ((uint32_t)(outcome - 1) & 3);
 }
 
 struct fnt_fn_row {
@@ -184,17 +184,19 @@ static_assert(FNT_ENDS - FNT_RINGS == UINT64_MAX - FNT_MARK_LOST + 1, "layout");
 #define FNT_JOURNAL_ARMED 1u
 #define FNT_JOURNAL_RARE 2u
 
+/* `calls`: the counter of its outcome. */
 static inline uint64_t
-fnt_journal_make(uint32_t row, uint32_t outcome, uint32_t end, bool rare)
+fnt_journal_make(uint32_t row, uint32_t calls, uint32_t end, bool rare)
 {
-	return (uint64_t)row << 32 | outcome << 8 | end << 4 |
+	return (uint64_t)row << 32 | (calls - FNT_FN_OK) << 8 | end << 4 |
 	       (rare ? FNT_JOURNAL_RARE : 0) | FNT_JOURNAL_ARMED;
 }
 
+/* The counter of its outcome. */
 static inline uint32_t
-fnt_journal_outcome(uint64_t state)
+fnt_journal_calls(uint64_t state)
 {
-	return (uint32_t)(state >> 8) & 3;
+	return FNT_FN_OK + ((uint32_t)(state >> 8) & 3);
 }
 
 static inline uint32_t

@@ -108,8 +108,11 @@ fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t la
 		meter->fn_key = fnt_row_key(FNT_ROW_FN, lane, 0, 0);
 		meter->op_key = fnt_row_key(FNT_ROW_OP, lane, 0, 0);
 	}
-	for (uint32_t i = 0; i < FNT_FNS_SEEN; i++)
+	for (uint32_t i = 0; i < FNT_FNS_SEEN; i++) {
 		meter->fns[i] = 0; /* its key is not ours, or it is ours */
+		/* That of another place: no name that is looked for here, nor none. */
+		meter->seen[i].name = i ^ 1;
+	}
 	for (uint32_t i = 0; i < FNT_OPS_SEEN; i++)
 		meter->ops[i] = &view->metrics->other_op;
 }
@@ -223,9 +226,55 @@ find_bucket(const struct fnt_view *view, struct fnt_place *place)
 			      : &view->metrics->other_octaves[octave].counts[i];
 }
 
+/* For the next call of a function: its octave, and the buckets of that, those of a block of
+ * this lane. */
+static void
+remember_octave(struct fnt_fn_seen *fn, const struct fnt_view *view, uint32_t octave,
+		uint64_t block)
+{
+	fn->shift = octave ? octave - 1 : 0;
+	fn->first = octave ? FNT_OCTAVE_BUCKETS : 0;
+	fn->buckets = view->blocks[block].counts;
+	fn->bucket_no = block * FNT_OCTAVE_BUCKETS + 1;
+}
+
+static void
+remember(struct fnt_meter *meter, const struct fnt_place *place)
+{
+	const struct fnt_view *view = meter->view;
+	uint32_t name = place->record->fn_name;
+	struct fnt_fn_seen *fn = &meter->seen[name % FNT_FNS_SEEN];
+
+	fn->name = name;
+	fn->row = place->row;
+	fn->journal = fnt_journal_make((uint32_t)(place->row - view->fn_rows),
+				       FNT_FN_OK, FNT_RING_MAIN, false);
+	remember_octave(fn, view,
+			fnt_bucket_of(place->record->duration_ns) / FNT_OCTAVE_BUCKETS,
+			(place->bucket_no - 1) / FNT_OCTAVE_BUCKETS);
+}
+
+bool
+fnt_meter_turn(struct fnt_meter *meter, const struct fnt_record *record)
+{
+	const struct fnt_view *view = meter->view;
+	struct fnt_fn_seen *fn = &meter->seen[record->fn_name % FNT_FNS_SEEN];
+	uint32_t octave = fnt_bucket_of(record->duration_ns) / FNT_OCTAVE_BUCKETS;
+	uint32_t block;
+
+	if (fn->name != record->fn_name)
+		return false;
+	block = atomic_load_explicit(&fn->row->blocks[octave], memory_order_relaxed) - 1;
+	/* No block: that is more than any count. */
+	if (block >= view->block_count)
+		return false;
+	remember_octave(fn, view, octave, block);
+	return true;
+}
+
 struct fnt_place
 fnt_meter_place(struct fnt_meter *meter, const struct fnt_record *record,
-		const struct fnt_extra *extra)
+		const struct fnt_extra *extra, bool rare)
 {
 	struct fnt_place place = {
 		.record = record, .extra = extra, .journal = meter->journal};
@@ -238,7 +287,9 @@ fnt_meter_place(struct fnt_meter *meter, const struct fnt_record *record,
 		meter->journal &&
 		atomic_load_explicit(&place.row->key, memory_order_relaxed) == key;
 	find_bucket(meter->view, &place);
-	place.rare = extra->rare || place.spilled;
+	place.rare = rare || place.spilled;
+	if (place.bucket_no)
+		remember(meter, &place);
 	return place;
 }
 
@@ -415,7 +466,7 @@ apply_noted(const struct fnt_view *view, struct fnt_fn_row *row,
 	uint64_t bucket =
 		atomic_load_explicit(&journal->bucket, memory_order_relaxed) - 1;
 
-	apply_common(row->counts, journal, fnt_journal_outcome(state));
+	apply_common(row->counts, journal, fnt_journal_calls(state));
 	if (bucket < (uint64_t)view->block_count * FNT_OCTAVE_BUCKETS)
 		fnt_apply(&view->blocks[bucket / FNT_OCTAVE_BUCKETS]
 				   .counts[bucket % FNT_OCTAVE_BUCKETS],

@@ -32,6 +32,16 @@
 
 /* A thread's way to its lane's rows. Private. A row that is remembered is taken at its
  * own word: only its key says what it is. */
+struct fnt_fn_seen {
+	uint32_t name;
+	uint32_t shift; /* a bucket's width is 1 << shift ns … */
+	uint64_t first; /* … and that of d ns the one number (d >> shift) - first, … */
+	fnt_word *buckets; /* … in the block of the octave that was the last */
+	uint64_t bucket_no; /* of its first */
+	struct fnt_fn_row *row; /* of this lane */
+	uint64_t journal; /* as fnt_journal_make() for a call that was ok, and recorded */
+};
+
 struct fnt_meter {
 	const struct fnt_view *view;
 	struct fnt_fn_row *rows;   /* as in the view */
@@ -41,6 +51,7 @@ struct fnt_meter {
 	uint64_t fn_key;	     /* of this lane, less the name */
 	uint64_t op_key;
 	uint32_t fns[FNT_FNS_SEEN]; /* numbers of rows */
+	struct fnt_fn_seen seen[FNT_FNS_SEEN];
 	struct fnt_op_row *ops[FNT_OPS_SEEN];
 };
 
@@ -50,11 +61,9 @@ void fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view,
 
 /* What a call has had, besides what its record's head says. */
 struct fnt_extra {
-	uint64_t rows;
 	uint64_t schedules; /* recorded */
-	/* Something that most calls have nothing of: omissions, a stream, schedules.
-	 * Whoever sets one of these says so. */
-	bool rare;
+	uint64_t rows;
+	uint64_t ops; /* recorded */
 };
 
 /* An op that has ended. */
@@ -88,7 +97,8 @@ struct fnt_quick_place {
 	struct fnt_fn_row *row;
 	fnt_word *bucket;
 	uint64_t bucket_no;
-	uint32_t row_no;
+	uint64_t duration_ns; /* not in the record yet */
+	uint64_t armed;	      /* the journal's state, but for outcome and end */
 };
 
 /* Where a frame's mark is counted: a record, or why there is none. */
@@ -133,10 +143,11 @@ fnt_op_seen(uint32_t entity, uint32_t op)
 	return (entity ^ op << 5) % FNT_OPS_SEEN;
 }
 
-/* Find the place for a call, before it ends. */
+/* Find the place for a call, before it ends. `rare`: it may have had something that most
+ * calls have nothing of: omissions, a stream, schedules. */
 struct fnt_place fnt_meter_place(struct fnt_meter *meter,
 				 const struct fnt_record *record,
-				 const struct fnt_extra *extra);
+				 const struct fnt_extra *extra, bool rare);
 
 /* Note in the journal what the call's end will make of its row: before the end itself,
  * which is the counter of `end` (fnt_end_of()) becoming `seq`. */
@@ -154,11 +165,11 @@ void fnt_op_row_add(struct fnt_op_row *row, const struct fnt_op_done *done);
 
 /* Places of the journal's counts. */
 enum fnt_journal_count {
-	FNT_NOTED_CALLS,
-	FNT_NOTED_BUCKET,
+	FNT_NOTED_BUCKET, /* beside the journal's `bucket` */
 	FNT_NOTED_NS,
-	FNT_NOTED_OPS,
+	FNT_NOTED_CALLS,
 	FNT_NOTED_ROWS,
+	FNT_NOTED_OPS,
 	FNT_NOTED_RARE, /* as from FNT_FN_RARE on, then the counter of the lost */
 	FNT_NOTED_LOST = FNT_NOTED_RARE + FNT_FN_DROPPED - FNT_FN_RARE,
 };
@@ -189,86 +200,127 @@ fnt_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
 
 /* ---- most calls, inlined -------------------------------------------------------- */
 
-/* As fnt_meter_place(). False: the general way. */
+/* For fnt_quick_place(): the octave of a call of the same function as the last at its
+ * place. False: it is not, or not at hand. */
+bool fnt_meter_turn(struct fnt_meter *meter, const struct fnt_record *record);
+
+/* As fnt_meter_place(), for a call that is not rare. False: the general way. */
 static inline __attribute__((always_inline)) bool
 fnt_quick_place(const struct fnt_meter *meter, struct fnt_quick_place *place,
-		const struct fnt_record *record, const struct fnt_extra *extra)
+		const struct fnt_record *record, const struct fnt_extra *extra,
+		uint64_t duration_ns)
 {
-	uint32_t bucket = fnt_bucket_of(record->duration_ns), block;
+	const struct fnt_fn_seen *fn = &meter->seen[record->fn_name % FNT_FNS_SEEN];
+	uint64_t bucket = (duration_ns >> fn->shift) - fn->first;
 
 	if (!FNT_COUNTED)
 		return true;
+	/* The end of a call is there when its clock is: from there on all that is left to
+	 * find is short, and nothing that is looked up in turn. */
+	if (__builtin_expect(fn->name != record->fn_name ||
+				     bucket >= FNT_OCTAVE_BUCKETS,
+			     0))
+		return false;
 	place->record = record;
 	place->extra = extra;
+	place->duration_ns = duration_ns;
 	place->journal = meter->journal;
-	place->row_no = meter->fns[record->fn_name % FNT_FNS_SEEN];
-	place->row = &meter->rows[place->row_no];
-	block = atomic_load_explicit(&place->row->blocks[bucket / FNT_OCTAVE_BUCKETS],
-				     memory_order_relaxed) -
-		1;
-	/* No block: that is more than any count. */
-	if (__builtin_expect(
-		    atomic_load_explicit(&place->row->key, memory_order_relaxed) !=
-				    (meter->fn_key | (uint64_t)record->fn_name << 32) ||
-			    block >= meter->block_count || extra->rare,
-		    0))
-		return false;
-	place->bucket_no =
-		(uint64_t)block * FNT_OCTAVE_BUCKETS + bucket % FNT_OCTAVE_BUCKETS + 1;
-	place->bucket = (fnt_word *)(void *)meter->blocks + place->bucket_no - 1;
+	place->row = fn->row;
+	place->armed = fn->journal;
+	place->bucket = &fn->buckets[bucket];
+	place->bucket_no = fn->bucket_no + bucket;
 	return true;
 }
 
+/* What the counts become, two at a time. */
+struct fnt_noted {
+	fnt_pair ns_calls, rows_ops;
+	uint64_t bucket, lost;
+};
+static_assert(FNT_NOTED_CALLS == FNT_NOTED_NS + 1 && FNT_FN_OK == FNT_FN_TOTAL_NS + 1 &&
+		      FNT_NOTED_OPS == FNT_NOTED_ROWS + 1 &&
+		      FNT_FN_OPS == FNT_FN_ROWS + 1 &&
+		      offsetof(struct fnt_extra, ops) ==
+			      offsetof(struct fnt_extra, rows) + 8 &&
+		      FNT_NOTED_BUCKET == 0 &&
+		      offsetof(struct fnt_journal, counts) ==
+			      offsetof(struct fnt_journal, bucket) + 8 &&
+		      offsetof(struct fnt_journal, seq) ==
+			      offsetof(struct fnt_journal, state) + 8,
+	      "in pairs");
+
+static inline __attribute__((always_inline)) struct fnt_noted
+fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t end)
+{
+	const fnt_word *counts = place->row->counts;
+	fnt_pair ns_calls = calls == FNT_FN_OK ? fnt_pair_get(&counts[FNT_FN_TOTAL_NS])
+					       : fnt_pair_of(&counts[FNT_FN_TOTAL_NS],
+							     &counts[calls]);
+
+	/* Omitted ops are rare. */
+	return (struct fnt_noted){
+		fnt_pair_add(ns_calls, fnt_pair_make(place->duration_ns, 1)),
+		fnt_pair_add(fnt_pair_get(&counts[FNT_FN_ROWS]),
+			     fnt_pair_load(&place->extra->rows)),
+		atomic_load_explicit(place->bucket, memory_order_relaxed) + 1,
+		end < FNT_RINGS ? 0
+				: atomic_load_explicit(&counts[fnt_lost_counter(end)],
+						       memory_order_relaxed) +
+					  1};
+}
+
 /* As fnt_meter_note(), `outcome` the record's. */
-static inline __attribute__((always_inline)) void
+static inline __attribute__((always_inline)) struct fnt_noted
 fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end,
 	       uint64_t seq)
 {
 	struct fnt_journal *journal = place->journal;
-	const fnt_word *counts = place->row->counts;
 	uint32_t calls = fnt_fn_outcome(outcome);
+	struct fnt_noted noted;
 
 	if (!FNT_COUNTED)
-		return;
+		return (struct fnt_noted){.bucket = 0};
+	noted = fnt_quick_counts(place, calls, end);
 	/* [J1] release: as in fnt_meter_note(). */
 	atomic_thread_fence(memory_order_release);
-	fnt_note(journal, FNT_NOTED_CALLS, &counts[calls], 1);
-	fnt_note(journal, FNT_NOTED_BUCKET, place->bucket, 1);
-	fnt_note(journal, FNT_NOTED_NS, &counts[FNT_FN_TOTAL_NS],
-		 place->record->duration_ns);
-	/* Omitted ones are rare. */
-	fnt_note(journal, FNT_NOTED_OPS, &counts[FNT_FN_OPS], place->record->op_count);
-	fnt_note(journal, FNT_NOTED_ROWS, &counts[FNT_FN_ROWS], place->extra->rows);
+	fnt_pair_put(&journal->bucket, fnt_pair_make(place->bucket_no, noted.bucket));
+	fnt_pair_put(&journal->counts[FNT_NOTED_NS], noted.ns_calls);
+	fnt_pair_put(&journal->counts[FNT_NOTED_ROWS], noted.rows_ops);
 	if (end >= FNT_RINGS)
-		fnt_note(journal, FNT_NOTED_LOST, &counts[fnt_lost_counter(end)], 1);
-	atomic_store_explicit(&journal->bucket, place->bucket_no, memory_order_relaxed);
-	atomic_store_explicit(&journal->seq, seq, memory_order_relaxed);
+		atomic_store_explicit(&journal->counts[FNT_NOTED_LOST], noted.lost,
+				      memory_order_relaxed);
 	/* [J3] release: as in fnt_meter_note(). */
-	atomic_store_explicit(&journal->state,
-			      fnt_journal_make(place->row_no, calls, end, false),
-			      memory_order_release);
+	fnt_pair_release(&journal->state,
+			 fnt_pair_make(place->armed |
+					       fnt_journal_make(0, calls, end, false),
+				       seq));
+	return noted;
 }
 
 /* As fnt_meter_apply(). */
 static inline __attribute__((always_inline)) void
-fnt_quick_apply(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end)
+fnt_quick_apply(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end,
+		struct fnt_noted noted)
 {
-	struct fnt_journal *journal = place->journal;
+	uint32_t calls = fnt_fn_outcome(outcome);
 	fnt_word *counts = place->row->counts;
 
 	if (!FNT_COUNTED)
 		return;
 	/* [J4] release: as in fnt_meter_apply(). */
 	atomic_thread_fence(memory_order_release);
-	fnt_apply(&counts[fnt_fn_outcome(outcome)], journal, FNT_NOTED_CALLS);
-	fnt_apply(place->bucket, journal, FNT_NOTED_BUCKET);
-	fnt_apply(&counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
-	fnt_apply(&counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
-	fnt_apply(&counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
+	if (calls == FNT_FN_OK)
+		fnt_pair_put(&counts[FNT_FN_TOTAL_NS], noted.ns_calls);
+	else
+		fnt_pair_apart(&counts[FNT_FN_TOTAL_NS], &counts[calls],
+			       noted.ns_calls);
+	fnt_pair_put(&counts[FNT_FN_ROWS], noted.rows_ops);
+	atomic_store_explicit(place->bucket, noted.bucket, memory_order_relaxed);
 	if (end >= FNT_RINGS)
-		fnt_apply(&counts[fnt_lost_counter(end)], journal, FNT_NOTED_LOST);
+		atomic_store_explicit(&counts[fnt_lost_counter(end)], noted.lost,
+				      memory_order_relaxed);
 	/* [J5] release: as in fnt_meter_apply(). */
-	atomic_store_explicit(&journal->state, 0, memory_order_release);
+	atomic_store_explicit(&place->journal->state, 0, memory_order_release);
 }
 
 /* Carry out what the dead owner of a lane had noted, if it had come to that: once the
@@ -280,8 +332,8 @@ void fnt_journal_settle(const struct fnt_view *view, uint32_t lane);
 static inline void
 fnt_op_row_count(struct fnt_op_row *row, struct fnt_op_done done)
 {
-	fnt_count(&row->count, 1);
 	fnt_count(&row->total_ns, done.ns);
+	fnt_count(&row->count, 1);
 	fnt_count(&row->rows, done.rows);
 	if (__builtin_expect(!done.ok, 0))
 		fnt_count(&row->errors, 1);

@@ -20,7 +20,7 @@ fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)
 	if (!make_room(use, bound))
 		return omit_op(call);
 	fnt_pen_event(call, event, bound, fnt_put_op);
-	call->record.op_count++;
+	call->extra.ops++;
 	publish(call, now);
 	return FNT_DONE;
 }
@@ -52,9 +52,7 @@ static inline __attribute__((always_inline)) char *
 put_quick_op(char *at, struct op op, const struct fnt_name_seen *entity)
 {
 	at = quick_start(at, op, entity, FNT_QUICK_OP);
-	at = fnt_quick_time(at, op.duration_ns);
-	at = fnt_put_rows(at, op.row_count);
-	return fnt_put_bool(at, op.ok);
+	return fnt_quick_times(at, op.start_ns, op.duration_ns, op.row_count, op.ok);
 }
 
 static inline __attribute__((always_inline)) void
@@ -62,7 +60,6 @@ write_quick_op(struct fnt_call *call, struct op op, const struct fnt_name_seen *
 	       uint64_t now)
 {
 	fnt_pen_publish(call, put_quick_op(call->at, op, entity), now);
-	call->record.op_count++;
 }
 
 /* The same where it may end in the next frame: room for it is reserved. */
@@ -74,7 +71,6 @@ write_op_across(struct fnt_call *call, struct op op, const struct fnt_name_seen 
 
 	fnt_pen_event_copy(call, room, (size_t)(put_quick_op(room, op, entity) - room));
 	publish(call, now);
-	call->record.op_count++;
 }
 
 static inline int
@@ -86,6 +82,7 @@ write_op(struct use use, struct op op, uint64_t now)
 	if (__builtin_expect(!entity, 0))
 		return write_long_op(use, op, now);
 	write_quick_op(use.call, op, entity, now);
+	use.call->extra.ops++;
 	count_ended(use, entity->id, op);
 	entity->rows[op.op] = fnt_meter_own_op(&use.thread->meter, entity->id, op.op);
 	return FNT_DONE;

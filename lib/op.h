@@ -50,13 +50,12 @@ quick_entity(struct use use, struct op op, uint64_t times, size_t bound)
 	return quick_entity_at(use, op, times, bound, false);
 }
 
-/* Array head to start: what an op and its beginning have in common. */
+/* Array head to id: what an op and its beginning have in common. */
 static inline char *
 quick_start(char *at, struct op op, const struct fnt_name_seen *entity, uint32_t head)
 {
 	at = fnt_quick_op(at, head | op.op << 16, entity->packed, entity->packed_len);
-	at = fnt_quick_text(at, op.id, op.id_len);
-	return fnt_quick_time(at, op.start_ns);
+	return fnt_quick_text(at, op.id, op.id_len);
 }
 
 /* The texts of an op. False: it can't fit, whatever else there is. */
@@ -88,12 +87,13 @@ ended(uint32_t entity, struct op op)
 				    .ok = op.ok};
 }
 
-/* In a row that is at hand. */
+/* One that was recorded quickly, in a row that is at hand. */
 static inline void
 count_own(struct fnt_call *call, struct fnt_op_row *row, struct op op)
 {
 	struct fnt_op_done done = ended(0, op);
 
+	call->extra.ops++;
 	call->extra.rows += done.rows;
 	if (FNT_COUNTED)
 		fnt_op_row_count(row, done);

@@ -36,6 +36,7 @@ more_pending(struct fnt_call *call)
 	if (!many)
 		return false;
 	call->pending_many = many;
+	call->odd.many_ops = true;
 	call->pending_size = size;
 	return true;
 }
@@ -82,7 +83,7 @@ write_quick_op_begin(struct fnt_call *call, struct op op,
 {
 	char *at = quick_start(call->at, op, entity, FNT_QUICK_OP_BEGIN);
 
-	fnt_pen_publish(call, at, op.start_ns);
+	fnt_pen_publish(call, fnt_quick_time(at, op.start_ns), op.start_ns);
 }
 
 static inline bool
@@ -218,7 +219,7 @@ op_begin_short(struct fnt_call *call, struct op op, bool counter)
 	start_pending(call, pending, op);
 	pending->entity = seen->id;
 	pending->row = seen->rows[op.op];
-	pending->by = call->owner;
+	pending->by = fnt_call_owner(call);
 	write_quick_op_begin(call, op, seen);
 	number_pending(call, pending);
 	fnt_rcu_exit(reader);
@@ -291,7 +292,7 @@ write_long_op_end(struct use use, struct op_end end, uint64_t now)
 	if (!fnt_pen_reserve(call, use.thread, FNT_OP_END_BOUND))
 		return omit_op(call);
 	fnt_pen_event(call, &event, FNT_OP_END_BOUND, fnt_put_op_end);
-	call->record.op_count++;
+	call->extra.ops++;
 	publish(call, now);
 	return FNT_DONE;
 }
@@ -305,7 +306,6 @@ write_quick_op_end(struct fnt_call *call, struct op_end end, uint64_t now)
 	at = fnt_put_time(at, end.duration_ns);
 	at = fnt_put_rows(at, end.row_count);
 	fnt_pen_publish(call, fnt_put_bool(at, end.ok), now);
-	call->record.op_count++;
 }
 
 static inline int
@@ -314,6 +314,7 @@ write_op_end(struct use use, struct op_end end, uint64_t now)
 	if (!fnt_pen_has(use.call, FNT_OP_END_BOUND))
 		return write_long_op_end(use, end, now);
 	write_quick_op_end(use.call, end, now);
+	use.call->extra.ops++;
 	return FNT_DONE;
 }
 
@@ -391,7 +392,7 @@ op_end_short(struct fnt_call *call, int64_t handle, struct op_end end, bool coun
 	pending = find_pending(call, handle, &entry);
 	if (__builtin_expect(!pending || entry > FNT_PENDING_FEW, 0))
 		goto leave;
-	if (__builtin_expect(!pending->row || pending->by != call->owner ||
+	if (__builtin_expect(!pending->row || pending->by != fnt_call_owner(call) ||
 				     pending->omitted || !fnt_pen_has(call, 0),
 			     0))
 		goto leave;

@@ -94,7 +94,7 @@ write_short_value(struct fnt_call *call, const struct fnt_value *value)
 			0xc4u << 24;
 
 	if (value->len > UINT8_MAX || (uint32_t)value->kind > FNT_VALUE_MSGPACK ||
-	    !value->data || call->ruled ||
+	    !value->data || call->odd.ruled ||
 	    !fnt_pen_has(call, FNT_VALUE_BOUND + value->len))
 		return false;
 	memcpy(call->at, &head, 4);
@@ -116,7 +116,7 @@ write_long_value(struct use use, const struct fnt_value *value)
 	struct fnt_value hashed;
 	uint32_t bound;
 
-	if (__builtin_expect(call->ruled, 0)) {
+	if (__builtin_expect(call->odd.ruled, 0)) {
 		hashed = *value;
 		value = &hashed;
 		if (!fnt_capture_value(use.thread->attachment, call->rule.values,
@@ -132,7 +132,7 @@ write_long_value(struct use use, const struct fnt_value *value)
 	    fnt_pen_used(call) + bound > call->limit ||
 	    !fnt_pen_reserve(call, use.thread, bound)) {
 		call->record.flags |= FNT_TRACE_VALUE_OMITTED;
-		call->extra.rare = true;
+		call->odd.rare = true;
 		return FNT_OMITTED;
 	}
 	fnt_pen_event(call, &event, bound, fnt_put_value);

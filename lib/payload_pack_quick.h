@@ -107,6 +107,23 @@ fnt_quick_text(char *at, const char *text, size_t len)
 	return fnt_quick_bytes(at + 1, text, len);
 }
 
+/* The same after the `some` bytes of `before`, up to 2. */
+static inline char *
+fnt_quick_text_after(char *at, uint32_t before, uint32_t some, const char *text,
+		     size_t len)
+{
+	uint32_t head = before | (0xa0u | (uint32_t)len) << some * 8;
+
+	if (__builtin_expect(len >= 32, 0)) {
+		head = before | (0xd9u | (uint32_t)len << 8) << some * 8;
+		at++;
+		memcpy(at - 1, &head, 4);
+	} else {
+		memcpy(at, &head, 4);
+	}
+	return fnt_quick_bytes(at + some + 1, text, len);
+}
+
 static inline char *
 fnt_quick_time(char *at, uint64_t ns)
 {
@@ -117,8 +134,32 @@ fnt_quick_time(char *at, uint64_t ns)
 	return at + 5;
 }
 
+/* An op's times, and what comes after them where that is a byte each: rows, less than
+ * 128 or none, and ok. In two stores; what is not filled is written over. */
+static inline char *
+fnt_quick_times(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t rows, bool ok)
+{
+	uint64_t start = __builtin_bswap32((uint32_t)start_ns);
+	uint64_t duration = __builtin_bswap32((uint32_t)duration_ns);
+	bool none = rows == FNT_NONE;
+	uint64_t row = none ? 0xc0u : (uint64_t)rows;
+
+	start = start << 8 | 0xce;
+	duration = duration << 8 | 0xce;
+	if (__builtin_expect(!none && row > 127, 0)) {
+		memcpy(at, &start, 8);
+		memcpy(at + 5, &duration, 8);
+		return fnt_put_bool(fnt_put_rows(at + 10, rows), ok);
+	}
+	duration |= row << 40 | (0xc2ull | ok) << 48;
+	memcpy(at, &start, 8);
+	memcpy(at + 5, &duration, 8);
+	return at + 12;
+}
+
 /* An op's head: array, event, op; and in the same word the entity, of at most 5 bytes,
  * whose place in it `packed` has. What it does not fill is written over. */
+#define FNT_QUICK_CALL (0x95u | FNT_EVENT_CALL << 8)
 #define FNT_QUICK_OP (0x98u | FNT_EVENT_OP << 8)
 #define FNT_QUICK_OP_BEGIN (0x95u | FNT_EVENT_OP_BEGIN << 8)
 

@@ -16,6 +16,7 @@ append(struct fnt_call *call, struct fnt_extent *extent)
 {
 	extent->next = NULL;
 	call->last->next = extent;
+	call->odd.linked = true;
 	call->last = extent;
 	call->room += extent->size;
 }
@@ -72,6 +73,7 @@ static void
 give_frame(struct fnt_thread *thread, uint32_t frame)
 {
 	fnt_thread_close_frame(thread, frame);
+	thread->calls[frame].thread = thread;
 	fnt_thread_keep_frame(thread, frame);
 }
 

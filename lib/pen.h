@@ -73,7 +73,7 @@ fnt_pen_set_quick(struct fnt_call *call)
 		end = call->origin + call->op_limit;
 	call->quick_end = end;
 	if ((call->frame && tail->frame == FNT_FRAME_NONE) ||
-	    (call->ruled && call->rule.ids != FNT_CAPTURE_ON))
+	    (call->odd.ruled && call->rule.ids != FNT_CAPTURE_ON))
 		call->quick_end = 0;
 }
 

@@ -75,7 +75,7 @@ fnt_process_attachments(void)
 static void
 free_pool(struct fnt_call_pool *pool)
 {
-	free(pool->calls);
+	free(pool->memory);
 	free(pool->held);
 	free(pool);
 }
@@ -88,12 +88,16 @@ make_pool(uint32_t count)
 	if (!pool)
 		return NULL;
 	pool->count = count;
-	pool->calls = calloc(count, sizeof(*pool->calls));
+	/* Not aligned_alloc(): what is not used is not to be touched, not even to clear
+	 * it. */
+	pool->memory = calloc(count + 1ull, sizeof(*pool->calls));
 	pool->held = calloc(count, sizeof(*pool->held));
-	if (!pool->calls || !pool->held) {
+	if (!pool->memory || !pool->held) {
 		free_pool(pool);
 		return NULL;
 	}
+	pool->calls = (struct fnt_call *)(((uintptr_t)pool->memory + FNT_CALL_ALIGN - 1) &
+					  ~(uintptr_t)(FNT_CALL_ALIGN - 1));
 	return pool;
 }
 

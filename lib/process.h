@@ -22,9 +22,10 @@
 #include "ring.h"
 
 #define FNT_FRAMES_CACHED 8
+#define FNT_THREAD_ALIGN 64
 #define FNT_NAMES_BITS 6
 #define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
-#define FNT_NAME_SEEN_MAX 113
+#define FNT_NAME_SEEN_MAX 96
 
 struct fnt_call;
 struct fnt_snapshot;
@@ -48,9 +49,11 @@ struct fnt_name_seen {
 	uint8_t packed_len;
 	uint8_t size; /* of the text with its NUL */
 	uint8_t kind; /* enum fnt_name_kind */
-	char text[FNT_NAME_SEEN_MAX];
 	struct fnt_op_row *rows[FNT_OP_KINDS];
+	fnt_pair fn; /* of a record's head: seq, and the name's word */
+	char text[FNT_NAME_SEEN_MAX];
 };
+static_assert(sizeof(struct fnt_name_seen) == 2 * FNT_LINE, "whole lines");
 
 /* A thread's private side of an attachment. */
 struct fnt_thread {
@@ -58,20 +61,22 @@ struct fnt_thread {
 	struct fnt_attachment *attachment;
 	const void *key; /* whose it is */
 	int32_t tid;
-	uint32_t exe;		       /* as the attachment's */
-	uint64_t pid_tid;	       /* as a record has them */
+	uint64_t pid_tid;  /* as a record has them … */
+	uint64_t exe;	   /* … and beside them, the attachment's */
 	struct fnt_call *calls;	       /* the pool's */
-	struct fnt_ring_writer writer; /* lane NULL: none to be had */
-	struct fnt_clock clock;
-	uint64_t random;
 	uint64_t trace_high;	/* first half of the trees that begin here */
+	uint64_t now;		/* when the call that ends just now did */
+	/* What each call writes to lies together, on one line. */
+	_Alignas(FNT_THREAD_ALIGN) uint64_t random;
+	uint32_t frame_count;
+	uint32_t frame_hint;
+	uint32_t frames[FNT_FRAMES_CACHED]; /* CACHED, the last used on top */
+	_Alignas(FNT_THREAD_ALIGN) struct fnt_clock clock;
+	struct fnt_ring_writer writer; /* lane NULL: none to be had */
 	uint64_t lane_retry_ns; /* look for a lane again after this */
 	uint64_t reap_after_ns; /* look for the dead again after this */
-	uint32_t frame_hint;
 	uint32_t frames_wait; /* begins without a look for frames */
-	uint32_t frame_count;
-	uint32_t frames[FNT_FRAMES_CACHED]; /* CACHED, the last used on top */
-	struct fnt_name_seen names[FNT_NAMES_CACHED];
+	_Alignas(FNT_THREAD_ALIGN) struct fnt_name_seen names[FNT_NAMES_CACHED];
 	struct fnt_meter meter;
 };
 
@@ -81,6 +86,7 @@ struct fnt_call_pool {
 	struct fnt_call_pool *next;
 	uint32_t count;
 	struct fnt_call *calls;
+	void *memory; /* in which they are */
 	_Atomic(struct fnt_call *) unframed; /* see unframed.h */
 	_Atomic uint32_t unframed_open, unframed_new;
 	/* Frames that this process has, by its own account: what the region says may be

@@ -89,9 +89,9 @@ push(struct use *use, const struct fnt_trace *trace)
 
 	push_time(use);
 	push_head(&use->call->record, trace);
-	use->call->extra.rare = true;
+	use->call->odd.rare = true;
 	worst = push_ops(use, trace);
-	fnt_clock_read(&use->thread->clock);
+	use->thread->now = fnt_clock_read(&use->thread->clock);
 	if (!fnt_finish_is_kept(*use, trace->outcome))
 		return FNT_DONE;
 	if (trace->outcome == FNT_OK && fnt_finish_value(*use, &trace->value))

@@ -254,7 +254,7 @@ static void
 record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 {
 	const struct fnt_view *view = &reaper->region->view;
-	struct fnt_extra extra = {.rare = true};
+	struct fnt_extra extra = {0};
 	struct fnt_record record;
 	struct fnt_ending ending = {.record = &record,
 				    .payload = &reaper->room,
@@ -270,7 +270,7 @@ record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE);
 	record.flags |= FNT_RECORD_KEPT;
 	note_time(&record, &reaper->room);
-	ending.place = fnt_meter_place(&reaper->meter, &record, &extra);
+	ending.place = fnt_meter_place(&reaper->meter, &record, &extra, true);
 	end_call(reaper, &ending);
 	fnt_frame_close(frame, reaper->slot);
 }

@@ -22,6 +22,7 @@
 #define FNT_RING_H
 
 #include "era.h"
+#include "shared.h"
 
 /* The tickets that a thread has in hand. Private. */
 struct fnt_block {
@@ -231,10 +232,8 @@ fnt_ring_commit_one(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq)
 	struct fnt_block *block = &hand->block;
 	uint64_t next = block->next + 1, low = next;
 
-	/* [C1] [Q1] release: as in fnt_ring_commit_all(). */
+	/* [C1] release: as in fnt_ring_commit_all(). */
 	atomic_store_explicit(&cell->state, hand->state, memory_order_release);
-	atomic_store_explicit(&lane->recorded, seq, memory_order_release);
-	block->next = next;
 	cell++;
 	if (__builtin_expect(next - block->cell_0 >= hand->cell_count, 0)) {
 		fnt_ring_turn(hand);
@@ -244,8 +243,9 @@ fnt_ring_commit_one(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq)
 		block->until_ns = 0;
 		low = FNT_TICKET_NONE;
 	}
-	/* [L1] release: as in fnt_ring_say_low(). */
-	atomic_store_explicit(&lane->low, low, memory_order_release);
+	/* [Q1] release: as in fnt_ring_commit_all(); [L1] as in fnt_ring_say_low(). */
+	fnt_pair_release(&lane->recorded, fnt_pair_make(seq, low));
+	block->next = next;
 	fnt_ring_prefetch(cell);
 }
 

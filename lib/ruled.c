@@ -33,7 +33,7 @@ start_captured(const struct use *use, struct fnt_log *log, const struct fnt_rule
 static void
 set_rule(struct fnt_call *call, const struct fnt_rule *rule)
 {
-	call->ruled = !rule->plain;
+	call->odd.ruled = !rule->plain;
 	call->rule = *rule;
 	if (__builtin_expect(rule->ids != FNT_CAPTURE_ON, 0))
 		fnt_pen_set_quick(call);

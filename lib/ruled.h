@@ -41,7 +41,7 @@ struct fnt_hashed {
 static inline const char *
 fnt_ruled_id(struct use use, const char *id, struct fnt_hashed *room)
 {
-	if (__builtin_expect(!use.call->ruled, 1))
+	if (__builtin_expect(!use.call->odd.ruled, 1))
 		return id;
 	return fnt_capture_text(use.thread->attachment, use.call->rule.ids, id, room->text);
 }
@@ -49,7 +49,7 @@ fnt_ruled_id(struct use use, const char *id, struct fnt_hashed *room)
 static inline const char *
 fnt_ruled_user(struct use use, const char *user, struct fnt_hashed *room)
 {
-	if (__builtin_expect(!use.call->ruled, 1))
+	if (__builtin_expect(!use.call->odd.ruled, 1))
 		return user;
 	return fnt_capture_text(use.thread->attachment, use.call->rule.users, user,
 				room->text);

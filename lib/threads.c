@@ -146,10 +146,11 @@ find_lane(struct fnt_thread *thread)
 struct fnt_thread *
 fnt_thread_make(struct fnt_attachment *attachment)
 {
-	struct fnt_thread *thread = calloc(1, sizeof(*thread));
+	struct fnt_thread *thread = aligned_alloc(FNT_THREAD_ALIGN, sizeof(*thread));
 
 	if (!thread)
 		return NULL;
+	memset(thread, 0, sizeof(*thread));
 	thread->attachment = attachment;
 	thread->key = fnt_threads_seen;
 	thread->tid = (int32_t)gettid();

@@ -161,6 +161,7 @@ emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending
 	struct fnt_record *record = ending->record;
 	uint32_t cells = fnt_cells_for(record->payload_bytes);
 	struct fnt_hand *hand = hand_for(writer, record, cells);
+	struct fnt_noted noted;
 	struct fnt_claim claim;
 
 	/* As in fnt_record_emit_one(): before the claim. */
@@ -169,7 +170,7 @@ emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending
 	if ((more || !fnt_ring_claim_few(hand, cells, now_ns, &claim)) &&
 	    fnt_ring_claim(hand, cells, now_ns, &claim) != FNT_CLAIMED)
 		return false;
-	fnt_quick_note(&ending->place, record->outcome, hand->ring, record->seq);
+	noted = fnt_quick_note(&ending->place, record->outcome, hand->ring, record->seq);
 	fnt_frame_mark(ending->frame, hand->ring, writer->lane_no, record->seq,
 		       claim.ticket);
 	if (more)
@@ -177,7 +178,7 @@ emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending
 	else
 		copy_flat(hand, &claim, record, ending->payload);
 	fnt_ring_commit_all(hand, &claim, record->seq);
-	fnt_quick_apply(&ending->place, record->outcome, hand->ring);
+	fnt_quick_apply(&ending->place, record->outcome, hand->ring, noted);
 	return true;
 }
 

@@ -3,8 +3,8 @@
  * writer.h: a finished call's record into the ring.
  *
  *   head (private) ─┐
- *                   ├─► which ring ─► claim ─► note what will be counted ─► mark the
- * frame payload extents ┘                              ─► copy ─► commit ─► count
+ *                   ├─► which ring ─► claim ─► note what will be counted
+ *   payload extents ┘                  ─► mark the frame ─► copy ─► commit ─► count
  */
 #ifndef FNT_WRITER_H
 #define FNT_WRITER_H
@@ -72,36 +72,82 @@ bool fnt_record_emit_many(struct fnt_ring_writer *writer,
 			  const struct fnt_quick_ending *ending,
 			  const struct fnt_extent *payload, uint64_t now_ns);
 
-/* The same for the commonest record, that of a call that was ok: of one cell, for the
- * main ring, with a ticket in hand. */
+/* The record's head of a call that was ok and had nothing rare: out of the call's own go
+ * only those words that its end does not change. */
+static inline __attribute__((always_inline)) void
+fnt_put_head_ok(fnt_word *words, const struct fnt_record *record,
+		const struct fnt_quick_place *place, uint32_t bytes, uint64_t seq,
+		uint32_t lane)
+{
+	const char *head = (const char *)record;
+	uint64_t flags =
+		record->flags | place->extra->ops << FNT_RECORD_SHIFT(op_count);
+	uint64_t end = (uint64_t)lane << FNT_RECORD_SHIFT(lane) |
+		       (uint64_t)FNT_OK << FNT_RECORD_SHIFT(outcome);
+
+	fnt_words_put(words, head, 4);
+	fnt_pair_put(&words[FNT_RECORD_WORD(started_at_ns)],
+		     fnt_pair_make(record->started_at_ns, place->duration_ns));
+	fnt_pair_put(&words[FNT_RECORD_WORD(seq)],
+		     fnt_pair_make(seq, bytes | (uint64_t)record->fn_name
+							<< FNT_RECORD_SHIFT(fn_name)));
+	fnt_pair_put(&words[FNT_RECORD_WORD(pid)],
+		     fnt_pair_or(fnt_pair_load(head + FNT_RECORD_WORD(pid) * 8),
+				 fnt_pair_make(0, end)));
+	fnt_pair_put(&words[FNT_RECORD_WORD(flags)], fnt_pair_make(flags, 0));
+	fnt_pair_put(&words[FNT_RECORD_WORD(stream_bytes)], fnt_pair_make(0, 0));
+}
+
+/* Part of what follows: `some` pairs of words, if `pairs` has that bit. */
+static inline __attribute__((always_inline)) uint32_t
+fnt_put_pairs(fnt_word *words, const char *payload, uint32_t pairs, uint32_t some)
+{
+	if (pairs & some)
+		fnt_words_put(words, payload, some * 2);
+	return pairs & some;
+}
+
+/* A payload that fits there, behind the head, up to one word more than it has: by pairs
+ * that cross no line. */
+static inline __attribute__((always_inline)) void
+fnt_put_payload_one(fnt_word *words, const char *payload, uint32_t bytes)
+{
+	uint32_t pairs = (bytes + 7) / 16, done;
+
+	fnt_words_put(words++, payload, 1);
+	payload += 8;
+	done = fnt_put_pairs(words, payload, pairs, 8);
+	done += fnt_put_pairs(words + done * 2, payload + done * 16, pairs, 4);
+	done += fnt_put_pairs(words + done * 2, payload + done * 16, pairs, 2);
+	fnt_put_pairs(words + done * 2, payload + done * 16, pairs, 1);
+}
+static_assert(FNT_HEAD_WORDS == 17, "a word, and 8 pairs");
+
+/* As fnt_record_emit_few() for the commonest record, of one cell, for the main ring, with
+ * a ticket in hand; seq, lane and what the end changes go into the ring alone. */
 static inline __attribute__((always_inline)) bool
 fnt_record_emit_one(struct fnt_ring_writer *writer,
-		    const struct fnt_quick_ending *ending, uint64_t now_ns)
+		    const struct fnt_quick_ending *ending, uint32_t bytes,
+		    uint64_t now_ns)
 {
 	struct fnt_hand *hand = &writer->hands[FNT_RING_MAIN];
-	struct fnt_record *record = ending->record;
 	uint32_t lane = writer->lane_no;
+	struct fnt_noted noted;
 	struct fnt_cell *cell;
 	uint64_t seq;
 
 	if (__builtin_expect(!fnt_ring_has_ticket(hand, now_ns), 0))
 		return false;
-	/* Before the claim: its compare-and-swap waits until all stores before it are
-	 * in the cache, and a load of more than one of them, as the copy below is,
-	 * waits for that. */
-	seq = fnt_ring_next_seq(hand);
-	record->seq = seq;
-	record->lane = (uint16_t)lane;
 	cell = fnt_ring_next_cell(hand);
 	if (__builtin_expect(!fnt_ring_claim_one(hand, cell), 0))
 		return false;
-	fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq);
+	seq = fnt_ring_next_seq(hand);
+	noted = fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq);
 	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, hand->block.next);
-	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
-	fnt_words_put_few(cell->words + FNT_RECORD_WORDS, ending->payload,
-			  (record->payload_bytes + 7) / 8);
+	fnt_put_head_ok(cell->words, ending->record, &ending->place, bytes, seq, lane);
+	fnt_put_payload_one(cell->words + FNT_RECORD_WORDS, ending->payload, bytes);
 	fnt_ring_commit_one(hand, cell, seq);
-	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN);
+	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN, noted);
 	return true;
 }
 
@@ -114,11 +160,12 @@ fnt_record_lose_quick(struct fnt_ring_writer *writer,
 	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
 	uint8_t outcome = ending->record->outcome;
 	uint32_t end = fnt_end_of(mark);
+	struct fnt_noted noted =
+		fnt_quick_note(&ending->place, outcome, end, seq);
 
-	fnt_quick_note(&ending->place, outcome, end, seq);
 	fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, seq);
 	atomic_store_explicit(counter, seq, memory_order_release);
-	fnt_quick_apply(&ending->place, outcome, end);
+	fnt_quick_apply(&ending->place, outcome, end, noted);
 }
 
 /* Must a call that ends like this outlive the flood of healthy ones? */

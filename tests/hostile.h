@@ -200,7 +200,7 @@ hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid, ui
 	struct fnt_frame *frame = &view->frames[at];
 	struct fnt_record record = hostile_record(uid, bytes, name);
 
-	fnt_frame_prepare(frame, 5000);
+	fnt_frame_prepare();
 	fnt_words_store(frame->payload, payload,
 			bytes < FNT_FRAME_PAYLOAD_BYTES ? bytes : FNT_FRAME_PAYLOAD_BYTES);
 	if (bytes > FNT_FRAME_PAYLOAD_BYTES) {
@@ -212,7 +212,7 @@ hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid, ui
 		fnt_frame_link(view, frame, next, owner);
 	}
 	fnt_words_put(frame->record, (const char *)&record, FNT_RECORD_WORDS);
-	fnt_frame_open(frame, owner, bytes);
+	fnt_frame_open(frame, bytes, 5000);
 }
 
 /* Recorded, or every ninth lost, and counted: what has no name, or finds no room, with the
@@ -223,7 +223,7 @@ hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64
 {
 	_Alignas(8) char bytes[2048];
 	struct fnt_extent payload = {.bytes = bytes, .size = sizeof(bytes)};
-	struct fnt_extra extra = {uid, 1, true};
+	struct fnt_extra extra = {uid, 1, 0};
 	struct fnt_record record;
 	struct fnt_meter meter;
 	struct fnt_ending ending = {
@@ -238,7 +238,7 @@ hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64
 	fnt_meter_op(&meter, (struct fnt_op_done){name, (uint32_t)uid % 3, uid, 1, uid & 1});
 	if (uid % 5 == 0)
 		record.fn_name = FNT_NAME_NONE;
-	ending.place = fnt_meter_place(&meter, &record, &extra);
+	ending.place = fnt_meter_place(&meter, &record, &extra, true);
 	record.fn_name = name;
 	if (uid % 9)
 		fnt_record_emit(writer, &ending, uid * 10000000);
@@ -252,7 +252,7 @@ hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer, uint3
 {
 	struct fnt_record record = hostile_record(63, 0, name);
 	struct fnt_hand *hand = &writer->hands[0];
-	struct fnt_extra extra = {1, 0, false};
+	struct fnt_extra extra = {1, 0, 0};
 	struct fnt_claim claim;
 	struct fnt_meter meter;
 	struct fnt_place place;
@@ -260,7 +260,7 @@ hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer, uint3
 	if (fnt_ring_claim(hand, 3, 1, &claim) != FNT_CLAIMED)
 		return;
 	fnt_meter_init(&meter, view, writer->lane_no);
-	place = fnt_meter_place(&meter, &record, &extra);
+	place = fnt_meter_place(&meter, &record, &extra, false);
 	fnt_meter_note(&place, hand->ring, fnt_ring_next_seq(hand), view);
 	hostile_open_frame(view, 1, 63, 0, name);
 	fnt_frame_mark(&view->frames[3], hand->ring, writer->lane_no, 1, claim.ticket);

@@ -224,11 +224,6 @@ floor_begin(struct floor *f, struct floor_call *call, struct floor_way way)
 
 	call->began = floor_now(f, way);
 	f->uid += 0x9e3779b97f4a7c15u;
-	floor_set(&frame->published, 0);
-	floor_set(&frame->commit, 0);
-	floor_set(&frame->next, 0);
-	floor_set(&frame->started_mono, call->began);
-	floor_set(&frame->last_ns, 0);
 	at[0] = (char)0x95;
 	at[1] = FNT_EVENT_CALL;
 	at[2] = (char)(0xa0 | FLOOR_CALL_ID);
@@ -238,8 +233,11 @@ floor_begin(struct floor *f, struct floor_call *call, struct floor_way way)
 	at[1] = (char)(0xa0 | FLOOR_USER_ID);
 	memcpy(at + 2, call->user_id, FLOOR_USER_ID);
 	at[2 + FLOOR_USER_ID] = (char)0xc0;
-	floor_set(&frame->published, FLOOR_BEGUN);
 	floor_head(f, frame->record, call, (struct floor_end){0});
+	floor_set(&frame->commit, 0);
+	floor_set(&frame->published, FLOOR_BEGUN);
+	floor_set(&frame->last_ns, 0);
+	floor_set(&frame->started_mono, call->began);
 	floor_turn_frame(frame, FNT_FRAME_CACHED, FNT_FRAME_OPEN);
 }
 

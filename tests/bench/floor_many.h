@@ -235,6 +235,8 @@ floor_finish_many(struct floor *f, struct floor_call *call, struct floor_pen pen
 	for (uint32_t i = 1; i <= pen.frame; i++)
 		floor_turn_frame(f->frames[i], FNT_FRAME_LINKED, FNT_FRAME_CACHED);
 	floor_turn_frame(f->frame, FNT_FRAME_OPEN, FNT_FRAME_CACHED);
+	if (pen.frame)
+		floor_set(&f->frame->next, 0);
 	return claimed;
 }
 

@@ -21,7 +21,7 @@ scene_begin(struct scene *s)
 }
 
 void
-scene_finish(struct scene *s, struct fnt_call *call)
+scene_ops(struct scene *s, struct fnt_call *call)
 {
 	for (uint32_t i = 0; i < s->ops; i += 2) {
 		fnt_call_op(call, FNT_OP_GET, "Lot", workload_row_id(&s->work, s->done),
@@ -29,8 +29,22 @@ scene_finish(struct scene *s, struct fnt_call *call)
 		fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, FLOOR_INSERT_NS, FNT_NONE,
 			    true);
 	}
+}
+
+void
+scene_finish(struct scene *s, struct fnt_call *call)
+{
 	fnt_call_finish_ok(call, NULL);
 	s->done++;
+}
+
+void
+scene_call(struct scene *s)
+{
+	struct fnt_call *call = scene_begin(s);
+
+	scene_ops(s, call);
+	scene_finish(s, call);
 }
 
 /* ---- where it writes ---------------------------------------------------------- */

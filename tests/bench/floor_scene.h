@@ -35,9 +35,11 @@ struct scene {
 	uint64_t done;
 };
 
-/* A call through the library, as the scene has them, its ops at its end. */
+/* A call through the library, as the scene has them: step by step, and at once. */
 struct fnt_call *scene_begin(struct scene *s);
+void scene_ops(struct scene *s, struct fnt_call *call);
 void scene_finish(struct scene *s, struct fnt_call *call);
+void scene_call(struct scene *s);
 
 /* Where this thread's calls are written. False: not to be found. */
 bool scene_find_lane(struct scene *s);

@@ -24,6 +24,7 @@ spoil(struct copies *copies)
 
 	memset(&copies->frames[0], (int)(SPOILT & 0xff), sizeof(copies->frames[0]));
 	floor_set(&copies->frames[0].state, state);
+	floor_set(&copies->frames[0].next, 0); /* as a call finds it, and leaves it */
 	for (uint32_t i = 1; i < copies->frame_count; i++) {
 		floor_set(&copies->frames[i].next, SPOILT);
 		memset(copies->frames[i].payload, (int)(SPOILT & 0xff),
@@ -127,7 +128,8 @@ static const struct part parts[] = {
 	{"lane", offsetof(struct copies, lane), offsetof(struct fnt_lane, pad) / 8, 0},
 	{"journal", offsetof(struct copies, lane.journal),
 	 sizeof(struct fnt_journal) / 8,
-	 JOURNAL(bucket) | JOURNAL(counts[1]) | JOURNAL(counts[2])},
+	 JOURNAL(bucket) | JOURNAL(counts[FNT_NOTED_BUCKET]) |
+		 JOURNAL(counts[FNT_NOTED_NS])},
 	{"function's row", offsetof(struct copies, fn_row), 24,
 	 1ull << (1 + FNT_FN_TOTAL_NS)},
 	{"get's row", offsetof(struct copies, get), sizeof(struct fnt_op_row) / 8, 0},
@@ -243,6 +245,19 @@ same(const struct scene *s, const struct copies *library, const struct copies *f
 
 /* ---- a call ------------------------------------------------------------------- */
 
+/* A call, and in which frames it was: they are only together while it is open. */
+static bool
+call_and_chain(struct scene *s, struct copies *to)
+{
+	struct fnt_call *call = scene_begin(s);
+	bool found;
+
+	scene_ops(s, call);
+	found = scene_find_chain(s, to);
+	scene_finish(s, call);
+	return found;
+}
+
 /* One call by either. The library takes a block of tickets, or gives one up, only now
  * and then, which the floor leaves out: then the next is looked at, up to TRIES. Which
  * frames it takes is known after it, what was in them has to be before: where it took
@@ -254,15 +269,13 @@ compare(struct scene *s)
 	static struct copies before, library;
 
 	for (unsigned i = 0; i < TRIES; i++) {
-		scene_finish(s, scene_begin(s));
-		scene_finish(s, scene_begin(s));
-		scene_finish(s, scene_begin(s));
-		if (!scene_find_chain(s, &before))
+		scene_call(s);
+		scene_call(s);
+		if (!call_and_chain(s, &before))
 			return CANNOT;
-		scene_finish(s, scene_begin(s));
+		scene_call(s);
 		scene_copy_out(s, &before);
-		scene_finish(s, scene_begin(s));
-		if (!scene_find_chain(s, &library))
+		if (!call_and_chain(s, &library))
 			return CANNOT;
 		scene_copy_out(s, &library);
 		if (!scene_copy_cells(s, &library))
@@ -301,7 +314,7 @@ verify(struct scene *s)
 	}
 	workload_init(&s->work, 0);
 	while (s->done < WARM_UP)
-		scene_finish(s, scene_begin(s));
+		scene_call(s);
 	if (scene_find_lane(s) && scene_find_frame(s) && scene_find_rows(s))
 		status = compare(s);
 	else
