@@ -42,6 +42,8 @@ union fnt_odd {
 
 /* All but a rule. */
 #define FNT_ODD_ENDS (~((union fnt_odd){.ruled = true}).any)
+/* And something rare to count. */
+#define FNT_ODD_LONG (~((union fnt_odd){.ruled = true, .rare = true}).any)
 #define FNT_ODD_LINKED (((union fnt_odd){.linked = true}).any)
 
 /* By lines of the cache: what each use of a call touches comes first. */

@@ -3,7 +3,8 @@
  * The end of a call: outcome, record, ring.
  *
  *   finish ─► is it kept? ─┬─► commit ─► one cell, all at hand: inlined
- *                          │     ├─► commit_few: up to four, new tickets, the kept ring
+ *                          │     ├─► commit_few: up to four, new tickets, the kept ring,
+ *                          │     │   something rare to count
  *                          │     ├─► commit_many: of several frames, the same
  *                          │     └─► commit_long: all else
  *                          └─► left out: all at hand, or long
@@ -199,7 +200,7 @@ commit_long(struct use use)
 	return entered ? FNT_DONE : FNT_DROPPED;
 }
 
-/* Of several frames, and nothing else that is odd but a rule. */
+/* Of several frames, and nothing else that is odd but a rule, or rare. */
 static __attribute__((noinline)) int
 commit_many(struct use use)
 {
@@ -207,7 +208,8 @@ commit_many(struct use use)
 	struct fnt_call *call = use.call;
 	struct fnt_quick_ending ending;
 
-	if (!writer->lane || (call->odd.any & FNT_ODD_ENDS) != FNT_ODD_LINKED ||
+	ending.rare = call->odd.rare;
+	if (!writer->lane || (call->odd.any & FNT_ODD_LONG) != FNT_ODD_LINKED ||
 	    call->framed != call->room || !begin_turned(use, &ending) ||
 	    !fnt_record_emit_many(writer, &ending, &call->own, use.thread->now))
 		return commit_long(use);
@@ -223,9 +225,15 @@ commit_few(struct use use)
 
 	if (use.call->odd.linked)
 		return commit_many(use);
-	if (!writer->lane || ends_odd(use.call) || !begin_turned(use, &ending) ||
+	ending.rare = use.call->odd.rare;
+	if (!writer->lane || (use.call->odd.any & FNT_ODD_LONG) ||
+	    !begin_turned(use, &ending) ||
 	    !fnt_record_emit_few(writer, &ending, use.thread->now))
 		return commit_long(use);
+	if (ending.rare) {
+		use.call->odd.rare = false;
+		use.call->extra.schedules = 0;
+	}
 	fnt_call_drop_short(use.call, use.thread);
 	return FNT_DONE;
 }

@@ -458,6 +458,20 @@ fnt_meter_apply(const struct fnt_place *place, uint32_t end)
 	atomic_store_explicit(&place->journal->state, 0, memory_order_release);
 }
 
+void
+fnt_quick_note_rare(const struct fnt_record *record, const struct fnt_extra *extra,
+		    struct fnt_journal *journal, struct fnt_fn_row *row)
+{
+	note_all_rare(&(struct fnt_place){
+		.record = record, .extra = extra, .journal = journal, .row = row});
+}
+
+void
+fnt_quick_apply_rare(struct fnt_journal *journal, struct fnt_fn_row *row)
+{
+	apply_rare(row->counts, journal);
+}
+
 /* What was noted, whoever wrote it: it may be anything. */
 static void
 apply_noted(const struct fnt_view *view, struct fnt_fn_row *row,

@@ -232,6 +232,11 @@ fnt_quick_place(const struct fnt_meter *meter, struct fnt_quick_place *place,
 	return true;
 }
 
+/* What a call that is rare counts besides. */
+void fnt_quick_note_rare(const struct fnt_record *record, const struct fnt_extra *extra,
+			 struct fnt_journal *journal, struct fnt_fn_row *row);
+void fnt_quick_apply_rare(struct fnt_journal *journal, struct fnt_fn_row *row);
+
 /* What the counts become, two at a time. */
 struct fnt_noted {
 	fnt_pair ns_calls, rows_ops;
@@ -250,18 +255,22 @@ static_assert(FNT_NOTED_CALLS == FNT_NOTED_NS + 1 && FNT_FN_OK == FNT_FN_TOTAL_N
 	      "in pairs");
 
 static inline __attribute__((always_inline)) struct fnt_noted
-fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t end)
+fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t end,
+		 bool rare)
 {
 	const fnt_word *counts = place->row->counts;
 	fnt_pair ns_calls = calls == FNT_FN_OK ? fnt_pair_get(&counts[FNT_FN_TOTAL_NS])
 					       : fnt_pair_of(&counts[FNT_FN_TOTAL_NS],
 							     &counts[calls]);
 
-	/* Omitted ops are rare. */
+	fnt_pair rows_ops = fnt_pair_load(&place->extra->rows);
+
+	if (rare)
+		rows_ops = fnt_pair_add(
+			rows_ops, fnt_pair_make(0, place->record->ops_omitted));
 	return (struct fnt_noted){
 		fnt_pair_add(ns_calls, fnt_pair_make(place->duration_ns, 1)),
-		fnt_pair_add(fnt_pair_get(&counts[FNT_FN_ROWS]),
-			     fnt_pair_load(&place->extra->rows)),
+		fnt_pair_add(fnt_pair_get(&counts[FNT_FN_ROWS]), rows_ops),
 		atomic_load_explicit(place->bucket, memory_order_relaxed) + 1,
 		end < FNT_RINGS ? 0
 				: atomic_load_explicit(&counts[fnt_lost_counter(end)],
@@ -269,10 +278,10 @@ fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t e
 					  1};
 }
 
-/* As fnt_meter_note(), `outcome` the record's. */
+/* As fnt_meter_note(), `outcome` the record's; `rare` all the same. */
 static inline __attribute__((always_inline)) struct fnt_noted
 fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end,
-	       uint64_t seq)
+	       uint64_t seq, bool rare)
 {
 	struct fnt_journal *journal = place->journal;
 	uint32_t calls = fnt_fn_outcome(outcome);
@@ -280,7 +289,7 @@ fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t en
 
 	if (!FNT_COUNTED)
 		return (struct fnt_noted){.bucket = 0};
-	noted = fnt_quick_counts(place, calls, end);
+	noted = fnt_quick_counts(place, calls, end, rare);
 	/* [J1] release: as in fnt_meter_note(). */
 	atomic_thread_fence(memory_order_release);
 	fnt_pair_put(&journal->bucket, fnt_pair_make(place->bucket_no, noted.bucket));
@@ -289,10 +298,12 @@ fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t en
 	if (end >= FNT_RINGS)
 		atomic_store_explicit(&journal->counts[FNT_NOTED_LOST], noted.lost,
 				      memory_order_relaxed);
+	if (rare)
+		fnt_quick_note_rare(place->record, place->extra, journal, place->row);
 	/* [J3] release: as in fnt_meter_note(). */
 	fnt_pair_release(&journal->state,
 			 fnt_pair_make(place->armed |
-					       fnt_journal_make(0, calls, end, false),
+					       fnt_journal_make(0, calls, end, rare),
 				       seq));
 	return noted;
 }
@@ -300,7 +311,7 @@ fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t en
 /* As fnt_meter_apply(). */
 static inline __attribute__((always_inline)) void
 fnt_quick_apply(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end,
-		struct fnt_noted noted)
+		struct fnt_noted noted, bool rare)
 {
 	uint32_t calls = fnt_fn_outcome(outcome);
 	fnt_word *counts = place->row->counts;
@@ -319,6 +330,8 @@ fnt_quick_apply(const struct fnt_quick_place *place, uint8_t outcome, uint32_t e
 	if (end >= FNT_RINGS)
 		atomic_store_explicit(&counts[fnt_lost_counter(end)], noted.lost,
 				      memory_order_relaxed);
+	if (rare)
+		fnt_quick_apply_rare(place->journal, place->row);
 	/* [J5] release: as in fnt_meter_apply(). */
 	atomic_store_explicit(&place->journal->state, 0, memory_order_release);
 }

@@ -170,7 +170,8 @@ emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending
 	if ((more || !fnt_ring_claim_few(hand, cells, now_ns, &claim)) &&
 	    fnt_ring_claim(hand, cells, now_ns, &claim) != FNT_CLAIMED)
 		return false;
-	noted = fnt_quick_note(&ending->place, record->outcome, hand->ring, record->seq);
+	noted = fnt_quick_note(&ending->place, record->outcome, hand->ring, record->seq,
+			       ending->rare);
 	fnt_frame_mark(ending->frame, hand->ring, writer->lane_no, record->seq,
 		       claim.ticket);
 	if (more)
@@ -178,7 +179,8 @@ emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending
 	else
 		copy_flat(hand, &claim, record, ending->payload);
 	fnt_ring_commit_all(hand, &claim, record->seq);
-	fnt_quick_apply(&ending->place, record->outcome, hand->ring, noted);
+	fnt_quick_apply(&ending->place, record->outcome, hand->ring, noted,
+			ending->rare);
 	return true;
 }
 

@@ -39,6 +39,7 @@ struct fnt_quick_ending {
 	const char *payload;
 	struct fnt_frame *frame;
 	struct fnt_quick_place place;
+	bool rare; /* for fnt_record_emit_few() and …_many() */
 };
 
 /* Commit the record, to the kept ring if it is flagged FNT_RECORD_KEPT and fits there,
@@ -72,16 +73,16 @@ bool fnt_record_emit_many(struct fnt_ring_writer *writer,
 			  const struct fnt_quick_ending *ending,
 			  const struct fnt_extent *payload, uint64_t now_ns);
 
-/* The record's head of a call that was ok and had nothing rare: out of the call's own go
- * only those words that its end does not change. */
+/* The record's head of a call that was ok and had nothing rare: out of the call's own
+ * go only those words that its end does not change. */
 static inline __attribute__((always_inline)) void
 fnt_put_head_ok(fnt_word *words, const struct fnt_record *record,
 		const struct fnt_quick_place *place, uint32_t bytes, uint64_t seq,
 		uint32_t lane)
 {
 	const char *head = (const char *)record;
-	uint64_t flags =
-		record->flags | place->extra->ops << FNT_RECORD_SHIFT(op_count);
+	uint64_t flags = record->flags | place->extra->ops
+						 << FNT_RECORD_SHIFT(op_count);
 	uint64_t end = (uint64_t)lane << FNT_RECORD_SHIFT(lane) |
 		       (uint64_t)FNT_OK << FNT_RECORD_SHIFT(outcome);
 
@@ -123,8 +124,8 @@ fnt_put_payload_one(fnt_word *words, const char *payload, uint32_t bytes)
 }
 static_assert(FNT_HEAD_WORDS == 17, "a word, and 8 pairs");
 
-/* As fnt_record_emit_few() for the commonest record, of one cell, for the main ring, with
- * a ticket in hand; seq, lane and what the end changes go into the ring alone. */
+/* As fnt_record_emit_few() for the commonest record, of one cell, for the main ring,
+ * with a ticket in hand; seq, lane and what the end changes go into the ring alone. */
 static inline __attribute__((always_inline)) bool
 fnt_record_emit_one(struct fnt_ring_writer *writer,
 		    const struct fnt_quick_ending *ending, uint32_t bytes,
@@ -142,12 +143,12 @@ fnt_record_emit_one(struct fnt_ring_writer *writer,
 	if (__builtin_expect(!fnt_ring_claim_one(hand, cell), 0))
 		return false;
 	seq = fnt_ring_next_seq(hand);
-	noted = fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq);
+	noted = fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq, false);
 	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, hand->block.next);
 	fnt_put_head_ok(cell->words, ending->record, &ending->place, bytes, seq, lane);
 	fnt_put_payload_one(cell->words + FNT_RECORD_WORDS, ending->payload, bytes);
 	fnt_ring_commit_one(hand, cell, seq);
-	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN, noted);
+	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN, noted, false);
 	return true;
 }
 
@@ -161,11 +162,11 @@ fnt_record_lose_quick(struct fnt_ring_writer *writer,
 	uint8_t outcome = ending->record->outcome;
 	uint32_t end = fnt_end_of(mark);
 	struct fnt_noted noted =
-		fnt_quick_note(&ending->place, outcome, end, seq);
+		fnt_quick_note(&ending->place, outcome, end, seq, false);
 
 	fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, seq);
 	atomic_store_explicit(counter, seq, memory_order_release);
-	fnt_quick_apply(&ending->place, outcome, end, noted);
+	fnt_quick_apply(&ending->place, outcome, end, noted, false);
 }
 
 /* Must a call that ends like this outlive the flood of healthy ones? */
