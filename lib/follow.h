@@ -18,7 +18,9 @@
  * What a follower looks at, it takes away from the producer that is writing it, for
  * some 100 ns. So it keeps away: a ring in which nothing has happened is known by one
  * word, its cursor, and one that goes on is looked at anew no sooner than REST_NS after
- * the last time; by then there are many records to be had for one look.
+ * the last time; by then there are many records to be had for one look. What it has
+ * read it gives back (evict.h), and from where producers will write in a moment it
+ * stays away (pace.h).
  *
  * Reads only, one thread at a time, never waits for anybody.
  */
