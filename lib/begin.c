@@ -36,6 +36,7 @@ reset_room(struct fnt_call *call)
 	uint32_t room = FNT_FRAME_PAYLOAD_BYTES;
 
 	call->own.next = NULL;
+	call->own.size = room;
 	call->last = call->tail = &call->own;
 	call->room = room;
 	fnt_pen_rewind(call);
@@ -50,7 +51,6 @@ set_up_call(struct fnt_call *call, struct fnt_log *log,
 {
 	call->shown = call->frame ? call->frame : (struct fnt_frame *)(call + 1);
 	call->own.bytes = fnt_frame_bytes(call->shown);
-	call->own.size = FNT_FRAME_PAYLOAD_BYTES;
 	call->own.frame = index;
 	call->generation = fnt_fork_generation;
 	call->attachment = attachment;

@@ -16,11 +16,11 @@
 #include "unframed.h"
 
 static inline int
-write_value(struct use use, const struct fnt_value *value)
+write_value(struct use use, const struct fnt_value *value, struct fnt_lent *lent)
 {
 	if (!value || value->kind == FNT_VALUE_NONE)
 		return FNT_DONE;
-	return fnt_finish_value(use, value);
+	return fnt_finish_value(use, value, lent);
 }
 
 /* ---- into the ring ---------------------------------------------------------------- */
@@ -353,13 +353,14 @@ static __attribute__((noinline)) int
 end_more(struct use use, const struct fnt_value *value, uint64_t duration_ns,
 	 uint64_t now)
 {
+	struct fnt_lent lent;
 	int omitted, rc;
 
 	use.thread->now = now;
 	set_outcome(use.call, FNT_OK, duration_ns);
 	if (!kept(use, FNT_OK))
 		return FNT_DONE;
-	omitted = write_value(use, value);
+	omitted = write_value(use, value, &lent);
 	rc = use.call->record.flags & FNT_RECORD_KEPT
 		     ? fnt_finish_commit(use)
 		     : commit(use, false, duration_ns, now);
@@ -379,13 +380,14 @@ end_ok(struct use use, const struct fnt_value *value, uint64_t now)
 static __attribute__((noinline)) int
 finish_ok(struct fnt_call *call, const struct fnt_value *value)
 {
+	struct fnt_lent lent;
 	struct use use;
 	int omitted = FNT_DONE, rc = use_last(&use, call);
 
 	if (rc)
 		return rc;
 	if (end(use, FNT_OK)) {
-		omitted = write_value(use, value);
+		omitted = write_value(use, value, &lent);
 		rc = fnt_finish_commit(use);
 	}
 	fnt_leave();

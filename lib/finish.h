@@ -13,9 +13,11 @@
 bool fnt_finish_is_kept(struct use use, enum fnt_outcome outcome);
 
 /* The outcome's event. Room was kept for an error, and what of it is too long is cut;
- * FNT_OMITTED: no room for the value. */
+ * FNT_OMITTED: no room for the value. That, and `lent`, are to stay until the commit.
+ */
 void fnt_finish_error(struct use *use, const char *code, const char *message);
-int fnt_finish_value(struct use use, const struct fnt_value *value);
+int fnt_finish_value(struct use use, const struct fnt_value *value,
+		     struct fnt_lent *lent);
 
 /* Commit the record, and give the call back; FNT_DONE or FNT_DROPPED. */
 int fnt_finish_commit(struct use use);

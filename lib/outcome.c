@@ -107,8 +107,16 @@ write_short_value(struct fnt_call *call, const struct fnt_value *value)
 	return true;
 }
 
+static int
+omit_value(struct fnt_call *call)
+{
+	call->record.flags |= FNT_TRACE_VALUE_OMITTED;
+	call->odd.rare = true;
+	return FNT_OMITTED;
+}
+
 static __attribute__((noinline)) int
-write_long_value(struct use use, const struct fnt_value *value)
+write_long_value(struct use use, const struct fnt_value *value, struct fnt_lent *lent)
 {
 	struct fnt_event event = {.type = FNT_EVENT_VALUE};
 	struct fnt_call *call = use.call;
@@ -129,21 +137,22 @@ write_long_value(struct use use, const struct fnt_value *value)
 	bound = FNT_VALUE_BOUND + (uint32_t)value->len;
 	/* A length without data: the host has a value, too large to hand over. */
 	if ((!value->data && value->len) || value->len > call->limit ||
-	    fnt_pen_used(call) + bound > call->limit ||
-	    !fnt_pen_reserve(call, use.thread, bound)) {
-		call->record.flags |= FNT_TRACE_VALUE_OMITTED;
-		call->odd.rare = true;
-		return FNT_OMITTED;
-	}
+	    fnt_pen_used(call) + bound > call->limit)
+		return omit_value(call);
+	/* A value that takes the place of another is of this function. */
+	if (!call->odd.ruled && fnt_pen_lend(call, &event, lent))
+		return FNT_DONE;
+	if (!fnt_pen_reserve(call, use.thread, bound))
+		return omit_value(call);
 	fnt_pen_event(call, &event, bound, fnt_put_value);
 	return FNT_DONE;
 }
 
 int
-fnt_finish_value(struct use use, const struct fnt_value *value)
+fnt_finish_value(struct use use, const struct fnt_value *value, struct fnt_lent *lent)
 {
 	if (!value || value->kind == FNT_VALUE_NONE)
 		return FNT_DONE;
 	return write_short_value(use.call, value) ? FNT_DONE
-						  : write_long_value(use, value);
+						  : write_long_value(use, value, lent);
 }

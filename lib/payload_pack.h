@@ -219,9 +219,9 @@ fnt_put_op_end(char *at, const struct fnt_event *event)
 	return fnt_put_bool(at, event->end.ok);
 }
 
-/* A value that fits in one extent. */
+/* A value that fits in one extent: what comes before its bytes, … */
 static inline char *
-fnt_put_value(char *at, const struct fnt_event *event)
+fnt_put_value_head(char *at, const struct fnt_event *event)
 {
 	uint32_t len = event->value.bytes.len, len32 = __builtin_bswap32(len);
 	uint16_t len16 = __builtin_bswap16((uint16_t)len);
@@ -241,7 +241,15 @@ fnt_put_value(char *at, const struct fnt_event *event)
 		memcpy(at + 1, &len32, 4);
 		at += 5;
 	}
-	return fnt_put_bytes(at, event->value.bytes.at, len);
+	return at;
+}
+
+/* … and all of it. */
+static inline char *
+fnt_put_value(char *at, const struct fnt_event *event)
+{
+	return fnt_put_bytes(fnt_put_value_head(at, event), event->value.bytes.at,
+			     event->value.bytes.len);
 }
 
 static inline char *

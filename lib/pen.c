@@ -85,7 +85,10 @@ fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
 
 	for (; extent; extent = next) {
 		next = extent->next;
+		if (extent->frame == FNT_FRAME_LENT)
+			break;	     /* and so is the next */
 		extent->next = NULL; /* the pool's: clean for its next use */
+		extent->size = FNT_FRAME_PAYLOAD_BYTES;
 		if (extent->frame == FNT_FRAME_NONE)
 			free(extent);
 		else if (thread)
@@ -177,4 +180,49 @@ fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len)
 	}
 	copy_piece(call, bytes, len);
 	fnt_pen_set_quick(call);
+}
+
+/* ---- lent -------------------------------------------------------------------------
+ */
+
+#define LENT_LEAST 64u /* bytes */
+
+bool
+fnt_pen_lend(struct fnt_call *call, const struct fnt_event *event,
+	     struct fnt_lent *lent)
+{
+	const char *bytes = event->value.bytes.at;
+	uint32_t len = event->value.bytes.len, used = fnt_pen_used(call), some;
+	struct fnt_extent *tail = call->tail;
+	char *at = call->at;
+	size_t room = (size_t)(tail->bytes + tail->size - at);
+
+	/* Where it fits, it is rather copied twice than the cells filled from here and
+	 * there. */
+	if (room >= FNT_VALUE_BOUND + len || len < LENT_LEAST || !call->frame ||
+	    call->framed != call->room || tail != call->last ||
+	    room < FNT_VALUE_BOUND + 8)
+		return false;
+	at = fnt_put_value_head(at, event);
+	used += (uint32_t)(at - call->at) + len;
+	some = -(uint32_t)(uintptr_t)at & 7;
+	memcpy(at, bytes, some);
+	at += some;
+	bytes += some;
+	len -= some;
+	lent->body = (struct fnt_extent){.next = &lent->rest,
+					 .bytes = (char *)(uintptr_t)bytes,
+					 .size = len & ~7u,
+					 .frame = FNT_FRAME_LENT};
+	lent->rest = (struct fnt_extent){
+		.bytes = lent->bytes, .size = 8, .frame = FNT_FRAME_LENT};
+	memset(lent->bytes, 0, 8);
+	memcpy(lent->bytes, bytes + (len & ~7u), len & 7);
+	tail->size = (uint32_t)(at - tail->bytes);
+	tail->next = &lent->body;
+	call->last = call->tail = &lent->rest;
+	call->odd.linked = true;
+	call->at = lent->bytes + (len & 7);
+	call->origin = (uintptr_t)call->at - used;
+	return true;
 }

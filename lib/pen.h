@@ -49,6 +49,20 @@ void fnt_pen_event_split(struct fnt_call *call, const struct fnt_event *event,
 			 uint32_t bound,
 			 char *(*put)(char *at, const struct fnt_event *event));
 
+/* A value's bytes where the host has them, as the last extents of a call that ends. */
+#define FNT_FRAME_LENT (FNT_FRAME_NONE - 1) /* of an extent that is neither */
+struct fnt_lent {
+	struct fnt_extent body, rest;
+	char bytes[8]; /* what is left of the last word */
+};
+
+/* Write a value that is not seen before the record is: its beginning, up to a whole
+ * word, and of the rest no more than where it is; so it is copied once, and takes no
+ * frames. `lent` is to be there until the call is dropped. False: not this way. Nothing
+ * can be written after it. */
+bool fnt_pen_lend(struct fnt_call *call, const struct fnt_event *event,
+		  struct fnt_lent *lent);
+
 /* One that has been put together elsewhere. */
 void fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len);
 

@@ -85,6 +85,7 @@ push_time(struct use *use)
 static int
 push(struct use *use, const struct fnt_trace *trace)
 {
+	struct fnt_lent lent;
 	int rc, worst;
 
 	push_time(use);
@@ -94,7 +95,7 @@ push(struct use *use, const struct fnt_trace *trace)
 	use->thread->now = fnt_clock_read(&use->thread->clock);
 	if (!fnt_finish_is_kept(*use, trace->outcome))
 		return FNT_DONE;
-	if (trace->outcome == FNT_OK && fnt_finish_value(*use, &trace->value))
+	if (trace->outcome == FNT_OK && fnt_finish_value(*use, &trace->value, &lent))
 		worst = FNT_OMITTED;
 	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
 		fnt_finish_error(use, trace->code, trace->message);

@@ -212,22 +212,45 @@ must_have_value(struct fnt_log *log, const struct fnt_value *value)
 	fnt_traces_free(traces);
 }
 
-/* Of every length, in what is left of a frame and over its end. */
+static void
+finish_with(struct fnt_log *log, unsigned ops, enum fnt_value_kind kind, char *text,
+	    size_t len)
+{
+	struct fnt_value value = {kind, text, len};
+
+	fill(text, len, (unsigned)len + ops);
+	MUST(fnt_call_finish_ok(call_of(log, ops), &value) == FNT_DONE);
+	must_have_value(log, &value);
+}
+
+/* Frames that others went on in begin calls now. */
+static void
+two_at_once(struct fnt_log *log)
+{
+	struct fnt_call *one = call_of(log, 0), *other = call_of(log, 60);
+
+	MUST(fnt_call_finish_ok(other, NULL) == FNT_DONE);
+	MUST(newest_op_count(log) == 60);
+	MUST(fnt_call_finish_ok(one, NULL) == FNT_DONE);
+}
+
+/* Of every length, in what is left of a frame and over its end, and of lengths that no
+ * frame has: those are not copied into any, and frames are afterwards what they were.
+ */
 START_TEST(a_value_is_what_was_given)
 {
 	struct fnt_log *log = open_log("values", NULL);
-	char text[700];
+	char text[9000];
 
-	for (unsigned len = 0; len < sizeof(text) - 1; len++)
-		for (unsigned ops = 25; ops < 28; ops++) {
-			struct fnt_value value = {len % 3 ? FNT_VALUE_JSON
-							  : FNT_VALUE_MSGPACK,
-						  text, len};
-
-			fill(text, len, len + ops);
-			MUST(fnt_call_finish_ok(call_of(log, len % 5 ? ops : len % 3),
-						&value) == FNT_DONE);
-			must_have_value(log, &value);
+	for (unsigned len = 0; len < 700; len++)
+		for (unsigned ops = 25; ops < 28; ops++)
+			finish_with(log, len % 5 ? ops : len % 3,
+				    len % 3 ? FNT_VALUE_JSON : FNT_VALUE_MSGPACK, text,
+				    len);
+	for (unsigned len = 700; len < sizeof(text) - 1; len += 89)
+		for (unsigned ops = 0; ops < 70; ops += 1 + len % 7) {
+			finish_with(log, ops, FNT_VALUE_JSON, text, len);
+			two_at_once(log);
 		}
 	fnt_log_close(log);
 	must_be_sound("values");
