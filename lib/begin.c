@@ -44,10 +44,10 @@ reset_room(struct fnt_call *call)
 	fnt_pen_set_quick(call);
 }
 
-/* What stays the same for all uses of a call of the pool. */
+/* What stays the same for all uses of a call. */
 static void
-set_up_call(struct fnt_call *call, struct fnt_log *log,
-	    struct fnt_attachment *attachment, uint32_t index)
+set_up(struct fnt_call *call, struct fnt_log *log, struct fnt_attachment *attachment,
+       uint32_t index)
 {
 	call->shown = call->frame ? call->frame : (struct fnt_frame *)(call + 1);
 	call->own.bytes = fnt_frame_bytes(call->shown);
@@ -58,6 +58,16 @@ set_up_call(struct fnt_call *call, struct fnt_log *log,
 	call->log = log;
 	set_limits(call, &attachment->region.view);
 	reset_room(call);
+}
+
+void
+fnt_call_set_up(struct fnt_call *call, struct fnt_log *log,
+		struct fnt_attachment *attachment, uint32_t index)
+{
+	if (call->log == log)
+		return;
+	call->frame = &attachment->region.view.frames[index];
+	set_up(call, log, attachment, index);
 }
 
 /* In private memory, with a frame of its own that nobody sees. */
@@ -72,7 +82,7 @@ make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 	memset(call, 0, size);
 	call->allocated = true;
 	call->odd.unframed = true;
-	set_up_call(call, log, thread->attachment, FNT_FRAME_NONE);
+	set_up(call, log, thread->attachment, FNT_FRAME_NONE);
 	if (framed && thread->writer.lane)
 		fnt_count(&thread->writer.lane->unframed, 1);
 	call->listed = framed;
@@ -111,7 +121,6 @@ start_call(struct fnt_call *call, struct fnt_thread *thread, uint64_t now)
 static struct fnt_call *
 make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t now)
 {
-	struct fnt_attachment *attachment = thread->attachment;
 	uint32_t index = framed ? fnt_thread_take_frame(thread) : FNT_FRAME_NONE;
 	struct fnt_call *call;
 
@@ -121,10 +130,7 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 			return NULL;
 	} else {
 		call = &thread->calls[index];
-		if (__builtin_expect(call->log != log, 0)) {
-			call->frame = &attachment->region.view.frames[index];
-			set_up_call(call, log, attachment, index);
-		}
+		fnt_call_set_up(call, log, thread->attachment, index);
 	}
 	start_call(call, thread, now);
 	if (__builtin_expect(call->odd.ruled, 0)) {
@@ -170,7 +176,7 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 	}
 	/* With the frame the call's memory goes to its next user. */
 	if (frame != FNT_FRAME_NONE)
-		fnt_thread_keep_frame(thread, frame);
+		fnt_thread_keep_frame(thread, call);
 }
 
 /* ---- the first event ------------------------------------------------------------ */
@@ -336,9 +342,8 @@ struct look {
  * of a payload that nobody sees; NULL: it wasn't. `rule`: fnt_ruled_quick(), or NULL where
  * nothing is set. */
 static inline __attribute__((always_inline)) struct fnt_call *
-begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
-	      const struct fnt_call_info *info, const struct fnt_rule *rule,
-	      struct look look)
+begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *info,
+	      const struct fnt_rule *rule, struct look look)
 {
 	struct fnt_thread *thread = fnt_thread_at_hand(attachment);
 	const struct fnt_name_seen *fn;
@@ -350,12 +355,11 @@ begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
 
 	if (__builtin_expect(!thread, 0))
 		return NULL;
-	if (__builtin_expect(!thread->frame_count, 0))
+	if (__builtin_expect(!thread->ready_count, 0))
 		return NULL;
-	call = &thread->calls[thread->frames[thread->frame_count - 1]];
+	call = thread->ready[thread->ready_count - 1];
 	/* Under a rule it may have had one before, but none that has to do with ids. */
-	if (__builtin_expect(
-		    call->log != log || (rule ? !call->quick_end : call->odd.ruled), 0))
+	if (__builtin_expect(rule ? !call->quick_end : call->odd.ruled, 0))
 		return NULL;
 	fn = name_at_hand(thread, info->fn_name);
 	if (__builtin_expect(!fn || info->traceparent, 0))
@@ -364,12 +368,13 @@ begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
 	end = put_quick_beginning(call->own.bytes, info);
 	if (__builtin_expect(!end, 0))
 		return NULL;
-	if (__builtin_expect(
-		    !fnt_clock_time(&thread->clock, look.counter, look.shown, &now) ||
-			    now >= thread->clock.wall_until,
-		    0))
+	if (__builtin_expect(!fnt_clock_time(&thread->clock, look.counter, look.shown,
+					     &now) ||
+				     !fnt_clock_has_wall(&thread->clock, look.counter,
+							 now),
+			     0))
 		return NULL;
-	thread->frame_count--;
+	thread->ready_count--;
 	start_again(call, end, now);
 	if (rule) {
 		call->odd.ruled = true;
@@ -385,12 +390,12 @@ begin_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
 }
 
 static __attribute__((noinline)) struct fnt_call *
-begin_ruled_at_hand(struct fnt_attachment *attachment, struct fnt_log *log,
+begin_ruled_at_hand(struct fnt_attachment *attachment,
 		    const struct fnt_call_info *info, struct look look)
 {
 	const struct fnt_rule *rule = fnt_ruled_quick(attachment);
 
-	return rule ? begin_at_hand(attachment, log, info, rule, look) : NULL;
+	return rule ? begin_at_hand(attachment, info, rule, look) : NULL;
 }
 
 /* The clock first: the counter takes its time, and that passes meanwhile. */
@@ -402,7 +407,7 @@ begin_short(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
 	struct fnt_call *call = NULL;
 	struct look look;
 
-	if (__builtin_expect(!log || !info, 0))
+	if (__builtin_expect(!info, 0))
 		return NULL;
 	look = (struct look){fnt_clock_look(counter), counter};
 	reader = fnt_rcu_enter_quick();
@@ -412,8 +417,8 @@ begin_short(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
 	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
 	if (__builtin_expect(attachment != NULL, 1))
 		call = fnt_control_plain(attachment)
-			       ? begin_at_hand(attachment, log, info, NULL, look)
-			       : begin_ruled_at_hand(attachment, log, info, look);
+			       ? begin_at_hand(attachment, info, NULL, look)
+			       : begin_ruled_at_hand(attachment, info, look);
 	fnt_rcu_exit(reader);
 	return call;
 }
@@ -441,6 +446,7 @@ begin_by_counter(struct fnt_log *log, const struct fnt_call_info *info)
 struct fnt_call *
 fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
 {
-	return __builtin_expect(fnt_gate_is_shut(log), 0) ? NULL
-							  : begin_by_counter(log, info);
+	return __builtin_expect(!log || fnt_gate_is_shut(log), 0)
+		       ? NULL
+		       : begin_by_counter(log, info);
 }

@@ -343,7 +343,7 @@ fnt_call_drop_short(struct fnt_call *call, struct fnt_thread *thread)
 {
 	fnt_frame_shut(call->frame);
 	fnt_call_disown(call);
-	fnt_thread_keep_frame(thread, call->own.frame);
+	fnt_thread_keep_frame(thread, call);
 }
 
 #endif

@@ -114,6 +114,13 @@ fnt_clock_read(struct fnt_clock *clock)
 		       : fnt_clock_renew(clock);
 }
 
+/* Is its offset of the wall clock good for that time? An anchor looks after that, too. */
+static inline __attribute__((always_inline)) bool
+fnt_clock_has_wall(const struct fnt_clock *clock, bool counter, uint64_t now)
+{
+	return counter || now < clock->wall_until;
+}
+
 /* The offset of the wall clock for a time just read. */
 static inline void
 fnt_clock_tend_wall(struct fnt_clock *clock, uint64_t now)

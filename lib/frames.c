@@ -49,6 +49,7 @@ fnt_thread_find_frame(struct fnt_thread *thread)
 void
 fnt_thread_give_back_frames(struct fnt_thread *thread)
 {
-	while (thread->frame_count)
-		fnt_thread_release_frame(thread, thread->frames[--thread->frame_count]);
+	while (thread->ready_count)
+		fnt_thread_release_frame(
+			thread, thread->ready[--thread->ready_count]->own.frame);
 }

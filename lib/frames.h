@@ -7,6 +7,7 @@
 #define FNT_FRAMES_H
 
 #include "inflight.h"
+#include "call.h"
 #include "process.h"
 
 /* From all frames, and to them. */
@@ -17,8 +18,8 @@ void fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame);
 static inline uint32_t
 fnt_thread_take_frame(struct fnt_thread *thread)
 {
-	if (__builtin_expect(thread->frame_count != 0, 1))
-		return thread->frames[--thread->frame_count];
+	if (__builtin_expect(thread->ready_count != 0, 1))
+		return thread->ready[--thread->ready_count]->own.frame;
 	return fnt_thread_find_frame(thread);
 }
 
@@ -35,24 +36,24 @@ fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame)
 }
 
 static inline void
-put_frame(struct fnt_thread *thread, uint32_t frame)
+put_ready(struct fnt_thread *thread, struct fnt_call *call)
 {
-	uint32_t *at = &thread->frames[thread->frame_count++];
+	struct fnt_call **at = &thread->ready[thread->ready_count++];
 
 	/* Mostly it is where it was taken from. */
-	if (__builtin_expect(*at != frame, 0))
-		*at = frame;
+	if (__builtin_expect(*at != call, 0))
+		*at = call;
 }
 
 /* … and may have it. The pool's call of its number goes along, which was this thread's
  * last. */
 static inline void
-fnt_thread_keep_frame(struct fnt_thread *thread, uint32_t frame)
+fnt_thread_keep_frame(struct fnt_thread *thread, struct fnt_call *call)
 {
-	if (__builtin_expect(thread->frame_count == FNT_FRAMES_CACHED, 0))
-		fnt_thread_release_frame(thread, frame);
+	if (__builtin_expect(thread->ready_count == FNT_FRAMES_CACHED, 0))
+		fnt_thread_release_frame(thread, call->own.frame);
 	else
-		put_frame(thread, frame);
+		put_ready(thread, call);
 }
 
 #endif

@@ -37,9 +37,7 @@ extend_framed(struct fnt_call *call, struct fnt_thread *thread)
 		return false;
 	/* With its frame comes the pool's call of the same number, for the extent. */
 	lent = &attachment->pool->calls[index];
-	lent->own = (struct fnt_extent){.bytes = fnt_frame_bytes(&view->frames[index]),
-					.size = FNT_FRAME_PAYLOAD_BYTES,
-					.frame = index};
+	fnt_call_set_up(lent, call->log, attachment, index);
 	fnt_frame_link(view, &view->frames[call->last->frame], index, attachment->slot);
 	append(call, &lent->own);
 	call->framed = call->room;
@@ -72,9 +70,11 @@ fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
 static void
 give_frame(struct fnt_thread *thread, uint32_t frame)
 {
+	struct fnt_call *lent = &thread->calls[frame];
+
 	fnt_thread_close_frame(thread, frame);
-	thread->calls[frame].thread = thread;
-	fnt_thread_keep_frame(thread, frame);
+	lent->thread = thread;
+	fnt_thread_keep_frame(thread, lent);
 }
 
 void

@@ -68,9 +68,11 @@ struct fnt_thread {
 	uint64_t now;		/* when the call that ends just now did */
 	/* What each call writes to lies together, on one line. */
 	_Alignas(FNT_THREAD_ALIGN) uint64_t random;
-	uint32_t frame_count;
+	uint32_t ready_count;
 	uint32_t frame_hint;
-	uint32_t frames[FNT_FRAMES_CACHED]; /* CACHED, the last used on top */
+	/* The pool's calls whose frames are CACHED and this thread's, the last used on
+	 * top: each as a call begins, and for this thread. */
+	struct fnt_call *ready[FNT_FRAMES_CACHED];
 	_Alignas(FNT_THREAD_ALIGN) struct fnt_clock clock;
 	struct fnt_ring_writer writer; /* lane NULL: none to be had */
 	uint64_t lane_retry_ns; /* look for a lane again after this */
@@ -186,15 +188,21 @@ struct fnt_thread_seen {
 extern _Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
 
+/* The one that was looked for last. */
+extern _Thread_local struct fnt_thread_seen fnt_thread_last
+	__attribute__((tls_model("initial-exec")));
+
+/* It is another; or NULL. */
+struct fnt_thread *fnt_thread_other(const struct fnt_attachment *attachment);
+
 /* NULL: it has to be looked for; so it is, too, in a child that has not used the log
  * yet. */
 static inline struct fnt_thread *
 fnt_thread_at_hand(const struct fnt_attachment *attachment)
 {
-	const struct fnt_thread_seen *seen =
-		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
-
-	return __builtin_expect(seen->id == attachment->id, 1) ? seen->thread : NULL;
+	return __builtin_expect(fnt_thread_last.id == attachment->id, 1)
+		       ? fnt_thread_last.thread
+		       : fnt_thread_other(attachment);
 }
 
 static inline struct fnt_thread *

@@ -15,6 +15,8 @@
 
 _Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
+_Thread_local struct fnt_thread_seen fnt_thread_last
+	__attribute__((tls_model("initial-exec")));
 _Thread_local uint64_t fnt_thread_serial __attribute__((tls_model("initial-exec")));
 _Thread_local uint64_t fnt_thread_quick __attribute__((tls_model("initial-exec")));
 _Thread_local uint64_t fnt_thread_counts __attribute__((tls_model("initial-exec")));
@@ -49,6 +51,7 @@ void
 fnt_thread_forget(void)
 {
 	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
+	fnt_thread_last.id = 0;
 	fnt_thread_serial = fnt_thread_quick = fnt_thread_counts = 0;
 	fnt_rcu_reader = NULL;
 }
@@ -217,8 +220,21 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 	if (thread) {
 		seen->id = attachment->id;
 		seen->thread = thread;
+		fnt_thread_last = *seen;
 	}
 	return thread;
+}
+
+struct fnt_thread *
+fnt_thread_other(const struct fnt_attachment *attachment)
+{
+	const struct fnt_thread_seen *seen =
+		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
+
+	if (seen->id != attachment->id)
+		return NULL;
+	fnt_thread_last = *seen;
+	return seen->thread;
 }
 
 void
