@@ -124,7 +124,6 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool across,
 {
 	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
 	const struct fnt_name_seen *seen;
-	struct fnt_op_row *row;
 	uint64_t now, look = *seen_at;
 
 	if (__builtin_expect(!reader, 0))
@@ -136,8 +135,7 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool across,
 			       FNT_QUICK_OP_BOUND, across);
 	if (__builtin_expect(!seen, 0))
 		goto leave;
-	row = seen->rows[op.op];
-	if (__builtin_expect(FNT_COUNTED && !row, 0))
+	if (__builtin_expect(FNT_COUNTED && !seen->rows[op.op], 0))
 		goto leave;
 	if (counter)
 		look = fnt_clock_look(counter);
@@ -153,7 +151,7 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool across,
 		write_op_across(call, op, seen, now);
 	else
 		write_quick_op(call, op, seen, now);
-	count_own(call, row, op);
+	count_own(call, seen->rows[op.op], op);
 	fnt_rcu_exit(reader);
 	return true;
 leave:
@@ -161,12 +159,19 @@ leave:
 	return false;
 }
 
+/* Kind and outcome in one, so that all of an op is passed in registers. */
+static inline uint64_t
+kind_and_ok(enum fnt_op kind, bool ok)
+{
+	return (uint32_t)kind | (uint64_t)ok << 32;
+}
+
 static __attribute__((noinline)) int
-op_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity, const char *id,
-	    uint64_t duration_ns, int64_t row_count, bool ok)
+op_by_other(struct fnt_call *call, uint64_t kind, const char *entity, const char *id,
+	    uint64_t duration_ns, int64_t row_count)
 {
 	struct op op = {.op = (uint32_t)kind,
-			.ok = ok,
+			.ok = kind >> 32,
 			.entity = entity,
 			.id = id,
 			.duration_ns = duration_ns,
@@ -178,15 +183,16 @@ op_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity, const c
 					(op_short(call, op, false, false, &seen_at) ||
 					 op_short(call, op, false, true, &seen_at)))
 		return FNT_DONE;
-	return call_op(call, kind, entity, id, duration_ns, row_count, ok);
+	return call_op(call, (enum fnt_op)(uint32_t)kind, entity, id, duration_ns,
+		       row_count, kind >> 32);
 }
 
 static __attribute__((noinline)) int
-op_by_counter(struct fnt_call *call, enum fnt_op kind, const char *entity,
-	      const char *id, uint64_t duration_ns, int64_t row_count, bool ok)
+op_by_counter(struct fnt_call *call, uint64_t kind, const char *entity, const char *id,
+	      uint64_t duration_ns, int64_t row_count)
 {
 	struct op op = {.op = (uint32_t)kind,
-			.ok = ok,
+			.ok = kind >> 32,
 			.entity = entity,
 			.id = id,
 			.duration_ns = duration_ns,
@@ -195,7 +201,7 @@ op_by_counter(struct fnt_call *call, enum fnt_op kind, const char *entity,
 
 	if (__builtin_expect(op_short(call, op, true, false, &seen_at), 1))
 		return FNT_DONE;
-	return op_by_other(call, kind, entity, id, duration_ns, row_count, ok);
+	return op_by_other(call, kind, entity, id, duration_ns, row_count);
 }
 
 int
@@ -204,5 +210,6 @@ fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const cha
 {
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	return op_by_counter(call, op, entity, id, duration_ns, row_count, ok);
+	return op_by_counter(call, kind_and_ok(op, ok), entity, id, duration_ns,
+			     row_count);
 }
