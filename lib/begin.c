@@ -368,11 +368,10 @@ begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *inf
 	end = put_quick_beginning(call->own.bytes, info);
 	if (__builtin_expect(!end, 0))
 		return NULL;
-	if (__builtin_expect(!fnt_clock_time(&thread->clock, look.counter, look.shown,
-					     &now) ||
-				     !fnt_clock_has_wall(&thread->clock, look.counter,
-							 now),
-			     0))
+	if (__builtin_expect(
+		    !fnt_clock_time(&thread->clock, look.counter, look.shown, &now) ||
+			    !fnt_clock_has_wall(&thread->clock, look.counter, now),
+		    0))
 		return NULL;
 	thread->ready_count--;
 	start_again(call, end, now);
@@ -390,8 +389,8 @@ begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *inf
 }
 
 static __attribute__((noinline)) struct fnt_call *
-begin_ruled_at_hand(struct fnt_attachment *attachment,
-		    const struct fnt_call_info *info, struct look look)
+begin_ruled_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *info,
+		    struct look look)
 {
 	const struct fnt_rule *rule = fnt_ruled_quick(attachment);
 

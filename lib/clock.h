@@ -114,7 +114,7 @@ fnt_clock_read(struct fnt_clock *clock)
 		       : fnt_clock_renew(clock);
 }
 
-/* Is its offset of the wall clock good for that time? An anchor looks after that, too. */
+/* Is its offset of the wall clock good for that time? Anchors look after it, too. */
 static inline __attribute__((always_inline)) bool
 fnt_clock_has_wall(const struct fnt_clock *clock, bool counter, uint64_t now)
 {

@@ -98,8 +98,6 @@ fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t la
 {
 	meter->view = view;
 	meter->rows = view->fn_rows;
-	meter->blocks = view->blocks;
-	meter->block_count = view->block_count;
 	meter->journal = NULL;
 	/* Without a lane they match nothing. */
 	meter->fn_key = meter->op_key = FNT_ROW_OTHER;

@@ -30,23 +30,23 @@
 #define FNT_FNS_SEEN 256u
 #define FNT_OPS_SEEN 512u
 
-/* A thread's way to its lane's rows. Private. A row that is remembered is taken at its
- * own word: only its key says what it is. */
+/* Where calls of a function were counted last, in this lane: its row, and one octave's
+ * buckets. */
 struct fnt_fn_seen {
 	uint32_t name;
-	uint32_t shift; /* a bucket's width is 1 << shift ns … */
-	uint64_t first; /* … and that of d ns the one number (d >> shift) - first, … */
-	fnt_word *buckets; /* … in the block of the octave that was the last */
-	uint64_t bucket_no; /* of its first */
-	struct fnt_fn_row *row; /* of this lane */
-	uint64_t journal; /* as fnt_journal_make() for a call that was ok, and recorded */
+	uint32_t shift;		/* a bucket is 1 << shift ns wide … */
+	uint64_t first;		/* … and that of d ns the one no. (d >> shift) - first … */
+	fnt_word *buckets;	/* … of these */
+	uint64_t bucket_no;	/* of the first, among all blocks', + 1 */
+	struct fnt_fn_row *row;
+	uint64_t journal; /* fnt_journal_make() for a call that was ok, and recorded */
 };
 
+/* A thread's way to its lane's rows. Private. A row that is remembered by its number is
+ * taken at its own word: only its key says what it is. */
 struct fnt_meter {
 	const struct fnt_view *view;
-	struct fnt_fn_row *rows;   /* as in the view */
-	struct fnt_octave *blocks; /* the same */
-	uint32_t block_count;
+	struct fnt_fn_row *rows; /* as in the view */
 	struct fnt_journal *journal; /* of this lane; NULL: it has none */
 	uint64_t fn_key;	     /* of this lane, less the name */
 	uint64_t op_key;
@@ -262,7 +262,6 @@ fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t e
 	fnt_pair ns_calls = calls == FNT_FN_OK ? fnt_pair_get(&counts[FNT_FN_TOTAL_NS])
 					       : fnt_pair_of(&counts[FNT_FN_TOTAL_NS],
 							     &counts[calls]);
-
 	fnt_pair rows_ops = fnt_pair_load(&place->extra->rows);
 
 	if (rare)

@@ -8,8 +8,7 @@
 #define PRIVATE_BYTES 4096u
 #define SPLIT_MAX 512u /* that are put together apart */
 
-/* ---- room -------------------------------------------------------------------------
- */
+/* ---- room ------------------------------------------------------------------------- */
 
 static void
 append(struct fnt_call *call, struct fnt_extent *extent)
@@ -96,8 +95,7 @@ fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
 	}
 }
 
-/* ---- over the end of an extent ----------------------------------------------------
- */
+/* ---- over the end of an extent ---------------------------------------------------- */
 
 static void
 next_extent(struct fnt_call *call)
@@ -182,8 +180,7 @@ fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len)
 	fnt_pen_set_quick(call);
 }
 
-/* ---- lent -------------------------------------------------------------------------
- */
+/* ---- lent ------------------------------------------------------------------------- */
 
 #define LENT_LEAST 64u /* bytes */
 

@@ -2,8 +2,8 @@
  *
  * pen.h: events into a call's payload.
  *
- *   packer ──► extents: frames of the region, or private memory ──publish──► seen by
- * others
+ *   packer ──► extents: frames of the region, or private memory
+ *                              └──publish──► seen by others
  *
  * A payload is written where others will see it. Bytes past what is published belong to
  * the call's owner: they are written by plain stores, of whatever size is at hand, and

@@ -17,6 +17,7 @@
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *at, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *at);
 
 static atomic_bool counting;
@@ -48,6 +49,13 @@ realloc(void *at, size_t size)
 {
 	count();
 	return __libc_realloc(at, size);
+}
+
+void *
+aligned_alloc(size_t alignment, size_t size)
+{
+	count();
+	return __libc_memalign(alignment, size);
 }
 
 void
