@@ -145,14 +145,14 @@ begin_quick(struct use use, struct fnt_quick_ending *ending, uint64_t duration_n
 			       &call->extra, duration_ns);
 }
 
-/* As begin_quick(), where the last call of the function took longer, or not as long. */
-static bool
-begin_turned(struct use use, struct fnt_quick_ending *ending)
+/* As begin_quick(), also where the last call of the function took longer, or not as
+ * long. */
+static inline __attribute__((always_inline)) bool
+begin_turned(struct use use, struct fnt_quick_ending *ending, uint64_t duration_ns)
 {
-	uint64_t duration_ns = use.call->record.duration_ns;
-
-	return begin_quick(use, ending, duration_ns) ||
-	       (fnt_meter_turn(&use.thread->meter, &use.call->record) &&
+	return __builtin_expect(begin_quick(use, ending, duration_ns), 1) ||
+	       (fnt_meter_turn(&use.thread->meter, use.call->record.fn_name,
+			       duration_ns) &&
 		begin_quick(use, ending, duration_ns));
 }
 
@@ -176,7 +176,7 @@ end_lost_quick(struct use use, uint64_t mark)
 	struct fnt_quick_ending ending;
 
 	if (__builtin_expect(!writer->lane || ends_odd(use.call) ||
-				     !begin_turned(use, &ending),
+				     !begin_turned(use, &ending, use.call->record.duration_ns),
 			     0)) {
 		end_lost_long(use, mark);
 		return;
@@ -210,7 +210,7 @@ commit_many(struct use use)
 
 	ending.rare = call->odd.rare;
 	if (!writer->lane || (call->odd.any & FNT_ODD_LONG) != FNT_ODD_LINKED ||
-	    call->framed != call->room || !begin_turned(use, &ending) ||
+	    call->framed != call->room || !begin_turned(use, &ending, use.call->record.duration_ns) ||
 	    !fnt_record_emit_many(writer, &ending, &call->own, use.thread->now))
 		return commit_long(use);
 	fnt_call_drop(call, use.thread);
@@ -227,7 +227,7 @@ commit_few(struct use use)
 		return commit_many(use);
 	ending.rare = use.call->odd.rare;
 	if (!writer->lane || (use.call->odd.any & FNT_ODD_LONG) ||
-	    !begin_turned(use, &ending) ||
+	    !begin_turned(use, &ending, use.call->record.duration_ns) ||
 	    !fnt_record_emit_few(writer, &ending, use.thread->now))
 		return commit_long(use);
 	if (ending.rare) {
@@ -265,7 +265,7 @@ commit(struct use use, bool plain, uint64_t duration_ns, uint64_t now)
 	uint32_t bytes = fnt_pen_used(call);
 
 	if (__builtin_expect(bytes <= FNT_HEAD_BYTES, 1) &&
-	    (plain || !ends_odd(call)) && begin_quick(use, &ending, duration_ns) &&
+	    (plain || !ends_odd(call)) && begin_turned(use, &ending, duration_ns) &&
 	    fnt_record_emit_one(&thread->writer, &ending, bytes, now)) {
 		fnt_call_drop_short(call, thread);
 		return FNT_DONE;

@@ -253,14 +253,14 @@ remember(struct fnt_meter *meter, const struct fnt_place *place)
 }
 
 bool
-fnt_meter_turn(struct fnt_meter *meter, const struct fnt_record *record)
+fnt_meter_turn(struct fnt_meter *meter, uint32_t name, uint64_t duration_ns)
 {
 	const struct fnt_view *view = meter->view;
-	struct fnt_fn_seen *fn = &meter->seen[record->fn_name % FNT_FNS_SEEN];
-	uint32_t octave = fnt_bucket_of(record->duration_ns) / FNT_OCTAVE_BUCKETS;
+	struct fnt_fn_seen *fn = &meter->seen[name % FNT_FNS_SEEN];
+	uint32_t octave = fnt_bucket_of(duration_ns) / FNT_OCTAVE_BUCKETS;
 	uint32_t block;
 
-	if (fn->name != record->fn_name)
+	if (fn->name != name)
 		return false;
 	block = atomic_load_explicit(&fn->row->blocks[octave], memory_order_relaxed) - 1;
 	/* No block: that is more than any count. */

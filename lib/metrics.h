@@ -34,10 +34,10 @@
  * buckets. */
 struct fnt_fn_seen {
 	uint32_t name;
-	uint32_t shift;		/* a bucket is 1 << shift ns wide … */
-	uint64_t first;		/* … and that of d ns the one no. (d >> shift) - first … */
-	fnt_word *buckets;	/* … of these */
-	uint64_t bucket_no;	/* of the first, among all blocks', + 1 */
+	uint32_t shift; /* a bucket is 1 << shift ns wide … */
+	uint64_t first; /* … and that of d ns the one no. (d >> shift) - first … */
+	fnt_word *buckets;  /* … of these */
+	uint64_t bucket_no; /* of the first, among all blocks', + 1 */
 	struct fnt_fn_row *row;
 	uint64_t journal; /* fnt_journal_make() for a call that was ok, and recorded */
 };
@@ -46,7 +46,7 @@ struct fnt_fn_seen {
  * taken at its own word: only its key says what it is. */
 struct fnt_meter {
 	const struct fnt_view *view;
-	struct fnt_fn_row *rows; /* as in the view */
+	struct fnt_fn_row *rows;     /* as in the view */
 	struct fnt_journal *journal; /* of this lane; NULL: it has none */
 	uint64_t fn_key;	     /* of this lane, less the name */
 	uint64_t op_key;
@@ -83,8 +83,8 @@ struct fnt_place {
 	struct fnt_fn_row *row;
 	fnt_word *bucket;
 	uint64_t bucket_no; /* among all blocks', + 1; 0: not this thread's own */
-	bool own_row; /* only this thread writes there */
-	bool spilled; /* the bucket is the other row's, the row is not */
+	bool own_row;	    /* only this thread writes there */
+	bool spilled;	    /* the bucket is the other row's, the row is not */
 	bool rare;
 };
 
@@ -143,8 +143,8 @@ fnt_op_seen(uint32_t entity, uint32_t op)
 	return (entity ^ op << 5) % FNT_OPS_SEEN;
 }
 
-/* Find the place for a call, before it ends. `rare`: it may have had something that most
- * calls have nothing of: omissions, a stream, schedules. */
+/* Find the place for a call, before it ends. `rare`: it may have had something that
+ * most calls have nothing of: omissions, a stream, schedules. */
 struct fnt_place fnt_meter_place(struct fnt_meter *meter,
 				 const struct fnt_record *record,
 				 const struct fnt_extra *extra, bool rare);
@@ -202,7 +202,7 @@ fnt_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
 
 /* For fnt_quick_place(): the octave of a call of the same function as the last at its
  * place. False: it is not, or not at hand. */
-bool fnt_meter_turn(struct fnt_meter *meter, const struct fnt_record *record);
+bool fnt_meter_turn(struct fnt_meter *meter, uint32_t name, uint64_t duration_ns);
 
 /* As fnt_meter_place(), for a call that is not rare. False: the general way. */
 static inline __attribute__((always_inline)) bool
@@ -215,11 +215,10 @@ fnt_quick_place(const struct fnt_meter *meter, struct fnt_quick_place *place,
 
 	if (!FNT_COUNTED)
 		return true;
-	/* The end of a call is there when its clock is: from there on all that is left to
-	 * find is short, and nothing that is looked up in turn. */
-	if (__builtin_expect(fn->name != record->fn_name ||
-				     bucket >= FNT_OCTAVE_BUCKETS,
-			     0))
+	/* The end of a call is there when its clock is: from there on all that is left
+	 * to find is short, and nothing that is looked up in turn. */
+	if (__builtin_expect(
+		    fn->name != record->fn_name || bucket >= FNT_OCTAVE_BUCKETS, 0))
 		return false;
 	place->record = record;
 	place->extra = extra;
@@ -265,8 +264,8 @@ fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t e
 	fnt_pair rows_ops = fnt_pair_load(&place->extra->rows);
 
 	if (rare)
-		rows_ops = fnt_pair_add(
-			rows_ops, fnt_pair_make(0, place->record->ops_omitted));
+		rows_ops = fnt_pair_add(rows_ops,
+					fnt_pair_make(0, place->record->ops_omitted));
 	return (struct fnt_noted){
 		fnt_pair_add(ns_calls, fnt_pair_make(place->duration_ns, 1)),
 		fnt_pair_add(fnt_pair_get(&counts[FNT_FN_ROWS]), rows_ops),
@@ -300,10 +299,10 @@ fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t en
 	if (rare)
 		fnt_quick_note_rare(place->record, place->extra, journal, place->row);
 	/* [J3] release: as in fnt_meter_note(). */
-	fnt_pair_release(&journal->state,
-			 fnt_pair_make(place->armed |
-					       fnt_journal_make(0, calls, end, rare),
-				       seq));
+	fnt_pair_release(
+		&journal->state,
+		fnt_pair_make(place->armed | fnt_journal_make(0, calls, end, rare),
+			      seq));
 	return noted;
 }
 
