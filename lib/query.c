@@ -9,8 +9,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define AHEAD 4	       /* cells */
-#define LOOK_AROUND 32 /* cells */
+#define AHEAD 4		 /* cells */
+#define LOOK_AROUND 32	 /* cells */
+#define IN_HAND_MAX 1024 /* tickets: of a block, at most */
 
 /* ---- which --------------------------------------------------------------------- */
 
@@ -73,7 +74,8 @@ struct ring_walk {
 	struct fnt_spot spot; /* of the one looked at last, or the span's end */
 	bool has;	      /* a record in `raw`, committed at `time` */
 	bool over;	      /* no further one */
-	bool warm;	      /* we are among records */
+	bool warm;	      /* we are among records … */
+	uint64_t warm_left;   /* … since so many were left */
 	const fnt_word *cursor;
 	uint64_t from; /* where it was when the walk began */
 	bool started;  /* some way ago */
@@ -108,15 +110,31 @@ ring_begin(struct ring_walk *walk, const struct fnt_view *view, uint32_t ring)
 		span_begin(walk);
 }
 
-/* Has somebody written since the walk began? Then what is read from here on is given
- * back (evict.h). */
+/* What has been read before it was known that others write. */
+static void
+give_back(const struct ring_walk *walk)
+{
+	uint64_t cells = walk->warm && !walk->at ? walk->warm_left - walk->left : 0;
+
+	for (uint64_t i = 1; i <= cells && i < walk->spot.era->cell_count; i++) {
+		struct fnt_spot spot = fnt_spot_on(&walk->spot, i);
+
+		fnt_evict(fnt_spot_cell(&spot), FNT_CELL_BYTES);
+	}
+}
+
+/* Has somebody written since the walk began? Then what is read is given back (evict.h).
+ */
 static void
 look_around(struct ring_walk *walk)
 {
-	if (walk->started)
-		walk->raw.passing |=
-			atomic_load_explicit(walk->cursor, memory_order_relaxed) !=
-			walk->from;
+	if (walk->raw.passing)
+		return;
+	if (walk->started &&
+	    atomic_load_explicit(walk->cursor, memory_order_relaxed) != walk->from) {
+		walk->raw.passing = true;
+		give_back(walk);
+	}
 	walk->started = true;
 }
 
@@ -137,6 +155,51 @@ step_back(struct ring_walk *walk)
 	if (__builtin_expect(walk->left % LOOK_AROUND == 0, 0))
 		look_around(walk);
 	return true;
+}
+
+/* The lane's next ticket, if `ticket` is one of those that it has in hand: none from
+ * there on has been written when this is looked up. Otherwise, or where a lane says
+ * what none does, `ticket`. */
+static uint64_t
+next_in_hand(const struct fnt_view *view, uint32_t ring, uint32_t lane_no,
+	     uint64_t ticket)
+{
+	const struct fnt_lane_ring *lane;
+	uint64_t low, end, first;
+
+	if (lane_no >= view->lane_count)
+		return ticket;
+	lane = &view->lanes[lane_no].rings[ring];
+	/* [L2] acquire: the block's bounds are no older than its low mark. Pairs with
+	 * [L1] in ring.c. */
+	low = atomic_load_explicit(&lane->low, memory_order_acquire);
+	/* [L4] acquire: and its first is no older than its end: if both are of a later
+	 * block, so that there are tickets of others between, it is above the mark.
+	 * Pairs with [L3] in ring.c. */
+	end = atomic_load_explicit(&lane->block_end, memory_order_acquire);
+	first = atomic_load_explicit(&lane->block_first, memory_order_relaxed);
+	return first <= low && low < ticket && ticket < end && end - low <= IN_HAND_MAX
+		       ? low
+		       : ticket;
+}
+
+/* Nothing is there yet. If somebody has that ticket in hand, and others before it, go
+ * on at the first of them: to look at each for nothing would take away what its
+ * producer writes next. It most likely is whoever wrote there a lap ago. */
+static void
+pass_over(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
+{
+	uint64_t ticket = walk->spans[walk->at].first + walk->left, next, cells;
+	uint64_t state = atomic_load_explicit(&fnt_spot_cell(&walk->spot)->state,
+					      memory_order_relaxed);
+
+	next = next_in_hand(view, ring, fnt_cell_lane(state), ticket);
+	cells = next < ticket ? ticket - next - 1 : 0;
+	if (cells > walk->left || cells >= walk->spot.era->cell_count)
+		return;
+	walk->left -= cells;
+	for (; cells; cells--)
+		fnt_spot_back(&walk->spot);
 }
 
 /* Everything that has failed is in the kept ring, if there is one, but for what was too
@@ -204,11 +267,16 @@ ring_next(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 		prefetch(walk);
 		switch (fnt_spot_read(view, &walk->spot, &walk->raw)) {
 		case FNT_READ_RECORD:
+			if (!walk->warm)
+				walk->warm_left = walk->left + 1;
 			walk->has = walk->warm = true;
 			walk->time = fnt_record_time(&walk->raw);
 			return 1;
 		case FNT_READ_GONE:
 			overtaken(view, ring, walk);
+			break;
+		case FNT_READ_OLDER:
+			pass_over(view, ring, walk);
 			break;
 		case FNT_READ_NO_MEMORY:
 			return -ENOMEM;
@@ -319,7 +387,11 @@ fnt_query_retained(const struct fnt_view *view)
 
 		ring_begin(&walk, view, ring);
 		while (count < most && step_back(&walk)) {
-			count += fnt_spot_look(view, &walk.spot) == FNT_READ_RECORD;
+			enum fnt_read is = fnt_spot_look(view, &walk.spot);
+
+			count += is == FNT_READ_RECORD;
+			if (is == FNT_READ_OLDER)
+				pass_over(view, ring, &walk);
 			if (walk.raw.passing)
 				fnt_evict(fnt_spot_cell(&walk.spot), FNT_EVICT_LINE);
 		}

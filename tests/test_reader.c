@@ -5,6 +5,8 @@
  */
 #include "fixture.h"
 
+#include "region.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -88,6 +90,63 @@ START_TEST(each_stops_when_told)
 	count = 10;
 	ck_assert_int_eq(fnt_reader_each(reader, &query, stop_at_five, &count), 0);
 	ck_assert_int_eq(count, 13);
+	fnt_reader_close(reader);
+	fnt_log_close(log);
+}
+END_TEST
+
+static size_t
+recent_count(struct fnt_reader *reader)
+{
+	struct fnt_traces *traces;
+	size_t count;
+
+	ck_assert(!fnt_reader_query(reader, &(struct fnt_query){.limit = 99}, &traces));
+	count = traces->count;
+	fnt_traces_free(traces);
+	ck_assert_uint_eq(region_stat("hand").retained, count);
+	return count;
+}
+
+/* Tickets that a lane says it has in hand are passed over, up to the first of them,
+ * which is looked at: so we know that they were. Not where it says what no lane does,
+ * nor those of others. */
+START_TEST(tickets_in_hand_are_passed_over)
+{
+	struct fnt_log *log = open_log("hand", NULL);
+	struct fnt_reader *reader = open_reader("hand");
+	struct fnt_region region;
+	struct fnt_lane_ring *lane;
+	uint64_t cursor, first;
+
+	record_numbers(log, 0, 20);
+	MUST(!fnt_region_open(&region, "hand", &(struct fnt_options){0}));
+	cursor = atomic_fetch_add(&region.view.rings[FNT_RING_MAIN].cursor, 10);
+	first = fnt_view_eras(&region.view, FNT_RING_MAIN)->at[0].first;
+	lane = &region.view.lanes[0].rings[FNT_RING_MAIN];
+	ck_assert_uint_ge(atomic_load(&lane->recorded), 20);
+	const struct {
+		uint64_t first, low, end;
+		size_t count;
+	} says[] = {
+		{cursor, cursor, cursor + 10, 20},
+		{first, first, cursor + 10, 1},
+		{first, first, first + 1, 20},	     /* the newest are another's */
+		{first + 1, first, cursor + 10, 20}, /* of two blocks */
+		{0, first, UINT64_MAX - 1, 20},	     /* too many */
+		{0, 0, 0, 20},			     /* between two blocks */
+		{0, FNT_TICKET_NONE, cursor + 10, 20},
+		{cursor + 10, cursor + 10, UINT64_MAX, 20},
+	};
+
+	for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+		atomic_store(&lane->block_first, says[i].first);
+		atomic_store(&lane->low, says[i].low);
+		atomic_store(&lane->block_end, says[i].end);
+		ck_assert_uint_eq(recent_count(reader), says[i].count);
+	}
+	atomic_store(&lane->low, FNT_TICKET_NONE);
+	fnt_region_close(&region);
 	fnt_reader_close(reader);
 	fnt_log_close(log);
 }
@@ -325,6 +384,7 @@ START_TEST(list_of_regions)
 END_TEST
 
 FIXTURE_MAIN_TURNS("reader", {queries, 1}, {each_stops_when_told, 1},
-		   {attach_by_pid, 1}, {attach_by_pid_in_vain, 1},
-		   {in_flight_shows_ops_so_far, 1}, {producers_and_stat, 1},
-		   {readers_leave_no_trace, 1}, {list_of_regions, 1})
+		   {tickets_in_hand_are_passed_over, 1}, {attach_by_pid, 1},
+		   {attach_by_pid_in_vain, 1}, {in_flight_shows_ops_so_far, 1},
+		   {producers_and_stat, 1}, {readers_leave_no_trace, 1},
+		   {list_of_regions, 1})
