@@ -134,27 +134,40 @@ fnt_quick_time(char *at, uint64_t ns)
 	return at + 5;
 }
 
+/* A time, less than 2^32 ns, as the first 5 of 8 bytes; big-endian, so that what comes
+ * after it is the lower bits. */
+static inline uint64_t
+fnt_quick_time_word(uint64_t ns)
+{
+	return 0xceull << 56 | ns << 24;
+}
+
+static inline void
+fnt_quick_put_word(char *at, uint64_t word)
+{
+	word = __builtin_bswap64(word);
+	memcpy(at, &word, 8);
+}
+
 /* An op's times, and what comes after them where that is a byte each: rows, less than
  * 128 or none, and ok. In two stores; what is not filled is written over. */
 static inline char *
 fnt_quick_times(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t rows, bool ok)
 {
-	uint64_t start = __builtin_bswap32((uint32_t)start_ns);
-	uint64_t duration = __builtin_bswap32((uint32_t)duration_ns);
-	bool none = rows == FNT_NONE;
-	uint64_t row = none ? 0xc0u : (uint64_t)rows;
+	uint64_t tail = (uint64_t)rows << 16;
 
-	start = start << 8 | 0xce;
-	duration = duration << 8 | 0xce;
-	if (__builtin_expect(!none && row > 127, 0)) {
-		memcpy(at, &start, 8);
-		memcpy(at + 5, &duration, 8);
-		return fnt_put_bool(fnt_put_rows(at + 10, rows), ok);
+	fnt_quick_put_word(at, fnt_quick_time_word(start_ns));
+	at += 5;
+	if (__builtin_expect((uint64_t)rows > 127, 0)) {
+		tail = 0xc0u << 16;
+		if (__builtin_expect(rows != FNT_NONE, 0)) {
+			fnt_quick_put_word(at, fnt_quick_time_word(duration_ns));
+			return fnt_put_bool(fnt_put_rows(at + 5, rows), ok);
+		}
 	}
-	duration |= row << 40 | (0xc2ull | ok) << 48;
-	memcpy(at, &start, 8);
-	memcpy(at + 5, &duration, 8);
-	return at + 12;
+	fnt_quick_put_word(at, fnt_quick_time_word(duration_ns) | tail | 0xc200u |
+				       (uint64_t)ok << 8);
+	return at + 7;
 }
 
 /* An op's head: array, event, op; and in the same word the entity, of at most 5 bytes,
