@@ -101,7 +101,8 @@ start_clean(struct fnt_call *call, uint64_t now)
 	call->started_mono = now;
 }
 
-/* One that its thread has at hand: it is as it was left, and its first event is written. */
+/* One that its thread has at hand: it is as it was left, and its first event is
+ * written. */
 static inline __attribute__((always_inline)) void
 start_again(struct fnt_call *call, char *end, uint64_t now)
 {
@@ -151,7 +152,8 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 	if (__builtin_expect(call->own.next != NULL, 0)) {
 		fnt_pen_release(call, thread);
 		if (frame != FNT_FRAME_NONE)
-			fnt_frame_unlink(&thread->attachment->region.view.frames[frame]);
+			fnt_frame_unlink(
+				&thread->attachment->region.view.frames[frame]);
 		if (frame != FNT_FRAME_NONE)
 			call->frame = &thread->attachment->region.view.frames[frame];
 		call->odd.unframed = call->odd.linked = false;
@@ -338,9 +340,9 @@ struct look {
 };
 
 /* What most calls are: no traceparent, a function that the thread has begun before,
- * short texts. All that is looked at is looked at before anything is done, but for bytes
- * of a payload that nobody sees; NULL: it wasn't. `rule`: fnt_ruled_quick(), or NULL where
- * nothing is set. */
+ * short texts. All that is looked at is looked at before anything is done, but for
+ * bytes of a payload that nobody sees; NULL: it wasn't. `rule`: fnt_ruled_quick(), or
+ * NULL where nothing is set. */
 static inline __attribute__((always_inline)) struct fnt_call *
 begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 	      const struct fnt_rule *rule, struct look look)

@@ -10,7 +10,7 @@
 #include "writer.h"
 
 #define FNT_PENDING_FEW 4
-#define FNT_CALL_ALIGN	64
+#define FNT_CALL_ALIGN 64
 #define FNT_CALL_NOBODY UINT64_MAX /* the owner of a call that is no more */
 
 /* An op that has begun, in a table with a free list. */
@@ -26,8 +26,8 @@ struct fnt_pending_op {
 	uint64_t by;		/* a thread's serial */
 };
 
-/* What most calls have nothing of, each in a byte of its own: that there is none of it is
- * one look. */
+/* What most calls have nothing of, each in a byte of its own: that there is none of it
+ * is one look. */
 union fnt_odd {
 	struct {
 		bool ruled;	 /* it has a rule; else all is at its default */
@@ -71,13 +71,13 @@ struct fnt_call {
 	uint32_t begun;		/* op begin events */
 	uint32_t pending_bytes; /* what the ends of ops begun, in the payload, may take
 				 */
-	uint32_t pending_high; /* entries ever used */
-	uint32_t pending_free; /* entry + 1; 0: none */
+	uint32_t pending_high;	/* entries ever used */
+	uint32_t pending_free;	/* entry + 1; 0: none */
 	struct fnt_extent *last; /* end of the list */
 	struct fnt_extent *tail; /* being written */
 	uint32_t room;
-	uint32_t framed; /* bytes of room that frames show */
-	uint32_t limit;	 /* of the payload */
+	uint32_t framed;       /* bytes of room that frames show */
+	uint32_t limit;	       /* of the payload */
 	uint32_t op_limit;     /* the same, less what the outcome may need */
 	uint32_t serial;       /* of the last op begun */
 	uint32_t pending_size; /* entries of pending_many */

@@ -19,8 +19,8 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Atomic bool trusted;
 
-/* No reading before the counter showed `ticks` is later than this: by an anchor nothing is
- * read after its limit. */
+/* No reading before the counter showed `ticks` is later than this: by an anchor nothing
+ * is read after its limit. */
 static uint64_t
 latest(const struct fnt_clock *clock, uint64_t ticks)
 {

@@ -2,18 +2,19 @@
  *
  * clock.h: nanoseconds of CLOCK_MONOTONIC, and what the wall clock showed.
  *
- * Where the kernel itself keeps time by the CPU's time stamp counter, so do we: a thread
- * reads the counter and scales it from an anchor, a pair of counter and vDSO clock, that it
- * renews every millisecond. Within a millisecond even a clock that is being slewed by 500
- * ppm is off by half a microsecond at most, so that processes agree to within one. A
- * thread's readings never run backwards: an anchor begins no earlier than the last reading
- * that there can have been by the one before, and if that is ahead of the vDSO clock the
- * scale is taken a little less until the next. Elsewhere, and with FNTRACE_CLOCK=vdso in the environment, it is the vDSO
- * clock. Neither makes a system call.
+ * Where the kernel itself keeps time by the CPU's time stamp counter, so do we: a
+ * thread reads the counter and scales it from an anchor, a pair of counter and vDSO
+ * clock, that it renews every millisecond. Within a millisecond even a clock that is
+ * being slewed by 500 ppm is off by half a microsecond at most, so that processes agree
+ * to within one. A thread's readings never run backwards: an anchor begins no earlier
+ * than the last reading that there can have been by the one before, and if that is
+ * ahead of the vDSO clock the scale is taken a little less until the next. Elsewhere,
+ * and with FNTRACE_CLOCK=vdso in the environment, it is the vDSO clock. Neither makes a
+ * system call.
  *
  * A call's start in wall time is the monotonic reading plus an offset that each thread
- * renews once a second, so that a stepped clock shows in the next second's calls, and never
- * inside one.
+ * renews once a second, so that a stepped clock shows in the next second's calls, and
+ * never inside one.
  */
 #ifndef FNT_CLOCK_H
 #define FNT_CLOCK_H

@@ -3,8 +3,8 @@
  * The end of a call: outcome, record, ring.
  *
  *   finish ─► is it kept? ─┬─► commit ─► one cell, all at hand: inlined
- *                          │     ├─► commit_few: up to four, new tickets, the kept ring,
- *                          │     │   something rare to count
+ *                          │     ├─► commit_few: up to four, new tickets, the kept
+ *                          │     │   ring, something rare to count
  *                          │     ├─► commit_many: of several frames, the same
  *                          │     └─► commit_long: all else
  *                          └─► left out: all at hand, or long
@@ -131,8 +131,8 @@ leave_out(struct use use, uint64_t mark)
 
 /* ---- and quickly ---------------------------------------------------------------- */
 
-/* For calls that have nothing odd but a rule, at the end of which all is at hand. False:
- * the general way. */
+/* For calls that have nothing odd but a rule, at the end of which all is at hand.
+ * False: the general way. */
 static inline __attribute__((always_inline)) bool
 begin_quick(struct use use, struct fnt_quick_ending *ending, uint64_t duration_ns)
 {
@@ -175,9 +175,10 @@ end_lost_quick(struct use use, uint64_t mark)
 	struct fnt_ring_writer *writer = &use.thread->writer;
 	struct fnt_quick_ending ending;
 
-	if (__builtin_expect(!writer->lane || ends_odd(use.call) ||
-				     !begin_turned(use, &ending, use.call->record.duration_ns),
-			     0)) {
+	if (__builtin_expect(
+		    !writer->lane || ends_odd(use.call) ||
+			    !begin_turned(use, &ending, use.call->record.duration_ns),
+		    0)) {
 		end_lost_long(use, mark);
 		return;
 	}
@@ -210,7 +211,8 @@ commit_many(struct use use)
 
 	ending.rare = call->odd.rare;
 	if (!writer->lane || (call->odd.any & FNT_ODD_LONG) != FNT_ODD_LINKED ||
-	    call->framed != call->room || !begin_turned(use, &ending, use.call->record.duration_ns) ||
+	    call->framed != call->room ||
+	    !begin_turned(use, &ending, use.call->record.duration_ns) ||
 	    !fnt_record_emit_many(writer, &ending, &call->own, use.thread->now))
 		return commit_long(use);
 	fnt_call_drop(call, use.thread);
@@ -254,8 +256,8 @@ set_outcome(struct fnt_call *call, enum fnt_outcome outcome, uint64_t duration_n
 	call->record.duration_ns = duration_ns;
 }
 
-/* A call that was ok, and is not flagged for the kept ring. `plain`: there is nothing odd
- * about it. Without a lane there are no tickets in hand. */
+/* A call that was ok, and is not flagged for the kept ring. `plain`: there is nothing
+ * odd about it. Without a lane there are no tickets in hand. */
 static inline __attribute__((always_inline)) int
 commit(struct use use, bool plain, uint64_t duration_ns, uint64_t now)
 {

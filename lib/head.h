@@ -82,8 +82,8 @@ fnt_head_make(const struct fnt_thread *thread, struct fnt_identity who, uint64_t
 		.fn = fn,
 		.pid_exe = fnt_pair_or(
 			fnt_pair_load(&thread->pid_tid),
-			fnt_pair_make(0, (uint64_t)fn_type
-						 << FNT_RECORD_SHIFT(fn_type)))};
+			fnt_pair_make(0,
+				      (uint64_t)fn_type << FNT_RECORD_SHIFT(fn_type)))};
 }
 
 #define FNT_HEAD_AT(record, field) ((char *)(record) + FNT_RECORD_WORD(field) * 8)
@@ -117,20 +117,21 @@ fnt_head_show(struct fnt_frame *frame, const struct fnt_head *head)
 	fnt_pair_put(&frame->record[FNT_RECORD_WORD(flags)], none);
 	fnt_pair_put(&frame->record[FNT_RECORD_WORD(stream_bytes)], none);
 }
-static_assert(FNT_RECORD_WORD(fn_name) == FNT_RECORD_WORD(payload_bytes) &&
-		      FNT_RECORD_WORD(pid) == FNT_RECORD_WORD(tid) &&
-		      FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(fn_type) &&
-		      FNT_RECORD_SHIFT(exe) == 0 &&
-		      FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(outcome) &&
-		      FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(lane) &&
-		      FNT_RECORD_WORD(flags) == FNT_RECORD_WORD(op_count) &&
-		      FNT_RECORD_WORD(parent_uid) == FNT_RECORD_WORD(uid) + 1 &&
-		      FNT_RECORD_WORD(duration_ns) == FNT_RECORD_WORD(started_at_ns) + 1 &&
-		      FNT_RECORD_WORD(fn_name) == FNT_RECORD_WORD(seq) + 1 &&
-		      FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(pid) + 1 &&
-		      FNT_RECORD_WORD(ops_omitted) == FNT_RECORD_WORD(flags) + 1 &&
-		      FNT_RECORD_WORD(stream_chunks) == FNT_RECORD_WORD(stream_bytes) + 1 &&
-		      FNT_RECORD_WORD(ops_omitted) == FNT_RECORD_WORD(schedules_omitted),
-	      "layout");
+static_assert(
+	FNT_RECORD_WORD(fn_name) == FNT_RECORD_WORD(payload_bytes) &&
+		FNT_RECORD_WORD(pid) == FNT_RECORD_WORD(tid) &&
+		FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(fn_type) &&
+		FNT_RECORD_SHIFT(exe) == 0 &&
+		FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(outcome) &&
+		FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(lane) &&
+		FNT_RECORD_WORD(flags) == FNT_RECORD_WORD(op_count) &&
+		FNT_RECORD_WORD(parent_uid) == FNT_RECORD_WORD(uid) + 1 &&
+		FNT_RECORD_WORD(duration_ns) == FNT_RECORD_WORD(started_at_ns) + 1 &&
+		FNT_RECORD_WORD(fn_name) == FNT_RECORD_WORD(seq) + 1 &&
+		FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(pid) + 1 &&
+		FNT_RECORD_WORD(ops_omitted) == FNT_RECORD_WORD(flags) + 1 &&
+		FNT_RECORD_WORD(stream_chunks) == FNT_RECORD_WORD(stream_bytes) + 1 &&
+		FNT_RECORD_WORD(ops_omitted) == FNT_RECORD_WORD(schedules_omitted),
+	"layout");
 
 #endif

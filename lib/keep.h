@@ -60,9 +60,8 @@ fnt_keep_decide(struct fnt_call *call, const struct fnt_thread *thread)
 		return 0;
 	if (rule->keep < FNT_KEEP_ALL && fnt_keep_hash(record->trace_id) >= rule->keep)
 		return FNT_MARK_SAMPLED;
-	if (rule->rate &&
-	    !fnt_keep_rate(&thread->attachment->region.view, record->fn_name,
-			   rule->rate, thread->now))
+	if (rule->rate && !fnt_keep_rate(&thread->attachment->region.view,
+					 record->fn_name, rule->rate, thread->now))
 		return FNT_MARK_LIMITED;
 	return 0;
 }

@@ -224,8 +224,8 @@ find_bucket(const struct fnt_view *view, struct fnt_place *place)
 			      : &view->metrics->other_octaves[octave].counts[i];
 }
 
-/* For the next call of a function: its octave, and the buckets of that, those of a block of
- * this lane. */
+/* For the next call of a function: its octave, and the buckets of that, those of a
+ * block of this lane. */
 static void
 remember_octave(struct fnt_fn_seen *fn, const struct fnt_view *view, uint32_t octave,
 		uint64_t block)
@@ -262,7 +262,8 @@ fnt_meter_turn(struct fnt_meter *meter, uint32_t name, uint64_t duration_ns)
 
 	if (fn->name != name)
 		return false;
-	block = atomic_load_explicit(&fn->row->blocks[octave], memory_order_relaxed) - 1;
+	block = atomic_load_explicit(&fn->row->blocks[octave], memory_order_relaxed) -
+		1;
 	/* No block: that is more than any count. */
 	if (block >= view->block_count)
 		return false;

@@ -152,7 +152,8 @@ fnt_quick_put_word(char *at, uint64_t word)
 /* An op's times, and what comes after them where that is a byte each: rows, less than
  * 128 or none, and ok. In two stores; what is not filled is written over. */
 static inline char *
-fnt_quick_times(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t rows, bool ok)
+fnt_quick_times(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t rows,
+		bool ok)
 {
 	uint64_t tail = (uint64_t)rows << 16;
 

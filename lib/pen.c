@@ -180,7 +180,7 @@ fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len)
 	fnt_pen_set_quick(call);
 }
 
-/* ---- lent ------------------------------------------------------------------------- */
+/* ---- lent ------------------------------------------------------------------ */
 
 #define LENT_LEAST 64u /* bytes */
 

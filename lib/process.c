@@ -96,8 +96,9 @@ make_pool(uint32_t count)
 		free_pool(pool);
 		return NULL;
 	}
-	pool->calls = (struct fnt_call *)(((uintptr_t)pool->memory + FNT_CALL_ALIGN - 1) &
-					  ~(uintptr_t)(FNT_CALL_ALIGN - 1));
+	pool->calls =
+		(struct fnt_call *)(((uintptr_t)pool->memory + FNT_CALL_ALIGN - 1) &
+				    ~(uintptr_t)(FNT_CALL_ALIGN - 1));
 	return pool;
 }
 

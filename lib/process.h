@@ -61,9 +61,9 @@ struct fnt_thread {
 	struct fnt_attachment *attachment;
 	const void *key; /* whose it is */
 	int32_t tid;
-	uint64_t pid_tid;  /* as a record has them … */
-	uint64_t exe;	   /* … and beside them, the attachment's */
-	struct fnt_call *calls;	       /* the pool's */
+	uint64_t pid_tid;	/* as a record has them … */
+	uint64_t exe;		/* … and beside them, the attachment's */
+	struct fnt_call *calls; /* the pool's */
 	uint64_t trace_high;	/* first half of the trees that begin here */
 	uint64_t now;		/* when the call that ends just now did */
 	/* What each call writes to lies together, on one line. */
@@ -88,7 +88,7 @@ struct fnt_call_pool {
 	struct fnt_call_pool *next;
 	uint32_t count;
 	struct fnt_call *calls;
-	void *memory; /* in which they are */
+	void *memory;			     /* in which they are */
 	_Atomic(struct fnt_call *) unframed; /* see unframed.h */
 	_Atomic uint32_t unframed_open, unframed_new;
 	/* Frames that this process has, by its own account: what the region says may be

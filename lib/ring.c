@@ -164,7 +164,8 @@ refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
 	if (!goes_on || first != block->end)
 		begin_block(hand, first);
 	atomic_store_explicit(&lane->block_first, block->next, memory_order_relaxed);
-	/* [L3] release: its first is said before its end. Pairs with [L4] in query.c. */
+	/* [L3] release: its first is said before its end. Pairs with [L4] in query.c.
+	 */
 	atomic_store_explicit(&lane->block_end, first + take, memory_order_release);
 	/* [L1] release: the block's bounds come before its low mark. Pairs with [L2].
 	 */

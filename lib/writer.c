@@ -164,9 +164,9 @@ emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending
 	struct fnt_noted noted;
 	struct fnt_claim claim;
 
-	/* Before the claim: its compare-and-swap waits until all stores before it are in
-	 * the cache, and a load of more than one of them, as the copy below is, waits for
-	 * that. */
+	/* Before the claim: its compare-and-swap waits until all stores before it are
+	 * in the cache, and a load of more than one of them, as the copy below is,
+	 * waits for that. */
 	record->seq = fnt_ring_next_seq(hand);
 	record->lane = (uint16_t)writer->lane_no;
 	if ((more || !fnt_ring_claim_few(hand, cells, now_ns, &claim)) &&

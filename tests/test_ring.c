@@ -595,7 +595,8 @@ START_TEST(a_name_left_half_written)
 }
 END_TEST
 
-FIXTURE_MAIN("ring", edges_of_the_counters, laps_compare_around_their_end, tickets_go_on,
-	     a_held_cell_is_passed_over, a_few_cells_meet_anothers, all_cells_held,
-	     an_overtaken_block, what_the_dead_held_is_cleared, a_damaged_block,
-	     claims_at_random, names_are_found_again, a_name_left_half_written)
+FIXTURE_MAIN("ring", edges_of_the_counters, laps_compare_around_their_end,
+	     tickets_go_on, a_held_cell_is_passed_over, a_few_cells_meet_anothers,
+	     all_cells_held, an_overtaken_block, what_the_dead_held_is_cleared,
+	     a_damaged_block, claims_at_random, names_are_found_again,
+	     a_name_left_half_written)

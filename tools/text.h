@@ -59,9 +59,9 @@ void text_put(FILE *out, const char *s);
 /* Write `s` escaped, in at most `columns` (0: no limit); an ellipsis marks the cut. */
 void text_put_cut(FILE *out, const char *s, size_t columns);
 
-/* Write lines of ASCII, those longer than `columns` (0: no limit) broken at blanks. Lines
- * one after the other that do not begin with a blank are one paragraph; others go on under
- * what comes after their last two blanks in a row. */
+/* Write lines of ASCII, those longer than `columns` (0: no limit) broken at blanks.
+ * Lines one after the other that do not begin with a blank are one paragraph; others go
+ * on under what comes after their last two blanks in a row. */
 void text_put_wrapped(FILE *out, const char *text, size_t columns);
 
 /* The ellipsis that marks a cut: one column or three. */

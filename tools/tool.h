@@ -160,7 +160,8 @@ int tool_width(void);
 /* The same of another stream. */
 int tool_width_of(FILE *out);
 
-/* Print text of the tool's own, of whole lines, broken for that width (text_put_wrapped). */
+/* Print text of the tool's own, of whole lines, broken for that width
+ * (text_put_wrapped). */
 void tool_print(FILE *out, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -127,8 +127,8 @@ FNT_API void fnt_settings_free(struct fnt_settings_list *list);
  * of the name or beginning `fn`, 1 to 255 bytes (and a '*'). All of them at one moment,
  * or none. -EINVAL (a key that there is none of, a value out of range, a bad name: the
  * message says what there is), -ENOSPC (the table of overrides is full), -EBUSY,
- * -ENOMEM, -EIO (the region's file has no settings or was cut short), -EROFS (it was frozen
- * by a rotation, and no live process writes to it). */
+ * -ENOMEM, -EIO (the region's file has no settings or was cut short), -EROFS (it was
+ * frozen by a rotation, and no live process writes to it). */
 FNT_API int fnt_control_set(struct fnt_control *control, const char *fn,
 			    const char *const *assignments, size_t count,
 			    struct fnt_error *error);

@@ -96,11 +96,13 @@ FNT_API int fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reade
  * 100 us: to look more often would slow them down. */
 FNT_API int fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace);
 
-/* Records that were overwritten before the cursor came to them (or were damaged), or were
- * about to be: one that producers outrun goes on an eighth of the ring further when they have
- * come around to it; a quarter, and then half, if they do so again before it has caught up. To
- * read just ahead of them would hold them up, and it would miss as many. Never too high; exact once fnt_cursor_next has returned 0 and nobody is in the middle of writing:
- * for a ticket that is in somebody's hand it waits up to 5 ms before it passes on. */
+/* Records that were overwritten before the cursor came to them (or were damaged), or
+ * were about to be: one that producers outrun goes on an eighth of the ring further
+ * when they have come around to it; a quarter, and then half, if they do so again
+ * before it has caught up. To read just ahead of them would hold them up, and it would
+ * miss as many. Never too high; exact once fnt_cursor_next has returned 0 and nobody is
+ * in the middle of writing: for a ticket that is in somebody's hand it waits up to 5 ms
+ * before it passes on. */
 FNT_API uint64_t fnt_cursor_missed(const struct fnt_cursor *cursor);
 
 FNT_API void fnt_cursor_close(struct fnt_cursor *cursor);
