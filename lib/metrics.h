@@ -160,6 +160,14 @@ void fnt_meter_apply(const struct fnt_place *place, uint32_t end);
 struct fnt_op_row *fnt_meter_find_op(struct fnt_meter *meter, uint32_t entity,
 				     uint32_t op);
 
+/* Add to a count that others add to. */
+static inline void
+fnt_meter_add(fnt_word *word, uint64_t more)
+{
+	if (more)
+		atomic_fetch_add_explicit(word, more, memory_order_relaxed);
+}
+
 /* Add to a row of all lanes. */
 void fnt_op_row_add(struct fnt_op_row *row, const struct fnt_op_done *done);
 
