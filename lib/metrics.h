@@ -221,6 +221,9 @@ fnt_quick_place(const struct fnt_meter *meter, struct fnt_quick_place *place,
 	const struct fnt_fn_seen *fn = &meter->seen[record->fn_name % FNT_FNS_SEEN];
 	uint64_t bucket = (duration_ns >> fn->shift) - fn->first;
 
+	place->record = record;
+	place->extra = extra;
+	place->duration_ns = duration_ns;
 	if (!FNT_COUNTED)
 		return true;
 	/* The end of a call is there when its clock is: from there on all that is left
@@ -228,9 +231,6 @@ fnt_quick_place(const struct fnt_meter *meter, struct fnt_quick_place *place,
 	if (__builtin_expect(
 		    fn->name != record->fn_name || bucket >= FNT_OCTAVE_BUCKETS, 0))
 		return false;
-	place->record = record;
-	place->extra = extra;
-	place->duration_ns = duration_ns;
 	place->journal = meter->journal;
 	place->row = fn->row;
 	place->armed = fn->journal;

@@ -255,11 +255,30 @@ process_main(unsigned process)
 	_exit(0);
 }
 
+/* A process that dies would be waited for for ever, by who asked for a batch, too. */
+static void
+child_ended(int signal)
+{
+	static const char message[] = "bench: a process of the batch died\n";
+	siginfo_t info = {0};
+
+	(void)signal;
+	while (!waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid) {
+		if (info.si_code != CLD_EXITED || info.si_status) {
+			(void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+			_exit(1);
+		}
+		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED);
+		info.si_pid = 0;
+	}
+}
+
 static void
 start_processes(void)
 {
 	unsigned count = options.processes;
 
+	signal(SIGCHLD, child_ended);
 	if (options.readers && !peer->readers_inside)
 		count++;
 	for (unsigned i = 0; i < count; i++) {
