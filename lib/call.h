@@ -40,10 +40,11 @@ union fnt_odd {
 	uint64_t any;
 };
 
-/* All but a rule. */
-#define FNT_ODD_ENDS (~((union fnt_odd){.ruled = true}).any)
+/* All but a rule, and a region that keeps no records: who commits one has seen to that. */
+#define FNT_ODD_ENDS (~((union fnt_odd){.ruled = true, .keeps_none = true}).any)
 /* And something rare to count. */
-#define FNT_ODD_LONG (~((union fnt_odd){.ruled = true, .rare = true}).any)
+#define FNT_ODD_LONG                                                                   \
+	(~((union fnt_odd){.ruled = true, .keeps_none = true, .rare = true}).any)
 #define FNT_ODD_LINKED (((union fnt_odd){.linked = true}).any)
 
 /* By lines of the cache: what each use of a call touches comes first. */
