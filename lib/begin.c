@@ -75,7 +75,7 @@ static __attribute__((noinline)) struct fnt_call *
 make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 {
 	size_t size = sizeof(struct fnt_call) + sizeof(struct fnt_frame);
-	struct fnt_call *call = aligned_alloc(FNT_CALL_ALIGN, size);
+	struct fnt_call *call = aligned_alloc(FNT_CACHE_LINE, size);
 
 	if (!call)
 		return NULL;
@@ -151,11 +151,10 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 		fnt_thread_close_frame(thread, frame);
 	if (__builtin_expect(call->own.next != NULL, 0)) {
 		fnt_pen_release(call, thread);
-		if (frame != FNT_FRAME_NONE)
-			fnt_frame_unlink(
-				&thread->attachment->region.view.frames[frame]);
-		if (frame != FNT_FRAME_NONE)
+		if (frame != FNT_FRAME_NONE) {
 			call->frame = &thread->attachment->region.view.frames[frame];
+			fnt_frame_unlink(call->frame);
+		}
 		call->odd.unframed = call->odd.linked = false;
 		reset_room(call);
 	}
@@ -165,8 +164,7 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 		call->pending_size = 0;
 		call->odd.many_ops = false;
 	}
-	call->odd.rare = false;
-	call->extra.schedules = 0;
+	fnt_call_forget_rare(call);
 	if (__builtin_expect(call->allocated && !call->listed, 0)) {
 		free(call);
 		return;
@@ -295,7 +293,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 	if (call->frame) {
 		/* Name and flags may have come after the rest. */
 		show_word(call, FNT_RECORD_WORD(fn_name));
-		show_word(call, FNT_FLAGS_WORD);
+		show_word(call, FNT_RECORD_WORD(flags));
 		open_frame(call);
 	}
 	return call;

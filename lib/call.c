@@ -139,7 +139,7 @@ set_identity(struct fnt_call *call, enum fnt_event_type type, const char *text)
 	} else {
 		call->record.flags |= FNT_TRACE_ID_CUT;
 	}
-	show_word(call, FNT_FLAGS_WORD);
+	show_word(call, FNT_RECORD_WORD(flags));
 	fnt_leave();
 	return rc;
 }
@@ -206,7 +206,7 @@ fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, 
 	call->odd.rare = true;
 	if (!make_room(use, FNT_SCHEDULE_BOUND + name_bytes(&event.schedule.fn))) {
 		call->record.schedules_omitted++;
-		show_word(call, FNT_OMITTED_WORD);
+		show_word(call, FNT_RECORD_WORD(ops_omitted));
 		return FNT_OMITTED;
 	}
 	call->extra.schedules++;

@@ -10,7 +10,6 @@
 #include "writer.h"
 
 #define FNT_PENDING_FEW 4
-#define FNT_CALL_ALIGN 64
 #define FNT_CALL_NOBODY UINT64_MAX /* the owner of a call that is no more */
 
 /* An op that has begun, in a table with a free list. */
@@ -40,9 +39,10 @@ union fnt_odd {
 	uint64_t any;
 };
 
-/* All but a rule, and a region that keeps no records: who commits one has seen to that. */
+/* What keeps a call from ending the shortest way: not a rule, nor that its region keeps
+ * no records, which are looked at before. */
 #define FNT_ODD_ENDS (~((union fnt_odd){.ruled = true, .keeps_none = true}).any)
-/* And something rare to count. */
+/* The same of the ways that count what is rare. */
 #define FNT_ODD_LONG                                                                   \
 	(~((union fnt_odd){.ruled = true, .keeps_none = true, .rare = true}).any)
 #define FNT_ODD_LINKED (((union fnt_odd){.linked = true}).any)
@@ -92,7 +92,7 @@ struct fnt_call {
 	bool closed_out;  /* its log is closed, and it is recorded */
 	bool left;	  /* by its owner, before that */
 	struct fnt_call *next_unframed;
-} __attribute__((aligned(FNT_CALL_ALIGN)));
+} __attribute__((aligned(FNT_CACHE_LINE)));
 static_assert(offsetof(struct fnt_call, thread) == FNT_LINE &&
 		      offsetof(struct fnt_call, begun) == 2 * FNT_LINE,
 	      "as its lines say");
@@ -117,6 +117,14 @@ fnt_call_owner(const struct fnt_call *call)
 	return atomic_load_explicit(&call->owner, memory_order_relaxed);
 }
 
+/* What is rare has been counted: the call is as its next use finds it. */
+static inline void
+fnt_call_forget_rare(struct fnt_call *call)
+{
+	call->odd.rare = false;
+	call->extra.schedules = 0;
+}
+
 static inline bool
 fnt_call_is_open(const struct fnt_call *call)
 {
@@ -125,5 +133,9 @@ fnt_call_is_open(const struct fnt_call *call)
 
 	return owner && owner != FNT_CALL_NOBODY;
 }
+
+/* A call of the pool, where it is not yet, as its uses by the log find it (begin.c). */
+void fnt_call_set_up(struct fnt_call *call, struct fnt_log *log,
+		     struct fnt_attachment *attachment, uint32_t index);
 
 #endif

@@ -15,9 +15,6 @@
 #define FNT_TEXT_MAX 4096u /* of an error's code and message */
 #define FNT_ID_MAX   1024u /* of call id, user, tenant */
 
-#define FNT_FLAGS_WORD	 (offsetof(struct fnt_record, flags) / 8)
-#define FNT_OMITTED_WORD (offsetof(struct fnt_record, ops_omitted) / 8)
-
 /* A call in use, inside its log's read-side critical section, by this thread. */
 struct use {
 	struct fnt_call *call;
@@ -149,7 +146,7 @@ omit_op(struct fnt_call *call)
 {
 	call->record.ops_omitted++;
 	call->odd.rare = true;
-	show_word(call, FNT_OMITTED_WORD);
+	show_word(call, FNT_RECORD_WORD(ops_omitted));
 	return FNT_OMITTED;
 }
 

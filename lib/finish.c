@@ -232,10 +232,8 @@ commit_few(struct use use)
 	    !begin_turned(use, &ending, use.call->record.duration_ns) ||
 	    !fnt_record_emit_few(writer, &ending, use.thread->now))
 		return commit_long(use);
-	if (ending.rare) {
-		use.call->odd.rare = false;
-		use.call->extra.schedules = 0;
-	}
+	if (ending.rare)
+		fnt_call_forget_rare(use.call);
 	fnt_call_drop_short(use.call, use.thread);
 	return FNT_DONE;
 }

@@ -80,10 +80,9 @@ fnt_head_make(const struct fnt_thread *thread, struct fnt_identity who, uint64_t
 		.trace = fnt_pair_make(who.trace_id[0], who.trace_id[1]),
 		.started = fnt_pair_make(now + thread->clock.wall_offset, 0),
 		.fn = fn,
-		.pid_exe = fnt_pair_or(
-			fnt_pair_load(&thread->pid_tid),
-			fnt_pair_make(0,
-				      (uint64_t)fn_type << FNT_RECORD_SHIFT(fn_type)))};
+		.pid_exe = fnt_pair_load(&thread->pid_tid) |
+			   fnt_pair_make(0, (uint64_t)fn_type
+						    << FNT_RECORD_SHIFT(fn_type))};
 }
 
 #define FNT_HEAD_AT(record, field) ((char *)(record) + FNT_RECORD_WORD(field) * 8)

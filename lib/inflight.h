@@ -64,8 +64,8 @@ fnt_frame_prepare(void)
 }
 
 /* CACHED → OPEN and back, by its owner, whose it stays: another generation and another
- * status, as one number. In a region that was written over, a state that is neither is
- * another one that is neither. */
+ * status, as one number. (In a region that was written over it may be anything, before
+ * and after: nothing is found by it.) */
 #define FNT_FRAME_OPENING ((1ull << 32) + FNT_FRAME_OPEN - FNT_FRAME_CACHED)
 #define FNT_FRAME_SHUTTING ((1ull << 32) - FNT_FRAME_OPEN + FNT_FRAME_CACHED)
 
@@ -138,14 +138,10 @@ static_assert(offsetof(struct fnt_frame, commit) ==
 			      offsetof(struct fnt_frame, commit_lane) + 8,
 	      "in pairs");
 
-#define FNT_CHUNKS_WORD (offsetof(struct fnt_record, stream_chunks) / 8)
-
 static inline size_t
 fnt_bytes_word(uint64_t chunks)
 {
-	return (chunks & 1 ? offsetof(struct fnt_record, seq)
-			   : offsetof(struct fnt_record, stream_bytes)) /
-	       8;
+	return chunks & 1 ? FNT_RECORD_WORD(seq) : FNT_RECORD_WORD(stream_bytes);
 }
 
 /* One chunk more, `bytes` in all with it. */
@@ -156,7 +152,7 @@ fnt_frame_stream(struct fnt_frame *frame, uint64_t bytes, uint64_t chunks)
 	 * this count, these bytes. Pairs with [W2] in inflight.c. */
 	atomic_store_explicit(&frame->record[fnt_bytes_word(chunks)], bytes,
 			      memory_order_release);
-	atomic_store_explicit(&frame->record[FNT_CHUNKS_WORD], chunks,
+	atomic_store_explicit(&frame->record[FNT_RECORD_WORD(stream_chunks)], chunks,
 			      memory_order_release);
 }
 

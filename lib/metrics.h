@@ -272,11 +272,10 @@ fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t e
 	fnt_pair rows_ops = fnt_pair_load(&place->extra->rows);
 
 	if (rare)
-		rows_ops = fnt_pair_add(rows_ops,
-					fnt_pair_make(0, place->record->ops_omitted));
+		rows_ops += fnt_pair_make(0, place->record->ops_omitted);
 	return (struct fnt_noted){
-		fnt_pair_add(ns_calls, fnt_pair_make(place->duration_ns, 1)),
-		fnt_pair_add(fnt_pair_get(&counts[FNT_FN_ROWS]), rows_ops),
+		ns_calls + fnt_pair_make(place->duration_ns, 1),
+		fnt_pair_get(&counts[FNT_FN_ROWS]) + rows_ops,
 		atomic_load_explicit(place->bucket, memory_order_relaxed) + 1,
 		end < FNT_RINGS ? 0
 				: atomic_load_explicit(&counts[fnt_lost_counter(end)],

@@ -51,8 +51,8 @@ fnt_pace_due(const struct fnt_pace *pace, uint64_t position)
 }
 
 /* It was, and the cursor is there: where to go on, which is `position` or up to half a
- * ring further. A cursor before that seen last, or
- * before `position`, is damaged, and taken for that. */
+ * ring further. A cursor before that seen last, or before `position`, is damaged, and
+ * taken for that. */
 uint64_t fnt_pace_go_on(struct fnt_pace *pace, uint64_t position, uint64_t cursor);
 
 #endif

@@ -116,11 +116,9 @@ fnt_quick_text_after(char *at, uint32_t before, uint32_t some, const char *text,
 
 	if (__builtin_expect(len >= 32, 0)) {
 		head = before | (0xd9u | (uint32_t)len << 8) << some * 8;
-		at++;
-		memcpy(at - 1, &head, 4);
-	} else {
-		memcpy(at, &head, 4);
+		some++;
 	}
+	memcpy(at, &head, 4);
 	return fnt_quick_bytes(at + some + 1, text, len);
 }
 

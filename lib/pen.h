@@ -24,10 +24,6 @@
  * private memory only. False: no memory. */
 bool fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes);
 
-/* A call of the pool, where it is not yet, as its uses by the log find it. */
-void fnt_call_set_up(struct fnt_call *call, struct fnt_log *log,
-		     struct fnt_attachment *attachment, uint32_t index);
-
 /* Bytes of payload, in all extents. */
 static inline uint32_t
 fnt_pen_used(const struct fnt_call *call)

@@ -97,8 +97,8 @@ make_pool(uint32_t count)
 		return NULL;
 	}
 	pool->calls =
-		(struct fnt_call *)(((uintptr_t)pool->memory + FNT_CALL_ALIGN - 1) &
-				    ~(uintptr_t)(FNT_CALL_ALIGN - 1));
+		(struct fnt_call *)(((uintptr_t)pool->memory + FNT_CACHE_LINE - 1) &
+				    ~(uintptr_t)(FNT_CACHE_LINE - 1));
 	return pool;
 }
 

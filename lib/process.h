@@ -22,7 +22,7 @@
 #include "ring.h"
 
 #define FNT_FRAMES_CACHED 8
-#define FNT_THREAD_ALIGN 64
+#define FNT_CACHE_LINE 64 /* of private memory; see FNT_LINE */
 #define FNT_NAMES_BITS 6
 #define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
 #define FNT_NAME_SEEN_MAX 96
@@ -67,18 +67,18 @@ struct fnt_thread {
 	uint64_t trace_high;	/* first half of the trees that begin here */
 	uint64_t now;		/* when the call that ends just now did */
 	/* What each call writes to lies together, on one line. */
-	_Alignas(FNT_THREAD_ALIGN) uint64_t random;
+	_Alignas(FNT_CACHE_LINE) uint64_t random;
 	uint32_t ready_count;
 	uint32_t frame_hint;
 	/* The pool's calls whose frames are CACHED and this thread's, the last used on
 	 * top: each as a call begins, and for this thread. */
 	struct fnt_call *ready[FNT_FRAMES_CACHED];
-	_Alignas(FNT_THREAD_ALIGN) struct fnt_clock clock;
+	_Alignas(FNT_CACHE_LINE) struct fnt_clock clock;
 	struct fnt_ring_writer writer; /* lane NULL: none to be had */
 	uint64_t lane_retry_ns; /* look for a lane again after this */
 	uint64_t reap_after_ns; /* look for the dead again after this */
 	uint32_t frames_wait; /* begins without a look for frames */
-	_Alignas(FNT_THREAD_ALIGN) struct fnt_name_seen names[FNT_NAMES_CACHED];
+	_Alignas(FNT_CACHE_LINE) struct fnt_name_seen names[FNT_NAMES_CACHED];
 	struct fnt_meter meter;
 };
 
@@ -184,15 +184,12 @@ struct fnt_thread_seen {
 	uint64_t id; /* of the attachment */
 	struct fnt_thread *thread;
 };
-#define FNT_THREADS_SEEN 4
-extern _Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
-	__attribute__((tls_model("initial-exec")));
 
-/* The one that was looked for last. */
+/* The one that was asked for last. */
 extern _Thread_local struct fnt_thread_seen fnt_thread_last
 	__attribute__((tls_model("initial-exec")));
 
-/* It is another; or NULL. */
+/* As fnt_thread_at_hand(), where another was asked for last. */
 struct fnt_thread *fnt_thread_other(const struct fnt_attachment *attachment);
 
 /* NULL: it has to be looked for; so it is, too, in a child that has not used the log

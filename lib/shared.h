@@ -26,14 +26,9 @@
 #endif
 #endif
 
-#ifdef FNT_WORDS_IN_PAIRS
-typedef uint64_t fnt_word_pair __attribute__((vector_size(16), aligned(8), may_alias));
+/* Two of them as a value, which may be added and or'ed; and in shared memory. */
 typedef uint64_t fnt_pair __attribute__((vector_size(16)));
-#else
-typedef struct {
-	uint64_t at[2];
-} fnt_pair;
-#endif
+typedef uint64_t fnt_word_pair __attribute__((vector_size(16), aligned(8), may_alias));
 
 /* Looks at more than what there is to see, where that does no harm, are not for these.
  */
@@ -94,51 +89,7 @@ fnt_put_word(fnt_word *word, uint64_t value)
 static inline fnt_pair
 fnt_pair_make(uint64_t a, uint64_t b)
 {
-#ifdef FNT_WORDS_IN_PAIRS
 	return (fnt_pair){a, b};
-#else
-	return (fnt_pair){{a, b}};
-#endif
-}
-
-static inline uint64_t
-fnt_pair_first(fnt_pair pair)
-{
-#ifdef FNT_WORDS_IN_PAIRS
-	return pair[0];
-#else
-	return pair.at[0];
-#endif
-}
-
-static inline uint64_t
-fnt_pair_second(fnt_pair pair)
-{
-#ifdef FNT_WORDS_IN_PAIRS
-	return pair[1];
-#else
-	return pair.at[1];
-#endif
-}
-
-static inline fnt_pair
-fnt_pair_add(fnt_pair a, fnt_pair b)
-{
-#ifdef FNT_WORDS_IN_PAIRS
-	return a + b;
-#else
-	return (fnt_pair){{a.at[0] + b.at[0], a.at[1] + b.at[1]}};
-#endif
-}
-
-static inline fnt_pair
-fnt_pair_or(fnt_pair a, fnt_pair b)
-{
-#ifdef FNT_WORDS_IN_PAIRS
-	return a | b;
-#else
-	return (fnt_pair){{a.at[0] | b.at[0], a.at[1] | b.at[1]}};
-#endif
 }
 
 /* Of memory of one's own. */
@@ -168,8 +119,8 @@ fnt_pair_of(const fnt_word *a, const fnt_word *b)
 static inline void
 fnt_pair_apart(fnt_word *a, fnt_word *b, fnt_pair pair)
 {
-	atomic_store_explicit(a, fnt_pair_first(pair), memory_order_relaxed);
-	atomic_store_explicit(b, fnt_pair_second(pair), memory_order_relaxed);
+	atomic_store_explicit(a, pair[0], memory_order_relaxed);
+	atomic_store_explicit(b, pair[1], memory_order_relaxed);
 }
 
 /* … and side by side. */
@@ -202,8 +153,8 @@ fnt_pair_release(fnt_word *words, fnt_pair pair)
 #ifdef FNT_WORDS_IN_PAIRS
 	fnt_pair_put(words, pair);
 #else
-	atomic_store_explicit(&words[1], fnt_pair_second(pair), memory_order_relaxed);
-	atomic_store_explicit(&words[0], fnt_pair_first(pair), memory_order_release);
+	atomic_store_explicit(&words[1], pair[1], memory_order_relaxed);
+	atomic_store_explicit(&words[0], pair[0], memory_order_release);
 #endif
 }
 

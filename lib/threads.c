@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #define LOOK_EVERY_NS (FNT_SECOND_NS / 10)
+#define THREADS_SEEN 4
 
-_Thread_local struct fnt_thread_seen fnt_threads_seen[FNT_THREADS_SEEN]
+/* Of the last few attachments, by number. */
+static _Thread_local struct fnt_thread_seen threads_seen[THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
 _Thread_local struct fnt_thread_seen fnt_thread_last
 	__attribute__((tls_model("initial-exec")));
@@ -50,7 +52,7 @@ release_thread(struct fnt_thread *thread)
 void
 fnt_thread_forget(void)
 {
-	memset(fnt_threads_seen, 0, sizeof(fnt_threads_seen));
+	memset(threads_seen, 0, sizeof(threads_seen));
 	fnt_thread_last.id = 0;
 	fnt_thread_serial = fnt_thread_quick = fnt_thread_counts = 0;
 	fnt_rcu_reader = NULL;
@@ -149,13 +151,13 @@ find_lane(struct fnt_thread *thread)
 struct fnt_thread *
 fnt_thread_make(struct fnt_attachment *attachment)
 {
-	struct fnt_thread *thread = aligned_alloc(FNT_THREAD_ALIGN, sizeof(*thread));
+	struct fnt_thread *thread = aligned_alloc(FNT_CACHE_LINE, sizeof(*thread));
 
 	if (!thread)
 		return NULL;
 	memset(thread, 0, sizeof(*thread));
 	thread->attachment = attachment;
-	thread->key = fnt_threads_seen;
+	thread->key = threads_seen;
 	thread->tid = (int32_t)gettid();
 	thread->exe = attachment->exe;
 	thread->pid_tid = (uint32_t)attachment->pid |
@@ -171,7 +173,7 @@ fnt_thread_make(struct fnt_attachment *attachment)
 	fnt_meter_init(&thread->meter, &attachment->region.view, FNT_LANE_NONE);
 	find_lane(thread);
 	/* The key only has to be something: the destructor goes by the same address. */
-	if (pthread_setspecific(exit_key, fnt_threads_seen)) {
+	if (pthread_setspecific(exit_key, threads_seen)) {
 		thread->next = NULL;
 		release_thread(thread);
 		return NULL;
@@ -201,14 +203,13 @@ fnt_threads_set_up(void)
 struct fnt_thread *
 fnt_thread_slow(struct fnt_attachment *attachment)
 {
-	struct fnt_thread_seen *seen =
-		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
+	struct fnt_thread_seen *seen = &threads_seen[attachment->id % THREADS_SEEN];
 	struct fnt_thread *thread;
 	int saved = errno;
 
 	fnt_process_lock();
 	for (thread = attachment->threads; thread; thread = thread->next)
-		if (thread->key == fnt_threads_seen)
+		if (thread->key == threads_seen)
 			break;
 	if (!thread)
 		thread = fnt_thread_make(attachment);
@@ -229,7 +230,7 @@ struct fnt_thread *
 fnt_thread_other(const struct fnt_attachment *attachment)
 {
 	const struct fnt_thread_seen *seen =
-		&fnt_threads_seen[attachment->id % FNT_THREADS_SEEN];
+		&threads_seen[attachment->id % THREADS_SEEN];
 
 	if (seen->id != attachment->id)
 		return NULL;

@@ -93,8 +93,8 @@ fnt_put_head_ok(fnt_word *words, const struct fnt_record *record,
 		     fnt_pair_make(seq, bytes | (uint64_t)record->fn_name
 							<< FNT_RECORD_SHIFT(fn_name)));
 	fnt_pair_put(&words[FNT_RECORD_WORD(pid)],
-		     fnt_pair_or(fnt_pair_load(head + FNT_RECORD_WORD(pid) * 8),
-				 fnt_pair_make(0, end)));
+		     fnt_pair_load(head + FNT_RECORD_WORD(pid) * 8) |
+			     fnt_pair_make(0, end));
 	fnt_pair_put(&words[FNT_RECORD_WORD(flags)], fnt_pair_make(flags, 0));
 	fnt_pair_put(&words[FNT_RECORD_WORD(stream_bytes)], fnt_pair_make(0, 0));
 }

@@ -106,6 +106,16 @@ print_options_help(FILE *out, const struct command *command)
 	print_option_help(out, 'h', "help", NULL, "this");
 }
 
+static char *
+in_words(const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0)
+		exit(tool_fail("out of memory"));
+	return text;
+}
+
 void
 tool_print(FILE *out, const char *format, ...)
 {
@@ -113,8 +123,7 @@ tool_print(FILE *out, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		exit(tool_fail("out of memory"));
+	text = in_words(format, args);
 	va_end(args);
 	text_put_wrapped(out, text, (size_t)tool_width_of(out));
 	free(text);
@@ -146,8 +155,7 @@ tool_usage_error(const struct command *command, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&message, format, args) < 0)
-		exit(tool_fail("out of memory"));
+	message = in_words(format, args);
 	va_end(args);
 	tool_fail("%s: %s", command->name, message);
 	free(message);
