@@ -288,12 +288,13 @@ static inline __attribute__((always_inline)) struct fnt_noted
 fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end,
 	       uint64_t seq, bool rare)
 {
-	struct fnt_journal *journal = place->journal;
 	uint32_t calls = fnt_fn_outcome(outcome);
+	struct fnt_journal *journal;
 	struct fnt_noted noted;
 
 	if (!FNT_COUNTED)
 		return (struct fnt_noted){.bucket = 0};
+	journal = place->journal;
 	noted = fnt_quick_counts(place, calls, end, rare);
 	/* [J1] release: as in fnt_meter_note(). */
 	atomic_thread_fence(memory_order_release);
@@ -319,10 +320,11 @@ fnt_quick_apply(const struct fnt_quick_place *place, uint8_t outcome, uint32_t e
 		struct fnt_noted noted, bool rare)
 {
 	uint32_t calls = fnt_fn_outcome(outcome);
-	fnt_word *counts = place->row->counts;
+	fnt_word *counts;
 
 	if (!FNT_COUNTED)
 		return;
+	counts = place->row->counts;
 	/* [J4] release: as in fnt_meter_apply(). */
 	atomic_thread_fence(memory_order_release);
 	if (calls == FNT_FN_OK)

@@ -3,6 +3,7 @@
 #include "bench_args.h"
 #include "histogram.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -261,6 +262,7 @@ child_ended(int signal)
 {
 	static const char message[] = "bench: a process of the batch died\n";
 	siginfo_t info = {0};
+	int saved = errno;
 
 	(void)signal;
 	while (!waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid) {
@@ -271,6 +273,7 @@ child_ended(int signal)
 		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED);
 		info.si_pid = 0;
 	}
+	errno = saved;
 }
 
 static void
