@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench.h"
 #include "bench_args.h"
+#include "bench_hop.h"
 #include "histogram.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ struct shared {
 	_Atomic unsigned arrived; /* spin until all have: they start together */
 	_Atomic unsigned running; /* producers */
 	_Atomic bool failed;
-	_Alignas(128) _Atomic unsigned hop; /* whose turn it is: enum hop */
+	struct bench_hop hop;
 	_Alignas(128) bool quit;
 	uint64_t calls; /* of a batch, per thread */
 	struct sample samples[BENCH_THREADS_MAX];
@@ -92,16 +93,6 @@ preemptions(void)
 	return (uint64_t)usage.ru_nivcsw;
 }
 
-/* How far away readers are. Virtual CPUs are moved, now side by side, now to different
- * ends of the machine: what a reader costs is a multiple of this, whatever it does. */
-enum hop {
-	OURS,
-	THEIRS,
-	OVER
-};
-
-#define HOPS 64
-
 static bool
 hops(const struct bench_thread *thread)
 {
@@ -111,44 +102,13 @@ hops(const struct bench_thread *thread)
 }
 
 static void
-hop(struct sample *sample)
-{
-	sample->hop_ns = UINT64_MAX;
-	for (int series = 0; series < 8; series++) {
-		uint64_t begin = bench_clock(CLOCK_MONOTONIC), took;
-
-		for (int i = 0; i < HOPS; i++) {
-			atomic_store_explicit(&shared->hop, THEIRS,
-					      memory_order_release);
-			while (atomic_load_explicit(&shared->hop,
-						    memory_order_acquire) != OURS)
-				;
-		}
-		took = (bench_clock(CLOCK_MONOTONIC) - begin) / HOPS;
-		sample->hop_ns = took < sample->hop_ns ? took : sample->hop_ns;
-	}
-	atomic_store(&shared->hop, OVER);
-}
-
-static void
-hop_back(void)
-{
-	unsigned turn;
-
-	while ((turn = atomic_load_explicit(&shared->hop, memory_order_acquire)) !=
-	       OVER)
-		if (turn == THEIRS)
-			atomic_store_explicit(&shared->hop, OURS, memory_order_release);
-}
-
-static void
 produce(const struct bench_thread *thread)
 {
 	struct sample *sample = &shared->samples[thread->index];
 	uint64_t wall, cpu, ticks, preempted;
 
 	if (hops(thread))
-		hop(sample);
+		sample->hop_ns = bench_hop(&shared->hop);
 	/* Others have had the caches since. */
 	peer->run(thread->state, shared->calls / WARM_UP_PART + 1);
 	preempted = preemptions();
@@ -175,7 +135,7 @@ consume(const struct bench_thread *thread)
 	uint64_t looks = 0;
 
 	if (hops(thread))
-		hop_back();
+		bench_hop_back(&shared->hop);
 	for (; atomic_load(&shared->running); looks++)
 		peer->read(thread->state);
 	shared->samples[thread->index].calls = looks;
@@ -319,7 +279,7 @@ batch(uint64_t calls)
 
 	shared->calls = calls;
 	atomic_store(&shared->arrived, 0);
-	atomic_store(&shared->hop, OURS);
+	bench_hop_init(&shared->hop);
 	atomic_store(&shared->running, options.threads * options.processes);
 	pthread_barrier_wait(&shared->start);
 	if (atomic_load(&shared->failed))
