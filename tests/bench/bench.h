@@ -37,6 +37,7 @@ struct bench_options {
 	uint64_t size_bytes;  /* of the ring or region; 0: the peer's default */
 	uint64_t fill;	      /* calls made before the first batch */
 	unsigned batch_ms;
+	unsigned tries;	     /* of a batch, until nobody else had our CPUs */
 	unsigned latency;    /* 1: a histogram of single calls */
 	const char *region;  /* what to call it */
 	const char *program; /* of tap: what to run, or "" to run nothing between */

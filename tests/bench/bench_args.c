@@ -42,6 +42,7 @@ parse_number(struct bench_options *options, const char *name, const char *text)
 		       {"chunks", &options->chunks, NULL},
 		       {"batch_ms", &options->batch_ms, NULL},
 		       {"latency", &options->latency, NULL},
+		       {"tries", &options->tries, NULL},
 		       {"value", NULL, &options->value_bytes},
 		       {"size", NULL, &options->size_bytes},
 		       {"fill", NULL, &options->fill}};
@@ -69,7 +70,8 @@ bench_args(int argc, char **argv, struct bench_options *options)
 					  .threads = 1,
 					  .processes = 1,
 					  .ops = 2,
-					  .batch_ms = 2};
+					  .batch_ms = 2,
+					  .tries = 10};
 	for (int i = 1; i + 1 < argc; i += 2)
 		if (!parse_text(options, argv[i], argv[i + 1]) &&
 		    !parse_number(options, argv[i], argv[i + 1]))

@@ -29,7 +29,8 @@ def results_of(suite, worker):
                   "unit": unit, **values}
         if unit == "ns":
             result.update({f"ns_{k}": values[k] for k in ("median", "min", "max")})
-        result["disturbed"] = sum(m.get("disturbed", 0) > 0 for m in worker.metrics)
+        if "disturbed" in worker.metrics[0]:
+            result["disturbed"] = sum(m["disturbed"] > 0 for m in worker.metrics)
         if metric == "ns" and "cpu_ns" in worker.metrics[0]:
             result["cpu_median"] = result["cpu_ns_median"] = statistics.median(
                 m["cpu_ns"] for m in worker.metrics)
@@ -91,14 +92,18 @@ def _line(name, result, most=True):
     print(f"  {name:<44}{numbers} {result['unit']:<5}{end}".rstrip())
 
 
-def print_suite(suite, results, ratios, notes):
-    rounds = max((r["rounds"] for r in results), default=0)
+def _disturbed(results):
+    """Of the batches that can tell: a crowd can't."""
     of_variant = {tuple(r[k] for k in ("peer", "of", "threads", "processes")): r
-                  for r in results}.values()  # percentiles share their batches
+                  for r in results if "disturbed" in r}.values()  # percentiles share theirs
     batches = sum(r["rounds"] for r in of_variant)
     disturbed = sum(r["disturbed"] for r in of_variant)
-    print(f"\n{suite.name}: {suite.title} ({rounds} rounds; others ran in "
-          f"{disturbed} of {batches} batches)")
+    return f"; others ran in {disturbed} of {batches} batches" if batches else ""
+
+
+def print_suite(suite, results, ratios, notes):
+    rounds = max((r["rounds"] for r in results), default=0)
+    print(f"\n{suite.name}: {suite.title} ({rounds} rounds{_disturbed(results)})")
     print(f"  {'':<44}{'median':>12}{'min':>12}{'max':>12}{'CPU time':>12}")
     for r in results:
         who = f"{r['peer']} " if r["peer"] != "none" else ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 CELL = 256
+CROWD = 16
 
 PROGRAMS = {"fntrace": "bench_fntrace", "lttng-ust": "bench_lttng", "dpdk": "bench_dpdk",
             "libqb": "bench_libqb", "mutex-log": "bench_mutex", "floor": "bench_floor"}
@@ -91,9 +92,13 @@ def size_name(size):
     return f"{size // GIB} GiB" if size >= GIB else f"{size // MIB} MiB"
 
 
+def _cores():
+    return len(os.sched_getaffinity(0))
+
+
 def untried():
     """Bars that this machine can't show: (name, asked)."""
-    if len(os.sched_getaffinity(0)) >= 16:
+    if _cores() >= 16:
         return []
     return [(f"16 {how} / 1 (this machine has fewer cores)", 1.5)
             for how in ("threads", "processes")]
@@ -131,6 +136,24 @@ def _calls():
             variants.append(many)
             ratios.append(Ratio(f"16 {how} / 1", many, one, bar=1.5))
     return Suite("calls", "begin + 2 ops + finish, by peer", variants, ratios)
+
+
+def _crowd():
+    """Nobody waits for who has been put aside in the middle of a call: many producers on few
+    cores take no more CPU time for one than one does. Batches are long enough for the
+    scheduler to do so. Where a lock is waited for asleep that takes no CPU time, but what it
+    takes to sleep does."""
+    variants, ratios = [], []
+    for peer, hows in (("fntrace", ("threads", "processes")), ("mutex-log", ("threads",)),
+                       ("libqb", ("threads",))):
+        one = Variant(peer, "call+2ops, in a crowd", {"tries": 1})
+        variants.append(one)
+        for how in hows:
+            many = Variant(peer, one.name, {how: CROWD, **one.args})
+            variants.append(many)
+            ratios.append(Ratio(f"{peer}: {CROWD} {how} / 1, CPU time", many, one, "cpu_ns"))
+    return Suite("crowd", f"{CROWD} producers on {_cores()} cores, beside one: see CPU time",
+                 variants, ratios, rounds=0.2, batches=20)
 
 
 def _ops():
@@ -355,10 +378,10 @@ def _tap(fntrace):
                  rounds=0.5, batches=10)
 
 
-NAMES = ["calls", "ops", "floors", "sizes", "readers", "values", "shapes", "latency", "reading",
-         "attach", "tap"]
+NAMES = ["calls", "crowd", "ops", "floors", "sizes", "readers", "values", "shapes", "latency",
+         "reading", "attach", "tap"]
 
 
 def suites(quick, fntrace):
-    return [_calls(), _ops(), _floors(), _sizes(quick), _readers(), _values(), _shapes(),
+    return [_calls(), _crowd(), _ops(), _floors(), _sizes(quick), _readers(), _values(), _shapes(),
             _latency(), _reading(quick), _attach(), _tap(fntrace)]
