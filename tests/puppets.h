@@ -201,4 +201,14 @@ set(struct puppets *puppets, const char *fn, const char *text)
 		ck_abort_msg("%s: %s", text, error.message);
 }
 
+static inline struct fnt_traces *
+newest_of(struct puppets *puppets, size_t limit)
+{
+	struct fnt_traces *traces;
+
+	MUST(!fnt_reader_query(puppets->reader, &(struct fnt_query){.limit = limit},
+			       &traces));
+	return traces;
+}
+
 #endif

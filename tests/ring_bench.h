@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ring_bench.h: a ring on the bench: of a region of its own, written by writers that
+ * hold their claims for as long as a test likes, in records each word of which is told
+ * by its place.
+ */
+#ifndef FNT_TEST_RING_BENCH_H
+#define FNT_TEST_RING_BENCH_H
+
+#include "fixture.h"
+
+#include "record.h"
+#include "ring.h"
+#include "shared.h"
+
+#define WRITERS 4
+
+struct bench {
+	struct fnt_region region;
+	struct fnt_view *view;
+	struct fnt_ring_head *head;
+	const struct fnt_eras *eras;
+	const struct fnt_era *era;
+	struct fnt_ring_writer writers[WRITERS];
+	uint64_t now;
+	unsigned turn; /* short ways and general ones, by turns */
+};
+
+/* A ring of its own whose next ticket is `start`: all cells are of the lap before. */
+static inline struct bench *
+make_bench(uint64_t start, bool ordered)
+{
+	struct fnt_options options = {.size_bytes = SMALLEST,
+				      .kept_percent = FNT_KEPT_NONE,
+				      .flags = ordered ? FNT_ORDERED : 0};
+	struct bench *bench = calloc(1, sizeof(*bench));
+
+	MUST(!fnt_region_open(&bench->region, NULL, &options));
+	bench->view = &bench->region.view;
+	bench->head = &bench->view->rings[FNT_RING_MAIN];
+	bench->eras = fnt_view_eras(bench->view, FNT_RING_MAIN);
+	bench->era = &bench->eras->at[0];
+	if (start) {
+		uint64_t cells = bench->era->cell_count;
+
+		atomic_store(&bench->head->cursor, start);
+		for (uint64_t t = start - cells; t < start; t++)
+			atomic_store(&bench->era->cells[t % cells].state,
+				     fnt_cell_state(t / cells, 0, FNT_CELL_PAD, 0));
+	}
+	for (uint32_t i = 0; i < WRITERS; i++)
+		fnt_ring_writer_init(&bench->writers[i], bench->view, i);
+	return bench;
+}
+
+static inline void
+free_bench(struct bench *bench)
+{
+	fnt_region_close(&bench->region);
+	free(bench);
+}
+
+static inline struct fnt_hand *
+hand_of(struct bench *bench, uint32_t writer)
+{
+	return &bench->writers[writer].hands[FNT_RING_MAIN];
+}
+
+static inline bool
+take(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *claim)
+{
+	struct fnt_hand *hand = hand_of(bench, writer);
+
+	if (bench->turn++ % 2 && fnt_ring_claim_few(hand, count, bench->now, claim))
+		return true;
+	return fnt_ring_claim(hand_of(bench, writer), count, bench->now, claim) ==
+	       FNT_CLAIMED;
+}
+
+static inline bool
+take_at_0(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *claim)
+{
+	return fnt_ring_claim(hand_of(bench, writer), count, 0, claim) == FNT_CLAIMED;
+}
+
+/* Every word of record `number` is told by its place. */
+static inline uint64_t
+word_of(uint64_t number, uint64_t i)
+{
+	return number * 0x9e3779b97f4a7c15u ^ i;
+}
+
+static inline void
+write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
+	    uint64_t number)
+{
+	struct fnt_record record = {
+		.uid = number,
+		.lane = (uint16_t)writer,
+		.outcome = FNT_OK,
+		.payload_bytes = FNT_HEAD_BYTES + (claim->count - 1) * FNT_MORE_BYTES,
+		.seq = fnt_ring_next_seq(hand_of(bench, writer)),
+	};
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < claim->count; i++) {
+		struct fnt_cell *cell =
+			fnt_claim_cell(&bench->writers[0].hands[0], claim, i);
+
+		for (uint32_t w = i ? 0 : FNT_RECORD_WORDS; w < FNT_CELL_WORDS; w++)
+			atomic_store(&cell->words[w], word_of(number, n++));
+		if (!i)
+			fnt_words_store(cell->words, &record, sizeof(record));
+	}
+}
+
+/* False: not this way. */
+static inline bool
+write_quick(struct bench *bench, uint32_t writer, uint64_t number, uint64_t *ticket)
+{
+	struct fnt_hand *hand = hand_of(bench, writer);
+	struct fnt_cell *cell = fnt_ring_next_cell(hand);
+	struct fnt_claim claim = {.ticket = *ticket = hand->block.next, .count = 1};
+
+	claim.index = (uint64_t)(cell - hand->cells);
+	if (!fnt_ring_has_ticket(hand, bench->now) || !fnt_ring_claim_one(hand, cell))
+		return false;
+	write_claim(bench, writer, &claim, number);
+	fnt_ring_commit_one(hand, cell, fnt_ring_next_seq(hand));
+	return true;
+}
+
+static inline uint64_t
+write_record(struct bench *bench, uint32_t writer, uint32_t count, uint64_t number)
+{
+	struct fnt_claim claim;
+
+	bench->now += 1000;
+	if (count == 1 && bench->turn++ % 3 &&
+	    write_quick(bench, writer, number, &claim.ticket))
+		return claim.ticket;
+	MUST(take(bench, writer, count, &claim));
+	write_claim(bench, writer, &claim, number);
+	fnt_ring_commit(hand_of(bench, writer), &claim);
+	return claim.ticket;
+}
+
+/* What is at `ticket`; a record must be whole. */
+static inline enum fnt_read
+look(struct bench *bench, uint64_t ticket, uint64_t *number)
+{
+	struct fnt_raw raw = {.payload = NULL};
+	enum fnt_read is = fnt_record_read(bench->view, FNT_RING_MAIN, ticket, &raw);
+
+	if (is == FNT_READ_RECORD) {
+		*number = raw.head.uid;
+		for (uint32_t i = 0; i < raw.head.payload_bytes / 8; i++) {
+			uint64_t word;
+
+			memcpy(&word, raw.payload + i * 8, 8);
+			MUST(word == word_of(raw.head.uid, i));
+		}
+	}
+	fnt_raw_free(&raw);
+	return is;
+}
+
+#endif

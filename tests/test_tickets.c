@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_tickets.c: tickets from inside: blocks that go on from each other, or are
+ * overtaken, and what is done with those that the dead have left.
+ */
+#include "ring_bench.h"
+
+/* Where nobody has come between, tickets of a new block go on from those that are too
+ * few: no cell is left out. The lane says at each moment where they are. */
+START_TEST(tickets_go_on)
+{
+	for (uint32_t count = 2; count < 40; count++) {
+		struct bench *bench = make_bench(0, false);
+		const struct fnt_lane_ring *lane = &bench->view->lanes[1].rings[0];
+		const struct fnt_block *block = &hand_of(bench, 1)->block;
+		uint64_t next = 0;
+
+		for (uint64_t i = 0; i < 50; i++) {
+			/* Now and then there are some too few; and once too old. */
+			uint32_t some = i % 7 ? count : 1;
+			uint64_t at;
+
+			if (i == 25)
+				bench->now += FNT_BLOCK_LIFE_NS;
+			if (i == 40)
+				write_record(bench, 2, 1, 1000);
+			at = write_record(bench, 1, some, i);
+			if (i && i != 25 && i < 40)
+				ck_assert_uint_eq(at, next);
+			ck_assert_uint_ge(at, next);
+			next = at + some;
+			ck_assert_uint_eq(block->next, next);
+			ck_assert_uint_le(atomic_load(&lane->block_first), at);
+			ck_assert_uint_eq(atomic_load(&lane->block_end), block->end);
+			ck_assert_uint_eq(atomic_load(&lane->low),
+					  next == block->end ? FNT_TICKET_NONE : next);
+		}
+		/* And none that were the other's were taken for its own. */
+		ck_assert_uint_eq(atomic_load(&bench->view->lanes[1].cells_skipped), 0);
+		free_bench(bench);
+	}
+}
+END_TEST
+
+/* With a whole block in hand while others go around the ring: the next record goes
+ * where the others are, and none of theirs is touched. */
+START_TEST(an_overtaken_block)
+{
+	struct bench *bench = make_bench(0, false);
+	uint64_t cells = bench->era->cell_count, seen, number = 100000, ticket;
+
+	/* Blocks grow while they are used up fast. */
+	for (int i = 0; i < 200; i++)
+		write_record(bench, 0, 1, (uint64_t)i);
+	MUST(bench->writers[0].hands[0].block.end >
+	     bench->writers[0].hands[0].block.next + 4);
+	for (uint64_t i = 0; i < cells * 2; i++)
+		write_record(bench, 1, 1, number++);
+	/* Its clock was read before it slept. */
+	bench->now = bench->writers[0].hands[0].block.born_ns;
+	ticket = write_record(bench, 0, 3, 777);
+	ck_assert_uint_eq(look(bench, ticket, &seen), FNT_READ_RECORD);
+	ck_assert_uint_eq(seen, 777);
+	ck_assert_uint_ge(ticket + cells / 8, atomic_load(&bench->head->cursor));
+	ck_assert_uint_eq(atomic_load(&bench->view->lanes[1].rings[0].recorded),
+			  cells * 2);
+	free_bench(bench);
+}
+END_TEST
+
+/* ---- the dead ------------------------------------------------------------------- */
+
+START_TEST(what_the_dead_held_is_cleared)
+{
+	for (uint32_t count = 1; count < 40; count++) {
+		struct bench *bench = make_bench(0, false);
+		uint64_t cells = bench->era->cell_count, seen;
+		struct fnt_lane *lane = &bench->view->lanes[1];
+		struct fnt_claim dead, living;
+
+		for (uint64_t i = 0; i < cells - 3; i++)
+			write_record(bench, 0, 1, i);
+		MUST(take(bench, 1, count, &dead));
+		MUST(take(bench, 2, count, &living));
+		fnt_ring_reclaim(bench->eras, 1,
+				 atomic_load(&lane->rings[0].block_first),
+				 atomic_load(&lane->rings[0].block_end));
+		for (uint32_t i = 0; i < count; i++) {
+			ck_assert_uint_eq(look(bench, dead.ticket + i, &seen),
+					  FNT_READ_PAD);
+			ck_assert_uint_eq(look(bench, living.ticket + i, &seen),
+					  FNT_READ_BUSY);
+		}
+		write_claim(bench, 2, &living, 5);
+		fnt_ring_commit(hand_of(bench, 2), &living);
+		ck_assert_uint_eq(look(bench, living.ticket, &seen), FNT_READ_RECORD);
+		/* And the cells are to be had again. */
+		for (uint64_t i = 0; i < cells; i++)
+			write_record(bench, 0, 1, i);
+		ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].cells_skipped), 0);
+		free_bench(bench);
+	}
+}
+END_TEST
+
+/* A damaged block reaches around the whole ring, or far past its end: no harm, least of
+ * all to cells of the living. */
+START_TEST(a_damaged_block)
+{
+	static const uint64_t bounds[][2] = {{0, UINT64_MAX},
+					     {UINT64_MAX, 0},
+					     {UINT64_MAX - 5, UINT64_MAX},
+					     {5, 1},
+					     {1ull << 63, 1ull << 62}};
+	struct bench *bench = make_bench(0, false);
+	struct fnt_claim claim;
+	uint64_t seen;
+
+	MUST(take_at_0(bench, 2, 5, &claim));
+	for (int i = 0; i < 5; i++) {
+		fnt_ring_reclaim(bench->eras, 1, bounds[i][0], bounds[i][1]);
+		ck_assert_uint_eq(look(bench, claim.ticket + (uint64_t)i, &seen),
+				  FNT_READ_BUSY);
+	}
+	write_claim(bench, 2, &claim, 9);
+	fnt_ring_commit(hand_of(bench, 2), &claim);
+	free_bench(bench);
+}
+END_TEST
+
+FIXTURE_MAIN("tickets", tickets_go_on, an_overtaken_block,
+	     what_the_dead_held_is_cleared, a_damaged_block)
