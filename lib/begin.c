@@ -207,31 +207,41 @@ write_long_beginning(struct fnt_call *call, struct fnt_thread *thread,
 	return true;
 }
 
+/* One of them is not short: take back what was put, which may go on behind a text. */
+static __attribute__((noinline)) char *
+blank_beginning(char *at)
+{
+	memset(at, 0, 3 + 3 * (2 + FNT_QUICK_TEXT));
+	return NULL;
+}
+
 /* The same of short texts: where it ends, or NULL, if one of them is not short. */
 static inline __attribute__((always_inline)) char *
-put_quick_beginning(char *at, const struct fnt_call_info *info)
+put_quick_beginning(char *const start, const struct fnt_call_info *info)
 {
 	const char *text = info->call_id ? info->call_id : "";
 	size_t len = fnt_quick_len(text);
+	char *at = start;
 
 	if (__builtin_expect(len >= FNT_QUICK_TEXT, 0))
 		return NULL;
-	at = fnt_quick_text_after(at, FNT_QUICK_CALL, 2, text, len);
+	at = fnt_quick_text_after(at, FNT_QUICK_CALL, 2, text, len, true);
 	/* The name is in the record's head: nil. */
 	text = info->user_id;
 	if (text) {
 		len = fnt_quick_len(text);
 		if (__builtin_expect(len >= FNT_QUICK_TEXT, 0))
-			return NULL;
-		at = fnt_quick_text_after(at, 0xc0, 1, text, len);
+			return blank_beginning(start);
+		at = fnt_quick_text_after(at, 0xc0, 1, text, len, false);
 	} else {
+		fnt_quick_blank(at);
 		memcpy(at, "\xc0\xc0", 2);
 		at += 2;
 	}
 	text = info->tenant_id;
 	len = text ? fnt_quick_len(text) : 0;
 	if (__builtin_expect(len >= FNT_QUICK_TEXT, 0))
-		return NULL;
+		return blank_beginning(start);
 	return fnt_quick_text(at, text, len);
 }
 

@@ -37,7 +37,7 @@ learn_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 		seen->size = (uint8_t)(ref->text.len + 1);
 		seen->kind = (uint8_t)fnt_name_kind(name, seen->size);
 		memcpy(seen->text, name, seen->size);
-		fnt_name_ends(seen);
+		fnt_name_ends(seen, name);
 	}
 }
 

@@ -205,64 +205,52 @@ fnt_same_long(const char *a, const char *b, size_t size)
 }
 
 /* How the bytes of a name, with its NUL, are compared: as many as there were when it
- * was learnt, in moves that may overlap. Where a shorter text has come to be there
- * since, that reads past its end, but never over the end of its page. */
+ * was learnt, and at least 8. Where a shorter text is, or has come to be since, that
+ * reads past its end, but never over the end of its page. */
 static inline enum fnt_name_kind
 fnt_name_kind(const char *at, size_t size)
 {
-	if (((uintptr_t)at & (FNT_PAGE - 1)) + size > FNT_PAGE || size > 64)
+	size_t some = size < 8 ? 8 : size;
+
+	if (((uintptr_t)at & (FNT_PAGE - 1)) + some > FNT_PAGE || size > 64 ||
+	    !fnt_quick_text_looks())
 		return FNT_NAME_ANY;
-	return size > 16   ? FNT_NAME_LONG
-	       : size >= 8 ? FNT_NAME_8
-	       : size >= 4 ? FNT_NAME_4
-	       : size >= 2 ? FNT_NAME_2
-			   : FNT_NAME_ANY;
+	return size > 16 ? FNT_NAME_LONG : FNT_NAME_SHORT;
 }
 
-/* First and last bytes, with its NUL, for same_name(). */
+/* Of a short name, for same_name(). */
 static inline void
-fnt_name_ends(struct fnt_name_seen *seen)
+fnt_name_ends(struct fnt_name_seen *seen, const char *name)
 {
-	size_t some = seen->kind == FNT_NAME_8	 ? 8
-		      : seen->kind == FNT_NAME_4 ? 4
-		      : seen->kind == FNT_NAME_2 ? 2
-						 : 0;
+	char text[16] = {0};
 
-	seen->head = seen->tail = 0;
-	memcpy(&seen->head, seen->text, some);
-	memcpy(&seen->tail, seen->text + seen->size - some, some);
+	if (seen->kind != FNT_NAME_SHORT)
+		return;
+	memcpy(text, name, seen->size);
+	seen->tail_off = seen->size < 8 ? 0 : (uint8_t)(seen->size - 8);
+	seen->mask = seen->size < 8 ? (1ull << seen->size * 8) - 1 : UINT64_MAX;
+	memcpy(&seen->head, text, 8);
+	memcpy(&seen->tail, text + seen->tail_off, 8);
 }
 
 /* The same bytes as when it was learnt, at this address? As strcmp, at a quarter of its
- * cost. FNT_NAME_ANY is not asked for here. */
+ * cost, and without a branch for how short it is. FNT_NAME_ANY is not asked for here.
+ */
 static inline bool
 same_name(const struct fnt_name_seen *seen, const char *name)
 {
-	const char *end = name + seen->size;
 	uint64_t head, tail;
-	uint32_t head_4, tail_4;
-	uint16_t head_2, tail_2;
 
 #ifdef FNT_SANITIZED
 	return seen->kind != FNT_NAME_ANY && !strcmp(name, seen->text);
 #endif
-	if (seen->kind == FNT_NAME_8) {
+	if (__builtin_expect(seen->kind == FNT_NAME_SHORT, 1)) {
 		memcpy(&head, name, 8);
-		memcpy(&tail, end - 8, 8);
-		return head == seen->head && tail == seen->tail;
+		memcpy(&tail, name + seen->tail_off, 8);
+		return !(((head ^ seen->head) | (tail ^ seen->tail)) & seen->mask);
 	}
-	if (seen->kind == FNT_NAME_4) {
-		memcpy(&head_4, name, 4);
-		memcpy(&tail_4, end - 4, 4);
-		return head_4 == seen->head && tail_4 == seen->tail;
-	}
-	if (seen->kind == FNT_NAME_LONG)
-		return fnt_same_long(name, seen->text, seen->size);
-	if (seen->kind != FNT_NAME_2)
-		return false;
-	memcpy(&head_2, name, 2);
-	memcpy(&tail_2, end - 2, 2);
-	return head_2 == seen->head && tail_2 == seen->tail;
+	return seen->kind == FNT_NAME_LONG &&
+	       fnt_same_long(name, seen->text, seen->size);
 }
 
 /* A name's id as it stands in a record's head, beside seq. */

@@ -28,8 +28,9 @@ has_room(struct use use, size_t bytes, bool across)
 	return use.call->quick_end && make_room(&use, (uint32_t)bytes);
 }
 
-/* Is there a short way for this op? `times`: all its times, or'ed, so that one look
- * tells whether each fits in 32 bits. Its entity, or NULL. */
+/* Is there a short way for this op, its id's length by fnt_quick_len()? `times`: all
+ * its times, or'ed, so that one look tells whether each fits in 32 bits. Its entity, or
+ * NULL. */
 static inline __attribute__((always_inline)) struct fnt_name_seen *
 quick_entity_at(struct use use, struct op op, uint64_t times, size_t bound, bool across)
 {
@@ -43,10 +44,12 @@ quick_entity_at(struct use use, struct op op, uint64_t times, size_t bound, bool
 	return name_at_hand(use.thread, op.entity);
 }
 
-/* The same, in the tail. */
+/* The same, in the tail, whatever its id's length was found by. */
 static inline struct fnt_name_seen *
 quick_entity(struct use use, struct op op, uint64_t times, size_t bound)
 {
+	if (op.id && fnt_quick_len(op.id) >= FNT_QUICK_TEXT)
+		return NULL;
 	return quick_entity_at(use, op, times, bound, false);
 }
 

@@ -16,6 +16,7 @@
 /* Room for the op's end is kept from the beginning: it is among call->pending_bytes
  * then. */
 #define BEGIN_BOUND (FNT_QUICK_OP_BEGIN_BOUND + FNT_OP_END_BOUND)
+static_assert(BEGIN_BOUND >= FNT_QUICK_OP_BOUND, "all that putting its id writes to");
 
 static inline struct fnt_pending_op *
 pending_at(struct fnt_call *call, uint32_t i)
@@ -203,7 +204,8 @@ op_begin_short(struct fnt_call *call, struct op op, bool counter)
 		return 0;
 	look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	seen = quick_entity((struct use){call, call->thread}, op, 0, BEGIN_BOUND);
+	seen = quick_entity_at((struct use){call, call->thread}, op, 0, BEGIN_BOUND,
+			       false);
 	pending = pending_at_hand(call, &entry);
 	if (__builtin_expect(!seen || !pending, 0))
 		goto leave;

@@ -7,94 +7,19 @@
 #define FNT_PAYLOAD_PACK_QUICK_H
 
 #include "payload_pack.h"
+#include "quick_text.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-/* Events of which every text is shorter than this, every name interned, and every time
- * less than 2^32 ns: bounded by FNT_QUICK_…_BOUND and the text, and put together
- * without a branch for what they are not. */
-#define FNT_QUICK_TEXT 48u
-#define FNT_QUICK_OP_BOUND 33u
+/* Events of which every text is short (quick_text.h), every name interned, and every
+ * time less than 2^32 ns: bounded by FNT_QUICK_…_BOUND and the text, and put together
+ * without a branch for what they are not. Where that is less than what putting a text
+ * writes to, the bound says so. */
+#define FNT_QUICK_OP_HEAD 8u /* to the text's first byte, at most */
+#define FNT_QUICK_OP_BOUND (FNT_QUICK_OP_HEAD + 1 + FNT_QUICK_TEXT_PUT)
 #define FNT_QUICK_OP_BEGIN_BOUND 18u
+static_assert(FNT_QUICK_OP_BOUND >= 33,
+	      "an op: 8 to the id, its head of 2, 23 behind it");
 
-#ifdef __SSE2__
-static inline unsigned
-fnt_zeroes_16(const char *at)
-{
-	return (unsigned)_mm_movemask_epi8(
-		_mm_cmpeq_epi8(_mm_load_si128((const __m128i *)(const void *)at),
-			       _mm_setzero_si128()));
-}
-#endif
-
-/* The length of a text, where it is less than FNT_QUICK_TEXT; else at least that. As
- * strnlen(), at a third of its cost: 16 bytes are looked at in one go, and as those are
- * aligned, they lie in one page, and Memcheck knows what is meant. */
-static inline size_t
-fnt_quick_len(const char *text)
-{
-#if defined(__SSE2__) && !defined(FNT_SANITIZED)
-	const char *at = (const char *)((uintptr_t)text & ~(uintptr_t)15);
-	unsigned skip = (unsigned)((uintptr_t)text & 15), len = 0;
-	unsigned zeroes;
-
-	/* What the compiler may know of the object does not hold for these looks at it.
-	 */
-	__asm__("" : "+r"(at));
-	zeroes = fnt_zeroes_16(at) >> skip;
-	if (!zeroes) {
-		len = 16 - skip;
-		zeroes = fnt_zeroes_16(at + 16);
-	}
-	if (__builtin_expect(!zeroes, 0)) {
-		len += 16;
-		zeroes = fnt_zeroes_16(at + 32);
-	}
-	if (__builtin_expect(!zeroes, 0)) {
-		len += 16;
-		zeroes = len < FNT_QUICK_TEXT ? fnt_zeroes_16(at + 48) : 1;
-	}
-	return zeroes ? len + (unsigned)__builtin_ctz(zeroes) : FNT_QUICK_TEXT;
-#else
-	return strnlen(text, FNT_QUICK_TEXT);
-#endif
-}
-
-/* Bytes of a text of less than FNT_QUICK_TEXT: moves that may overlap. */
-static inline char *
-fnt_quick_bytes(char *at, const char *bytes, size_t len)
-{
-	unsigned __int128 first16, last16;
-	uint64_t first, last;
-	uint32_t first4, last4;
-
-	if (len >= 16) {
-		memcpy(&first16, bytes, 16);
-		memcpy(&last16, bytes + len - 16, 16);
-		if (len > 32)
-			memcpy(at + 16, bytes + 16, 16);
-		memcpy(at, &first16, 16);
-		memcpy(at + len - 16, &last16, 16);
-	} else if (len >= 8) {
-		memcpy(&first, bytes, 8);
-		memcpy(&last, bytes + len - 8, 8);
-		memcpy(at, &first, 8);
-		memcpy(at + len - 8, &last, 8);
-	} else if (len >= 4) {
-		memcpy(&first4, bytes, 4);
-		memcpy(&last4, bytes + len - 4, 4);
-		memcpy(at, &first4, 4);
-		memcpy(at + len - 4, &last4, 4);
-	} else {
-		for (size_t i = 0; i < len; i++)
-			at[i] = bytes[i];
-	}
-	return at + len;
-}
-
-static inline char *
+static inline __attribute__((always_inline)) char *
 fnt_quick_text(char *at, const char *text, size_t len)
 {
 	if (!text) {
@@ -104,13 +29,13 @@ fnt_quick_text(char *at, const char *text, size_t len)
 	if (__builtin_expect(len >= 32, 0))
 		*at++ = (char)0xd9;
 	*at = (char)(len < 32 ? 0xa0 | len : len);
-	return fnt_quick_bytes(at + 1, text, len);
+	return fnt_quick_put(at + 1, text, len, false);
 }
 
-/* The same after the `some` bytes of `before`, up to 2. */
-static inline char *
+/* The same after the `some` bytes of `before`, up to 2; `more`: fnt_quick_put(). */
+static inline __attribute__((always_inline)) char *
 fnt_quick_text_after(char *at, uint32_t before, uint32_t some, const char *text,
-		     size_t len)
+		     size_t len, bool more)
 {
 	uint32_t head = before | (0xa0u | (uint32_t)len) << some * 8;
 
@@ -119,7 +44,7 @@ fnt_quick_text_after(char *at, uint32_t before, uint32_t some, const char *text,
 		some++;
 	}
 	memcpy(at, &head, 4);
-	return fnt_quick_bytes(at + some + 1, text, len);
+	return fnt_quick_put(at + some + 1, text, len, more);
 }
 
 static inline char *

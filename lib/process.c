@@ -9,6 +9,7 @@
 #include "liveness.h"
 #include "names.h"
 #include "producer.h"
+#include "quick_text.h"
 #include "reap.h"
 #include "threads.h"
 #include "unframed.h"
@@ -344,6 +345,7 @@ static void
 set_up(void)
 {
 	fnt_threads_set_up();
+	fnt_quick_text_init();
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 

@@ -25,7 +25,7 @@
 #define FNT_CACHE_LINE 64 /* of private memory; see FNT_LINE */
 #define FNT_NAMES_BITS 6
 #define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
-#define FNT_NAME_SEEN_MAX 96
+#define FNT_NAME_SEEN_MAX 80
 
 struct fnt_call;
 struct fnt_snapshot;
@@ -35,20 +35,21 @@ struct fnt_attachment;
  * are counted, by kind: rows of the thread's lane, or NULL. */
 enum fnt_name_kind {
 	FNT_NAME_ANY = 0, /* compared by strcmp; or there is none yet */
-	FNT_NAME_2,	  /* of 2 or 3 bytes, … */
-	FNT_NAME_4,
-	FNT_NAME_8,
-	FNT_NAME_LONG, /* of 17 to 64 */
+	FNT_NAME_SHORT,	  /* of up to 16 bytes with its NUL */
+	FNT_NAME_LONG,	  /* of 17 to 64 */
 };
 
 struct fnt_name_seen {
 	const char *at;
 	uint64_t packed;     /* its id as the payload has it, from the fourth byte on */
-	uint64_t head, tail; /* first and last bytes, as many as `kind` says */
+	/* Of a short one: its first 8 bytes and its last, or the first again, and which
+	 * of them are its own. */
+	uint64_t head, tail, mask;
 	uint32_t id;
 	uint8_t packed_len;
 	uint8_t size; /* of the text with its NUL */
 	uint8_t kind; /* enum fnt_name_kind */
+	uint8_t tail_off;
 	struct fnt_op_row *rows[FNT_OP_KINDS];
 	fnt_pair fn; /* of a record's head: seq, and the name's word */
 	char text[FNT_NAME_SEEN_MAX];

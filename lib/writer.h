@@ -99,28 +99,27 @@ fnt_put_head_ok(fnt_word *words, const struct fnt_record *record,
 	fnt_pair_put(&words[FNT_RECORD_WORD(stream_bytes)], fnt_pair_make(0, 0));
 }
 
-/* Part of what follows: `some` pairs of words, if `pairs` has that bit. */
-static inline __attribute__((always_inline)) uint32_t
-fnt_put_pairs(fnt_word *words, const char *payload, uint32_t pairs, uint32_t some)
-{
-	if (pairs & some)
-		fnt_words_put(words, payload, some * 2);
-	return pairs & some;
-}
-
 /* A payload that fits there, behind the head, up to one word more than it has: by pairs
- * that cross no line. */
+ * that cross no line, from both ends, which may meet in the same one. So there is one
+ * branch for each 32 bytes, and all but the last go the same way. */
 static inline __attribute__((always_inline)) void
 fnt_put_payload_one(fnt_word *words, const char *payload, uint32_t bytes)
 {
-	uint32_t pairs = (bytes + 7) / 16, done;
+	uint32_t pairs = (bytes + 7) / 16;
+	fnt_word *last_words = words + 1 + pairs * 2;
+	const char *last = payload + 8 + pairs * 16;
 
 	fnt_words_put(words++, payload, 1);
 	payload += 8;
-	done = fnt_put_pairs(words, payload, pairs, 8);
-	done += fnt_put_pairs(words + done * 2, payload + done * 16, pairs, 4);
-	done += fnt_put_pairs(words + done * 2, payload + done * 16, pairs, 2);
-	fnt_put_pairs(words + done * 2, payload + done * 16, pairs, 1);
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < 4; i++) {
+		if (i * 2 >= pairs)
+			break;
+		fnt_words_put(words + i * 2, payload + i * 16, 2);
+		last_words -= 2;
+		last -= 16;
+		fnt_words_put(last_words, last, 2);
+	}
 }
 static_assert(FNT_HEAD_WORDS == 17, "a word, and 8 pairs");
 

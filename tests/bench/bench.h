@@ -33,6 +33,7 @@ struct bench_options {
 	unsigned raw_evict;   /* 1: and give back what they have loaded (evict.h) */
 	unsigned ops;	      /* per call */
 	unsigned chunks;      /* streamed per call */
+	unsigned vary;	      /* 1: ids of different lengths */
 	uint64_t value_bytes; /* of the result; 0: none */
 	uint64_t size_bytes;  /* of the ring or region; 0: the peer's default */
 	uint64_t fill;	      /* calls made before the first batch */

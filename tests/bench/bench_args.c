@@ -40,6 +40,7 @@ parse_number(struct bench_options *options, const char *name, const char *text)
 		       {"scans", &options->scans, NULL},
 		       {"ops", &options->ops, NULL},
 		       {"chunks", &options->chunks, NULL},
+		       {"vary", &options->vary, NULL},
 		       {"batch_ms", &options->batch_ms, NULL},
 		       {"latency", &options->latency, NULL},
 		       {"tries", &options->tries, NULL},

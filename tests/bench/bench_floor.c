@@ -270,7 +270,7 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 	if (!p)
 		return NULL;
 	memset(p, 0, sizeof(*p));
-	workload_init(&p->work, thread->index);
+	workload_init(&p->work, thread->index, options->vary);
 	p->ops = options->ops;
 	p->cells = fnt_cells_for(FLOOR_BEGUN + p->ops / 2 * FLOOR_PAIR);
 	if (p->ops % 2 || p->ops > OPS_MOST)

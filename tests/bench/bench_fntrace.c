@@ -304,7 +304,7 @@ make_elsewhere(const struct bench_options *options)
 	}
 	fnt_reader_stat(reader, &stat);
 	fnt_reader_close(reader);
-	workload_init(&p.work, 0);
+	workload_init(&p.work, 0, false);
 	run_calls(&p, stat.cells + stat.cells / 8);
 	return 0;
 }
@@ -393,7 +393,7 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 								    options->processes);
 	p = calloc(1, sizeof(*p));
 	p->options = options;
-	workload_init(&p->work, thread->index);
+	workload_init(&p->work, thread->index, options->vary);
 	make_value(&p->value, options->value_bytes);
 	if (is_shape(options, "parent"))
 		p->parent = begin(p, 0);

@@ -107,8 +107,7 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 {
 	struct producer *p = calloc(1, sizeof(*p));
 
-	(void)options;
-	workload_init(&p->work, thread->index);
+	workload_init(&p->work, thread->index, options->vary);
 	return p;
 }
 

@@ -55,7 +55,7 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 	struct producer *p = calloc(1, sizeof(*p));
 
 	p->ops = options->ops;
-	workload_init(&p->work, thread->index);
+	workload_init(&p->work, thread->index, options->vary);
 	for (int i = 0; i < 10000 && !enabled(); i++)
 		nanosleep(&pause, NULL);
 	if (!enabled())

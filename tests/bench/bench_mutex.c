@@ -98,7 +98,7 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 			       : &scanner;
 	p = calloc(1, sizeof(*p));
 	p->ops = options->ops;
-	workload_init(&p->work, thread->index);
+	workload_init(&p->work, thread->index, options->vary);
 	run(p, CAPACITY);
 	return p;
 }

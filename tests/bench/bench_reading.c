@@ -57,7 +57,7 @@ produce(struct fnt_log *log, uint64_t calls)
 {
 	static struct workload work;
 
-	workload_init(&work, 0);
+	workload_init(&work, 0, false);
 	for (uint64_t i = 0; i < calls; i++) {
 		struct fnt_call_info info = {.call_id = workload_call_id(&work, i),
 					     .fn_name = workload_fn(i),

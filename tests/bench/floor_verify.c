@@ -312,7 +312,7 @@ verify(struct scene *s)
 		fprintf(stderr, "%s\n", error.message);
 		return CANNOT;
 	}
-	workload_init(&s->work, 0);
+	workload_init(&s->work, 0, false);
 	while (s->done < WARM_UP)
 		scene_call(s);
 	if (scene_find_lane(s) && scene_find_frame(s) && scene_find_rows(s))

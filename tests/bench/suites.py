@@ -291,6 +291,18 @@ def _values():
                  [Ratio(f"{v.name[11:]} / none", v, none) for v in some])
 
 
+def _ids():
+    peers = ("fntrace", "lttng-ust", "mutex-log", "libqb")
+    alike, vary = ({peer: Variant(peer, f"call+2ops, ids {how}", args) for peer in peers}
+                   for how, args in (("alike", {}), ("that differ", {"vary": 1})))
+    ratios = [Ratio(f"{peer}: ids that differ / alike", vary[peer], alike[peer])
+              for peer in peers]
+    ratios.append(Ratio("fntrace / lttng-ust, ids that differ", vary["fntrace"],
+                        vary["lttng-ust"]))
+    return Suite("ids", "of 4 to 15 or 31 bytes, each as long as chance has it",
+                 [*alike.values(), *vary.values()], ratios)
+
+
 def _shapes():
     plain = fnt("call+2ops, framed")
     some = {shape: fnt(name, shape=shape) for shape, name in (
@@ -378,10 +390,10 @@ def _tap(fntrace):
                  rounds=0.5, batches=10)
 
 
-NAMES = ["calls", "crowd", "ops", "floors", "sizes", "readers", "values", "shapes", "latency",
-         "reading", "attach", "tap"]
+NAMES = ["calls", "crowd", "ops", "floors", "sizes", "readers", "values", "ids", "shapes",
+         "latency", "reading", "attach", "tap"]
 
 
 def suites(quick, fntrace):
-    return [_calls(), _crowd(), _ops(), _floors(), _sizes(quick), _readers(), _values(), _shapes(),
-            _latency(), _reading(quick), _attach(), _tap(fntrace)]
+    return [_calls(), _crowd(), _ops(), _floors(), _sizes(quick), _readers(), _values(), _ids(),
+            _shapes(), _latency(), _reading(quick), _attach(), _tap(fntrace)]

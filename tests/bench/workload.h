@@ -6,6 +6,7 @@
 #ifndef FNT_BENCH_WORKLOAD_H
 #define FNT_BENCH_WORKLOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -24,9 +25,24 @@ static const char *const workload_fns[WORKLOAD_FNS] = {
 	"closeLot", "watchLot", "sweep",  "settle",
 };
 
+/* The same, of some length or other each. */
 static inline void
-workload_init(struct workload *work, unsigned thread)
+workload_vary(char *text, unsigned size, uint64_t *random)
 {
+	unsigned len;
+
+	*random = *random * 6364136223846793005u + 1442695040888963407u;
+	len = 4 + (unsigned)(*random >> 33) % (size - 4);
+	for (unsigned i = 0; i < len; i++)
+		text[i] = (char)('a' + (i + len) % 26);
+	text[len] = '\0';
+}
+
+static inline void
+workload_init(struct workload *work, unsigned thread, bool vary)
+{
+	uint64_t random = thread;
+
 	for (unsigned i = 0; i < WORKLOAD_CALLS; i++) {
 		snprintf(work->call_id[i], sizeof(work->call_id[i]), "c_%u",
 			 1000000 + thread * WORKLOAD_CALLS + i);
@@ -35,6 +51,12 @@ workload_init(struct workload *work, unsigned thread)
 	}
 	for (unsigned i = 0; i < WORKLOAD_USERS; i++)
 		snprintf(work->user_id[i], sizeof(work->user_id[i]), "user_%u", 10 + i);
+	for (unsigned i = 0; vary && i < WORKLOAD_CALLS; i++) {
+		workload_vary(work->call_id[i], sizeof(work->call_id[i]), &random);
+		workload_vary(work->row_id[i], sizeof(work->row_id[i]), &random);
+		workload_vary(work->user_id[i % WORKLOAD_USERS],
+			      sizeof(work->user_id[0]), &random);
+	}
 }
 
 static inline const char *
