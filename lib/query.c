@@ -75,7 +75,7 @@ struct ring_walk {
 	bool has;	      /* a record in `raw`, committed at `time` */
 	bool over;	      /* no further one */
 	bool warm;	      /* we are among records … */
-	uint64_t warm_left;   /* … since so many were left */
+	uint64_t warm_left; /* … since so many were left, at the newest's last cell */
 	const fnt_word *cursor;
 	uint64_t from; /* where it was when the walk began */
 	bool started;  /* some way ago */
@@ -268,7 +268,9 @@ ring_next(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 		switch (fnt_spot_read(view, &walk->spot, &walk->raw)) {
 		case FNT_READ_RECORD:
 			if (!walk->warm)
-				walk->warm_left = walk->left + 1;
+				walk->warm_left =
+					walk->left - 1 +
+					fnt_cells_for(walk->raw.head.payload_bytes);
 			walk->has = walk->warm = true;
 			walk->time = fnt_record_time(&walk->raw);
 			return 1;
@@ -376,6 +378,13 @@ fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 	return rc;
 }
 
+/* And will be again in a lap; what is of another lap, or busy, somebody is at now. */
+static bool
+was_written(enum fnt_read is)
+{
+	return is == FNT_READ_RECORD || is == FNT_READ_MORE || is == FNT_READ_PAD;
+}
+
 /* Which are there is all that matters, not in which order. */
 uint64_t
 fnt_query_retained(const struct fnt_view *view)
@@ -392,7 +401,7 @@ fnt_query_retained(const struct fnt_view *view)
 			count += is == FNT_READ_RECORD;
 			if (is == FNT_READ_OLDER)
 				pass_over(view, ring, &walk);
-			if (walk.raw.passing)
+			else if (walk.raw.passing && was_written(is))
 				fnt_evict(fnt_spot_cell(&walk.spot), FNT_EVICT_LINE);
 		}
 	}

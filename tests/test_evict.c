@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_evict.c: lines given back stay what they are, and no others are touched.
+ * test_evict.c: lines given back stay what they are; each of them is touched, and no
+ * others are.
  */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -58,9 +62,74 @@ START_TEST(what_was_just_written_is_kept)
 }
 END_TEST
 
+static sigjmp_buf came_to;
+static void *_Atomic fault_at;
+
+static void
+on_fault(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	fault_at = info->si_addr;
+	siglongjmp(came_to, 1);
+}
+
+/* Where it is not allowed to look; NULL: it did not. */
+static void *
+fault_of(const unsigned char *at, size_t bytes)
+{
+	fault_at = NULL;
+	if (!sigsetjmp(came_to, 1))
+		fnt_evict(at, bytes);
+	return fault_at;
+}
+
+static bool
+can(void)
+{
+#if defined(__x86_64__)
+	return fnt_evict_can();
+#else
+	return false;
+#endif
+}
+
+/* From however many lines before it, it comes to the first that it may not read: it
+ * steps over none. Where the processor can't, nothing is touched. */
+START_TEST(no_line_is_left_out)
+{
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+	unsigned char *page = read_only_page(), *next = page + PAGE;
+
+	ck_assert_int_eq(sigaction(SIGSEGV, &action, NULL), 0);
+	for (unsigned before = 0; before <= PAGE; before += FNT_EVICT_LINE) {
+		MUST(!fault_of(next - before, before));
+		MUST(fault_of(next - before, before + 1) == (can() ? next : NULL));
+	}
+	munmap(page, 2 * PAGE);
+}
+END_TEST
+
+/* What the kernel says that the processor can, it is asked for. */
+START_TEST(where_it_can_it_does)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	static char line[16384];
+	bool listed = false;
+
+	while (file && !listed && fgets(line, sizeof(line), file))
+		listed = !strncmp(line, "flags", 5) && strstr(line, " clflushopt");
+	if (file)
+		fclose(file);
+	if (listed)
+		ck_assert(can());
+}
+END_TEST
+
 int
 main(void)
 {
 	return SUITE_RUN("evict", lines_stay_what_they_are,
-			 what_was_just_written_is_kept);
+			 what_was_just_written_is_kept, no_line_is_left_out,
+			 where_it_can_it_does);
 }
