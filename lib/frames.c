@@ -10,7 +10,7 @@ fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame)
 	struct fnt_attachment *attachment = thread->attachment;
 
 	/* Before others can claim it, this process's threads among them. */
-	atomic_store(&attachment->pool->held[frame], false);
+	atomic_store(&attachment->pool->had[frame], FNT_HAD_BEFORE);
 	fnt_frame_release(&attachment->region.view.frames[frame]);
 }
 
@@ -23,7 +23,7 @@ claim(struct fnt_thread *thread)
 					 &thread->frame_hint);
 
 	if (frame != FNT_FRAME_NONE &&
-	    atomic_exchange(&attachment->pool->held[frame], true))
+	    atomic_exchange(&attachment->pool->had[frame], FNT_HAD_NOW) == FNT_HAD_NOW)
 		return FNT_FRAME_NONE;
 	return frame;
 }

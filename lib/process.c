@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 uint32_t fnt_fork_generation;
@@ -73,11 +74,18 @@ fnt_process_attachments(void)
 
 /* ---- attachments ------------------------------------------------------------------ */
 
+static size_t
+pool_bytes(const struct fnt_call_pool *pool)
+{
+	return pool->count * sizeof(*pool->calls);
+}
+
 static void
 free_pool(struct fnt_call_pool *pool)
 {
-	free(pool->memory);
-	free(pool->held);
+	if (pool->calls)
+		munmap(pool->calls, pool_bytes(pool));
+	free(pool->had);
 	free(pool);
 }
 
@@ -85,29 +93,44 @@ static struct fnt_call_pool *
 make_pool(uint32_t count)
 {
 	struct fnt_call_pool *pool = calloc(1, sizeof(*pool));
+	void *calls;
 
 	if (!pool)
 		return NULL;
 	pool->count = count;
-	/* Not aligned_alloc(): what is not used is not to be touched, not even to clear
-	 * it. */
-	pool->memory = calloc(count + 1ull, sizeof(*pool->calls));
-	pool->held = calloc(count, sizeof(*pool->held));
-	if (!pool->memory || !pool->held) {
+	pool->had = calloc(count, sizeof(*pool->had));
+	/* Not from an allocator: what is not used is not to be touched, not even to
+	 * clear it, and calloc() clears what it has had before: 9 MiB, for a large
+	 * region. */
+	calls = mmap(NULL, pool_bytes(pool), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (calls != MAP_FAILED)
+		pool->calls = calls;
+	if (!pool->calls || !pool->had) {
 		free_pool(pool);
 		return NULL;
 	}
-	pool->calls =
-		(struct fnt_call *)(((uintptr_t)pool->memory + FNT_CACHE_LINE - 1) &
-				    ~(uintptr_t)(FNT_CACHE_LINE - 1));
 	return pool;
+}
+
+struct fnt_call *
+fnt_pool_next(struct fnt_call_pool *pool, uint32_t *next)
+{
+	for (uint32_t i = *next; i < pool->count; i++)
+		if (atomic_load_explicit(&pool->had[i], memory_order_relaxed)) {
+			*next = i + 1;
+			return &pool->calls[i];
+		}
+	return NULL;
 }
 
 static bool
 pool_in_use(struct fnt_call_pool *pool)
 {
-	for (uint32_t i = 0; i < pool->count; i++)
-		if (fnt_call_is_open(&pool->calls[i]))
+	uint32_t next = 0;
+
+	for (struct fnt_call *call; (call = fnt_pool_next(pool, &next));)
+		if (fnt_call_is_open(call))
 			return true;
 	return fnt_unframed_sweep(pool);
 }

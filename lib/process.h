@@ -83,18 +83,24 @@ struct fnt_thread {
 	struct fnt_meter meter;
 };
 
+enum fnt_had {
+	FNT_HAD_NEVER = 0, /* and its call is memory that nobody has touched */
+	FNT_HAD_NOW,
+	FNT_HAD_BEFORE,
+};
+
 /* Calls, one for each frame of the region, so that beginning one allocates nothing. A pool
  * outlives its attachment while calls of it are open. */
 struct fnt_call_pool {
 	struct fnt_call_pool *next;
 	uint32_t count;
 	struct fnt_call *calls;
-	void *memory;			     /* in which they are */
 	_Atomic(struct fnt_call *) unframed; /* see unframed.h */
 	_Atomic uint32_t unframed_open, unframed_new;
-	/* Frames that this process has, by its own account: what the region says may be
-	 * nonsense, and a frame given out twice would be two calls in the same memory. */
-	atomic_bool *held;
+	/* Frames that this process has, or has had, by its own account (enum fnt_had):
+	 * what the region says may be nonsense, and a frame given out twice would be
+	 * two calls in the same memory. */
+	atomic_uchar *had;
 };
 
 struct fnt_attachment {
@@ -144,6 +150,11 @@ bool fnt_process_trylock(void); /* as far as it goes; inside a read-side section
 
 /* Those of logs that are open, with the mutex in hand. */
 struct fnt_attachment *fnt_process_attachments(void);
+
+/* A pool's next call that has ever been used, from number `*next` on, 0 at first; NULL:
+ * there is none. Where the process's mutex keeps new ones from being missed, or it does
+ * not matter. */
+struct fnt_call *fnt_pool_next(struct fnt_call_pool *pool, uint32_t *next);
 
 /* Open: makes the log of a mapped region, which is the log's now. -errno. */
 int fnt_log_attach(struct fnt_log **log, struct fnt_region *region);

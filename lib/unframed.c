@@ -102,9 +102,11 @@ bool
 fnt_unframed_any(struct fnt_call_pool *pool)
 {
 	bool any = fnt_unframed_sweep(pool);
+	struct fnt_call *call;
+	uint32_t next = 0;
 
-	for (uint32_t i = 0; i < pool->count && !any; i++)
-		any = fnt_call_is_open(&pool->calls[i]) && is_private(&pool->calls[i]);
+	while (!any && (call = fnt_pool_next(pool, &next)))
+		any = fnt_call_is_open(call) && is_private(call);
 	return any;
 }
 
@@ -112,6 +114,7 @@ void
 fnt_unframed_close(struct fnt_call_pool *pool, struct fnt_thread *thread)
 {
 	struct fnt_call *call;
+	uint32_t next = 0;
 
 	/* Else it would look for one with the mutex that we have. */
 	if (thread)
@@ -119,6 +122,6 @@ fnt_unframed_close(struct fnt_call_pool *pool, struct fnt_thread *thread)
 	call = atomic_load_explicit(&pool->unframed, memory_order_relaxed);
 	for (; call; call = call->next_unframed)
 		close_one(call, thread);
-	for (uint32_t i = 0; i < pool->count; i++)
-		close_one(&pool->calls[i], thread);
+	while ((call = fnt_pool_next(pool, &next)))
+		close_one(call, thread);
 }
