@@ -254,6 +254,28 @@ set_outcome(struct fnt_call *call, enum fnt_outcome outcome, uint64_t duration_n
 	call->record.duration_ns = duration_ns;
 }
 
+static inline int
+commit_otherwise(struct use use, uint64_t duration_ns, uint64_t now)
+{
+	set_outcome(use.call, FNT_OK, duration_ns);
+	use.thread->now = now;
+	return fnt_finish_commit(use);
+}
+
+/* As commit(), of one frame and up to four cells; nothing is odd. */
+static __attribute__((noinline)) int
+commit_some(struct use use, uint64_t duration_ns, uint64_t now)
+{
+	struct fnt_ring_writer *writer = &use.thread->writer;
+	struct fnt_quick_ending ending;
+
+	if (!begin_turned(use, &ending, duration_ns) ||
+	    !fnt_record_emit_some(writer, &ending, fnt_pen_used(use.call), now))
+		return commit_otherwise(use, duration_ns, now);
+	fnt_call_drop_short(use.call, use.thread);
+	return FNT_DONE;
+}
+
 /* A call that was ok, and is not flagged for the kept ring. `plain`: there is nothing
  * odd about it. Without a lane there are no tickets in hand. */
 static inline __attribute__((always_inline)) int
@@ -264,15 +286,16 @@ commit(struct use use, bool plain, uint64_t duration_ns, uint64_t now)
 	struct fnt_quick_ending ending;
 	uint32_t bytes = fnt_pen_used(call);
 
-	if (__builtin_expect(bytes <= FNT_HEAD_BYTES, 1) &&
-	    (plain || !ends_odd(call)) && begin_turned(use, &ending, duration_ns) &&
+	if (__builtin_expect(!plain && ends_odd(call), 0))
+		return commit_otherwise(use, duration_ns, now);
+	if (__builtin_expect(bytes > FNT_HEAD_BYTES, 0))
+		return commit_some(use, duration_ns, now);
+	if (begin_turned(use, &ending, duration_ns) &&
 	    fnt_record_emit_one(&thread->writer, &ending, bytes, now)) {
 		fnt_call_drop_short(call, thread);
 		return FNT_DONE;
 	}
-	set_outcome(call, FNT_OK, duration_ns);
-	thread->now = now;
-	return fnt_finish_commit(use);
+	return commit_otherwise(use, duration_ns, now);
 }
 
 /* Why it is not to be recorded, or 0; and into which ring. What has ended is told by

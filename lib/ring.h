@@ -276,7 +276,11 @@ fnt_ring_commit_all(struct fnt_hand *hand, const struct fnt_claim *claim, uint64
 	atomic_store_explicit(&hand->lane_ring->recorded, seq, memory_order_release);
 	fnt_ring_advance(hand, claim->count);
 	fnt_ring_say_low(hand);
-	fnt_ring_prefetch(&hand->cells[block->next - block->cell_0]);
+	/* A record is likely as long as the one before. */
+	cell = &hand->cells[block->next - block->cell_0];
+	fnt_ring_prefetch(cell);
+	if (claim->count > 1 && cell + 1 < end)
+		fnt_ring_prefetch(cell + 1);
 }
 
 /* Nothing in hand any more: leftover tickets are given up. */

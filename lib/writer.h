@@ -99,11 +99,12 @@ fnt_put_head_ok(fnt_word *words, const struct fnt_record *record,
 	fnt_pair_put(&words[FNT_RECORD_WORD(stream_bytes)], fnt_pair_make(0, 0));
 }
 
-/* A payload that fits there, behind the head, up to one word more than it has: by pairs
- * that cross no line, from both ends, which may meet in the same one. So there is one
- * branch for each 32 bytes, and all but the last go the same way. */
+/* So many bytes of payload into a cell, from a word before a line's second half on, up
+ * to one word more than it has: by pairs that cross no line, from both ends, which may
+ * meet in the same one. So there is one branch for each 32 bytes, and all but the last
+ * go the same way. `most` pairs, known where this is compiled. */
 static inline __attribute__((always_inline)) void
-fnt_put_payload_one(fnt_word *words, const char *payload, uint32_t bytes)
+fnt_put_payload(fnt_word *words, const char *payload, uint32_t bytes, uint32_t most)
 {
 	uint32_t pairs = (bytes + 7) / 16;
 	fnt_word *last_words = words + 1 + pairs * 2;
@@ -111,8 +112,8 @@ fnt_put_payload_one(fnt_word *words, const char *payload, uint32_t bytes)
 
 	fnt_words_put(words++, payload, 1);
 	payload += 8;
-#pragma GCC unroll 4
-	for (uint32_t i = 0; i < 4; i++) {
+#pragma GCC unroll 8
+	for (uint32_t i = 0; i < (most + 1) / 2; i++) {
 		if (i * 2 >= pairs)
 			break;
 		fnt_words_put(words + i * 2, payload + i * 16, 2);
@@ -121,7 +122,8 @@ fnt_put_payload_one(fnt_word *words, const char *payload, uint32_t bytes)
 		fnt_words_put(last_words, last, 2);
 	}
 }
-static_assert(FNT_HEAD_WORDS == 17, "a word, and 8 pairs");
+static_assert(FNT_HEAD_WORDS == 17 && FNT_CELL_WORDS == 31,
+	      "a word, and 8 or 15 pairs");
 
 /* As fnt_record_emit_few() for the commonest record, of one cell, for the main ring,
  * with a ticket in hand; seq, lane and what the end changes go into the ring alone. */
@@ -145,8 +147,42 @@ fnt_record_emit_one(struct fnt_ring_writer *writer,
 	noted = fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq, false);
 	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, hand->block.next);
 	fnt_put_head_ok(cell->words, ending->record, &ending->place, bytes, seq, lane);
-	fnt_put_payload_one(cell->words + FNT_RECORD_WORDS, ending->payload, bytes);
+	fnt_put_payload(cell->words + FNT_RECORD_WORDS, ending->payload, bytes,
+			FNT_HEAD_WORDS / 2);
 	fnt_ring_commit_one(hand, cell, seq);
+	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN, noted, false);
+	return true;
+}
+
+/* The same for one of two to FNT_FEW_CELLS cells that go on to each other. */
+static inline __attribute__((always_inline)) bool
+fnt_record_emit_some(struct fnt_ring_writer *writer,
+		     const struct fnt_quick_ending *ending, uint32_t bytes,
+		     uint64_t now_ns)
+{
+	struct fnt_hand *hand = &writer->hands[FNT_RING_MAIN];
+	uint32_t lane = writer->lane_no, left = bytes - FNT_HEAD_BYTES;
+	const char *payload = ending->payload + FNT_HEAD_BYTES;
+	struct fnt_noted noted;
+	struct fnt_claim claim;
+	struct fnt_cell *cell;
+	uint64_t seq;
+
+	if (__builtin_expect(
+		    !fnt_ring_claim_few(hand, fnt_cells_for(bytes), now_ns, &claim), 0))
+		return false;
+	seq = fnt_ring_next_seq(hand);
+	noted = fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq, false);
+	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, claim.ticket);
+	cell = &hand->cells[claim.index];
+	fnt_put_head_ok(cell->words, ending->record, &ending->place, bytes, seq, lane);
+	fnt_words_put(cell->words + FNT_RECORD_WORDS, ending->payload, FNT_HEAD_WORDS);
+	for (; left > FNT_MORE_BYTES; left -= FNT_MORE_BYTES) {
+		fnt_words_put((++cell)->words, payload, FNT_CELL_WORDS);
+		payload += FNT_MORE_BYTES;
+	}
+	fnt_put_payload((++cell)->words, payload, left, FNT_CELL_WORDS / 2);
+	fnt_ring_commit_all(hand, &claim, seq);
 	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN, noted, false);
 	return true;
 }
