@@ -447,23 +447,16 @@ finish_ok_otherwise(struct fnt_call *call, const struct fnt_value *value)
 	return finish_ok(call, value);
 }
 
-static __attribute__((noinline)) int
-finish_ok_by_counter(struct fnt_call *call, const struct fnt_value *value)
-{
-	int rc;
-
-	if (__builtin_expect(finish_short(call, value, true, &rc), 1))
-		return rc;
-	return finish_ok_otherwise(call, value);
-}
-
-/* A NULL call leaves before it has saved a register: where nothing is recorded that is
- * all there is to do. */
 int
 fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value)
 {
-	return __builtin_expect(!call, 0) ? -ESHUTDOWN
-					  : finish_ok_by_counter(call, value);
+	int rc;
+
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	if (__builtin_expect(finish_short(call, value, true, &rc), 1))
+		return rc;
+	return finish_ok_otherwise(call, value);
 }
 
 static int

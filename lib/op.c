@@ -159,13 +159,6 @@ leave:
 	return false;
 }
 
-/* Kind and outcome in one, so that all of an op is passed in registers. */
-static inline uint64_t
-kind_and_ok(enum fnt_op kind, bool ok)
-{
-	return (uint32_t)kind | (uint64_t)ok << 32;
-}
-
 static __attribute__((noinline)) int
 op_by_other(struct fnt_call *call, uint64_t kind, const char *entity, const char *id,
 	    uint64_t duration_ns, int64_t row_count)
@@ -187,9 +180,10 @@ op_by_other(struct fnt_call *call, uint64_t kind, const char *entity, const char
 		       row_count, kind >> 32);
 }
 
-static __attribute__((noinline)) int
-op_by_counter(struct fnt_call *call, uint64_t kind, const char *entity, const char *id,
-	      uint64_t duration_ns, int64_t row_count)
+/* Kind and outcome in one, so that all of an op is passed in registers. */
+int
+fnt_call_op_packed(struct fnt_call *call, uint64_t kind, const char *entity,
+		   const char *id, uint64_t duration_ns, int64_t row_count)
 {
 	struct op op = {.op = (uint32_t)kind,
 			.ok = kind >> 32,
@@ -199,6 +193,8 @@ op_by_counter(struct fnt_call *call, uint64_t kind, const char *entity, const ch
 			.row_count = row_count};
 	uint64_t seen_at = 0;
 
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
 	if (__builtin_expect(op_short(call, op, true, false, &seen_at), 1))
 		return FNT_DONE;
 	return op_by_other(call, kind, entity, id, duration_ns, row_count);
@@ -208,8 +204,6 @@ int
 fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
 	    uint64_t duration_ns, int64_t row_count, bool ok)
 {
-	if (__builtin_expect(!call, 0))
-		return -ESHUTDOWN;
-	return op_by_counter(call, kind_and_ok(op, ok), entity, id, duration_ns,
-			     row_count);
+	return fnt_call_op_packed(call, (uint32_t)op | (uint64_t)ok << 32, entity, id,
+				  duration_ns, row_count);
 }

@@ -333,7 +333,7 @@ START_TEST(identity_of_a_trace)
 	ck_assert_mem_eq(trace->trace_id, id, sizeof(id));
 	ck_assert_int_eq(trace->pid, getpid());
 	ck_assert_int_eq(trace->tid, gettid());
-	ck_assert_str_eq(trace->exe, "test_log");
+	ck_assert_str_eq(trace->exe, program_invocation_short_name);
 	ck_assert_int_eq(trace->fn_type, FNT_ACTION);
 	ck_assert_str_eq(trace->code, "");
 	ck_assert_str_eq(trace->message, "");
