@@ -115,9 +115,11 @@ def _calls():
     qb, qb2 = (Variant("libqb", "call+2ops", {"threads": n}) for n in (1, 2))
     one.bars = {"ns": 60}
     bare = Variant("fntrace", "call+2ops, no settings or metrics", {}, {}, "bench_uncounted")
-    variants = [one, bare, vdso, lttng, mutex, dpdk, qb, two_threads, two_processes, lttng2,
-                lttng_p, mutex2, dpdk2, qb2]
+    loop = fnt("call+2ops, the loop alone", shape="stubs")
+    variants = [one, loop, bare, vdso, lttng, mutex, dpdk, qb, two_threads, two_processes,
+                lttng2, lttng_p, mutex2, dpdk2, qb2]
     ratios = [
+        Ratio("call+2ops, less the loop", one, loop, parts=1),
         Ratio("fntrace / lttng-ust, 1 thread", one, lttng, bar=0.11),
         Ratio("fntrace / mutex-log, 1 thread", one, mutex, bar=0.22),
         Ratio("fntrace / dpdk, 1 thread", one, dpdk),
