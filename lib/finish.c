@@ -3,8 +3,9 @@
  * The end of a call: outcome, record, ring.
  *
  *   finish ─► is it kept? ─┬─► commit ─► one cell, all at hand: inlined
+ *                          │     ├─► commit_some: up to four, all at hand
  *                          │     ├─► commit_few: up to four, new tickets, the kept
- *                          │     │   ring, something rare to count
+ *                          │     │   ring, over its end, something rare to count
  *                          │     ├─► commit_many: of several frames, the same
  *                          │     └─► commit_long: all else
  *                          └─► left out: all at hand, or long

@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "process.h"
+#include "writer.h"
 
 #define WAY_MAX 400000 /* instructions */
 /* Before each act: clocks are to be set and tickets too old, whoever looks, or else it
@@ -140,6 +141,40 @@ is_text(const struct scene *scene, uint32_t where)
 		       offsetof(struct fnt_frame, record);
 }
 
+static bool
+goes_through(const struct step_trace *way, void (*function)(void))
+{
+	for (uint32_t k = 0; k < way->count; k++)
+		if (way->points[k].place == (uintptr_t)function)
+			return true;
+	return false;
+}
+
+static enum kill_by
+goes_by(const struct step_trace *way)
+{
+	if (goes_through(way, (void (*)(void))fnt_record_emit))
+		return BY_ANY;
+	if (goes_through(way, (void (*)(void))fnt_record_emit_many))
+		return BY_MANY;
+	return goes_through(way, (void (*)(void))fnt_record_emit_few) ? BY_FEW
+								      : BY_INLINED;
+}
+
+static void
+must_be_at_hand(const struct scene *scene, const struct kill_path *path,
+		const struct step_trace *way)
+{
+	struct scene_place place;
+
+	ck_assert_msg(goes_by(way) == path->by, "%s, ring at %s: by %d", path->name,
+		      scene_edges[scene->edge], goes_by(way));
+	ck_assert(scene_find_head(scene, path->call, &place));
+	ck_assert_uint_eq(place.cells, path->cells);
+	if (scene->edge == SCENE_LAP_END)
+		ck_assert_uint_eq(place.left, path->cells);
+}
+
 void
 kill_path_trace(struct step_trace *way, struct scene *scene,
 		const struct kill_path *path)
@@ -151,6 +186,8 @@ kill_path_trace(struct step_trace *way, struct scene *scene,
 	stepper_trace(&stepper, way, scene->bytes, scene->region.view.size_bytes,
 		      WAY_MAX);
 	stepper_kill(&stepper);
+	if (path->by != BY_ANY)
+		must_be_at_hand(scene, path, way);
 	for (uint32_t k = 0; k < way->count; k++)
 		way->points[k].minor =
 			way->points[k].wrote && is_text(scene, way->points[k].where);

@@ -9,6 +9,15 @@
 #include "scene.h"
 #include "stepper.h"
 
+/* The function of writer.c that puts the record into its ring; or none, where that is
+ * inlined in the call's end. */
+enum kill_by {
+	BY_ANY,
+	BY_INLINED,
+	BY_FEW,
+	BY_MANY,
+};
+
 struct kill_path {
 	const char *name;
 	void (*prepare)(struct actor *actor); /* at full speed */
@@ -21,6 +30,11 @@ struct kill_path {
 	bool again;  /* the next who does it is killed too, somewhere */
 	uint32_t edges; /* SCENE_*, as bits */
 	uint32_t flags; /* of the region */
+	/* A call's end at hand: if it takes another way, that is not what is to be seen
+	 * here. */
+	enum kill_by by;
+	unsigned call;	/* that ends … */
+	uint32_t cells; /* … in so many */
 };
 
 #define EDGE(e) (1u << (e))

@@ -17,6 +17,7 @@
 #include "process.h"
 
 #define VALUE_LONG 2500
+#define VALUE_FOUR 700 /* in four cells, and in the frame */
 
 static struct kills kills;
 
@@ -114,6 +115,30 @@ begun_linked(struct actor *actor)
 	begun(actor);
 	for (unsigned i = 0; i < 100; i++)
 		actor_op(actor, 0);
+}
+
+/* Four of the eight tickets are left, for four cells. */
+static void
+begun_four_at_hand(struct actor *actor)
+{
+	actor_open(actor);
+	actor_begin(actor, 0);
+	kill_stand_still(actor, 0);
+	actor_finish(actor, 0, FNT_OK, VALUE_FOUR);
+	actor_begin(actor, 1);
+	kill_stand_still(actor, 1);
+}
+
+/* Of the kept ring, too. */
+static void
+begun_error_at_hand(struct actor *actor)
+{
+	actor_open(actor);
+	actor_begin(actor, 0);
+	kill_stand_still(actor, 0);
+	actor_finish(actor, 0, FNT_ERROR, 0);
+	actor_begin(actor, 1);
+	kill_stand_still(actor, 1);
 }
 
 /* With something rare to count. */
@@ -222,6 +247,12 @@ finish_few(struct actor *actor)
 }
 
 static void
+finish_four(struct actor *actor)
+{
+	actor_finish(actor, 1, FNT_OK, VALUE_FOUR);
+}
+
+static void
 finish_many(struct actor *actor)
 {
 	actor_finish(actor, 0, FNT_OK, VALUE_LONG);
@@ -238,6 +269,12 @@ static void
 finish_error(struct actor *actor)
 {
 	actor_finish(actor, 0, FNT_ERROR, 200);
+}
+
+static void
+finish_error_again(struct actor *actor)
+{
+	actor_finish(actor, 1, FNT_ERROR, 200);
 }
 
 static void
@@ -286,9 +323,18 @@ static const struct kill_path paths[] = {
 	{"finish, rows there", begun_again, finish_again, .lapped = true,
 	 .edges = EDGE(SCENE_LAP)},
 	{"finish, at hand", begun_at_hand, finish_again, .lapped = true,
-	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP), .by = BY_INLINED, .call = 1,
+	 .cells = 1},
 	{"finish, at hand, few", begun_at_hand, finish_few, .lapped = true,
-	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
+	 .edges = EDGE(SCENE_PLAIN), .by = BY_INLINED, .call = 1, .cells = 2},
+	{"finish, at hand, four", begun_four_at_hand, finish_four, .lapped = true,
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP_END), .by = BY_INLINED, .call = 1,
+	 .cells = 4},
+	{"finish, at hand, over", begun_at_hand, finish_few, .lapped = true,
+	 .edges = EDGE(SCENE_LAP), .by = BY_FEW, .call = 1, .cells = 2},
+	{"finish, at hand, error", begun_error_at_hand, finish_error_again,
+	 .lapped = true, .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP), .by = BY_FEW,
+	 .call = 1, .cells = 2},
 	{"finish, at hand, none", begun_at_hand, finish_again,
 	 .edges = EDGE(SCENE_PLAIN), .flags = FNT_KEEP_NONE},
 	{"finish, at hand, sampled", begun_at_hand, finish_again,
@@ -303,12 +349,17 @@ static const struct kill_path paths[] = {
 	 .flags = SCENE_SAMPLED},
 	{"finish, many cells", begun, finish_many, .lapped = true, .edges = ALL_EDGES},
 	{"finish, tickets go on", begun_at_hand, finish_many_again, .lapped = true,
-	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP), .by = BY_MANY, .call = 1,
+	 .cells = 11},
 	{"finish, linked", begun_linked, finish_ok, .edges = EDGE(SCENE_LAP)},
 	{"finish, at hand, rare", begun_rare_at_hand, finish_again, .lapped = true,
-	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP), .by = BY_FEW, .call = 1,
+	 .cells = 1},
+	{"finish, rare, few", begun_rare_at_hand, finish_few, .lapped = true,
+	 .edges = EDGE(SCENE_PLAIN), .by = BY_FEW, .call = 1, .cells = 2},
 	{"finish, at hand, linked", begun_linked_at_hand, finish_again, .lapped = true,
-	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP)},
+	 .edges = EDGE(SCENE_PLAIN) | EDGE(SCENE_LAP), .by = BY_MANY, .call = 1,
+	 .cells = 9},
 	{"finish_error", begun_with_ops, finish_error, .edges = EDGE(SCENE_LAP)},
 	{"finish_rolled_back", begun, finish_rolled_back, .edges = EDGE(SCENE_PLAIN)},
 	{"abandon", begun_with_ops, abandon, .edges = EDGE(SCENE_PLAIN)},
@@ -341,7 +392,8 @@ START_TEST(killed_at_every_instruction)
 		scene_init(&scene, edge, path->flags);
 		kill_path_trace(&way, &scene, path);
 		kill_all_along(&kills, &scene, path, &way, false);
-		if (path->lapped && (kills.is_long || edge == SCENE_LAP))
+		if (path->lapped &&
+		    (kills.is_long || edge == SCENE_LAP || edge == SCENE_LAP_END))
 			kill_all_along(&kills, &scene, path, &way, true);
 		step_trace_free(&way);
 		scene_fini(&scene);

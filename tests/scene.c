@@ -21,7 +21,7 @@
 #define SIZE (256u << 10)
 
 const char *const scene_edges[SCENE_EDGES] = {"plain", "lap", "2^32 tickets",
-					      "2^40 laps"};
+					      "2^40 laps", "lap's end"};
 
 void
 scene_fail(const struct scene *scene, const char *format, ...)
@@ -92,6 +92,8 @@ write_past(struct scene *scene, uint32_t ring)
 		until = (1ull << 32) - 2;
 	else if (scene->edge == SCENE_LAPS_40)
 		until = (cells << FNT_LAP_BITS) - 2;
+	else if (scene->edge == SCENE_LAP_END)
+		until = 3 * cells - 8;
 	if (scene->edge != SCENE_PLAIN)
 		begin_at_lap(scene, ring, until / cells - 1);
 	produce_until(scene, ring, until);

@@ -80,6 +80,7 @@ enum scene_edge {
 	SCENE_TICKETS_32, /* two tickets before 2^32 */
 	SCENE_LAPS_40, /* two tickets before lap 2^40, which is lap 0 in a cell's state
 			*/
+	SCENE_LAP_END, /* eight before a lap's end, which a block of theirs ends with */
 	SCENE_EDGES,
 };
 extern const char *const scene_edges[SCENE_EDGES];
@@ -141,6 +142,14 @@ const struct fnt_era *scene_era(const struct scene *scene, uint32_t ring);
  * looks any more. (Its further cells may be others' by then: they are complete before
  * it is.) */
 bool scene_has_head_of(const struct scene *scene, unsigned i);
+
+/* And where it is. */
+struct scene_place {
+	uint32_t ring;
+	uint32_t cells; /* of the record */
+	uint64_t left;	/* in the ring, from its head to the last */
+};
+bool scene_find_head(const struct scene *scene, unsigned i, struct scene_place *place);
 
 /* Look from outside, whoever is there: each call is in flight or one record, as its
  * story says; the region is sound. `dead`: the actor is. */

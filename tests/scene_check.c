@@ -249,7 +249,7 @@ scene_look_at_death(struct scene *scene)
 }
 
 bool
-scene_has_head_of(const struct scene *scene, unsigned i)
+scene_find_head(const struct scene *scene, unsigned i, struct scene_place *place)
 {
 	uint32_t found = 0;
 
@@ -257,15 +257,31 @@ scene_has_head_of(const struct scene *scene, unsigned i)
 		const struct fnt_era *era = scene_era(scene, ring);
 
 		for (uint64_t at = 0; at < era->cell_count; at++) {
-			uint64_t state = atomic_load(&era->cells[at].state);
+			const struct fnt_cell *cell = &era->cells[at];
+			uint64_t state = atomic_load(&cell->state), bytes;
 
-			found += !fnt_cell_busy(state) &&
-				 fnt_cell_kind(state) == FNT_CELL_HEAD &&
-				 atomic_load(&era->cells[at].words[0]) ==
-					 atomic_load(&scene->story->calls[i].uid);
+			if (fnt_cell_busy(state) ||
+			    fnt_cell_kind(state) != FNT_CELL_HEAD ||
+			    atomic_load(&cell->words[0]) !=
+				    atomic_load(&scene->story->calls[i].uid))
+				continue;
+			bytes = atomic_load(
+				&cell->words[FNT_RECORD_WORD(payload_bytes)]);
+			*place = (struct scene_place){ring,
+						      fnt_cells_for((uint32_t)bytes),
+						      era->cell_count - at};
+			found++;
 		}
 	}
 	return found == 1;
+}
+
+bool
+scene_has_head_of(const struct scene *scene, unsigned i)
+{
+	struct scene_place place;
+
+	return scene_find_head(scene, i, &place);
 }
 
 /* ---- afterwards ------------------------------------------------------------------ */

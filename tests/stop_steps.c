@@ -35,6 +35,18 @@ begin_linked(struct actor *actor)
 		actor_op(actor, 0);
 }
 
+/* Its ticket and its row are at hand. */
+static void
+begin_at_hand(struct actor *actor)
+{
+	actor_open(actor);
+	actor_begin(actor, 1);
+	kill_stand_still(actor, 1);
+	actor_finish(actor, 1, FNT_OK, 0);
+	actor_begin(actor, 0);
+	kill_stand_still(actor, 0);
+}
+
 static void
 finish_one(struct actor *actor)
 {
@@ -45,6 +57,13 @@ static void
 finish_many(struct actor *actor)
 {
 	actor_finish(actor, 0, FNT_OK, 1500);
+}
+
+/* In four cells, out of one frame. */
+static void
+finish_four(struct actor *actor)
+{
+	actor_finish(actor, 0, FNT_OK, 700);
 }
 
 static void
@@ -75,6 +94,10 @@ static const struct kill_path paths[] = {
 	 .edges = EDGE(SCENE_LAP)},
 	{"begin, one thread", begin_one, begin_next, actor_close, .beside = true,
 	 .edges = EDGE(SCENE_LAPS_40)},
+	{"finish, at hand", begin_at_hand, finish_one, actor_close,
+	 .edges = EDGE(SCENE_LAP), .by = BY_INLINED, .cells = 1},
+	{"finish, at hand, four", begin_at_hand, finish_four, actor_close,
+	 .edges = EDGE(SCENE_PLAIN), .by = BY_INLINED, .cells = 4},
 };
 
 #define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
