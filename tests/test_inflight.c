@@ -4,6 +4,8 @@
  */
 #include "fixture.h"
 
+#include "pen.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -104,6 +106,94 @@ START_TEST(closed_with_calls_that_have_no_frame)
 }
 END_TEST
 
+/* ---- in each frame ----------------------------------------------------------------
+ */
+
+static void
+begin_in_all(struct fnt_log *log, struct fnt_call **calls)
+{
+	for (unsigned i = 0; i < SMALL_FRAMES; i++) {
+		calls[i] = begin_call(log, "fn", "id");
+		MUST(calls[i]->frame);
+	}
+}
+
+static void *
+has_all_and_ends(void *arg)
+{
+	struct fnt_call *calls[SMALL_FRAMES];
+
+	begin_in_all(arg, calls);
+	for (unsigned i = 0; i < SMALL_FRAMES; i++)
+		MUST(fnt_call_finish_ok(calls[i], NULL) == FNT_DONE);
+	return NULL;
+}
+
+/* The one in frame `n`, and all others' ends. More happens in it than its frame holds,
+ * while there is no other to be had. */
+static struct fnt_call *
+leave_one(struct fnt_call **calls, uint32_t n)
+{
+	struct fnt_call *left = NULL;
+
+	for (unsigned i = 0; i < SMALL_FRAMES; i++)
+		if (calls[i]->own.frame == n)
+			left = calls[i];
+	MUST(left);
+	make_ops(left, 90);
+	MUST(fnt_pen_used(left) > left->framed);
+	for (unsigned i = 0; i < SMALL_FRAMES; i++)
+		if (calls[i] != left)
+			MUST(fnt_call_finish_ok(calls[i], NULL) == FNT_DONE);
+	return left;
+}
+
+static void
+must_be_one_aborted(struct fnt_log *log)
+{
+	struct fnt_traces *traces = newest(log, 2 * SMALL_FRAMES);
+	unsigned found = 0;
+
+	ck_assert_uint_eq(traces->count, 2 * SMALL_FRAMES);
+	for (size_t i = 0; i < traces->count; i++)
+		if (traces->items[i].outcome == FNT_ABORTED) {
+			ck_assert_uint_eq(traces->items[i].op_count, 90);
+			ck_assert_uint_eq(traces->items[i].flags, 0);
+			found++;
+		}
+	ck_assert_uint_eq(found, 1);
+	ck_assert_uint_eq(fnt_log_total_count(log), 2 * SMALL_FRAMES);
+	fnt_traces_free(traces);
+}
+
+/* All frames were another thread's, which is no more, and then ours; when the log is
+ * closed one call alone is open, in each of them in turn. It becomes a record, once,
+ * and its memory stays as long as somebody may use it. */
+START_TEST(closed_with_one_call_in_any_frame)
+{
+	for (uint32_t n = 0; n < SMALL_FRAMES; n++) {
+		struct fnt_options options = {.size_bytes = SMALLEST,
+					      .capacity = 2 * MANY};
+		struct fnt_call *calls[SMALL_FRAMES], *left;
+		struct fnt_log *log = open_log("any", &options);
+		pthread_t thread;
+
+		MUST(!pthread_create(&thread, NULL, has_all_and_ends, log));
+		pthread_join(thread, NULL);
+		begin_in_all(log, calls);
+		left = leave_one(calls, n);
+		fnt_log_close(log);
+		MUST(fnt_call_stream_chunk(left, 1) == -ESHUTDOWN);
+		log = open_sized("any", SMALLEST);
+		must_be_one_aborted(log);
+		fnt_log_close(log);
+		MUST(fnt_call_finish_ok(left, NULL) == -ESHUTDOWN);
+		must_be_sound("any");
+		unlink(region_path("any", ".fnt"));
+	}
+}
+END_TEST
+
 /* ---- and all at once -------------------------------------------------------------- */
 
 #define USERS 3
@@ -176,4 +266,4 @@ START_TEST(closed_among_calls_without_frames)
 END_TEST
 
 FIXTURE_MAIN("inflight", bytes_and_chunks_agree, closed_with_calls_that_have_no_frame,
-	     closed_among_calls_without_frames)
+	     closed_with_one_call_in_any_frame, closed_among_calls_without_frames)
