@@ -118,6 +118,7 @@ check_trace(struct scene *scene, const struct fnt_trace *trace, unsigned i)
 struct count {
 	struct scene *scene;
 	uint32_t records[SCENE_CALLS], flying[SCENE_CALLS];
+	uint64_t ops, chunks, schedules; /* in the records */
 };
 
 static bool
@@ -140,6 +141,9 @@ count_record(void *arg, const struct fnt_trace *trace)
 	check_trace(count->scene, trace, i);
 	SCENE_MUST(count->scene, outcome_fits(trace, &count->scene->story->calls[i]));
 	count->records[i]++;
+	count->ops += trace->op_count;
+	count->chunks += trace->stream_chunks;
+	count->schedules += trace->schedule_count;
 	return 0;
 }
 
@@ -327,11 +331,26 @@ check_total(struct scene *scene, const struct count *count, uint64_t mine)
 			   (unsigned long long)high);
 }
 
+/* What is in the records is counted, once; as long as all of them are there. */
+static void
+check_contents(struct scene *scene, const struct count *count,
+	       const struct fnt_fn_metrics *total)
+{
+	bool keeps = !(scene->flags & (FNT_KEEP_NONE | SCENE_SAMPLED));
+
+	if (!keeps || scene->lapped)
+		return;
+	SCENE_MUST(scene, total->ops == count->ops);
+	SCENE_MUST(scene, total->stream_chunks == count->chunks);
+	SCENE_MUST(scene, total->stream_bytes == count->chunks * SCENE_CHUNK);
+	SCENE_MUST(scene, total->schedules == count->schedules);
+}
+
 /* The functions' counts come to the total, and each function's histogram to its calls,
  * whoever was killed where. Of ops each of the dead may have one that is counted in its
  * function and not yet in its row, or the other way round. */
 static void
-check_metrics(struct scene *scene)
+check_metrics(struct scene *scene, const struct count *count)
 {
 	struct fnt_reader *reader;
 	struct fnt_metrics *metrics;
@@ -341,6 +360,7 @@ check_metrics(struct scene *scene)
 	SCENE_MUST(scene, !fnt_reader_metrics(reader, &metrics));
 	fnt_reader_close(reader);
 	SCENE_MUST(scene, !metrics->shared && !metrics->other.calls);
+	check_contents(scene, count, &metrics->total);
 	if (metrics->total.calls != scene_total(scene))
 		scene_fail(scene, "functions have %llu calls, the region %llu",
 			   (unsigned long long)metrics->total.calls,
@@ -411,7 +431,7 @@ scene_verify(struct scene *scene)
 	scene->other = NULL;
 	scene_check_records(scene);
 	check_total(scene, &count, mine);
-	check_metrics(scene);
+	check_metrics(scene, &count);
 	check_nothing_held(scene);
 	SCENE_MUST(scene, !check.busy_cells && !check.orphans);
 }
