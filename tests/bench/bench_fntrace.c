@@ -9,11 +9,14 @@
  *      error      as call, finished with a code and a message
  *      parent     as call, and each the child of one call that stays open
  *      push       fnt_log_push of the same trace, built elsewhere
- *      ordered, count-only, closed: as call, on a log with FNT_ORDERED or
- * FNT_KEEP_NONE, or on one that has been closed off, sampled, ruled: as call, with
- * settings: recording off; kept are no calls but failed ones; something is set, and
- * every call is kept all the same stubs      as call, into functions that do nothing:
- * what the loop itself takes clock      nothing: what measuring itself takes
+ *      ordered    as call, on a log with FNT_ORDERED
+ *      count-only … with FNT_KEEP_NONE
+ *      closed     … on one that has been closed
+ *      off        as call, with recording off
+ *      sampled    … kept are no calls but failed ones
+ *      ruled      … something is set, and every call is kept all the same
+ *      stubs      as call, into functions that do nothing: what the loop itself takes
+ *      clock      nothing: what measuring itself takes
  */
 #include "bench.h"
 #include "raw_reader.h"
@@ -447,27 +450,30 @@ look(void *state)
 
 /* ---- the peer ------------------------------------------------------------------- */
 
+/* What is called, or how the log is made. */
+static const struct {
+	const char *name;
+	void (*run)(void *state, uint64_t calls);
+} shapes[] = {
+	{"call", run_calls},	 {"pairs", run_pairs},	 {"overlap", run_overlapping},
+	{"unframed", run_calls}, {"error", run_errors},	 {"parent", run_calls},
+	{"push", run_pushes},	 {"ordered", run_calls}, {"count-only", run_calls},
+	{"closed", run_calls},	 {"off", run_calls},	 {"sampled", run_calls},
+	{"ruled", run_calls},	 {"stubs", run_stubs},	 {"clock", run_nothing}};
+
 static const struct bench_peer *
 choose(const struct bench_options *options)
 {
-	static struct bench_peer peer = {.process_init = process_init,
-					 .thread_init = thread_init,
-					 .run = run_calls,
-					 .read = look};
+	static struct bench_peer peer = {
+		.process_init = process_init, .thread_init = thread_init, .read = look};
 
-	if (is_shape(options, "pairs"))
-		peer.run = run_pairs;
-	else if (is_shape(options, "error"))
-		peer.run = run_errors;
-	else if (is_shape(options, "overlap"))
-		peer.run = run_overlapping;
-	else if (is_shape(options, "push"))
-		peer.run = run_pushes;
-	else if (is_shape(options, "stubs"))
-		peer.run = run_stubs;
-	else if (is_shape(options, "clock"))
-		peer.run = run_nothing;
-	return &peer;
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		if (!is_shape(options, shapes[i].name))
+			continue;
+		peer.run = shapes[i].run;
+		return &peer;
+	}
+	return NULL;
 }
 
 int
