@@ -273,7 +273,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 {
 	uint64_t now = fnt_clock_read(&thread->clock);
 	struct fnt_call *call = make_call(log, thread, framed, now);
-	const struct fnt_name_seen *fn = name_at_hand(thread, info->fn_name);
+	const struct fnt_name_seen *fn = fnt_name_known(&thread->names, info->fn_name);
 	struct fnt_identity who;
 	struct fnt_head head;
 
@@ -350,10 +350,10 @@ struct look {
 /* What most calls are: no traceparent, a function that the thread has begun before,
  * short texts. All that is looked at is looked at before anything is done, but for
  * bytes of a payload that nobody sees; NULL: it wasn't. `rule`: fnt_ruled_quick(), or
- * NULL where nothing is set. */
+ * NULL where nothing is set. `known`: the function may be known by its text alone. */
 static inline __attribute__((always_inline)) struct fnt_call *
 begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *info,
-	      const struct fnt_rule *rule, struct look look)
+	      const struct fnt_rule *rule, struct look look, bool known)
 {
 	struct fnt_thread *thread = fnt_thread_at_hand(attachment);
 	const struct fnt_name_seen *fn;
@@ -371,7 +371,8 @@ begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *inf
 	/* Under a rule it may have had one before, but none that has to do with ids. */
 	if (__builtin_expect(rule ? !call->quick_end : call->odd.ruled, 0))
 		return NULL;
-	fn = name_at_hand(thread, info->fn_name);
+	fn = known ? fnt_name_known(&thread->names, info->fn_name)
+		   : fnt_name_at_hand(&thread->names, info->fn_name);
 	if (__builtin_expect(!fn || info->traceparent, 0))
 		return NULL;
 	fnt_frame_prepare();
@@ -404,7 +405,29 @@ begin_ruled_at_hand(struct fnt_attachment *attachment, const struct fnt_call_inf
 {
 	const struct fnt_rule *rule = fnt_ruled_quick(attachment);
 
-	return rule ? begin_at_hand(attachment, info, rule, look) : NULL;
+	return rule ? begin_at_hand(attachment, info, rule, look, true) : NULL;
+}
+
+static __attribute__((noinline)) struct fnt_call *
+begin_known_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *info,
+		    struct look look)
+{
+	return begin_at_hand(attachment, info, NULL, look, true);
+}
+
+/* Inside the log's read-side critical section. */
+static inline __attribute__((always_inline)) struct fnt_call *
+begin_in(struct fnt_attachment *attachment, const struct fnt_call_info *info,
+	 struct look look)
+{
+	struct fnt_call *call;
+
+	if (!fnt_control_plain(attachment))
+		return begin_ruled_at_hand(attachment, info, look);
+	call = begin_at_hand(attachment, info, NULL, look, false);
+	return __builtin_expect(call != NULL, 1)
+		       ? call
+		       : begin_known_at_hand(attachment, info, look);
 }
 
 /* The clock first: the counter takes its time, and that passes meanwhile. */
@@ -425,9 +448,7 @@ begin_short(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
 	/* [R2] acquire: as in fnt_enter(). */
 	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
 	if (__builtin_expect(attachment != NULL, 1))
-		call = fnt_control_plain(attachment)
-			       ? begin_at_hand(attachment, info, NULL, look)
-			       : begin_ruled_at_hand(attachment, info, look);
+		call = begin_in(attachment, info, look);
 	fnt_rcu_exit(reader);
 	return call;
 }

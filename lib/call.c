@@ -14,49 +14,30 @@
 
 /* ---- names and texts -------------------------------------------------------------- */
 
-/* The name as this thread has not seen it yet, or not at this address. */
-static void
-learn_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
-	   struct fnt_name_ref *ref)
+void
+fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
+	      struct fnt_name_ref *ref)
 {
-	struct fnt_attachment *attachment = thread->attachment;
-	struct fnt_name_seen *seen = fnt_name_place(thread, name);
+	const struct fnt_attachment *attachment = thread->attachment;
+	const struct fnt_name_seen *seen;
 
+	if (!name)
+		name = "";
+	seen = fnt_name_known(&thread->names, name);
+	if (!seen)
+		seen = fnt_name_there(&thread->names, name);
+	if (seen) {
+		ref->id = seen->id;
+		return;
+	}
 	ref->id = FNT_NAME_NONE;
 	ref->text = short_text(name, FNT_ID_MAX, flags, FNT_TRACE_ID_CUT);
 	if (attachment->slot == FNT_SLOT_NONE)
 		return;
 	ref->id = fnt_name_intern(&attachment->region.view, attachment->slot, name,
 				  ref->text.len);
-	if (ref->id != FNT_NAME_NONE && ref->text.len < sizeof(seen->text)) {
-		memset(seen->rows, 0, sizeof(seen->rows));
-		seen->at = name;
-		seen->id = ref->id;
-		seen->fn = fnt_name_pair(ref->id);
-		seen->packed_len = (uint8_t)fnt_pack_id(&seen->packed, ref->id);
-		seen->size = (uint8_t)(ref->text.len + 1);
-		seen->kind = (uint8_t)fnt_name_kind(name, seen->size);
-		memcpy(seen->text, name, seen->size);
-		fnt_name_ends(seen, name);
-	}
-}
-
-void
-fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
-	      struct fnt_name_ref *ref)
-{
-	struct fnt_name_seen *seen;
-
-	if (!name)
-		name = "";
-	seen = fnt_name_place(thread, name);
-	if (seen->at == name &&
-	    (same_name(seen, name) ||
-	     (seen->kind == FNT_NAME_ANY && !strcmp(seen->text, name)))) {
-		ref->id = seen->id;
-		return;
-	}
-	learn_name(thread, name, flags, ref);
+	if (ref->id != FNT_NAME_NONE)
+		fnt_name_learn(&thread->names, name, ref->text.len, ref->id);
 }
 
 /* ---- use ------------------------------------------------------------------------ */

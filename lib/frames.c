@@ -14,7 +14,24 @@ fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame)
 	fnt_frame_release(&attachment->region.view.frames[frame]);
 }
 
-/* One that nobody in this process has, whatever the region says of it. */
+/* Nobody in this process has it, whatever the region says of it. */
+static bool
+take(struct fnt_call_pool *pool, uint32_t frame)
+{
+	unsigned char had = atomic_load(&pool->had[frame]);
+
+	if (had == FNT_HAD_BEFORE)
+		return atomic_compare_exchange_strong(&pool->had[frame], &had,
+						      FNT_HAD_NOW);
+	if (had != FNT_HAD_NEVER ||
+	    !atomic_compare_exchange_strong(&pool->had[frame], &had, FNT_HAD_FIRST))
+		return false;
+	memset(&pool->calls[frame], 0, sizeof(pool->calls[frame]));
+	/* [B1] release: it is cleared before others look at it. Pairs with [B2]. */
+	atomic_store_explicit(&pool->had[frame], FNT_HAD_NOW, memory_order_release);
+	return true;
+}
+
 static uint32_t
 claim(struct fnt_thread *thread)
 {
@@ -22,10 +39,9 @@ claim(struct fnt_thread *thread)
 	uint32_t frame = fnt_frame_claim(&attachment->region.view, attachment->slot,
 					 &thread->frame_hint);
 
-	if (frame != FNT_FRAME_NONE &&
-	    atomic_exchange(&attachment->pool->had[frame], FNT_HAD_NOW) == FNT_HAD_NOW)
-		return FNT_FRAME_NONE;
-	return frame;
+	return frame != FNT_FRAME_NONE && !take(attachment->pool, frame)
+		       ? FNT_FRAME_NONE
+		       : frame;
 }
 
 uint32_t

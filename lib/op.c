@@ -3,7 +3,7 @@
  * A call's database operations that have ended.
  *
  *   fnt_call_op ─┬─► op_short: name and row at hand, short id, room in the tail
- *                ├─► the same, over the end of the tail and into the next frame
+ *                ├─► the same, its name known, or over the end of the tail
  *                └─► call_op ─┬─► the same, its name or row to be found
  *                             └─► long: all others
  */
@@ -115,11 +115,11 @@ call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *i
 	return rc;
 }
 
-/* What most ops are; `across`: which go over the end of a frame. All that is looked at
- * is looked at before anything is done; false: it wasn't. `seen_at`: 0, or what the
- * vDSO has shown when this was tried before. */
+/* What most ops are; `wide`: see quick_entity_at(). All that is looked at is looked at
+ * before anything is done; false: it wasn't. `seen_at`: 0, or what the vDSO has shown
+ * when this was tried before. */
 static inline __attribute__((always_inline)) bool
-op_short(struct fnt_call *call, struct op op, bool counter, bool across,
+op_short(struct fnt_call *call, struct op op, bool counter, bool wide,
 	 uint64_t *seen_at)
 {
 	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
@@ -132,7 +132,7 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool across,
 		*seen_at = look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
 	seen = quick_entity_at((struct use){call, call->thread}, op, 0,
-			       FNT_QUICK_OP_BOUND, across);
+			       FNT_QUICK_OP_BOUND, wide);
 	if (__builtin_expect(!seen, 0))
 		goto leave;
 	if (__builtin_expect(FNT_COUNTED && !seen->rows[op.op], 0))
@@ -147,7 +147,7 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool across,
 	if (__builtin_expect((now | op.duration_ns) > UINT32_MAX, 0))
 		goto leave;
 	op.start_ns = op.duration_ns < now ? now - op.duration_ns : 0;
-	if (across)
+	if (wide && !fnt_pen_has(call, FNT_QUICK_OP_BOUND + op.id_len))
 		write_op_across(call, op, seen, now);
 	else
 		write_quick_op(call, op, seen, now);

@@ -19,29 +19,25 @@ struct op {
 	int64_t row_count;
 };
 
-/* Is there room for so much in the tail, or, to be put `across` its end, at all? */
-static inline __attribute__((always_inline)) bool
-has_room(struct use use, size_t bytes, bool across)
-{
-	if (__builtin_expect(!across, 1))
-		return fnt_pen_has(use.call, bytes);
-	return use.call->quick_end && make_room(&use, (uint32_t)bytes);
-}
-
 /* Is there a short way for this op, its id's length by fnt_quick_len()? `times`: all
- * its times, or'ed, so that one look tells whether each fits in 32 bits. Its entity, or
- * NULL. */
+ * its times, or'ed, so that one look tells whether each fits in 32 bits. `wide`: also
+ * where its entity is known by its text, and where it goes over the end of a frame. Its
+ * entity, or NULL. */
 static inline __attribute__((always_inline)) struct fnt_name_seen *
-quick_entity_at(struct use use, struct op op, uint64_t times, size_t bound, bool across)
+quick_entity_at(struct use use, struct op op, uint64_t times, size_t bound, bool wide)
 {
 	if (__builtin_expect(op.id_len >= FNT_QUICK_TEXT, 0))
 		return NULL;
 	if (__builtin_expect(op.op >= FNT_OP_KINDS, 0))
 		return NULL;
-	if (__builtin_expect(times > UINT32_MAX, 0) ||
-	    !has_room(use, bound + op.id_len, across))
+	if (__builtin_expect(times > UINT32_MAX, 0))
 		return NULL;
-	return name_at_hand(use.thread, op.entity);
+	if (!fnt_pen_has(use.call, bound + op.id_len) &&
+	    !(wide && use.call->quick_end &&
+	      make_room(&use, (uint32_t)(bound + op.id_len))))
+		return NULL;
+	return wide ? fnt_name_known(&use.thread->names, op.entity)
+		    : fnt_name_at_hand(&use.thread->names, op.entity);
 }
 
 /* The same, in the tail, whatever its id's length was found by. */
@@ -50,7 +46,9 @@ quick_entity(struct use use, struct op op, uint64_t times, size_t bound)
 {
 	if (op.id && fnt_quick_len(op.id) >= FNT_QUICK_TEXT)
 		return NULL;
-	return quick_entity_at(use, op, times, bound, false);
+	return fnt_pen_has(use.call, bound + op.id_len)
+		       ? quick_entity_at(use, op, times, bound, true)
+		       : NULL;
 }
 
 /* Array head to id: what an op and its beginning have in common. */

@@ -192,7 +192,7 @@ take_at_hand(struct fnt_call *call, const struct fnt_pending_op *pending)
 
 /* The handle; 0: it is not done. */
 static inline __attribute__((always_inline)) int64_t
-op_begin_short(struct fnt_call *call, struct op op, bool counter)
+op_begin_short(struct fnt_call *call, struct op op, bool counter, bool known)
 {
 	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
 	struct fnt_pending_op *pending;
@@ -204,8 +204,10 @@ op_begin_short(struct fnt_call *call, struct op op, bool counter)
 		return 0;
 	look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	seen = quick_entity_at((struct use){call, call->thread}, op, 0, BEGIN_BOUND,
-			       false);
+	seen = fnt_pen_has(call, BEGIN_BOUND + op.id_len)
+		       ? quick_entity_at((struct use){call, call->thread}, op, 0,
+					 BEGIN_BOUND, known)
+		       : NULL;
 	pending = pending_at_hand(call, &entry);
 	if (__builtin_expect(!seen || !pending, 0))
 		goto leave;
@@ -236,7 +238,12 @@ op_begin_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity,
 		  const char *id)
 {
 	struct op op = {.op = (uint32_t)kind, .entity = entity, .id = id};
-	int64_t handle = fnt_thread_by_vdso() ? op_begin_short(call, op, false) : 0;
+	int64_t handle = 0;
+
+	if (fnt_thread_counts)
+		handle = op_begin_short(call, op, true, true);
+	else if (fnt_thread_by_vdso())
+		handle = op_begin_short(call, op, false, true);
 
 	return handle ? handle : call_op_begin(call, kind, entity, id);
 }
@@ -250,7 +257,7 @@ fnt_call_op_begin(struct fnt_call *call, enum fnt_op kind, const char *entity,
 
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	handle = op_begin_short(call, op, true);
+	handle = op_begin_short(call, op, true, false);
 	return __builtin_expect(handle != 0, 1)
 		       ? handle
 		       : op_begin_by_other(call, kind, entity, id);

@@ -18,7 +18,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 uint32_t fnt_fork_generation;
@@ -74,17 +73,10 @@ fnt_process_attachments(void)
 
 /* ---- attachments ------------------------------------------------------------------ */
 
-static size_t
-pool_bytes(const struct fnt_call_pool *pool)
-{
-	return pool->count * sizeof(*pool->calls);
-}
-
 static void
 free_pool(struct fnt_call_pool *pool)
 {
-	if (pool->calls)
-		munmap(pool->calls, pool_bytes(pool));
+	free(pool->calls);
 	free(pool->had);
 	free(pool);
 }
@@ -93,19 +85,16 @@ static struct fnt_call_pool *
 make_pool(uint32_t count)
 {
 	struct fnt_call_pool *pool = calloc(1, sizeof(*pool));
-	void *calls;
 
 	if (!pool)
 		return NULL;
 	pool->count = count;
 	pool->had = calloc(count, sizeof(*pool->had));
-	/* Not from an allocator: what is not used is not to be touched, not even to
-	 * clear it, and calloc() clears what it has had before: 9 MiB, for a large
-	 * region. */
-	calls = mmap(NULL, pool_bytes(pool), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (calls != MAP_FAILED)
-		pool->calls = calls;
+	/* What is not used is not to be touched, not even to clear it, and calloc()
+	 * clears what it has had before, 9 MiB for a large region: each is cleared when
+	 * it is used first. (Not mapped, for a host's LeakSanitizer looks for pointers
+	 * in what is allocated, and calls have some.) */
+	pool->calls = aligned_alloc(FNT_CACHE_LINE, count * sizeof(*pool->calls));
 	if (!pool->calls || !pool->had) {
 		free_pool(pool);
 		return NULL;
@@ -116,11 +105,14 @@ make_pool(uint32_t count)
 struct fnt_call *
 fnt_pool_next(struct fnt_call_pool *pool, uint32_t *next)
 {
-	for (uint32_t i = *next; i < pool->count; i++)
-		if (atomic_load_explicit(&pool->had[i], memory_order_relaxed)) {
-			*next = i + 1;
-			return &pool->calls[i];
-		}
+	for (uint32_t i = *next; i < pool->count; i++) {
+		/* [B2] acquire: it is cleared. Pairs with [B1] in frames.c. */
+		if (atomic_load_explicit(&pool->had[i], memory_order_acquire) !=
+		    FNT_HAD_NOW)
+			continue;
+		*next = i + 1;
+		return &pool->calls[i];
+	}
 	return NULL;
 }
 

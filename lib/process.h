@@ -17,44 +17,17 @@
 
 #include "clock.h"
 #include "metrics.h"
+#include "name_seen.h"
 #include "rcu.h"
 #include "region.h"
 #include "ring.h"
 
 #define FNT_FRAMES_CACHED 8
 #define FNT_CACHE_LINE 64 /* of private memory; see FNT_LINE */
-#define FNT_NAMES_BITS 6
-#define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
-#define FNT_NAME_SEEN_MAX 80
 
 struct fnt_call;
 struct fnt_snapshot;
 struct fnt_attachment;
-
-/* A name as the thread saw it last, by the address that it came at, and where its ops
- * are counted, by kind: rows of the thread's lane, or NULL. */
-enum fnt_name_kind {
-	FNT_NAME_ANY = 0, /* compared by strcmp; or there is none yet */
-	FNT_NAME_SHORT,	  /* of up to 16 bytes with its NUL */
-	FNT_NAME_LONG,	  /* of 17 to 64 */
-};
-
-struct fnt_name_seen {
-	const char *at;
-	uint64_t packed;     /* its id as the payload has it, from the fourth byte on */
-	/* Of a short one: its first 8 bytes and its last, or the first again, and which
-	 * of them are its own. */
-	uint64_t head, tail, mask;
-	uint32_t id;
-	uint8_t packed_len;
-	uint8_t size; /* of the text with its NUL */
-	uint8_t kind; /* enum fnt_name_kind */
-	uint8_t tail_off;
-	struct fnt_op_row *rows[FNT_OP_KINDS];
-	fnt_pair fn; /* of a record's head: seq, and the name's word */
-	char text[FNT_NAME_SEEN_MAX];
-};
-static_assert(sizeof(struct fnt_name_seen) == 2 * FNT_LINE, "whole lines");
 
 /* A thread's private side of an attachment. */
 struct fnt_thread {
@@ -78,13 +51,14 @@ struct fnt_thread {
 	struct fnt_ring_writer writer; /* lane NULL: none to be had */
 	uint64_t lane_retry_ns; /* look for a lane again after this */
 	uint64_t reap_after_ns; /* look for the dead again after this */
-	uint32_t frames_wait; /* begins without a look for frames */
-	_Alignas(FNT_CACHE_LINE) struct fnt_name_seen names[FNT_NAMES_CACHED];
+	uint32_t frames_wait;	/* begins without a look for frames */
 	struct fnt_meter meter;
+	_Alignas(FNT_CACHE_LINE) struct fnt_names_seen names;
 };
 
 enum fnt_had {
-	FNT_HAD_NEVER = 0, /* and its call is memory that nobody has touched */
+	FNT_HAD_NEVER = 0, /* its call may be anything, in memory that is not touched */
+	FNT_HAD_FIRST,	   /* it is being cleared */
 	FNT_HAD_NOW,
 	FNT_HAD_BEFORE,
 };
@@ -151,9 +125,9 @@ bool fnt_process_trylock(void); /* as far as it goes; inside a read-side section
 /* Those of logs that are open, with the mutex in hand. */
 struct fnt_attachment *fnt_process_attachments(void);
 
-/* A pool's next call that has ever been used, from number `*next` on, 0 at first; NULL:
- * there is none. Where the process's mutex keeps new ones from being missed, or it does
- * not matter. */
+/* A pool's next call that may be open, as the process has its frame, from number
+ * `*next` on, 0 at first; NULL: there is none. Where no new ones can be missed, or that
+ * does not matter. */
 struct fnt_call *fnt_pool_next(struct fnt_call_pool *pool, uint32_t *next);
 
 /* Open: makes the log of a mapped region, which is the log's now. -errno. */

@@ -144,8 +144,7 @@ find_lane(struct fnt_thread *thread)
 		return;
 	fnt_ring_writer_init(&thread->writer, view, lane);
 	fnt_meter_init(&thread->meter, view, lane);
-	for (uint32_t i = 0; i < FNT_NAMES_CACHED; i++)
-		memset(thread->names[i].rows, 0, sizeof(thread->names[i].rows));
+	fnt_names_forget_rows(&thread->names);
 }
 
 struct fnt_thread *
@@ -155,7 +154,7 @@ fnt_thread_make(struct fnt_attachment *attachment)
 
 	if (!thread)
 		return NULL;
-	memset(thread, 0, sizeof(*thread));
+	memset(thread, 0, offsetof(struct fnt_thread, names));
 	thread->attachment = attachment;
 	thread->key = threads_seen;
 	thread->tid = (int32_t)gettid();
@@ -163,9 +162,7 @@ fnt_thread_make(struct fnt_attachment *attachment)
 	thread->pid_tid = (uint32_t)attachment->pid |
 			  (uint64_t)(uint32_t)thread->tid << 32;
 	thread->calls = attachment->pool->calls;
-	/* No name is at the address of an empty place, not even NULL. */
-	for (uint32_t i = 0; i < FNT_NAMES_CACHED; i++)
-		thread->names[i].at = (const char *)thread;
+	fnt_names_seen_init(&thread->names);
 	fnt_random(&thread->random, sizeof(thread->random));
 	fnt_random(&thread->trace_high, sizeof(thread->trace_high));
 	thread->frame_hint = (uint32_t)thread->random;

@@ -201,6 +201,27 @@ run_pushes(void *state, uint64_t calls)
 	p->done += calls;
 }
 
+/* Names come in messages: the same few, at addresses that change. */
+static void
+run_messages(void *state, uint64_t calls)
+{
+	struct producer *p = state;
+
+	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
+		const struct workload_message *m = &p->work.message[i % WORKLOAD_CALLS];
+		struct fnt_call_info info = {.call_id = workload_call_id(&p->work, i),
+					     .fn_name = m->fn,
+					     .user_id = workload_user_id(&p->work, i)};
+		struct fnt_call *call = fnt_call_begin(log_of_process, &info);
+
+		fnt_call_op(call, FNT_OP_GET, m->get, workload_row_id(&p->work, i),
+			    2000, 1, true);
+		fnt_call_op(call, FNT_OP_INSERT, m->insert, NULL, 5000, FNT_NONE, true);
+		fnt_call_finish_ok(call, &p->value);
+	}
+	p->done += calls;
+}
+
 /* ---- the loop itself: the same calls, into functions that do nothing ---- */
 
 static __attribute__((noinline)) struct fnt_call *
@@ -459,7 +480,8 @@ static const struct {
 	{"unframed", run_calls}, {"error", run_errors},	 {"parent", run_calls},
 	{"push", run_pushes},	 {"ordered", run_calls}, {"count-only", run_calls},
 	{"closed", run_calls},	 {"off", run_calls},	 {"sampled", run_calls},
-	{"ruled", run_calls},	 {"stubs", run_stubs},	 {"clock", run_nothing}};
+	{"ruled", run_calls},	 {"stubs", run_stubs},	 {"clock", run_nothing},
+	{"messages", run_messages}};
 
 static const struct bench_peer *
 choose(const struct bench_options *options)

@@ -297,12 +297,14 @@ def _ids():
     peers = ("fntrace", "lttng-ust", "mutex-log", "libqb")
     alike, vary = ({peer: Variant(peer, f"call+2ops, ids {how}", args) for peer in peers}
                    for how, args in (("alike", {}), ("that differ", {"vary": 1})))
+    moved = fnt("call+2ops, names in messages", shape="messages")
     ratios = [Ratio(f"{peer}: ids that differ / alike", vary[peer], alike[peer])
               for peer in peers]
-    ratios.append(Ratio("fntrace / lttng-ust, ids that differ", vary["fntrace"],
-                        vary["lttng-ust"]))
-    return Suite("ids", "of 4 to 15 or 31 bytes, each as long as chance has it",
-                 [*alike.values(), *vary.values()], ratios)
+    ratios += [Ratio("fntrace / lttng-ust, ids that differ", vary["fntrace"],
+                     vary["lttng-ust"]),
+               Ratio("names in messages / at the same address", moved, alike["fntrace"])]
+    return Suite("ids", "ids of 4 to 15 or 31 bytes, each as long as chance has it; names",
+                 [*alike.values(), *vary.values(), moved], ratios)
 
 
 def _shapes():

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #define WORKLOAD_CALLS 256u
 #define WORKLOAD_USERS 16u
@@ -18,6 +19,10 @@ struct workload {
 	char call_id[WORKLOAD_CALLS][16]; /* "c_1234567" */
 	char row_id[WORKLOAD_CALLS][32];  /* "18eab5a9d61c98d700000012", 24 bytes */
 	char user_id[WORKLOAD_USERS][16]; /* "user_12" */
+	/* Names as they are in messages: each time at another address. */
+	struct workload_message {
+		char fn[16], get[16], insert[16];
+	} message[WORKLOAD_CALLS];
 };
 
 static const char *const workload_fns[WORKLOAD_FNS] = {
@@ -51,6 +56,11 @@ workload_init(struct workload *work, unsigned thread, bool vary)
 	}
 	for (unsigned i = 0; i < WORKLOAD_USERS; i++)
 		snprintf(work->user_id[i], sizeof(work->user_id[i]), "user_%u", 10 + i);
+	for (unsigned i = 0; i < WORKLOAD_CALLS; i++) {
+		strcpy(work->message[i].fn, workload_fns[i % WORKLOAD_FNS]);
+		strcpy(work->message[i].get, i % 3 ? "Lot" : "Auction");
+		strcpy(work->message[i].insert, i % 5 ? "Bid" : "User");
+	}
 	for (unsigned i = 0; vary && i < WORKLOAD_CALLS; i++) {
 		workload_vary(work->call_id[i], sizeof(work->call_id[i]), &random);
 		workload_vary(work->row_id[i], sizeof(work->row_id[i]), &random);
