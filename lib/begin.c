@@ -371,8 +371,9 @@ begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *inf
 	/* Under a rule it may have had one before, but none that has to do with ids. */
 	if (__builtin_expect(rule ? !call->quick_end : call->odd.ruled, 0))
 		return NULL;
-	fn = known ? fnt_name_known(&thread->names, info->fn_name)
-		   : fnt_name_at_hand(&thread->names, info->fn_name);
+	fn = fnt_name_at_hand(&thread->names, info->fn_name);
+	if (known && !fn)
+		fn = fnt_name_known(&thread->names, info->fn_name);
 	if (__builtin_expect(!fn || info->traceparent, 0))
 		return NULL;
 	fnt_frame_prepare();

@@ -26,6 +26,8 @@ struct op {
 static inline __attribute__((always_inline)) struct fnt_name_seen *
 quick_entity_at(struct use use, struct op op, uint64_t times, size_t bound, bool wide)
 {
+	struct fnt_name_seen *seen;
+
 	if (__builtin_expect(op.id_len >= FNT_QUICK_TEXT, 0))
 		return NULL;
 	if (__builtin_expect(op.op >= FNT_OP_KINDS, 0))
@@ -36,8 +38,8 @@ quick_entity_at(struct use use, struct op op, uint64_t times, size_t bound, bool
 	    !(wide && use.call->quick_end &&
 	      make_room(&use, (uint32_t)(bound + op.id_len))))
 		return NULL;
-	return wide ? fnt_name_known(&use.thread->names, op.entity)
-		    : fnt_name_at_hand(&use.thread->names, op.entity);
+	seen = fnt_name_at_hand(&use.thread->names, op.entity);
+	return wide && !seen ? fnt_name_known(&use.thread->names, op.entity) : seen;
 }
 
 /* The same, in the tail, whatever its id's length was found by. */
