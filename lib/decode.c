@@ -12,6 +12,9 @@
 #include <emmintrin.h>
 #endif
 
+#define OP_BYTES_LEAST 8u /* of an op's event, about */
+#define OPS_EXPECTED 32u
+
 /* ---- texts --------------------------------------------------------------------- */
 
 /* What is being decoded. A failed allocation ends it.
@@ -358,6 +361,18 @@ copy_payload(struct decoder *in, const struct fnt_raw *raw)
 	return true;
 }
 
+/* Most calls have as many ops as their head says, and few. It may say anything. */
+static void
+expect_ops(struct decoder *in, const struct fnt_record *head)
+{
+	uint32_t most = head->payload_bytes / OP_BYTES_LEAST;
+	uint32_t count = head->op_count < most ? head->op_count : most;
+
+	if (count && count <= OPS_EXPECTED)
+		fnt_list_begin(&in->set->arena, &in->ops, count,
+			       sizeof(struct fnt_trace_op));
+}
+
 static void
 take_events(struct decoder *in, const struct fnt_raw *raw)
 {
@@ -367,6 +382,7 @@ take_events(struct decoder *in, const struct fnt_raw *raw)
 	in->set->begins.count = 0;
 	if (!copy_payload(in, raw))
 		return;
+	expect_ops(in, &raw->head);
 	do {
 		rc = fnt_payload_next(&in->reader, &event);
 		if (in->nul)

@@ -149,7 +149,7 @@ step_back(struct ring_walk *walk)
 		span_begin(walk);
 	}
 	walk->left--;
-	fnt_spot_back(&walk->spot);
+	fnt_spot_back(&walk->spot, 1);
 	/* At the second such place, up to 64 cells on: who wants a few records is done
 	 * about there, and will soon come to the same ones again. */
 	if (__builtin_expect(walk->left % LOOK_AROUND == 0, 0))
@@ -198,8 +198,7 @@ pass_over(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 	if (cells > walk->left || cells >= walk->spot.era->cell_count)
 		return;
 	walk->left -= cells;
-	for (; cells; cells--)
-		fnt_spot_back(&walk->spot);
+	fnt_spot_back(&walk->spot, cells);
 }
 
 /* Everything that has failed is in the kept ring, if there is one, but for what was too

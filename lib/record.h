@@ -73,14 +73,15 @@ fnt_spot_on(const struct fnt_spot *from, uint64_t cells)
 	return spot;
 }
 
-/* One cell back. */
+/* So many cells back, at most a lap. */
 static inline void
-fnt_spot_back(struct fnt_spot *spot)
+fnt_spot_back(struct fnt_spot *spot, uint64_t cells)
 {
-	if (spot->index-- > 0)
-		return;
-	spot->index = spot->era->cell_count - 1;
-	spot->lap = (spot->lap - 1) & FNT_LAP_MASK;
+	if (spot->index < cells) {
+		spot->index += spot->era->cell_count;
+		spot->lap = (spot->lap - 1) & FNT_LAP_MASK;
+	}
+	spot->index -= cells;
 }
 
 static inline const struct fnt_cell *

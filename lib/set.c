@@ -163,8 +163,8 @@ fnt_set_traces(struct fnt_set *set)
 	return &set->traces;
 }
 
-static bool
-more_items(struct fnt_set *set)
+bool
+fnt_set_grow(struct fnt_set *set)
 {
 	bool first = set->items == set->first_items;
 	size_t room = 2 * set->room;
@@ -178,12 +178,4 @@ more_items(struct fnt_set *set)
 	set->items = items;
 	set->room = room;
 	return true;
-}
-
-struct fnt_trace *
-fnt_set_item(struct fnt_set *set)
-{
-	if (set->traces.count == set->room && !more_items(set))
-		return NULL;
-	return &set->items[set->traces.count];
 }

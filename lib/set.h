@@ -75,8 +75,17 @@ void fnt_set_reset(struct fnt_set *set);
 /* The set becomes the caller's traces. */
 struct fnt_traces *fnt_set_traces(struct fnt_set *set);
 
+/* More room for traces; false: no memory. */
+bool fnt_set_grow(struct fnt_set *set);
+
 /* Room for one more trace, not counted yet; NULL: no memory. */
-struct fnt_trace *fnt_set_item(struct fnt_set *set);
+static inline struct fnt_trace *
+fnt_set_item(struct fnt_set *set)
+{
+	if (__builtin_expect(set->traces.count == set->room, 0) && !fnt_set_grow(set))
+		return NULL;
+	return &set->items[set->traces.count];
+}
 
 /* Where name `id` is, or may be put: in one of a few places in a row. */
 static inline struct fnt_name_known *
@@ -122,6 +131,15 @@ static inline void
 fnt_arena_trim(struct fnt_arena *arena, void *piece, size_t size)
 {
 	arena->at = (char *)piece + ((size + 7) & ~(size_t)7);
+}
+
+/* Room for `count` to begin with, if there is memory for it. */
+static inline void
+fnt_list_begin(struct fnt_arena *arena, struct fnt_list *list, size_t count,
+	       size_t size)
+{
+	list->items = fnt_arena_take(arena, count * size);
+	list->room = list->items ? count : 0;
 }
 
 /* Room for one more; NULL: no memory. */
