@@ -77,7 +77,7 @@ static inline int
 write_op(struct use use, struct op op, uint64_t now)
 {
 	struct fnt_name_seen *entity =
-		quick_entity(use, op, op.duration_ns | now, FNT_QUICK_OP_BOUND);
+		quick_entity_of(use, op, op.duration_ns | now, FNT_QUICK_OP_BOUND);
 
 	if (__builtin_expect(!entity, 0))
 		return write_long_op(use, op, now);
@@ -115,9 +115,10 @@ call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *i
 	return rc;
 }
 
-/* What most ops are; `wide`: see quick_entity_at(). All that is looked at is looked at
- * before anything is done; false: it wasn't. `seen_at`: 0, or what the vDSO has shown
- * when this was tried before. */
+/* What most ops are; `wide`: also where its entity is known by its text alone, and
+ * where it goes over the end of a frame. All that is looked at is looked at before
+ * anything is done; false: it wasn't. `seen_at`: 0, or what the vDSO has shown when
+ * this was tried before. */
 static inline __attribute__((always_inline)) bool
 op_short(struct fnt_call *call, struct op op, bool counter, bool wide,
 	 uint64_t *seen_at)
@@ -125,15 +126,17 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool wide,
 	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
 	const struct fnt_name_seen *seen;
 	uint64_t now, look = *seen_at;
+	struct use use;
 
 	if (__builtin_expect(!reader, 0))
 		return false;
 	if (!counter && !look)
 		*seen_at = look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	seen = quick_entity_at((struct use){call, call->thread}, op, 0,
-			       FNT_QUICK_OP_BOUND, wide);
-	if (__builtin_expect(!seen, 0))
+	use = (struct use){call, call->thread};
+	seen = quick_entity(use, op, 0, wide);
+	if (__builtin_expect(
+		    !seen || !has_room(use, FNT_QUICK_OP_BOUND + op.id_len, wide), 0))
 		goto leave;
 	if (__builtin_expect(FNT_COUNTED && !seen->rows[op.op], 0))
 		goto leave;

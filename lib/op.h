@@ -19,12 +19,20 @@ struct op {
 	int64_t row_count;
 };
 
-/* Is there a short way for this op, its id's length by fnt_quick_len()? `times`: all
- * its times, or'ed, so that one look tells whether each fits in 32 bits. `wide`: also
- * where its entity is known by its text, and where it goes over the end of a frame. Its
- * entity, or NULL. */
+/* Is there room for so much in the tail, or, to be put `across` its end, at all? */
+static inline __attribute__((always_inline)) bool
+has_room(struct use use, size_t bytes, bool across)
+{
+	return fnt_pen_has(use.call, bytes) ||
+	       (across && use.call->quick_end && make_room(&use, (uint32_t)bytes));
+}
+
+/* Is there a short way for this op, its id's length by fnt_quick_len(), if there is
+ * room for it? `times`: all its times, or'ed, so that one look tells whether each fits
+ * in 32 bits. `known`: its entity may be known by its text alone. Its entity, or NULL.
+ */
 static inline __attribute__((always_inline)) struct fnt_name_seen *
-quick_entity_at(struct use use, struct op op, uint64_t times, size_t bound, bool wide)
+quick_entity(struct use use, struct op op, uint64_t times, bool known)
 {
 	struct fnt_name_seen *seen;
 
@@ -34,22 +42,19 @@ quick_entity_at(struct use use, struct op op, uint64_t times, size_t bound, bool
 		return NULL;
 	if (__builtin_expect(times > UINT32_MAX, 0))
 		return NULL;
-	if (!fnt_pen_has(use.call, bound + op.id_len) &&
-	    !(wide && use.call->quick_end &&
-	      make_room(&use, (uint32_t)(bound + op.id_len))))
-		return NULL;
 	seen = fnt_name_at_hand(&use.thread->names, op.entity);
-	return wide && !seen ? fnt_name_known(&use.thread->names, op.entity) : seen;
+	return known && !seen ? fnt_name_known(&use.thread->names, op.entity) : seen;
 }
 
-/* The same, in the tail, whatever its id's length was found by. */
+/* The same with room for `bound` bytes and its id in the tail, where the id was
+ * measured by others, and may be no short text. */
 static inline struct fnt_name_seen *
-quick_entity(struct use use, struct op op, uint64_t times, size_t bound)
+quick_entity_of(struct use use, struct op op, uint64_t times, size_t bound)
 {
 	if (op.id && fnt_quick_len(op.id) >= FNT_QUICK_TEXT)
 		return NULL;
-	return fnt_pen_has(use.call, bound + op.id_len)
-		       ? quick_entity_at(use, op, times, bound, true)
+	return has_room(use, bound + op.id_len, false)
+		       ? quick_entity(use, op, times, true)
 		       : NULL;
 }
 

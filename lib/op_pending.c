@@ -90,7 +90,8 @@ write_quick_op_begin(struct fnt_call *call, struct op op,
 static inline bool
 write_op_begin(struct use use, struct op op, struct fnt_pending_op *pending)
 {
-	struct fnt_name_seen *entity = quick_entity(use, op, op.start_ns, BEGIN_BOUND);
+	struct fnt_name_seen *entity =
+		quick_entity_of(use, op, op.start_ns, BEGIN_BOUND);
 
 	if (__builtin_expect(!entity, 0))
 		return write_long_op_begin(use, op, pending);
@@ -199,17 +200,18 @@ op_begin_short(struct fnt_call *call, struct op op, bool counter, bool known)
 	const struct fnt_name_seen *seen;
 	uint64_t now, look;
 	uint32_t entry;
+	struct use use;
 
 	if (__builtin_expect(!reader, 0))
 		return 0;
 	look = fnt_clock_look(counter);
 	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	seen = fnt_pen_has(call, BEGIN_BOUND + op.id_len)
-		       ? quick_entity_at((struct use){call, call->thread}, op, 0,
-					 BEGIN_BOUND, known)
-		       : NULL;
+	use = (struct use){call, call->thread};
+	seen = quick_entity(use, op, 0, known);
 	pending = pending_at_hand(call, &entry);
-	if (__builtin_expect(!seen || !pending, 0))
+	if (__builtin_expect(!seen || !pending ||
+				     !has_room(use, BEGIN_BOUND + op.id_len, false),
+			     0))
 		goto leave;
 	if (__builtin_expect(
 		    (FNT_COUNTED && !seen->rows[op.op]) ||

@@ -13,11 +13,10 @@
  * time less than 2^32 ns: bounded by FNT_QUICK_…_BOUND and the text, and put together
  * without a branch for what they are not. Where that is less than what putting a text
  * writes to, the bound says so. */
-#define FNT_QUICK_OP_HEAD 8u /* to the text's first byte, at most */
+#define FNT_QUICK_OP_HEAD 8u /* what comes before the id, at most */
 #define FNT_QUICK_OP_BOUND (FNT_QUICK_OP_HEAD + 1 + FNT_QUICK_TEXT_PUT)
 #define FNT_QUICK_OP_BEGIN_BOUND 18u
-static_assert(FNT_QUICK_OP_BOUND >= 33,
-	      "an op: 8 to the id, its head of 2, 23 behind it");
+static_assert(FNT_QUICK_OP_BOUND >= 33, "an op's other elements, in whole words");
 
 static inline __attribute__((always_inline)) char *
 fnt_quick_text(char *at, const char *text, size_t len)
