@@ -71,22 +71,15 @@ fnt_name_there(struct fnt_names_seen *names, const char *name)
 
 struct key {
 	char text[FNT_QUICK_TEXT]; /* and zeroes */
-	size_t len;
 	uint32_t set;
 	uint8_t tag;
 };
 
-/* False: it is not short. */
-static inline bool
-make_key(struct key *key, const char *name)
+static inline void
+place_key(struct key *key)
 {
 	uint64_t words[FNT_QUICK_TEXT / 8], hash;
 
-	key->len = fnt_quick_len(name);
-	if (key->len >= FNT_QUICK_TEXT)
-		return false;
-	memset(key->text, 0, sizeof(key->text));
-	fnt_quick_put(key->text, name, key->len, false);
 	memcpy(words, key->text, sizeof(words));
 	/* Odd factors, so that no word is lost (FxHash has the first). */
 	hash = (words[0] ^ words[3]) * 0x517cc1b727220a95u +
@@ -96,6 +89,19 @@ make_key(struct key *key, const char *name)
 	hash *= 0x9e3779b97f4a7c15u;
 	key->set = (uint32_t)(hash >> (64 - FNT_NAME_SETS_BITS));
 	key->tag = (uint8_t)(hash >> 32 | 1);
+}
+
+/* False: it is not short. */
+static inline bool
+make_key(struct key *key, const char *name)
+{
+	size_t len = fnt_quick_len(name);
+
+	if (len >= FNT_QUICK_TEXT)
+		return false;
+	memset(key->text, 0, sizeof(key->text));
+	fnt_quick_put(key->text, name, len, false);
+	place_key(key);
 	return true;
 }
 
@@ -161,7 +167,12 @@ fnt_name_learn(struct fnt_names_seen *names, const char *name, size_t len, uint3
 	seen->packed_len = (uint8_t)fnt_pack_id(&seen->packed, id);
 	seen->size = (uint8_t)(len + 1);
 	found_at(seen, name);
-	if (!make_key(&key, seen->text) || by_text(names, &key))
+	/* By its copy, which may go over the end of a page, as the name itself may. */
+	if (len >= FNT_QUICK_TEXT)
+		return;
+	memcpy(key.text, seen->text, sizeof(key.text));
+	place_key(&key);
+	if (by_text(names, &key))
 		return;
 	set = &names->sets[key.set];
 	way = set->next++ % FNT_NAME_WAYS;

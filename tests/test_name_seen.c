@@ -112,6 +112,28 @@ START_TEST(what_moves_is_learnt_once)
 }
 END_TEST
 
+/* … wherever the thread keeps what it knows, … */
+START_TEST(what_moves_is_learnt_wherever_that_is)
+{
+	size_t size = (sizeof(names) / 4096 + 2) * 4096;
+	char *memory = aligned_alloc(4096, size);
+
+	begin_test();
+	for (unsigned off = 0; off < 4096; off += 64) {
+		struct fnt_names_seen *here = (struct fnt_names_seen *)(memory + off);
+
+		fnt_names_seen_init(here);
+		for (unsigned i = 0; i < 20; i++)
+			fnt_name_learn(here, texts[i], strlen(texts[i]), i);
+		for (unsigned i = 0; i < 20; i++) {
+			strcpy(buffers[i], texts[i]);
+			must_be(fnt_name_known(here, buffers[i]), i);
+		}
+	}
+	free(memory);
+}
+END_TEST
+
 /* … and at an address that comes again and again with the same text it is at hand. */
 START_TEST(what_has_come_to_stay_is_at_hand)
 {
@@ -203,5 +225,6 @@ START_TEST(names_in_messages_are_recorded)
 END_TEST
 
 FIXTURE_MAIN("name_seen", a_name_is_its_text_wherever_it_is, what_stays_is_at_hand,
-	     what_moves_is_learnt_once, what_has_come_to_stay_is_at_hand,
-	     rows_are_forgotten_everywhere, names_in_messages_are_recorded)
+	     what_moves_is_learnt_once, what_moves_is_learnt_wherever_that_is,
+	     what_has_come_to_stay_is_at_hand, rows_are_forgotten_everywhere,
+	     names_in_messages_are_recorded)
