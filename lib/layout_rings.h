@@ -50,6 +50,12 @@ fnt_cell_state(uint64_t lap, uint32_t lane, uint32_t kind, uint32_t busy)
 }
 
 static inline uint64_t
+fnt_cell_without_lane(uint64_t state)
+{
+	return state & ~(UINT64_C(0xffff) << 8);
+}
+
+static inline uint64_t
 fnt_cell_lap(uint64_t state)
 {
 	return state >> 24;

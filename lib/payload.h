@@ -51,21 +51,25 @@ struct fnt_name_ref {
 	struct fnt_text text;
 };
 
+struct fnt_event_call {
+	struct fnt_text call_id, fn, user, tenant;
+};
+
+struct fnt_event_op {
+	uint32_t op;
+	struct fnt_name_ref entity;
+	struct fnt_text id;
+	uint64_t start_ns, duration_ns;
+	int64_t row_count;
+	bool ok;
+};
+
 struct fnt_event {
 	enum fnt_event_type type;
 	union {
-		struct {
-			struct fnt_text call_id, fn, user, tenant;
-		} call;
+		struct fnt_event_call call;
 		struct fnt_text text; /* user, tenant */
-		struct {
-			uint32_t op;
-			struct fnt_name_ref entity;
-			struct fnt_text id;
-			uint64_t start_ns, duration_ns;
-			int64_t row_count;
-			bool ok;
-		} op; /* and op begin: up to start_ns */
+		struct fnt_event_op op; /* and op begin: up to start_ns */
 		struct {
 			uint64_t number, duration_ns;
 			int64_t row_count;

@@ -65,9 +65,9 @@ quick_uint(const unsigned char *at, uint64_t *number)
 static inline const unsigned char *
 quick_text(const unsigned char *at, const unsigned char *last, struct fnt_text *text)
 {
-	uint32_t len = *at & 0x1fu;
+	uint32_t len = *at - 0xa0u;
 
-	if (__builtin_expect((*at & 0xe0) == 0xa0, 1)) {
+	if (__builtin_expect(len < 0x20, 1)) {
 		*text = (struct fnt_text){(const char *)at + 1, len};
 		return at + 1 + len;
 	}
@@ -93,7 +93,11 @@ quick_name(const unsigned char *at, const unsigned char *last,
 {
 	uint64_t number;
 
-	if (__builtin_expect((*at & 0xe0) == 0xa0 || *at == 0xd9, 0)) {
+	if (__builtin_expect(*at == 0xcd, 1)) {
+		*name = (struct fnt_name_ref){.id = (uint32_t)at[1] << 8 | at[2]};
+		return at + 3;
+	}
+	if (__builtin_expect(*at - 0xa0u < 0x20 || *at == 0xd9, 0)) {
 		name->id = FNT_NAME_NONE;
 		return quick_text(at, last, &name->text);
 	}
@@ -107,8 +111,10 @@ quick_name(const unsigned char *at, const unsigned char *last,
 static inline const unsigned char *
 quick_bool(const unsigned char *at, bool *value)
 {
-	*value = *at & 1;
-	return (*at & 0xfe) == 0xc2 ? at + 1 : NULL;
+	unsigned is = *at - 0xc2u;
+
+	*value = is;
+	return is <= 1 ? at + 1 : NULL;
 }
 
 /* A number that is not negative, or nil. */
@@ -130,26 +136,26 @@ quick_optional(const unsigned char *at, int64_t *value)
 
 static inline const unsigned char *
 quick_op_begin(const unsigned char *at, const unsigned char *last,
-	       struct fnt_event *event)
+	       struct fnt_event_op *op)
 {
-	uint64_t op;
+	uint64_t kind;
 
-	if (!(at = quick_uint(at, &op)) ||
-	    !(at = quick_name(at, last, &event->op.entity)) ||
-	    !(at = quick_text_or_nil(at, last, &event->op.id)))
+	if (!(at = quick_uint(at, &kind)) ||
+	    !(at = quick_name(at, last, &op->entity)) ||
+	    !(at = quick_text_or_nil(at, last, &op->id)))
 		return NULL;
-	event->op.op = (uint32_t)op;
-	return quick_time(at, &event->op.start_ns);
+	op->op = (uint32_t)kind;
+	return quick_time(at, &op->start_ns);
 }
 
 static inline const unsigned char *
-quick_op(const unsigned char *at, const unsigned char *last, struct fnt_event *event)
+quick_op(const unsigned char *at, const unsigned char *last, struct fnt_event_op *op)
 {
-	if (!(at = quick_op_begin(at, last, event)) ||
-	    !(at = quick_time(at, &event->op.duration_ns)) ||
-	    !(at = quick_optional(at, &event->op.row_count)))
+	if (!(at = quick_op_begin(at, last, op)) ||
+	    !(at = quick_time(at, &op->duration_ns)) ||
+	    !(at = quick_optional(at, &op->row_count)))
 		return NULL;
-	return quick_bool(at, &event->op.ok);
+	return quick_bool(at, &op->ok);
 }
 
 static inline const unsigned char *
@@ -163,13 +169,27 @@ quick_op_end(const unsigned char *at, struct fnt_event *event)
 }
 
 static inline const unsigned char *
-quick_call(const unsigned char *at, const unsigned char *last, struct fnt_event *event)
+quick_call(const unsigned char *at, const unsigned char *last,
+	   struct fnt_event_call *call)
 {
-	if (!(at = quick_text(at, last, &event->call.call_id)) ||
-	    !(at = quick_text_or_nil(at, last, &event->call.fn)) ||
-	    !(at = quick_text_or_nil(at, last, &event->call.user)))
+	if (!(at = quick_text(at, last, &call->call_id)) ||
+	    !(at = quick_text_or_nil(at, last, &call->fn)) ||
+	    !(at = quick_text_or_nil(at, last, &call->user)))
 		return NULL;
-	return quick_text_or_nil(at, last, &event->call.tenant);
+	return quick_text_or_nil(at, last, &call->tenant);
+}
+
+/* Does such an event begin here? */
+static inline bool
+fnt_quick_is(const unsigned char *at, enum fnt_event_type type, unsigned elements)
+{
+	uint16_t two;
+	unsigned char want[2] = {(unsigned char)(0x90 | elements), (unsigned char)type};
+	uint16_t both;
+
+	memcpy(&two, at, 2);
+	memcpy(&both, want, 2);
+	return two == both;
 }
 
 static inline const unsigned char *
@@ -178,17 +198,18 @@ fnt_quick_event(const unsigned char *at, const unsigned char *last,
 {
 	event->type = (enum fnt_event_type)at[1];
 	if (at[0] == 0x98)
-		return at[1] == FNT_EVENT_OP ? quick_op(at + 2, last, event) : NULL;
+		return at[1] == FNT_EVENT_OP ? quick_op(at + 2, last, &event->op)
+					     : NULL;
 	if (at[0] != 0x95)
 		return NULL;
 	switch (at[1]) {
 	case FNT_EVENT_CALL:
-		return quick_call(at + 2, last, event);
+		return quick_call(at + 2, last, &event->call);
 	case FNT_EVENT_OP_BEGIN:
 		event->op.duration_ns = 0;
 		event->op.row_count = FNT_NONE;
 		event->op.ok = false;
-		return quick_op_begin(at + 2, last, event);
+		return quick_op_begin(at + 2, last, &event->op);
 	case FNT_EVENT_OP_END:
 		return quick_op_end(at + 2, event);
 	default:

@@ -6,6 +6,7 @@
 #include "payload.h"
 #include "producer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -41,6 +42,14 @@ fn_matches(const struct fnt_view *view, const struct fnt_raw *raw, const char *w
 		return first_event(raw, &event) && same_text(event.call.fn, want);
 	len = fnt_name_get(view, raw->head.fn_name, name);
 	return len >= 0 && same_text((struct fnt_text){name, (uint32_t)len}, want);
+}
+
+static bool
+takes_all(const struct fnt_query *query)
+{
+	return !query->errors_only && !query->uid &&
+	       !(query->trace_id[0] | query->trace_id[1]) && !query->fn_name &&
+	       !query->call_id;
 }
 
 static bool
@@ -125,7 +134,7 @@ give_back(const struct ring_walk *walk)
 
 /* Has somebody written since the walk began? Then what is read is given back (evict.h).
  */
-static void
+static __attribute__((noinline)) void
 look_around(struct ring_walk *walk)
 {
 	if (walk->raw.passing)
@@ -138,16 +147,25 @@ look_around(struct ring_walk *walk)
 	walk->started = true;
 }
 
-/* On to the next cell; false: that was the last. */
-static bool
-step_back(struct ring_walk *walk)
+/* On to an older era; false: there is none. */
+static __attribute__((noinline)) bool
+next_span(struct ring_walk *walk)
 {
-	while (!walk->left) {
+	do {
 		if (walk->at + 1 >= walk->count)
 			return false;
 		walk->at++;
 		span_begin(walk);
-	}
+	} while (!walk->left);
+	return true;
+}
+
+/* On to the next cell; false: that was the last. */
+static inline bool
+step_back(struct ring_walk *walk)
+{
+	if (!walk->left && !next_span(walk))
+		return false;
 	walk->left--;
 	fnt_spot_back(&walk->spot, 1);
 	/* At the second such place, up to 64 cells on: who wants a few records is done
@@ -186,7 +204,7 @@ next_in_hand(const struct fnt_view *view, uint32_t ring, uint32_t lane_no,
 /* Nothing is there yet. If somebody has that ticket in hand, and others before it, go
  * on at the first of them: to look at each for nothing would take away what its
  * producer writes next. It most likely is whoever wrote there a lap ago. */
-static void
+static __attribute__((noinline)) void
 pass_over(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
 	uint64_t ticket = walk->spans[walk->at].first + walk->left, next, cells;
@@ -248,7 +266,7 @@ prefetch(const struct ring_walk *walk)
 /* The cell has been overwritten. If the ring has come to it in going on, so has all
  * that is before it: who looks at it for nothing takes it away from the producer that
  * has just written it. */
-static void
+static __attribute__((noinline)) void
 overtaken(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
 	const struct fnt_span *span = &walk->spans[walk->at];
@@ -258,54 +276,59 @@ overtaken(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 		walk->left = 0;
 }
 
-/* 1: the ring's next record is in walk->raw; 0: that was all; -ENOMEM. */
-static int
+/* See that the ring's next record is in walk->raw, unless that was all. -ENOMEM, or 0.
+ */
+static inline __attribute__((always_inline)) int
 ring_next(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
 	while (step_back(walk)) {
+		enum fnt_read is;
+
 		prefetch(walk);
-		switch (fnt_spot_read(view, &walk->spot, &walk->raw)) {
-		case FNT_READ_RECORD:
+		is = fnt_spot_read(view, &walk->spot, &walk->raw);
+		if (__builtin_expect(is == FNT_READ_RECORD, 1)) {
 			if (!walk->warm)
 				walk->warm_left =
 					walk->left - 1 +
 					fnt_cells_for(walk->raw.head.payload_bytes);
 			walk->has = walk->warm = true;
 			walk->time = fnt_record_time(&walk->raw);
-			return 1;
-		case FNT_READ_GONE:
-			overtaken(view, ring, walk);
-			break;
-		case FNT_READ_OLDER:
-			pass_over(view, ring, walk);
-			break;
-		case FNT_READ_NO_MEMORY:
-			return -ENOMEM;
-		default:
-			break;
+			return 0;
 		}
+		if (is == FNT_READ_GONE)
+			overtaken(view, ring, walk);
+		else if (is == FNT_READ_OLDER)
+			pass_over(view, ring, walk);
+		else if (is == FNT_READ_NO_MEMORY)
+			return -ENOMEM;
 	}
 	walk->over = true;
 	return 0;
 }
 
+static inline __attribute__((always_inline)) int
+look_ahead(struct walk *walk, uint32_t ring)
+{
+	struct ring_walk *one = &walk->rings[ring];
+
+	return one->has || one->over ? 0 : ring_next(walk->view, ring, one);
+}
+
 /* 1: the next record is in *walk->raw; 0: that was all; -ENOMEM. */
-static int
+static inline __attribute__((always_inline)) int
 walk_next(struct walk *walk)
 {
-	struct ring_walk *newest = NULL;
+	struct ring_walk *newest = &walk->rings[FNT_RING_MAIN];
+	struct ring_walk *kept = &walk->rings[FNT_RING_KEPT];
 
+	static_assert(FNT_RINGS == 2, "the newer of two");
 	if (!walk->left)
 		return 0;
-	for (uint32_t i = 0; i < FNT_RINGS; i++) {
-		struct ring_walk *ring = &walk->rings[i];
-
-		if (!ring->has && !ring->over && ring_next(walk->view, i, ring) < 0)
-			return -ENOMEM;
-		if (ring->has && (!newest || ring->time > newest->time))
-			newest = ring;
-	}
-	if (!newest)
+	if (look_ahead(walk, FNT_RING_MAIN) < 0 || look_ahead(walk, FNT_RING_KEPT) < 0)
+		return -ENOMEM;
+	if (kept->has && !(newest->has && newest->time >= kept->time))
+		newest = kept;
+	if (!newest->has)
 		return 0;
 	newest->has = false;
 	walk->raw = &newest->raw;
@@ -316,13 +339,14 @@ walk_next(struct walk *walk)
 static int
 run(const struct fnt_view *view, const struct fnt_query *query, struct fnt_set *set)
 {
+	bool all = takes_all(query);
 	struct walk walk;
 	size_t found = 0;
 	int rc = 0;
 
 	walk_begin(&walk, view, query);
 	while (found < query->limit && (rc = walk_next(&walk)) == 1) {
-		if (!matches(view, query, walk.raw))
+		if (!all && !matches(view, query, walk.raw))
 			continue;
 		if (!fnt_set_add(set, view, walk.raw)) {
 			rc = -ENOMEM;

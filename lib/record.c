@@ -194,14 +194,43 @@ read_state(const struct fnt_spot *spot, uint64_t *state)
 	return classify(*state, spot->lap);
 }
 
-enum fnt_read
-fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
-	      struct fnt_raw *raw)
+static __attribute__((noinline)) enum fnt_read
+read_spot(const struct fnt_view *view, const struct fnt_spot *spot, struct fnt_raw *raw)
 {
 	uint64_t state;
 	enum fnt_read is = read_state(spot, &state);
 
 	return is == FNT_READ_RECORD ? copy_record(view, spot, state, raw) : is;
+}
+
+/* As most are: of one cell. */
+enum fnt_read
+fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
+	      struct fnt_raw *raw)
+{
+	const struct fnt_cell *cell = fnt_spot_cell(spot);
+	/* [C2] acquire: the cell's words come after its state. Pairs with [C1] in
+	 * ring.c. */
+	uint64_t state = atomic_load_explicit(&cell->state, memory_order_acquire);
+
+	if (fnt_cell_without_lane(state) !=
+		    fnt_cell_state(spot->lap, 0, FNT_CELL_HEAD, 0) ||
+	    !raw->room)
+		return read_spot(view, spot, raw);
+	fnt_words_load(&raw->head, cell->words, sizeof(raw->head));
+	if (raw->head.payload_bytes > FNT_HEAD_BYTES ||
+	    raw->head.payload_bytes > view->max_record_bytes)
+		return read_spot(view, spot, raw);
+	/* All that the cell has room for: a copy of known length. */
+	fnt_words_load(raw->payload, cell->words + FNT_RECORD_WORDS, FNT_HEAD_BYTES);
+	/* [S2] acquire: the words were read before the state is looked at again. Pairs
+	 * with [S1] in ring.c. */
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&cell->state, memory_order_relaxed) != state)
+		return FNT_READ_GONE;
+	if (raw->passing)
+		fnt_evict(cell, FNT_CELL_BYTES);
+	return FNT_READ_RECORD;
 }
 
 enum fnt_read

@@ -104,7 +104,7 @@ fnt_set_create(void)
 
 	if (!set)
 		return NULL;
-	memset(set, 0, offsetof(struct fnt_set, first_names));
+	memset(set, 0, offsetof(struct fnt_set, names));
 	arena_init(&set->arena, set->first_bytes, sizeof(set->first_bytes));
 	arena_init(&set->name_arena, set->first_names, sizeof(set->first_names));
 	set->items = set->first_items;
@@ -142,7 +142,20 @@ forget_names(struct fnt_set *set)
 	if (chunks <= NAME_CHUNKS)
 		return;
 	arena_free(&set->name_arena);
-	memset(set->names, 0, sizeof(set->names));
+	memset(set->name_keys, 0, sizeof(set->name_keys));
+}
+
+uint32_t
+fnt_set_name(const struct fnt_set *set, uint32_t id)
+{
+	for (uint32_t i = 0; i < FNT_SET_NAME_PLACES; i++) {
+		uint32_t place = (id + i) % FNT_SET_NAMES;
+		uint32_t key = set->name_keys[place];
+
+		if (!key || (key & ~FNT_SET_NAME_INVALID) == id + 1)
+			return place;
+	}
+	return id % FNT_SET_NAMES;
 }
 
 void

@@ -19,8 +19,9 @@
 
 #define FNT_SET_ITEMS 64u    /* more than most ask for */
 #define FNT_SET_BYTES 16384u /* their texts and ops; a chunk, after that */
-#define FNT_SET_NAMES 64u    /* that are remembered at a time */
+#define FNT_SET_NAMES 256u   /* that are remembered at a time */
 #define FNT_SET_NAME_PLACES 4u
+#define FNT_SET_NAME_INVALID (1u << 31) /* in a key: it was not UTF-8 as it stood */
 #define FNT_SET_NAME_BYTES 2048u
 
 /* Memory that is taken piece by piece and given back as a whole. */
@@ -28,13 +29,6 @@ struct fnt_arena {
 	char *at, *end;
 	struct fnt_chunk *chunks; /* the newest first, beside the first piece */
 	char *first, *first_end;
-};
-
-/* A name's text. */
-struct fnt_name_known {
-	uint32_t id_plus_1; /* 0: none */
-	bool invalid;	    /* it was not UTF-8 as it stood */
-	const char *text;
 };
 
 /* A table that is filled for one trace after the other. */
@@ -55,9 +49,10 @@ struct fnt_set {
 	size_t room;
 	struct fnt_arena arena, name_arena;
 	struct fnt_table begins;
-	struct fnt_name_known names[FNT_SET_NAMES]; /* see fnt_set_name */
+	uint32_t name_keys[FNT_SET_NAMES]; /* see fnt_set_name; 0: none */
 
 	/* From here on nothing is set to begin with. */
+	const char *names[FNT_SET_NAMES];
 	_Alignas(16) char first_names[FNT_SET_NAME_BYTES];
 	_Alignas(16) char first_bytes[FNT_SET_BYTES];
 	struct fnt_trace first_items[FNT_SET_ITEMS];
@@ -88,21 +83,7 @@ fnt_set_item(struct fnt_set *set)
 }
 
 /* Where name `id` is, or may be put: in one of a few places in a row. */
-static inline struct fnt_name_known *
-fnt_set_name(struct fnt_set *set, uint32_t id)
-{
-	struct fnt_name_known *first = &set->names[id % FNT_SET_NAMES];
-
-	if (__builtin_expect(first->id_plus_1 == id + 1, 1))
-		return first;
-	for (uint32_t i = 0; i < FNT_SET_NAME_PLACES; i++) {
-		struct fnt_name_known *known = &set->names[(id + i) % FNT_SET_NAMES];
-
-		if (known->id_plus_1 == id + 1 || !known->id_plus_1)
-			return known;
-	}
-	return first;
-}
+uint32_t fnt_set_name(const struct fnt_set *set, uint32_t id);
 
 /* Room for one more; NULL: no memory. */
 void *fnt_table_add(struct fnt_table *table, size_t size);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "decode_text.h"
+
+#include "names.h"
+
+#include <string.h>
+
+const char *
+fnt_text_sanitized(struct fnt_decoder *in, const char *from, size_t len)
+{
+	char *to =
+		fnt_arena_take(&in->set->arena, fnt_utf8_sanitized_len(from, len) + 1);
+
+	if (!to) {
+		in->no_memory = true;
+		return "";
+	}
+	to[fnt_utf8_sanitize(to, from, len)] = '\0';
+	in->trace->flags |= FNT_TRACE_INVALID_UTF8;
+	return to;
+}
+
+/* `name`, taken last, made valid in its place, which has room for three bytes for each.
+ */
+static void
+make_valid(struct fnt_arena *arena, char *name, size_t len)
+{
+	char from[FNT_NAME_MAX];
+	size_t valid_len;
+
+	memcpy(from, name, len);
+	valid_len = fnt_utf8_sanitize(name, from, len);
+	name[valid_len] = '\0';
+	fnt_arena_trim(arena, name, valid_len + 1);
+}
+
+static const char *
+read_name(struct fnt_decoder *in, uint32_t id, uint32_t place)
+{
+	struct fnt_arena *arena = &in->set->name_arena;
+	char *name = fnt_arena_take(arena, 3 * FNT_NAME_MAX + 1);
+	uint32_t key = id + 1;
+	int len;
+
+	in->set->name_keys[place] = 0;
+	if (!name) {
+		in->no_memory = true;
+		return "";
+	}
+	len = fnt_name_get(in->view, id, name);
+	if (len < 0)
+		in->trace->flags |= FNT_TRACE_DAMAGED;
+	fnt_arena_trim(arena, name, len < 0 ? 0 : (size_t)len + 1);
+	if (len < 0)
+		return "";
+	if (!fnt_utf8_valid(name, (size_t)len)) {
+		make_valid(arena, name, (size_t)len);
+		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
+		key |= FNT_SET_NAME_INVALID;
+	}
+	in->set->name_keys[place] = key;
+	in->set->names[place] = name;
+	return name;
+}
+
+const char *
+fnt_text_of_name_late(struct fnt_decoder *in, uint32_t id)
+{
+	uint32_t place = fnt_set_name(in->set, id);
+	uint32_t key = in->set->name_keys[place];
+
+	if (!key || (key & ~FNT_SET_NAME_INVALID) != id + 1)
+		return read_name(in, id, place);
+	if (key & FNT_SET_NAME_INVALID)
+		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
+	return in->set->names[place];
+}
