@@ -95,7 +95,7 @@ make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 static inline __attribute__((always_inline)) void
 start_clean(struct fnt_call *call, uint64_t now)
 {
-	fnt_call_own(call, fnt_thread_serial);
+	fnt_call_own(call, fnt_at_hand.serial);
 	fnt_pair_store(&call->extra.rows, fnt_pair_make(0, 0));
 	fnt_pair_store(&call->begun, fnt_pair_make(0, 0));
 	call->started_mono = now;
@@ -467,8 +467,8 @@ begin_by_counter(struct fnt_log *log, const struct fnt_call_info *info)
 {
 	struct fnt_call *call;
 
-	if (__builtin_expect(!fnt_thread_counts, 0))
-		return fnt_thread_quick ? begin_by_vdso(log, info) : begin(log, info);
+	if (__builtin_expect(!fnt_at_hand.counts, 0))
+		return fnt_at_hand.quick ? begin_by_vdso(log, info) : begin(log, info);
 	call = begin_short(log, info, true);
 	return call ? call : begin(log, info);
 }

@@ -66,7 +66,7 @@ fnt_use_slow(struct fnt_call *call, struct fnt_thread **thread)
 		fnt_leave();
 		return -ENOMEM;
 	}
-	fnt_call_own(call, fnt_thread_serial);
+	fnt_call_own(call, fnt_at_hand.serial);
 	call->thread = *thread;
 	return 0;
 }
@@ -140,11 +140,12 @@ fnt_call_tenant_id(struct fnt_call *call, const char *tenant_id)
 static inline void
 add_chunk(struct fnt_call *call, uint64_t bytes)
 {
+	uint64_t before = call->record.stream_chunks;
+
 	call->record.stream_bytes += bytes;
-	call->record.stream_chunks++;
+	call->record.stream_chunks = before + 1;
 	call->odd.rare = true;
-	fnt_frame_stream(call->shown, call->record.stream_bytes,
-			 call->record.stream_chunks);
+	fnt_frame_stream(call->shown, call->record.stream_bytes, before);
 }
 
 static __attribute__((noinline)) int
@@ -167,7 +168,7 @@ fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	reader = fnt_use_quick(call, fnt_thread_quick);
+	reader = fnt_use_quick(call, fnt_at_hand.quick);
 	if (__builtin_expect(!reader, 0))
 		return stream_chunk(call, bytes);
 	add_chunk(call, bytes);

@@ -35,7 +35,7 @@ use_call(struct use *use, struct fnt_call *call)
 	int rc;
 
 	use->call = call;
-	if (__builtin_expect(!call || fnt_call_owner(call) != fnt_thread_serial, 0)) {
+	if (__builtin_expect(!call || fnt_call_owner(call) != fnt_at_hand.serial, 0)) {
 		rc = fnt_use_slow(call, &thread);
 		use->thread = thread;
 		return rc;
@@ -54,8 +54,8 @@ use_call(struct use *use, struct fnt_call *call)
 }
 
 /* use_call() of the short ways: NULL, and nothing has happened, where the call was not
- * used by the thread of that serial last: fnt_thread_quick, or fnt_thread_counts if the
- * counter will be read. Left by fnt_rcu_exit(). */
+ * used by the thread of that serial last: fnt_at_hand.quick, or fnt_at_hand.counts if
+ * the counter will be read. Left by fnt_rcu_exit(). */
 static inline __attribute__((always_inline)) struct urcu_bp_reader *
 fnt_use_quick(struct fnt_call *call, uint64_t serial)
 {
@@ -81,14 +81,14 @@ fnt_use_quick(struct fnt_call *call, uint64_t serial)
 static inline __attribute__((always_inline)) struct urcu_bp_reader *
 fnt_use_by(struct fnt_call *call, bool counter)
 {
-	return fnt_use_quick(call, counter ? fnt_thread_counts : fnt_thread_quick);
+	return fnt_use_quick(call, counter ? fnt_at_hand.counts : fnt_at_hand.quick);
 }
 
 /* May the thread take short ways, but not by the counter? */
 static inline bool
 fnt_thread_by_vdso(void)
 {
-	return fnt_thread_quick && !fnt_thread_counts;
+	return fnt_at_hand.quick && !fnt_at_hand.counts;
 }
 
 /* Threads' clocks may differ by a little: a call that another thread began did not begin

@@ -225,7 +225,7 @@ copy_payload(struct fnt_decoder *in, const struct fnt_raw *raw)
 		in->no_memory = true;
 		return false;
 	}
-	if (bytes <= FNT_HEAD_BYTES)
+	if (bytes <= FNT_HEAD_BYTES && raw->room >= FNT_HEAD_BYTES)
 		memcpy(in->payload, raw->payload, FNT_HEAD_BYTES);
 	else
 		memcpy(in->payload, raw->payload, bytes);

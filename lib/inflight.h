@@ -138,22 +138,25 @@ static_assert(offsetof(struct fnt_frame, commit) ==
 			      offsetof(struct fnt_frame, commit_lane) + 8,
 	      "in pairs");
 
+/* Where the bytes of so many chunks are. */
 static inline size_t
 fnt_bytes_word(uint64_t chunks)
 {
-	return chunks & 1 ? FNT_RECORD_WORD(seq) : FNT_RECORD_WORD(stream_bytes);
+	static_assert(FNT_RECORD_WORD(stream_bytes) == 2 * FNT_RECORD_WORD(seq),
+		      "two places");
+	return FNT_RECORD_WORD(seq) * (1 + ((chunks - 1) & 1));
 }
 
-/* One chunk more, `bytes` in all with it. */
+/* One chunk more, `bytes` in all with it; there were `before`. */
 static inline void
-fnt_frame_stream(struct fnt_frame *frame, uint64_t bytes, uint64_t chunks)
+fnt_frame_stream(struct fnt_frame *frame, uint64_t bytes, uint64_t before)
 {
-	/* [W1] release: who finds these bytes finds the last count, or a later one; who finds
-	 * this count, these bytes. Pairs with [W2] in inflight.c. */
-	atomic_store_explicit(&frame->record[fnt_bytes_word(chunks)], bytes,
+	/* [W1] release: who finds these bytes finds the last count, or a later one; who
+	 * finds this count, these bytes. Pairs with [W2] in inflight.c. */
+	atomic_store_explicit(&frame->record[fnt_bytes_word(before + 1)], bytes,
 			      memory_order_release);
-	atomic_store_explicit(&frame->record[FNT_RECORD_WORD(stream_chunks)], chunks,
-			      memory_order_release);
+	atomic_store_explicit(&frame->record[FNT_RECORD_WORD(stream_chunks)],
+			      before + 1, memory_order_release);
 }
 
 /* The bytes and chunks of an open call, into its record's head. */

@@ -174,10 +174,10 @@ op_by_other(struct fnt_call *call, uint64_t kind, const char *entity, const char
 			.row_count = row_count};
 	uint64_t seen_at = 0;
 
-	if (fnt_thread_counts ? op_short(call, op, true, true, &seen_at)
-			      : fnt_thread_by_vdso() &&
-					(op_short(call, op, false, false, &seen_at) ||
-					 op_short(call, op, false, true, &seen_at)))
+	if (fnt_at_hand.counts ? op_short(call, op, true, true, &seen_at)
+			       : fnt_thread_by_vdso() &&
+					 (op_short(call, op, false, false, &seen_at) ||
+					  op_short(call, op, false, true, &seen_at)))
 		return FNT_DONE;
 	return call_op(call, (enum fnt_op)(uint32_t)kind, entity, id, duration_ns,
 		       row_count, kind >> 32);

@@ -242,7 +242,7 @@ op_begin_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity,
 	struct op op = {.op = (uint32_t)kind, .entity = entity, .id = id};
 	int64_t handle = 0;
 
-	if (fnt_thread_counts)
+	if (fnt_at_hand.counts)
 		handle = op_begin_short(call, op, true, true);
 	else if (fnt_thread_by_vdso())
 		handle = op_begin_short(call, op, false, true);

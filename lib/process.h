@@ -101,18 +101,6 @@ struct fnt_log {
 	char *path;
 };
 
-/* This thread, by a number that no other in the process ever has; 0: it has not used a
- * log yet. A forked child starts anew. */
-extern _Thread_local uint64_t fnt_thread_serial
-	__attribute__((tls_model("initial-exec")));
-
-/* The same if this thread may take the short ways, which are made for an urcu-bp that
- * needs no fences; else 0. And the same if, besides, its clock is the counter. */
-extern _Thread_local uint64_t fnt_thread_quick
-	__attribute__((tls_model("initial-exec")));
-extern _Thread_local uint64_t fnt_thread_counts
-	__attribute__((tls_model("initial-exec")));
-
 /* How many forks lie between this process and the first. Changes only in a child that
  * has one thread. */
 extern uint32_t fnt_fork_generation;

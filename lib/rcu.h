@@ -57,10 +57,22 @@ fnt_rcu_read_unlock(void)
 	CMM_STORE_SHARED(self->ctr, self->ctr - URCU_BP_GP_COUNT);
 }
 
-/* The thread's reader, as long as it may take the shortest ways (threads.c); else NULL.
- * In a shared library the original, another library's thread-local, is a function call
- * away. */
-extern _Thread_local struct urcu_bp_reader *fnt_rcu_reader
+/* What is at hand of the calling thread: one look says where all of it is. */
+struct fnt_at_hand {
+	/* The thread, by a number that no other in the process ever has; 0: it has not
+	 * used a log yet. A forked child starts anew. */
+	uint64_t serial;
+	/* The same if it may take the short ways, which are made for an urcu-bp that
+	 * needs no fences; else 0. And the same if, besides, its clock is the counter.
+	 */
+	uint64_t quick, counts;
+	/* urcu-bp's of the thread, as long as it may take the short ways (threads.c);
+	 * else NULL. In a shared library the original, another library's thread-local,
+	 * is a function call away. */
+	struct urcu_bp_reader *reader;
+};
+
+extern _Thread_local struct fnt_at_hand fnt_at_hand
 	__attribute__((tls_model("initial-exec")));
 
 /* Can fnt_rcu_enter_quick() be used? Not on kernels without membarrier, where a reader
@@ -77,7 +89,7 @@ fnt_rcu_is_quick(void)
 static inline struct urcu_bp_reader *
 fnt_rcu_enter_quick(void)
 {
-	struct urcu_bp_reader *self = fnt_rcu_reader;
+	struct urcu_bp_reader *self = fnt_at_hand.reader;
 
 	if (__builtin_expect(self->ctr & URCU_BP_GP_CTR_NEST_MASK, 0))
 		return NULL;

@@ -19,11 +19,7 @@ static _Thread_local struct fnt_thread_seen threads_seen[THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
 _Thread_local struct fnt_thread_seen fnt_thread_last
 	__attribute__((tls_model("initial-exec")));
-_Thread_local uint64_t fnt_thread_serial __attribute__((tls_model("initial-exec")));
-_Thread_local uint64_t fnt_thread_quick __attribute__((tls_model("initial-exec")));
-_Thread_local uint64_t fnt_thread_counts __attribute__((tls_model("initial-exec")));
-_Thread_local struct urcu_bp_reader *fnt_rcu_reader
-	__attribute__((tls_model("initial-exec")));
+_Thread_local struct fnt_at_hand fnt_at_hand __attribute__((tls_model("initial-exec")));
 
 /* Has the end of quickness been arranged for, or come? */
 static _Thread_local enum {
@@ -54,8 +50,8 @@ fnt_thread_forget(void)
 {
 	memset(threads_seen, 0, sizeof(threads_seen));
 	fnt_thread_last.id = 0;
-	fnt_thread_serial = fnt_thread_quick = fnt_thread_counts = 0;
-	fnt_rcu_reader = NULL;
+	fnt_at_hand.serial = fnt_at_hand.quick = fnt_at_hand.counts = 0;
+	fnt_at_hand.reader = NULL;
 }
 
 /* ---- the short ways ------------------------------------------------------------- */
@@ -69,8 +65,8 @@ static void
 end_quickness(void *unused)
 {
 	(void)unused;
-	fnt_thread_quick = fnt_thread_counts = 0;
-	fnt_rcu_reader = NULL;
+	fnt_at_hand.quick = fnt_at_hand.counts = 0;
+	fnt_at_hand.reader = NULL;
 	quickness = OVER;
 }
 
@@ -87,9 +83,9 @@ become_quick(void)
 		quickness = ARRANGED;
 	if (quickness != ARRANGED)
 		return;
-	fnt_rcu_reader = URCU_TLS(urcu_bp_reader);
-	fnt_thread_quick = fnt_rcu_reader ? fnt_thread_serial : 0;
-	fnt_thread_counts = fnt_clock_kind() == FNT_CLOCK_TSC ? fnt_thread_quick : 0;
+	fnt_at_hand.reader = URCU_TLS(urcu_bp_reader);
+	fnt_at_hand.quick = fnt_at_hand.reader ? fnt_at_hand.serial : 0;
+	fnt_at_hand.counts = fnt_clock_kind() == FNT_CLOCK_TSC ? fnt_at_hand.quick : 0;
 }
 
 /* A thread ends: its lanes and frames go back. Its open calls stay open: another thread
@@ -210,8 +206,8 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 			break;
 	if (!thread)
 		thread = fnt_thread_make(attachment);
-	if (!fnt_thread_serial)
-		fnt_thread_serial = ++last_serial;
+	if (!fnt_at_hand.serial)
+		fnt_at_hand.serial = ++last_serial;
 	become_quick();
 	fnt_process_unlock();
 	errno = saved;

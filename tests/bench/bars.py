@@ -18,7 +18,7 @@ FLOORS = {
                                                  "floor by functions / lttng-ust"),
     ("calls", "fntrace / mutex-log, 1 thread"): ("floor / mutex-log",
                                                  "floor by functions / mutex-log"),
-    ("ops", "a stream chunk"): ("chunk, 2 words", None),
+    ("ops", "a stream chunk"): ("chunk, 2 words", "chunk, 2 words by functions"),
     ("shapes", "sampled out / kept, both by settings"): (
         "floor: sampled out / kept", "floor by functions: sampled out / kept"),
 }

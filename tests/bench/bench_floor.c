@@ -19,7 +19,8 @@
  *      many           the same of a call of `ops` ops (floor_many.h)
  *      many-vdso      that with the vDSO clock
  *      called         `bytes` through four functions, each in a read-side section; so
- *                     are called-vdso, called-sampled, called-many, called-many-vdso
+ *                     are called-vdso, called-sampled, called-many, called-many-vdso,
+ *                     called-chunk
  *      op, op-vdso    a reading, an op's bytes, published; get and insert in turn
  *      op-counted     op, counted in its row
  *      chunk          a stream chunk: two words of the frame
@@ -190,7 +191,7 @@ run_chunks(void *state, uint64_t times)
 	fnt_word *record = p->floor.frame->record;
 
 	for (uint64_t chunks = p->done, end = chunks + times; chunks < end; chunks++)
-		floor_chunk(record, chunks);
+		floor_chunk(record, chunks, 100 * (chunks + 1));
 	p->done += times;
 }
 
@@ -317,6 +318,7 @@ choose(const struct bench_options *options)
 		{"called-sampled", called_run_sampled},
 		{"called-many", called_run_many},
 		{"called-many-vdso", called_run_many_vdso},
+		{"called-chunk", called_run_chunks},
 		{"op", run_ops_tsc},
 		{"op-vdso", run_ops_vdso},
 		{"op-counted", run_ops_counted},

@@ -336,15 +336,20 @@ floor_second_op(struct floor *f, const struct floor_call *call, uint32_t used,
 			way);
 }
 
-/* One more than `chunks`, of 100 bytes each: bytes go by turns into either of two
- * words. */
+/* Where the bytes of so many chunks are: by turns in either of two words. */
+FLOOR_INLINE fnt_word *
+floor_streamed(fnt_word *record, uint64_t chunks)
+{
+	return &record[chunks & 1 ? offsetof(struct fnt_record, seq) / 8
+				  : offsetof(struct fnt_record, stream_bytes) / 8];
+}
+
+/* One more than `chunks`, with which it is so many bytes. */
 FLOOR_INLINE void
-floor_chunk(fnt_word *record, uint64_t chunks)
+floor_chunk(fnt_word *record, uint64_t chunks, uint64_t bytes)
 {
 	chunks++;
-	floor_show(&record[chunks & 1 ? offsetof(struct fnt_record, seq) / 8
-				      : offsetof(struct fnt_record, stream_bytes) / 8],
-		   100 * chunks);
+	floor_show(floor_streamed(record, chunks), bytes);
 	floor_show(&record[offsetof(struct fnt_record, stream_chunks) / 8], chunks);
 }
 

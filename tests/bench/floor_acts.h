@@ -54,6 +54,7 @@ void called_run_vdso(void *producer, uint64_t calls);
 void called_run_sampled(void *producer, uint64_t calls);
 void called_run_many(void *producer, uint64_t calls);
 void called_run_many_vdso(void *producer, uint64_t calls);
+void called_run_chunks(void *producer, uint64_t chunks);
 
 void act_rdtsc(void *producer, uint64_t times);
 void act_vdso(void *producer, uint64_t times);

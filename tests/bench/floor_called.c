@@ -146,6 +146,19 @@ many_vdso_finish(struct floor_call *call, uint32_t ops)
 	return finish_many(call, LONG(true, ops));
 }
 
+/* What there is so far is read where it is shown: nobody else writes there. */
+CALLED int
+add_chunk(fnt_word *record, uint64_t bytes)
+{
+	uint64_t chunks;
+
+	fnt_rcu_read_lock();
+	chunks = floor_get(&record[offsetof(struct fnt_record, stream_chunks) / 8]);
+	floor_chunk(record, chunks, floor_get(floor_streamed(record, chunks)) + bytes);
+	fnt_rcu_read_unlock();
+	return 0;
+}
+
 /* ---- programs ------------------------------------------------------------------- */
 
 #define OPS(name)                                                                      \
@@ -188,3 +201,12 @@ PROGRAM(called_run_vdso, vdso, TWO_OPS(vdso, vdso_finish))
 PROGRAM(called_run_sampled, tsc, TWO_OPS(tsc, tsc_lose))
 PROGRAM(called_run_many, many, MANY_OPS(many))
 PROGRAM(called_run_many_vdso, many_vdso, MANY_OPS(many_vdso))
+
+void
+called_run_chunks(void *state, uint64_t chunks)
+{
+	struct floor_producer *p = state;
+
+	for (uint64_t i = 0; i < chunks; i++)
+		add_chunk(p->floor.frame->record, 100);
+}

@@ -202,6 +202,7 @@ def _floors():
             for clock, end in (("tsc", ""), ("vdso", "-vdso")) for n in (2, 10, 100)}
     op, op_vdso = floor("op, bytes", "op"), floor("op, bytes, vdso", "op-vdso")
     chunk = floor("chunk, 2 words", "chunk")
+    called_chunk = floor("chunk, 2 words by functions", "called-chunk")
     copies = [floor(f"248 bytes, ring of {size_name(size)}{how}", shape, size=size)
               for size in (16 * MIB, MIB)
               for shape, how in (("copy", ""), ("copy-cold", ", no prefetch"))]
@@ -238,8 +239,8 @@ def _floors():
         call, vdso, lttng, mutex, *singles, stores, fenced, stamps, stamps_vdso, *copies, whole,
         called, called_vdso, sampled, called_sampled, *many.values(),
         floor("call+2ops, bytes, not counted", "bytes-bare"), whole_vdso, op,
-        floor("op, bytes, counted", "op-counted"), op_vdso, chunk, *ops.values(),
-        *chunks.values()], ratios)
+        floor("op, bytes, counted", "op-counted"), op_vdso, chunk, called_chunk,
+        *ops.values(), *chunks.values()], ratios)
 
 
 def _sizes(quick):
