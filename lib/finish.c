@@ -16,12 +16,16 @@
 #include "ruled.h"
 #include "unframed.h"
 
+static inline bool
+is_there(const struct fnt_value *value)
+{
+	return value && value->kind != FNT_VALUE_NONE;
+}
+
 static inline int
 write_value(struct use use, const struct fnt_value *value, struct fnt_lent *lent)
 {
-	if (!value || value->kind == FNT_VALUE_NONE)
-		return FNT_DONE;
-	return fnt_finish_value(use, value, lent);
+	return is_there(value) ? fnt_finish_value(use, value, lent) : FNT_DONE;
 }
 
 /* ---- into the ring ---------------------------------------------------------------- */
@@ -396,7 +400,7 @@ end_ok(struct use use, const struct fnt_value *value, uint64_t now)
 {
 	uint64_t duration_ns = fnt_call_since(use.call, now);
 
-	return __builtin_expect(value || use.call->odd.any != 0, 0)
+	return __builtin_expect(is_there(value) || use.call->odd.any != 0, 0)
 		       ? end_more(use, value, duration_ns, now)
 		       : commit(use, true, duration_ns, now);
 }
