@@ -212,23 +212,36 @@ clear_slack(char *slack)
 	memset(slack + 128, 0, 8);
 }
 
-/* The payload's copy; some more of it is there than is kept, which may become anything.
- */
+/* A copy of `bytes` of payload; some more of it is there than is kept, which may become
+ * anything. NULL without memory. */
+static char *
+copy_of(struct fnt_arena *arena, const struct fnt_raw *raw, size_t bytes)
+{
+	char *payload = fnt_arena_take(arena, bytes + FNT_PAYLOAD_SLACK);
+
+	if (!payload)
+		return NULL;
+	if (bytes <= FNT_HEAD_BYTES && raw->room >= FNT_HEAD_BYTES)
+		memcpy(payload, raw->payload, FNT_HEAD_BYTES);
+	else
+		memcpy(payload, raw->payload, bytes);
+	return payload;
+}
+
+/* The payload into the set, unless it has been read to where it is to be. */
 static bool
-copy_payload(struct fnt_decoder *in, const struct fnt_raw *raw)
+take_payload(struct fnt_decoder *in, const struct fnt_raw *raw)
 {
 	struct fnt_arena *arena = &in->set->arena;
 	size_t bytes = raw->head.payload_bytes;
 
-	in->payload = fnt_arena_take(arena, bytes + FNT_PAYLOAD_SLACK);
+	in->payload = raw->place && raw->payload == raw->place
+			      ? raw->place
+			      : copy_of(arena, raw, bytes);
 	if (!in->payload) {
 		in->no_memory = true;
 		return false;
 	}
-	if (bytes <= FNT_HEAD_BYTES && raw->room >= FNT_HEAD_BYTES)
-		memcpy(in->payload, raw->payload, FNT_HEAD_BYTES);
-	else
-		memcpy(in->payload, raw->payload, bytes);
 	clear_slack(in->payload + bytes);
 	fnt_arena_trim(arena, in->payload, bytes + 1);
 	in->reader.at = (const unsigned char *)in->payload;
@@ -265,7 +278,7 @@ take_events(struct fnt_decoder *in, const struct fnt_raw *raw)
 	int rc = 1;
 
 	in->set->begins.count = 0;
-	if (!copy_payload(in, raw))
+	if (!take_payload(in, raw))
 		return;
 	expect_ops(in, &raw->head);
 	end = in->reader.end;

@@ -9,6 +9,7 @@
 #ifndef FNT_DECODE_H
 #define FNT_DECODE_H
 
+#include "payload.h"
 #include "record.h"
 #include "set.h"
 
@@ -16,5 +17,16 @@
  * duration are as in the record. */
 struct fnt_trace *fnt_set_add(struct fnt_set *set, const struct fnt_view *view,
 			      const struct fnt_raw *raw);
+
+/* Where the payload of the next record that is added may be read to (fnt_raw), if
+ * nothing is added before it; NULL: there is no room. */
+static inline char *
+fnt_set_place(const struct fnt_set *set)
+{
+	const struct fnt_arena *arena = &set->arena;
+	size_t room = (size_t)(arena->end - arena->at);
+
+	return room >= FNT_HEAD_BYTES + FNT_PAYLOAD_SLACK ? arena->at : NULL;
+}
 
 #endif

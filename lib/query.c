@@ -336,6 +336,16 @@ walk_next(struct walk *walk)
 	return 1;
 }
 
+/* The next record may be read to where it will be: not while the other ring's waits, so
+ * that another may come before it. */
+static inline void
+give_place(struct walk *walk, const struct fnt_set *set)
+{
+	bool alone = !walk->rings[FNT_RING_KEPT].has && walk->rings[FNT_RING_KEPT].over;
+
+	walk->rings[FNT_RING_MAIN].raw.place = alone ? fnt_set_place(set) : NULL;
+}
+
 static int
 run(const struct fnt_view *view, const struct fnt_query *query, struct fnt_set *set)
 {
@@ -353,6 +363,7 @@ run(const struct fnt_view *view, const struct fnt_query *query, struct fnt_set *
 			break;
 		}
 		found++;
+		give_place(&walk, set);
 	}
 	walk_end(&walk);
 	return rc < 0 ? rc : 0;

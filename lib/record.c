@@ -15,8 +15,8 @@
 void
 fnt_raw_free(struct fnt_raw *raw)
 {
-	free(raw->payload);
-	raw->payload = NULL;
+	free(raw->own);
+	raw->own = raw->payload = NULL;
 	raw->room = 0;
 }
 
@@ -27,13 +27,14 @@ make_room(struct fnt_raw *raw, uint32_t bytes)
 	uint32_t want = bytes + 8;
 	char *more;
 
+	raw->payload = raw->own;
 	if (raw->room >= want)
 		return true;
 	want = want < 4096 ? 4096 : want;
-	more = realloc(raw->payload, want);
+	more = realloc(raw->own, want);
 	if (!more)
 		return false;
-	raw->payload = more;
+	raw->own = raw->payload = more;
 	raw->room = want;
 	return true;
 }
@@ -212,17 +213,19 @@ fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
 	/* [C2] acquire: the cell's words come after its state. Pairs with [C1] in
 	 * ring.c. */
 	uint64_t state = atomic_load_explicit(&cell->state, memory_order_acquire);
+	char *to = raw->place ? raw->place : raw->own;
 
 	if (fnt_cell_without_lane(state) !=
 		    fnt_cell_state(spot->lap, 0, FNT_CELL_HEAD, 0) ||
-	    !raw->room)
+	    !to)
 		return read_spot(view, spot, raw);
 	fnt_words_load(&raw->head, cell->words, sizeof(raw->head));
 	if (raw->head.payload_bytes > FNT_HEAD_BYTES ||
 	    raw->head.payload_bytes > view->max_record_bytes)
 		return read_spot(view, spot, raw);
 	/* All that the cell has room for: a copy of known length. */
-	fnt_words_load(raw->payload, cell->words + FNT_RECORD_WORDS, FNT_HEAD_BYTES);
+	fnt_words_load(to, cell->words + FNT_RECORD_WORDS, FNT_HEAD_BYTES);
+	raw->payload = to;
 	/* [S2] acquire: the words were read before the state is looked at again. Pairs
 	 * with [S1] in ring.c. */
 	atomic_thread_fence(memory_order_acquire);

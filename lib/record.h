@@ -13,8 +13,11 @@
 /* A copy. Reused from one to the next; all zero to begin with. */
 struct fnt_raw {
 	struct fnt_record head;
-	char *payload;
+	char *payload; /* where it is: */
+	char *own;     /* of `room` bytes, for fnt_raw_free() */
 	uint32_t room;
+	char *place; /* or here, where whoever reads has FNT_HEAD_BYTES free; else NULL
+		      */
 	/* Its reader goes on through the ring and won't come back: lines are given up
 	 * once they have been copied (evict.h). */
 	bool passing;
