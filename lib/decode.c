@@ -229,7 +229,7 @@ copy_of(struct fnt_arena *arena, const struct fnt_raw *raw, size_t bytes)
 }
 
 /* The payload into the set, unless it has been read to where it is to be. */
-static bool
+static inline bool
 take_payload(struct fnt_decoder *in, const struct fnt_raw *raw)
 {
 	struct fnt_arena *arena = &in->set->arena;
@@ -238,28 +238,21 @@ take_payload(struct fnt_decoder *in, const struct fnt_raw *raw)
 	in->payload = raw->place && raw->payload == raw->place
 			      ? raw->place
 			      : copy_of(arena, raw, bytes);
-	if (!in->payload) {
-		in->no_memory = true;
+	if (!in->payload)
 		return false;
-	}
 	clear_slack(in->payload + bytes);
 	fnt_arena_trim(arena, in->payload, bytes + 1);
-	in->reader.at = (const unsigned char *)in->payload;
-	in->reader.end = in->reader.at + bytes;
-	in->reader.slack = FNT_PAYLOAD_SLACK;
 	return true;
 }
 
 /* Most calls have as many ops as their head says, and few. It may say anything. */
-static void
-expect_ops(struct fnt_decoder *in, const struct fnt_record *head)
+static inline size_t
+ops_expected(const struct fnt_record *head)
 {
 	uint32_t most = head->payload_bytes / OP_BYTES_LEAST;
 	uint32_t count = head->op_count < most ? head->op_count : most;
 
-	if (count && count <= OPS_EXPECTED)
-		fnt_list_begin(&in->set->arena, &in->ops, count,
-			       sizeof(struct fnt_trace_op));
+	return count <= OPS_EXPECTED ? count : 0;
 }
 
 static inline void
@@ -270,32 +263,16 @@ show_nul(struct fnt_decoder *in)
 	in->nul = NULL;
 }
 
+/* Ops as most are, if they come next. */
 static void
-take_events(struct fnt_decoder *in, const struct fnt_raw *raw)
+take_ops(struct fnt_decoder *in)
 {
-	const unsigned char *end;
-	struct fnt_event event;
-	int rc = 1;
+	struct fnt_trace_op *ops = in->ops.items;
+	size_t left = in->ops.room - in->ops.count;
 
-	in->set->begins.count = 0;
-	if (!take_payload(in, raw))
-		return;
-	expect_ops(in, &raw->head);
-	end = in->reader.end;
-	in->reader.at = fnt_quick_beginning(in, in->reader.at, end);
-	for (;;) {
-		in->reader.at = fnt_quick_ops(in, in->reader.at, end);
-		if (in->reader.at == end)
-			break;
-		rc = fnt_payload_next(&in->reader, &event);
-		show_nul(in);
-		if (rc != 1)
-			break;
-		take_event(in, &event);
-	}
-	show_nul(in);
-	if (rc < 0)
-		in->trace->flags |= FNT_TRACE_DAMAGED;
+	in->reader.at = fnt_quick_ops(in, in->reader.at, in->reader.end,
+				      ops + in->ops.count, &left, &in->nul);
+	in->ops.count = in->ops.room - left;
 }
 
 /* What has begun and not ended: the pending ones. */
@@ -335,6 +312,60 @@ keep_lists(struct fnt_decoder *in)
 		keep_pending(in);
 }
 
+/* From `at` on. */
+static __attribute__((noinline)) void
+take_rest(struct fnt_decoder *in, const unsigned char *at, const unsigned char *end)
+{
+	struct fnt_event event;
+	int rc;
+
+	in->reader = (struct fnt_payload_reader){at, end, FNT_PAYLOAD_SLACK};
+	in->schedules = (struct fnt_list){NULL, 0, 0};
+	in->set->begins.count = 0;
+	for (;;) {
+		rc = fnt_payload_next(&in->reader, &event);
+		show_nul(in);
+		if (rc != 1)
+			break;
+		take_event(in, &event);
+		take_ops(in);
+	}
+	if (rc < 0)
+		in->trace->flags |= FNT_TRACE_DAMAGED;
+	keep_lists(in);
+}
+
+/* A beginning, and ops: of most calls that is all. */
+static inline void
+take_events(struct fnt_decoder *in, const struct fnt_record *head)
+{
+	const unsigned char *at = (const unsigned char *)in->payload;
+	const unsigned char *end = at + head->payload_bytes;
+	struct fnt_arena *arena = &in->set->arena;
+	size_t room = ops_expected(head), left;
+	struct fnt_trace_op *ops = NULL;
+	struct fnt_trace *trace = in->trace;
+	char *nul = NULL;
+
+	if (room)
+		ops = fnt_arena_take(arena, room * sizeof(*ops));
+	left = room = ops ? room : 0;
+	at = fnt_quick_beginning(in, at, end, &nul);
+	at = fnt_quick_ops(in, at, end, ops, &left, &nul);
+	if (__builtin_expect(at != end || left, 0)) {
+		in->ops = (struct fnt_list){ops, room - left, room};
+		in->nul = nul;
+		take_rest(in, at, end);
+		return;
+	}
+	if (nul)
+		*nul = '\0';
+	trace->ops = ops;
+	trace->op_count = room;
+	trace->schedules = NULL;
+	trace->schedule_count = 0;
+}
+
 static void
 take_head(struct fnt_decoder *in, const struct fnt_record *head)
 {
@@ -372,15 +403,12 @@ fnt_set_add(struct fnt_set *set, const struct fnt_view *view, const struct fnt_r
 	/* Each by itself: see take_head(). */
 	in.set = set;
 	in.view = view;
-	in.nul = NULL;
-	memset(&in.ops, 0, 2 * sizeof(in.ops)); /* and schedules */
 	in.no_memory = false;
 	in.trace = fnt_set_item(set);
-	if (!in.trace)
+	if (!in.trace || !take_payload(&in, raw))
 		return NULL;
 	take_head(&in, &raw->head);
-	take_events(&in, raw);
-	keep_lists(&in);
+	take_events(&in, &raw->head);
 	if (in.trace->outcome == FNT_ERROR || in.trace->outcome == FNT_ROLLED_BACK) {
 		in.trace->code = in.trace->code ? in.trace->code : "";
 		in.trace->message = in.trace->message ? in.trace->message : "";

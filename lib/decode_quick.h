@@ -25,10 +25,11 @@ fnt_quick_end(struct fnt_decoder *in, struct fnt_text text)
 	return in->payload + (text.at - in->payload) + text.len;
 }
 
-/* The call's beginning at `at`, if it is one: what comes after it; else `at`. */
+/* The call's beginning at `at`, if it is one: what comes after it; else `at`. `nul`:
+ * where one waits for what comes next to have been read. */
 static inline const unsigned char *
 fnt_quick_beginning(struct fnt_decoder *in, const unsigned char *at,
-		    const unsigned char *end)
+		    const unsigned char *end, char **nul)
 {
 	struct fnt_trace *trace = in->trace;
 	struct fnt_event_call call;
@@ -44,7 +45,7 @@ fnt_quick_beginning(struct fnt_decoder *in, const unsigned char *at,
 	if (call.user.at)
 		*fnt_quick_end(in, call.user) = '\0';
 	if (call.tenant.at)
-		in->nul = fnt_quick_end(in, call.tenant);
+		*nul = fnt_quick_end(in, call.tenant);
 	trace->call_id = call.call_id.at;
 	trace->user_id = call.user.at;
 	trace->tenant_id = call.tenant.at;
@@ -91,23 +92,22 @@ fnt_quick_op(struct fnt_decoder *in, const unsigned char *at, const unsigned cha
 	return at;
 }
 
-/* The ops that come at `at`, one after the other, as far as there is room in the list;
- * what comes after them. */
+/* The ops that come at `at`, one after the other, to `to`, where there is room for
+ * `*left`; what comes after them. */
 static inline const unsigned char *
-fnt_quick_ops(struct fnt_decoder *in, const unsigned char *at, const unsigned char *end)
+fnt_quick_ops(struct fnt_decoder *in, const unsigned char *at, const unsigned char *end,
+	      struct fnt_trace_op *to, size_t *left, char **nul)
 {
-	struct fnt_trace_op *first = in->ops.items, *to = first + in->ops.count;
-	const struct fnt_trace_op *last = first + in->ops.room;
 	const unsigned char *next;
 
-	for (; to < last && (next = fnt_quick_op(in, at, end, to)); to++) {
-		if (__builtin_expect(in->nul != NULL, 0)) {
-			*in->nul = '\0';
-			in->nul = NULL;
+	for (; *left && (next = fnt_quick_op(in, at, end, to)); to++) {
+		if (__builtin_expect(*nul != NULL, 0)) {
+			**nul = '\0';
+			*nul = NULL;
 		}
 		at = next;
+		--*left;
 	}
-	in->ops.count = (size_t)(to - first);
 	return at;
 }
 
