@@ -358,8 +358,7 @@ take_events(struct fnt_decoder *in, const struct fnt_record *head)
 		take_rest(in, at, end);
 		return;
 	}
-	if (nul)
-		*nul = '\0';
+	/* Where a NUL waits, it is behind the payload, which is one. */
 	trace->ops = ops;
 	trace->op_count = room;
 	trace->schedules = NULL;
