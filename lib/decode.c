@@ -365,16 +365,34 @@ take_events(struct fnt_decoder *in, const struct fnt_record *head)
 	trace->schedule_count = 0;
 }
 
+/* How far it is from one field of a struct to the end of another behind it. */
+#define SPAN(type, first, last)                                                        \
+	(offsetof(type, last) + sizeof(((type *)0)->last) - offsetof(type, first))
+
+/* What lies together, and alike in a record's head and in a trace, is one move. */
+#define TAKE(trace, head, first, last)                                                 \
+	do {                                                                           \
+		static_assert(SPAN(struct fnt_trace, first, last) ==                   \
+				      SPAN(struct fnt_record, first, last),            \
+			      "alike");                                                \
+		memcpy((char *)(trace) + offsetof(struct fnt_trace, first),            \
+		       (const char *)(head) + offsetof(struct fnt_record, first),      \
+		       SPAN(struct fnt_record, first, last));                          \
+	} while (0)
+#define CLEAR(trace, first, last)                                                      \
+	memset((char *)(trace) + offsetof(struct fnt_trace, first), 0,                 \
+	       SPAN(struct fnt_trace, first, last))
+
+/* Not all at once: gcc clears a whole trace by "rep stos", a third of all this. */
 static void
 take_head(struct fnt_decoder *in, const struct fnt_record *head)
 {
 	struct fnt_trace *trace = in->trace;
 
-	/* Field by field: gcc clears a whole one by "rep stos", a third of all this. */
-	memcpy(&trace->uid, &head->uid, 32); /* … to trace_id */
-	memset(&trace->user_id, 0, 16);	     /* and tenant_id */
-	memset(&trace->value, 0, 24 + 16);   /* and code, message */
-	memset(&trace->pending, 0, 16);	     /* and pending_count */
+	TAKE(trace, head, uid, trace_id);
+	CLEAR(trace, user_id, tenant_id);
+	CLEAR(trace, value, message);
+	CLEAR(trace, pending, pending_count);
 	trace->fn_type = (enum fnt_fn_type)head->fn_type;
 	trace->outcome = (enum fnt_outcome)head->outcome;
 	trace->flags = head->flags & (FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
@@ -383,9 +401,9 @@ take_head(struct fnt_decoder *in, const struct fnt_record *head)
 		trace->outcome = FNT_ABORTED;
 		trace->flags |= FNT_TRACE_DAMAGED;
 	}
-	memcpy(&trace->pid, &head->pid, 8);			 /* and tid */
-	memcpy(&trace->started_at_ns, &head->started_at_ns, 16); /* and duration_ns */
-	memcpy(&trace->stream_bytes, &head->stream_bytes, 16);	 /* and stream_chunks */
+	TAKE(trace, head, pid, tid);
+	TAKE(trace, head, started_at_ns, duration_ns);
+	TAKE(trace, head, stream_bytes, stream_chunks);
 	trace->ops_omitted = head->ops_omitted;
 	trace->schedules_omitted = head->schedules_omitted;
 	trace->call_id = trace->fn_name = "";
