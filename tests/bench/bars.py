@@ -2,25 +2,25 @@
 """What was asked, what was got, and the least that this machine takes for it: the last table.
 
 A bar's floor is a straight line that stores the same bytes with the same guarantees, measured
-in the same run (floor.h): inlined, and by functions, as a program calls a library. A bar below
+in the same suite, turn by turn (floor.h): inlined, and by functions, as a program calls a library. A bar below
 the first can't be met by any recorder of this design here; one below the second, by none
 that is called. Of readers it is two that load a word of each line, give it back, and do nothing
 else."""
 import report
 
-# Of a bar, (suite, name): names of its floors among the results or ratios of FLOOR_SUITES.
-FLOOR_SUITES = "floors", "readers"
+# Of a bar, (suite, name): names of its floors among the results or ratios of its suite.
 FLOORS = {
-    ("calls", "call+2ops"): ("call+2ops, bytes", "call+2ops, bytes by functions"),
-    ("calls", "call+2ops, vdso"): ("call+2ops, bytes, vdso",
-                                   "call+2ops, bytes by functions, vdso"),
-    ("calls", "fntrace / lttng-ust, 1 thread"): ("floor / lttng-ust",
-                                                 "floor by functions / lttng-ust"),
-    ("calls", "fntrace / mutex-log, 1 thread"): ("floor / mutex-log",
-                                                 "floor by functions / mutex-log"),
-    ("ops", "a stream chunk"): ("chunk, 2 words", "chunk, 2 words by functions"),
+    ("calls", "call+2ops"): ("call+2ops, bytes, by calls",
+                             "call+2ops, bytes by functions, by calls"),
+    ("calls", "call+2ops, vdso"): ("call+2ops, bytes, vdso, by calls",
+                                   "call+2ops, bytes by functions, vdso, by calls"),
+    ("calls", "fntrace / lttng-ust, 1 thread"): ("floor / lttng-ust, 1 thread",
+                                                 "floor by functions / lttng-ust, 1 thread"),
+    ("calls", "fntrace / mutex-log, 1 thread"): ("floor / mutex-log, 1 thread",
+                                                 "floor by functions / mutex-log, 1 thread"),
+    ("ops", "a stream chunk"): ("chunk, 2 words, by ops", "chunk, 2 words by functions, by ops"),
     ("shapes", "sampled out / kept, both by settings"): (
-        "floor: sampled out / kept", "floor by functions: sampled out / kept"),
+        "floor: sampled out / kept, by shapes", "floor by functions: sampled out / kept, by shapes"),
 }
 for _size in "", ", 1 MiB", ", 64 MiB":
     FLOORS["readers", f"2 readers / none{_size}"] = (
@@ -55,8 +55,8 @@ def _bar(name, asked, floors=(None, None), unit="x", **measured):
 def bars_of(results, ratios, untried=()):
     """A bar for each of them that has one; `untried`: (name, asked) of those that this
     machine can't show."""
-    floors = {r["name"]: r["median"] for r in [*results, *ratios]
-              if r["suite"] in FLOOR_SUITES and "bar" not in r}
+    floors = {(r["suite"], r["name"]): r["median"] for r in [*results, *ratios]
+              if "bar" not in r}
     bars = []
     for r in [*results, *ratios]:
         if "bar" not in r:
@@ -64,7 +64,7 @@ def bars_of(results, ratios, untried=()):
         name = r["name"] + "".join(f", {r[k]} {k}" for k in ("threads", "processes")
                                    if r.get(k, 1) > 1)
         wanted = FLOORS.get((r["suite"], r["name"]), (None, None))
-        bars.append(_bar(name, r["bar"], tuple(floors.get(f) for f in wanted), r["unit"],
+        bars.append(_bar(name, r["bar"], tuple(floors.get((r["suite"], f)) for f in wanted), r["unit"],
                          median=r["median"], met=r["met"]))
     return bars + [_bar(name, asked) for name, asked in untried]
 

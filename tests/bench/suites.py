@@ -88,6 +88,10 @@ def reading(name, shape, bars=None, **args):
                    bars or {})
 
 
+def floor(name, shape, **args):
+    return Variant("floor", name, {"shape": shape, **args})
+
+
 def size_name(size):
     return f"{size // GIB} GiB" if size >= GIB else f"{size // MIB} MiB"
 
@@ -118,7 +122,14 @@ def _calls():
     loop = fnt("call+2ops, the loop alone", shape="stubs")
     variants = [one, loop, bare, vdso, lttng, mutex, dpdk, qb, two_threads, two_processes,
                 lttng2, lttng_p, mutex2, dpdk2, qb2]
+    floors = [floor(f"call+2ops, bytes{how}{clock}, by calls", f"{shape}{end}")
+              for how, shape in (("", "bytes"), (" by functions", "called"))
+              for clock, end in (("", ""), (", vdso", "-vdso"))]
+    variants += floors
     ratios = [
+        *(Ratio(f"{what} / {peer.peer}, 1 thread", machine, peer)
+          for what, machine in (("floor", floors[0]), ("floor by functions", floors[2]))
+          for peer in (lttng, mutex)),
         Ratio("call+2ops, less the loop", one, loop, parts=1),
         Ratio("fntrace / lttng-ust, 1 thread", one, lttng, bar=0.11),
         Ratio("fntrace / mutex-log, 1 thread", one, mutex, bar=0.22),
@@ -173,17 +184,24 @@ def _ops():
                          bar=bar)]
     pairs = {n: fnt(f"call+{n} op_begin/op_end", ops=n, shape="pairs") for n in (2, 10, 100)}
     chunks = {n: fnt(f"call+{n} chunks", ops=0, chunks=n) for n in (10, 100)}
-    variants += [*pairs.values(), *chunks.values()]
+    # The machine itself, in the same minute.
+    many = {(how, clock, n): floor(f"call of {n} ops, bytes{how}, {clock}", f"{shape}{end}", ops=n)
+            for how, shape in (("", "many"), (" by functions", "called-many"))
+            for clock, end in (("tsc", ""), ("vdso", "-vdso")) for n in (2, 10, 100)}
+    variants += [*pairs.values(), *chunks.values(), *many.values(),
+                 floor("chunk, 2 words, by ops", "chunk"),
+                 floor("chunk, 2 words by functions, by ops", "called-chunk")]
     ratios += [Ratio("op_begin + op_end, tsc", pairs[10], pairs[2], parts=8),
-               Ratio("a stream chunk", chunks[100], chunks[10], parts=90, bar=3)]
+               Ratio("a stream chunk", chunks[100], chunks[10], parts=90, bar=3),
+               *(Ratio(f"floor{how}: an op, {clock}, the {which}", many[how, clock, to],
+                       many[how, clock, since], parts=to - since)
+                 for how in ("", " by functions") for clock in ("tsc", "vdso")
+                 for since, to, which in ((2, 10, "3rd to 10th"), (10, 100, "11th to 100th")))]
     return Suite("ops", "by what happens in a call", variants, ratios)
 
 
 def _floors():
     """Peer floor is the machine: acts that the design asks for, with nothing around them."""
-    def floor(name, shape, **args):
-        return Variant("floor", name, {"shape": shape, **args})
-
     call, vdso = fnt("call+2ops, by floors"), fnt("call+2ops, vdso, by floors", VDSO)
     lttng, mutex = (Variant(p, "call+2ops, by floors") for p in ("lttng-ust", "mutex-log"))
     ops = {(n, clock): fnt(f"call+{n}ops, {clock}, by floors", env, ops=n)
@@ -197,12 +215,8 @@ def _floors():
     called_vdso = floor("call+2ops, bytes by functions, vdso", "called-vdso")
     sampled = floor("call+2ops, sampled out, bytes", "sampled")
     called_sampled = floor("call+2ops, sampled out, bytes by functions", "called-sampled")
-    many = {(how, clock, n): floor(f"call of {n} ops, bytes{how}, {clock}", f"{shape}{end}", ops=n)
-            for how, shape in (("", "many"), (" by functions", "called-many"))
-            for clock, end in (("tsc", ""), ("vdso", "-vdso")) for n in (2, 10, 100)}
     op, op_vdso = floor("op, bytes", "op"), floor("op, bytes, vdso", "op-vdso")
     chunk = floor("chunk, 2 words", "chunk")
-    called_chunk = floor("chunk, 2 words by functions", "called-chunk")
     copies = [floor(f"248 bytes, ring of {size_name(size)}{how}", shape, size=size)
               for size in (16 * MIB, MIB)
               for shape, how in (("copy", ""), ("copy-cold", ", no prefetch"))]
@@ -219,10 +233,6 @@ def _floors():
         Ratio("floor by functions / mutex-log", called, mutex),
         Ratio("floor: sampled out / kept", sampled, whole),
         Ratio("floor by functions: sampled out / kept", called_sampled, called),
-        *(Ratio(f"floor{how}: an op, {clock}, the {which}", many[how, clock, to],
-                many[how, clock, since], parts=to - since)
-          for how in ("", " by functions") for clock in ("tsc", "vdso")
-          for since, to, which in ((2, 10, "3rd to 10th"), (10, 100, "11th to 100th"))),
         Ratio("a call's bytes / lttng-ust x 0.11", whole, lttng, times=0.11),
         Ratio("a call's bytes / mutex-log x 0.22", whole, mutex, times=0.22),
         Ratio("call: fntrace / its bytes", call, whole),
@@ -237,10 +247,10 @@ def _floors():
         Ratio("chunk: fntrace / its words", chunks[100], chunks[10], parts=90, over=chunk)]
     return Suite("floors", "the machine itself, and what is made of it", [
         call, vdso, lttng, mutex, *singles, stores, fenced, stamps, stamps_vdso, *copies, whole,
-        called, called_vdso, sampled, called_sampled, *many.values(),
+        called, called_vdso, sampled, called_sampled,
         floor("call+2ops, bytes, not counted", "bytes-bare"), whole_vdso, op,
-        floor("op, bytes, counted", "op-counted"), op_vdso, chunk, called_chunk,
-        *ops.values(), *chunks.values()], ratios)
+        floor("op, bytes, counted", "op-counted"), op_vdso, chunk, *ops.values(),
+        *chunks.values()], ratios)
 
 
 def _sizes(quick):
@@ -325,7 +335,14 @@ def _shapes():
                      some["ruled"], bar=0.8)]
     ordered2 = fnt("call+2ops, FNT_ORDERED", shape="ordered", threads=2)
     ratios.append(Ratio("FNT_ORDERED: 2 threads / 1", ordered2, some["ordered"]))
-    return Suite("shapes", "by kind of call", [plain, *some.values(), stubs, ordered2], ratios)
+    floors = []
+    for how, kept, sampled in ("", "bytes", "sampled"), (" by functions", "called",
+                                                         "called-sampled"):
+        floors += [floor(f"call+2ops, bytes{how}, by shapes", kept),
+                   floor(f"call+2ops, sampled out, bytes{how}, by shapes", sampled)]
+        ratios.append(Ratio(f"floor{how}: sampled out / kept, by shapes", floors[-1], floors[-2]))
+    return Suite("shapes", "by kind of call",
+                 [plain, *some.values(), stubs, ordered2, *floors], ratios)
 
 
 def _latency():
