@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What was asked, what was got, and the least that this machine takes for it: the last table.
 
-A bar's floor is a straight line that stores the same bytes with the same guarantees, measured
-in the same suite, turn by turn (floor.h): inlined, and by functions, as a program calls a library. A bar below
-the first can't be met by any recorder of this design here; one below the second, by none
-that is called. Of readers it is two that load a word of each line, give it back, and do nothing
-else."""
+A bar's floor is a straight line that stores the same bytes with the same guarantees (floor.h),
+measured in the same suite, turn by turn: inlined, and by functions, as a program calls a
+library. A bar below the first can't be met by any recorder of this design here; one below the
+second, by none that is called. Of readers it is two that load a word of each line, give it
+back, and do nothing else."""
 import report
 
 # Of a bar, (suite, name): names of its floors among the results or ratios of its suite.
@@ -20,7 +20,8 @@ FLOORS = {
                                                  "floor by functions / mutex-log, 1 thread"),
     ("ops", "a stream chunk"): ("chunk, 2 words, by ops", "chunk, 2 words by functions, by ops"),
     ("shapes", "sampled out / kept, both by settings"): (
-        "floor: sampled out / kept, by shapes", "floor by functions: sampled out / kept, by shapes"),
+        "floor: sampled out / kept, by shapes",
+        "floor by functions: sampled out / kept, by shapes"),
 }
 for _size in "", ", 1 MiB", ", 64 MiB":
     FLOORS["readers", f"2 readers / none{_size}"] = (
@@ -64,8 +65,8 @@ def bars_of(results, ratios, untried=()):
         name = r["name"] + "".join(f", {r[k]} {k}" for k in ("threads", "processes")
                                    if r.get(k, 1) > 1)
         wanted = FLOORS.get((r["suite"], r["name"]), (None, None))
-        bars.append(_bar(name, r["bar"], tuple(floors.get((r["suite"], f)) for f in wanted), r["unit"],
-                         median=r["median"], met=r["met"]))
+        bars.append(_bar(name, r["bar"], tuple(floors.get((r["suite"], f)) for f in wanted),
+                         r["unit"], median=r["median"], met=r["met"]))
     return bars + [_bar(name, asked) for name, asked in untried]
 
 
