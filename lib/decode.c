@@ -270,6 +270,8 @@ take_ops(struct fnt_decoder *in)
 	struct fnt_trace_op *ops = in->ops.items;
 	size_t left = in->ops.room - in->ops.count;
 
+	if (!left)
+		return;
 	in->reader.at = fnt_quick_ops(in, in->reader.at, in->reader.end,
 				      ops + in->ops.count, &left, &in->nul);
 	in->ops.count = in->ops.room - left;

@@ -34,15 +34,23 @@ make_valid(struct fnt_arena *arena, char *name, size_t len)
 	fnt_arena_trim(arena, name, valid_len + 1);
 }
 
+/* It was not UTF-8 as it stood. */
+static void
+take_odd(struct fnt_decoder *in, uint32_t id, char *name, size_t len)
+{
+	make_valid(&in->set->name_arena, name, len);
+	in->trace->flags |= FNT_TRACE_INVALID_UTF8;
+	in->set->odd_name_key = id + 1;
+	in->set->odd_name = name;
+}
+
 static const char *
 read_name(struct fnt_decoder *in, uint32_t id, uint32_t place)
 {
 	struct fnt_arena *arena = &in->set->name_arena;
 	char *name = fnt_arena_take(arena, 3 * FNT_NAME_MAX + 1);
-	uint32_t key = id + 1;
 	int len;
 
-	in->set->name_keys[place] = 0;
 	if (!name) {
 		in->no_memory = true;
 		return "";
@@ -54,11 +62,10 @@ read_name(struct fnt_decoder *in, uint32_t id, uint32_t place)
 	if (len < 0)
 		return "";
 	if (!fnt_utf8_valid(name, (size_t)len)) {
-		make_valid(arena, name, (size_t)len);
-		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
-		key |= FNT_SET_NAME_INVALID;
+		take_odd(in, id, name, (size_t)len);
+		return name;
 	}
-	in->set->name_keys[place] = key;
+	in->set->name_keys[place] = id + 1;
 	in->set->names[place] = name;
 	return name;
 }
@@ -66,12 +73,14 @@ read_name(struct fnt_decoder *in, uint32_t id, uint32_t place)
 const char *
 fnt_text_of_name_late(struct fnt_decoder *in, uint32_t id)
 {
-	uint32_t place = fnt_set_name(in->set, id);
-	uint32_t key = in->set->name_keys[place];
+	const struct fnt_set *set = in->set;
+	uint32_t place = fnt_set_name(set, id);
 
-	if (!key || (key & ~FNT_SET_NAME_INVALID) != id + 1)
-		return read_name(in, id, place);
-	if (key & FNT_SET_NAME_INVALID)
+	if (set->name_keys[place] == id + 1)
+		return set->names[place];
+	if (set->odd_name_key == id + 1) {
 		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
-	return in->set->names[place];
+		return set->odd_name;
+	}
+	return read_name(in, id, place);
 }

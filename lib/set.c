@@ -143,6 +143,7 @@ forget_names(struct fnt_set *set)
 		return;
 	arena_free(&set->name_arena);
 	memset(set->name_keys, 0, sizeof(set->name_keys));
+	set->odd_name_key = 0;
 }
 
 uint32_t
@@ -152,7 +153,7 @@ fnt_set_name(const struct fnt_set *set, uint32_t id)
 		uint32_t place = (id + i) % FNT_SET_NAMES;
 		uint32_t key = set->name_keys[place];
 
-		if (!key || (key & ~FNT_SET_NAME_INVALID) == id + 1)
+		if (!key || key == id + 1)
 			return place;
 	}
 	return id % FNT_SET_NAMES;

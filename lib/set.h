@@ -21,7 +21,6 @@
 #define FNT_SET_BYTES 16384u /* their texts and ops; a chunk, after that */
 #define FNT_SET_NAMES 256u   /* that are remembered at a time */
 #define FNT_SET_NAME_PLACES 4u
-#define FNT_SET_NAME_INVALID (1u << 31) /* in a key: it was not UTF-8 as it stood */
 #define FNT_SET_NAME_BYTES 2048u
 
 /* Memory that is taken piece by piece and given back as a whole. */
@@ -49,10 +48,12 @@ struct fnt_set {
 	size_t room;
 	struct fnt_arena arena, name_arena;
 	struct fnt_table begins;
-	uint32_t name_keys[FNT_SET_NAMES]; /* see fnt_set_name; 0: none */
+	/* Ids + 1 of names that are known and were UTF-8 as they stood (see
+	 * fnt_set_name); and of the last that was not. 0: none. */
+	uint32_t name_keys[FNT_SET_NAMES], odd_name_key;
 
 	/* From here on nothing is set to begin with. */
-	const char *names[FNT_SET_NAMES];
+	const char *names[FNT_SET_NAMES], *odd_name;
 	_Alignas(16) char first_names[FNT_SET_NAME_BYTES];
 	_Alignas(16) char first_bytes[FNT_SET_BYTES];
 	struct fnt_trace first_items[FNT_SET_ITEMS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The steps of the producing side, a function each, for callgrind: `instructions`
- * counts what is executed inside of step_…, and nothing else.
+ * The steps of the producing side, and recent(50), a function each, for callgrind:
+ * `instructions` counts what is executed inside of step_…, and nothing else.
  *
  *      bench_steps REGION [fixed]     fixed: clock_gettime goes on by 100 ns each time,
  * so that with FNTRACE_CLOCK=vdso every run is the same
@@ -27,7 +27,7 @@
 #define LARGE 16384u
 
 static bool fixed_clock;
-static struct fnt_log *log_of_process, *ruled_log, *sampled_log;
+static struct fnt_log *log_of_process, *ruled_log, *sampled_log, *read_log;
 static char large_text[LARGE];
 static const struct fnt_value small = {FNT_VALUE_JSON, "{\"accepted\":true}", 17};
 static const struct fnt_value medium = {FNT_VALUE_JSON, large_text, MEDIUM};
@@ -160,6 +160,17 @@ step_finish_two_cells(struct fnt_call *call)
 	fnt_call_finish_ok(call, &medium);
 }
 
+/* Calls of two ops. */
+STEP void
+step_recent_50(void)
+{
+	struct fnt_traces *traces;
+
+	if (fnt_log_recent(read_log, 50, &traces) || traces->count != 50)
+		abort();
+	fnt_traces_free(traces);
+}
+
 /* ---- and what is not ------------------------------------------------------------ */
 
 static struct fnt_call *
@@ -186,6 +197,8 @@ one_time(bool counted)
 		fnt_call_finish_ok(call, &small);
 		fnt_call_finish_ok(fnt_call_begin(ruled_log, &info), NULL);
 		fnt_call_finish_ok(fnt_call_begin(sampled_log, &info), NULL);
+		two_ops(call = fnt_call_begin(read_log, &info));
+		fnt_call_finish_ok(call, NULL);
 		return;
 	}
 	call = step_begin();
@@ -218,6 +231,7 @@ one_time(bool counted)
 	step_finish_ruled(call);
 	two_ops(call = fnt_call_begin(sampled_log, &info));
 	step_finish_sampled(call);
+	step_recent_50();
 }
 
 static struct fnt_log *
@@ -234,7 +248,7 @@ open_log(const char *name, const char *settings)
 	exit(1);
 }
 
-/* REGION, REGION-ruled, REGION-sampled. */
+/* REGION, REGION-ruled, REGION-sampled, REGION-read. */
 static void
 open_logs(const char *region)
 {
@@ -245,6 +259,8 @@ open_logs(const char *region)
 	ruled_log = open_log(name, "slow=1h");
 	snprintf(name, sizeof(name), "%s-sampled", region);
 	sampled_log = open_log(name, "keep=0");
+	snprintf(name, sizeof(name), "%s-read", region);
+	read_log = open_log(name, NULL);
 }
 
 int
@@ -265,5 +281,6 @@ main(int argc, char **argv)
 	fnt_log_close(log_of_process);
 	fnt_log_close(ruled_log);
 	fnt_log_close(sampled_log);
+	fnt_log_close(read_log);
 	return 0;
 }
