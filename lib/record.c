@@ -204,7 +204,8 @@ read_spot(const struct fnt_view *view, const struct fnt_spot *spot, struct fnt_r
 	return is == FNT_READ_RECORD ? copy_record(view, spot, state, raw) : is;
 }
 
-/* As most are: of one cell. */
+/* Most are of one cell, and whole: that is told by one comparison of its state, before
+ * and after. */
 enum fnt_read
 fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
 	      struct fnt_raw *raw)

@@ -13,11 +13,12 @@
 /* A copy. Reused from one to the next; all zero to begin with. */
 struct fnt_raw {
 	struct fnt_record head;
-	char *payload; /* where it is: */
+	char *payload; /* at `own` or `place` */
 	char *own;     /* of `room` bytes, for fnt_raw_free() */
 	uint32_t room;
-	char *place; /* or here, where whoever reads has FNT_HEAD_BYTES free; else NULL
-		      */
+	/* NULL, or FNT_HEAD_BYTES of its reader's, where a payload that fits into one
+	 * cell is to stay: so it is copied once. */
+	char *place;
 	/* Its reader goes on through the ring and won't come back: lines are given up
 	 * once they have been copied (evict.h). */
 	bool passing;

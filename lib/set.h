@@ -115,15 +115,6 @@ fnt_arena_trim(struct fnt_arena *arena, void *piece, size_t size)
 	arena->at = (char *)piece + ((size + 7) & ~(size_t)7);
 }
 
-/* Room for `count` to begin with, if there is memory for it. */
-static inline void
-fnt_list_begin(struct fnt_arena *arena, struct fnt_list *list, size_t count,
-	       size_t size)
-{
-	list->items = fnt_arena_take(arena, count * size);
-	list->room = list->items ? count : 0;
-}
-
 /* Room for one more; NULL: no memory. */
 static inline void *
 fnt_list_add(struct fnt_arena *arena, struct fnt_list *list, size_t size)
