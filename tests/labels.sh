@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
 
-python3 - lib/*.[ch] <<'PYTHON'
+python3 - lib/*.[ch] lib/*/*.[ch] <<'PYTHON'
 import collections, re, sys
 
 sides = collections.defaultdict(set)  # label: the sides it is on

@@ -8,7 +8,7 @@
 #ifndef FNT_TEST_PYLON_SUITE_H
 #define FNT_TEST_PYLON_SUITE_H
 
-#include "../tools/pylon.h"
+#include "pylon.h"
 #include "suite.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef FNT_TEST_JSONSCAN_SUITE_H
 #define FNT_TEST_JSONSCAN_SUITE_H
 
-#include "../tools/jsonscan.h"
+#include "jsonscan.h"
 #include "suite.h"
 
 #include <stdio.h>
