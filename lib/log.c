@@ -2,10 +2,10 @@
  *
  * The log: open, close, and its own contents. Producing is in call.c and finish.c.
  */
-#include "error.h"
-#include "process.h"
-#include "producer.h"
-#include "query.h"
+#include "base/error.h"
+#include "produce/attach.h"
+#include "region/slots.h"
+#include "read/query.h"
 
 #include <errno.h>
 #include <stdlib.h>

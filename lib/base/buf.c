@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "buf.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <stdint.h>

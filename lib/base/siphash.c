@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "siphash.h"
+#include "base/siphash.h"
 
 #include <string.h>
 

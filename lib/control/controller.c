@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "controller.h"
+#include "control/controller.h"
 
-#include "error.h"
-#include "liveness.h"
-#include "reader.h"
-#include "region_header.h"
-#include "region_map.h"
-#include "settings.h"
-#include "switch.h"
-#include "utf8.h"
+#include "base/error.h"
+#include "region/liveness.h"
+#include "read/attached.h"
+#include "region/header.h"
+#include "region/map.h"
+#include "settings/settings.h"
+#include "control/resize.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,8 +9,8 @@
 #ifndef FNT_CONTROLLER_H
 #define FNT_CONTROLLER_H
 
-#include "guard.h"
-#include "region.h"
+#include "region/sigbus.h"
+#include "region/region.h"
 
 #include <fntrace/control.h>
 

@@ -22,7 +22,7 @@
 #ifndef FNT_LAYOUT_METRICS_H
 #define FNT_LAYOUT_METRICS_H
 
-#include "layout.h"
+#include "format/layout.h"
 
 #include <stdbool.h>
 

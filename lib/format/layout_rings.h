@@ -22,7 +22,7 @@
 #ifndef FNT_LAYOUT_RINGS_H
 #define FNT_LAYOUT_RINGS_H
 
-#include "layout.h"
+#include "format/layout.h"
 
 /* ---- cells ----------------------------------------------------------------------- */
 

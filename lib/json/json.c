@@ -2,9 +2,9 @@
  *
  * json.c: strings and integers. Floating point is in json_float.c.
  */
-#include "json.h"
+#include "json/json.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 static const char hex_digits[] = "0123456789abcdef";
 

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buf.h"
+#include "base/buf.h"
 
 /* A JSON string. Control characters (NUL too) are escaped; each ill-formed piece of
  * UTF-8 (utf8.h) becomes U+FFFD. At most 6 * len + 2 bytes. */

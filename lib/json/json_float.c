@@ -13,7 +13,7 @@
  * asked for one: digits and exponent are picked out of what printf wrote, and strtod is
  * given whole numbers with an exponent.
  */
-#include "json.h"
+#include "json/json.h"
 
 #include <errno.h>
 #include <float.h>

@@ -6,11 +6,11 @@
  * object. Each scan_ function begins at scan->at, moves it past what it takes and puts
  * that; or returns false with scan->at where the text stops being JSON.
  */
-#include "json.h"
+#include "json/json.h"
 
 #include <stdio.h>
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 enum expect {
 	EXPECT_VALUE,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "msgpack_walk.h"
+#include "json/msgpack_walk.h"
 
 #include <stdint.h>
 

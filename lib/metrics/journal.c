@@ -3,7 +3,7 @@
  * journal.c: what a call's end makes of its row, noted before it ends, and applied: by
  * its thread, or by who finds that dead.
  */
-#include "metrics.h"
+#include "metrics/count.h"
 
 /* In a row of all lanes there is nothing to note: others count there, too. */
 static void

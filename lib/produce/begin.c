@@ -7,11 +7,11 @@
  *                              └─► begin_ruled (ruled.c) ─► fnt_call_start
  *   fnt_call_drop: back where it came from
  */
-#include "head.h"
+#include "produce/call_head.h"
 
-#include "ruled.h"
-#include "traceparent.h"
-#include "unframed.h"
+#include "produce/begin_ruled.h"
+#include "produce/traceparent.h"
+#include "produce/private_calls.h"
 
 #include <stdlib.h>
 

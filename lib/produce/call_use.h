@@ -5,10 +5,10 @@
 #ifndef FNT_CALL_USE_H
 #define FNT_CALL_USE_H
 
-#include "frames.h"
-#include "names.h"
-#include "pen.h"
-#include "utf8.h"
+#include "produce/frame_cache.h"
+#include "region/name_table.h"
+#include "produce/payload_writer.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 

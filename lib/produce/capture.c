@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "capture.h"
+#include "produce/capture.h"
 
-#include "siphash.h"
+#include "base/siphash.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #ifndef FNT_CAPTURE_H
 #define FNT_CAPTURE_H
 
-#include "control.h"
+#include "produce/rules.h"
 
 /* "h:", 16 digits, NUL; and in quotes, as JSON. */
 #define FNT_HASHED_BYTES 19

@@ -10,11 +10,11 @@
  *                          │     └─► commit_long: all else
  *                          └─► left out: all at hand, or long
  */
-#include "finish.h"
+#include "produce/finish.h"
 
-#include "keep.h"
-#include "ruled.h"
-#include "unframed.h"
+#include "produce/sampling.h"
+#include "produce/begin_ruled.h"
+#include "produce/private_calls.h"
 
 static inline bool
 is_there(const struct fnt_value *value)

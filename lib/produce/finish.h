@@ -6,7 +6,7 @@
 #ifndef FNT_FINISH_H
 #define FNT_FINISH_H
 
-#include "call_use.h"
+#include "produce/call_use.h"
 
 /* Is the call, whose head says outcome and duration, to be recorded? If not, that was
  * its end. */

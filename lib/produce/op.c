@@ -7,9 +7,9 @@
  *                └─► call_op ─┬─► the same, its name or row to be found
  *                             └─► long: all others
  */
-#include "op.h"
+#include "produce/op.h"
 
-#include "ruled.h"
+#include "produce/begin_ruled.h"
 
 int
 fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)

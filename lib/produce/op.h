@@ -6,7 +6,7 @@
 #ifndef FNT_OP_H
 #define FNT_OP_H
 
-#include "call_use.h"
+#include "produce/call_use.h"
 
 /* An op as its caller tells it: plain, so that it may stay in registers. */
 struct op {

@@ -2,9 +2,9 @@
  *
  * Traces that were built elsewhere: a call that is begun, filled and finished at once.
  */
-#include "finish.h"
+#include "produce/finish.h"
 
-#include "ruled.h"
+#include "produce/begin_ruled.h"
 
 static int
 push_ops(struct use *use, const struct fnt_trace *trace)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "traceparent.h"
+#include "produce/traceparent.h"
 
 /* Where each field ends, and a dash or the end stands. */
 enum {

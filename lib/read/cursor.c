@@ -2,9 +2,9 @@
  *
  * Both rings followed (follow.h), in the order of time.
  */
-#include "clock.h"
-#include "decode.h"
-#include "follow.h"
+#include "base/clock.h"
+#include "read/decode.h"
+#include "read/follow.h"
 
 #include <errno.h>
 #include <stdlib.h>

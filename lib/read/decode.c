@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "decode.h"
+#include "read/decode.h"
 
-#include "decode_quick.h"
+#include "read/decode_fast.h"
 
 #include <assert.h>
 #include <string.h>

@@ -9,9 +9,9 @@
 #ifndef FNT_DECODE_H
 #define FNT_DECODE_H
 
-#include "payload.h"
-#include "record.h"
-#include "set.h"
+#include "payload/read.h"
+#include "ring/record_read.h"
+#include "read/trace_set.h"
 
 /* Decode and add; the trace, until the next add, or NULL without memory. Outcome and
  * duration are as in the record. */

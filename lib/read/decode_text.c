@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "decode_text.h"
+#include "read/decode_text.h"
 
-#include "names.h"
+#include "region/name_table.h"
 
 #include <string.h>
 

@@ -9,10 +9,10 @@
 #ifndef FNT_DECODE_TEXT_H
 #define FNT_DECODE_TEXT_H
 
-#include "payload.h"
-#include "region.h"
-#include "set.h"
-#include "utf8.h"
+#include "payload/read.h"
+#include "region/region.h"
+#include "read/trace_set.h"
+#include "base/utf8.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>

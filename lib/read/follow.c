@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "follow.h"
+#include "read/follow.h"
 
-#include "clock.h"
+#include "base/clock.h"
 
 #include <errno.h>
 

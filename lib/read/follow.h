@@ -27,9 +27,9 @@
 #ifndef FNT_FOLLOW_H
 #define FNT_FOLLOW_H
 
-#include "pace.h"
-#include "reader.h"
-#include "record.h"
+#include "read/overrun.h"
+#include "read/attached.h"
+#include "ring/record_read.h"
 
 /* What is known of a lane. */
 struct fnt_lane_seen {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "query.h"
+#include "read/query.h"
 
-#include "evict.h"
-#include "names.h"
-#include "payload.h"
-#include "producer.h"
+#include "base/cache_flush.h"
+#include "region/name_table.h"
+#include "payload/read.h"
+#include "region/slots.h"
 
 #include <assert.h>
 #include <errno.h>

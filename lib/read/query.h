@@ -5,7 +5,7 @@
 #ifndef FNT_QUERY_H
 #define FNT_QUERY_H
 
-#include "decode.h"
+#include "read/decode.h"
 
 #include <fntrace/reader.h>
 

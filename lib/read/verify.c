@@ -2,13 +2,13 @@
  *
  * Is the region sound? Every table, every cell, every payload.
  */
-#include "decode.h"
-#include "inflight.h"
-#include "liveness.h"
-#include "metrics_read.h"
-#include "payload.h"
-#include "reader.h"
-#include "settings.h"
+#include "read/decode.h"
+#include "ring/frame.h"
+#include "region/liveness.h"
+#include "read/metrics_sum.h"
+#include "payload/read.h"
+#include "read/attached.h"
+#include "settings/settings.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -3,10 +3,10 @@
  * Are the metrics sound? Every key, every short cut to a block; and, where nobody is at it,
  * the sums.
  */
-#include "metrics_read.h"
+#include "read/metrics_sum.h"
 
-#include "names.h"
-#include "query.h"
+#include "region/name_table.h"
+#include "read/query.h"
 
 #include <stdarg.h>
 #include <stdio.h>

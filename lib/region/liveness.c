@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "liveness.h"
+#include "region/liveness.h"
 
 #include <errno.h>
 #include <fcntl.h>

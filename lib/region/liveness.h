@@ -14,7 +14,7 @@
 #ifndef FNT_LIVENESS_H
 #define FNT_LIVENESS_H
 
-#include "region.h"
+#include "region/region.h"
 
 /* Read-only use; `fd` is any descriptor of the region. A slot that is not LIVE is dead. */
 bool fnt_slot_alive(const struct fnt_region *region, uint32_t slot);

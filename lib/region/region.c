@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "region.h"
+#include "region/region.h"
 
-#include "area.h"
-#include "error.h"
-#include "region_header.h"
-#include "region_map.h"
+#include "region/file_space.h"
+#include "base/error.h"
+#include "region/header.h"
+#include "region/map.h"
 
 #include <errno.h>
 #include <fcntl.h>

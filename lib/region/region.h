@@ -11,8 +11,8 @@
 #ifndef FNT_REGION_H
 #define FNT_REGION_H
 
-#include "era.h"
-#include "layout_metrics.h"
+#include "region/segment.h"
+#include "format/layout_metrics.h"
 
 #include <fntrace/fntrace.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "ring.h"
+#include "ring/ring.h"
 
-#include "region.h"
+#include "region/region.h"
 
 #define TRIES 16       /* holders in the way */
 #define TRIES_ALL 1024 /* cells of theirs */

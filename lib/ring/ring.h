@@ -21,8 +21,8 @@
 #ifndef FNT_RING_H
 #define FNT_RING_H
 
-#include "era.h"
-#include "shared.h"
+#include "region/segment.h"
+#include "base/shm_words.h"
 
 /* The tickets that a thread has in hand. Private. */
 struct fnt_block {

@@ -2,10 +2,10 @@
  *
  * Settings in the region: copied out, put in force, matched by name.
  */
-#include "settings.h"
+#include "settings/settings.h"
 
-#include "settings_text.h"
-#include "shared.h"
+#include "settings/settings_text.h"
+#include "base/shm_words.h"
 
 #include <stdlib.h>
 

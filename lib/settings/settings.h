@@ -16,7 +16,7 @@
 #ifndef FNT_SETTINGS_H
 #define FNT_SETTINGS_H
 
-#include "region.h"
+#include "region/region.h"
 
 #include <fntrace/control.h>
 

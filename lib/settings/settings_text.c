@@ -2,11 +2,11 @@
  *
  * Settings as text. Nothing here depends on the locale.
  */
-#include "settings_text.h"
+#include "settings/settings_text.h"
 
-#include "buf.h"
-#include "error.h"
-#include "json.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "json/json.h"
 
 #include <errno.h>
 #include <stdio.h>

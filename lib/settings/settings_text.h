@@ -5,7 +5,7 @@
 #ifndef FNT_SETTINGS_TEXT_H
 #define FNT_SETTINGS_TEXT_H
 
-#include "settings.h"
+#include "settings/settings.h"
 
 #define FNT_SLOW_MAX_NS (24ull * 3600 * 1000000000)
 #define FNT_RATE_MAX UINT32_MAX

@@ -32,8 +32,8 @@
 #include "floor_acts.h"
 #include "floor_verify.h"
 
-#include "clock.h"
-#include "rcu.h"
+#include "base/clock.h"
+#include "base/rcu.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -23,11 +23,11 @@
 #ifndef FNT_BENCH_FLOOR_H
 #define FNT_BENCH_FLOOR_H
 
-#include "layout_metrics.h"
-#include "layout_rings.h"
-#include "metrics.h"
-#include "payload.h"
-#include "shared.h"
+#include "format/layout_metrics.h"
+#include "format/layout_rings.h"
+#include "metrics/count.h"
+#include "payload/read.h"
+#include "base/shm_words.h"
 
 #include <fntrace/fntrace.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "floor_acts.h"
 
-#include "rcu.h"
+#include "base/rcu.h"
 
 /* ---- single acts -------------------------------------------------------------- */
 

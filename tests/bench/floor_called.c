@@ -7,7 +7,7 @@
  */
 #include "floor_acts.h"
 
-#include "rcu.h"
+#include "base/rcu.h"
 
 static _Thread_local struct floor *called;
 static _Thread_local struct floor_pen pen; /* of the call of many ops */

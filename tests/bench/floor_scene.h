@@ -9,7 +9,7 @@
 #include "floor_many.h"
 #include "workload.h"
 
-#include "region.h"
+#include "region/region.h"
 
 /* What a call writes, copied out of the region, or written by the floor. */
 struct copies {

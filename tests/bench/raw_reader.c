@@ -2,9 +2,9 @@
 #include "raw_reader.h"
 
 #include "bench.h"
-#include "clock.h"
-#include "evict.h"
-#include "record.h"
+#include "base/clock.h"
+#include "base/cache_flush.h"
+#include "ring/record_read.h"
 
 #define REST_NS 100000u /* as in follow.c */
 

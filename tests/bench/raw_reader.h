@@ -8,7 +8,7 @@
 #ifndef FNT_RAW_READER_H
 #define FNT_RAW_READER_H
 
-#include "reader.h"
+#include "read/attached.h"
 
 struct raw_reader {
 	struct fnt_reader *reader;

@@ -7,13 +7,13 @@
  *
  *   ctl_steps [--long] [--seed N] [CHANGE]...
  */
-#include "controls.h"
+#include "support/controls.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "controller.h"
+#include "control/controller.h"
 #include "kills.h"
 
 #define NAME "steps"

@@ -5,7 +5,7 @@
 #ifndef FNT_TEST_DEATHS_H
 #define FNT_TEST_DEATHS_H
 
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <stdatomic.h>
 

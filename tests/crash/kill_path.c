@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "fixture.h"
+#include "support/fixture.h"
 
-#include "call.h"
-#include "process.h"
-#include "writer.h"
+#include "produce/call_events.h"
+#include "produce/attach.h"
+#include "ring/record_write.h"
 
 #define WAY_MAX 400000 /* instructions */
 /* Before each act: clocks are to be set and tickets too old, whoever looks, or else it

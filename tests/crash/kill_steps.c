@@ -10,11 +10,11 @@
  * that (open, close) are killed before and after each instruction that changes the
  * region and each system call, and at others by chance; --long takes many more.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
-#include "call.h"
+#include "produce/call_events.h"
 #include "kill_path.h"
-#include "process.h"
+#include "produce/attach.h"
 
 #define VALUE_LONG 2500
 #define VALUE_FOUR 700 /* in four cells, and in the frame */

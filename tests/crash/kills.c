@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "fixture.h"
+#include "support/fixture.h"
 
 #define SHORT 3500    /* a way up to this is short */
 #define STRETCH 64    /* instructions */

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "stepper.h"
-#include "suite.h"
+#include "support/suite.h"
 
 #define KILLS_SLICES 16u
 

@@ -5,9 +5,9 @@
  *
  *   reap_steps [--long] [--seed N]
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
-#include "inflight.h"
+#include "ring/frame.h"
 #include "kill_path.h"
 
 static struct kills kills;

@@ -10,7 +10,7 @@
  * has its calls as its story says; who comes next resizes the rings as if nothing had
  * been.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>

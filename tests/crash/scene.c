@@ -14,9 +14,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "actor.h"
+#include "support/actor.h"
 #include "scene_check.h"
-#include "suite.h"
+#include "support/suite.h"
 
 #define SIZE (256u << 10)
 

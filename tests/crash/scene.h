@@ -19,7 +19,7 @@
 #include <fntrace/fntrace.h>
 #include <fntrace/reader.h>
 
-#include "record.h"
+#include "ring/record_read.h"
 
 #define SCENE_NAME "scene"
 #define SCENE_CALLS 4

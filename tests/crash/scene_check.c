@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "actor.h"
-#include "names.h"
-#include "query.h"
+#include "support/actor.h"
+#include "region/name_table.h"
+#include "read/query.h"
 
 #include <fntrace/metrics.h>
 

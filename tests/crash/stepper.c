@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "suite.h"
+#include "support/suite.h"
 
 #define BREAKPOINT 0xccu
 #define SYSCALL 0x050fu

@@ -7,7 +7,7 @@
  *
  *   stop_steps [--long] [--seed N] [PATH]...
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include "kill_path.h"
 

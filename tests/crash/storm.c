@@ -5,7 +5,7 @@
  * too. No failed call that its process knows to be recorded may be missing in the end,
  * and each is there once; all calls are counted.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <dirent.h>
 #include <pthread.h>

@@ -12,7 +12,7 @@
  * sequence must grow. The other looks at the newest again and again. Half of the
  * processes are forked, half run this program anew.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
  * test_crash.c: processes killed at any moment. What they confirmed is there, what was
  * in flight becomes an aborted record once, and nothing of theirs stays taken.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 

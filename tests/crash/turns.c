@@ -10,7 +10,7 @@
  * full: then nothing may be missing. Without, rings are overwritten, and followers must
  * know by how much.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fntrace/control.h>
 

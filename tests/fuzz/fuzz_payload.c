@@ -7,12 +7,12 @@
  * decoded is valid UTF-8 and of bounded size; JSON
  * can be made of it.
  */
-#include "decode.h"
-#include "names.h"
-#include "payload.h"
-#include "payload_same.h"
-#include "shared.h"
-#include "utf8.h"
+#include "read/decode.h"
+#include "region/name_table.h"
+#include "payload/read.h"
+#include "support/payload_same.h"
+#include "base/shm_words.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  * All of the reader's functions and the log's are called on it. Nothing may crash, hang or
  * take more memory than the region's size allows; what comes out is valid UTF-8.
  */
-#include "hostile.h"
-#include "utf8.h"
+#include "support/hostile.h"
+#include "base/utf8.h"
 
 #include <fntrace/metrics.h>
 

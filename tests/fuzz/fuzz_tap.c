@@ -7,7 +7,7 @@
  * The lines are given to the protocol twice, whole and in pieces of odd sizes. Nothing may
  * crash or hang; counts and traces must be the same both times.
  */
-#include "pylon.h"
+#include "tap/pylon.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "settings.h"
-#include "traceparent.h"
+#include "settings/settings.h"
+#include "produce/traceparent.h"
 
 #define MUST(condition)                                                                \
 	do {                                                                           \

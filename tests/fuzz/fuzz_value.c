@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_oracle.h"
+#include "support/json_oracle.h"
 
 #define MUST(condition)                                                                \
 	do {                                                                           \

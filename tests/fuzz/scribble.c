@@ -11,8 +11,8 @@
  * Nobody may crash, hang or take memory without bound. Producers may drop, readers may
  * find nothing or refuse. Prints what was tried; the seed is $SEED or the time.
  */
-#include "fixture.h"
-#include "layout.h"
+#include "support/fixture.h"
+#include "format/layout.h"
 
 #include <fntrace/fntrace.h>
 #include <fntrace/reader.h>

@@ -2,7 +2,7 @@
  *
  * An actor: does one thing at a time, and says so before and after.
  */
-#include "scene.h"
+#include "crash/scene.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef FNT_TEST_ACTOR_H
 #define FNT_TEST_ACTOR_H
 
-#include "scene.h"
+#include "crash/scene.h"
 
 extern const char *const actor_call_ids[SCENE_CALLS];
 extern char actor_text[4096]; /* values and messages: its beginning, its end */

@@ -13,15 +13,15 @@
 #ifndef FNT_TEST_HOSTILE_H
 #define FNT_TEST_HOSTILE_H
 
-#include "inflight.h"
-#include "metrics.h"
-#include "names.h"
-#include "producer.h"
-#include "region.h"
-#include "ring.h"
-#include "settings.h"
-#include "shared.h"
-#include "writer.h"
+#include "ring/frame.h"
+#include "metrics/count.h"
+#include "region/name_table.h"
+#include "region/slots.h"
+#include "region/region.h"
+#include "ring/ring.h"
+#include "settings/settings.h"
+#include "base/shm_words.h"
+#include "ring/record_write.h"
 
 #include <stdlib.h>
 #include <string.h>

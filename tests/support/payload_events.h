@@ -9,7 +9,7 @@
 
 #include <msgpack.h>
 
-#include "payload.h"
+#include "payload/read.h"
 
 static void
 pack_text(msgpack_packer *pk, const struct fnt_text *text)

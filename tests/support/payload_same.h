@@ -5,7 +5,7 @@
 #ifndef FNT_PAYLOAD_SAME_H
 #define FNT_PAYLOAD_SAME_H
 
-#include "payload.h"
+#include "payload/read.h"
 
 #include <stdlib.h>
 #include <string.h>

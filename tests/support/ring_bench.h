@@ -9,9 +9,9 @@
 
 #include "fixture.h"
 
-#include "record.h"
-#include "ring.h"
-#include "shared.h"
+#include "ring/record_read.h"
+#include "ring/ring.h"
+#include "base/shm_words.h"
 
 #define WRITERS 4
 

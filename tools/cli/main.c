@@ -2,8 +2,8 @@
  *
  * The fntrace tool: find the command and run it.
  */
-#include "tool.h"
-#include "text.h"
+#include "cli/tool.h"
+#include "view/text.h"
 
 #include <fntrace/reader.h>
 

@@ -2,8 +2,8 @@
  *
  * Options of commands: one table gives the parser, and usage.c the usage and the help.
  */
-#include "tool.h"
-#include "text.h"
+#include "cli/tool.h"
+#include "view/text.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "tool.h"
-#include "text.h"
+#include "cli/tool.h"
+#include "view/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

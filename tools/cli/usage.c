@@ -3,8 +3,8 @@
  * What a command's table of options says to a reader: usage and help, for the width of
  * the terminal that they are shown on.
  */
-#include "text.h"
-#include "tool.h"
+#include "view/text.h"
+#include "cli/tool.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #ifndef FNTRACE_CTL_H
 #define FNTRACE_CTL_H
 
-#include "tool.h"
+#include "cli/tool.h"
 
 /* ctl_settings.c */
 extern const struct command ctl_get;

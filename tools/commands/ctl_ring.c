@@ -2,8 +2,8 @@
  *
  * fntrace ctl resize, rotate, reap, rm: the region itself.
  */
-#include "ctl.h"
-#include "text.h"
+#include "commands/ctl.h"
+#include "view/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  *
  * fntrace ctl get, set, fn, reset: settings.
  */
-#include "ctl.h"
-#include "table.h"
+#include "commands/ctl.h"
+#include "view/table.h"
 
 #include <errno.h>
 #include <inttypes.h>

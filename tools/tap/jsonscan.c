@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "jsonscan_number.h"
-#include "jsonscan_text.h"
+#include "tap/jsonscan_number.h"
+#include "tap/jsonscan_text.h"
 
 #include <errno.h>
 #include <stdlib.h>

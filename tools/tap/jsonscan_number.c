@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "jsonscan_number.h"
+#include "tap/jsonscan_number.h"
 
-#include "jsonscan_text.h"
+#include "tap/jsonscan_text.h"
 
 /* What has been read of it. */
 enum {

@@ -6,7 +6,7 @@
 #ifndef FNTRACE_TOOLS_JSONSCAN_NUMBER_H
 #define FNTRACE_TOOLS_JSONSCAN_NUMBER_H
 
-#include "jsonscan.h"
+#include "tap/jsonscan.h"
 
 static inline bool
 jsonscan_is_digit(char c)

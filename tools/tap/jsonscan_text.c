@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "jsonscan_text.h"
+#include "tap/jsonscan_text.h"
 
 #include <stdlib.h>
 #include <string.h>

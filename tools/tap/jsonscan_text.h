@@ -6,7 +6,7 @@
 #ifndef FNTRACE_TOOLS_JSONSCAN_TEXT_H
 #define FNTRACE_TOOLS_JSONSCAN_TEXT_H
 
-#include "jsonscan.h"
+#include "tap/jsonscan.h"
 
 /* In `scope`, `field` and `raw`: nobody asked for it. */
 #define JSONSCAN_NONE (-2)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "opencalls.h"
+#include "tap/opencalls.h"
 
 #include <stdlib.h>
 #include <string.h>

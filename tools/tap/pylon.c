@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "pylon.h"
-#include "jsonscan.h"
-#include "opencalls.h"
+#include "tap/pylon.h"
+#include "tap/jsonscan.h"
+#include "tap/opencalls.h"
 
 #include <stdlib.h>
 #include <string.h>

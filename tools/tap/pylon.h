@@ -16,7 +16,7 @@
 #ifndef FNTRACE_TOOLS_PYLON_H
 #define FNTRACE_TOOLS_PYLON_H
 
-#include "protocol.h"
+#include "tap/protocol.h"
 
 /* Limits. Longer identifiers, or more at once, are passed and counted as untraced. */
 #define PYLON_ID_MAX 512	  /* bytes of a call_id or op_id */

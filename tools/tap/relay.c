@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "relay.h"
-#include "tool.h"
+#include "tap/relay.h"
+#include "cli/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -16,7 +16,7 @@
 #ifndef FNTRACE_TOOLS_RELAY_H
 #define FNTRACE_TOOLS_RELAY_H
 
-#include "protocol.h"
+#include "tap/protocol.h"
 
 #include <poll.h>
 #include <sys/types.h>

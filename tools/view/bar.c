@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "bar.h"
-#include "text.h"
+#include "view/bar.h"
+#include "view/text.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "calls.h"
-#include "tool.h"
+#include "view/calls.h"
+#include "cli/tool.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

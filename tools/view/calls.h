@@ -5,7 +5,7 @@
 #ifndef FNTRACE_CALLS_H
 #define FNTRACE_CALLS_H
 
-#include "table.h"
+#include "view/table.h"
 
 #include <fntrace/fntrace.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "calltree.h"
-#include "tool.h"
+#include "view/calltree.h"
+#include "cli/tool.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "callview.h"
-#include "calls.h"
-#include "tool.h"
+#include "view/callview.h"
+#include "view/calls.h"
+#include "cli/tool.h"
 
 #include <inttypes.h>
 #include <stdio.h>

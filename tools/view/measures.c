@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "measures.h"
-#include "table.h"
-#include "tool.h"
+#include "view/measures.h"
+#include "view/table.h"
+#include "cli/tool.h"
 
 #include <inttypes.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "producers.h"
-#include "text.h"
+#include "view/producers.h"
+#include "view/text.h"
 
 #include <inttypes.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "showtree.h"
-#include "text.h"
-#include "tool.h"
-#include "treeview.h"
+#include "view/showtree.h"
+#include "view/text.h"
+#include "cli/tool.h"
+#include "view/treeview.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

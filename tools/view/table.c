@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "table.h"
-#include "tool.h"
+#include "view/table.h"
+#include "cli/tool.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #ifndef FNTRACE_TABLE_H
 #define FNTRACE_TABLE_H
 
-#include "text.h"
+#include "view/text.h"
 
 struct table_column {
 	const char *title;

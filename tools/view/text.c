@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "text.h"
-#include "tool.h"
+#include "view/text.h"
+#include "cli/tool.h"
 
 #include <stdlib.h>
 #include <string.h>

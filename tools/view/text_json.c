@@ -3,8 +3,8 @@
  * JSON on its way out: strings of our own, texts of the library's, and texts for
  * people.
  */
-#include "text.h"
-#include "tool.h"
+#include "view/text.h"
+#include "cli/tool.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * Numbers in the units that people read.
  */
-#include "text.h"
+#include "view/text.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * Lines broken where a terminal ends.
  */
-#include "text.h"
+#include "view/text.h"
 
 #include <string.h>
 

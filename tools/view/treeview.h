@@ -10,7 +10,7 @@
 #ifndef FNTRACE_TOOLS_TREEVIEW_H
 #define FNTRACE_TOOLS_TREEVIEW_H
 
-#include "calltree.h"
+#include "view/calltree.h"
 
 /* Draw what `tree` holds, linked. `uid`: the call that was asked for, shown in bold; 0:
  * none. `fold`: where there are many, brothers in a row that are alike and called

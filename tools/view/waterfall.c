@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "waterfall.h"
-#include "bar.h"
-#include "calls.h"
-#include "table.h"
-#include "tool.h"
+#include "view/waterfall.h"
+#include "view/bar.h"
+#include "view/calls.h"
+#include "view/table.h"
+#include "cli/tool.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * The clock: the counter against the clock it stands for, and a wall clock that is stepped.
  * Linked with --wrap=clock_gettime.
  */
-#include "clock.h"
-#include "fixture.h"
+#include "base/clock.h"
+#include "support/fixture.h"
 
 #include <pthread.h>
 

@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "siphash.h"
-#include "suite.h"
+#include "base/siphash.h"
+#include "support/suite.h"
 
 /* Of the bytes 00, 01, … by the key 00 … 0f, one for each length: the reference
  * implementation's, and so its last but 48 the paper's (Appendix A: a129ca6149be45e5).

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suite.h"
-#include "utf8.h"
+#include "support/suite.h"
+#include "base/utf8.h"
 
 #define FFFD "\xEF\xBF\xBD"
 

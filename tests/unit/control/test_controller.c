@@ -2,11 +2,11 @@
  *
  * test_controller.c: a region's settings, changed from outside and when it is made.
  */
-#include "controls.h"
+#include "support/controls.h"
 
 #include <sys/stat.h>
 
-#include "controller.h"
+#include "control/controller.h"
 
 static const char *
 all_set(struct fnt_control *control)

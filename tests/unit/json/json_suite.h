@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "json.h"
-#include "json_oracle.h"
-#include "suite.h"
+#include "json/json.h"
+#include "support/json_oracle.h"
+#include "support/suite.h"
 
 static uint64_t seed = 0x9E3779B97F4A7C15u;
 

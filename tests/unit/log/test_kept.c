@@ -2,7 +2,7 @@
  *
  * test_kept.c: the kept ring: what goes there, how both rings are read as one.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fntrace/control.h>
 

@@ -3,7 +3,7 @@
  * test_log.c: the log as its user sees it: what is kept, in which order, what it
  * counts.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <inttypes.h>
 

@@ -3,9 +3,9 @@
  * test_log_limits.c: what is cut, left out, counted and flagged, and that nothing else
  * is.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 static char *
 fill(size_t len, char with)

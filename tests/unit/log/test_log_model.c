@@ -4,7 +4,7 @@
  * what each has been told: while they run as a reader sees them, and as records in the
  * end.
  */
-#include "model.h"
+#include "support/model.h"
 
 #define CALLS 12 /* at once; the region has frames for some of them only */
 

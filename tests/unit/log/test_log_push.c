@@ -2,7 +2,7 @@
  *
  * test_log_push.c: traces built elsewhere: what is pushed is what is read.
  */
-#include "model.h"
+#include "support/model.h"
 
 static struct fnt_trace *
 build_trace(struct rnd *r)

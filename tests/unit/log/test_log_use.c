@@ -2,7 +2,7 @@
  *
  * test_log_use.c: opening, closing, options, and what wrong use gets.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

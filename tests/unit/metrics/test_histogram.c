@@ -2,9 +2,9 @@
  *
  * Where a duration belongs, and what percentiles come to against a sorted list.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
-#include "layout_metrics.h"
+#include "format/layout_metrics.h"
 
 #include <fntrace/metrics.h>
 

@@ -3,11 +3,11 @@
  * Metrics against an account that the producers keep themselves: processes and threads
  * that do anything at random, with room and without.
  */
-#include "controls.h"
+#include "support/controls.h"
 
-#include "layout_metrics.h"
-#include "metrics_account.h"
-#include "region.h"
+#include "format/layout_metrics.h"
+#include "support/metrics_account.h"
+#include "region/region.h"
 
 #include <pthread.h>
 #include <sys/mman.h>

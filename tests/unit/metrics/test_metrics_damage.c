@@ -3,11 +3,11 @@
  * test_metrics_damage.c: metrics that no producer can have written, and those of a
  * frozen file.
  */
-#include "controls.h"
+#include "support/controls.h"
 
-#include "layout_metrics.h"
-#include "metrics_account.h"
-#include "region.h"
+#include "format/layout_metrics.h"
+#include "support/metrics_account.h"
+#include "region/region.h"
 
 /* The row, the block or the op row that the region's only call has made. */
 static struct fnt_fn_row *

@@ -4,10 +4,10 @@
  * payload.h's table is read as meant, what calls write is msgpack of that shape; and
  * bytes that are neither do no harm.
  */
-#include "payload_events.h"
-#include "payload_same.h"
-#include "record.h"
-#include "region.h"
+#include "support/payload_events.h"
+#include "support/payload_same.h"
+#include "ring/record_read.h"
+#include "region/region.h"
 
 /* ---- packed by msgpack-c, read by us -------------------------------------------- */
 

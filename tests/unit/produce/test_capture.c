@@ -3,9 +3,9 @@
  * test_capture.c: what is left of texts, with several processes that trace at the same
  * time: all of them, a hash, or nothing, in flight neither.
  */
-#include "puppets.h"
+#include "support/puppets.h"
 
-#include "controller.h"
+#include "control/controller.h"
 
 static bool
 same(const char *a, const char *b)

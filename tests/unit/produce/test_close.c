@@ -2,7 +2,7 @@
  *
  * test_close.c: a log that is closed under the threads that use it, and by several.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

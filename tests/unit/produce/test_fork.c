@@ -2,7 +2,7 @@
  *
  * test_fork.c: fork in the middle of calls: whose call is whose.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -3,9 +3,9 @@
  * test_threads.c: many threads on one log: calls that change hands, threads that come
  * and go.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
-#include "process.h"
+#include "produce/attach.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

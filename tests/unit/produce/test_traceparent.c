@@ -3,9 +3,9 @@
  * Who called, as text: what the standard calls valid and nothing else, and trees that
  * go over from process to process by it.
  */
-#include "traceparent.h"
+#include "produce/traceparent.h"
 
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <inttypes.h>
 #include <regex.h>

@@ -2,7 +2,7 @@
  *
  * test_cursor.c: followers: from now, from the oldest, lapped, slow, and held up.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

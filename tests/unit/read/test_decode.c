@@ -4,10 +4,10 @@
  * bytes, against the same with a further element in each event, which none of the short
  * ways takes: both must come to the same traces.
  */
-#include "payload_events.h"
+#include "support/payload_events.h"
 
-#include "decode.h"
-#include "names.h"
+#include "read/decode.h"
+#include "region/name_table.h"
 
 #define NAMES 600 /* ids of one byte, and of two */
 

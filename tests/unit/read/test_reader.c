@@ -3,9 +3,9 @@
  * test_reader.c: looking in from outside: by name, path and pid, what runs, who is
  * there.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
-#include "region.h"
+#include "region/region.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

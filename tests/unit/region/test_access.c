@@ -3,7 +3,7 @@
  * Who may write, who may read: as a second user, which takes root to become. And what
  * happens to a process when the region's file is taken away or replaced.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 #include <grp.h>

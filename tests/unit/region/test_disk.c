@@ -3,7 +3,7 @@
  * File systems that are full: a region has its bytes from the beginning, or there is
  * none. In memory and on a disk (a loop device); as root alone, else skipped.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
  * More threads than there are lanes: what they do is counted, and those that come after find
  * lanes again. (Processes, frames and names: test_log_use, test_log_limits.)
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

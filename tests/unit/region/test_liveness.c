@@ -2,7 +2,7 @@
  *
  * test_liveness.c: who is seen to die, whatever children inherit and hosts close.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 #include <pthread.h>

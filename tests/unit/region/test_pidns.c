@@ -3,13 +3,13 @@
  * test_pidns.c: whose process is it? Death is known by the lock, across pid namespaces
  * and however often a pid is used again.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <sched.h>
 #include <sys/prctl.h>
 
-#include "liveness.h"
-#include "region.h"
+#include "region/liveness.h"
+#include "region/region.h"
 
 /* ---- producers in namespaces of their own ---------------------------------------- */
 

@@ -3,13 +3,13 @@
  * test_region.c: files that are no regions, damaged ones, and the making of new ones by
  * many at once. Whatever is in them, what is refused is left as it was.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "layout.h"
+#include "format/layout.h"
 
 /* ---- one bad file --------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * The file cut short, or written anew, while it is mapped by a reader: -ESTALE, and no
  * SIGBUS; of other files' SIGBUS the process hears as before.
  */
-#include "fixture.h"
+#include "support/fixture.h"
 
 #include <fntrace/fntrace.h>
 #include <fntrace/reader.h>

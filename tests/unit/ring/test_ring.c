@@ -3,8 +3,8 @@
  * test_ring.c: cells from inside: at the edges of the counters, with cells that are
  * held, and at random.
  */
-#include "names.h"
-#include "ring_bench.h"
+#include "region/name_table.h"
+#include "support/ring_bench.h"
 
 /* ---- edges of the counters ------------------------------------------------------ */
 

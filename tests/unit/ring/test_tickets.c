@@ -3,7 +3,7 @@
  * test_tickets.c: tickets from inside: blocks that go on from each other, or are
  * overtaken, and what is done with those that the dead have left.
  */
-#include "ring_bench.h"
+#include "support/ring_bench.h"
 
 /* Where nobody has come between, tickets of a new block go on from those that are too
  * few: no cell is left out. The lane says at each moment where they are. */

@@ -3,13 +3,13 @@
  * test_settings.c: settings in the region, read while they are written, and whatever
  * its bytes say.
  */
-#include "controls.h"
+#include "support/controls.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "controller.h"
-#include "settings.h"
+#include "control/controller.h"
+#include "settings/settings.h"
 
 /* ---- read while they are written ------------------------------------------------- */
 

@@ -2,9 +2,9 @@
  *
  * test_settings_text.c: settings as text, and which of them are a function's.
  */
-#include "controls.h"
+#include "support/controls.h"
 
-#include "settings.h"
+#include "settings/settings.h"
 
 /* ---- as text --------------------------------------------------------------------- */
 

@@ -5,8 +5,8 @@
 #ifndef FNT_TEST_JSONSCAN_SUITE_H
 #define FNT_TEST_JSONSCAN_SUITE_H
 
-#include "jsonscan.h"
-#include "suite.h"
+#include "tap/jsonscan.h"
+#include "support/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>

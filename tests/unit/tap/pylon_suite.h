@@ -8,8 +8,8 @@
 #ifndef FNT_TEST_PYLON_SUITE_H
 #define FNT_TEST_PYLON_SUITE_H
 
-#include "pylon.h"
-#include "suite.h"
+#include "tap/pylon.h"
+#include "support/suite.h"
 
 #include <string.h>
 

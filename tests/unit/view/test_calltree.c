@@ -3,10 +3,10 @@
  * Trees out of whatever calls say of their callers: each call in one place, nothing
  * lost, nothing invented, no walk without end.
  */
-#include "calltree.h"
-#include "tool.h"
+#include "view/calltree.h"
+#include "cli/tool.h"
 
-#include "fixture.h"
+#include "support/fixture.h"
 
 #define CALLS_MAX 60
 

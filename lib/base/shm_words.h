@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * shared.h: bytes in and out of shared words.
+ *
+ * Shared memory that may change under a reader is touched by relaxed atomic words only:
+ * plain copies would be data races, whatever is checked afterwards. Order is the
+ * callers' business. Wait-free, no system call.
+ */
+#ifndef FNT_SHARED_H
+#define FNT_SHARED_H
+
+#include "format/layout.h"
+
+#include <string.h>
+
+/* Where 16-byte moves keep each of their 8-byte halves whole, and the compiler keeps
+ * them in order with fences and release stores as it does any store, two words at a
+ * time are a third of the instructions. Nobody relies on one word alone: readers look
+ * at a state, or at a count of bytes, afterwards. ThreadSanitizer is given what the
+ * rule above says. */
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+#if !defined(__has_feature)
+#define FNT_WORDS_IN_PAIRS 1
+#elif !__has_feature(thread_sanitizer)
+#define FNT_WORDS_IN_PAIRS 1
+#endif
+#endif
+
+/* Two of them as a value, which may be added and or'ed; and in shared memory. */
+typedef uint64_t fnt_pair __attribute__((vector_size(16)));
+typedef uint64_t fnt_word_pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+/* Looks at more than what there is to see, where that does no harm, are not for these.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FNT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||             \
+	__has_feature(memory_sanitizer)
+#define FNT_SANITIZED 1
+#endif
+#endif
+
+/* A processor that adds to memory in one instruction does so in a third of the work of
+ * a load, an addition and a store; the store is as whole as theirs. Not for compilers
+ * that look on. */
+#if defined(__x86_64__) && !defined(FNT_SANITIZED)
+#define FNT_ADD_IN_PLACE 1
+#endif
+
+/* Add to a counter that only the caller writes. */
+static inline void
+fnt_count(fnt_word *counter, uint64_t more)
+{
+#ifdef FNT_ADD_IN_PLACE
+	__asm__("addq %1, %0" : "+m"(*counter) : "er"(more) : "cc");
+#else
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+		memory_order_relaxed);
+#endif
+}
+
+/* The same; what was written before comes before the sum. */
+static inline void
+fnt_count_release(fnt_word *counter, uint64_t more)
+{
+#ifdef FNT_ADD_IN_PLACE
+	/* Stores of x86 are seen in order: it is the compiler that is told. */
+	__asm__ volatile("addq %1, %0" : "+m"(*counter) : "er"(more) : "cc", "memory");
+#else
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+		memory_order_release);
+#endif
+}
+
+static inline void
+fnt_put_word(fnt_word *word, uint64_t value)
+{
+	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+/* ---- two words ------------------------------------------------------------------ */
+
+/* Two words side by side are one store, where that keeps each of them whole, and stores
+ * are what a call has too many of: a processor has room for so many that are not in its
+ * cache yet (64 in a Zen 4, a third of a call's), and each takes its turn there. */
+static inline fnt_pair
+fnt_pair_make(uint64_t a, uint64_t b)
+{
+	return (fnt_pair){a, b};
+}
+
+/* Of memory of one's own. */
+static inline fnt_pair
+fnt_pair_load(const void *at)
+{
+	fnt_pair pair;
+
+	memcpy(&pair, at, sizeof(pair));
+	return pair;
+}
+
+static inline void
+fnt_pair_store(void *at, fnt_pair pair)
+{
+	memcpy(at, &pair, sizeof(pair));
+}
+
+/* Of shared words, from wherever they are … */
+static inline fnt_pair
+fnt_pair_of(const fnt_word *a, const fnt_word *b)
+{
+	return fnt_pair_make(atomic_load_explicit(a, memory_order_relaxed),
+			     atomic_load_explicit(b, memory_order_relaxed));
+}
+
+static inline void
+fnt_pair_apart(fnt_word *a, fnt_word *b, fnt_pair pair)
+{
+	atomic_store_explicit(a, pair[0], memory_order_relaxed);
+	atomic_store_explicit(b, pair[1], memory_order_relaxed);
+}
+
+/* … and side by side. */
+static inline fnt_pair
+fnt_pair_get(const fnt_word *words)
+{
+#ifdef FNT_WORDS_IN_PAIRS
+	return *(const fnt_word_pair *)(const void *)words;
+#else
+	return fnt_pair_of(&words[0], &words[1]);
+#endif
+}
+
+static inline void
+fnt_pair_put(fnt_word *words, fnt_pair pair)
+{
+#ifdef FNT_WORDS_IN_PAIRS
+	*(fnt_word_pair *)(void *)words = pair;
+#else
+	fnt_pair_apart(&words[0], &words[1], pair);
+#endif
+}
+
+/* The same; what was written before comes before either, and the second no later than
+ * the first. */
+static inline void
+fnt_pair_release(fnt_word *words, fnt_pair pair)
+{
+	atomic_thread_fence(memory_order_release);
+#ifdef FNT_WORDS_IN_PAIRS
+	fnt_pair_put(words, pair);
+#else
+	atomic_store_explicit(&words[1], pair[1], memory_order_relaxed);
+	atomic_store_explicit(&words[0], pair[0], memory_order_release);
+#endif
+}
+
+/* ---- more ------------------------------------------------------------------------ */
+
+/* `count` whole words. */
+static inline void
+fnt_words_put(fnt_word *words, const char *bytes, size_t count)
+{
+	size_t i = 0;
+
+#ifdef FNT_WORDS_IN_PAIRS
+	for (; i + 2 <= count; i += 2) {
+		fnt_word_pair pair;
+
+		memcpy(&pair, bytes + i * 8, 16);
+		*(fnt_word_pair *)(void *)&words[i] = pair;
+	}
+#endif
+	for (; i < count; i++) {
+		uint64_t word;
+
+		memcpy(&word, bytes + i * 8, 8);
+		atomic_store_explicit(&words[i], word, memory_order_relaxed);
+	}
+}
+
+/* Part of fnt_words_put_few(): `some` of them, if `count` has that bit. */
+static inline __attribute__((always_inline)) uint32_t
+fnt_words_put_bit(fnt_word *words, const char *bytes, uint32_t count, uint32_t some)
+{
+	if (count & some)
+		fnt_words_put(words, bytes, some);
+	return count & some;
+}
+
+/* The same, for less than 32, without a loop. */
+static inline __attribute__((always_inline)) void
+fnt_words_put_few(fnt_word *words, const char *bytes, uint32_t count)
+{
+	uint32_t done = fnt_words_put_bit(words, bytes, count, 16);
+
+	done += fnt_words_put_bit(words + done, bytes + done * 8, count, 8);
+	done += fnt_words_put_bit(words + done, bytes + done * 8, count, 4);
+	done += fnt_words_put_bit(words + done, bytes + done * 8, count, 2);
+	fnt_words_put_bit(words + done, bytes + done * 8, count, 1);
+}
+
+/* `len` bytes, the last word filled up with zeroes. */
+static inline void
+fnt_words_store(fnt_word *words, const void *bytes, size_t len)
+{
+	size_t whole = len / 8;
+	uint64_t word = 0;
+
+	fnt_words_put(words, bytes, whole);
+	if (len % 8) {
+		memcpy(&word, (const char *)bytes + whole * 8, len % 8);
+		atomic_store_explicit(&words[whole], word, memory_order_relaxed);
+	}
+}
+
+/* `len` bytes, rounded up to whole words: `bytes` has room for up to 7 more. */
+static inline void
+fnt_words_load(void *bytes, const fnt_word *words, size_t len)
+{
+	size_t count = (len + 7) / 8, i = 0;
+	char *to = bytes;
+
+#ifdef FNT_WORDS_IN_PAIRS
+	for (; i + 2 <= count; i += 2) {
+		fnt_word_pair pair = *(const fnt_word_pair *)(const void *)&words[i];
+
+		memcpy(to + i * 8, &pair, 16);
+	}
+#endif
+	for (; i < count; i++) {
+		uint64_t word = atomic_load_explicit(&words[i], memory_order_relaxed);
+
+		memcpy(to + i * 8, &word, 8);
+	}
+	/* For the compiler: what is looked at from here on is the copy. */
+	atomic_signal_fence(memory_order_acquire);
+}
+
+#endif

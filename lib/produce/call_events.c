@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What happens in a call, but for its beginning (begin.c), ops (op.c) and end
+ * (finish.c).
+ */
+#include "produce/call_use.h"
+
+#include "region/slots.h"
+#include "produce/private_calls.h"
+#include "produce/begin_ruled.h"
+#include "produce/traceparent.h"
+
+#include <stdlib.h>
+
+/* ---- names and texts -------------------------------------------------------------- */
+
+void
+fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
+	      struct fnt_name_ref *ref)
+{
+	const struct fnt_attachment *attachment = thread->attachment;
+	const struct fnt_name_seen *seen;
+
+	if (!name)
+		name = "";
+	seen = fnt_name_known(&thread->names, name);
+	if (!seen)
+		seen = fnt_name_there(&thread->names, name);
+	if (seen) {
+		ref->id = seen->id;
+		return;
+	}
+	ref->id = FNT_NAME_NONE;
+	ref->text = short_text(name, FNT_ID_MAX, flags, FNT_TRACE_ID_CUT);
+	if (attachment->slot == FNT_SLOT_NONE)
+		return;
+	ref->id = fnt_name_intern(&attachment->region.view, attachment->slot, name,
+				  ref->text.len);
+	if (ref->id != FNT_NAME_NONE)
+		fnt_name_learn(&thread->names, name, ref->text.len, ref->id);
+}
+
+/* ---- use ------------------------------------------------------------------------ */
+
+int
+fnt_use_slow(struct fnt_call *call, struct fnt_thread **thread)
+{
+	struct fnt_attachment *attachment;
+
+	*thread = NULL;
+	if (!call)
+		return -ESHUTDOWN;
+	if (!fnt_call_is_open(call))
+		return -EINVAL;
+	if (call->generation != fnt_fork_generation)
+		return -EPERM;
+	/* Begun by this process: so it has attached already. */
+	fnt_rcu_read_lock();
+	attachment = atomic_load_explicit(&call->log->attachment, memory_order_acquire);
+	if (!attachment) {
+		fnt_leave();
+		return -ESHUTDOWN;
+	}
+	*thread = fnt_thread_get(attachment);
+	if (!*thread) {
+		fnt_leave();
+		return -ENOMEM;
+	}
+	fnt_call_own(call, fnt_at_hand.serial);
+	call->thread = *thread;
+	return 0;
+}
+
+uint64_t
+fnt_call_uid(const struct fnt_call *call)
+{
+	return call ? call->record.uid : 0;
+}
+
+void
+fnt_call_trace_id(const struct fnt_call *call, uint64_t trace_id[2])
+{
+	trace_id[0] = call ? call->record.trace_id[0] : 0;
+	trace_id[1] = call ? call->record.trace_id[1] : 0;
+}
+
+int
+fnt_call_traceparent(const struct fnt_call *call, char text[FNT_TRACEPARENT_BYTES])
+{
+	text[0] = '\0';
+	if (!call)
+		return -ESHUTDOWN;
+	fnt_traceparent_format(text, call->record.trace_id, call->record.uid);
+	return 0;
+}
+
+/* ---- what happens ----------------------------------------------------------------- */
+
+static int
+set_identity(struct fnt_call *call, enum fnt_event_type type, const char *text)
+{
+	struct fnt_event event = {.type = type};
+	struct fnt_hashed hashed;
+	struct use use;
+	int rc = use_call(&use, call);
+
+	if (rc)
+		return rc;
+	text = fnt_ruled_user(use, text ? text : "", &hashed);
+	if (!text) {
+		fnt_leave();
+		return FNT_DONE;
+	}
+	event.text = id_text(call, text);
+	rc = FNT_OMITTED;
+	if (make_room(&use, FNT_ID_BOUND + event.text.len)) {
+		fnt_pen_event_slow(call, &event);
+		publish(call, since_start(&use));
+		rc = FNT_DONE;
+	} else {
+		call->record.flags |= FNT_TRACE_ID_CUT;
+	}
+	show_word(call, FNT_RECORD_WORD(flags));
+	fnt_leave();
+	return rc;
+}
+
+int
+fnt_call_user_id(struct fnt_call *call, const char *user_id)
+{
+	return set_identity(call, FNT_EVENT_USER, user_id);
+}
+
+int
+fnt_call_tenant_id(struct fnt_call *call, const char *tenant_id)
+{
+	return set_identity(call, FNT_EVENT_TENANT, tenant_id);
+}
+
+static inline void
+add_chunk(struct fnt_call *call, uint64_t bytes)
+{
+	uint64_t before = call->record.stream_chunks;
+
+	call->record.stream_bytes += bytes;
+	call->record.stream_chunks = before + 1;
+	call->odd.rare = true;
+	fnt_frame_stream(call->shown, call->record.stream_bytes, before);
+}
+
+static __attribute__((noinline)) int
+stream_chunk(struct fnt_call *call, uint64_t bytes)
+{
+	struct use use;
+	int rc = use_call(&use, call);
+
+	if (rc)
+		return rc;
+	add_chunk(call, bytes);
+	fnt_leave();
+	return FNT_DONE;
+}
+
+int
+fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
+{
+	struct urcu_bp_reader *reader;
+
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	reader = fnt_use_quick(call, fnt_at_hand.quick);
+	if (__builtin_expect(!reader, 0))
+		return stream_chunk(call, bytes);
+	add_chunk(call, bytes);
+	fnt_rcu_exit(reader);
+	return FNT_DONE;
+}
+
+int
+fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, int64_t run_at)
+{
+	struct fnt_event event = {.type = FNT_EVENT_SCHEDULE};
+	struct fnt_call *call = use->call;
+
+	fnt_call_name(use->thread, fn_name, &call->record.flags, &event.schedule.fn);
+	event.schedule.delay_ms = delay_ms;
+	event.schedule.run_at = run_at;
+	call->odd.rare = true;
+	if (!make_room(use, FNT_SCHEDULE_BOUND + name_bytes(&event.schedule.fn))) {
+		call->record.schedules_omitted++;
+		show_word(call, FNT_RECORD_WORD(ops_omitted));
+		return FNT_OMITTED;
+	}
+	call->extra.schedules++;
+	fnt_pen_event_slow(call, &event);
+	publish(call, since_start(use));
+	return FNT_DONE;
+}
+
+int
+fnt_call_schedule(struct fnt_call *call, const char *fn_name, int64_t delay_ms,
+		  int64_t run_at)
+{
+	struct use use;
+	int rc = use_call(&use, call);
+
+	if (rc)
+		return rc;
+	rc = fnt_call_write_schedule(&use, fn_name, delay_ms, run_at);
+	fnt_leave();
+	return rc;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "produce/disabled.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PAGES 32
+
+/* Pages reserved at once, and which of them are in use. With the process's mutex in
+ * hand. */
+struct chunk {
+	struct chunk *next;
+	unsigned char *pages;
+	bool used[PAGES];
+};
+
+static struct chunk *chunks;
+
+/* Of logs that can have no page. */
+static fnt_word nowhere;
+
+static size_t
+page_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static struct chunk *
+make_chunk(void)
+{
+	struct chunk *chunk = calloc(1, sizeof(*chunk));
+
+	if (!chunk)
+		return NULL;
+	chunk->pages = mmap(NULL, PAGES * page_bytes(), PROT_READ,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (chunk->pages == MAP_FAILED) {
+		free(chunk);
+		return NULL;
+	}
+	chunk->next = chunks;
+	chunks = chunk;
+	return chunk;
+}
+
+static unsigned char *
+take_page(void)
+{
+	struct chunk *chunk;
+
+	for (chunk = chunks; chunk; chunk = chunk->next)
+		for (size_t i = 0; i < PAGES; i++)
+			if (!chunk->used[i]) {
+				chunk->used[i] = true;
+				return chunk->pages + i * page_bytes();
+			}
+	chunk = make_chunk();
+	if (!chunk)
+		return NULL;
+	chunk->used[0] = true;
+	return chunk->pages;
+}
+
+/* mmap() over a page that others may be reading, which finds the one or the other
+ * there. ThreadSanitizer takes it for a write, and so is not told of it. */
+static bool
+map_over(unsigned char *page, int flags, int fd, off_t off)
+{
+#ifdef FNT_TSAN
+	return syscall(SYS_mmap, page, page_bytes(), PROT_READ, flags | MAP_FIXED, fd,
+		       off) != -1;
+#else
+	return mmap(page, page_bytes(), PROT_READ, flags | MAP_FIXED, fd, off) !=
+	       MAP_FAILED;
+#endif
+}
+
+/* Plain memory over it again; where the kernel has no room for that it stays as it is,
+ * and in use. */
+static void
+give_page(unsigned char *page)
+{
+	if (!map_over(page, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
+		return;
+	for (struct chunk *chunk = chunks; chunk; chunk = chunk->next)
+		if (page >= chunk->pages && page < chunk->pages + PAGES * page_bytes())
+			chunk->used[(size_t)(page - chunk->pages) / page_bytes()] =
+				false;
+}
+
+/* The control section's generation, in a page of its own. */
+static fnt_word *
+map_word(const struct fnt_region *region)
+{
+	const unsigned char *at =
+		(const unsigned char *)&region->view.control->generation;
+	uint64_t off = (uint64_t)(at - region->view.base);
+	uint64_t start = off / page_bytes() * page_bytes();
+	unsigned char *page;
+
+	if (!fnt_region_owns_fd(region, region->fd))
+		return &nowhere;
+	page = take_page();
+	if (!page)
+		return &nowhere;
+	if (!map_over(page, MAP_SHARED, region->fd, (off_t)start)) {
+		give_page(page);
+		return &nowhere;
+	}
+	return (fnt_word *)(page + (off - start));
+}
+
+void
+fnt_gate_shut(struct fnt_log *log, struct fnt_attachment *attachment,
+	      uint64_t generation)
+{
+	int saved = errno;
+
+	if (atomic_load_explicit(&log->off, memory_order_relaxed) == generation)
+		return;
+	fnt_process_lock();
+	if (!atomic_load_explicit(&log->generation, memory_order_relaxed))
+		atomic_store_explicit(&log->generation, map_word(&attachment->region),
+				      memory_order_relaxed);
+	/* [H1] release: the place comes before what is compared with it. Pairs with
+	 * [H2]. */
+	atomic_store_explicit(&log->off, generation, memory_order_release);
+	fnt_process_unlock();
+	errno = saved;
+}
+
+void
+fnt_gate_fini(struct fnt_log *log)
+{
+	fnt_word *word = atomic_load_explicit(&log->generation, memory_order_relaxed);
+
+	atomic_store_explicit(&log->off, 0, memory_order_relaxed);
+	if (word && word != &nowhere)
+		give_page((unsigned char *)((uintptr_t)word &
+					    ~(uintptr_t)(page_bytes() - 1)));
+}

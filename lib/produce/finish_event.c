@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A call's last event: what went wrong, or what came of it, cut or left out where it
+ * does not fit.
+ */
+#include "produce/finish.h"
+
+#include "produce/begin_ruled.h"
+
+#define ELLIPSIS "\xE2\x80\xA6"
+#define ELLIPSIS_SIZE 3u
+
+/* `text` in at most `max` bytes; if it has to be cut, a copy in `room` that shows it.
+ */
+static struct fnt_text
+cut_text(char room[FNT_TEXT_MAX], const char *text, uint32_t max, uint32_t *flags,
+	 uint32_t flag)
+{
+	size_t len = text ? strnlen(text, (size_t)max + 4) : 0;
+
+	if (len <= max)
+		return (struct fnt_text){text ? text : "", (uint32_t)len};
+	*flags |= flag;
+	if (max < ELLIPSIS_SIZE)
+		return (struct fnt_text){"", 0};
+	len = fnt_utf8_cut(text, len, max - ELLIPSIS_SIZE);
+	memcpy(room, text, len);
+	memcpy(room + len, ELLIPSIS, ELLIPSIS_SIZE);
+	return (struct fnt_text){room, (uint32_t)len + ELLIPSIS_SIZE};
+}
+
+static uint32_t
+at_most(uint32_t value, uint32_t max)
+{
+	return value < max ? value : max;
+}
+
+/* Most errors: both texts are short, and would be whole even if they were the only
+ * quarter that is left, in the tail. */
+static inline bool
+write_short_error(struct fnt_call *call, const char *code, const char *message)
+{
+	size_t code_len = fnt_quick_len(code), message_len = fnt_quick_len(message);
+	char *at = call->at;
+
+	if (code_len >= FNT_QUICK_TEXT || message_len >= FNT_QUICK_TEXT ||
+	    !fnt_pen_has(call, FNT_ERROR_BOUND + 4 * FNT_QUICK_TEXT))
+		return false;
+	at = fnt_put_head(at, 3, FNT_EVENT_ERROR);
+	at = fnt_quick_text(at, code, code_len);
+	call->at = fnt_quick_text(at, message, message_len);
+	return true;
+}
+
+/* Room was kept for it; a quarter of what there is for the code, all that is left for
+ * the message. */
+static __attribute__((noinline)) void
+write_long_error(struct use *use, const char *code, const char *message)
+{
+	struct fnt_event event = {.type = FNT_EVENT_ERROR};
+	struct fnt_call *call = use->call;
+	uint32_t left = call->limit - fnt_pen_used(call) - FNT_ERROR_BOUND;
+	char code_room[FNT_TEXT_MAX], message_room[FNT_TEXT_MAX];
+	uint32_t code_max = at_most(left / 4, FNT_TEXT_MAX);
+
+	if (left >= 2 * FNT_TEXT_MAX || !code ||
+	    strnlen(code, FNT_TEXT_MAX) <= code_max)
+		code_max = FNT_TEXT_MAX;
+	event.error.code = cut_text(code_room, code, at_most(code_max, left),
+				    &call->record.flags, FNT_TRACE_CODE_CUT);
+	left -= event.error.code.len;
+	event.error.message =
+		cut_text(message_room, message, at_most(left, FNT_TEXT_MAX),
+			 &call->record.flags, FNT_TRACE_MESSAGE_CUT);
+	left = FNT_ERROR_BOUND + event.error.code.len + event.error.message.len;
+	if (fnt_pen_reserve(call, use->thread, left))
+		fnt_pen_event(call, &event, left, fnt_put_error);
+	else
+		call->record.flags |= FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT;
+}
+
+void
+fnt_finish_error(struct use *use, const char *code, const char *message)
+{
+	if (!write_short_error(use->call, code ? code : "", message ? message : ""))
+		write_long_error(use, code, message);
+}
+
+/* What most values are, under no rule: short, and there is room in the tail. */
+static inline bool
+write_short_value(struct fnt_call *call, const struct fnt_value *value)
+{
+	uint32_t head = 0x93u | FNT_EVENT_VALUE << 8 | (uint32_t)value->kind << 16 |
+			0xc4u << 24;
+
+	if (value->len > UINT8_MAX || (uint32_t)value->kind > FNT_VALUE_MSGPACK ||
+	    !value->data || call->odd.ruled ||
+	    !fnt_pen_has(call, FNT_VALUE_BOUND + value->len))
+		return false;
+	memcpy(call->at, &head, 4);
+	call->at[4] = (char)value->len;
+	if (value->len < FNT_QUICK_TEXT)
+		fnt_quick_bytes(call->at + 5, value->data, value->len);
+	else
+		memcpy(call->at + 5, value->data, value->len);
+	call->at += 5 + value->len;
+	return true;
+}
+
+static int
+omit_value(struct fnt_call *call)
+{
+	call->record.flags |= FNT_TRACE_VALUE_OMITTED;
+	call->odd.rare = true;
+	return FNT_OMITTED;
+}
+
+static __attribute__((noinline)) int
+write_long_value(struct use use, const struct fnt_value *value, struct fnt_lent *lent)
+{
+	struct fnt_event event = {.type = FNT_EVENT_VALUE};
+	struct fnt_call *call = use.call;
+	char room[FNT_HASHED_JSON_BYTES];
+	struct fnt_value hashed;
+	uint32_t bound;
+
+	if (__builtin_expect(call->odd.ruled, 0)) {
+		hashed = *value;
+		value = &hashed;
+		if (!fnt_capture_value(use.thread->attachment, call->rule.values,
+				       &hashed, room))
+			return FNT_DONE;
+	}
+	event.value.kind = (uint32_t)value->kind;
+	event.value.bytes.at = value->data;
+	event.value.bytes.len = (uint32_t)value->len;
+	bound = FNT_VALUE_BOUND + (uint32_t)value->len;
+	/* A length without data: the host has a value, too large to hand over. */
+	if ((!value->data && value->len) || value->len > call->limit ||
+	    fnt_pen_used(call) + bound > call->limit)
+		return omit_value(call);
+	/* A value that takes the place of another is of this function. */
+	if (!call->odd.ruled && fnt_pen_lend(call, &event, lent))
+		return FNT_DONE;
+	if (!fnt_pen_reserve(call, use.thread, bound))
+		return omit_value(call);
+	fnt_pen_event(call, &event, bound, fnt_put_value);
+	return FNT_DONE;
+}
+
+int
+fnt_finish_value(struct use use, const struct fnt_value *value, struct fnt_lent *lent)
+{
+	if (!value || value->kind == FNT_VALUE_NONE)
+		return FNT_DONE;
+	return write_short_value(use.call, value) ? FNT_DONE
+						  : write_long_value(use, value, lent);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "produce/payload_writer.h"
+
+#include "produce/frame_cache.h"
+
+#include <stdlib.h>
+
+#define PRIVATE_BYTES 4096u
+#define SPLIT_MAX 512u /* that are put together apart */
+
+/* ---- room ------------------------------------------------------------------------- */
+
+static void
+append(struct fnt_call *call, struct fnt_extent *extent)
+{
+	extent->next = NULL;
+	call->last->next = extent;
+	call->odd.linked = true;
+	call->last = extent;
+	call->room += extent->size;
+}
+
+/* One more frame, as long as all before are frames. */
+static bool
+extend_framed(struct fnt_call *call, struct fnt_thread *thread)
+{
+	struct fnt_attachment *attachment = thread->attachment;
+	const struct fnt_view *view = &attachment->region.view;
+	struct fnt_call *lent;
+	uint32_t index;
+
+	if (!call->frame || call->framed != call->room)
+		return false;
+	index = fnt_thread_take_frame(thread);
+	if (index == FNT_FRAME_NONE)
+		return false;
+	/* With its frame comes the pool's call of the same number, for the extent. */
+	lent = &attachment->pool->calls[index];
+	fnt_call_set_up(lent, call->log, attachment, index);
+	fnt_frame_link(view, &view->frames[call->last->frame], index, attachment->slot);
+	append(call, &lent->own);
+	call->framed = call->room;
+	return true;
+}
+
+static bool
+extend_private(struct fnt_call *call, uint32_t bytes)
+{
+	uint32_t size = ((bytes > PRIVATE_BYTES ? bytes : PRIVATE_BYTES) + 7) / 8 * 8;
+	struct fnt_extent *extent = malloc(sizeof(*extent) + size);
+
+	if (!extent)
+		return false;
+	*extent = (struct fnt_extent){
+		.bytes = (char *)(extent + 1), .size = size, .frame = FNT_FRAME_NONE};
+	append(call, extent);
+	return true;
+}
+
+bool
+fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
+{
+	while (call->room - fnt_pen_used(call) < bytes)
+		if (!extend_framed(call, thread) && !extend_private(call, bytes))
+			return false;
+	return true;
+}
+
+static void
+give_frame(struct fnt_thread *thread, uint32_t frame)
+{
+	struct fnt_call *lent = &thread->calls[frame];
+
+	fnt_thread_close_frame(thread, frame);
+	lent->thread = thread;
+	fnt_thread_keep_frame(thread, lent);
+}
+
+void
+fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
+{
+	/* The first extent is part of the call, or its frame is given back last. */
+	struct fnt_extent *extent = call->own.next, *next;
+
+	for (; extent; extent = next) {
+		next = extent->next;
+		if (extent->frame == FNT_FRAME_LENT)
+			break;	     /* and so is the next */
+		extent->next = NULL; /* the pool's: clean for its next use */
+		extent->size = FNT_FRAME_PAYLOAD_BYTES;
+		if (extent->frame == FNT_FRAME_NONE)
+			free(extent);
+		else if (thread)
+			give_frame(thread, extent->frame);
+	}
+}
+
+/* ---- over the end of an extent ---------------------------------------------------- */
+
+static void
+next_extent(struct fnt_call *call)
+{
+	uint32_t used = fnt_pen_used(call);
+
+	call->tail = call->tail->next;
+	call->at = call->tail->bytes;
+	call->origin = (uintptr_t)call->at - used;
+}
+
+static int
+write_split(void *data, const char *bytes, size_t len)
+{
+	struct fnt_call *call = data;
+
+	while (len) {
+		size_t some = (size_t)(call->tail->bytes + call->tail->size - call->at);
+
+		if (!some) {
+			next_extent(call);
+			continue;
+		}
+		if (some > len)
+			some = len;
+		memcpy(call->at, bytes, some);
+		call->at += some;
+		bytes += some;
+		len -= some;
+	}
+	return 0;
+}
+
+void
+fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event)
+{
+	msgpack_packer packer;
+
+	msgpack_packer_init(&packer, call, write_split);
+	fnt_pack_event(&packer, event);
+	fnt_pen_set_quick(call);
+}
+
+void
+fnt_pen_event_split(struct fnt_call *call, const struct fnt_event *event,
+		    uint32_t bound,
+		    char *(*put)(char *at, const struct fnt_event *event))
+{
+	char room[SPLIT_MAX];
+
+	if (bound > sizeof(room)) {
+		fnt_pen_event_slow(call, event);
+		return;
+	}
+	fnt_pen_event_copy(call, room, (size_t)(put(room, event) - room));
+}
+
+/* Few bytes, in moves that need no call. */
+static inline void
+copy_piece(struct fnt_call *call, const char *bytes, size_t len)
+{
+	if (len < FNT_QUICK_TEXT)
+		fnt_quick_bytes(call->at, bytes, len);
+	else
+		memcpy(call->at, bytes, len);
+	call->at += len;
+}
+
+void
+fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len)
+{
+	size_t some = (size_t)(call->tail->bytes + call->tail->size - call->at);
+
+	if (len > some) {
+		copy_piece(call, bytes, some);
+		next_extent(call);
+		bytes += some;
+		len -= some;
+		/* Extents are longer than what comes in one piece. */
+	}
+	copy_piece(call, bytes, len);
+	fnt_pen_set_quick(call);
+}
+
+/* ---- lent ------------------------------------------------------------------ */
+
+#define LENT_LEAST 64u /* bytes */
+
+bool
+fnt_pen_lend(struct fnt_call *call, const struct fnt_event *event,
+	     struct fnt_lent *lent)
+{
+	const char *bytes = event->value.bytes.at;
+	uint32_t len = event->value.bytes.len, used = fnt_pen_used(call), some;
+	struct fnt_extent *tail = call->tail;
+	char *at = call->at;
+	size_t room = (size_t)(tail->bytes + tail->size - at);
+
+	/* Where it fits, it is rather copied twice than the cells filled from here and
+	 * there. */
+	if (room >= FNT_VALUE_BOUND + len || len < LENT_LEAST || !call->frame ||
+	    call->framed != call->room || tail != call->last ||
+	    room < FNT_VALUE_BOUND + 8)
+		return false;
+	at = fnt_put_value_head(at, event);
+	used += (uint32_t)(at - call->at) + len;
+	some = -(uint32_t)(uintptr_t)at & 7;
+	memcpy(at, bytes, some);
+	at += some;
+	bytes += some;
+	len -= some;
+	lent->body = (struct fnt_extent){.next = &lent->rest,
+					 .bytes = (char *)(uintptr_t)bytes,
+					 .size = len & ~7u,
+					 .frame = FNT_FRAME_LENT};
+	lent->rest = (struct fnt_extent){
+		.bytes = lent->bytes, .size = 8, .frame = FNT_FRAME_LENT};
+	memset(lent->bytes, 0, 8);
+	memcpy(lent->bytes, bytes + (len & ~7u), len & 7);
+	tail->size = (uint32_t)(at - tail->bytes);
+	tail->next = &lent->body;
+	call->last = call->tail = &lent->rest;
+	call->odd.linked = true;
+	call->at = lent->bytes + (len & 7);
+	call->origin = (uintptr_t)call->at - used;
+	return true;
+}

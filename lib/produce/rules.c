@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include "produce/rules.h"
+
+#include "produce/disabled.h"
+#include "settings/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIES 16
+
+static _Atomic(struct fnt_snapshot *) retired;
+static _Atomic uint32_t retired_count; /* about so many */
+
+/* ---- making --------------------------------------------------------------------- */
+
+static void
+make_rule(struct fnt_rule *rule, const struct fnt_settings *settings)
+{
+	struct fnt_settings plain;
+
+	rule->keep = (uint64_t)(settings->keep * 0x1p63);
+	rule->slow_ns = settings->slow_ns ? settings->slow_ns : UINT64_MAX;
+	rule->rate = (uint32_t)settings->rate;
+	rule->enabled = settings->enabled;
+	rule->keep_errors = settings->keep_errors;
+	rule->values = (uint8_t)settings->capture_values;
+	rule->ids = (uint8_t)settings->capture_ids;
+	rule->users = (uint8_t)settings->capture_users;
+	fnt_settings_init(&plain);
+	/* Where everything is kept `keep_errors` says nothing. */
+	rule->plain = rule->enabled && settings->keep >= plain.keep &&
+		      !settings->slow_ns && !settings->rate &&
+		      rule->values == FNT_CAPTURE_ON && rule->ids == FNT_CAPTURE_ON &&
+		      rule->users == FNT_CAPTURE_ON;
+}
+
+static void
+make_rules(struct fnt_snapshot *snapshot)
+{
+	const struct fnt_settings_block *block = snapshot->block;
+
+	make_rule(&snapshot->rules[0], &block->all.values);
+	snapshot->plain = snapshot->rules[0].plain;
+	snapshot->off = !snapshot->rules[0].enabled;
+	snapshot->alike = !block->count;
+	for (uint32_t i = 0; i < block->count; i++) {
+		struct fnt_rule *rule = &snapshot->rules[i + 1];
+		struct fnt_settings settings;
+
+		fnt_settings_of(block, i, &settings);
+		make_rule(rule, &settings);
+		snapshot->plain &= rule->plain;
+		snapshot->off &= !rule->enabled;
+	}
+	snapshot->quick = snapshot->alike && !snapshot->plain && !snapshot->off &&
+			  snapshot->rules[0].users == FNT_CAPTURE_ON &&
+			  snapshot->rules[0].ids == FNT_CAPTURE_ON;
+}
+
+static void
+free_snapshot(struct fnt_snapshot *snapshot)
+{
+	free(snapshot->block);
+	free(snapshot->rules);
+	free(snapshot);
+}
+
+static uint32_t
+overrides_of(const struct fnt_view *view)
+{
+	uint32_t max = view->settings_count ? view->settings_count - 1 : 0;
+
+	return max < FNT_RULES_MAX ? max : FNT_RULES_MAX;
+}
+
+/* NULL: no memory, or the settings change all the time. */
+static struct fnt_snapshot *
+make_snapshot(const struct fnt_view *view)
+{
+	struct fnt_snapshot *snapshot = calloc(1, sizeof(*snapshot) + view->name_count);
+
+	if (!snapshot)
+		return NULL;
+	snapshot->name_count = view->name_count;
+	snapshot->block = fnt_settings_create(overrides_of(view));
+	if (snapshot->block && fnt_settings_load(view, snapshot->block))
+		snapshot->rules =
+			calloc(1 + snapshot->block->count, sizeof(*snapshot->rules));
+	if (!snapshot->rules) {
+		free_snapshot(snapshot);
+		return NULL;
+	}
+	snapshot->generation = snapshot->block->generation;
+	make_rules(snapshot);
+	return snapshot;
+}
+
+static void
+remember_plain(struct fnt_attachment *attachment, const struct fnt_snapshot *snapshot)
+{
+	atomic_store_explicit(&attachment->plain,
+			      snapshot->plain ? snapshot->generation
+					      : FNT_GENERATION_NEVER,
+			      memory_order_relaxed);
+}
+
+bool
+fnt_control_init(struct fnt_attachment *attachment)
+{
+	const struct fnt_view *view = &attachment->region.view;
+	struct fnt_snapshot *snapshot = make_snapshot(view);
+
+	if (!snapshot)
+		return false;
+	atomic_store_explicit(&attachment->snapshot, snapshot, memory_order_relaxed);
+	remember_plain(attachment, snapshot);
+	for (int i = 0; i < 2; i++)
+		attachment->hash_key[i] = atomic_load_explicit(
+			&view->control->hash_key[i], memory_order_relaxed);
+	/* A frozen copy has none: it would be anybody's. */
+	if (!(attachment->hash_key[0] | attachment->hash_key[1]))
+		fnt_random(attachment->hash_key, sizeof(attachment->hash_key));
+	return true;
+}
+
+void
+fnt_control_fini(struct fnt_attachment *attachment)
+{
+	free_snapshot(
+		atomic_load_explicit(&attachment->snapshot, memory_order_relaxed));
+}
+
+/* ---- retiring ------------------------------------------------------------------- */
+
+static void
+retire(struct fnt_snapshot *first, struct fnt_snapshot *last, uint32_t count)
+{
+	struct fnt_snapshot *top = atomic_load_explicit(&retired, memory_order_relaxed);
+
+	do {
+		last->next = top;
+		/* [V3] release: the snapshot's link. Pairs with [V4]. */
+	} while (!atomic_compare_exchange_weak_explicit(
+		&retired, &top, first, memory_order_release, memory_order_relaxed));
+	atomic_fetch_add_explicit(&retired_count, count, memory_order_relaxed);
+}
+
+struct fnt_snapshot *
+fnt_control_retired(void)
+{
+	atomic_store_explicit(&retired_count, 0, memory_order_relaxed);
+	/* [V4] acquire: the links of what was put there. Pairs with [V3]. */
+	return atomic_exchange_explicit(&retired, NULL, memory_order_acquire);
+}
+
+void
+fnt_control_free(struct fnt_snapshot *list)
+{
+	while (list) {
+		struct fnt_snapshot *snapshot = list;
+
+		list = list->next;
+		free_snapshot(snapshot);
+	}
+}
+
+/* Outside of a read-side section of ours; a host may call us from inside one of its
+ * own, and would wait for itself. */
+static void
+sweep(void)
+{
+	struct fnt_snapshot *list;
+
+	if (atomic_load_explicit(&retired_count, memory_order_relaxed) <
+		    FNT_RETIRED_MAX ||
+	    urcu_bp_read_ongoing())
+		return;
+	list = fnt_control_retired();
+	if (!list)
+		return;
+	fnt_rcu_synchronize();
+	fnt_control_free(list);
+}
+
+/* ---- following ------------------------------------------------------------------ */
+
+static uint64_t
+generation_of(struct fnt_attachment *attachment)
+{
+	return atomic_load_explicit(&attachment->region.view.control->generation,
+				    memory_order_relaxed);
+}
+
+/* Replace `old`; false if somebody was faster. */
+static bool
+replace(struct fnt_attachment *attachment, struct fnt_snapshot *old,
+	struct fnt_snapshot *made)
+{
+	/* [V1] release: the snapshot is whole before it can be reached. Pairs with
+	 * [V2]. */
+	if (!atomic_compare_exchange_strong_explicit(&attachment->snapshot, &old, made,
+						     memory_order_release,
+						     memory_order_relaxed)) {
+		free_snapshot(made);
+		return false;
+	}
+	remember_plain(attachment, made);
+	retire(old, old, 1);
+	return true;
+}
+
+/* Who was faster may have put one there that is older than what we have seen: once
+ * more. */
+static bool
+update(struct fnt_attachment *attachment)
+{
+	for (int i = 0; i < TRIES; i++) {
+		struct fnt_snapshot *old = fnt_control_snapshot(attachment), *made;
+
+		if (old->generation == generation_of(attachment))
+			return false;
+		made = make_snapshot(&attachment->region.view);
+		if (!made)
+			return false;
+		if (replace(attachment, old, made))
+			return true;
+	}
+	return false;
+}
+
+struct fnt_attachment *
+fnt_control_follow(struct fnt_log *log, struct fnt_attachment *attachment)
+{
+	struct fnt_snapshot *snapshot = fnt_control_snapshot(attachment);
+	int saved = errno;
+	bool updated;
+
+	if (__builtin_expect(snapshot->generation == generation_of(attachment), 1)) {
+		/* Threads that followed at the same time may have remembered another.
+		 */
+		if (snapshot->plain)
+			remember_plain(attachment, snapshot);
+		return attachment;
+	}
+	updated = update(attachment);
+	fnt_region_renew(&attachment->region);
+	if (!fnt_control_snapshot(attachment)->off)
+		fnt_gate_open(log);
+	errno = saved;
+	if (!updated)
+		return attachment;
+	fnt_leave();
+	sweep();
+	fnt_process_eras();
+	errno = saved;
+	return fnt_enter(log);
+}
+
+/* ---- rules ---------------------------------------------------------------------- */
+
+static uint8_t
+number_of(const struct fnt_snapshot *snapshot, const char *name)
+{
+	return (uint8_t)(1 + fnt_settings_match(snapshot->block, name, strlen(name)));
+}
+
+const struct fnt_rule *
+fnt_control_rule(struct fnt_snapshot *snapshot, uint32_t id, const char *name)
+{
+	_Atomic uint8_t *known;
+	uint8_t number;
+
+	if (!snapshot->block->count)
+		return &snapshot->rules[0];
+	if (id >= snapshot->name_count)
+		return &snapshot->rules[number_of(snapshot, name)];
+	known = &snapshot->by_name[id];
+	number = atomic_load_explicit(known, memory_order_relaxed);
+	if (!number) {
+		/* Whoever else looks it up comes to the same. */
+		number = (uint8_t)(1 + number_of(snapshot, name));
+		atomic_store_explicit(known, number, memory_order_relaxed);
+	}
+	return &snapshot->rules[number - 1];
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What eras that are over have left mapped in this process.
+ */
+#include "produce/attach.h"
+
+static bool
+in_hand(void *arg, const struct fnt_area *area)
+{
+	const struct fnt_attachment *attachment = arg;
+
+	/* With the attachment's threads held still by the process's mutex; a hand that
+	 * moves on moves to an era that is current, and so out of what is looked for.
+	 */
+	for (struct fnt_thread *thread = attachment->threads; thread;
+	     thread = thread->next)
+		for (uint32_t i = 0; i < FNT_RINGS; i++)
+			if (atomic_load_explicit(&thread->writer.hands[i].area,
+						 memory_order_relaxed) == area)
+				return true;
+	return false;
+}
+
+static bool
+give_up(struct fnt_attachment *attachment)
+{
+	return fnt_maps_give_up(&attachment->region.view);
+}
+
+static bool
+free_all(struct fnt_attachment *attachment)
+{
+	fnt_maps_free(&attachment->region.view, in_hand, attachment);
+	return true;
+}
+
+void
+fnt_process_eras(void)
+{
+	/* A thread's own hand may move between the two; what it moves to is not given
+	 * up. */
+	if (urcu_bp_read_ongoing() || !fnt_process_each(give_up))
+		return;
+	fnt_rcu_synchronize();
+	fnt_process_each(free_all);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * reader.h: a reader's insides, for those that read through one.
+ */
+#ifndef FNT_READER_H
+#define FNT_READER_H
+
+#include "region/sigbus.h"
+#include "region/region.h"
+
+#include <fntrace/reader.h>
+
+struct fnt_reader {
+	struct fnt_region region;
+	struct fnt_guard *guard;
+	bool stale; /* the file was cut short or written anew */
+};
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From rows, one for each lane, to functions and operations.
+ *
+ *   rows ──by name──► sums ──by text──► struct fnt_metrics
+ *   block keys ──► (row, octave) ──► the sum's octave
+ *
+ * Blocks are found by their keys and not by what rows say of them: so each counts once,
+ * and memory is bounded by what the region has. A name may stand in two slots, hence by
+ * text.
+ */
+#include "read/metrics_sum.h"
+
+#include "ring/frame.h"
+#include "region/name_table.h"
+#include "base/shm_words.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t
+load(const fnt_word *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+/* ---- names ----------------------------------------------------------------------- */
+
+static char *
+copy_text(const char *name, size_t len)
+{
+	size_t size = fnt_utf8_sanitized_len(name, len);
+	char *text = malloc(size + 1);
+
+	if (!text)
+		return NULL;
+	fnt_utf8_sanitize(text, name, len);
+	text[size] = '\0';
+	return text;
+}
+
+int
+fnt_metrics_text(const struct fnt_metrics_work *work, uint32_t id, const char **text)
+{
+	char name[FNT_NAME_MAX + 1], **at;
+	int len;
+
+	*text = NULL;
+	if (id >= work->holder->name_count)
+		return 0;
+	at = &work->holder->texts[id];
+	if (!*at) {
+		len = fnt_name_get(work->view, id, name);
+		if (len < 0)
+			return 0;
+		*at = copy_text(name, (size_t)len);
+	}
+	*text = *at;
+	return *at ? 0 : -ENOMEM;
+}
+
+/* ---- sums ------------------------------------------------------------------------ */
+
+static bool
+more_sums(struct fnt_metrics_work *work)
+{
+	uint32_t room = work->sum_room ? 2 * work->sum_room : 16;
+	struct fnt_fn_sum *sums = realloc(work->sums, room * sizeof(*sums));
+
+	if (!sums)
+		return false;
+	work->sums = sums;
+	work->sum_room = room;
+	return true;
+}
+
+static int
+new_sum(struct fnt_metrics_work *work, uint32_t name, const char *text, uint32_t *index)
+{
+	if (work->sum_count == work->sum_room && !more_sums(work))
+		return -ENOMEM;
+	*index = work->sum_count++;
+	work->sums[*index] = (struct fnt_fn_sum){.name = name, .text = text};
+	return 0;
+}
+
+/* The sum of a function; that of the others for what is no name. */
+static int
+sum_of_name(struct fnt_metrics_work *work, uint32_t name, uint32_t *index)
+{
+	const char *text;
+	int rc;
+
+	*index = 0;
+	if (name >= work->holder->name_count)
+		return 0;
+	if (work->sum_of_name[name]) {
+		*index = work->sum_of_name[name] - 1;
+		return 0;
+	}
+	rc = fnt_metrics_text(work, name, &text);
+	if (!rc && text)
+		rc = new_sum(work, name, text, index);
+	if (!rc)
+		work->sum_of_name[name] = *index + 1;
+	return rc;
+}
+
+static void
+add_counts(struct fnt_fn_sum *sum, const fnt_word *counts)
+{
+	for (int i = 0; i < FNT_FN_COUNTERS; i++)
+		sum->counts[i] += load(&counts[i]);
+}
+
+void
+fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUNTERS])
+{
+	struct fnt_fn_sum sum = {.text = NULL};
+
+	add_counts(&sum, view->metrics->other_fn.counts);
+	for (uint32_t i = 0; i < view->fn_row_count; i++)
+		if (fnt_row_is(view, load(&view->fn_rows[i].key), FNT_ROW_FN))
+			add_counts(&sum, view->fn_rows[i].counts);
+	memcpy(counts, sum.counts, sizeof(sum.counts));
+}
+
+static int
+add_octave(struct fnt_fn_sum *sum, uint32_t octave, const struct fnt_octave *block)
+{
+	uint64_t **at = &sum->octaves[octave];
+
+	if (!*at)
+		*at = calloc(FNT_OCTAVE_BUCKETS, sizeof(**at));
+	if (!*at)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < FNT_OCTAVE_BUCKETS; i++)
+		(*at)[i] += load(&block->counts[i]);
+	return 0;
+}
+
+static int
+add_rows(struct fnt_metrics_work *work)
+{
+	const struct fnt_view *view = work->view;
+
+	for (uint32_t i = 0; i < view->fn_row_count; i++) {
+		const struct fnt_fn_row *row = &view->fn_rows[i];
+		uint64_t key = load(&row->key);
+		uint32_t index;
+		int rc;
+
+		if (!fnt_row_is(view, key, FNT_ROW_FN))
+			continue;
+		rc = sum_of_name(work, fnt_key_name(key), &index);
+		if (rc)
+			return rc;
+		work->sum_of_row[i] = index + 1;
+		work->shared += fnt_key_lane(key) == FNT_LANE_ANY;
+		add_counts(&work->sums[index], row->counts);
+	}
+	add_counts(&work->sums[0], view->metrics->other_fn.counts);
+	return 0;
+}
+
+static int
+add_blocks(struct fnt_metrics_work *work)
+{
+	const struct fnt_view *view = work->view;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < view->block_count && !rc; i++) {
+		uint64_t key = load(&view->block_keys[i]), row = (key >> 16) - 1;
+		uint32_t octave = (uint32_t)key & 0xffff, sum;
+
+		if (row >= view->fn_row_count || octave >= FNT_OCTAVES)
+			continue;
+		sum = work->sum_of_row[row];
+		if (sum)
+			rc = add_octave(&work->sums[sum - 1], octave, &view->blocks[i]);
+	}
+	for (uint32_t i = 0; i < FNT_OCTAVES && !rc; i++)
+		rc = add_octave(&work->sums[0], i, &view->metrics->other_octaves[i]);
+	return rc;
+}
+
+/* ---- in flight ------------------------------------------------------------------- */
+
+#define NAME_WORD (offsetof(struct fnt_record, fn_name) / 8)
+
+/* Whether a call is open in the frame, and of which function. */
+static bool
+in_flight(const struct fnt_view *view, const struct fnt_frame *frame, uint32_t *name)
+{
+	/* [F2] acquire, as in record.c. */
+	uint64_t state = atomic_load_explicit(&frame->state, memory_order_acquire);
+	uint32_t status = fnt_state_status(state);
+	struct fnt_record head;
+
+	if (status != FNT_FRAME_OPEN && status != FNT_FRAME_REAPED)
+		return false;
+	fnt_words_load((char *)&head + NAME_WORD * 8, &frame->record[NAME_WORD], 8);
+	*name = head.fn_name;
+	if (fnt_frame_committed(view, frame))
+		return false;
+	/* [S4] acquire, as in record.c. */
+	atomic_thread_fence(memory_order_acquire);
+	return load(&frame->state) == state;
+}
+
+static int
+add_frames(struct fnt_metrics_work *work)
+{
+	for (uint32_t i = 0, used = fnt_frames_used(work->view); i < used; i++) {
+		uint32_t name, index;
+		int rc;
+
+		if (!in_flight(work->view, &work->view->frames[i], &name))
+			continue;
+		rc = sum_of_name(work, name, &index);
+		if (rc)
+			return rc;
+		work->sums[index].in_flight++;
+	}
+	return 0;
+}
+
+/* ---- the same name twice --------------------------------------------------------- */
+
+static int
+by_text(const void *a, const void *b)
+{
+	const struct fnt_fn_sum *x = a, *y = b;
+
+	return strcmp(x->text, y->text);
+}
+
+/* `from` is empty afterwards. */
+static void
+merge_sum(struct fnt_fn_sum *into, struct fnt_fn_sum *from)
+{
+	for (int i = 0; i < FNT_FN_COUNTERS; i++)
+		into->counts[i] += from->counts[i];
+	into->in_flight += from->in_flight;
+	for (uint32_t i = 0; i < FNT_OCTAVES; i++) {
+		uint64_t *have = into->octaves[i], *more = from->octaves[i];
+
+		from->octaves[i] = NULL;
+		if (!have)
+			into->octaves[i] = more;
+		for (uint32_t k = 0; have && more && k < FNT_OCTAVE_BUCKETS; k++)
+			have[k] += more[k];
+		if (have)
+			free(more);
+	}
+}
+
+static void
+merge_sums(struct fnt_metrics_work *work)
+{
+	uint32_t last = 0;
+
+	if (work->sum_count > 1)
+		qsort(work->sums + 1, work->sum_count - 1, sizeof(*work->sums),
+		      by_text);
+	for (uint32_t i = 1; i < work->sum_count; i++) {
+		if (last && !strcmp(work->sums[last].text, work->sums[i].text))
+			merge_sum(&work->sums[last], &work->sums[i]);
+		else if (++last != i)
+			work->sums[last] = work->sums[i];
+	}
+	work->sum_count = last + 1;
+}
+
+/* ---- all ------------------------------------------------------------------------- */
+
+static int
+sum_up(struct fnt_metrics_work *work)
+{
+	uint32_t other;
+	int rc;
+
+	work->sum_of_name = calloc(work->view->name_count, sizeof(*work->sum_of_name));
+	work->sum_of_row = calloc(work->view->fn_row_count, sizeof(*work->sum_of_row));
+	if (!work->sum_of_name || !work->sum_of_row)
+		return -ENOMEM;
+	rc = new_sum(work, FNT_NAME_NONE, NULL, &other);
+	if (!rc)
+		rc = add_rows(work);
+	if (!rc)
+		rc = add_blocks(work);
+	if (!rc)
+		rc = add_frames(work);
+	if (!rc)
+		merge_sums(work);
+	return rc;
+}
+
+int
+fnt_metrics_sum(const struct fnt_view *view, struct fnt_metrics **metrics)
+{
+	struct fnt_metrics_work work = {.view = view,
+					.holder = fnt_metrics_holder(view->name_count)};
+	int rc = work.holder ? sum_up(&work) : -ENOMEM;
+
+	if (!rc)
+		rc = fnt_metrics_give(&work);
+	for (uint32_t i = 0; i < work.sum_count; i++)
+		for (uint32_t k = 0; k < FNT_OCTAVES; k++)
+			free(work.sums[i].octaves[k]);
+	free(work.sums);
+	free(work.sum_of_name);
+	free(work.sum_of_row);
+	if (rc && work.holder)
+		fnt_metrics_free(&work.holder->metrics);
+	if (!rc)
+		*metrics = &work.holder->metrics;
+	return rc;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "read/trace_set.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_CHUNKS 8u /* more, and names are thrown away with the traces */
+
+#define LIST_FIRST 4u
+
+struct fnt_chunk {
+	struct fnt_chunk *next;
+	_Alignas(16) char bytes[];
+};
+
+/* ---- pieces -------------------------------------------------------------------- */
+
+static void
+arena_init(struct fnt_arena *arena, char *first, size_t size)
+{
+	arena->chunks = NULL;
+	arena->at = arena->first = first;
+	arena->end = arena->first_end = first + size;
+}
+
+static void
+arena_free(struct fnt_arena *arena)
+{
+	while (arena->chunks) {
+		struct fnt_chunk *next = arena->chunks->next;
+
+		free(arena->chunks);
+		arena->chunks = next;
+	}
+	arena->at = arena->first;
+	arena->end = arena->first_end;
+}
+
+/* What is left of the present one is given up: what does not fit into it is a record of
+ * some size, or the last of many small ones. */
+void *
+fnt_arena_more(struct fnt_arena *arena, size_t size)
+{
+	size_t room = size > FNT_SET_BYTES ? size : FNT_SET_BYTES;
+	struct fnt_chunk *chunk = malloc(sizeof(*chunk) + room);
+
+	if (!chunk)
+		return NULL;
+	chunk->next = arena->chunks;
+	arena->chunks = chunk;
+	arena->at = chunk->bytes + size;
+	arena->end = chunk->bytes + room;
+	return chunk->bytes;
+}
+
+void *
+fnt_table_add(struct fnt_table *table, size_t size)
+{
+	size_t room = table->room ? 2 * table->room : 16;
+	void *items;
+
+	if (table->count == table->room) {
+		items = realloc(table->items, room * size);
+		if (!items)
+			return NULL;
+		table->items = items;
+		table->room = room;
+	}
+	return (char *)table->items + table->count++ * size;
+}
+
+/* Where it is, if nothing has been taken since and there is room; what is taken and not
+ * used is given back for the next to take. */
+bool
+fnt_list_grow(struct fnt_arena *arena, struct fnt_list *list, size_t size)
+{
+	size_t room = list->room ? 2 * list->room : LIST_FIRST;
+	char *end = list->room ? (char *)list->items + list->room * size : NULL;
+	char *items;
+
+	if (end && arena->at == end &&
+	    (size_t)(arena->end - end) >= list->room * size) {
+		arena->at = end + list->room * size;
+		list->room = room;
+		return true;
+	}
+	items = fnt_arena_take(arena, room * size);
+	if (!items)
+		return false;
+	if (list->room)
+		memcpy(items, list->items, list->count * size);
+	list->items = items;
+	list->room = room;
+	return true;
+}
+
+/* ---- the set ------------------------------------------------------------------- */
+
+struct fnt_set *
+fnt_set_create(void)
+{
+	struct fnt_set *set = malloc(sizeof(*set));
+
+	if (!set)
+		return NULL;
+	memset(set, 0, offsetof(struct fnt_set, names));
+	arena_init(&set->arena, set->first_bytes, sizeof(set->first_bytes));
+	arena_init(&set->name_arena, set->first_names, sizeof(set->first_names));
+	set->items = set->first_items;
+	set->room = FNT_SET_ITEMS;
+	return set;
+}
+
+void
+fnt_set_destroy(struct fnt_set *set)
+{
+	if (!set)
+		return;
+	arena_free(&set->arena);
+	arena_free(&set->name_arena);
+	if (set->items != set->first_items)
+		free(set->items);
+	free(set->begins.items);
+	free(set);
+}
+
+void
+fnt_traces_free(struct fnt_traces *traces)
+{
+	fnt_set_destroy((struct fnt_set *)traces);
+}
+
+/* So many names, of which most are forgotten by now, are no help. */
+static void
+forget_names(struct fnt_set *set)
+{
+	unsigned chunks = 0;
+
+	for (const struct fnt_chunk *c = set->name_arena.chunks; c; c = c->next)
+		chunks++;
+	if (chunks <= NAME_CHUNKS)
+		return;
+	arena_free(&set->name_arena);
+	memset(set->name_keys, 0, sizeof(set->name_keys));
+	set->odd_name_key = 0;
+}
+
+uint32_t
+fnt_set_name(const struct fnt_set *set, uint32_t id)
+{
+	for (uint32_t i = 0; i < FNT_SET_NAME_PLACES; i++) {
+		uint32_t place = (id + i) % FNT_SET_NAMES;
+		uint32_t key = set->name_keys[place];
+
+		if (!key || key == id + 1)
+			return place;
+	}
+	return id % FNT_SET_NAMES;
+}
+
+void
+fnt_set_reset(struct fnt_set *set)
+{
+	if (set->arena.chunks)
+		arena_free(&set->arena);
+	if (set->name_arena.chunks)
+		forget_names(set);
+	set->arena.at = set->arena.first;
+	set->traces.count = 0;
+}
+
+struct fnt_traces *
+fnt_set_traces(struct fnt_set *set)
+{
+	set->traces.items = set->items;
+	return &set->traces;
+}
+
+bool
+fnt_set_grow(struct fnt_set *set)
+{
+	bool first = set->items == set->first_items;
+	size_t room = 2 * set->room;
+	struct fnt_trace *items =
+		realloc(first ? NULL : set->items, room * sizeof(*items));
+
+	if (!items)
+		return false;
+	if (first)
+		memcpy(items, set->items, set->traces.count * sizeof(*items));
+	set->items = items;
+	set->room = room;
+	return true;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Finding the region of a process by its pid: what /proc/PID/maps shows as a shared mapping
+ * of NAME.fnt or of our memfd, opened through /proc/PID, so that the process's own mount
+ * namespace and a deleted file do no harm.
+ */
+#include "base/error.h"
+#include "region/header.h"
+#include "region/map.h"
+
+#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define FOUND_MAX 8
+
+struct found {
+	dev_t dev;
+	ino_t ino;
+	uint64_t from, to;
+	char path[PATH_MAX];
+};
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len >= end_len && !strcmp(text + len - end_len, end);
+}
+
+static bool
+looks_like_region(char *path)
+{
+	static const char deleted[] = " (deleted)";
+
+	if (ends_with(path, deleted))
+		path[strlen(path) - strlen(deleted)] = '\0';
+	return !strcmp(path, "/memfd:fntrace") || ends_with(path, ".fnt");
+}
+
+static bool
+parse_maps_line(struct found *found, char *line)
+{
+	unsigned major_no, minor_no;
+	uint64_t ino;
+	char perms[5];
+	int path_at = 0;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %x:%x %" SCNu64 " %n",
+		   &found->from, &found->to, perms, &major_no, &minor_no, &ino,
+		   &path_at) < 6 ||
+	    !path_at || perms[3] != 's')
+		return false;
+	found->dev = makedev(major_no, minor_no);
+	found->ino = (ino_t)ino;
+	snprintf(found->path, sizeof(found->path), "%s", line + path_at);
+	return looks_like_region(found->path);
+}
+
+/* The distinct regions that the process has mapped; their count or -errno. */
+static int
+find_mapped(struct found found[FOUND_MAX], pid_t pid)
+{
+	char name[64], *line = NULL;
+	size_t size = 0;
+	int count = 0;
+	FILE *maps;
+
+	snprintf(name, sizeof(name), "/proc/%d/maps", (int)pid);
+	maps = fopen(name, "re");
+	if (!maps)
+		return -errno;
+	while (count < FOUND_MAX && getline(&line, &size, maps) > 0) {
+		struct found *at = &found[count];
+		bool known = false;
+
+		if (!parse_maps_line(at, line))
+			continue;
+		for (int i = 0; i < count; i++)
+			known |= found[i].dev == at->dev && found[i].ino == at->ino;
+		count += !known;
+	}
+	free(line);
+	fclose(maps);
+	return count;
+}
+
+/* Open `path` if it is the file that was found. */
+static int
+open_same(const char *path, const struct found *found)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || st.st_ino != found->ino || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -ENOENT;
+	}
+	return fd;
+}
+
+/* Through one of the process's own descriptors: works for every file, deleted or not, with
+ * the permission to look at the process. */
+static int
+open_by_descriptor(pid_t pid, const struct found *found)
+{
+	char path[64 + NAME_MAX];
+	struct dirent *entry;
+	struct stat st;
+	int fd = -ENOENT;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (fd < 0 && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)pid, entry->d_name);
+		if (!stat(path, &st) && S_ISREG(st.st_mode) && st.st_ino == found->ino)
+			fd = open_same(path, found);
+	}
+	closedir(dir);
+	return fd;
+}
+
+static int
+open_found(pid_t pid, const struct found *found)
+{
+	char path[PATH_MAX + 64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid,
+		 found->from, found->to);
+	fd = open_same(path, found);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, found->path);
+	fd = open_same(path, found);
+	return fd >= 0 ? fd : open_by_descriptor(pid, found);
+}
+
+static int
+pid_failed(pid_t pid, int code, struct fnt_error *error)
+{
+	if (code == -ENOENT || code == -ESRCH)
+		return fnt_fail(error, -ESRCH, "pid %d: no such process; see fntrace list",
+				(int)pid);
+	if (code == -EACCES || code == -EPERM)
+		return fnt_fail(error, -EACCES,
+				geteuid() ? "pid %d: not yours to look at; run as its "
+					    "user or as root"
+					  : "pid %d: not even root's to look at here; "
+					    "needs CAP_SYS_PTRACE",
+				(int)pid);
+	return fnt_fail(error, code, "pid %d: %s", (int)pid, strerror(-code));
+}
+
+static int
+too_many(pid_t pid, const struct found *found, int count, struct fnt_error *error)
+{
+	char names[400] = "";
+	size_t len = 0;
+
+	for (int i = 0; i < count && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+					i ? ", " : "", found[i].path);
+	return fnt_fail(error, -ENOTUNIQ, "pid %d: uses several regions, choose one by -r: %s",
+			(int)pid, names);
+}
+
+static int
+attach_found(struct fnt_region *region, pid_t pid, const struct found *found, int count,
+	     struct fnt_error *error)
+{
+	struct fnt_header header;
+	int fd, rc;
+
+	if (count < 0)
+		return pid_failed(pid, count, error);
+	if (!count)
+		return fnt_fail(error, -ENODATA,
+				"pid %d: has no fntrace region mapped; see fntrace list",
+				(int)pid);
+	if (count > 1)
+		return too_many(pid, found, count, error);
+	fd = open_found(pid, found);
+	if (fd < 0)
+		return pid_failed(pid, fd == -ENOENT ? -EACCES : fd, error);
+	snprintf(region->path, sizeof(region->path), "%s", found->path);
+	region->fd = fd;
+	fnt_region_keep_none(region);
+	region->dev = found->dev;
+	region->ino = found->ino;
+	rc = fnt_header_read(&header, fd, region->path, error);
+	if (!rc)
+		rc = fnt_view_map(&region->view, &header, fd, false, region->path, error);
+	if (rc)
+		close(fd);
+	return rc;
+}
+
+int
+fnt_region_open_pid(struct fnt_region *region, pid_t pid, struct fnt_error *error)
+{
+	struct found *found = calloc(FOUND_MAX, sizeof(*found));
+	struct stat st;
+	int rc;
+
+	if (!found)
+		return -ENOMEM;
+	rc = attach_found(region, pid, found, find_mapped(found, pid), error);
+	free(found);
+	if (!rc && !fstat(region->fd, &st))
+		region->dev = st.st_dev;
+	return rc;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A region that is open: its descriptor, which a host may close, its locks, which that
+ * must not drop, and its end.
+ */
+#include "region/map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool
+fnt_region_owns_fd(const struct fnt_region *region, int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && st.st_dev == region->dev &&
+	       st.st_ino == region->ino;
+}
+
+void
+fnt_region_close_fd(struct fnt_region *region)
+{
+	if (fnt_region_owns_fd(region, region->fd))
+		close(region->fd);
+	region->fd = -1;
+}
+
+int
+fnt_region_reopen(const struct fnt_region *region)
+{
+	char path[96];
+	int fd = -1;
+
+	if (fnt_region_owns_fd(region, region->fd)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx",
+			 (unsigned long)region->view.base,
+			 (unsigned long)(region->view.base + region->view.size_bytes));
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (fd < 0 && *region->path)
+		fd = open(region->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (!fnt_region_owns_fd(region, fd)) {
+		close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
+bool
+fnt_region_keep(struct fnt_region *region)
+{
+	void *page = mmap(NULL, FNT_PAGE, PROT_NONE, MAP_SHARED, region->fd, 0);
+	int i = region->keepers[0] != NULL;
+
+	if (page == MAP_FAILED)
+		return false;
+	if (region->keepers[i] || madvise(page, FNT_PAGE, MADV_DONTFORK)) {
+		munmap(page, FNT_PAGE);
+		return false;
+	}
+	region->keepers[i] = page;
+	return true;
+}
+
+void
+fnt_region_keep_none(struct fnt_region *region)
+{
+	region->keepers[0] = region->keepers[1] = NULL;
+}
+
+bool
+fnt_region_mend(struct fnt_region *region)
+{
+	int fd, old = region->fd;
+
+	if (fnt_region_owns_fd(region, old))
+		return true;
+	fd = region->keepers[1] ? -1 : fnt_region_reopen(region);
+	if (fd < 0)
+		return false;
+	region->fd = fd;
+	if (fnt_region_keep(region))
+		return true;
+	region->fd = old;
+	close(fd);
+	return false;
+}
+
+void
+fnt_region_close(struct fnt_region *region)
+{
+	fnt_region_close_fd(region);
+	/* With these the last locks go. */
+	for (int i = 0; i < 2; i++)
+		if (region->keepers[i])
+			munmap(region->keepers[i], FNT_PAGE);
+	fnt_region_keep_none(region);
+	fnt_view_unmap(&region->view);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "region/file_space.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define TAKEN_MAX (FNT_RINGS * FNT_ERAS + 2)
+
+/* ---- filling -------------------------------------------------------------------- */
+
+int
+fnt_no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error)
+{
+	char need[32], room[32];
+	struct statvfs fs;
+
+	if (code != -ENOSPC || fstatvfs(fd, &fs))
+		return fnt_fail(error, code, "%s: cannot make %s: %s", path,
+				fnt_bytes_text(need, size), strerror(-code));
+	return fnt_fail(
+		error, code,
+		"%s: needs %s, %s free; choose a smaller size or another directory",
+		path, fnt_bytes_text(need, size),
+		fnt_bytes_text(room, (uint64_t)fs.f_bavail * fs.f_frsize));
+}
+
+int
+fnt_area_fill(int fd, uint64_t off, uint64_t bytes, const char *what,
+	      struct fnt_error *error)
+{
+	struct rlimit limit;
+	int code;
+
+	/* The kernel would send a signal. */
+	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < off + bytes)
+		return fnt_no_space(what, fd, bytes, -EFBIG, error);
+	do {
+		code = posix_fallocate(fd, (off_t)off, (off_t)bytes);
+	} while (code == EINTR);
+	return code ? fnt_no_space(what, fd, bytes, -code, error) : 0;
+}
+
+/* fallocate itself, never libc's stand-in, which would write. */
+static int
+fill_hole(int fd, uint64_t off, uint64_t bytes, const char *what,
+	  struct fnt_error *error)
+{
+	int rc;
+
+	do {
+		rc = fallocate(fd, 0, (off_t)off, (off_t)bytes);
+	} while (rc && errno == EINTR);
+	if (rc && errno != EOPNOTSUPP && errno != ENOSYS)
+		return fnt_no_space(what, fd, bytes, -errno, error);
+	return 0;
+}
+
+/* ---- what is taken -------------------------------------------------------------- */
+
+struct stretch {
+	uint64_t first, end;
+};
+
+static int
+by_first(const void *a, const void *b)
+{
+	const struct stretch *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+static struct stretch
+stretch_of(const struct fnt_era *era)
+{
+	return (struct stretch){era->off, era->off + fnt_area_bytes(era->cell_count)};
+}
+
+/* In order; the fixed part first. */
+static uint32_t
+list_taken(const struct fnt_view *view, const struct fnt_era *other,
+	   struct stretch taken[TAKEN_MAX])
+{
+	uint32_t count = 0;
+
+	taken[count++] = (struct stretch){0, view->fixed_bytes};
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
+		const struct fnt_eras *eras = fnt_view_eras(view, ring);
+
+		for (uint32_t i = 0; i < eras->count; i++)
+			taken[count++] = stretch_of(&eras->at[i]);
+	}
+	if (other)
+		taken[count++] = stretch_of(other);
+	qsort(taken, count, sizeof(taken[0]), by_first);
+	return count;
+}
+
+int
+fnt_area_fill_all(int fd, const struct fnt_view *view, const char *what,
+		  struct fnt_error *error)
+{
+	struct stretch taken[TAKEN_MAX];
+	uint32_t count = list_taken(view, NULL, taken);
+	uint64_t bytes = 0;
+	struct stat st;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		bytes += taken[i].end - taken[i].first;
+	if (fstat(fd, &st) || (uint64_t)st.st_blocks * 512 >= bytes)
+		return 0;
+	for (uint32_t i = 0; !rc && i < count; i++)
+		rc = fill_hole(fd, taken[i].first, taken[i].end - taken[i].first, what,
+			       error);
+	return rc;
+}
+
+uint64_t
+fnt_area_find(const struct fnt_view *view, uint64_t bytes, const struct fnt_era *other)
+{
+	struct stretch taken[TAKEN_MAX];
+	uint32_t count = list_taken(view, other, taken);
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (taken[i].first > end && taken[i].first - end >= bytes)
+			break;
+		if (taken[i].end > end)
+			end = taken[i].end;
+	}
+	return end;
+}
+
+uint64_t
+fnt_area_punch(const struct fnt_region *region)
+{
+	struct stretch taken[TAKEN_MAX];
+	uint32_t count = list_taken(&region->view, NULL, taken);
+	uint64_t end = 0, given = 0;
+	struct stat before, after;
+
+	if (fstat(region->fd, &before))
+		return 0;
+	for (uint32_t i = 0; i <= count; i++) {
+		uint64_t next = i < count ? taken[i].first : (uint64_t)before.st_size;
+
+		if (next > end)
+			fallocate(region->fd,
+				  FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				  (off_t)end, (off_t)(next - end));
+		if (i < count && taken[i].end > end)
+			end = taken[i].end;
+	}
+	if (!fstat(region->fd, &after) && before.st_blocks > after.st_blocks)
+		given = (uint64_t)(before.st_blocks - after.st_blocks) * 512;
+	return given;
+}

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+#include "region/header.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SIZE_MIN (256ull << 10)
+#define SIZE_MAX_ (64ull << 30)
+#define SIZE_DEFAULT (16ull << 20)
+#define RECORD_MIN 1024u
+#define RECORD_MAX (1u << 20)
+#define RECORD_DEF (64u << 10)
+#define KEPT_DEFAULT 10u
+#define KEPT_MAX 50u
+#define PAGE_CELLS (FNT_PAGE / FNT_CELL_BYTES)
+#define METRICS_MAX (64ull << 20)
+
+/* What an entry of each section must measure, and how many there may be. */
+static const struct {
+	const char *name;
+	uint32_t stride;
+	uint64_t count_min, count_max;
+	bool optional;
+} sections[FNT_SECTION_KINDS] = {
+	[FNT_SECTION_CONTROL] = {"control", sizeof(struct fnt_control_words), 1, 1},
+	[FNT_SECTION_PRODUCERS] = {"producers", sizeof(struct fnt_producer_slot), 1,
+				   65000},
+	[FNT_SECTION_LANES] = {"lanes", sizeof(struct fnt_lane), 1, 65000},
+	[FNT_SECTION_NAMES] = {"names", sizeof(struct fnt_name), 1, 1u << 20},
+	[FNT_SECTION_FRAMES] = {"frames", sizeof(struct fnt_frame), 1, 1u << 24},
+	[FNT_SECTION_RINGS] = {"rings", sizeof(struct fnt_ring_head), FNT_RINGS,
+			       FNT_RINGS},
+	[FNT_SECTION_SETTINGS] = {"settings", sizeof(struct fnt_setting_entry), 4, 1024,
+				  true},
+	[FNT_SECTION_RATES] = {"rates", sizeof(fnt_word), 1, (1u << 20) + 1, true},
+	[FNT_SECTION_METRICS] = {"metrics", sizeof(struct fnt_metrics_head), 1, 1},
+	[FNT_SECTION_FN_ROWS] = {"functions", sizeof(struct fnt_fn_row), 1, 1u << 20},
+	[FNT_SECTION_OP_ROWS] = {"operations", sizeof(struct fnt_op_row), 1, 1u << 20},
+	[FNT_SECTION_BLOCK_KEYS] = {"block keys", sizeof(fnt_word), 1, 1u << 20},
+	[FNT_SECTION_BLOCKS] = {"blocks", sizeof(struct fnt_octave), 1, 1u << 20},
+};
+
+/* ---- making ---------------------------------------------------------------------- */
+
+static uint64_t
+clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+/* A size such as "64M" from the environment; 0 if there is none or it is none. */
+static uint64_t
+size_from_environment(void)
+{
+	const char *text = getenv("FNTRACE_SIZE");
+	char *end;
+	unsigned long long value;
+	unsigned shift = 0;
+
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	value = strtoull(text, &end, 10);
+	if (*end == 'K' || *end == 'k')
+		shift = 10;
+	else if (*end == 'M' || *end == 'm')
+		shift = 20;
+	else if (*end == 'G' || *end == 'g')
+		shift = 30;
+	if (value > SIZE_MAX_ >> shift)
+		return SIZE_MAX_;
+	return value << shift;
+}
+
+static void
+add_section(struct fnt_header *header, uint64_t *off, uint32_t kind, uint64_t count)
+{
+	struct fnt_section *section = &header->sections[header->section_count++];
+
+	section->kind = kind;
+	section->stride = sections[kind].stride;
+	section->off = *off;
+	section->count = count;
+	*off += count * section->stride;
+	*off = (*off + FNT_LINE - 1) / FNT_LINE * FNT_LINE;
+}
+
+/* An eighth of the region, up to a point: functions and their histograms get most of
+ * it. A call in flight takes one row and a few blocks, once. */
+static void
+add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
+{
+	uint64_t left =
+		clamp(size >> 3, 0, METRICS_MAX) - sizeof(struct fnt_metrics_head);
+	uint64_t fns = clamp(left / 5 / sizeof(struct fnt_fn_row), 8, 1u << 20);
+	uint64_t ops = clamp(left / 8 / sizeof(struct fnt_op_row), 16, 1u << 20);
+	uint64_t blocks;
+
+	left -= fns * sizeof(struct fnt_fn_row) + ops * sizeof(struct fnt_op_row);
+	blocks = left / (sizeof(struct fnt_octave) + sizeof(fnt_word));
+	add_section(header, off, FNT_SECTION_METRICS, 1);
+	add_section(header, off, FNT_SECTION_FN_ROWS, fns);
+	add_section(header, off, FNT_SECTION_OP_ROWS, ops);
+	add_section(header, off, FNT_SECTION_BLOCK_KEYS, blocks);
+	add_section(header, off, FNT_SECTION_BLOCKS, blocks);
+}
+
+/* An eighth of the region is for calls in flight, one for metrics; the other tables
+ * grow with its size to a point; the rings take what is left. */
+static void
+lay_out(struct fnt_header *header, uint64_t size)
+{
+	uint64_t off = FNT_PAGE;
+
+	add_section(header, &off, FNT_SECTION_CONTROL, 1);
+	add_section(header, &off, FNT_SECTION_SETTINGS,
+		    2 + 2 * clamp(size >> 15, 16, 64));
+	add_section(header, &off, FNT_SECTION_PRODUCERS, clamp(size >> 16, 16, 1024));
+	add_section(header, &off, FNT_SECTION_LANES, clamp(size >> 14, 32, 4096));
+	add_section(header, &off, FNT_SECTION_NAMES, clamp(size >> 14, 64, 4096));
+	add_section(header, &off, FNT_SECTION_RATES, 1 + clamp(size >> 14, 64, 4096));
+	add_section(header, &off, FNT_SECTION_FRAMES,
+		    clamp((size >> 3) / sizeof(struct fnt_frame), 32, 16384));
+	add_metrics(header, &off, size);
+	add_section(header, &off, FNT_SECTION_RINGS, FNT_RINGS);
+	header->size_bytes = size;
+}
+
+uint64_t
+fnt_header_fixed(const struct fnt_header *header)
+{
+	uint64_t end = FNT_PAGE;
+
+	for (uint32_t i = 0; i < header->section_count && i < FNT_SECTIONS; i++) {
+		const struct fnt_section *section = &header->sections[i];
+		uint64_t bytes;
+
+		/* Kinds that are unknown here have not been checked. */
+		if (__builtin_mul_overflow(section->count, section->stride, &bytes) ||
+		    __builtin_add_overflow(section->off, bytes, &bytes) ||
+		    bytes > header->size_bytes)
+			continue;
+		if (bytes > end)
+			end = bytes;
+	}
+	return (end + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
+}
+
+void
+fnt_share_cells(uint64_t bytes, uint32_t kept_percent, uint64_t cells[FNT_RINGS])
+{
+	uint64_t pages = bytes / FNT_PAGE, kept = 0;
+
+	if (kept_percent) {
+		kept = clamp(pages * kept_percent / 100, FNT_CELLS_MIN / PAGE_CELLS,
+			     pages / 2);
+	}
+	cells[FNT_RING_MAIN] = (pages - kept) * PAGE_CELLS;
+	cells[FNT_RING_KEPT] = kept * PAGE_CELLS;
+}
+
+void
+fnt_rings_make(const struct fnt_header *header, struct fnt_ring_head heads[FNT_RINGS])
+{
+	uint64_t off = fnt_header_fixed(header), cells[FNT_RINGS];
+
+	memset(heads, 0, FNT_RINGS * sizeof(*heads));
+	fnt_share_cells(header->size_bytes - off, header->kept_percent, cells);
+	for (uint32_t i = 0; i < FNT_RINGS; i++) {
+		struct fnt_era_slot *slot = &heads[i].slots[0];
+
+		if (!cells[i])
+			continue;
+		/* The first ticket is that of lap 1, as if lap 0 had gone by: never 0.
+		 */
+		atomic_init(&heads[i].cursor, cells[i]);
+		atomic_init(&heads[i].eras, 1);
+		atomic_init(&slot->number, 1);
+		atomic_init(&slot->first, cells[i]);
+		atomic_init(&slot->off, off);
+		atomic_init(&slot->cells, cells[i]);
+		atomic_init(&slot->lap, 1);
+		off += cells[i] * FNT_CELL_BYTES;
+	}
+}
+
+/* With an explicit capacity the window is to be exactly the newest so many: one ring.
+ */
+static uint32_t
+kept_percent(const struct fnt_options *options)
+{
+	if (options->kept_percent == FNT_KEPT_NONE)
+		return 0;
+	if (options->kept_percent)
+		return options->kept_percent;
+	return options->capacity ? 0 : KEPT_DEFAULT;
+}
+
+/* A region that holds `capacity` records of 1 KiB, for the ring gets over two thirds.
+ */
+static uint64_t
+size_for(const struct fnt_options *options)
+{
+	uint64_t size = options->size_bytes, need;
+
+	if (!size)
+		size = size_from_environment();
+	if (!size) {
+		need = options->capacity * 1024 / 2 * 3 + SIZE_MIN;
+		need = need * 100 / (100 - kept_percent(options));
+		size = options->capacity ? clamp(need, SIZE_MIN * 4, SIZE_MAX_)
+					 : SIZE_DEFAULT;
+	}
+	return clamp(size, SIZE_MIN, SIZE_MAX_) / FNT_PAGE * FNT_PAGE;
+}
+
+static int
+check_options(const struct fnt_options *options)
+{
+	const uint32_t known =
+		FNT_KEEP_NONE | FNT_ORDERED | FNT_ATTACH_ONLY | FNT_GROUP;
+
+	if (options->size_bytes &&
+	    (options->size_bytes < SIZE_MIN || options->size_bytes > SIZE_MAX_))
+		return fnt_fail(options->error, -EINVAL,
+				"a region of %llu bytes: give 256 KiB to 64 GiB",
+				(unsigned long long)options->size_bytes);
+	if (options->max_record_bytes && (options->max_record_bytes < RECORD_MIN ||
+					  options->max_record_bytes > RECORD_MAX))
+		return fnt_fail(options->error, -EINVAL,
+				"max_record_bytes %u: give 1 KiB to 1 MiB",
+				options->max_record_bytes);
+	if (options->capacity > UINT32_MAX)
+		return fnt_fail(options->error, -EINVAL,
+				"capacity %llu: give at most 4294967295",
+				(unsigned long long)options->capacity);
+	if (options->kept_percent > KEPT_MAX && options->kept_percent != FNT_KEPT_NONE)
+		return fnt_fail(options->error, -EINVAL,
+				"kept_percent %u: give 1 to %u, or FNT_KEPT_NONE",
+				options->kept_percent, KEPT_MAX);
+	if (options->flags & ~known)
+		return fnt_fail(options->error, -EINVAL, "flags 0x%x: unknown bits",
+				options->flags & ~known);
+	return 0;
+}
+
+int
+fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
+{
+	struct timespec now;
+	uint64_t cells[FNT_RINGS];
+	int rc = check_options(options);
+
+	if (rc)
+		return rc;
+	memset(header, 0, sizeof(*header));
+	memcpy(header->magic, FNT_MAGIC, sizeof(header->magic));
+	header->byte_order = FNT_BYTE_ORDER;
+	header->version = FNT_VERSION_NO;
+	fnt_random(&header->region_id, sizeof(header->region_id));
+	clock_gettime(CLOCK_REALTIME, &now);
+	header->created_at_ns =
+		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	header->boot_id = fnt_boot_id();
+	header->capacity = options->capacity;
+	header->flags = options->flags & (FNT_KEEP_NONE | FNT_ORDERED);
+	if (options->capacity)
+		header->flags |= FNT_ORDERED;
+	lay_out(header, size_for(options));
+	header->kept_percent = kept_percent(options);
+	fnt_share_cells(header->size_bytes - fnt_header_fixed(header),
+			header->kept_percent, cells);
+	header->max_record_bytes = (uint32_t)clamp(
+		options->max_record_bytes ? options->max_record_bytes : RECORD_DEF,
+		RECORD_MIN, cells[FNT_RING_MAIN] * FNT_CELL_BYTES / 8);
+	return 0;
+}
+
+/* ---- checking -------------------------------------------------------------------- */
+
+static int
+check_identity(const struct fnt_header *header, const char *what,
+	       struct fnt_error *error)
+{
+	uint64_t unknown;
+
+	if (memcmp(header->magic, FNT_MAGIC, sizeof(header->magic)) != 0)
+		return fnt_fail(error, -EPROTO,
+				"%s: not an fntrace region (no magic at byte 0); name "
+				"another file",
+				what);
+	if (header->byte_order == __builtin_bswap32(FNT_BYTE_ORDER))
+		return fnt_fail(
+			error, -ENOTSUP,
+			"%s: written in the other byte order; read it on a machine "
+			"like the one that wrote it",
+			what);
+	if (header->byte_order != FNT_BYTE_ORDER)
+		return fnt_fail(error, -EPROTO,
+				"%s: damaged: byte-order mark 0x%08x at byte 8", what,
+				header->byte_order);
+	if (header->version != FNT_VERSION_NO)
+		return fnt_fail(
+			error, -ENOTSUP,
+			"%s: region version %u, this fntrace reads version %u; use "
+			"the fntrace that wrote it, or remove the file",
+			what, header->version, FNT_VERSION_NO);
+	unknown = header->incompat & ~FNT_INCOMPAT_KNOWN;
+	if (unknown)
+		return fnt_fail(error, -ENOTSUP,
+				"%s: needs features 0x%llx, unknown here; use a newer "
+				"fntrace",
+				what, (unsigned long long)unknown);
+	return 0;
+}
+
+static int
+check_section(const struct fnt_header *header, uint32_t index, uint32_t *seen,
+	      const char *what, struct fnt_error *error)
+{
+	const struct fnt_section *section = &header->sections[index];
+	uint32_t kind = section->kind;
+
+	if (kind == FNT_SECTION_NONE || kind >= FNT_SECTION_KINDS)
+		return 0; /* of a later version, and not needed here */
+	if (*seen & 1u << kind)
+		return fnt_fail(error, -EPROTO, "%s: damaged: two %s sections", what,
+				sections[kind].name);
+	if (section->stride != sections[kind].stride ||
+	    section->count < sections[kind].count_min ||
+	    section->count > sections[kind].count_max)
+		return fnt_fail(error, -EPROTO,
+				"%s: damaged: %s section of %llu entries of %u bytes",
+				what, sections[kind].name,
+				(unsigned long long)section->count, section->stride);
+	if (section->off % FNT_LINE || section->off < FNT_PAGE ||
+	    section->off > header->size_bytes ||
+	    section->count > (header->size_bytes - section->off) / section->stride)
+		return fnt_fail(
+			error, -EPROTO,
+			"%s: damaged: %s section at byte %llu reaches past the end",
+			what, sections[kind].name, (unsigned long long)section->off);
+	*seen |= 1u << kind;
+	return 0;
+}
+
+static uint64_t
+section_count(const struct fnt_header *header, uint32_t kind)
+{
+	for (uint32_t i = 0; i < header->section_count; i++)
+		if (header->sections[i].kind == kind)
+			return header->sections[i].count;
+	return 0;
+}
+
+static int
+check_sections(const struct fnt_header *header, const char *what,
+	       struct fnt_error *error)
+{
+	uint32_t seen = 0;
+	int rc;
+
+	if (header->section_count > FNT_SECTIONS)
+		return fnt_fail(error, -EPROTO, "%s: damaged: %u sections", what,
+				header->section_count);
+	for (uint32_t i = 0; i < header->section_count; i++) {
+		rc = check_section(header, i, &seen, what, error);
+		if (rc)
+			return rc;
+	}
+	for (uint32_t kind = 1; kind < FNT_SECTION_KINDS; kind++)
+		if (!(seen & 1u << kind) && !sections[kind].optional)
+			return fnt_fail(error, -EPROTO, "%s: damaged: no %s section",
+					what, sections[kind].name);
+	if (section_count(header, FNT_SECTION_BLOCKS) >
+	    section_count(header, FNT_SECTION_BLOCK_KEYS))
+		return fnt_fail(error, -EPROTO,
+				"%s: damaged: more blocks than keys of them", what);
+	if (header->max_record_bytes < RECORD_MIN ||
+	    header->max_record_bytes > RECORD_MAX)
+		return fnt_fail(error, -EPROTO,
+				"%s: damaged: records of up to %u bytes", what,
+				header->max_record_bytes);
+	if (header->kept_percent > KEPT_MAX)
+		return fnt_fail(error, -EPROTO,
+				"%s: damaged: a kept ring of %u percent", what,
+				header->kept_percent);
+	return 0;
+}
+
+/* Two sections over the same bytes would let a writer of one corrupt the other. */
+static int
+check_overlap(const struct fnt_header *header, const char *what,
+	      struct fnt_error *error)
+{
+	for (uint32_t i = 0; i < header->section_count; i++) {
+		const struct fnt_section *a = &header->sections[i];
+
+		for (uint32_t j = 0; j < header->section_count; j++) {
+			const struct fnt_section *b = &header->sections[j];
+
+			if (i == j || a->off > b->off || !a->kind || !b->kind)
+				continue;
+			if (a->kind < FNT_SECTION_KINDS &&
+			    b->kind < FNT_SECTION_KINDS &&
+			    a->off + a->count * a->stride > b->off)
+				return fnt_fail(error, -EPROTO,
+						"%s: damaged: sections overlap at byte "
+						"%llu",
+						what, (unsigned long long)b->off);
+		}
+	}
+	return 0;
+}
+
+int
+fnt_header_read(struct fnt_header *header, int fd, const char *what,
+		struct fnt_error *error)
+{
+	char have[32], want[32];
+	struct stat st;
+	ssize_t got;
+	int rc;
+
+	if (fstat(fd, &st))
+		return fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
+	if (!st.st_size)
+		return fnt_fail(error, -EPROTO,
+				"%s: empty, not an fntrace region; name another file",
+				what);
+	memset(header, 0, sizeof(*header));
+	got = pread(fd, header, sizeof(*header), 0);
+	if (got < 0)
+		return fnt_fail(error, -errno, "%s: cannot read it: %s", what,
+				strerror(errno));
+	rc = check_identity(header, what, error);
+	if (rc)
+		return rc;
+	if (got < (ssize_t)sizeof(*header) || header->size_bytes > (uint64_t)st.st_size)
+		return fnt_fail(error, -EPROTO,
+				"%s: truncated: %s of %s; take another copy", what,
+				fnt_bytes_text(have, (uint64_t)st.st_size),
+				fnt_bytes_text(want, header->size_bytes));
+	rc = check_sections(header, what, error);
+	return rc ? rc : check_overlap(header, what, error);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "region/map.h"
+
+#include "base/error.h"
+#include "region/header.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+static void
+place_section(struct fnt_view *view, const struct fnt_section *section)
+{
+	void *at;
+
+	/* Of kinds that are not known here nothing has been checked. */
+	if (section->kind == FNT_SECTION_NONE || section->kind >= FNT_SECTION_KINDS)
+		return;
+	at = view->base + section->off;
+	switch (section->kind) {
+	case FNT_SECTION_CONTROL:
+		view->control = at;
+		break;
+	case FNT_SECTION_PRODUCERS:
+		view->producers = at;
+		view->producer_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_LANES:
+		view->lanes = at;
+		view->lane_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_NAMES:
+		view->names = at;
+		view->name_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_FRAMES:
+		view->frames = at;
+		view->frame_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_SETTINGS:
+		view->settings = at;
+		view->settings_count = (uint32_t)section->count / 2;
+		break;
+	case FNT_SECTION_RATES:
+		view->rates = at;
+		view->rate_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_METRICS:
+		view->metrics = at;
+		break;
+	case FNT_SECTION_FN_ROWS:
+		view->fn_rows = at;
+		view->fn_row_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_OP_ROWS:
+		view->op_rows = at;
+		view->op_row_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_BLOCK_KEYS:
+		view->block_keys = at;
+		break;
+	case FNT_SECTION_BLOCKS:
+		view->blocks = at;
+		view->block_count = (uint32_t)section->count;
+		break;
+	case FNT_SECTION_RINGS:
+		view->rings = at;
+		break;
+	default:
+		break;
+	}
+}
+
+int
+fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, bool write,
+	     const char *what, struct fnt_error *error)
+{
+	uint64_t file_bytes;
+	struct stat st;
+	void *base;
+	int rc;
+
+	/* All of it, also what it has grown by since it was made. */
+	if (fstat(fd, &st))
+		return fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
+	file_bytes = (uint64_t)st.st_size;
+	if (file_bytes < header->size_bytes)
+		return fnt_fail(error, -EPROTO, "%s: cut short while it was opened",
+				what);
+	base = mmap(NULL, file_bytes, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED,
+		    fd, 0);
+	if (base == MAP_FAILED)
+		return fnt_fail(error, -errno, "%s: cannot map it: %s", what,
+				strerror(errno));
+	memset(view, 0, sizeof(*view));
+	view->base = base;
+	view->size_bytes = file_bytes;
+	view->fixed_bytes = fnt_header_fixed(header);
+	view->kept_percent = header->kept_percent;
+	view->frozen = header->compat & FNT_COMPAT_FROZEN;
+	view->region_id = header->region_id;
+	view->boot_id = header->boot_id;
+	view->created_at_ns = header->created_at_ns;
+	view->capacity = header->capacity;
+	view->max_record_bytes = header->max_record_bytes;
+	view->flags = header->flags;
+	for (uint32_t i = 0; i < header->section_count; i++)
+		place_section(view, &header->sections[i]);
+	rc = fnt_maps_init(view, file_bytes, write);
+	if (rc) {
+		munmap(base, file_bytes);
+		view->base = NULL;
+		return fnt_fail(error, rc,
+				rc == -ENOMEM
+					? "%s: out of memory"
+					: "%s: damaged: no cells of the main ring",
+				what);
+	}
+	return 0;
+}
+
+void
+fnt_view_unmap(struct fnt_view *view)
+{
+	if (!view->base)
+		return;
+	fnt_maps_fini(view);
+	munmap(view->base, view->size_bytes);
+	view->base = NULL;
+}

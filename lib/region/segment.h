@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * era.h: where a ring's cells are.
+ *
+ *   tickets  … era 2 ………………│………… gap ………│ era 3 …………… cursor
+ *            └ area A of cells           └ area B
+ *
+ * The table of eras is in the region (layout_rings.h). A process works with a copy of it,
+ * checked against the file's size: struct fnt_maps, never changed once it is published,
+ * replaced when the table has moved on. Areas within the mapping that the region was
+ * opened with need no mapping of their own; those that the file has got since have one
+ * each.
+ *
+ * Who may do what: fnt_maps_renew() makes system calls and allocates; one thread at a
+ * time (readers: the caller's; producers: whoever holds fnt_maps_lock()). All else is
+ * wait-free, over maps that must stay: readers' until their next renewal, producers'
+ * until they leave the read-side critical section.
+ */
+#ifndef FNT_ERA_H
+#define FNT_ERA_H
+
+#include "format/layout_rings.h"
+
+#include <stdbool.h>
+
+#define FNT_CELLS_MIN 64u
+
+struct fnt_view;
+
+/* A mapping of its own. */
+struct fnt_area;
+
+struct fnt_era {
+	uint64_t number;
+	uint64_t first; /* ticket */
+	uint64_t lap;	/* of it */
+	uint64_t cell_count;
+	uint64_t off;
+	struct fnt_cell *cells;
+	struct fnt_area *area; /* NULL: within the region's mapping */
+};
+
+/* Whole pages for so many cells. */
+static inline uint64_t
+fnt_area_bytes(uint64_t cell_count)
+{
+	return (cell_count * FNT_CELL_BYTES + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
+}
+
+/* Of one ring, oldest first; each begins with a later ticket than those before. */
+struct fnt_eras {
+	uint64_t published; /* as the table said */
+	uint64_t held;
+	uint32_t count;
+	struct fnt_era at[FNT_ERAS];
+};
+
+struct fnt_maps {
+	struct fnt_maps *next; /* of those given up */
+	struct fnt_eras rings[FNT_RINGS];
+};
+
+/* What a process has mapped of a region. */
+struct fnt_mapping {
+	_Atomic(struct fnt_maps *) now;
+	bool write;
+	struct fnt_maps *old;	 /* given up, perhaps still in use */
+	struct fnt_maps *doomed; /* of those, the ones noted before the grace period */
+	struct fnt_area *areas;
+};
+
+/* The era of `ticket`; NULL: one that is over and gone. */
+static inline const struct fnt_era *
+fnt_era_find(const struct fnt_eras *eras, uint64_t ticket)
+{
+	for (uint32_t i = eras->count; i-- > 0;)
+		if (ticket >= eras->at[i].first)
+			return &eras->at[i];
+	return NULL;
+}
+
+/* Whatever the ticket, a cell of the era. */
+static inline struct fnt_cell *
+fnt_era_cell(const struct fnt_era *era, uint64_t ticket)
+{
+	return &era->cells[(ticket - era->first) % era->cell_count];
+}
+
+static inline uint64_t
+fnt_era_lap(const struct fnt_era *era, uint64_t ticket)
+{
+	return (era->lap + (ticket - era->first) / era->cell_count) & FNT_LAP_MASK;
+}
+
+/* Fill in `maps` from the table of `view`, whose file has `file_bytes`. What does not
+ * lie within the view's own mapping has no cells. */
+void fnt_maps_read(struct fnt_maps *maps, const struct fnt_view *view,
+		   uint64_t file_bytes);
+
+/* Era `number` of a ring as the table has it, without its cells; false: it has none. */
+bool fnt_era_load(const struct fnt_ring_head *head, uint64_t number,
+		  struct fnt_era *era);
+
+struct fnt_region;
+
+/* What the region takes: its sections, and the areas that are written to. */
+uint64_t fnt_view_bytes(const struct fnt_view *view);
+
+/* Has the table of eras not changed since it was read? */
+bool fnt_maps_fresh(const struct fnt_view *view);
+
+/* For a view that is mapped but for this: -ENOMEM, -EPROTO (no main ring to be found).
+ */
+int fnt_maps_init(struct fnt_view *view, uint64_t file_bytes, bool write);
+void fnt_maps_fini(struct fnt_view *view);
+
+/* Look at the table anew, and map what is new. What is given up stays on a list:
+ * threads may still be at it. -errno: all is as it was. */
+int fnt_maps_renew(const struct fnt_region *region);
+
+/* Free what was given up, as a reader may at any time. */
+void fnt_maps_drain(const struct fnt_view *view);
+
+/* The same for a producer, in two steps: what was given up by now is noted (false:
+ * nothing was), with the lock; and freed after a grace period, again with the lock, but
+ * for areas that `used` says are in some thread's hand. */
+bool fnt_maps_give_up(const struct fnt_view *view);
+void fnt_maps_free(const struct fnt_view *view,
+		   bool (*used)(void *arg, const struct fnt_area *area), void *arg);
+
+/* Has an area's file been cut under its reader? */
+bool fnt_maps_gone(const struct fnt_view *view);
+
+/* One lock a process, below all others: whoever holds it waits for nobody. */
+void fnt_maps_lock(void);
+void fnt_maps_unlock(void);
+
+/* A stretch of tickets that can still be there. */
+struct fnt_span {
+	uint64_t first, end;
+	const struct fnt_era *era;
+};
+
+/* Those of a ring up to `cursor`, newest first: what is shown, or with `all`, what is
+ * held as well (rotated away, or more than fits by now, and not yet given to others).
+ */
+uint32_t fnt_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor,
+		   bool all, struct fnt_span spans[FNT_ERAS]);
+
+/* The ring's next ticket, if its era is known; else where the last one that is known
+ * ends: who looks at the ring now looks at it as it was before it moved on. */
+uint64_t fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "region/sigbus.h"
+
+#include "read/attached.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Never freed, used again: the handler goes through the list whenever it likes. */
+struct fnt_guard {
+	struct fnt_guard *next;
+	_Atomic uintptr_t base; /* 0: free */
+	_Atomic size_t size;	/* 0: not to be looked at */
+	atomic_bool gone;
+};
+
+#define CLAIMED 1
+
+static _Atomic(struct fnt_guard *) guards;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct sigaction previous;
+static int installed;
+
+/* ---- mappings --------------------------------------------------------------------- */
+
+/* One that nobody has, now ours. */
+static struct fnt_guard *
+claim(void)
+{
+	struct fnt_guard *guard = atomic_load(&guards);
+
+	for (; guard; guard = guard->next) {
+		uintptr_t nobody = 0;
+
+		if (atomic_compare_exchange_strong(&guard->base, &nobody, CLAIMED))
+			return guard;
+	}
+	guard = calloc(1, sizeof(*guard));
+	if (!guard)
+		return NULL;
+	atomic_store(&guard->base, CLAIMED);
+	guard->next = atomic_load(&guards);
+	while (!atomic_compare_exchange_weak(&guards, &guard->next, guard))
+		;
+	return guard;
+}
+
+struct fnt_guard *
+fnt_guard_add(void *base, size_t size)
+{
+	struct fnt_guard *guard = claim();
+
+	if (!guard)
+		return NULL;
+	atomic_store(&guard->gone, false);
+	atomic_store(&guard->base, (uintptr_t)base);
+	atomic_store(&guard->size, size);
+	return guard;
+}
+
+void
+fnt_guard_remove(struct fnt_guard *guard)
+{
+	if (!guard)
+		return;
+	atomic_store(&guard->size, 0);
+	atomic_store(&guard->base, 0);
+}
+
+bool
+fnt_guard_gone(const struct fnt_guard *guard)
+{
+	return atomic_load_explicit(&guard->gone, memory_order_relaxed);
+}
+
+/* ---- the signal ------------------------------------------------------------------- */
+
+/* Zeroes instead of the file. mmap is a bare system call, and so safe in a handler. */
+static bool
+replace(struct fnt_guard *guard, uintptr_t base)
+{
+	void *at = (void *)base;
+
+	atomic_store(&guard->gone, true);
+	return mmap(at, atomic_load(&guard->size), PROT_READ,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == at;
+}
+
+static bool
+is_ours(uintptr_t address)
+{
+	for (struct fnt_guard *guard = atomic_load(&guards); guard; guard = guard->next) {
+		uintptr_t base = atomic_load(&guard->base);
+
+		if (address - base < atomic_load(&guard->size))
+			return replace(guard, base);
+	}
+	return false;
+}
+
+/* Not ours: as if we were not there. Without a handler the instruction is run once more, to
+ * end the process as it would have ended. */
+static void
+pass_on(int number, siginfo_t *info, void *context)
+{
+	if (previous.sa_flags & SA_SIGINFO)
+		previous.sa_sigaction(number, info, context);
+	else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN)
+		previous.sa_handler(number);
+	else if (info->si_code > 0 || previous.sa_handler == SIG_DFL) {
+		signal(number, SIG_DFL);
+		if (info->si_code <= 0) /* sent by someone: nothing will raise it again */
+			raise(number);
+	}
+}
+
+static void
+on_sigbus(int number, siginfo_t *info, void *context)
+{
+	int saved = errno;
+
+	if (info->si_code <= 0 || !is_ours((uintptr_t)info->si_addr))
+		pass_on(number, info, context);
+	errno = saved;
+}
+
+static void
+install(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = on_sigbus,
+		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART,
+	};
+
+	/* What was there first must be known before ours can run. */
+	sigemptyset(&action.sa_mask);
+	installed = sigaction(SIGBUS, NULL, &previous) ||
+				    sigaction(SIGBUS, &action, NULL)
+			    ? -errno
+			    : 0;
+}
+
+int
+fnt_reader_guard(void)
+{
+	pthread_once(&once, install);
+	return installed;
+}
+
+/* ---- before and after ------------------------------------------------------------- */
+
+void
+fnt_reader_renew(struct fnt_reader *reader)
+{
+	if (!fnt_maps_fresh(&reader->region.view) && !fnt_maps_renew(&reader->region))
+		fnt_maps_drain(&reader->region.view);
+}
+
+bool
+fnt_reader_gone(const struct fnt_reader *reader)
+{
+	return fnt_guard_gone(reader->guard) || fnt_maps_gone(&reader->region.view);
+}
+
+int
+fnt_reader_fresh(struct fnt_reader *reader)
+{
+	const struct fnt_region *region = &reader->region;
+	const fnt_word *id = (const fnt_word *)(const void *)(region->view.base +
+							      offsetof(struct fnt_header,
+								       region_id));
+	struct stat st;
+
+	/* A descriptor that the host has closed tells us nothing. */
+	if (!reader->stale && !fstat(region->fd, &st) && st.st_dev == region->dev &&
+	    st.st_ino == region->ino && (uint64_t)st.st_size < region->view.size_bytes)
+		reader->stale = true;
+	if (!reader->stale &&
+	    (atomic_load_explicit(id, memory_order_relaxed) != region->view.region_id ||
+	     fnt_reader_gone(reader)))
+		reader->stale = true;
+	if (reader->stale)
+		return -ESTALE;
+	fnt_reader_renew(reader);
+	return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * guard.h: a region's file that is cut short or written anew under its reader.
+ *
+ *   fnt_reader_…() ─► fresh? ─► read ─► fresh? ─► answer, else -ESTALE
+ *                               │
+ *                               └ SIGBUS (file cut meanwhile) ─► zeroes in place of the
+ *                                 mapping, `gone` set: the read ends as over any bytes
+ *
+ * A reader believes no byte anyway, so that zeroes are as good as any. Looking at the file's
+ * size before and after costs 0.2 µs and needs nothing of the process; it leaves the
+ * moments in between, which only a handler of SIGBUS can cover. That is the process's own
+ * to install: fnt_reader_guard(). What was turned down: copying by pread or
+ * process_vm_readv (a system call for each look at a cell, and kernels copy in no order
+ * that the cells' protocol could rely on), and siglongjmp (leaks what the read had taken,
+ * and unwinds through callbacks).
+ */
+#ifndef FNT_GUARD_H
+#define FNT_GUARD_H
+
+#include "region/region.h"
+
+struct fnt_reader;
+
+/* A mapping under guard. */
+struct fnt_guard;
+
+/* Name a mapping; NULL: no memory. Any thread. */
+struct fnt_guard *fnt_guard_add(void *base, size_t size);
+
+/* Before it is unmapped. NULL is ignored. */
+void fnt_guard_remove(struct fnt_guard *guard);
+
+/* Has the mapping been replaced? */
+bool fnt_guard_gone(const struct fnt_guard *guard);
+
+/* Is the file still as long as the mapping, and the region the one that was opened?
+ * 0, -ESTALE; once stale, for ever. */
+int fnt_reader_fresh(struct fnt_reader *reader);
+
+/* Rings that were resized or rotated: from here on as they are now. */
+void fnt_reader_renew(struct fnt_reader *reader);
+
+/* Has any of the reader's mappings been replaced? */
+bool fnt_reader_gone(const struct fnt_reader *reader);
+
+#endif

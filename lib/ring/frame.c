@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "ring/frame.h"
+
+#include "base/shm_words.h"
+
+#define MARK_TRIES 8
+#define PROBES 256
+#define SPARE 64 /* frames beyond those used that a search may begin at */
+#define STREAM_TRIES 64
+
+/* From now on frame `at` counts among those that are looked at. Ends: each failure is somebody
+ * else's step up, and there are only so many. */
+static void
+raise_high(const struct fnt_view *view, uint32_t at)
+{
+	fnt_word *high = &view->control->frames_high;
+	uint64_t seen = atomic_load_explicit(high, memory_order_relaxed);
+
+	while (seen <= at &&
+	       !atomic_compare_exchange_weak_explicit(high, &seen, (uint64_t)at + 1,
+						      memory_order_release,
+						      memory_order_relaxed))
+		continue;
+}
+
+/* Frame `at`, if it is free. */
+static bool
+claim_at(const struct fnt_view *view, uint32_t owner, uint32_t at)
+{
+	struct fnt_frame *frame = &view->frames[at];
+	uint64_t seen = atomic_load_explicit(&frame->state, memory_order_relaxed);
+	uint64_t mine = fnt_state_make(fnt_state_generation(seen) + 1, owner,
+				       FNT_FRAME_CACHED);
+
+	if (fnt_state_status(seen) != FNT_FRAME_FREE)
+		return false;
+	/* Before it is ours: who takes up what we leave will look at it. */
+	raise_high(view, at);
+	/* [F3] acquire: whoever released it is done with it. Pairs with [F1]. */
+	if (!atomic_compare_exchange_strong_explicit(&frame->state, &seen, mine,
+						     memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+	fnt_frame_unlink(frame);
+	return true;
+}
+
+/* One of the PROBES frames from `from` on, or FNT_FRAME_NONE. */
+static uint32_t
+claim_from(const struct fnt_view *view, uint32_t owner, uint32_t from)
+{
+	uint32_t probes = view->frame_count < PROBES ? view->frame_count : PROBES;
+
+	for (uint32_t i = 0; i < probes; i++) {
+		uint32_t at = from + i < view->frame_count
+				      ? from + i
+				      : from + i - view->frame_count;
+
+		if (claim_at(view, owner, at))
+			return at;
+	}
+	return FNT_FRAME_NONE;
+}
+
+uint32_t
+fnt_frame_claim(const struct fnt_view *view, uint32_t owner, uint32_t *hint)
+{
+	uint32_t used = fnt_frames_used(view), among = used + used / 2 + SPARE, at;
+
+	if (among > view->frame_count)
+		among = view->frame_count;
+	at = claim_from(view, owner, *hint % among);
+	/* Those that nobody has used yet may be further on. */
+	if (at == FNT_FRAME_NONE && used < view->frame_count)
+		at = claim_from(view, owner, used);
+	*hint = at != FNT_FRAME_NONE ? at + 1 : *hint + PROBES;
+	return at;
+}
+
+void
+fnt_frame_release(struct fnt_frame *frame)
+{
+	fnt_frame_set_state(frame, FNT_OWNER_NONE, FNT_FRAME_FREE);
+}
+
+void
+fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t index,
+	       uint32_t owner)
+{
+	struct fnt_frame *frame = &view->frames[index];
+
+	/* [S3] release: as in fnt_frame_prepare(). */
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
+	fnt_frame_set_state(frame, owner, FNT_FRAME_LINKED);
+	atomic_store_explicit(&last->next, (uint64_t)index + 1, memory_order_relaxed);
+}
+
+void
+fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record)
+{
+	const fnt_word *count = &frame->record[FNT_RECORD_WORD(stream_chunks)];
+	/* [W2] acquire: see [W1] in inflight.h. The next but one overwrites these bytes, once
+	 * the count has moved on. */
+	uint64_t again = atomic_load_explicit(count, memory_order_acquire);
+
+	for (int i = 0; i < STREAM_TRIES; i++) {
+		record->stream_chunks = again;
+		record->stream_bytes = atomic_load_explicit(
+			&frame->record[fnt_bytes_word(again)], memory_order_acquire);
+		again = atomic_load_explicit(count, memory_order_acquire);
+		if (again == record->stream_chunks)
+			break;
+	}
+	record->seq = 0;
+}
+
+static bool
+mark_committed(const struct fnt_view *view, uint64_t mark)
+{
+	uint64_t ticket = fnt_mark_ticket(mark), lap, state;
+	const struct fnt_era *era =
+		fnt_era_find(fnt_view_eras(view, fnt_mark_ring(mark)), ticket);
+
+	/* Of an era that is gone: for that all lanes had to be past it, the dead ones' by
+	 * their reapers. */
+	if (!era)
+		return true;
+	lap = fnt_era_lap(era, ticket);
+	/* [K2] acquire: see [K1]; and what the record holds. */
+	state = atomic_load_explicit(&fnt_era_cell(era, ticket)->state,
+				     memory_order_acquire);
+	if (fnt_cell_lap(state) == lap)
+		return !fnt_cell_busy(state) && fnt_cell_kind(state) == FNT_CELL_HEAD;
+	return fnt_lap_before(lap, fnt_cell_lap(state));
+}
+
+bool
+fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
+{
+	uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);
+
+	/* The cell speaks for the mark only as long as that is there: a dead reaper's is wiped
+	 * before its cell is cleared (and then overwritten). Found by tests/model. */
+	for (int i = 0; i < MARK_TRIES && mark && mark < FNT_MARK_LOST; i++) {
+		bool committed = mark_committed(view, mark);
+		uint64_t again = atomic_load_explicit(&frame->commit, memory_order_relaxed);
+
+		if (again == mark)
+			return committed;
+		mark = again;
+	}
+	return mark >= FNT_MARK_LOST;
+}
+
+void
+fnt_frame_reap(struct fnt_frame *frame)
+{
+	uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
+
+	/* The mark first: once the dead owner's cells are cleared it would mislead. */
+	atomic_store_explicit(&frame->commit, 0, memory_order_relaxed);
+	if (fnt_state_status(state) != FNT_FRAME_REAPED)
+		fnt_frame_set_state(frame, fnt_state_owner(state), FNT_FRAME_REAPED);
+}
+
+void
+fnt_frames_unmark(const struct fnt_view *view, uint32_t lane)
+{
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
+		struct fnt_frame *frame = &view->frames[i];
+		uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
+		uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);
+
+		if (fnt_state_status(state) != FNT_FRAME_REAPED || !mark ||
+		    atomic_load_explicit(&frame->commit_lane, memory_order_relaxed) != lane ||
+		    fnt_frame_committed(view, frame))
+			continue;
+		/* Only this mark: another reaper may have begun anew. */
+		atomic_compare_exchange_strong_explicit(&frame->commit, &mark, 0,
+							memory_order_relaxed,
+							memory_order_relaxed);
+	}
+}

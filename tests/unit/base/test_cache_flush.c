@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_evict.c: lines given back stay what they are; each of them is touched, and no
+ * others are.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/cache_flush.h"
+#include "support/suite.h"
+
+#define PAGE 4096u
+
+/* A page that may only be read, before one that may not even be that. */
+static unsigned char *
+read_only_page(void)
+{
+	unsigned char *page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(page, MAP_FAILED);
+	for (unsigned i = 0; i < PAGE; i++)
+		page[i] = (unsigned char)(i * 7);
+	ck_assert_int_eq(mprotect(page, PAGE, PROT_READ), 0);
+	ck_assert_int_eq(mprotect(page + PAGE, PAGE, PROT_NONE), 0);
+	return page;
+}
+
+/* Any number of lines, up to the last that may be read. */
+START_TEST(lines_stay_what_they_are)
+{
+	unsigned char *page = read_only_page();
+
+	for (unsigned at = 0; at < PAGE; at += FNT_EVICT_LINE) {
+		fnt_evict(page + at, 0);
+		fnt_evict(page + at, 1);
+		fnt_evict(page + at, PAGE - at);
+	}
+	for (unsigned i = 0; i < PAGE; i++)
+		MUST(page[i] == (unsigned char)(i * 7));
+	munmap(page, 2 * PAGE);
+}
+END_TEST
+
+/* What has just been written, and is nowhere but in a cache. */
+START_TEST(what_was_just_written_is_kept)
+{
+	unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(page, MAP_FAILED);
+	for (unsigned round = 0; round < 1000; round++) {
+		memset(page, (int)(round & 0xff), PAGE);
+		fnt_evict(page, PAGE);
+		for (unsigned i = 0; i < PAGE; i += 97)
+			MUST(page[i] == (round & 0xff));
+	}
+	munmap(page, PAGE);
+}
+END_TEST
+
+static sigjmp_buf came_to;
+static void *_Atomic fault_at;
+
+static void
+on_fault(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	fault_at = info->si_addr;
+	siglongjmp(came_to, 1);
+}
+
+/* Where it is not allowed to look; NULL: it did not. */
+static void *
+fault_of(const unsigned char *at, size_t bytes)
+{
+	fault_at = NULL;
+	if (!sigsetjmp(came_to, 1))
+		fnt_evict(at, bytes);
+	return fault_at;
+}
+
+static bool
+can(void)
+{
+#if defined(__x86_64__)
+	return fnt_evict_can();
+#else
+	return false;
+#endif
+}
+
+/* From however many lines before it, it comes to the first that it may not read: it
+ * steps over none. Where the processor can't, nothing is touched. */
+START_TEST(no_line_is_left_out)
+{
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+	unsigned char *page = read_only_page(), *next = page + PAGE;
+
+	ck_assert_int_eq(sigaction(SIGSEGV, &action, NULL), 0);
+	for (unsigned before = 0; before <= PAGE; before += FNT_EVICT_LINE) {
+		MUST(!fault_of(next - before, before));
+		MUST(fault_of(next - before, before + 1) == (can() ? next : NULL));
+	}
+	munmap(page, 2 * PAGE);
+}
+END_TEST
+
+/* What the kernel says that the processor can, it is asked for. */
+START_TEST(where_it_can_it_does)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	static char line[16384];
+	bool listed = false;
+
+	while (file && !listed && fgets(line, sizeof(line), file))
+		listed = !strncmp(line, "flags", 5) && strstr(line, " clflushopt");
+	if (file)
+		fclose(file);
+	if (listed)
+		ck_assert(can());
+}
+END_TEST
+
+int
+main(void)
+{
+	return SUITE_RUN("evict", lines_stay_what_they_are,
+			 what_was_just_written_is_kept, no_line_is_left_out,
+			 where_it_can_it_does);
+}

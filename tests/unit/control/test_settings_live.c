@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_control_live.c: settings that change under processes and threads in the middle
+ * of things: followed at the next call, never a mixture, nothing miscounted, nothing in
+ * the way.
+ */
+#include "support/controls.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "base/rcu.h"
+
+#define PROCESSES 4
+#define THREADS 2
+
+/* What all processes see. */
+struct world {
+	_Atomic uint32_t epoch;
+	_Atomic uint32_t done[PROCESSES * THREADS]; /* calls since `epoch` was seen */
+	_Atomic uint32_t seen[PROCESSES * THREADS];
+	_Atomic uint64_t begun, shut;
+	atomic_bool over;
+};
+
+static struct world *world;
+static struct fnt_log *log_;
+
+static void
+make_world(void)
+{
+	world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(world != MAP_FAILED);
+}
+
+static void
+set(struct fnt_control *control, const char *fn, const char *assignment)
+{
+	struct fnt_error error = {0};
+
+	if (set_one(control, fn, assignment, &error))
+		ck_abort_msg("%s: %s", assignment, error.message);
+}
+
+/* Processes of some threads each, which run(number). */
+static void
+start_processes(pid_t *pids, const char *name, void *(*run)(void *))
+{
+	for (int i = 0; i < PROCESSES; i++) {
+		pthread_t threads[THREADS];
+
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		log_ = open_log(name, NULL);
+		for (int j = 0; j < THREADS; j++)
+			CHILD_MUST(
+				!pthread_create(&threads[j], NULL, run,
+						(void *)(uintptr_t)(i * THREADS + j)));
+		for (int j = 0; j < THREADS; j++)
+			pthread_join(threads[j], NULL);
+		fnt_log_close(log_);
+		_exit(0);
+	}
+}
+
+static void
+end_processes(const pid_t *pids)
+{
+	atomic_store(&world->over, true);
+	for (int i = 0; i < PROCESSES; i++)
+		must_end_well(pids[i]);
+}
+
+/* ---- at the next call ----------------------------------------------------------- */
+
+static const char *const modes[] = {"capture.users=on", "capture.users=hash",
+				    "capture.users=off"};
+
+/* Each call says which setting had been made before it began. */
+static void *
+says_the_epoch(void *arg)
+{
+	uint32_t number = (uint32_t)(uintptr_t)arg;
+
+	while (!atomic_load(&world->over)) {
+		uint32_t epoch = atomic_load(&world->epoch);
+		char id[16];
+
+		if (atomic_load(&world->seen[number]) != epoch) {
+			atomic_store(&world->done[number], 0);
+			atomic_store(&world->seen[number], epoch);
+		}
+		snprintf(id, sizeof(id), "%u", epoch);
+		fnt_call_finish_ok(
+			fnt_call_begin(log_, &(struct fnt_call_info){.call_id = id,
+								     .fn_name = "f",
+								     .user_id = "u"}),
+			NULL);
+		atomic_fetch_add(&world->done[number], 1);
+		nap_us(20);
+	}
+	return NULL;
+}
+
+/* Everyone has finished some calls that began after the setting was made. */
+static void
+wait_for_all(uint32_t epoch, uint32_t calls)
+{
+	for (int i = 0; i < PROCESSES * THREADS; i++)
+		while (atomic_load(&world->seen[i]) != epoch ||
+		       atomic_load(&world->done[i]) < calls)
+			nap_us(100);
+}
+
+static uint32_t
+mode_of(const struct fnt_trace *trace)
+{
+	if (!trace->user_id)
+		return 2;
+	return strcmp(trace->user_id, "u") != 0;
+}
+
+/* By the setting of its epoch, or by the next, which may have come while it was about
+ * to begin; never by the one before. */
+static void
+check_epochs(struct fnt_reader *reader, unsigned long *now, unsigned long *next)
+{
+	struct fnt_traces *traces;
+
+	MUST(!fnt_reader_query(reader, &(struct fnt_query){.limit = 2000}, &traces));
+	for (size_t i = 0; i < traces->count; i++) {
+		uint32_t epoch = (uint32_t)strtoul(traces->items[i].call_id, NULL, 10);
+		uint32_t mode = mode_of(&traces->items[i]);
+
+		MUST(mode == epoch % 3 || mode == (epoch + 1) % 3);
+		*now += mode == epoch % 3;
+		*next += mode != epoch % 3;
+	}
+	fnt_traces_free(traces);
+}
+
+START_TEST(followed_at_the_next_call)
+{
+	struct fnt_log *log = open_sized("next", MIB(2));
+	struct fnt_control *control = open_control("next");
+	unsigned long now = 0, next = 0;
+	struct fnt_reader *reader;
+	pid_t pids[PROCESSES];
+
+	fnt_log_close(log);
+	make_world();
+	start_processes(pids, "next", says_the_epoch);
+	reader = open_reader("next");
+	for (uint32_t epoch = 1; epoch < ROUNDS(300, 60); epoch++) {
+		set(control, NULL, modes[epoch % 3]);
+		atomic_store(&world->epoch, epoch);
+		wait_for_all(epoch, 5);
+		check_epochs(reader, &now, &next);
+	}
+	end_processes(pids);
+	check_epochs(reader, &now, &next);
+	printf("# %lu calls by the setting made before, %lu by the one after\n", now,
+	       next);
+	MUST(now > next);
+	fnt_reader_close(reader);
+	fnt_control_close(control);
+}
+END_TEST
+
+/* ---- counts --------------------------------------------------------------------- */
+
+static const char *const functions[] = {"a", "b:1", "b:2", "c"};
+
+static void *
+makes_calls(void *arg)
+{
+	struct rnd r = {(uint64_t)(uintptr_t)arg};
+	uint64_t begun = 0, shut = 0;
+
+	while (!atomic_load(&world->over)) {
+		struct fnt_call *call = begin_call(log_, functions[rnd(&r, 4)], "1");
+
+		if (!call) {
+			shut++;
+			continue;
+		}
+		begun++;
+		fnt_call_user_id(call, "somebody");
+		fnt_call_op(call, FNT_OP_GET, "t", "id", 1, 1, true);
+		if (rnd(&r, 4))
+			fnt_call_finish_ok(call, NULL);
+		else
+			fnt_call_finish_error(call, "C", "m");
+	}
+	atomic_fetch_add(&world->begun, begun);
+	atomic_fetch_add(&world->shut, shut);
+	return NULL;
+}
+
+START_TEST(everything_is_counted)
+{
+	static const char *const changes[] = {
+		"enabled=off",	    "enabled=on",
+		"enabled=default",  "keep=0",
+		"keep=0.1",	    "keep=1",
+		"keep=default",	    "rate=100",
+		"rate=off",	    "keep_errors=off",
+		"keep_errors=on",   "slow=1ms",
+		"slow=default",	    "capture.ids=off",
+		"capture.ids=hash", "capture.users=hash",
+		"rate=default",	    "capture.ids=on",
+		"keep=0.5",	    "enabled=on",
+	};
+	static const char *const whose[] = {NULL, "a", "b:*", "b:1"};
+	struct fnt_log *log = open_sized("counts", MIB(2));
+	struct fnt_control *control = open_control("counts");
+	pid_t pids[PROCESSES];
+	struct fnt_stat stat;
+	struct rnd r = {5};
+
+	fnt_log_close(log);
+	make_world();
+	start_processes(pids, "counts", makes_calls);
+	for (int i = 0; i < ROUNDS(2000, 300); i++) {
+		set(control, whose[rnd(&r, 4)],
+		    changes[rnd(&r, sizeof(changes) / sizeof(changes[0]))]);
+		nap_us(rnd(&r, 500));
+	}
+	end_processes(pids);
+	stat = region_stat("counts");
+	printf("# %lu begun, %lu not: %lu recorded, %lu sampled, %lu limited\n",
+	       (unsigned long)world->begun, (unsigned long)world->shut,
+	       (unsigned long)stat.recorded, (unsigned long)stat.sampled,
+	       (unsigned long)stat.limited);
+	ck_assert_uint_eq(stat.total, atomic_load(&world->begun));
+	ck_assert_uint_eq(stat.recorded + stat.sampled + stat.limited + stat.dropped,
+			  stat.total);
+	ck_assert_uint_eq(stat.in_flight, 0);
+	/* Each of them has come about. */
+	ck_assert_uint_gt(stat.sampled, 0);
+	ck_assert_uint_gt(stat.limited, 0);
+	ck_assert_uint_gt(atomic_load(&world->shut), 0);
+	must_be_sound("counts");
+	fnt_control_close(control);
+}
+END_TEST
+
+/* ---- fork, close, and the host's own RCU ---------------------------------------- */
+
+START_TEST(a_child_goes_by_them_too)
+{
+	struct fnt_log *log = open_log("fork", NULL);
+	struct fnt_control *control = open_control("fork");
+	struct fnt_call *mine;
+	pid_t pid;
+
+	record_call(log, "f", "parent");
+	set(control, NULL, "keep=0");
+	mine = begin_call(log, "f", "mine");
+	pid = fork();
+	if (!pid) {
+		CHILD_MUST(fnt_call_finish_ok(mine, NULL) == -EPERM);
+		CHILD_MUST(record_call(log, "f", "child") == FNT_DONE);
+		set(open_control("fork"), NULL, "enabled=off");
+		CHILD_MUST(!begin_call(log, "f", "child"));
+		fnt_log_close(log);
+		_exit(0);
+	}
+	must_end_well(pid);
+	/* By the rule it began with, though nothing is enabled any more. */
+	ck_assert_int_eq(fnt_call_finish_ok(mine, NULL), FNT_DONE);
+	ck_assert_ptr_null(begin_call(log, "f", "parent"));
+	/* A child of a process where it is off, that is the first to hear of its being
+	 * on. */
+	pid = fork();
+	if (!pid) {
+		CHILD_MUST(!begin_call(log, "f", "child"));
+		set(control, NULL, "enabled=on");
+		CHILD_MUST(record_call(log, "f", "child") == FNT_DONE);
+		fnt_log_close(log);
+		_exit(0);
+	}
+	must_end_well(pid);
+	ck_assert_int_eq(record_call(log, "f", "parent"), FNT_DONE);
+	ck_assert_uint_eq(region_stat("fork").recorded, 1);
+	ck_assert_uint_eq(region_stat("fork").sampled, 4);
+	ck_assert_uint_eq(region_stat("fork").total, 5);
+	fnt_log_close(log);
+	fnt_control_close(control);
+}
+END_TEST
+
+static unsigned
+count_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned count = 0;
+	int byte;
+
+	MUST(maps);
+	while ((byte = getc(maps)) != EOF)
+		count += byte == '\n';
+	fclose(maps);
+	return count;
+}
+
+/* The page that says so is a log's for ever, but not for each log another one. */
+START_TEST(logs_that_come_and_go_while_it_is_off)
+{
+	struct fnt_options options = {.size_bytes = SMALLEST,
+				      .settings = "enabled=off"};
+	struct fnt_log *logs[40], *late = open_log("gone", &options);
+	unsigned before;
+
+	ck_assert_ptr_null(begin_call(late, "f", "1"));
+	fnt_log_close(late);
+	before = count_mappings();
+	for (int round = 0; round < ROUNDS(100, 10); round++) {
+		for (int i = 0; i < 40; i++) {
+			char name[16];
+
+			snprintf(name, sizeof(name), "off%d", i);
+			logs[i] = open_log(i ? name : NULL, &options);
+			MUST(!begin_call(logs[i], "f", "1"));
+			MUST(!begin_call(logs[i], "f", "2"));
+			MUST(record_call(logs[i], "f", "2") == -ESHUTDOWN);
+		}
+		for (int i = 0; i < 40; i++) {
+			fnt_log_close(logs[i]);
+			MUST(!begin_call(logs[i], "f", "3"));
+		}
+		MUST(!begin_call(late, "f", "1"));
+	}
+	/* ThreadSanitizer has mappings of its own beside each. */
+	MUST(TSAN || count_mappings() <= before + 60);
+}
+END_TEST
+
+static void *
+begins_late(void *arg)
+{
+	uint64_t begun = 0;
+
+	(void)arg;
+	while (!atomic_load(&world->over))
+		begun += !fnt_call_finish_ok(begin_call(log_, "f", "1"), NULL);
+	atomic_fetch_add(&world->begun, begun);
+	return NULL;
+}
+
+/* Switched on and off, and closed, under threads that begin calls. */
+START_TEST(closed_while_it_is_switched)
+{
+	for (int round = 0; round < ROUNDS(60, 10); round++) {
+		struct fnt_control *control;
+		pthread_t threads[THREADS];
+
+		make_world();
+		log_ = open_log("closing", NULL);
+		control = open_control("closing");
+		for (int i = 0; i < THREADS; i++)
+			MUST(!pthread_create(&threads[i], NULL, begins_late, NULL));
+		for (int i = 0; i < 20; i++)
+			set(control, NULL, i % 2 ? "enabled=on" : "enabled=off");
+		if (round % 2)
+			set(control, NULL, "enabled=off");
+		fnt_log_close(log_);
+		set(control, NULL, "enabled=on");
+		atomic_store(&world->over, true);
+		for (int i = 0; i < THREADS; i++)
+			pthread_join(threads[i], NULL);
+		MUST(!begin_call(log_, "f", "1"));
+		fnt_control_close(control);
+	}
+}
+END_TEST
+
+/* It would wait for itself if the library waited for readers there. */
+START_TEST(a_host_that_reads_under_rcu)
+{
+	struct fnt_log *log = open_log("host", NULL);
+	struct fnt_control *control = open_control("host");
+
+	urcu_bp_read_lock();
+	for (int i = 0; i < 100; i++) {
+		set(control, NULL, i % 2 ? "keep=0" : "keep=default");
+		ck_assert_int_eq(record_call(log, "f", "1"), FNT_DONE);
+	}
+	urcu_bp_read_unlock();
+	ck_assert_uint_eq(region_stat("host").recorded, 50);
+	ck_assert_uint_eq(region_stat("host").sampled, 50);
+	fnt_control_close(control);
+	fnt_log_close(log);
+}
+END_TEST
+
+/* What one of the rules below leaves of a call, which has another inside of it: that
+ * has another frame. */
+static void
+call_by_rule(struct fnt_log *log, uint32_t rule, int depth)
+{
+	struct fnt_call_info info = {.fn_name = "f", .call_id = "i", .user_id = "u"};
+	struct fnt_call *call = fnt_call_begin(log, &info);
+	struct fnt_traces *traces;
+
+	MUST(!fnt_call_op(call, FNT_OP_GET, "e", "id", 5, 1, true));
+	if (depth)
+		call_by_rule(log, rule, depth - 1);
+	MUST(!fnt_call_finish_ok(call, NULL));
+	if (rule == 1)
+		return;
+	traces = newest(log, 1);
+	ck_assert_int_eq(strcmp(traces->items[0].ops[0].id, "id") != 0, rule == 2);
+	ck_assert_int_eq(!traces->items[0].user_id, rule == 3);
+	fnt_traces_free(traces);
+}
+
+/* Calls go the short way again and again; then the rule is another: the next call goes
+ * by that, and what was at hand for it is no more. */
+START_TEST(from_rule_to_rule)
+{
+	static const char *const rules[] = {"slow=1h", "keep=0", "capture.ids=hash",
+					    "capture.users=off"};
+	struct fnt_log *log = open_log("rules", NULL);
+	struct fnt_control *control = open_control("rules");
+	struct fnt_error error = {0};
+	struct rnd r = {5};
+
+	for (int round = 0; round < ROUNDS(2000, 200); round++) {
+		uint32_t rule = rnd(&r, 4), calls = 1 + rnd(&r, 5);
+		uint64_t before = region_stat("rules").sampled;
+		struct fnt_stat now;
+
+		MUST(fnt_control_reset(control, NULL, &error) >= 0);
+		set(control, NULL, rules[rule]);
+		for (uint32_t i = 0; i < calls; i++)
+			call_by_rule(log, rule, 1);
+		now = region_stat("rules");
+		ck_assert_uint_eq(now.sampled - before, rule == 1 ? 2 * calls : 0);
+	}
+	fnt_control_close(control);
+	fnt_log_close(log);
+	must_be_sound("rules");
+}
+END_TEST
+
+FIXTURE_MAIN("control_live", followed_at_the_next_call, from_rule_to_rule,
+	     everything_is_counted, a_child_goes_by_them_too,
+	     logs_that_come_and_go_while_it_is_off, closed_while_it_is_switched,
+	     a_host_that_reads_under_rcu)

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_msgpack_json.c: msgpack as JSON. Random objects are packed while the JSON that
+ * must come out is written beside them; then every way of damaging them is tried.
+ */
+#include <msgpack.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "json_suite.h"
+#include "json/msgpack_walk.h"
+
+/* Until the next call. */
+static const char *
+json_of(const void *data, size_t len)
+{
+	struct fnt_buf buf = {0};
+	char *copy = calloc(1, len ? len : 1); /* exactly: ASan sees one byte too many */
+
+	if (len)
+		memcpy(copy, data, len);
+	fnt_json_msgpack(&buf, copy, len);
+	free(copy);
+	return taken(&buf);
+}
+
+#define JSON_OF(literal) json_of(literal, sizeof(literal) - 1)
+
+static bool
+is_marker(const char *json)
+{
+	return !strncmp(json, "\"<invalid msgpack at byte ", 26);
+}
+
+START_TEST(scalars)
+{
+	ck_assert_str_eq(JSON_OF("\xC0"), "null");
+	ck_assert_str_eq(JSON_OF("\x92\xC2\xC3"), "[false,true]");
+	ck_assert_str_eq(JSON_OF("\x94\x7F\xE0\xD0\x80\xCC\xFF"), "[127,-32,-128,255]");
+	ck_assert_str_eq(JSON_OF("\xCF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"),
+			 "18446744073709551615");
+	ck_assert_str_eq(JSON_OF("\xD3\x80\0\0\0\0\0\0\0"), "-9223372036854775808");
+	ck_assert_str_eq(JSON_OF("\xD3\x00\0\0\0\0\0\0\1"), "1");
+	ck_assert_str_eq(JSON_OF("\xCA\x3D\xCC\xCC\xCD"), "0.1");
+	ck_assert_str_eq(JSON_OF("\xCB\x3F\xB9\x99\x99\x99\x99\x99\x9A"), "0.1");
+	ck_assert_str_eq(JSON_OF("\xCB\x80\0\0\0\0\0\0\0"), "-0.0");
+	ck_assert_str_eq(JSON_OF("\x92\xCA\x7F\x80\0\0\xCB\x7F\xF8\0\0\0\0\0\1"),
+			 "[null,null]");
+	ck_assert_str_eq(JSON_OF("\xA5"
+				 "a\"\0\xFFz"),
+			 "\"a\\\"\\u0000�z\"");
+}
+END_TEST
+
+START_TEST(bytes_and_extensions)
+{
+	ck_assert_str_eq(JSON_OF("\xC4\x03"
+				 "foo"),
+			 "{\"$bin\":\"Zm9v\"}");
+	ck_assert_str_eq(JSON_OF("\xC6\0\0\0\0"), "{\"$bin\":\"\"}");
+	ck_assert_str_eq(JSON_OF("\xD4\x80\x00"), "{\"$ext\":-128,\"data\":\"AA==\"}");
+	ck_assert_str_eq(JSON_OF("\xC7\x00\x05"), "{\"$ext\":5,\"data\":\"\"}");
+	/* ext -1 of a size that no timestamp has */
+	ck_assert_str_eq(JSON_OF("\xD4\xFF\x00"), "{\"$ext\":-1,\"data\":\"AA==\"}");
+}
+END_TEST
+
+static size_t
+pack_time(char *to, int64_t seconds, uint32_t ns)
+{
+	memcpy(to, "\xC7\x0C\xFF", 3);
+	for (int i = 0; i < 4; i++)
+		to[3 + i] = (char)(ns >> (24 - 8 * i));
+	for (int i = 0; i < 8; i++)
+		to[7 + i] = (char)((uint64_t)seconds >> (56 - 8 * i));
+	return 15;
+}
+
+START_TEST(timestamps)
+{
+	char bytes[16];
+
+	ck_assert_str_eq(JSON_OF("\xD6\xFF\0\0\0\0"), "\"1970-01-01T00:00:00Z\"");
+	ck_assert_str_eq(JSON_OF("\xD6\xFF\xFF\xFF\xFF\xFF"),
+			 "\"2106-02-07T06:28:15Z\"");
+	/* 30 bits of ns, 34 of seconds */
+	ck_assert_str_eq(JSON_OF("\xD7\xFF\x77\x35\x94\x03\xFF\xFF\xFF\xFF"),
+			 "\"2514-05-30T01:53:03.5Z\"");
+	pack_time(bytes, -1, 1);
+	ck_assert_str_eq(json_of(bytes, 15), "\"1969-12-31T23:59:59.000000001Z\"");
+	pack_time(bytes, -62167219200, 0);
+	ck_assert_str_eq(json_of(bytes, 15), "\"0000-01-01T00:00:00Z\"");
+	pack_time(bytes, 253402300799, 999999999);
+	ck_assert_str_eq(json_of(bytes, 15), "\"9999-12-31T23:59:59.999999999Z\"");
+	pack_time(bytes, 253402300800, 0);
+	ck_assert_str_eq(json_of(bytes, 15),
+			 "{\"$ext\":-1,\"data\":\"AAAAAAAAADr/9EGA\"}");
+	pack_time(bytes, INT64_MIN, 0);
+	ck_assert(!strncmp(json_of(bytes, 15), "{\"$ext\":-1", 10));
+	pack_time(bytes, 0, 1000000000);
+	ck_assert(!strncmp(json_of(bytes, 15), "{\"$ext\":-1", 10));
+}
+END_TEST
+
+START_TEST(timestamps_agree_with_gmtime)
+{
+	for (int round = 0; round < 200000; round++) {
+		/* The ends of months and years come up in days near multiples of 1461.
+		 */
+		int64_t day = round % 2 ? (int64_t)rnd(3652425)
+					: (int64_t)rnd(2499) * 1461 + (int64_t)rnd(62);
+		int64_t seconds = -62167219200 + day * 86400 + (int64_t)rnd(86400);
+		time_t when = (time_t)seconds;
+		struct tm tm;
+		char bytes[16], expected[80], form[64];
+
+		ck_assert_ptr_nonnull(gmtime_r(&when, &tm));
+		strftime(form, sizeof(form), "-%m-%dT%H:%M:%SZ\"", &tm);
+		snprintf(expected, sizeof(expected), "\"%04d%s", tm.tm_year + 1900,
+			 form);
+		pack_time(bytes, seconds, 0);
+		MUST(!strcmp(json_of(bytes, 15), expected));
+	}
+}
+END_TEST
+
+START_TEST(keys_are_strings)
+{
+	ck_assert_str_eq(JSON_OF("\x84\xA1"
+				 "a\x01\x02\x03\xC0\xC2\xFF\xA0"),
+			 "{\"a\":1,\"2\":3,\"null\":false,\"-1\":\"\"}");
+	ck_assert_str_eq(JSON_OF("\x81\x92\x01\xA1"
+				 "x\x00"),
+			 "{\"[1,\\\"x\\\"]\":0}");
+	ck_assert_str_eq(JSON_OF("\x81\xC4\x01\x00\x00"),
+			 "{\"{\\\"$bin\\\":\\\"AA==\\\"}\":0}");
+	ck_assert_str_eq(JSON_OF("\x81\xD6\xFF\0\0\0\0\x00"),
+			 "{\"1970-01-01T00:00:00Z\":0}");
+	/* a key in a key, then a container as one */
+	ck_assert_str_eq(JSON_OF("\x81\x81\x05\x06\x00"), "{\"{\\\"5\\\":6}\":0}");
+	ck_assert_str_eq(JSON_OF("\x81\x81\x90\x06\x00"),
+			 "{\"{\\\"<nested>\\\":6}\":0}");
+	ck_assert_str_eq(JSON_OF("\x81\x81\x01\x81\x90\x06\x00"),
+			 "{\"{\\\"1\\\":{\\\"<nested>\\\":6}}\":0}");
+	ck_assert_str_eq(JSON_OF("\x81\x91\x81\x90\x06\x00"),
+			 "{\"[{\\\"<nested>\\\":6}]\":0}");
+	ck_assert_str_eq(JSON_OF("\x82\x01\x02\x01\x03"), "{\"1\":2,\"1\":3}");
+}
+END_TEST
+
+/* ---- random objects -------------------------------------------------------------- */
+
+static void
+random_leaf(msgpack_packer *pk, struct fnt_buf *json)
+{
+	static const char *const strings[] = {"", "a", "ä€😀", "\"\\\n",
+					      "long enough for str8:"
+					      "................................"};
+	const char *s = strings[rnd(5)];
+	uint64_t bits = rnd64() >> rnd(64);
+
+	switch (rnd(6)) {
+	case 0:
+		msgpack_pack_nil(pk);
+		fnt_buf_puts(json, "null");
+		break;
+	case 1:
+		msgpack_pack_uint64(pk, bits);
+		fnt_json_u64(json, bits);
+		break;
+	case 2:
+		msgpack_pack_int64(pk, -(int64_t)(bits >> 1));
+		fnt_json_i64(json, -(int64_t)(bits >> 1));
+		break;
+	case 3:
+		msgpack_pack_double(pk, (double)bits / 3);
+		fnt_json_double(json, (double)bits / 3);
+		break;
+	case 4:
+		msgpack_pack_float(pk, (float)bits / 3);
+		fnt_json_float(json, (float)bits / 3);
+		break;
+	default:
+		msgpack_pack_str(pk, strlen(s));
+		msgpack_pack_str_body(pk, s, strlen(s));
+		fnt_json_string(json, s, strlen(s));
+		break;
+	}
+}
+
+static void
+random_object(msgpack_packer *pk, struct fnt_buf *json, int depth)
+{
+	size_t count =
+		rnd(20) ? rnd(5) : 14 + rnd(5); /* about the limits of fixarray */
+	bool map = rnd(2);
+	char key[16];
+
+	if (!depth || !rnd(4)) {
+		random_leaf(pk, json);
+		return;
+	}
+	if (map)
+		msgpack_pack_map(pk, count);
+	else
+		msgpack_pack_array(pk, count);
+	fnt_buf_char(json, map ? '{' : '[');
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			fnt_buf_char(json, ',');
+		if (map) {
+			size_t len = (size_t)snprintf(key, sizeof(key), "k%zu", i);
+
+			msgpack_pack_str(pk, len);
+			msgpack_pack_str_body(pk, key, len);
+			fnt_json_string(json, key, len);
+			fnt_buf_char(json, ':');
+		}
+		random_object(pk, json, depth - 1);
+	}
+	fnt_buf_char(json, map ? '}' : ']');
+}
+
+/* Every prefix is damaged, and so is the whole with a byte more; any bytes at all come
+ * out as JSON of bounded size. */
+static void
+damage(char *bytes, size_t len)
+{
+	const char *json;
+	size_t used;
+
+	for (size_t cut = 0; cut < len; cut++) {
+		MUST(!fnt_msgpack_walk(bytes, cut, &used) && used <= cut);
+		if (cut % 16 == 0)
+			MUST(is_marker(json_of(bytes, cut)));
+	}
+	MUST(fnt_msgpack_walk(bytes, len + 1, &used) && used == len);
+	MUST(is_marker(json_of(bytes, len + 1)));
+	for (int change = 0; change < 20; change++) {
+		bytes[rnd(len)] = (char)rnd64();
+		json = json_of(bytes, len);
+		MUST(oracle_is_output(json, strlen(json)));
+		MUST(strlen(json) <= 20 * len + 200);
+	}
+}
+
+START_TEST(random_objects)
+{
+	for (int round = 0; round < 3000; round++) {
+		msgpack_sbuffer packed;
+		msgpack_packer pk;
+		struct fnt_buf expected = {0};
+
+		msgpack_sbuffer_init(&packed);
+		msgpack_packer_init(&pk, &packed, msgpack_sbuffer_write);
+		random_object(&pk, &expected, 5);
+		fnt_buf_char(&expected, '\0');
+		MUST(!strcmp(json_of(packed.data, packed.size), expected.data));
+		fnt_buf_fini(&expected);
+		if (packed.size < 1000) {
+			size_t len = packed.size;
+
+			msgpack_pack_nil(&pk);
+			damage(packed.data, len);
+		}
+		msgpack_sbuffer_destroy(&packed);
+	}
+}
+END_TEST
+
+/* Each first byte with nothing, little and enough behind it: the walk and msgpack-c
+ * agree on whether that is an object, and on its size. */
+START_TEST(the_walk_agrees_with_msgpack_c)
+{
+	char bytes[512];
+
+	for (int round = 0; round < 256 * 600; round++) {
+		size_t len = rnd(rnd(8) ? 40 : sizeof(bytes)) + 1, used, at = 0;
+		msgpack_unpacked unpacked;
+		msgpack_unpack_return result;
+
+		for (size_t i = 0; i < len; i++)
+			bytes[i] = (char)(rnd(3) ? rnd(3) : rnd64());
+		bytes[0] = (char)round;
+		msgpack_unpacked_init(&unpacked);
+		if (fnt_msgpack_walk(bytes, len, &used)) {
+			result = msgpack_unpack_next(&unpacked, bytes, len, &at);
+			MUST(result == MSGPACK_UNPACK_SUCCESS && at == used);
+		} else {
+			MUST(used <= len && is_marker(json_of(bytes, len)));
+			/* Not asked where it might believe a count of millions. */
+			if (memchr(bytes, 0xDD, len) || memchr(bytes, 0xDF, len))
+				continue;
+			result = msgpack_unpack_next(&unpacked, bytes, len, &at);
+			MUST(result != MSGPACK_UNPACK_SUCCESS);
+		}
+		msgpack_unpacked_destroy(&unpacked);
+	}
+}
+END_TEST
+
+START_TEST(depth)
+{
+	char bytes[96];
+	size_t used;
+
+	for (size_t deep = 0; deep <= 40; deep++) {
+		/* Arrays of one; in the innermost a number, an empty array. */
+		memset(bytes, '\x91', deep);
+		bytes[deep] = 1;
+		ck_assert(fnt_msgpack_walk(bytes, deep + 1, &used) == (deep <= 32));
+		ck_assert(is_marker(json_of(bytes, deep + 1)) == (deep > 32));
+		bytes[deep] = '\x90';
+		ck_assert(fnt_msgpack_walk(bytes, deep + 1, &used) == (deep < 32));
+		ck_assert(is_marker(json_of(bytes, deep + 1)) == (deep >= 32));
+		/* Maps that are keys of maps: the worst there is for output size. */
+		memset(bytes, '\x81', deep);
+		memset(bytes + deep, '\x80', deep + 1);
+		ck_assert(is_marker(json_of(bytes, 2 * deep + 1)) == (deep >= 32));
+		ck_assert_uint_lt(strlen(json_of(bytes, 2 * deep + 1)),
+				  20 * deep + 200);
+	}
+}
+END_TEST
+
+START_TEST(lies_are_marked)
+{
+	ck_assert_str_eq(JSON_OF(""), "\"<invalid msgpack at byte 0 of 0:>\"");
+	ck_assert_str_eq(JSON_OF("\xDD\xFF\xFF\xFF\xFF\x01"),
+			 "\"<invalid msgpack at byte 0 of 6: dd ff ff ff ff 01>\"");
+	ck_assert_str_eq(JSON_OF("\x92\x01\xC1"),
+			 "\"<invalid msgpack at byte 2 of 3: c1>\"");
+	ck_assert_str_eq(JSON_OF("\x01\x02"),
+			 "\"<invalid msgpack at byte 1 of 2: 02>\"");
+	ck_assert(is_marker(JSON_OF("\xDF\xFF\xFF\xFF\xFF")));
+	ck_assert(is_marker(JSON_OF("\xDF\x80\x00\x00\x00\x01\x01")));
+	ck_assert(is_marker(JSON_OF("\xDB\xFF\xFF\xFF\xFF\x01")));
+	ck_assert(is_marker(JSON_OF("\xC9\xFF\xFF\xFF\xFF\x01\x01")));
+	ck_assert(is_marker(JSON_OF("\xC8\x00\x02\x01\x01")));
+	/* Enough for each alone, not for both. */
+	ck_assert(is_marker(JSON_OF("\x92\x92\x01\x02")));
+	ck_assert_str_eq(
+		JSON_OF("\xC1"
+			"0123456789abcdef"),
+		"\"<invalid msgpack at byte 0 of 17: c1 30 31 32 33 34 35 36 37 38 "
+		"39 61 62 63 64 65 …>\"");
+}
+END_TEST
+
+int
+main(void)
+{
+	return SUITE_RUN("msgpack_json", scalars, bytes_and_extensions, timestamps,
+			 timestamps_agree_with_gmtime, keys_are_strings, random_objects,
+			 the_walk_agrees_with_msgpack_c, depth, lies_are_marked);
+}

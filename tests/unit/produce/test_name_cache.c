@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_name_seen.c: names come at addresses that stay and at such as change, and texts
+ * change at addresses that stay: what a thread remembers of them is never another's.
+ */
+#include "support/fixture.h"
+
+#include "produce/name_cache.h"
+
+#define TEXTS 3000u
+#define BUFFERS 200u
+#define WIDTH 128u /* so that the short ones do not go over the end of a page */
+
+static struct fnt_names_seen names;
+static _Alignas(WIDTH) char texts[TEXTS][WIDTH];
+static _Alignas(WIDTH) char buffers[BUFFERS][WIDTH];
+static unsigned learnt;
+
+/* Of 1 to 79 bytes; many begin or end alike, or are as long as others. */
+static void
+make_texts(void)
+{
+	for (unsigned i = 0; i < TEXTS; i++)
+		snprintf(texts[i], WIDTH, "%.*s%u%.*s", (int)(i % 40),
+			 "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeee", i,
+			 i < 300 ? (int)(i % 36) : 3,
+			 "zzzzzzzzyyyyyyyyxxxxxxxxwwwwwwwwvvvv");
+}
+
+/* As fnt_call_name() does it; its number is its id in the region. */
+static struct fnt_name_seen *
+name_of(const char *name, unsigned number)
+{
+	struct fnt_name_seen *seen = fnt_name_known(&names, name);
+
+	if (!seen)
+		seen = fnt_name_there(&names, name);
+	if (seen)
+		return seen;
+	fnt_name_learn(&names, name, strlen(name), number);
+	learnt++;
+	return fnt_name_there(&names, name);
+}
+
+static void
+must_be(const struct fnt_name_seen *seen, unsigned number)
+{
+	ck_assert_ptr_nonnull(seen);
+	ck_assert_uint_eq(seen->id, number);
+	ck_assert_str_eq(seen->text, texts[number]);
+	ck_assert_uint_eq(seen->size, strlen(texts[number]) + 1);
+}
+
+static void
+begin_test(void)
+{
+	make_texts();
+	fnt_quick_text_init();
+	fnt_names_seen_init(&names);
+	learnt = 0;
+}
+
+START_TEST(a_name_is_its_text_wherever_it_is)
+{
+	struct rnd random = {7};
+
+	begin_test();
+	for (unsigned i = 0; i < ROUNDS(2000000, 200000); i++) {
+		unsigned which = rnd(&random, BUFFERS), number = rnd(&random, TEXTS);
+		char *at = buffers[which] + rnd(&random, 8);
+
+		/* Some buffers say the same for a while. */
+		if (which % 3 || !*at)
+			strcpy(at, texts[number]);
+		else
+			continue;
+		must_be(name_of(at, number), number);
+	}
+}
+END_TEST
+
+/* A literal is at hand when it has been learnt. */
+START_TEST(what_stays_is_at_hand)
+{
+	begin_test();
+	for (unsigned i = 0; i < 30; i++)
+		must_be(name_of(texts[i], i), i);
+	for (unsigned i = 0; i < 30; i++)
+		if (fnt_name_place(&names, texts[i])->at == texts[i])
+			must_be(fnt_name_at_hand(&names, texts[i]), i);
+}
+END_TEST
+
+/* One that comes in messages is looked up in the region once, … */
+START_TEST(what_moves_is_learnt_once)
+{
+	struct rnd random = {3};
+	unsigned first;
+
+	begin_test();
+	for (unsigned i = 0; i < 20; i++)
+		must_be(name_of(texts[i], i), i);
+	first = learnt;
+	for (unsigned i = 0; i < 20000; i++) {
+		char *at = buffers[i % BUFFERS] + i % 16;
+		unsigned number = rnd(&random, 20);
+
+		strcpy(at, texts[number]);
+		must_be(fnt_name_known(&names, at), number);
+	}
+	ck_assert_uint_eq(learnt, first);
+}
+END_TEST
+
+/* … wherever the thread keeps what it knows, … */
+START_TEST(what_moves_is_learnt_wherever_that_is)
+{
+	size_t size = (sizeof(names) / 4096 + 2) * 4096;
+	char *memory = aligned_alloc(4096, size);
+
+	begin_test();
+	for (unsigned off = 0; off < 4096; off += 64) {
+		struct fnt_names_seen *here = (struct fnt_names_seen *)(memory + off);
+
+		fnt_names_seen_init(here);
+		for (unsigned i = 0; i < 20; i++)
+			fnt_name_learn(here, texts[i], strlen(texts[i]), i);
+		for (unsigned i = 0; i < 20; i++) {
+			strcpy(buffers[i], texts[i]);
+			must_be(fnt_name_known(here, buffers[i]), i);
+		}
+	}
+	free(memory);
+}
+END_TEST
+
+/* … and at an address that comes again and again with the same text it is at hand. */
+START_TEST(what_has_come_to_stay_is_at_hand)
+{
+	char *at = buffers[0];
+
+	begin_test();
+	/* Where neither of the two is. */
+	while (fnt_name_place_no(at) == fnt_name_place_no(texts[8]) ||
+	       fnt_name_place_no(at) == fnt_name_place_no(texts[9]))
+		at += WIDTH;
+	must_be(name_of(texts[9], 9), 9);
+	strcpy(at, texts[9]);
+	ck_assert_ptr_null(fnt_name_at_hand(&names, at));
+	must_be(fnt_name_known(&names, at), 9);
+	must_be(fnt_name_known(&names, at), 9);
+	must_be(fnt_name_at_hand(&names, at), 9);
+	/* Other texts do not drive it out. */
+	must_be(name_of(texts[8], 8), 8);
+	for (unsigned i = 0; i < 10; i++) {
+		strcpy(at, texts[8]);
+		must_be(fnt_name_known(&names, at), 8);
+	}
+	strcpy(at, texts[9]);
+	must_be(fnt_name_at_hand(&names, at), 9);
+}
+END_TEST
+
+START_TEST(rows_are_forgotten_everywhere)
+{
+	static struct fnt_op_row row;
+	struct fnt_name_seen *seen;
+
+	begin_test();
+	must_be(name_of(texts[3], 3), 3);
+	strcpy(buffers[0], texts[3]);
+	seen = fnt_name_known(&names, buffers[0]);
+	seen->rows[FNT_OP_GET] = &row;
+	fnt_name_at_hand(&names, texts[3])->rows[FNT_OP_GET] = &row;
+	fnt_names_forget_rows(&names);
+	ck_assert_ptr_null(fnt_name_at_hand(&names, texts[3])->rows[FNT_OP_GET]);
+	strcpy(buffers[1], texts[3]);
+	ck_assert_ptr_null(fnt_name_known(&names, buffers[1])->rows[FNT_OP_GET]);
+}
+END_TEST
+
+/* ---- in calls ------------------------------------------------------------------- */
+
+struct message {
+	char fn[WIDTH], entity[2][WIDTH];
+};
+
+static void
+record(struct fnt_log *log, const struct message *m)
+{
+	struct fnt_call *call = begin_call(log, m->fn, "c_1");
+
+	MUST(fnt_call_op(call, FNT_OP_GET, m->entity[0], NULL, 5, 1, true) == FNT_DONE);
+	MUST(!fnt_call_op_end(call,
+			      fnt_call_op_begin(call, FNT_OP_LIST, m->entity[1], NULL),
+			      1, true));
+	MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
+}
+
+START_TEST(names_in_messages_are_recorded)
+{
+	static struct message messages[16];
+	struct fnt_log *log = open_log("messages", NULL);
+	struct rnd random = {11};
+
+	make_texts();
+	for (unsigned i = 0; i < ROUNDS(20000, 3000); i++) {
+		struct message *m = &messages[rnd(&random, 16)];
+		struct fnt_traces *traces;
+
+		strcpy(m->fn, texts[rnd(&random, 10)]);
+		strcpy(m->entity[0], texts[rnd(&random, i % 50 ? 10 : TEXTS)]);
+		strcpy(m->entity[1], texts[rnd(&random, 10)]);
+		record(log, m);
+		traces = newest(log, 1);
+		ck_assert_str_eq(traces->items[0].fn_name, m->fn);
+		ck_assert_uint_eq(traces->items[0].op_count, 2);
+		ck_assert_str_eq(traces->items[0].ops[0].entity, m->entity[0]);
+		ck_assert_str_eq(traces->items[0].ops[1].entity, m->entity[1]);
+		fnt_traces_free(traces);
+	}
+	fnt_log_close(log);
+	must_be_sound("messages");
+}
+END_TEST
+
+FIXTURE_MAIN("name_seen", a_name_is_its_text_wherever_it_is, what_stays_is_at_hand,
+	     what_moves_is_learnt_once, what_moves_is_learnt_wherever_that_is,
+	     what_has_come_to_stay_is_at_hand, rows_are_forgotten_everywhere,
+	     names_in_messages_are_recorded)

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_control.c: settings, with several processes that trace at the same time: what is
+ * kept, what is counted and why.
+ */
+#include "support/puppets.h"
+
+#include <time.h>
+
+/* What has come to the counts since they were last looked at. */
+static struct fnt_stat last;
+
+static void
+look(struct puppets *puppets)
+{
+	last = stat_of(puppets->reader);
+}
+
+static void
+must_be_more(struct puppets *puppets, uint64_t recorded, uint64_t sampled,
+	     uint64_t limited)
+{
+	struct fnt_stat now = stat_of(puppets->reader);
+
+	ck_assert_uint_eq(now.recorded - last.recorded, recorded);
+	ck_assert_uint_eq(now.sampled - last.sampled, sampled);
+	ck_assert_uint_eq(now.limited - last.limited, limited);
+	ck_assert_uint_eq(now.not_kept, now.sampled + now.limited);
+	ck_assert_uint_eq(now.total - last.total, recorded + sampled + limited);
+	ck_assert_uint_eq(now.dropped, 0);
+	last = now;
+}
+
+/* ---- enabled -------------------------------------------------------------------- */
+
+START_TEST(off_and_on)
+{
+	struct puppets puppets = start_puppets("off");
+
+	look(&puppets);
+	for (int round = 0; round < 30; round++) {
+		ck_assert_uint_eq(all_call(&puppets, "f", 10), 40);
+		must_be_more(&puppets, 40, 0, 0);
+		set(&puppets, NULL, "enabled=off");
+		ck_assert_uint_eq(all_call(&puppets, "f", 100), 0);
+		must_be_more(&puppets, 0, 0, 0);
+		/* What else changes does not switch it on. */
+		set(&puppets, NULL, "keep=0.5");
+		ck_assert_uint_eq(all_call(&puppets, "f", 100), 0);
+		must_be_more(&puppets, 0, 0, 0);
+		set(&puppets, NULL,
+		    round % 2 ? "enabled=on keep=1" : "enabled=default keep=default");
+	}
+	end_puppets(&puppets);
+}
+END_TEST
+
+START_TEST(off_for_some_functions)
+{
+	struct puppets puppets = start_puppets("some");
+	struct order pushed = {"off:x", 10, FNT_OK, 1000, 0, false};
+
+	look(&puppets);
+	set(&puppets, "off:*", "enabled=off");
+	set(&puppets, "off:but", "enabled=on");
+	set(&puppets, "off:but:*", "keep=0");
+	ck_assert_uint_eq(all_call(&puppets, "f", 10), 40);
+	must_be_more(&puppets, 40, 0, 0);
+	ck_assert_uint_eq(all_call(&puppets, "off:a", 10), 0);
+	ck_assert_uint_eq(all_call(&puppets, "off:", 10), 0);
+	ck_assert_uint_eq(all_call(&puppets, "off:but:not", 10), 0);
+	all_do(&puppets, &pushed);
+	must_be_more(&puppets, 0, 0, 0);
+	ck_assert_uint_eq(all_call(&puppets, "off:but", 10), 40);
+	must_be_more(&puppets, 40, 0, 0);
+
+	/* And the other way round: all but some. */
+	set(&puppets, NULL, "enabled=off");
+	ck_assert_uint_eq(all_call(&puppets, "f", 10), 0);
+	ck_assert_uint_eq(all_call(&puppets, "off:but", 10), 40);
+	must_be_more(&puppets, 40, 0, 0);
+	end_puppets(&puppets);
+}
+END_TEST
+
+/* ---- keep ----------------------------------------------------------------------- */
+
+START_TEST(what_is_always_kept)
+{
+	struct puppets puppets = start_puppets("always");
+	struct order order = {.fn = "f", .count = 50};
+
+	look(&puppets);
+	set(&puppets, NULL, "keep=0 slow=1s");
+	ck_assert_uint_eq(all_call(&puppets, "f", 50), 200);
+	must_be_more(&puppets, 0, 200, 0);
+	for (order.outcome = FNT_ERROR; order.outcome <= FNT_ABORTED; order.outcome++) {
+		ck_assert_uint_eq(all_do(&puppets, &order), 200);
+		must_be_more(&puppets, 200, 0, 0);
+	}
+	set(&puppets, NULL, "keep_errors=off");
+	for (order.outcome = FNT_ERROR; order.outcome <= FNT_ABORTED; order.outcome++) {
+		ck_assert_uint_eq(all_do(&puppets, &order), 200);
+		must_be_more(&puppets, 0, 200, 0);
+	}
+	order.outcome = FNT_OK;
+	order.pushed_ns = 999999999;
+	all_do(&puppets, &order);
+	must_be_more(&puppets, 0, 200, 0);
+	order.pushed_ns = 1000000000;
+	all_do(&puppets, &order);
+	must_be_more(&puppets, 200, 0, 0);
+	/* One function has patience. */
+	set(&puppets, "f", "slow=2s");
+	all_do(&puppets, &order);
+	must_be_more(&puppets, 0, 200, 0);
+	set(&puppets, "f", "keep=1");
+	all_do(&puppets, &order);
+	must_be_more(&puppets, 200, 0, 0);
+	end_puppets(&puppets);
+}
+END_TEST
+
+START_TEST(a_call_that_is_slow)
+{
+	struct fnt_log *log =
+		open_log("slow", &(struct fnt_options){.size_bytes = MIB(1),
+						       .settings = "keep=0 slow=1ms"});
+	struct fnt_call *call = begin_call(log, "f", "slow");
+
+	record_call(log, "f", "fast");
+	nap_us(1500);
+	ck_assert_int_eq(fnt_call_finish_ok(call, NULL), FNT_DONE);
+	ck_assert_uint_eq(region_stat("slow").recorded + region_stat("slow").sampled,
+			  2);
+	ck_assert_uint_ge(region_stat("slow").recorded, 1);
+	fnt_log_close(log);
+}
+END_TEST
+
+#define TREES 20000u
+
+/* How often each tree is there, in all processes. */
+static void
+count_trees(struct puppets *puppets, unsigned char *seen)
+{
+	struct fnt_traces *traces = newest_of(puppets, PUPPETS * TREES);
+
+	memset(seen, 0, TREES);
+	for (size_t i = 0; i < traces->count; i++)
+		if (traces->items[i].trace_id[1] < TREES)
+			seen[traces->items[i].trace_id[1]]++;
+	fnt_traces_free(traces);
+}
+
+/* With these ids it comes out the same each time: the bounds are five times the
+ * standard deviation. */
+START_TEST(a_share_of_trees)
+{
+	static unsigned char seen[TREES], before[TREES];
+	static const struct {
+		const char *settings;
+		uint32_t low, high;
+	} shares[] = {
+		{"keep=0.02", 301, 499},
+		{"keep=0.1", 1788, 2212},
+	};
+	struct puppets puppets = start_puppets("share");
+	struct order order = {.fn = "f", .outcome = FNT_OK, .first_tree = 1};
+
+	order.count = TREES - 1;
+	look(&puppets);
+	for (int i = 0; i < 2; i++) {
+		uint32_t trees = 0;
+
+		set(&puppets, NULL, shares[i].settings);
+		all_do(&puppets, &order);
+		count_trees(&puppets, seen);
+		for (uint32_t tree = 0; tree < TREES; tree++) {
+			/* All processes decide alike; a larger share keeps what a
+			 * smaller one kept. */
+			MUST(seen[tree] % PUPPETS == 0);
+			MUST(!before[tree] || seen[tree] >= before[tree] + PUPPETS);
+			trees += seen[tree] > before[tree];
+		}
+		ck_assert_uint_ge(trees, shares[i].low);
+		ck_assert_uint_le(trees, shares[i].high);
+		must_be_more(&puppets, PUPPETS * trees, PUPPETS * (TREES - 1 - trees),
+			     0);
+		memcpy(before, seen, sizeof(before));
+	}
+	end_puppets(&puppets);
+}
+END_TEST
+
+START_TEST(trees_are_kept_whole)
+{
+	struct fnt_log *log =
+		open_log("whole", &(struct fnt_options){.size_bytes = MIB(8),
+							.settings = "keep=0.5"});
+	struct fnt_traces *traces;
+	uint64_t sampled;
+
+	for (int i = 0; i < 2000; i++) {
+		struct fnt_call *root = begin_call(log, "root", "1");
+		struct fnt_call *child =
+			fnt_call_begin(log, &(struct fnt_call_info){.fn_name = "child",
+								    .parent = root});
+
+		MUST(fnt_call_finish_ok(child, NULL) == FNT_DONE);
+		MUST(fnt_call_finish_ok(root, NULL) == FNT_DONE);
+	}
+	traces = newest(log, 4000);
+	sampled = region_stat("whole").sampled;
+	ck_assert_uint_eq(traces->count + sampled, 4000);
+	/* Twenty standard deviations: the library's own random ids. */
+	ck_assert_uint_gt(traces->count, 1100);
+	ck_assert_uint_lt(traces->count, 2900);
+	for (size_t i = 0; i < traces->count; i += 2) {
+		MUST(traces->items[i].trace_id[0] == traces->items[i + 1].trace_id[0]);
+		MUST(traces->items[i].trace_id[1] == traces->items[i + 1].trace_id[1]);
+	}
+	fnt_traces_free(traces);
+	fnt_log_close(log);
+}
+END_TEST
+
+/* ---- rate ----------------------------------------------------------------------- */
+
+static uint64_t
+second_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec;
+}
+
+/* One of them first: a name that all bring up at once may get two ids, and so two
+ * rates, if who writes it is interrupted there. */
+static void
+check_rate(struct puppets *puppets, const char *fn, uint64_t rate)
+{
+	uint64_t begin = second_now(), seconds, recorded, limited;
+	struct order first = {.count = 1, .outcome = FNT_OK};
+	struct fnt_stat now;
+
+	strcpy(first.fn, fn);
+	some_do(puppets, 1, &first);
+	all_call(puppets, fn, 2000);
+	seconds = second_now() - begin + 1;
+	now = stat_of(puppets->reader);
+	recorded = now.recorded - last.recorded;
+	limited = now.limited - last.limited;
+	ck_assert_uint_eq(recorded + limited, 8001);
+	ck_assert_uint_eq(now.total - last.total, 8001);
+	ck_assert_uint_ge(recorded, rate);
+	ck_assert_uint_le(recorded, rate * seconds);
+	last = now;
+}
+
+START_TEST(so_many_a_second)
+{
+	struct puppets puppets = start_puppets("rate");
+	struct order order = {.fn = "f", .count = 200, .outcome = FNT_ERROR};
+	char name[400];
+
+	look(&puppets);
+	set(&puppets, NULL, "rate=10 slow=1s");
+	for (int i = 0; i < ROUNDS(20, 5); i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		check_rate(&puppets, name, 10);
+	}
+	set(&puppets, "one:*", "rate=1");
+	set(&puppets, "none:*", "rate=off");
+	check_rate(&puppets, "one:f", 1);
+	check_rate(&puppets, "one:g", 1);
+	/* Names too long for the table have one rate between them. */
+	memset(name, 'x', sizeof(name));
+	name[300] = '\0';
+	check_rate(&puppets, name, 10);
+	/* The rate is for those that nothing else keeps. */
+	all_do(&puppets, &order);
+	must_be_more(&puppets, 800, 0, 0);
+	order.outcome = FNT_OK;
+	order.pushed_ns = 2000000000;
+	all_do(&puppets, &order);
+	must_be_more(&puppets, 800, 0, 0);
+	ck_assert_uint_eq(all_call(&puppets, "none:f", 200), 800);
+	must_be_more(&puppets, 800, 0, 0);
+	/* What is sampled out takes nothing of it. */
+	set(&puppets, NULL, "keep=0");
+	ck_assert_uint_eq(all_call(&puppets, "g", 200), 800);
+	must_be_more(&puppets, 0, 800, 0);
+	end_puppets(&puppets);
+}
+END_TEST
+
+FIXTURE_MAIN("control", off_and_on, off_for_some_functions, what_is_always_kept,
+	     a_call_that_is_slow, a_share_of_trees, trees_are_kept_whole,
+	     so_many_a_second)

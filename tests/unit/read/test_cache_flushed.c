@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_evicted.c: which lines readers give back (evict.h), and which they keep.
+ *
+ * record.c and query.c are compiled into this suite, with a fnt_evict that only says
+ * what it was to give back (evict_told.h); what they read the functions say that do it,
+ * wrapped.
+ */
+#include "support/ring_bench.h"
+
+#include "read/query.h"
+#include "read/attached.h"
+
+#define TOLD_MAX 20000u
+#define NONE UINT64_MAX /* no record's uid */
+#define PLACE 32u	/* cells: a walk looks around once in so many */
+
+/* ---- what is read, and what is given back --------------------------------------- */
+
+static struct {
+	const char *at;
+	size_t bytes;
+} told[TOLD_MAX];
+
+static unsigned told_count;
+
+void
+evict_told(const void *at, size_t bytes)
+{
+	MUST(told_count < TOLD_MAX);
+	told[told_count].at = at;
+	told[told_count++].bytes = bytes;
+}
+
+/* Of one look at a ring. */
+struct seen {
+	const struct fnt_cell *cell;
+	enum fnt_read is;
+	uint32_t cells;		   /* of the record */
+	const struct fnt_era *era; /* which has them */
+	unsigned told;		   /* how much had been given back before */
+};
+
+static struct seen seen[TOLD_MAX];
+static unsigned seen_count;
+
+/* Somebody writes when so many looks have been taken, now, and after each. */
+static struct {
+	unsigned after, until;
+	void (*write)(void *arg);
+	void *arg;
+} meanwhile;
+
+static void
+begin_to_look(void)
+{
+	told_count = seen_count = 0;
+}
+
+static void
+note(const struct fnt_spot *spot, enum fnt_read is, uint32_t cells, unsigned before)
+{
+	MUST(seen_count < TOLD_MAX);
+	seen[seen_count++] =
+		(struct seen){fnt_spot_cell(spot), is, cells, spot->era, before};
+	if (meanwhile.write && seen_count >= meanwhile.after &&
+	    seen_count < meanwhile.until)
+		meanwhile.write(meanwhile.arg);
+}
+
+enum fnt_read __real_fnt_spot_read(const struct fnt_view *view,
+				   const struct fnt_spot *spot, struct fnt_raw *raw);
+enum fnt_read __wrap_fnt_spot_read(const struct fnt_view *view,
+				   const struct fnt_spot *spot, struct fnt_raw *raw);
+enum fnt_read __real_fnt_spot_look(const struct fnt_view *view,
+				   const struct fnt_spot *spot);
+enum fnt_read __wrap_fnt_spot_look(const struct fnt_view *view,
+				   const struct fnt_spot *spot);
+enum fnt_read __real_fnt_record_read(const struct fnt_view *view, uint32_t ring,
+				     uint64_t ticket, struct fnt_raw *raw);
+enum fnt_read __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring,
+				     uint64_t ticket, struct fnt_raw *raw);
+
+/* A walk's. */
+enum fnt_read
+__wrap_fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
+		     struct fnt_raw *raw)
+{
+	unsigned before = told_count;
+	enum fnt_read is = __real_fnt_spot_read(view, spot, raw);
+
+	note(spot, is,
+	     is == FNT_READ_RECORD ? fnt_cells_for(raw->head.payload_bytes) : 0,
+	     before);
+	return is;
+}
+
+/* Of who only counts. */
+enum fnt_read
+__wrap_fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot)
+{
+	unsigned before = told_count;
+	enum fnt_read is = __real_fnt_spot_look(view, spot);
+
+	MUST(told_count == before);
+	note(spot, is, 1, before);
+	return is;
+}
+
+/* A follower's. */
+enum fnt_read
+__wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t ticket,
+		       struct fnt_raw *raw)
+{
+	const struct fnt_era *era = fnt_era_find(fnt_view_eras(view, ring), ticket);
+	struct fnt_spot spot = fnt_spot_of(era, ticket);
+	unsigned before = told_count;
+	enum fnt_read is = __real_fnt_record_read(view, ring, ticket, raw);
+
+	note(&spot, is,
+	     is == FNT_READ_RECORD ? fnt_cells_for(raw->head.payload_bytes) : 0,
+	     before);
+	return is;
+}
+
+/* How much has been given back by the time of the next look, or the end. */
+static unsigned
+told_after(unsigned look)
+{
+	return look + 1 < seen_count ? seen[look + 1].told : told_count;
+}
+
+static uint64_t
+index_of(const struct fnt_era *era, const void *at)
+{
+	uint64_t off = (uint64_t)((const char *)at - (const char *)era->cells);
+
+	MUST(off < era->cell_count * FNT_CELL_BYTES && off % FNT_CELL_BYTES == 0);
+	return off / FNT_CELL_BYTES;
+}
+
+/* Of a cell: read, so that it has to be given back; looked at; given back whole. */
+struct marks {
+	bool read, looked, given;
+};
+
+static void
+mark_looked(struct marks *marks, const struct seen *look)
+{
+	uint64_t at = index_of(look->era, look->cell);
+
+	marks[at].looked = true;
+	for (uint32_t n = 0; n < look->cells; n++) {
+		struct marks *mark = &marks[(at + n) % look->era->cell_count];
+
+		mark->read = mark->looked = true;
+	}
+}
+
+/* Of the cells of a ring, which is the only one of which anything was given back: and
+ * nothing before it was looked at. */
+static struct marks *
+marks_of(const struct fnt_era *era)
+{
+	struct marks *marks = calloc(era->cell_count, sizeof(*marks));
+
+	for (unsigned i = 0; i < seen_count; i++) {
+		if (seen[i].era == era)
+			mark_looked(marks, &seen[i]);
+		for (unsigned t = seen[i].told; t < told_after(i); t++) {
+			struct marks *mark = &marks[index_of(era, told[t].at)];
+
+			MUST(told[t].bytes == FNT_CELL_BYTES && mark->looked);
+			mark->given = true;
+		}
+	}
+	return marks;
+}
+
+/* ---- a walk --------------------------------------------------------------------- */
+
+struct writing {
+	struct bench *bench;
+	uint32_t writer;
+	uint64_t number;
+};
+
+static void
+write_one(void *arg)
+{
+	struct writing *writing = arg;
+
+	/* And until now nothing was given back. */
+	if (seen_count == meanwhile.after)
+		MUST(!told_count);
+	write_record(writing->bench, writing->writer, 1, writing->number++);
+}
+
+/* A ring that has wrapped, of records of up to `most` cells. */
+static struct bench *
+make_full(uint32_t most, uint64_t *number)
+{
+	struct bench *bench = make_bench(0, true);
+	struct rnd r = {most};
+
+	*number = 1;
+	for (uint64_t cells = 0; cells < bench->era->cell_count * 5 / 4;) {
+		uint32_t count = 1 + rnd(&r, most);
+
+		write_record(bench, 0, count, (*number)++);
+		cells += count;
+	}
+	return bench;
+}
+
+/* As far as it has `limit` records of this uid. */
+static void
+walk(const struct bench *bench, uint64_t uid, size_t limit)
+{
+	struct fnt_traces *traces;
+
+	begin_to_look();
+	MUST(!fnt_query_run(bench->view,
+			    &(struct fnt_query){.limit = limit, .uid = uid}, &traces));
+	fnt_traces_free(traces);
+}
+
+START_TEST(in_a_ring_at_rest_nothing)
+{
+	for (uint32_t most = 1; most < 8; most++) {
+		uint64_t number;
+		struct bench *bench = make_full(most, &number);
+
+		walk(bench, NONE, SIZE_MAX);
+		ck_assert_uint_ge(seen_count, bench->era->cell_count - most);
+		ck_assert_uint_eq(told_count, 0);
+		begin_to_look();
+		ck_assert_uint_gt(fnt_query_retained(bench->view), 0);
+		ck_assert_uint_ge(seen_count, bench->era->cell_count - most);
+		ck_assert_uint_eq(told_count, 0);
+		free_bench(bench);
+	}
+}
+END_TEST
+
+/* What is read from then on is given back, whole, and what was read before as well. */
+static void
+written_meanwhile(uint32_t most, unsigned after)
+{
+	struct writing writing = {.writer = 1};
+	struct bench *bench = writing.bench = make_full(most, &writing.number);
+	struct marks *marks;
+	uint64_t given = 0;
+
+	meanwhile.after = after;
+	meanwhile.until = after + 1;
+	meanwhile.arg = &writing;
+	meanwhile.write = write_one;
+	walk(bench, NONE, SIZE_MAX);
+	marks = marks_of(bench->era);
+	for (uint64_t i = 0; i < bench->era->cell_count; i++) {
+		MUST(marks[i].given || !marks[i].read);
+		given += marks[i].given;
+	}
+	ck_assert_uint_ge(given, bench->era->cell_count - 3 * most);
+	free(marks);
+	meanwhile.write = NULL;
+	free_bench(bench);
+}
+
+START_TEST(what_a_walk_has_read_while_others_write)
+{
+	for (uint32_t most = 1; most < 8; most++)
+		for (unsigned after = 1; after < 200; after += 1 + after / 8)
+			written_meanwhile(most, after);
+}
+END_TEST
+
+/* Who wants few records, and has them before the second place (here after 64), will
+ * soon come to the same ones again. */
+START_TEST(who_wants_few_keeps_them)
+{
+	for (unsigned few = 1; few < 2 * PLACE; few++) {
+		struct writing writing = {.writer = 1};
+		struct bench *bench = writing.bench = make_full(1, &writing.number);
+
+		MUST(bench->era->cell_count % PLACE == 0);
+		meanwhile.after = 1;
+		meanwhile.until = UINT32_MAX;
+		meanwhile.arg = &writing;
+		meanwhile.write = write_one;
+		walk(bench, writing.number - few, 1);
+		ck_assert_uint_eq(seen_count, few);
+		ck_assert_uint_eq(told_count, 0);
+		meanwhile.write = NULL;
+		free_bench(bench);
+	}
+}
+END_TEST
+
+/* Who counts looks at no more than a line of each cell. What is not written yet is left
+ * where it is: its producer is about to. */
+START_TEST(a_line_of_each_that_is_counted)
+{
+	struct bench *bench = make_bench(0, false);
+	const struct fnt_hand *hand = hand_of(bench, 0);
+	struct writing writing = {bench, 2, 1};
+	unsigned begun = UINT32_MAX, older = 0;
+
+	/* One has tickets in hand, below those of another, who has some, too. */
+	for (uint32_t some = 0; writing.number < 4 * bench->era->cell_count ||
+				hand->block.end < hand->block.next + 2;
+	     some = (some + 1) % 3)
+		write_record(bench, 0, 1 + some, writing.number++);
+	for (int i = 0; i < 150; i++)
+		write_record(bench, 1, 1, writing.number++);
+	meanwhile.after = 10;
+	meanwhile.until = 11;
+	meanwhile.arg = &writing;
+	meanwhile.write = write_one;
+	begin_to_look();
+	fnt_query_retained(bench->view);
+	for (unsigned i = 0; i < seen_count; i++) {
+		unsigned given = told_after(i) - seen[i].told;
+		bool is_there = seen[i].is == FNT_READ_RECORD ||
+				seen[i].is == FNT_READ_MORE ||
+				seen[i].is == FNT_READ_PAD;
+
+		if (given && begun == UINT32_MAX)
+			begun = i;
+		if (begun == UINT32_MAX)
+			continue;
+		older += seen[i].is == FNT_READ_OLDER;
+		ck_assert_uint_eq(given, is_there);
+		MUST(!given || (told[seen[i].told].at == (const char *)seen[i].cell &&
+				told[seen[i].told].bytes == FNT_EVICT_LINE));
+	}
+	/* A walk over tickets in hand comes to such a place a little earlier. */
+	ck_assert_uint_ge(begun, meanwhile.after - 1);
+	ck_assert_uint_le(begun, meanwhile.after + 2 * PLACE);
+	ck_assert_uint_gt(older, 0);
+	meanwhile.write = NULL;
+	free_bench(bench);
+}
+END_TEST
+
+/* ---- both rings ----------------------------------------------------------------- */
+
+static void
+record_one(void *log)
+{
+	record_call(log, "fn", "1");
+}
+
+/* Calls are written meanwhile, and no errors: their ring stays as it is. */
+START_TEST(each_ring_by_itself)
+{
+	struct fnt_log *log = open_log("rings", NULL);
+	struct fnt_reader *reader = open_reader("rings");
+	struct fnt_query all = {.limit = SIZE_MAX, .uid = NONE};
+	const struct fnt_view *view = &reader->region.view;
+	const struct fnt_era *main_era = &fnt_view_eras(view, FNT_RING_MAIN)->at[0];
+	const struct fnt_era *kept_era = &fnt_view_eras(view, FNT_RING_KEPT)->at[0];
+	struct fnt_traces *traces;
+	uint64_t of_main = 0, of_kept = 0;
+	struct marks *marks;
+
+	for (unsigned i = 0; i < 2 * main_era->cell_count; i++) {
+		record_numbers(log, i, 1);
+		MUST(!fnt_call_finish_error(begin_call(log, "fn", "e"), "E", "failed"));
+	}
+	meanwhile.after = 10;
+	meanwhile.until = UINT32_MAX;
+	meanwhile.arg = log;
+	meanwhile.write = record_one;
+	begin_to_look();
+	MUST(!fnt_reader_query(reader, &all, &traces));
+	meanwhile.write = NULL;
+	fnt_traces_free(traces);
+	for (unsigned i = 0; i < seen_count; i++) {
+		of_main += seen[i].era == main_era && seen[i].cells;
+		of_kept += seen[i].era == kept_era && seen[i].cells;
+	}
+	ck_assert_uint_gt(of_main, 4 * PLACE);
+	ck_assert_uint_gt(of_kept, 4 * PLACE);
+	marks = marks_of(main_era);
+	for (uint64_t i = 0; i < main_era->cell_count; i++)
+		MUST(marks[i].given || !marks[i].read);
+	free(marks);
+	fnt_reader_close(reader);
+	fnt_log_close(log);
+}
+END_TEST
+
+/* ---- a follower ----------------------------------------------------------------- */
+
+static void
+record_some(struct fnt_log *log, struct rnd *r, unsigned count)
+{
+	static char text[3000];
+	struct fnt_value value = {FNT_VALUE_JSON, text, 0};
+
+	memset(text, '1', sizeof(text));
+	while (count--) {
+		struct fnt_call *call = begin_call(log, "fn", "1");
+
+		value.len = 1 + rnd(r, sizeof(text) - 1);
+		if (rnd(r, 3))
+			MUST(!fnt_call_finish_ok(call, rnd(r, 2) ? &value : NULL));
+		else
+			MUST(!fnt_call_finish_error(call, "E", "failed"));
+	}
+}
+
+/* Each record as soon as it is read, whole, and nothing else. */
+static unsigned
+must_have_given_records(void)
+{
+	unsigned records = 0;
+
+	for (unsigned i = 0; i < seen_count; i++) {
+		uint64_t at = index_of(seen[i].era, seen[i].cell);
+
+		MUST(told_after(i) - seen[i].told == seen[i].cells);
+		for (uint32_t n = 0; n < seen[i].cells; n++) {
+			const struct fnt_era *era = seen[i].era;
+			const struct fnt_cell *cell =
+				&era->cells[(at + n) % era->cell_count];
+
+			MUST(told[seen[i].told + n].at == (const char *)cell);
+			MUST(told[seen[i].told + n].bytes == FNT_CELL_BYTES);
+		}
+		records += seen[i].is == FNT_READ_RECORD;
+	}
+	return records;
+}
+
+START_TEST(what_a_follower_has_read)
+{
+	const char *name = _i ? "oldest" : "now";
+	struct fnt_log *log = open_log(name, NULL);
+	struct fnt_reader *reader = open_reader(name);
+	const struct fnt_trace *trace;
+	struct fnt_cursor *cursor;
+	struct rnd r = {7};
+	unsigned got = 0, recorded = 0, records = 0;
+
+	ck_assert(
+		!fnt_cursor_open(&cursor, reader, _i ? FNT_FROM_OLDEST : FNT_FROM_NOW));
+	for (int round = 0; round < ROUNDS(200, 40); round++) {
+		unsigned more = 1 + rnd(&r, 100);
+
+		record_some(log, &r, more);
+		recorded += more;
+		while (got + fnt_cursor_missed(cursor) < recorded) {
+			begin_to_look();
+			while (seen_count < TOLD_MAX / 2 && told_count < TOLD_MAX / 2 &&
+			       fnt_cursor_next(cursor, &trace) == 1)
+				got++;
+			records += must_have_given_records();
+		}
+	}
+	ck_assert_uint_ge(records, got);
+	ck_assert_uint_eq(fnt_cursor_missed(cursor), 0);
+	fnt_cursor_close(cursor);
+	fnt_reader_close(reader);
+	fnt_log_close(log);
+}
+END_TEST
+
+FIXTURE_MAIN_TURNS("evicted", {in_a_ring_at_rest_nothing, 1},
+		   {what_a_walk_has_read_while_others_write, 1},
+		   {who_wants_few_keeps_them, 1}, {a_line_of_each_that_is_counted, 1},
+		   {each_ring_by_itself, 1}, {what_a_follower_has_read, 2})

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fntrace hist: how long calls took, as a histogram.
+ */
+#include "view/bar.h"
+#include "view/measures.h"
+#include "view/text.h"
+#include "cli/tool.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_MAX 28
+#define STEPS 8 /* that an octave is drawn in, at most: so many rows */
+
+struct settings {
+	struct tool_source source;
+	bool json;
+};
+
+static const struct tool_option options[] = {
+	TOOL_SOURCE_OPTIONS(struct settings),
+	{"json", 0, TOOL_FLAG, offsetof(struct settings, json), NULL,
+	 "one JSON object, with every bucket that is not empty"},
+	TOOL_END,
+};
+
+/* ---- for people ----------------------------------------------------------------- */
+
+/* Durations on a scale that doubles, each octave in eight steps of the same ratio, so
+ * that rows are alike. 2^(n/8), times 2^16: */
+static const uint32_t ratios[STEPS] = {65536, 71468,  77936,  84990,
+				       92682, 101070, 110218, 120194};
+
+static uint32_t
+step_of(uint64_t ns)
+{
+	uint32_t log = ns ? 63 - (uint32_t)__builtin_clzll(ns) : 0, step = 0;
+	uint64_t scaled = log > 16 ? ns >> (log - 16) : ns << (16 - log);
+
+	while (step + 1 < STEPS && scaled >= ratios[step + 1])
+		step++;
+	return log * STEPS + step;
+}
+
+static uint64_t
+start_of(uint32_t step)
+{
+	uint32_t log = step / STEPS;
+	uint64_t ratio = ratios[step % STEPS];
+
+	return log > 16 ? ratio << (log - 16) : ratio >> (16 - log);
+}
+
+/* A bucket's step is its middle's. */
+static uint32_t
+step_of_bucket(const struct fnt_bucket *bucket)
+{
+	if (bucket->high_ns == UINT64_MAX)
+		return step_of(bucket->low_ns);
+	return step_of(bucket->low_ns + (bucket->high_ns - bucket->low_ns) / 2);
+}
+
+#define LABEL 12 /* columns of "446 us |" … */
+#define COUNT 14
+#define SHARE 8
+#define BAR_MIN 8
+#define BARS_MAX 120
+#define MARKS_MAX 64
+
+struct chart {
+	const struct fnt_fn_metrics *fn;
+	uint32_t first;	  /* step */
+	uint32_t per_row; /* steps */
+	uint32_t rows;
+	uint64_t counts[ROWS_MAX + 1];
+	uint64_t most, total;
+	size_t columns; /* of the longest bar */
+	bool with_count, with_share, with_marks;
+};
+
+/* As fine as fits: an octave in eight rows, or four, two, one, or several in one. */
+static void
+lay_out(struct chart *chart, const struct fnt_fn_metrics *fn)
+{
+	uint32_t first = step_of_bucket(&fn->buckets[0]);
+	uint32_t last = step_of_bucket(&fn->buckets[fn->bucket_count - 1]);
+
+	*chart = (struct chart){.fn = fn, .per_row = 1};
+	while (last / chart->per_row - first / chart->per_row >= ROWS_MAX)
+		chart->per_row *= 2;
+	chart->first = first / chart->per_row * chart->per_row;
+	chart->rows = (last - chart->first) / chart->per_row + 1;
+	for (size_t i = 0; i < fn->bucket_count; i++) {
+		uint32_t row = (step_of_bucket(&fn->buckets[i]) - chart->first) /
+			       chart->per_row;
+
+		chart->counts[row] += fn->buckets[i].count;
+		chart->total += fn->buckets[i].count;
+		if (chart->counts[row] > chart->most)
+			chart->most = chart->counts[row];
+	}
+}
+
+/* The percentiles that lie in the row: " p50 p90", or nothing. */
+static void
+marks_of(const struct chart *chart, uint32_t row, char marks[MARKS_MAX])
+{
+	*marks = '\0';
+	for (size_t i = 0; i < measures_percentile_count; i++) {
+		uint64_t at = fnt_metrics_percentile(chart->fn,
+						     measures_percentiles[i].percent);
+		uint32_t its = (step_of(at) - chart->first) / chart->per_row;
+
+		if (its >= chart->rows)
+			its = chart->rows - 1;
+		if (its == row) {
+			strcat(marks, " ");
+			strcat(marks, measures_percentiles[i].name);
+		}
+	}
+}
+
+/* What stands beside the bars, as far as there is room: the widest first to go. */
+static void
+fit(struct chart *chart)
+{
+	size_t width = (size_t)tool_width(), marks = 0;
+	char text[MARKS_MAX];
+
+	for (uint32_t row = 0; row < chart->rows; row++) {
+		marks_of(chart, row, text);
+		if (strlen(text) > marks)
+			marks = strlen(text);
+	}
+	chart->columns = BAR_COLUMNS;
+	chart->with_marks = chart->with_share = chart->with_count = true;
+	if (!width)
+		return;
+	chart->with_marks = width >= LABEL + BAR_MIN + COUNT + SHARE + marks;
+	chart->with_share = width >= LABEL + BAR_MIN + COUNT + SHARE;
+	chart->with_count = width >= LABEL + BAR_MIN + COUNT;
+	width -= LABEL < width ? LABEL : width;
+	width -= (chart->with_count ? COUNT : 0u) + (chart->with_share ? SHARE : 0u) +
+		 (chart->with_marks ? marks : 0u);
+	chart->columns = width < BARS_MAX ? width : BARS_MAX;
+	if (!chart->columns)
+		chart->columns = 1;
+}
+
+static void
+put_row(const struct chart *chart, uint32_t row)
+{
+	char bar[BAR_BYTES(BARS_MAX)] = "", marks[MARKS_MAX], text[TEXT_UNIT_MAX];
+	uint64_t count = chart->counts[row];
+	int pad;
+
+	text_duration(text, start_of(chart->first + row * chart->per_row));
+	printf("%*s%s %s", (int)(LABEL - 2 - text_width(text)), "", text,
+	       text_is_utf8() ? "│" : "|");
+	if (count)
+		bar_draw(bar, 0, count, chart->most, chart->columns);
+	text_style(stdout, TEXT_GOOD);
+	fputs(bar, stdout);
+	text_style(stdout, TEXT_PLAIN);
+	pad = (int)(chart->columns - text_width(bar));
+	if (count && chart->with_count)
+		printf("%*s%*s", pad, "", COUNT, text_count(text, count));
+	if (count && chart->with_share)
+		printf("%*.1f %%", SHARE - 2,
+		       100 * (double)count / (double)chart->total);
+	marks_of(chart, row, marks);
+	text_style(stdout, TEXT_BOLD);
+	if (count && chart->with_marks)
+		fputs(marks, stdout);
+	text_style(stdout, TEXT_PLAIN);
+	putchar('\n');
+}
+
+/* "p50 446 us  p90 2.20 ms …", over as many lines as it takes. */
+static void
+put_percentiles(const struct fnt_fn_metrics *fn)
+{
+	size_t width = (size_t)tool_width(), used = 0;
+
+	for (size_t i = 0; i < measures_percentile_count; i++) {
+		const struct measures_percentile *one = &measures_percentiles[i];
+		char text[TEXT_UNIT_MAX];
+		size_t more;
+
+		text_duration(text, fnt_metrics_percentile(fn, one->percent));
+		more = 3 + strlen(one->name) + text_width(text);
+		if (used && width && used + more > width) {
+			putchar('\n');
+			used = 0;
+		}
+		used += more;
+		printf("  %s %s", one->name, text);
+	}
+	putchar('\n');
+}
+
+static void
+put_head(const struct fnt_fn_metrics *fn)
+{
+	char text[TEXT_UNIT_MAX];
+
+	text_style(stdout, TEXT_BOLD);
+	text_put_cut(stdout, fn->fn_name ? fn->fn_name : "all functions",
+		     (size_t)tool_width());
+	text_style(stdout, TEXT_PLAIN);
+	printf("\n  %s call%s\n", text_count(text, fn->calls),
+	       fn->calls == 1 ? "" : "s");
+	if (fn->spilled)
+		printf("  %s not shown: no room\n", text_count(text, fn->spilled));
+}
+
+static void
+print_text(const struct fnt_fn_metrics *fn)
+{
+	struct chart chart;
+
+	put_head(fn);
+	if (!fn->bucket_count)
+		return;
+	put_percentiles(fn);
+	lay_out(&chart, fn);
+	fit(&chart);
+	putchar('\n');
+	for (uint32_t row = 0; row < chart.rows; row++)
+		put_row(&chart, row);
+}
+
+/* ---- for machines --------------------------------------------------------------- */
+
+static void
+print_json(const char *path, const struct fnt_fn_metrics *fn)
+{
+	fputs("{\"path\":", stdout);
+	text_put_json_string(stdout, path);
+	putchar(',');
+	measures_put_fn(fn);
+	fputs(",\"buckets\":[", stdout);
+	for (size_t i = 0; i < fn->bucket_count; i++) {
+		const struct fnt_bucket *bucket = &fn->buckets[i];
+
+		printf("%s{\"from_ns\":%" PRIu64 ",\"to_ns\":", i ? "," : "",
+		       bucket->low_ns);
+		if (bucket->high_ns == UINT64_MAX)
+			fputs("null", stdout);
+		else
+			printf("%" PRIu64, bucket->high_ns);
+		printf(",\"count\":%" PRIu64 "}", bucket->count);
+	}
+	fputs("]}\n", stdout);
+}
+
+/* ---- the command ---------------------------------------------------------------- */
+
+static const struct fnt_fn_metrics *
+find_fn(const struct fnt_metrics *metrics, const char *name)
+{
+	for (size_t i = 0; i < metrics->fn_count; i++)
+		if (!strcmp(metrics->fns[i].fn_name, name))
+			return &metrics->fns[i];
+	return NULL;
+}
+
+static int
+fail_unknown(const char *path, const struct fnt_metrics *metrics, const char *name)
+{
+	const char **names = tool_alloc((metrics->fn_count + 1) * sizeof(*names));
+	const char *nearest;
+
+	for (size_t i = 0; i < metrics->fn_count; i++)
+		names[i] = metrics->fns[i].fn_name;
+	nearest = tool_nearest(name, names, metrics->fn_count);
+	free(names);
+	if (nearest)
+		return tool_fail("%s: no calls of \"%s\"; did you mean \"%s\"?", path,
+				 name, nearest);
+	return tool_fail("%s: no calls of \"%s\"; fntrace stat lists the functions",
+			 path, name);
+}
+
+static int
+print(struct fnt_reader *reader, const char *name, bool json)
+{
+	const struct fnt_fn_metrics *fn;
+	struct fnt_metrics *metrics;
+	int status = TOOL_OK, code = fnt_reader_metrics(reader, &metrics);
+
+	if (code < 0)
+		return tool_fail_errno(fnt_reader_path(reader), code);
+	fn = name ? find_fn(metrics, name) : &metrics->total;
+	if (!fn)
+		status = fail_unknown(fnt_reader_path(reader), metrics, name);
+	else if (json)
+		print_json(fnt_reader_path(reader), fn);
+	else
+		print_text(fn);
+	fnt_metrics_free(metrics);
+	return status;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct settings settings = {0};
+	struct fnt_reader *reader;
+	int first, status;
+
+	first = tool_options(&command_hist, argc, argv, &settings);
+	if (argc - first > 1)
+		tool_usage_error(&command_hist,
+				 "one function at a time, not \"%s\" too",
+				 argv[first + 1]);
+	reader = tool_reader_open(&command_hist, &settings.source);
+	if (!reader)
+		return TOOL_FAILED;
+	status = print(reader, first < argc ? argv[first] : NULL, settings.json);
+	fnt_reader_close(reader);
+	return status;
+}
+
+const struct command command_hist = {
+	.name = "hist",
+	.summary = "how long calls took: a latency histogram",
+	.operands = "[FUNCTION]",
+	.details = "Of all calls ever finished, kept or not; without FUNCTION, of all\n"
+		   "functions together. The scale of durations is logarithmic.\n",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fntrace list: the regions on this machine and their processes.
+ */
+#include "view/producers.h"
+#include "view/table.h"
+#include "cli/tool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct list {
+	bool json;
+};
+
+static const struct tool_option options[] = {
+	{"json", 0, TOOL_FLAG, offsetof(struct list, json), NULL, "a JSON array"},
+	TOOL_END,
+};
+
+static const struct table_column columns[] = {
+	{"REGION", .min = 8},
+	{"SIZE", .right = true, .drop = 1},
+	{"AGE", .right = true, .drop = 2},
+	{"LIVE", .right = true},
+	{"DEAD", .right = true, .drop = 3},
+	{"PROCESSES", .min = 20, .if_used = true},
+};
+
+/* A region may go, or break, between being listed and being looked into: then it is
+ * shown without its processes. */
+static struct fnt_producer *
+get_producers(const struct fnt_region_info *region, size_t *count)
+{
+	struct fnt_producer *producers = NULL;
+	struct fnt_reader *reader;
+
+	*count = 0;
+	if (region->status < 0 || fnt_reader_open(&reader, region->path, NULL) < 0)
+		return NULL;
+	if (fnt_reader_producers(reader, &producers, count) < 0)
+		producers = NULL;
+	fnt_reader_close(reader);
+	return producers;
+}
+
+/* ---- for people ----------------------------------------------------------------- */
+
+/* "node 4711, node 4712, sh 12 (dead)" */
+static void
+add_processes(struct table *table, const struct fnt_region_info *region)
+{
+	size_t count, used = 0, room;
+	struct fnt_producer *producers;
+	char *line;
+
+	if (region->frozen) {
+		table_cell(table, TEXT_DIM, "frozen");
+		return;
+	}
+	producers = get_producers(region, &count);
+	room = count * (sizeof(producers->exe) + 32) + 1;
+	line = tool_alloc(room);
+	line[0] = '\0';
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(line + used, room - used, "%s%s %" PRId32 "%s",
+					 i > 0 ? ", " : "", producers[i].exe,
+					 producers[i].pid,
+					 producers[i].alive ? "" : " (dead)");
+	table_cell(table, TEXT_PLAIN, "%s", line);
+	free(line);
+	free(producers);
+}
+
+static const char *
+reason(const struct fnt_region_info *region)
+{
+	return region->message[0] ? region->message : strerror(-region->status);
+}
+
+static void
+add_region(struct table *table, const struct fnt_region_info *region, uint64_t now_ns)
+{
+	char size[TEXT_UNIT_MAX], age[TEXT_UNIT_MAX];
+
+	table_cell(table, TEXT_BOLD, "%s", region->name);
+	if (region->status < 0) {
+		for (int i = 0; i < 4; i++)
+			table_cell(table, TEXT_PLAIN, "-");
+		table_cell(table, TEXT_BAD, "cannot be read");
+		return;
+	}
+	table_cell(table, TEXT_PLAIN, "%s", text_bytes(size, region->size_bytes));
+	table_cell(table, TEXT_PLAIN, "%s",
+		   text_age(age, region->created_at_ns, now_ns));
+	table_cell(table, region->alive ? TEXT_GOOD : TEXT_PLAIN, "%" PRIu32,
+		   region->alive);
+	table_cell(table, region->dead ? TEXT_BAD : TEXT_PLAIN, "%" PRIu32,
+		   region->dead);
+	add_processes(table, region);
+}
+
+static void
+print_table(const struct fnt_region_info *regions, size_t count)
+{
+	struct table *table =
+		table_create(columns, sizeof(columns) / sizeof(columns[0]));
+	uint64_t now_ns = text_now_ns();
+
+	for (size_t i = 0; i < count; i++)
+		add_region(table, &regions[i], now_ns);
+	table_layout(table, (size_t)tool_width());
+	table_print(table, stdout);
+	table_destroy(table);
+	/* Reasons are too long for a column and too useful to be cut. */
+	for (size_t i = 0; i < count; i++)
+		if (regions[i].status < 0)
+			tool_note("%s", reason(&regions[i]));
+}
+
+/* ---- for machines --------------------------------------------------------------- */
+
+static void
+put_json(const struct fnt_region_info *region)
+{
+	size_t count;
+	struct fnt_producer *producers = get_producers(region, &count);
+
+	fputs("{\"name\":", stdout);
+	text_put_json_string(stdout, region->name);
+	fputs(",\"path\":", stdout);
+	text_put_json_string(stdout, region->path);
+	printf(",\"readable\":%s,\"message\":", region->status < 0 ? "false" : "true");
+	if (region->status < 0)
+		text_put_json_string(stdout, reason(region));
+	else
+		fputs("null", stdout);
+	printf(",\"size_bytes\":%" PRIu64 ",\"created_at\":%" PRIu64
+	       ",\"frozen\":%s,\"alive\":%" PRIu32 ",\"dead\":%" PRIu32
+	       ",\"producers\":",
+	       region->size_bytes, region->created_at_ns / 1000000,
+	       region->frozen ? "true" : "false", region->alive, region->dead);
+	producers_put_json(producers, count);
+	putchar('}');
+	free(producers);
+}
+
+static void
+print_json(const struct fnt_region_info *regions, size_t count)
+{
+	putchar('[');
+	for (size_t i = 0; i < count; i++) {
+		fputs(i > 0 ? ",\n" : "\n", stdout);
+		put_json(&regions[i]);
+	}
+	fputs(count > 0 ? "\n]\n" : "]\n", stdout);
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct fnt_error error = {0};
+	struct fnt_region_info *regions;
+	struct list list = {0};
+	size_t count;
+	int code;
+
+	tool_options(&command_list, argc, argv, &list);
+	code = fnt_regions_list(NULL, &regions, &count, &error);
+	if (code < 0)
+		return tool_fail("%s",
+				 error.message[0] ? error.message : strerror(-code));
+	if (list.json)
+		print_json(regions, count);
+	else if (count > 0)
+		print_table(regions, count);
+	else
+		tool_note("no regions; start one with fntrace tap");
+	free(regions);
+	return TOOL_OK;
+}
+
+const struct command command_list = {
+	.name = "list",
+	.summary = "the regions on this machine and their processes",
+	.details = "Looks into $FNTRACE_DIR, else /dev/shm/fntrace-<uid>.\n",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fntrace ps: the calls in flight.
+ */
+#include "view/calls.h"
+#include "cli/tool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct ps {
+	struct tool_source source;
+	bool json;
+};
+
+static const struct tool_option options[] = {
+	TOOL_SOURCE_OPTIONS(struct ps),
+	{"json", 0, TOOL_FLAG, offsetof(struct ps, json), NULL,
+	 "a JSON array, oldest first"},
+	TOOL_END,
+};
+
+static const struct table_column columns[] = {
+	{"PID", .right = true},
+	{"ELAPSED", .right = true},
+	{.title = "STATE"},
+	{"TYPE", .drop = 3},
+	{"FUNCTION", .min = 8, .want = 14},
+	{"CALL", .min = 6, .want = 10},
+	{"OPS", .right = true, .drop = 4},
+	{"UID", .drop = 2},
+	{"PROGRAM", .drop = 1},
+	{"PENDING", .min = 16, .want = 24, .if_used = true},
+};
+
+/* The op that waits longest, and how many more do. */
+static void
+add_pending(struct table *table, const struct fnt_trace *trace)
+{
+	const struct fnt_trace_op *op = trace->pending;
+	char age[TEXT_UNIT_MAX] = "", more[32] = "";
+
+	if (trace->pending_count == 0) {
+		table_cell(table, TEXT_PLAIN, "%s", "");
+		return;
+	}
+	/* Of the dead only the last sign of life is known, mostly the op's own
+	 * beginning. */
+	if (trace->outcome == FNT_IN_FLIGHT && trace->duration_ns > op->start_ns)
+		text_duration(age, trace->duration_ns - op->start_ns);
+	if (trace->pending_count > 1)
+		snprintf(more, sizeof(more), ", %zu more", trace->pending_count - 1);
+	table_cell(table, TEXT_WARN, "%s %s%s%s%s", fnt_op_name(op->op), op->entity,
+		   age[0] ? " " : "", age, more);
+}
+
+static void
+add_call(struct table *table, const struct fnt_trace *trace)
+{
+	char elapsed[TEXT_UNIT_MAX];
+
+	table_cell(table, TEXT_PLAIN, "%" PRId32, trace->pid);
+	table_cell(table, TEXT_PLAIN, "%s", text_duration(elapsed, trace->duration_ns));
+	table_cell(table, calls_outcome_style(trace->outcome), "%s",
+		   calls_outcome(trace->outcome));
+	table_cell(table, TEXT_DIM, "%s", fnt_fn_type_name(trace->fn_type));
+	table_cell(table, TEXT_BOLD, "%s", trace->fn_name);
+	table_cell(table, TEXT_PLAIN, "%s", trace->call_id);
+	table_cell(table, TEXT_PLAIN, "%" PRIu64, trace->op_count + trace->ops_omitted);
+	table_cell(table, TEXT_DIM, "%016" PRIx64, trace->uid);
+	table_cell(table, TEXT_DIM, "%s", trace->exe);
+	add_pending(table, trace);
+}
+
+static void
+print_table(const struct fnt_traces *traces)
+{
+	struct table *table =
+		table_create(columns, sizeof(columns) / sizeof(columns[0]));
+
+	for (size_t i = 0; i < traces->count; i++)
+		add_call(table, &traces->items[i]);
+	table_layout(table, (size_t)tool_width());
+	table_print(table, stdout);
+	table_destroy(table);
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct ps ps = {0};
+	struct fnt_traces *traces;
+	struct fnt_reader *reader;
+	int code, status = TOOL_OK;
+
+	tool_options(&command_ps, argc, argv, &ps);
+	reader = tool_reader_open(&command_ps, &ps.source);
+	if (!reader)
+		return TOOL_FAILED;
+	code = fnt_reader_in_flight(reader, &traces);
+	if (code < 0) {
+		status = tool_fail_errno(fnt_reader_path(reader), code);
+	} else {
+		if (ps.json)
+			status = calls_put_json_array(traces);
+		else if (traces->count > 0)
+			print_table(traces);
+		else
+			tool_note("%s: no calls in flight", fnt_reader_path(reader));
+		fnt_traces_free(traces);
+	}
+	fnt_reader_close(reader);
+	return status;
+}
+
+const struct command command_ps = {
+	.name = "ps",
+	.summary = "the calls in flight, and what they wait for",
+	.details = "Calls of processes that died are shown as aborted, with how far\n"
+		   "they got.\n",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fntrace recent: the newest calls that have finished.
+ */
+#include "view/calls.h"
+#include "cli/tool.h"
+
+#include <stdio.h>
+
+struct recent {
+	struct tool_source source;
+	uint64_t limit;
+	const char *fn_name;
+	bool errors;
+	bool json;
+};
+
+static const struct tool_option options[] = {
+	TOOL_SOURCE_OPTIONS(struct recent),
+	{"limit", 'n', TOOL_COUNT, offsetof(struct recent, limit), "N",
+	 "at most so many calls (20)"},
+	{"fn", 0, TOOL_TEXT, offsetof(struct recent, fn_name), "NAME",
+	 "only calls of this function"},
+	{"errors", 0, TOOL_FLAG, offsetof(struct recent, errors), NULL,
+	 "only calls that did not end well"},
+	{"json", 0, TOOL_FLAG, offsetof(struct recent, json), NULL,
+	 "a JSON array, newest first"},
+	TOOL_END,
+};
+
+static void
+print_table(const struct fnt_traces *traces)
+{
+	struct table *table = calls_table_create("AGO");
+	uint64_t now_ns = text_now_ns();
+	char ago[TEXT_UNIT_MAX];
+
+	for (size_t i = 0; i < traces->count; i++) {
+		const struct fnt_trace *trace = &traces->items[i];
+
+		text_age(ago, calls_ended_at_ns(trace), now_ns);
+		calls_table_add(table, trace, ago);
+	}
+	calls_table_print(table);
+	table_destroy(table);
+}
+
+static int
+print(struct fnt_reader *reader, const struct recent *recent)
+{
+	struct fnt_query query = {
+		.limit = recent->limit,
+		.fn_name = recent->fn_name,
+		.errors_only = recent->errors,
+	};
+	struct fnt_traces *traces;
+	int code = fnt_reader_query(reader, &query, &traces);
+	int status = TOOL_OK;
+
+	if (code < 0)
+		return tool_fail_errno(fnt_reader_path(reader), code);
+	if (recent->json)
+		status = calls_put_json_array(traces);
+	else if (traces->count > 0)
+		print_table(traces);
+	else
+		tool_note("%s: no %scalls%s%s", fnt_reader_path(reader),
+			  recent->errors ? "failed " : "finished ",
+			  recent->fn_name ? " of " : "",
+			  recent->fn_name ? recent->fn_name : "");
+	fnt_traces_free(traces);
+	return status;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct recent recent = {.limit = 20};
+	struct fnt_reader *reader;
+	int status;
+
+	tool_options(&command_recent, argc, argv, &recent);
+	reader = tool_reader_open(&command_recent, &recent.source);
+	if (!reader)
+		return TOOL_FAILED;
+	status = print(reader, &recent);
+	fnt_reader_close(reader);
+	return status;
+}
+
+const struct command command_recent = {
+	.name = "recent",
+	.summary = "the newest calls that have finished",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fntrace stat: totals, losses by cause, and who writes.
+ */
+#include "view/measures.h"
+#include "view/producers.h"
+#include "view/table.h"
+#include "cli/tool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct settings {
+	struct tool_source source;
+	uint64_t limit;
+	bool json;
+};
+
+/* What there is to be shown. */
+struct counts {
+	struct fnt_stat stat;
+	struct fnt_metrics *metrics;
+	struct fnt_producer *producers;
+	size_t producer_count;
+};
+
+static const struct tool_option options[] = {
+	TOOL_SOURCE_OPTIONS(struct settings),
+	{"limit", 'n', TOOL_COUNT, offsetof(struct settings, limit), "N",
+	 "at most so many functions and operations (20); 0: all"},
+	{"json", 0, TOOL_FLAG, offsetof(struct settings, json), NULL,
+	 "one JSON object"},
+	TOOL_END,
+};
+
+/* ---- for people ----------------------------------------------------------------- */
+
+static void
+put_title(const char *title)
+{
+	putchar('\n');
+	text_style(stdout, TEXT_BOLD);
+	fputs(title, stdout);
+	text_style(stdout, TEXT_PLAIN);
+	putchar('\n');
+}
+
+/* A count, and what it means; `style` where it is not 0. */
+static void
+put_count(const char *name, uint64_t count, enum text_style style, const char *meaning)
+{
+	char text[TEXT_UNIT_MAX];
+
+	printf("  %-10s ", name);
+	if (count > 0)
+		text_style(stdout, style);
+	printf("%13s", text_count(text, count));
+	if (count > 0)
+		text_style(stdout, TEXT_PLAIN);
+	text_style(stdout, TEXT_DIM);
+	printf("  %s", meaning);
+	text_style(stdout, TEXT_PLAIN);
+	putchar('\n');
+}
+
+static void
+put_use(const char *name, uint32_t used, uint32_t max)
+{
+	char text[2][TEXT_UNIT_MAX];
+
+	printf("  %-10s %13s of %s\n", name, text_count(text[0], used),
+	       text_count(text[1], max));
+}
+
+static void
+print_region(const char *path, const struct fnt_stat *stat)
+{
+	char text[3][TEXT_UNIT_MAX];
+
+	text_style(stdout, TEXT_BOLD);
+	text_put(stdout, path);
+	text_style(stdout, TEXT_PLAIN);
+	printf("\n  %s, made %s (%s)\n", text_bytes(text[0], stat->size_bytes),
+	       text_date(text[1], stat->created_at_ns),
+	       text_ago(text[2], stat->created_at_ns, text_now_ns()));
+	printf("  %s cells of 256 B, records of at most %s\n",
+	       text_count(text[0], stat->cells),
+	       text_bytes(text[1], stat->max_record_bytes));
+	if (stat->flags & FNT_KEEP_NONE)
+		puts("  keeps no records, only counts");
+	else if (stat->capacity > 0)
+		printf("  shows the newest %s calls%s\n",
+		       text_count(text[0], stat->capacity),
+		       stat->flags & FNT_ORDERED ? ", in exact order" : "");
+	printf("  clock %s\n", stat->clock ? stat->clock : "unknown");
+}
+
+/* What is not at its default. */
+static void
+print_settings(const struct fnt_settings_list *list)
+{
+	char text[512];
+
+	if (!list->all.set && !list->count)
+		return;
+	put_title("settings");
+	if (list->all.set)
+		printf("  %s\n", fnt_settings_text(&list->all, text, sizeof(text)));
+	for (size_t i = 0; i < list->count; i++) {
+		fputs("  ", stdout);
+		text_style(stdout, TEXT_BOLD);
+		text_put(stdout, list->overrides[i].fn_name);
+		text_style(stdout, TEXT_PLAIN);
+		printf("  %s\n", fnt_settings_text(&list->overrides[i].settings, text,
+						   sizeof(text)));
+	}
+}
+
+static void
+print_counts(const struct counts *counts)
+{
+	const struct fnt_metrics *metrics = counts->metrics;
+	const struct fnt_stat *stat = &counts->stat;
+
+	put_title("calls");
+	put_count("total", stat->total, TEXT_PLAIN, "finished, by any process");
+	put_count("recorded", stat->recorded, TEXT_PLAIN, "written to the ring");
+	put_count("retained", stat->retained, TEXT_PLAIN, "still there to be read");
+	put_count("in flight", stat->in_flight, TEXT_PLAIN, "begun and not finished");
+	put_count("orphaned", stat->orphaned, TEXT_BAD, "of these: their process died");
+	put_count("ops", stat->ops, TEXT_PLAIN, "database operations in them");
+
+	put_title("left out");
+	put_count("dropped", stat->dropped, TEXT_BAD, "calls: no place in the ring");
+	put_count("not kept", stat->not_kept, TEXT_PLAIN, "calls: by the settings, of which");
+	put_count("  sampled", stat->sampled, TEXT_PLAIN, "not of the share that is kept");
+	put_count("  limited", stat->limited, TEXT_PLAIN,
+		  "past the rate of their function");
+	put_count("  none", stat->kept_none, TEXT_PLAIN, "the region keeps none");
+	put_count("unframed", stat->unframed, TEXT_WARN,
+		  "calls that ps could not show");
+	put_count("ops", stat->ops_omitted, TEXT_WARN, "past a record's size limit");
+	put_count("schedules", stat->schedules_omitted, TEXT_WARN, "likewise");
+	put_count("values", stat->values_omitted, TEXT_WARN, "results: likewise");
+	put_count("cells", stat->cells_skipped, TEXT_PLAIN,
+		  "passed over, held by others");
+
+	put_title("room");
+	put_use("processes", stat->producers, stat->producers_max);
+	put_use("threads", stat->lanes, stat->lanes_max);
+	put_use("frames", stat->frames, stat->frames_max);
+	put_use("names", stat->names, stat->names_max);
+	put_use("functions", metrics->fn_rows, metrics->fn_rows_max);
+	put_use("operations", metrics->op_rows, metrics->op_rows_max);
+	put_use("latencies", metrics->blocks, metrics->blocks_max);
+}
+
+static const struct table_column columns[] = {
+	{"PID", .right = true},
+	{"PROGRAM", .min = 8},
+	{.title = "STATE"},
+	{"THREADS", .right = true, .drop = 1},
+	{"IN FLIGHT", .right = true},
+	{"RECORDED", .right = true},
+	{"DROPPED", .right = true, .drop = 3},
+	{"SINCE", .right = true, .drop = 2},
+};
+
+static void
+print_producers(const struct fnt_producer *producers, size_t count)
+{
+	struct table *table =
+		table_create(columns, sizeof(columns) / sizeof(columns[0]));
+	uint64_t now_ns = text_now_ns();
+	char text[TEXT_UNIT_MAX];
+
+	put_title("processes");
+	for (size_t i = 0; i < count; i++) {
+		const struct fnt_producer *one = &producers[i];
+
+		table_cell(table, TEXT_PLAIN, "%" PRId32, one->pid);
+		table_cell(table, TEXT_BOLD, "%s", one->exe);
+		table_cell(table, one->alive ? TEXT_GOOD : TEXT_BAD, "%s",
+			   one->alive ? "alive" : "dead");
+		table_cell(table, TEXT_PLAIN, "%" PRIu32, one->threads);
+		table_cell(table, TEXT_PLAIN, "%" PRIu32, one->in_flight);
+		table_cell(table, TEXT_PLAIN, "%s", text_count(text, one->recorded));
+		table_cell(table, one->dropped ? TEXT_BAD : TEXT_PLAIN, "%s",
+			   text_count(text, one->dropped));
+		table_cell(table, TEXT_PLAIN, "%s",
+			   text_age(text, one->attached_at_ns, now_ns));
+	}
+	table_indent(table, 2);
+	table_layout(table, (size_t)tool_width());
+	table_print(table, stdout);
+	table_destroy(table);
+}
+
+/* ---- for machines --------------------------------------------------------------- */
+
+#define FIELD64(field)                                                                 \
+	{                                                                              \
+		#field, offsetof(struct fnt_stat, field), 8                            \
+	}
+#define FIELD32(field)                                                                 \
+	{                                                                              \
+		#field, offsetof(struct fnt_stat, field), 4                            \
+	}
+
+static const struct {
+	const char *name;
+	size_t offset;
+	int bytes;
+} fields[] = {
+	FIELD64(total),
+	FIELD64(retained),
+	FIELD64(in_flight),
+	FIELD64(dropped),
+	FIELD64(ops_omitted),
+	FIELD64(capacity),
+	FIELD64(recorded),
+	FIELD64(not_kept),
+	FIELD64(sampled),
+	FIELD64(limited),
+	FIELD64(kept_none),
+	FIELD64(orphaned),
+	FIELD64(unframed),
+	FIELD64(ops),
+	FIELD64(schedules_omitted),
+	FIELD64(values_omitted),
+	FIELD64(cells_skipped),
+	FIELD64(size_bytes),
+	FIELD64(cells),
+	FIELD64(max_record_bytes),
+	FIELD32(producers_max),
+	FIELD32(lanes),
+	FIELD32(lanes_max),
+	FIELD32(frames),
+	FIELD32(frames_max),
+	FIELD32(names),
+	FIELD32(names_max),
+};
+
+static void
+print_json(const char *path, const struct counts *counts)
+{
+	const struct fnt_stat *stat = &counts->stat;
+
+	fputs("{\"path\":", stdout);
+	text_put_json_string(stdout, path);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		const void *field = (const char *)stat + fields[i].offset;
+
+		printf(",\"%s\":%" PRIu64, fields[i].name,
+		       fields[i].bytes == 8 ? *(const uint64_t *)field
+					    : *(const uint32_t *)field);
+	}
+	printf(",\"created_at\":%" PRIu64 ",\"keep_none\":%s,\"ordered\":%s,\"clock\":",
+	       stat->created_at_ns / 1000000,
+	       stat->flags & FNT_KEEP_NONE ? "true" : "false",
+	       stat->flags & FNT_ORDERED ? "true" : "false");
+	text_put_json_string(stdout, stat->clock ? stat->clock : "unknown");
+	fputs(",\"producers\":", stdout);
+	producers_put_json(counts->producers, counts->producer_count);
+	putchar(',');
+	measures_put_json(counts->metrics);
+	fputs("}\n", stdout);
+}
+
+/* For people, the settings too; a machine has them from `ctl get --json`. */
+static void
+print_text(struct fnt_reader *reader, const struct counts *counts, uint64_t limit)
+{
+	struct fnt_settings_list *list;
+
+	print_region(fnt_reader_path(reader), &counts->stat);
+	if (fnt_reader_settings(reader, &list) == 0) {
+		print_settings(list);
+		fnt_settings_free(list);
+	}
+	print_counts(counts);
+	measures_print(counts->metrics, limit, put_title);
+	if (counts->producer_count > 0)
+		print_producers(counts->producers, counts->producer_count);
+}
+
+static int
+count(struct fnt_reader *reader, struct counts *counts)
+{
+	int code = fnt_reader_stat(reader, &counts->stat);
+
+	if (code == 0)
+		code = fnt_reader_metrics(reader, &counts->metrics);
+	if (code == 0)
+		code = fnt_reader_producers(reader, &counts->producers,
+					    &counts->producer_count);
+	return code;
+}
+
+static int
+print(struct fnt_reader *reader, const struct settings *settings)
+{
+	struct counts counts = {.metrics = NULL, .producers = NULL};
+	int status = TOOL_OK, code = count(reader, &counts);
+
+	if (code < 0)
+		status = tool_fail_errno(fnt_reader_path(reader), code);
+	else if (settings->json)
+		print_json(fnt_reader_path(reader), &counts);
+	else
+		print_text(reader, &counts, settings->limit);
+	fnt_metrics_free(counts.metrics);
+	free(counts.producers);
+	return status;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct settings settings = {.limit = 20};
+	struct fnt_reader *reader;
+	int status;
+
+	tool_options(&command_stat, argc, argv, &settings);
+	reader = tool_reader_open(&command_stat, &settings.source);
+	if (!reader)
+		return TOOL_FAILED;
+	status = print(reader, &settings);
+	fnt_reader_close(reader);
+	return status;
+}
+
+const struct command command_stat = {
+	.name = "stat",
+	.summary = "totals, losses by cause, functions, operations, processes",
+	.options = options,
+	.run = run,
+};
