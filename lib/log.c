@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The log: open, close, and its own contents. Producing is in call.c and finish.c.
+ * The log: open, close, and its own contents. Producing is in call_events.c and finish.c.
  */
 #include "base/error.h"
 #include "produce/attach.h"
@@ -57,9 +57,9 @@ fnt_log_path(const struct fnt_log *log)
 /* ---- asking ----------------------------------------------------------------------- */
 
 /* A query that reads the oldest records while their area is given back would lose a page
- * under its feet, which a reader has a guard for (guard.h) and a host has not. So a process
+ * under its feet, which a reader has a guard for (sigbus.h) and a host has not. So a process
  * says that it is reading before it looks at what is shown, and nothing is given back as
- * long as one says so that may have looked before (switch.c). */
+ * long as one says so that may have looked before (resize.c). */
 static struct fnt_attachment *
 enter_reading(struct fnt_log *log)
 {

@@ -10,8 +10,8 @@
  * One thread at a time for one buffer. May allocate, so not in a signal handler, and
  * not on the producing side.
  */
-#ifndef FNT_BUF_H
-#define FNT_BUF_H
+#ifndef FNT_BASE_BUF_H
+#define FNT_BASE_BUF_H
 
 #include <stddef.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * evict.h: lines of memory given back by who has read them.
+ * cache_flush.h: lines of memory given back by who has read them.
  *
  * A line that another core has read is shared. When its producer comes to write it
  * again, a lap later, it has to be asked back from whatever cache still holds it, and a
@@ -13,8 +13,8 @@
  *
  * A hint: where the processor can't do it, nothing happens.
  */
-#ifndef FNT_EVICT_H
-#define FNT_EVICT_H
+#ifndef FNT_BASE_CACHE_FLUSH_H
+#define FNT_BASE_CACHE_FLUSH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -16,8 +16,8 @@
  * renews once a second, so that a stepped clock shows in the next second's calls, and
  * never inside one.
  */
-#ifndef FNT_CLOCK_H
-#define FNT_CLOCK_H
+#ifndef FNT_BASE_CLOCK_H
+#define FNT_BASE_CLOCK_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * error.h: failures in words, for those who asked for them.
  */
-#ifndef FNT_ERROR_H
-#define FNT_ERROR_H
+#ifndef FNT_BASE_ERROR_H
+#define FNT_BASE_ERROR_H
 
 #include <fntrace/fntrace.h>
 

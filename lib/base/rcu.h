@@ -6,8 +6,8 @@
  * follows synchronize_rcu(). ThreadSanitizer cannot see that (no annotations in 0.13, and
  * membarrier is beyond it), so its builds are told where the happens-before edges are.
  */
-#ifndef FNT_RCU_H
-#define FNT_RCU_H
+#ifndef FNT_BASE_RCU_H
+#define FNT_BASE_RCU_H
 
 #include <stdbool.h>
 #include <urcu/urcu-bp.h>
@@ -66,7 +66,7 @@ struct fnt_at_hand {
 	 * needs no fences; else 0. And the same if, besides, its clock is the counter.
 	 */
 	uint64_t quick, counts;
-	/* urcu-bp's of the thread, as long as it may take the short ways (threads.c);
+	/* urcu-bp's of the thread, as long as it may take the short ways (thread.c);
 	 * else NULL. In a shared library the original, another library's thread-local,
 	 * is a function call away. */
 	struct urcu_bp_reader *reader;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * shared.h: bytes in and out of shared words.
+ * shm_words.h: bytes in and out of shared words.
  *
  * Shared memory that may change under a reader is touched by relaxed atomic words only:
  * plain copies would be data races, whatever is checked afterwards. Order is the
  * callers' business. Wait-free, no system call.
  */
-#ifndef FNT_SHARED_H
-#define FNT_SHARED_H
+#ifndef FNT_BASE_SHM_WORDS_H
+#define FNT_BASE_SHM_WORDS_H
 
 #include "format/layout.h"
 

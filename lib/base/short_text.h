@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * quick_text.h: short texts, measured and copied without a branch for how short.
+ * short_text.h: short texts, measured and copied without a branch for how short.
  *
  * Ids differ in length from call to call. Copied by moves that their length chooses, as
  * memcpy() does, each of them is a branch that a processor guesses wrong, and three
@@ -17,8 +17,8 @@
  * looks on, as where a text lies across the end of a page, no text is short; where a
  * sanitizer does, they are copied by moves.
  */
-#ifndef FNT_QUICK_TEXT_H
-#define FNT_QUICK_TEXT_H
+#ifndef FNT_BASE_SHORT_TEXT_H
+#define FNT_BASE_SHORT_TEXT_H
 
 #include "base/shm_words.h"
 

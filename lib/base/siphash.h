@@ -2,8 +2,8 @@
  *
  * siphash.h: SipHash-2-4 (Aumasson, Bernstein: SipHash, a fast short-input PRF, 2012).
  */
-#ifndef FNT_SIPHASH_H
-#define FNT_SIPHASH_H
+#ifndef FNT_BASE_SIPHASH_H
+#define FNT_BASE_SIPHASH_H
 
 #include <stddef.h>
 #include <stdint.h>

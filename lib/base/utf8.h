@@ -13,8 +13,8 @@
  *
  * All functions: any thread, any time, async-signal-safe, wait-free; no allocation.
  */
-#ifndef FNT_UTF8_H
-#define FNT_UTF8_H
+#ifndef FNT_BASE_UTF8_H
+#define FNT_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

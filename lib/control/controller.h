@@ -6,8 +6,8 @@
  * The lock is an open-file-description lock on the first byte of the control section:
  * the kernel drops it when the tool dies. Producers do not know it, so they never wait.
  */
-#ifndef FNT_CONTROLLER_H
-#define FNT_CONTROLLER_H
+#ifndef FNT_CONTROL_CONTROLLER_H
+#define FNT_CONTROL_CONTROLLER_H
 
 #include "region/sigbus.h"
 #include "region/region.h"

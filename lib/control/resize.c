@@ -367,7 +367,7 @@ publish(struct fnt_ring_head *head, const struct fnt_era *era)
 	store(&slot->cells, era->cell_count);
 	store(&slot->lap, era->lap);
 	/* [Y1] release: what the slot says comes before whose it is. Pairs with [Y2] in
-	 * era.c. */
+	 * segment.c. */
 	atomic_store_explicit(&slot->number, era->number + 1, memory_order_release);
 	/* [Y3] release: the slot comes before the count of eras. Pairs with [Y4]. */
 	atomic_store_explicit(&head->eras, era->number + 1, memory_order_release);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * switch.h: from one era of the rings to the next, while they are written to.
+ * resize.h: from one era of the rings to the next, while they are written to.
  *
  *            begin: an area is found, its cells prepared, the era published
  *              │      first = F, far beyond the cursor: nobody gets there
@@ -23,8 +23,8 @@
  * writes it afterwards. Complete
  *   - hidden and not retired, retired and not punched: done again
  */
-#ifndef FNT_SWITCH_H
-#define FNT_SWITCH_H
+#ifndef FNT_CONTROL_RESIZE_H
+#define FNT_CONTROL_RESIZE_H
 
 #include "region/region.h"
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * freeze.h: the records of eras that are over, in a region of their own.
+ * rotate.h: the records of eras that are over, in a region of their own.
  *
  *   open: a file without a name, in the directory of the name that it is to get
  *   write: sections without what is in use (processes, calls in flight), the areas at
  *          their places; then, synced, it gets its name: never that of another file
  *
- * The holder of the control lock does it, with the eras sealed (switch.h).
+ * The holder of the control lock does it, with the eras sealed (resize.h).
  */
-#ifndef FNT_FREEZE_H
-#define FNT_FREEZE_H
+#ifndef FNT_CONTROL_ROTATE_H
+#define FNT_CONTROL_ROTATE_H
 
 #include "region/region.h"
 

@@ -27,8 +27,8 @@
  * region has a name are atomics. A new section needs no new version: readers skip kinds
  * they do not know, unless an incompatible feature flag says that they must not.
  */
-#ifndef FNT_LAYOUT_H
-#define FNT_LAYOUT_H
+#ifndef FNT_FORMAT_LAYOUT_H
+#define FNT_FORMAT_LAYOUT_H
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -301,7 +301,7 @@ static_assert(sizeof(struct fnt_name) == 272, "layout");
 
 /* ---- records ---------------------------------------------------------------------- */
 
-/* Head of a record: fixed layout, then the payload (payload.h). Built in private memory,
+/* Head of a record: fixed layout, then the payload (read.h). Built in private memory,
  * moved as whole words. */
 struct fnt_record {
 	uint64_t uid;

@@ -19,8 +19,8 @@
  * by load, add and store; if that is dead, its reaper. A row of all lanes
  * (FNT_LANE_ANY), its blocks, and the `other` rows: anyone, by fetch-add.
  */
-#ifndef FNT_LAYOUT_METRICS_H
-#define FNT_LAYOUT_METRICS_H
+#ifndef FNT_FORMAT_LAYOUT_METRICS_H
+#define FNT_FORMAT_LAYOUT_METRICS_H
 
 #include "format/layout.h"
 

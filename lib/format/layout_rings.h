@@ -19,8 +19,8 @@
  *                           │ cell │ cell │ cell …
  *                           └──────┴──────┴──────
  */
-#ifndef FNT_LAYOUT_RINGS_H
-#define FNT_LAYOUT_RINGS_H
+#ifndef FNT_FORMAT_LAYOUT_RINGS_H
+#define FNT_FORMAT_LAYOUT_RINGS_H
 
 #include "format/layout.h"
 

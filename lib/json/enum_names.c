@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * words.c: the words by which JSON, the tool and the protocols call our enums.
+ * enum_names.c: the words by which JSON, the tool and the protocols call our enums.
  */
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * json.h: writing JSON (RFC 8259) into a buffer: strings, numbers, values.
  *
- *      trace_json.c ──► json (strings, numbers)
+ *      json_trace.c ──► json (strings, numbers)
  *           │      ╲──► json_text     (a value that is JSON text)
  *           ╰─────────► msgpack_json  (a value that is msgpack)
  *
@@ -11,8 +11,8 @@
  * Failures stick in the buffer (buf.h). Any thread; nothing depends on the locale;
  * errno is left as it was, but for ENOMEM's doing.
  */
-#ifndef FNT_JSON_H
-#define FNT_JSON_H
+#ifndef FNT_JSON_JSON_H
+#define FNT_JSON_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,7 +67,7 @@ void fnt_json_base64(struct fnt_buf *buf, const void *bytes, size_t len);
  */
 void fnt_json_text(struct fnt_buf *buf, const char *text, size_t len);
 
-/* One msgpack object: see msgpack_json.c for how its types are shown in JSON. */
+/* One msgpack object: see json_msgpack.c for how its types are shown in JSON. */
 void fnt_json_msgpack(struct fnt_buf *buf, const void *data, size_t len);
 
 struct fnt_value;

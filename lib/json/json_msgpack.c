@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * msgpack_json.c: a msgpack object as JSON.
+ * json_msgpack.c: a msgpack object as JSON.
  *
  *      nil, bool, int          null, true, -5: integers exact, uint64 too
  *      float32, float64        shortest digits for their width; NaN and infinities null

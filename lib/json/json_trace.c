@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * trace_json.c: a trace as JSON.
+ * json_trace.c: a trace as JSON.
  *
  * First what the original service's trace endpoint has, by its names and in its order;
  * then what is ours. A field that is absent there is absent here.

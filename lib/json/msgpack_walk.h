@@ -10,8 +10,8 @@
  * Any thread, async-signal-safe, no allocation, no recursion; time linear in what it
  * walks.
  */
-#ifndef FNT_MSGPACK_WALK_H
-#define FNT_MSGPACK_WALK_H
+#ifndef FNT_JSON_MSGPACK_WALK_H
+#define FNT_JSON_MSGPACK_WALK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,8 +12,8 @@
  * Progress: wait-free. No system call, no allocation; a row or block that is not at
  * hand is found by at most FNT_ROW_PROBES looks at a table.
  */
-#ifndef FNT_METRICS_H
-#define FNT_METRICS_H
+#ifndef FNT_METRICS_COUNT_H
+#define FNT_METRICS_COUNT_H
 
 #include "format/layout_metrics.h"
 #include "region/region.h"

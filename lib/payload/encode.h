@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload_pack.h: the encoding half of payload.h.
+ * encode.h: the encoding half of read.h.
  *
  * The events of the hot path are put together by hand: msgpack-c's packer, with its callback
  * inlined and flattened, took 86 instructions for an op, and these take 40. Times are of
@@ -10,8 +10,8 @@
  *
  * Format: github.com/msgpack/msgpack/blob/master/spec.md.
  */
-#ifndef FNT_PAYLOAD_PACK_H
-#define FNT_PAYLOAD_PACK_H
+#ifndef FNT_PAYLOAD_ENCODE_H
+#define FNT_PAYLOAD_ENCODE_H
 
 #include "format/layout.h"
 #include "payload/read.h"

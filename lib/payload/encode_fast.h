@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload_pack_quick.h: the commonest events, put together quicker still than in
- * payload_pack.h.
+ * encode_fast.h: the commonest events, put together quicker still than in
+ * encode.h.
  */
-#ifndef FNT_PAYLOAD_PACK_QUICK_H
-#define FNT_PAYLOAD_PACK_QUICK_H
+#ifndef FNT_PAYLOAD_ENCODE_FAST_H
+#define FNT_PAYLOAD_ENCODE_FAST_H
 
 #include "payload/encode.h"
 #include "base/short_text.h"
 
-/* Events of which every text is short (quick_text.h), every name interned, and every
+/* Events of which every text is short (short_text.h), every name interned, and every
  * time less than 2^32 ns: bounded by FNT_QUICK_…_BOUND and the text, and put together
  * without a branch for what they are not. Where that is less than what putting a text
  * writes to, the bound says so. */

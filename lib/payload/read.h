@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload.h: what happened in a call, as a stream of msgpack arrays.
+ * read.h: what happened in a call, as a stream of msgpack arrays.
  *
  *   [0, call_id, fn|nil, user|nil, tenant|nil]       the beginning; fn: when not
  * interned [1, user]  [2, tenant]                           set later [3, op, entity,
@@ -17,11 +17,11 @@
  * payload. Readers pass over arrays with an unknown first number, and over elements
  * past those they know: new events need no new version.
  *
- * Encoding is in payload_pack.h; decoding walks and bounds the bytes itself, so that no
+ * Encoding is in encode.h; decoding walks and bounds the bytes itself, so that no
  * count in them is ever believed. Wait-free, no allocation.
  */
-#ifndef FNT_PAYLOAD_H
-#define FNT_PAYLOAD_H
+#ifndef FNT_PAYLOAD_READ_H
+#define FNT_PAYLOAD_READ_H
 
 #include <fntrace/fntrace.h>
 

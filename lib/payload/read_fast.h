@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload_quick.h: the usual events, each in one go.
+ * read_fast.h: the usual events, each in one go.
  *
  * An event as this version writes it, of elements in the usual forms, each of which is
  * at most FNT_QUICK_ELEMENT bytes or, a longer text, ends where there is still as much
  * slack as an event of short ones needs: so nothing is looked at past the slack, and it
  * is enough to see at the end whether all of it was in the payload. All else is left to
- * payload.c, which finds the same wherever both can read it.
+ * read.c, which finds the same wherever both can read it.
  *
  * Forms are told apart by branches, the likeliest first: computing a size from a first
  * byte makes each element wait for the one before (a third slower).
  */
-#ifndef FNT_PAYLOAD_QUICK_H
-#define FNT_PAYLOAD_QUICK_H
+#ifndef FNT_PAYLOAD_READ_FAST_H
+#define FNT_PAYLOAD_READ_FAST_H
 
 #include "format/layout.h"
 #include "payload/read.h"

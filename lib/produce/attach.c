@@ -106,7 +106,7 @@ struct fnt_call *
 fnt_pool_next(struct fnt_call_pool *pool, uint32_t *next)
 {
 	for (uint32_t i = *next; i < pool->count; i++) {
-		/* [B2] acquire: it is cleared. Pairs with [B1] in frames.c. */
+		/* [B2] acquire: it is cleared. Pairs with [B1] in frame_cache.c. */
 		if (atomic_load_explicit(&pool->had[i], memory_order_acquire) !=
 		    FNT_HAD_NOW)
 			continue;

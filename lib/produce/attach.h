@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * process.h: a process's side of a region: attachments, their threads, fork and exit.
+ * attach.h: a process's side of a region: attachments, their threads, fork and exit.
  *
  *   struct fnt_log ──RCU──► struct fnt_attachment ──► mapping, slot, pool of calls
  *    (for ever)              (one per log and process)     └─ threads: lane, frames, names
@@ -12,8 +12,8 @@
  * closed, a thread first uses one or ends, and around fork. Nobody waits for a grace period
  * with it in hand. Threads join urcu-bp before they take it.
  */
-#ifndef FNT_PROCESS_H
-#define FNT_PROCESS_H
+#ifndef FNT_PRODUCE_ATTACH_H
+#define FNT_PRODUCE_ATTACH_H
 
 #include "base/clock.h"
 #include "metrics/count.h"
@@ -69,7 +69,7 @@ struct fnt_call_pool {
 	struct fnt_call_pool *next;
 	uint32_t count;
 	struct fnt_call *calls;
-	_Atomic(struct fnt_call *) unframed; /* see unframed.h */
+	_Atomic(struct fnt_call *) unframed; /* see private_calls.h */
 	_Atomic uint32_t unframed_open, unframed_new;
 	/* Frames that this process has, or has had, by its own account (enum fnt_had):
 	 * what the region says may be nonsense, and a frame given out twice would be
@@ -97,7 +97,7 @@ struct fnt_log {
 	struct fnt_log *next; /* of the process */
 	_Atomic(struct fnt_attachment *) attachment; /* RCU; NULL: closed */
 	fnt_word off; /* the region's generation, while nothing is enabled; else 0 */
-	_Atomic(fnt_word *) generation; /* where it is to be read for ever; see gate.h */
+	_Atomic(fnt_word *) generation; /* where it is to be read for ever; see disabled.h */
 	char *path;
 };
 
@@ -136,7 +136,7 @@ fnt_enter(struct fnt_log *log)
 	if (!log)
 		return NULL;
 	fnt_rcu_read_lock();
-	/* [R2] acquire: the attachment is whole. Pairs with [R1] in process.c. */
+	/* [R2] acquire: the attachment is whole. Pairs with [R1] in attach.c. */
 	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
 	if (__builtin_expect(attachment && attachment->generation == fnt_fork_generation,
 			     1))

@@ -4,7 +4,7 @@
  *
  *   fnt_call_begin ─┬─► begin_short: all as it mostly is, and at hand; nothing called
  *                   └─► begin ─┬─► fnt_call_start ─► a frame's call, or a private one
- *                              └─► begin_ruled (ruled.c) ─► fnt_call_start
+ *                              └─► begin_ruled (begin_ruled.c) ─► fnt_call_start
  *   fnt_call_drop: back where it came from
  */
 #include "produce/call_head.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * ruled.h: calls under settings that say something. Where all is at its default nothing
+ * begin_ruled.h: calls under settings that say something. Where all is at its default nothing
  * of this is run.
  */
-#ifndef FNT_RULED_H
-#define FNT_RULED_H
+#ifndef FNT_PRODUCE_BEGIN_RULED_H
+#define FNT_PRODUCE_BEGIN_RULED_H
 
 #include "produce/call_use.h"
 #include "produce/capture.h"

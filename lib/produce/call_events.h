@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * call.h: a call being built. Private memory of its process; what others may see of it is in
+ * call_events.h: a call being built. Private memory of its process; what others may see of it is in
  * its frame.
  */
-#ifndef FNT_CALL_H
-#define FNT_CALL_H
+#ifndef FNT_PRODUCE_CALL_EVENTS_H
+#define FNT_PRODUCE_CALL_EVENTS_H
 
 #include "produce/rules.h"
 #include "ring/record_write.h"
@@ -59,7 +59,7 @@ struct fnt_call {
 	struct fnt_frame *frame; /* NULL: not visible in flight */
 	struct fnt_frame *shown; /* the same, or one that nobody sees */
 	union fnt_odd odd;
-	/* The payload: of `room` bytes, those before `at` are written (pen.h). */
+	/* The payload: of `room` bytes, those before `at` are written (payload_writer.h). */
 	char *at;	     /* in the tail */
 	uintptr_t quick_end; /* `at` up to which any short event fits in the tail */
 

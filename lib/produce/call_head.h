@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * head.h: the head of a call that begins: who it is, and the record's words, here and
+ * call_head.h: the head of a call that begins: who it is, and the record's words, here and
  * in the frame.
  */
-#ifndef FNT_HEAD_H
-#define FNT_HEAD_H
+#ifndef FNT_PRODUCE_CALL_HEAD_H
+#define FNT_PRODUCE_CALL_HEAD_H
 
 #include "produce/call_use.h"
 

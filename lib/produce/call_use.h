@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * call_use.h: what begin.c, call.c, op.c and finish.c share.
+ * call_use.h: what begin.c, call_events.c, op.c and finish.c share.
  */
-#ifndef FNT_CALL_USE_H
-#define FNT_CALL_USE_H
+#ifndef FNT_PRODUCE_CALL_USE_H
+#define FNT_PRODUCE_CALL_USE_H
 
 #include "produce/frame_cache.h"
 #include "region/name_table.h"

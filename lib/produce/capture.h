@@ -2,8 +2,8 @@
  *
  * capture.h: what a call's rule leaves of texts and results: all, nothing, or a hash.
  */
-#ifndef FNT_CAPTURE_H
-#define FNT_CAPTURE_H
+#ifndef FNT_PRODUCE_CAPTURE_H
+#define FNT_PRODUCE_CAPTURE_H
 
 #include "produce/rules.h"
 

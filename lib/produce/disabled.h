@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * gate.h: the shortest way out of a log that records nothing: one comparison, before
+ * disabled.h: the shortest way out of a log that records nothing: one comparison, before
  * RCU.
  *
  * While nothing is enabled a log remembers the region's generation, and where it can
@@ -12,8 +12,8 @@
  * Pages come out of one reservation, and are covered by plain memory when given back:
  * so logs that come and go do not use up the process's mappings.
  */
-#ifndef FNT_GATE_H
-#define FNT_GATE_H
+#ifndef FNT_PRODUCE_DISABLED_H
+#define FNT_PRODUCE_DISABLED_H
 
 #include "produce/attach.h"
 
@@ -41,7 +41,7 @@ fnt_gate_is_shut(struct fnt_log *log)
 
 	if (!log || !FNT_COUNTED)
 		return false;
-	/* [H2] acquire: the place comes with it. Pairs with [H1] in gate.c. */
+	/* [H2] acquire: the place comes with it. Pairs with [H1] in disabled.c. */
 	off = atomic_load_explicit(&log->off, memory_order_acquire);
 	return __builtin_expect(off != 0, 0) &&
 	       atomic_load_explicit(

@@ -3,8 +3,8 @@
  * finish.h: the parts of a call's end, for who ends one in another way than by
  * fnt_call_finish_…(). All of it inside the log's read-side critical section.
  */
-#ifndef FNT_FINISH_H
-#define FNT_FINISH_H
+#ifndef FNT_PRODUCE_FINISH_H
+#define FNT_PRODUCE_FINISH_H
 
 #include "produce/call_use.h"
 

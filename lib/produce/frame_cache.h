@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * frames.h: a thread's few frames at hand, so that the common begin and finish touch no
+ * frame_cache.h: a thread's few frames at hand, so that the common begin and finish touch no
  * line that is shared.
  */
-#ifndef FNT_FRAMES_H
-#define FNT_FRAMES_H
+#ifndef FNT_PRODUCE_FRAME_CACHE_H
+#define FNT_PRODUCE_FRAME_CACHE_H
 
 #include "ring/frame.h"
 #include "produce/call_events.h"

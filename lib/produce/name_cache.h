@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * name_seen.h: function and entity names as a thread has seen them, so that their ids
+ * name_cache.h: function and entity names as a thread has seen them, so that their ids
  * and rows are found without a look into the region.
  *
  *   by address ── a few bytes compared ─► at hand                  (short ways)
@@ -14,8 +14,8 @@
  *
  * The owner's alone. No system call, no allocation. Names in a region never change.
  */
-#ifndef FNT_NAME_SEEN_H
-#define FNT_NAME_SEEN_H
+#ifndef FNT_PRODUCE_NAME_CACHE_H
+#define FNT_PRODUCE_NAME_CACHE_H
 
 #include "format/layout.h"
 #include "format/layout_metrics.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * op.h: what op.c and op_pending.c share: an op as it is told, its short way, its
+ * op.h: what op.c and op_timed.c share: an op as it is told, its short way, its
  * count.
  */
-#ifndef FNT_OP_H
-#define FNT_OP_H
+#ifndef FNT_PRODUCE_OP_H
+#define FNT_PRODUCE_OP_H
 
 #include "produce/call_use.h"
 

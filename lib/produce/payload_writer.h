@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * pen.h: events into a call's payload.
+ * payload_writer.h: events into a call's payload.
  *
  *   packer ──► extents: frames of the region, or private memory
  *                              └──publish──► seen by others
@@ -13,8 +13,8 @@
  * went into that.) Room is reserved before an event is packed, so that packing can't
  * fail half-way.
  */
-#ifndef FNT_PEN_H
-#define FNT_PEN_H
+#ifndef FNT_PRODUCE_PAYLOAD_WRITER_H
+#define FNT_PRODUCE_PAYLOAD_WRITER_H
 
 #include "produce/call_events.h"
 #include "payload/encode_fast.h"

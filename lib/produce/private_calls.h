@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * unframed.h: calls in private memory, which found no frame: kept in a list, so that what is
+ * private_calls.h: calls in private memory, which found no frame: kept in a list, so that what is
  * open when its log is closed becomes a record all the same.
  *
  * Adding and dropping, lock-free: any thread, inside its log's read-side critical section.
  * Who is held up in the middle keeps some memory from being freed, and nobody from going on.
  */
-#ifndef FNT_UNFRAMED_H
-#define FNT_UNFRAMED_H
+#ifndef FNT_PRODUCE_PRIVATE_CALLS_H
+#define FNT_PRODUCE_PRIVATE_CALLS_H
 
 #include "produce/call_events.h"
 

@@ -13,8 +13,8 @@
  * A call goes by the rule that it began with: a copy of it lies in the call, so that it
  * needs no snapshot later.
  */
-#ifndef FNT_CONTROL_H
-#define FNT_CONTROL_H
+#ifndef FNT_PRODUCE_RULES_H
+#define FNT_PRODUCE_RULES_H
 
 #include "produce/attach.h"
 
@@ -89,7 +89,7 @@ struct fnt_attachment *fnt_control_follow(struct fnt_log *log,
 static inline struct fnt_snapshot *
 fnt_control_snapshot(struct fnt_attachment *attachment)
 {
-	/* [V2] acquire: the snapshot is whole. Pairs with [V1] in control.c. */
+	/* [V2] acquire: the snapshot is whole. Pairs with [V1] in rules.c. */
 	return atomic_load_explicit(&attachment->snapshot, memory_order_acquire);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * keep.h: is a call that has finished to be recorded? Decided before it takes any room.
+ * sampling.h: is a call that has finished to be recorded? Decided before it takes any room.
  *
  *   outcome not ok, and keep_errors ─┐
  *   slow ────────────────────────────┼─► kept
@@ -14,8 +14,8 @@
  * A rate is the whole region's: one word for each name, touched only where a rate is
  * set.
  */
-#ifndef FNT_KEEP_H
-#define FNT_KEEP_H
+#ifndef FNT_PRODUCE_SAMPLING_H
+#define FNT_PRODUCE_SAMPLING_H
 
 #include "produce/call_use.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * threads.h: a thread's side of an attachment (struct fnt_thread, process.h): made when
+ * thread.h: a thread's side of an attachment (struct fnt_thread, attach.h): made when
  * the thread first uses a log, given back when it ends or the log is closed. What is
- * here is process.c's, and called with the process's mutex in hand.
+ * here is attach.c's, and called with the process's mutex in hand.
  */
-#ifndef FNT_THREADS_H
-#define FNT_THREADS_H
+#ifndef FNT_PRODUCE_THREAD_H
+#define FNT_PRODUCE_THREAD_H
 
 #include "produce/attach.h"
 

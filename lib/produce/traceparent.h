@@ -11,8 +11,8 @@
  * Pure functions of their arguments: any thread, any time, signal handlers too;
  * wait-free.
  */
-#ifndef FNT_TRACEPARENT_H
-#define FNT_TRACEPARENT_H
+#ifndef FNT_PRODUCE_TRACEPARENT_H
+#define FNT_PRODUCE_TRACEPARENT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * reader.h: a reader's insides, for those that read through one.
  */
-#ifndef FNT_READER_H
-#define FNT_READER_H
+#ifndef FNT_READ_ATTACHED_H
+#define FNT_READ_ATTACHED_H
 
 #include "region/sigbus.h"
 #include "region/region.h"

@@ -6,8 +6,8 @@
  * Texts are made valid UTF-8 on the way (and flagged), so that everything behind this
  * may rely on it. What can't be read is flagged FNT_TRACE_DAMAGED and left out.
  */
-#ifndef FNT_DECODE_H
-#define FNT_DECODE_H
+#ifndef FNT_READ_DECODE_H
+#define FNT_READ_DECODE_H
 
 #include "payload/read.h"
 #include "ring/record_read.h"

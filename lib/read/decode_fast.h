@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * decode_quick.h: a beginning and ops, as most calls are made of, straight from the
+ * decode_fast.h: a beginning and ops, as most calls are made of, straight from the
  * payload's bytes into the trace. Whatever is otherwise is left to decode.c, with
  * nothing done.
  *
  * What is behind the payload is looked at as if it were of it: see FNT_PAYLOAD_SLACK.
  */
-#ifndef FNT_DECODE_QUICK_H
-#define FNT_DECODE_QUICK_H
+#ifndef FNT_READ_DECODE_FAST_H
+#define FNT_READ_DECODE_FAST_H
 
 #include "read/decode_text.h"
 #include "payload/read_fast.h"

@@ -6,8 +6,8 @@
  * a NUL takes the place of the byte after each, which is the first of the next element,
  * once that has been read. Where that is the next event's, it waits for it.
  */
-#ifndef FNT_DECODE_TEXT_H
-#define FNT_DECODE_TEXT_H
+#ifndef FNT_READ_DECODE_TEXT_H
+#define FNT_READ_DECODE_TEXT_H
 
 #include "payload/read.h"
 #include "region/region.h"

@@ -19,13 +19,13 @@
  * some 100 ns. So it keeps away: a ring in which nothing has happened is known by one
  * word, its cursor, and one that goes on is looked at anew no sooner than REST_NS after
  * the last time; by then there are many records to be had for one look. What it has
- * read it gives back (evict.h), and from where producers will write in a moment it
- * stays away (pace.h).
+ * read it gives back (cache_flush.h), and from where producers will write in a moment it
+ * stays away (overrun.h).
  *
  * Reads only, one thread at a time, never waits for anybody.
  */
-#ifndef FNT_FOLLOW_H
-#define FNT_FOLLOW_H
+#ifndef FNT_READ_FOLLOW_H
+#define FNT_READ_FOLLOW_H
 
 #include "read/overrun.h"
 #include "read/attached.h"

@@ -194,7 +194,7 @@ add_blocks(struct fnt_metrics_work *work)
 static bool
 in_flight(const struct fnt_view *view, const struct fnt_frame *frame, uint32_t *name)
 {
-	/* [F2] acquire, as in record.c. */
+	/* [F2] acquire, as in record_read.c. */
 	uint64_t state = atomic_load_explicit(&frame->state, memory_order_acquire);
 	uint32_t status = fnt_state_status(state);
 	struct fnt_record head;
@@ -205,7 +205,7 @@ in_flight(const struct fnt_view *view, const struct fnt_frame *frame, uint32_t *
 	*name = head.fn_name;
 	if (fnt_frame_committed(view, frame))
 		return false;
-	/* [S4] acquire, as in record.c. */
+	/* [S4] acquire, as in record_read.c. */
 	atomic_thread_fence(memory_order_acquire);
 	return load(&frame->state) == state;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * metrics_read.h: the metrics, summed up. Reading never writes; every number found in
+ * metrics_sum.h: the metrics, summed up. Reading never writes; every number found in
  * the region is bounded before it is used.
  */
-#ifndef FNT_METRICS_READ_H
-#define FNT_METRICS_READ_H
+#ifndef FNT_READ_METRICS_SUM_H
+#define FNT_READ_METRICS_SUM_H
 
 #include "region/region.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * pace.h: a follower and the producers of a ring that goes around: how far to go on
+ * overrun.h: a follower and the producers of a ring that goes around: how far to go on
  * when it has been lapped, and how not to be.
  *
  *   a lap of tickets      oldest        position          cursor
@@ -20,8 +20,8 @@
  *
  * Numbers only: no shared memory, no loop.
  */
-#ifndef FNT_PACE_H
-#define FNT_PACE_H
+#ifndef FNT_READ_OVERRUN_H
+#define FNT_READ_OVERRUN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -132,7 +132,7 @@ give_back(const struct ring_walk *walk)
 	}
 }
 
-/* Has somebody written since the walk began? Then what is read is given back (evict.h).
+/* Has somebody written since the walk began? Then what is read is given back (cache_flush.h).
  */
 static __attribute__((noinline)) void
 look_around(struct ring_walk *walk)

@@ -2,8 +2,8 @@
  *
  * query.h: the newest first, over a view: the log's own queries and the reader's.
  */
-#ifndef FNT_QUERY_H
-#define FNT_QUERY_H
+#ifndef FNT_READ_QUERY_H
+#define FNT_READ_QUERY_H
 
 #include "read/decode.h"
 

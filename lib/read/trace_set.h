@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * set.h: traces and all that they point to, in as few allocations as will do.
+ * trace_set.h: traces and all that they point to, in as few allocations as will do.
  *
  *   struct fnt_set │ names │ texts, ops │ traces
  *                      └► chunks └► chunks   └► a larger array
@@ -12,8 +12,8 @@
  *
  * One thread at a time.
  */
-#ifndef FNT_SET_H
-#define FNT_SET_H
+#ifndef FNT_READ_TRACE_SET_H
+#define FNT_READ_TRACE_SET_H
 
 #include <fntrace/fntrace.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * area.h: room in a region's file.
+ * file_space.h: room in a region's file.
  *
  *   ┌────────────┬───────────┬ ─ ─ ─ ─ ┬───────────┬───────────┐
  *   │ fixed part │ area      │  gap    │ area      │ area      │
@@ -13,8 +13,8 @@
  *
  * Whoever finds, fills or punches holds the control lock. Makes system calls.
  */
-#ifndef FNT_AREA_H
-#define FNT_AREA_H
+#ifndef FNT_REGION_FILE_SPACE_H
+#define FNT_REGION_FILE_SPACE_H
 
 #include "region/region.h"
 

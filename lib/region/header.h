@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * region_header.h: the first page of a region: laid out for options, read and held
+ * header.h: the first page of a region: laid out for options, read and held
  * against the file's size. What may be made and what is taken for sound are the same
  * numbers, in one table. Within region only.
  */

@@ -139,7 +139,7 @@ fnt_slot_alive(const struct fnt_region *region, uint32_t slot)
 
 	if (slot >= region->view.producer_count)
 		return false;
-	/* [E2] acquire: LIVE comes before who it is. Pairs with [E1] in producer.c. */
+	/* [E2] acquire: LIVE comes before who it is. Pairs with [E1] in slots.c. */
 	status = atomic_load_explicit(&region->view.producers[slot].status,
 				      memory_order_acquire);
 	if (status != FNT_PRODUCER_LIVE)

@@ -11,8 +11,8 @@
  *
  * Any thread. Makes system calls.
  */
-#ifndef FNT_LIVENESS_H
-#define FNT_LIVENESS_H
+#ifndef FNT_REGION_LIVENESS_H
+#define FNT_REGION_LIVENESS_H
 
 #include "region/region.h"
 

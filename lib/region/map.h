@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * region_map.h: a new region's file and first contents; mapping what a header
+ * map.h: a new region's file and first contents; mapping what a header
  * describes. Within region only.
  */
 #ifndef FNT_REGION_MAP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * names.h: function and entity names, each stored once in the region.
+ * name_table.h: function and entity names, each stored once in the region.
  *
  * Who may write what: a slot, whoever took it from EMPTY to BUSY, until READY; after that
  * nobody, ever. If the taker dies in between, its reaper makes the slot EMPTY again. A slot
@@ -10,8 +10,8 @@
  *
  * Progress: wait-free, at most FNT_NAME_PROBES slots. No system call, no allocation.
  */
-#ifndef FNT_NAMES_H
-#define FNT_NAMES_H
+#ifndef FNT_REGION_NAME_TABLE_H
+#define FNT_REGION_NAME_TABLE_H
 
 #include "region/region.h"
 

@@ -8,8 +8,8 @@
  * ever meets half of one. A view is checked once, against the file's size; its offsets are
  * copied and not read again.
  */
-#ifndef FNT_REGION_H
-#define FNT_REGION_H
+#ifndef FNT_REGION_REGION_H
+#define FNT_REGION_REGION_H
 
 #include "region/segment.h"
 #include "format/layout_metrics.h"
@@ -62,7 +62,7 @@ struct fnt_view {
 static inline const struct fnt_maps *
 fnt_view_maps(const struct fnt_view *view)
 {
-	/* [Y6] acquire: the maps are whole. Pairs with [Y5] in remap.c. */
+	/* [Y6] acquire: the maps are whole. Pairs with [Y5] in segment_map.c. */
 	return atomic_load_explicit(&view->mapping->now, memory_order_acquire);
 }
 

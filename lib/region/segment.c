@@ -17,7 +17,7 @@ fnt_era_load(const struct fnt_ring_head *head, uint64_t number, struct fnt_era *
 	const struct fnt_era_slot *slot = &head->slots[number % FNT_ERAS];
 
 	/* [Y2] acquire: what the slot says comes after whose it is. Pairs with [Y1] in
-	 * switch.c. */
+	 * resize.c. */
 	if (atomic_load_explicit(&slot->number, memory_order_acquire) != number + 1)
 		return false;
 	*era = (struct fnt_era){
@@ -47,7 +47,7 @@ read_ring(struct fnt_eras *eras, const struct fnt_view *view, uint32_t ring,
 	const struct fnt_ring_head *head = &view->rings[ring];
 	uint64_t number, first = 0;
 
-	/* [Y4] acquire: the slots come after their count. Pairs with [Y3] in switch.c. */
+	/* [Y4] acquire: the slots come after their count. Pairs with [Y3] in resize.c. */
 	eras->published = atomic_load_explicit(&head->eras, memory_order_acquire);
 	eras->held = load(&head->held);
 	number = eras->published > FNT_ERAS ? eras->published - FNT_ERAS : 0;

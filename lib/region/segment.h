@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * era.h: where a ring's cells are.
+ * segment.h: where a ring's cells are.
  *
  *   tickets  … era 2 ………………│………… gap ………│ era 3 …………… cursor
  *            └ area A of cells           └ area B
@@ -16,8 +16,8 @@
  * wait-free, over maps that must stay: readers' until their next renewal, producers'
  * until they leave the read-side critical section.
  */
-#ifndef FNT_ERA_H
-#define FNT_ERA_H
+#ifndef FNT_REGION_SEGMENT_H
+#define FNT_REGION_SEGMENT_H
 
 #include "format/layout_rings.h"
 

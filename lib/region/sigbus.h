@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * guard.h: a region's file that is cut short or written anew under its reader.
+ * sigbus.h: a region's file that is cut short or written anew under its reader.
  *
  *   fnt_reader_…() ─► fresh? ─► read ─► fresh? ─► answer, else -ESTALE
  *                               │
@@ -15,8 +15,8 @@
  * that the cells' protocol could rely on), and siglongjmp (leaks what the read had taken,
  * and unwinds through callbacks).
  */
-#ifndef FNT_GUARD_H
-#define FNT_GUARD_H
+#ifndef FNT_REGION_SIGBUS_H
+#define FNT_REGION_SIGBUS_H
 
 #include "region/region.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * producer.h: slots for processes, lanes for threads.
+ * slots.h: slots for processes, lanes for threads.
  *
  * Who may write what: a slot, the process that holds its lock; a lane, the thread that took
  * it from FREE to OWNED, and when its process is dead, the holder of that slot's lock.
  */
-#ifndef FNT_PRODUCER_H
-#define FNT_PRODUCER_H
+#ifndef FNT_REGION_SLOTS_H
+#define FNT_REGION_SLOTS_H
 
 #include "region/region.h"
 

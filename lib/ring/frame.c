@@ -100,7 +100,7 @@ void
 fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record)
 {
 	const fnt_word *count = &frame->record[FNT_RECORD_WORD(stream_chunks)];
-	/* [W2] acquire: see [W1] in inflight.h. The next but one overwrites these bytes, once
+	/* [W2] acquire: see [W1] in frame.h. The next but one overwrites these bytes, once
 	 * the count has moved on. */
 	uint64_t again = atomic_load_explicit(count, memory_order_acquire);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * inflight.h: frames, where calls live while they run.
+ * frame.h: frames, where calls live while they run.
  *
  *          claim            open                          close
  *   FREE ────────► CACHED ────────► OPEN ─── append … ──► CACHED ──release──► FREE
@@ -15,8 +15,8 @@
  *
  * Progress: wait-free. No system call, no allocation.
  */
-#ifndef FNT_INFLIGHT_H
-#define FNT_INFLIGHT_H
+#ifndef FNT_RING_FRAME_H
+#define FNT_RING_FRAME_H
 
 #include "region/region.h"
 #include "ring/ring.h"
@@ -49,7 +49,7 @@ fnt_frame_set_state(struct fnt_frame *frame, uint32_t owner, uint32_t status)
 	uint64_t next = (old | UINT32_MAX) + 1; /* generation; the rest is still 0 */
 
 	/* [F1] release: all that was written comes before the new state. Pairs with [F2] in
-	 * record.c, and with [F3]. */
+	 * record_read.c, and with [F3]. */
 	atomic_store_explicit(&frame->state, next | fnt_state_make(0, owner, status),
 			      memory_order_release);
 }
@@ -59,7 +59,7 @@ static inline void
 fnt_frame_prepare(void)
 {
 	/* [S3] release: CACHED is seen before any word of the next call. Pairs with [S4] in
-	 * record.c. */
+	 * record_read.c. */
 	atomic_thread_fence(memory_order_release);
 }
 
@@ -119,7 +119,7 @@ static inline void
 fnt_frame_publish(struct fnt_frame *frame, uint32_t bytes, uint64_t now_ns)
 {
 	atomic_store_explicit(&frame->last_ns, now_ns, memory_order_relaxed);
-	/* [P1] release: the bytes come before their count. Pairs with [P2] in record.c. */
+	/* [P1] release: the bytes come before their count. Pairs with [P2] in record_read.c. */
 	atomic_store_explicit(&frame->published, bytes, memory_order_release);
 }
 
@@ -152,7 +152,7 @@ static inline void
 fnt_frame_stream(struct fnt_frame *frame, uint64_t bytes, uint64_t before)
 {
 	/* [W1] release: who finds these bytes finds the last count, or a later one; who
-	 * finds this count, these bytes. Pairs with [W2] in inflight.c. */
+	 * finds this count, these bytes. Pairs with [W2] in frame.c. */
 	atomic_store_explicit(&frame->record[fnt_bytes_word(before + 1)], bytes,
 			      memory_order_release);
 	atomic_store_explicit(&frame->record[FNT_RECORD_WORD(stream_chunks)],

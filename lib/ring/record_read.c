@@ -333,7 +333,7 @@ copy_frame(const struct fnt_view *view, const struct fnt_frame *frame,
 		atomic_load_explicit(&frame->started_mono, memory_order_relaxed);
 	raw->last_ns = atomic_load_explicit(&frame->last_ns, memory_order_relaxed);
 	/* [P2] acquire: the bytes come after their count. Pairs with [P1] in
-	 * inflight.h. */
+	 * frame.h. */
 	published = atomic_load_explicit(&frame->published, memory_order_acquire);
 	return copy_chain(view, frame, published, raw) ? FNT_READ_RECORD
 						       : FNT_READ_NO_MEMORY;
@@ -360,7 +360,7 @@ fnt_frame_read(const struct fnt_view *view, uint32_t index, struct fnt_raw *raw)
 			return FNT_READ_NO_MEMORY;
 		committed = fnt_frame_committed(view, frame);
 		/* [S4] acquire: the words were read before the state is looked at
-		 * again. Pairs with [S3] in inflight.c. */
+		 * again. Pairs with [S3] in frame.c. */
 		atomic_thread_fence(memory_order_acquire);
 		if (atomic_load_explicit(&frame->state, memory_order_relaxed) == state)
 			return committed ? FNT_READ_PAD : FNT_READ_RECORD;

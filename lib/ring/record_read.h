@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * record.h: records and open calls, copied out of a region that goes on changing.
+ * record_read.h: records and open calls, copied out of a region that goes on changing.
  *
  * Reading never writes to the region and never waits. What is copied is whole: states
  * are looked at before and after. Every number found is bounded before it is used.
  */
-#ifndef FNT_RECORD_H
-#define FNT_RECORD_H
+#ifndef FNT_RING_RECORD_READ_H
+#define FNT_RING_RECORD_READ_H
 
 #include "region/region.h"
 
@@ -20,7 +20,7 @@ struct fnt_raw {
 	 * cell is to stay: so it is copied once. */
 	char *place;
 	/* Its reader goes on through the ring and won't come back: lines are given up
-	 * once they have been copied (evict.h). */
+	 * once they have been copied (cache_flush.h). */
 	bool passing;
 
 	/* Of an open call */
@@ -120,7 +120,7 @@ static inline uint64_t
 fnt_cursor_now(const struct fnt_view *view, uint32_t ring)
 {
 	/* [T2] acquire: see [T1] in ring.c: who took a ticket below this has said so.
-	 * And [Y7] in switch.c: the eras are in the table. */
+	 * And [Y7] in resize.c: the eras are in the table. */
 	return fnt_cursor_known(
 		view, ring,
 		atomic_load_explicit(&view->rings[ring].cursor, memory_order_acquire));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * writer.h: a finished call's record into the ring.
+ * record_write.h: a finished call's record into the ring.
  *
  *   head (private) ─┐
  *                   ├─► which ring ─► claim ─► note what will be counted
  *   payload extents ┘                  ─► mark the frame ─► copy ─► commit ─► count
  */
-#ifndef FNT_WRITER_H
-#define FNT_WRITER_H
+#ifndef FNT_RING_RECORD_WRITE_H
+#define FNT_RING_RECORD_WRITE_H
 
 #include "ring/frame.h"
 #include "metrics/count.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * reap.h: taking up what the dead have left, once.
+ * recover.h: taking up what the dead have left, once.
  *
  *   1  frames   committed after all: done with. Else REAPED, its mark wiped; and wiped also
  *               the marks that the dead, a reaper itself, left in others' frames
@@ -15,8 +15,8 @@
  *
  * Makes system calls. One thread of a process at a time.
  */
-#ifndef FNT_REAP_H
-#define FNT_REAP_H
+#ifndef FNT_RING_RECOVER_H
+#define FNT_RING_RECOVER_H
 
 #include "region/region.h"
 

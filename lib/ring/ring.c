@@ -152,7 +152,7 @@ refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
 	take = block->size < count ? count : block->size;
 	say_from(hand, goes_on);
 	/* [T1] release: the lane says "from here on" before the tickets are ours. Pairs
-	 * with [T2] in record.h. Acquire: the era that they are of is in the table. */
+	 * with [T2] in record_read.h. Acquire: the era that they are of is in the table. */
 	first = atomic_fetch_add_explicit(&hand->head->cursor, take,
 					  memory_order_acq_rel);
 	if (__builtin_expect(!in_era(hand, first), 0)) {
@@ -311,7 +311,7 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 			got++;
 		if (got == count) {
 			/* [S1] release: the cells are busy before any word of them
-			 * changes. Pairs with [S2] in record.c. */
+			 * changes. Pairs with [S2] in record_read.c. */
 			atomic_thread_fence(memory_order_release);
 			return FNT_CLAIMED;
 		}

@@ -18,8 +18,8 @@
  * Progress: claim is wait-free: a bounded number of tries, each a bounded number of steps.
  * A busy cell is never waited for and never taken from its owner: it is passed over.
  */
-#ifndef FNT_RING_H
-#define FNT_RING_H
+#ifndef FNT_RING_RING_H
+#define FNT_RING_RING_H
 
 #include "region/segment.h"
 #include "base/shm_words.h"
@@ -269,7 +269,7 @@ fnt_ring_commit_all(struct fnt_hand *hand, const struct fnt_claim *claim, uint64
 	}
 	/* The head, and with it the record.
 	 * [C1] release: the cell's words, and all other cells, come before its state.
-	 * Pairs with [C2] in record.c. */
+	 * Pairs with [C2] in record_read.c. */
 	atomic_store_explicit(&head->state, state, memory_order_release);
 	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
 	 * follow.c. */

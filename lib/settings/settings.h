@@ -13,8 +13,8 @@
  *
  * Nothing here believes the region: values are clamped, names bounded.
  */
-#ifndef FNT_SETTINGS_H
-#define FNT_SETTINGS_H
+#ifndef FNT_SETTINGS_SETTINGS_H
+#define FNT_SETTINGS_SETTINGS_H
 
 #include "region/region.h"
 

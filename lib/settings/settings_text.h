@@ -2,8 +2,8 @@
  *
  * settings_text.h: the limits of settings, and settings as text. Within settings only.
  */
-#ifndef FNT_SETTINGS_TEXT_H
-#define FNT_SETTINGS_TEXT_H
+#ifndef FNT_SETTINGS_SETTINGS_TEXT_H
+#define FNT_SETTINGS_SETTINGS_TEXT_H
 
 #include "settings/settings.h"
 

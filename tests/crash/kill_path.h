@@ -9,7 +9,7 @@
 #include "scene.h"
 #include "stepper.h"
 
-/* The function of writer.c that puts the record into its ring; or none, where that is
+/* The function of record_write.c that puts the record into its ring; or none, where that is
  * inlined in the call's end. */
 enum kill_by {
 	BY_ANY,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload_events.h: events by chance, packed by msgpack-c as payload.h's table says.
+ * payload_events.h: events by chance, packed by msgpack-c as read.h's table says.
  */
 #ifndef FNT_PAYLOAD_EVENTS_H
 #define FNT_PAYLOAD_EVENTS_H

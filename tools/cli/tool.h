@@ -11,8 +11,8 @@
  * Exit codes: 0 done, 1 failed, 2 wrong usage. A message is one line on stderr that
  * begins with "fntrace: ". Nothing from a region is printed but through text.h.
  */
-#ifndef FNTRACE_TOOL_H
-#define FNTRACE_TOOL_H
+#ifndef FNT_CLI_TOOL_H
+#define FNT_CLI_TOOL_H
 
 #include <fntrace/control.h>
 #include <fntrace/fntrace.h>

@@ -3,8 +3,8 @@
  * ctl.h: the subcommands of `fntrace ctl`. Each is a command of its own, named "ctl
  * WORD".
  */
-#ifndef FNTRACE_CTL_H
-#define FNTRACE_CTL_H
+#ifndef FNT_COMMANDS_CTL_H
+#define FNT_COMMANDS_CTL_H
 
 #include "cli/tool.h"
 

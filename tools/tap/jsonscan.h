@@ -15,8 +15,8 @@
  *
  * Threads: one at a time for a scanner. No function blocks.
  */
-#ifndef FNTRACE_TOOLS_JSONSCAN_H
-#define FNTRACE_TOOLS_JSONSCAN_H
+#ifndef FNT_TAP_JSONSCAN_H
+#define FNT_TAP_JSONSCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

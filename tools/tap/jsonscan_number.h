@@ -3,8 +3,8 @@
  * jsonscan_number.h: what jsonscan.c needs of jsonscan_number.c: a number, digit by
  * digit.
  */
-#ifndef FNTRACE_TOOLS_JSONSCAN_NUMBER_H
-#define FNTRACE_TOOLS_JSONSCAN_NUMBER_H
+#ifndef FNT_TAP_JSONSCAN_NUMBER_H
+#define FNT_TAP_JSONSCAN_NUMBER_H
 
 #include "tap/jsonscan.h"
 

@@ -3,8 +3,8 @@
  * jsonscan_text.h: what a scanner keeps, and the content of strings. For jsonscan.c
  * only.
  */
-#ifndef FNTRACE_TOOLS_JSONSCAN_TEXT_H
-#define FNTRACE_TOOLS_JSONSCAN_TEXT_H
+#ifndef FNT_TAP_JSONSCAN_TEXT_H
+#define FNT_TAP_JSONSCAN_TEXT_H
 
 #include "tap/jsonscan.h"
 

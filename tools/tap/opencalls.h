@@ -12,8 +12,8 @@
  *
  * Threads: one at a time. Nothing here blocks.
  */
-#ifndef FNTRACE_TOOLS_OPENCALLS_H
-#define FNTRACE_TOOLS_OPENCALLS_H
+#ifndef FNT_TAP_OPENCALLS_H
+#define FNT_TAP_OPENCALLS_H
 
 #include <fntrace/fntrace.h>
 

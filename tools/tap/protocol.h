@@ -11,8 +11,8 @@
  * direction on its own, in the order in which the tap read them: what was said in
  * answer to something comes after it.
  */
-#ifndef FNTRACE_TOOLS_PROTOCOL_H
-#define FNTRACE_TOOLS_PROTOCOL_H
+#ifndef FNT_TAP_PROTOCOL_H
+#define FNT_TAP_PROTOCOL_H
 
 #include <fntrace/fntrace.h>
 

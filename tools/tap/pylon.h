@@ -13,8 +13,8 @@
  * args, request and the data of operations are looked at for their shape and never
  * kept.
  */
-#ifndef FNTRACE_TOOLS_PYLON_H
-#define FNTRACE_TOOLS_PYLON_H
+#ifndef FNT_TAP_PYLON_H
+#define FNT_TAP_PYLON_H
 
 #include "tap/protocol.h"
 

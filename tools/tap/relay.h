@@ -13,8 +13,8 @@
  *
  * Threads: one at a time.
  */
-#ifndef FNTRACE_TOOLS_RELAY_H
-#define FNTRACE_TOOLS_RELAY_H
+#ifndef FNT_TAP_RELAY_H
+#define FNT_TAP_RELAY_H
 
 #include "tap/protocol.h"
 

@@ -2,8 +2,8 @@
  *
  * bar.h: a span of time as a bar in one line of text, to an eighth of a column.
  */
-#ifndef FNTRACE_TOOLS_BAR_H
-#define FNTRACE_TOOLS_BAR_H
+#ifndef FNT_VIEW_BAR_H
+#define FNT_VIEW_BAR_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * calls.h: how a call is shown on one line; shared by recent, tail and ps.
  */
-#ifndef FNTRACE_CALLS_H
-#define FNTRACE_CALLS_H
+#ifndef FNT_VIEW_CALLS_H
+#define FNT_VIEW_CALLS_H
 
 #include "view/table.h"
 

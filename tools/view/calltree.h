@@ -9,8 +9,8 @@
  * caller. Whatever they say, `link` makes trees of them in which each call has its one
  * place; nothing here recurses, and all is linear but for sorting by time.
  */
-#ifndef FNTRACE_TOOLS_CALLTREE_H
-#define FNTRACE_TOOLS_CALLTREE_H
+#ifndef FNT_VIEW_CALLTREE_H
+#define FNT_VIEW_CALLTREE_H
 
 #include <fntrace/reader.h>
 

@@ -3,8 +3,8 @@
  * callview.h: all that is known of one call but for its operations, which waterfall.h
  * draws.
  */
-#ifndef FNTRACE_TOOLS_CALLVIEW_H
-#define FNTRACE_TOOLS_CALLVIEW_H
+#ifndef FNT_VIEW_CALLVIEW_H
+#define FNT_VIEW_CALLVIEW_H
 
 #include <fntrace/fntrace.h>
 

@@ -2,8 +2,8 @@
  *
  * measures.h: a region's metrics as tables and as JSON.
  */
-#ifndef FNTRACE_MEASURES_H
-#define FNTRACE_MEASURES_H
+#ifndef FNT_VIEW_MEASURES_H
+#define FNT_VIEW_MEASURES_H
 
 #include <fntrace/metrics.h>
 

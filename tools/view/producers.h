@@ -2,8 +2,8 @@
  *
  * producers.h: the processes of a region as JSON; shared by stat and list.
  */
-#ifndef FNTRACE_PRODUCERS_H
-#define FNTRACE_PRODUCERS_H
+#ifndef FNT_VIEW_PRODUCERS_H
+#define FNT_VIEW_PRODUCERS_H
 
 #include <fntrace/reader.h>
 

@@ -3,8 +3,8 @@
  * showtree.h: fntrace show --tree: gathers a tree over all processes, finished and in
  * flight, and shows it.
  */
-#ifndef FNTRACE_TOOLS_SHOWTREE_H
-#define FNTRACE_TOOLS_SHOWTREE_H
+#ifndef FNT_VIEW_SHOWTREE_H
+#define FNT_VIEW_SHOWTREE_H
 
 #include <fntrace/reader.h>
 

@@ -8,8 +8,8 @@
  *
  * Columns only ever grow, so a table can be printed in batches (tail) and stay aligned.
  */
-#ifndef FNTRACE_TABLE_H
-#define FNTRACE_TABLE_H
+#ifndef FNT_VIEW_TABLE_H
+#define FNT_VIEW_TABLE_H
 
 #include "view/text.h"
 

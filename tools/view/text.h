@@ -7,8 +7,8 @@
  * bidirectional overrides, invisible characters, invalid UTF-8) is shown as an escape:
  * \n, \x1b, \u202e.
  */
-#ifndef FNTRACE_TEXT_H
-#define FNTRACE_TEXT_H
+#ifndef FNT_VIEW_TEXT_H
+#define FNT_VIEW_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  *      ├─browse          ok       812  310 µs  240 µs  ▏
  *      └╌sweep           ok       815  4.00 s  3.3 ms                   ▕
  */
-#ifndef FNTRACE_TOOLS_TREEVIEW_H
-#define FNTRACE_TOOLS_TREEVIEW_H
+#ifndef FNT_VIEW_TREEVIEW_H
+#define FNT_VIEW_TREEVIEW_H
 
 #include "view/calltree.h"
 

@@ -6,8 +6,8 @@
  *    1.02 ms   95 µs  lookup  Lot     1 row   ▕▏
  *    2.11 ms  6.2 ms  insert  Bid     ok        ██████▌
  */
-#ifndef FNTRACE_WATERFALL_H
-#define FNTRACE_WATERFALL_H
+#ifndef FNT_VIEW_WATERFALL_H
+#define FNT_VIEW_WATERFALL_H
 
 #include <fntrace/reader.h>
 

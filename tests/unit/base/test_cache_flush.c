@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_evict.c: lines given back stay what they are; each of them is touched, and no
+ * test_cache_flush.c: lines given back stay what they are; each of them is touched, and no
  * others are.
  */
 #include <setjmp.h>

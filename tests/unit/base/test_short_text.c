@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_quick_text.c: short texts are looked at past their ends, which must not be
+ * test_short_text.c: short texts are looked at past their ends, which must not be
  * noticed: not where the next page is nobody's, nor by who reads the region.
  */
 #include "support/fixture.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_control_live.c: settings that change under processes and threads in the middle
+ * test_settings_live.c: settings that change under processes and threads in the middle
  * of things: followed at the next call, never a mixture, nothing miscounted, nothing in
  * the way.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_msgpack_json.c: msgpack as JSON. Random objects are packed while the JSON that
+ * test_json_msgpack.c: msgpack as JSON. Random objects are packed while the JSON that
  * must come out is written beside them; then every way of damaging them is tried.
  */
 #include <msgpack.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_trace_json.c: the shape of a trace in JSON, the words of the enums, and what
+ * test_json_trace.c: the shape of a trace in JSON, the words of the enums, and what
  * happens when memory runs out. Linked with --wrap=realloc.
  */
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_payload.c: the payload's encoding against msgpack-c: what that packs by
- * payload.h's table is read as meant, what calls write is msgpack of that shape; and
+ * read.h's table is read as meant, what calls write is msgpack of that shape; and
  * bytes that are neither do no harm.
  */
 #include "support/payload_events.h"

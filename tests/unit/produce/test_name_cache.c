@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_name_seen.c: names come at addresses that stay and at such as change, and texts
+ * test_name_cache.c: names come at addresses that stay and at such as change, and texts
  * change at addresses that stay: what a thread remembers of them is never another's.
  */
 #include "support/fixture.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_pen.c: a call's payload where one frame ends and the next goes on.
+ * test_payload_writer.c: a call's payload where one frame ends and the next goes on.
  */
 #include "support/fixture.h"
 

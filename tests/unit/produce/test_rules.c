@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_control.c: settings, with several processes that trace at the same time: what is
+ * test_rules.c: settings, with several processes that trace at the same time: what is
  * kept, what is counted and why.
  */
 #include "support/puppets.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * evict_told.h: included before all else where a suite wants to be told what is given
+ * cache_flush_calls.h: included before all else where a suite wants to be told what is given
  * back: in place of lib/evict.h.
  */
 #ifndef FNT_EVICT_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_evicted.c: which lines readers give back (evict.h), and which they keep.
+ * test_cache_flushed.c: which lines readers give back (cache_flush.h), and which they keep.
  *
- * record.c and query.c are compiled into this suite, with a fnt_evict that only says
- * what it was to give back (evict_told.h); what they read the functions say that do it,
+ * record_read.c and query.c are compiled into this suite, with a fnt_evict that only says
+ * what it was to give back (cache_flush_calls.h); what they read the functions say that do it,
  * wrapped.
  */
 #include "support/ring_bench.h"

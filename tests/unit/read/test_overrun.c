@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_pace.c: followers that are slower than producers, and faster.
+ * test_overrun.c: followers that are slower than producers, and faster.
  */
 #include "read/overrun.h"
 #include "support/suite.h"
