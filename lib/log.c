@@ -26,9 +26,10 @@ fnt_log_open(struct fnt_log **log, const char *name, const struct fnt_options *o
 		rc = fnt_log_attach(log, region);
 		if (rc) {
 			fnt_fail(options->error, rc,
-				 rc == -EUSERS ? "%s: all process slots are taken; make a "
-						 "larger region"
-					       : "%s: out of memory",
+				 rc == -EUSERS
+					 ? "%s: all process slots are taken; make a "
+					   "larger region"
+					 : "%s: out of memory",
 				 region->path);
 			fnt_region_close(region);
 		}
@@ -108,15 +109,17 @@ int
 fnt_log_by_fn(struct fnt_log *log, const char *fn_name, size_t limit,
 	      struct fnt_traces **traces)
 {
-	return ask(log,
-		   &(struct fnt_query){.limit = limit, .fn_name = fn_name ? fn_name : ""},
-		   traces);
+	return ask(
+		log,
+		&(struct fnt_query){.limit = limit, .fn_name = fn_name ? fn_name : ""},
+		traces);
 }
 
 int
 fnt_log_errors(struct fnt_log *log, size_t limit, struct fnt_traces **traces)
 {
-	return ask(log, &(struct fnt_query){.limit = limit, .errors_only = true}, traces);
+	return ask(log, &(struct fnt_query){.limit = limit, .errors_only = true},
+		   traces);
 }
 
 /* A number asked of the view. */

@@ -151,7 +151,8 @@ FNT_API char *fnt_settings_text(const struct fnt_settings *settings, char *text,
 
 /* What became of the rings. */
 struct fnt_rings {
-	uint64_t size_bytes; /* of the region: its sections and the rings that are written */
+	uint64_t
+		size_bytes; /* of the region: its sections and the rings that are written */
 	uint64_t cells, kept_cells;
 	uint64_t given_back; /* bytes that the file system has got back just now */
 	/* Earlier rings that still take room: they are given back by whoever comes next (a
@@ -159,9 +160,9 @@ struct fnt_rings {
 	uint64_t waiting_bytes;
 	uint32_t threads; /* that hold tickets of them: they wait, or are stopped */
 	uint32_t readers; /* processes that read their own log just now */
-	bool shown;	  /* their records are still to be had: the new rings are not full */
-	uint64_t frozen;  /* records put into the file (rotate) */
-	char path[1024];  /* the file (rotate) */
+	bool shown; /* their records are still to be had: the new rings are not full */
+	uint64_t frozen; /* records put into the file (rotate) */
+	char path[1024]; /* the file (rotate) */
 	uint64_t reserved[8];
 };
 

@@ -106,10 +106,11 @@ FNT_API int fnt_op_parse(const char *word, size_t len);
 /* ---- the log -------------------------------------------------------------------- */
 
 #define FNT_KEEP_NONE 0x1u /* count calls, keep no record of them */
-#define FNT_ORDERED   0x2u /* ring order is exactly completion order across threads; costs
+#define FNT_ORDERED                                                                    \
+	0x2u /* ring order is exactly completion order across threads; costs
 			    * one contended atomic per record. Set by `capacity`. */
 #define FNT_ATTACH_ONLY 0x4u /* -ENOENT instead of making the region */
-#define FNT_GROUP 0x8u /* share the region with the group `gid`, on purpose */
+#define FNT_GROUP 0x8u	     /* share the region with the group `gid`, on purpose */
 
 /* For kept_percent. */
 #define FNT_KEPT_NONE UINT32_MAX
@@ -228,7 +229,8 @@ FNT_API int fnt_call_tenant_id(struct fnt_call *call, const char *tenant_id);
  * `id` NULL: none; `row_count` FNT_NONE: none. An op that does not fit is counted in
  * ops_omitted and takes no room from later ones. Errors as above. */
 FNT_API int fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity,
-			const char *id, uint64_t duration_ns, int64_t row_count, bool ok);
+			const char *id, uint64_t duration_ns, int64_t row_count,
+			bool ok);
 
 /* The same op in two steps: timed here, and shown as pending meanwhile. The handle that
  * op_begin returns (>= 0; negative errno otherwise) is for op_end of this call, once; ops
@@ -292,16 +294,16 @@ struct fnt_trace_schedule {
 };
 
 #define FNT_TRACE_VALUE_OMITTED 0x01u /* the result value did not fit */
-#define FNT_TRACE_CODE_CUT	0x02u
-#define FNT_TRACE_MESSAGE_CUT	0x04u
-#define FNT_TRACE_ID_CUT	0x08u /* call id, function, user or tenant did not fit */
-#define FNT_TRACE_INVALID_UTF8	0x10u /* a string held invalid UTF-8 or NUL: replaced */
-#define FNT_TRACE_DAMAGED	0x20u /* part of the payload could not be read */
+#define FNT_TRACE_CODE_CUT 0x02u
+#define FNT_TRACE_MESSAGE_CUT 0x04u
+#define FNT_TRACE_ID_CUT 0x08u	     /* call id, function, user or tenant did not fit */
+#define FNT_TRACE_INVALID_UTF8 0x10u /* a string held invalid UTF-8 or NUL: replaced */
+#define FNT_TRACE_DAMAGED 0x20u	     /* part of the payload could not be read */
 
 struct fnt_trace {
-	uint64_t uid;	       /* 0 when pushing: one is made */
-	uint64_t parent_uid;   /* 0: none */
-	uint64_t trace_id[2];  /* high, low; 0 when pushing: one is made */
+	uint64_t uid;	      /* 0 when pushing: one is made */
+	uint64_t parent_uid;  /* 0: none */
+	uint64_t trace_id[2]; /* high, low; 0 when pushing: one is made */
 	const char *call_id;
 	const char *fn_name;
 	const char *user_id;   /* NULL: none */
@@ -313,7 +315,7 @@ struct fnt_trace {
 	int32_t pid;	/* as the producer sees itself */
 	int32_t tid;
 	uint64_t started_at_ns; /* Unix time */
-	uint64_t duration_ns;	/* in flight: until now, or until the last sign of life */
+	uint64_t duration_ns; /* in flight: until now, or until the last sign of life */
 	struct fnt_value value; /* of FNT_OK */
 	const char *code;	/* of FNT_ERROR, FNT_ROLLED_BACK, else NULL */
 	const char *message;
@@ -358,10 +360,12 @@ FNT_API int fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace);
 /* At most `limit` traces, newest first: all; those of one function; those whose outcome is
  * not ok. *traces is to be freed with fnt_traces_free. 0, -ENOMEM, -ESHUTDOWN. They never
  * wait for a producer; what is overwritten meanwhile is left out, never torn. */
-FNT_API int fnt_log_recent(struct fnt_log *log, size_t limit, struct fnt_traces **traces);
+FNT_API int fnt_log_recent(struct fnt_log *log, size_t limit,
+			   struct fnt_traces **traces);
 FNT_API int fnt_log_by_fn(struct fnt_log *log, const char *fn_name, size_t limit,
 			  struct fnt_traces **traces);
-FNT_API int fnt_log_errors(struct fnt_log *log, size_t limit, struct fnt_traces **traces);
+FNT_API int fnt_log_errors(struct fnt_log *log, size_t limit,
+			   struct fnt_traces **traces);
 
 /* Calls ever finished in the region, by any process, kept or not; 0 on a closed log. */
 FNT_API uint64_t fnt_log_total_count(struct fnt_log *log);

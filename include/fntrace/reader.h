@@ -129,9 +129,9 @@ struct fnt_stat {
 	uint64_t dropped;  /* no place in the ring, or no lane for the thread */
 	uint64_t not_kept; /* the settings said so: kept_none + sampled + limited */
 	uint64_t in_flight;
-	uint64_t orphaned;	/* in flight with a dead owner */
-	uint64_t unframed;	/* calls that were not visible in flight: no frame left */
-	uint64_t ops;		/* recorded and omitted */
+	uint64_t orphaned; /* in flight with a dead owner */
+	uint64_t unframed; /* calls that were not visible in flight: no frame left */
+	uint64_t ops;	   /* recorded and omitted */
 	uint64_t ops_omitted;
 	uint64_t schedules_omitted;
 	uint64_t values_omitted;
@@ -143,9 +143,9 @@ struct fnt_stat {
 	uint32_t names, names_max;
 	const char *clock; /* of the producers: "tsc", "vdso", both or "none"; static */
 	/* Parts of not_kept, by cause (control.h). */
-	uint64_t kept_none; /* FNT_KEEP_NONE */
-	uint64_t sampled;   /* `keep`: not of the share */
-	uint64_t limited;   /* `rate`: its function had enough in that second */
+	uint64_t kept_none;  /* FNT_KEEP_NONE */
+	uint64_t sampled;    /* `keep`: not of the share */
+	uint64_t limited;    /* `rate`: its function had enough in that second */
 	uint64_t kept_cells; /* in the kept ring; 0: there is none */
 	uint64_t reserved[4];
 };
@@ -176,7 +176,8 @@ struct fnt_check {
 	uint64_t busy_cells; /* being written, or left by the dead */
 	uint64_t frames;     /* in flight */
 	uint64_t names;
-	uint64_t orphans;  /* things of dead owners, which the next opener will take up */
+	uint64_t
+		orphans; /* things of dead owners, which the next opener will take up */
 	uint64_t problems; /* things that no producer can have written */
 };
 
@@ -184,13 +185,14 @@ struct fnt_check {
  * problem, the place in bytes from the region's start. While producers write, what changes
  * under the check is looked at again before it is called a problem. 0, -ENOMEM. */
 FNT_API int fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
-			     void (*report)(void *arg, uint64_t offset, const char *problem),
+			     void (*report)(void *arg, uint64_t offset,
+					    const char *problem),
 			     void *arg);
 
 /* ---- what is there? --------------------------------------------------------------- */
 
 struct fnt_region_info {
-	char name[256];	 /* without ".fnt" */
+	char name[256]; /* without ".fnt" */
 	char path[1024];
 	uint64_t size_bytes;
 	uint64_t created_at_ns;

@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANCHOR_NS    1000000u /* an anchor's life */
-#define BASELINE_NS  20000000u /* over which the scale is taken */
-#define REBASE_NS    FNT_SECOND_NS
-#define SCALE_SHIFT  32
-#define SUSPICION_NS 100000u /* off by more within an anchor's life: not to be trusted */
+#define ANCHOR_NS 1000000u    /* an anchor's life */
+#define BASELINE_NS 20000000u /* over which the scale is taken */
+#define REBASE_NS FNT_SECOND_NS
+#define SCALE_SHIFT 32
+#define SUSPICION_NS                                                                   \
+	100000u /* off by more within an anchor's life: not to be trusted */
 
 /* ---- the counter ------------------------------------------------------------------ */
 
@@ -70,8 +71,9 @@ static bool
 kernel_trusts_counter(void)
 {
 	char name[8] = "";
-	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
-		      O_RDONLY | O_CLOEXEC);
+	int fd =
+		open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		     O_RDONLY | O_CLOEXEC);
 	ssize_t got;
 
 	if (fd < 0)
@@ -142,7 +144,8 @@ anchor(struct fnt_clock *clock)
 	read_pair(&ticks, &ns);
 	rate = update_scale(ticks, ns);
 	if (clock->limit && ticks - clock->ticks < 10 * clock->limit) {
-		expected = clock->ns + ((ticks - clock->ticks) * clock->scale >> SCALE_SHIFT);
+		expected = clock->ns +
+			   ((ticks - clock->ticks) * clock->scale >> SCALE_SHIFT);
 		if (expected > ns + SUSPICION_NS || ns > expected + SUSPICION_NS)
 			atomic_store(&trusted, false);
 	}

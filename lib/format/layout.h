@@ -35,12 +35,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FNT_MAGIC	"FNTRACE\n"
-#define FNT_VERSION_NO	3u
-#define FNT_BYTE_ORDER	0x01020304u
-#define FNT_LINE	128
-#define FNT_PAGE	4096
-#define FNT_SECTIONS	16
+#define FNT_MAGIC "FNTRACE\n"
+#define FNT_VERSION_NO 3u
+#define FNT_BYTE_ORDER 0x01020304u
+#define FNT_LINE 128
+#define FNT_PAGE 4096
+#define FNT_SECTIONS 16
 
 /* Features. A region with an incompatible bit that is unknown here is refused; with an
  * unknown compatible bit it is used. */
@@ -58,7 +58,7 @@ enum fnt_section_kind {
 	FNT_SECTION_RINGS,
 	FNT_SECTION_SETTINGS, /* without: all is at its default */
 	FNT_SECTION_RATES,    /* without: no limit */
-	FNT_SECTION_METRICS, /* these five: layout_metrics.h */
+	FNT_SECTION_METRICS,  /* these five: layout_metrics.h */
 	FNT_SECTION_FN_ROWS,
 	FNT_SECTION_OP_ROWS,
 	FNT_SECTION_BLOCK_KEYS,
@@ -83,8 +83,8 @@ struct fnt_header {
 	uint64_t size_bytes;	/* of the file when it was made; it only grows */
 	uint64_t region_id;	/* random */
 	uint64_t created_at_ns; /* Unix time */
-	uint64_t boot_id;	/* hash of the kernel's boot id: monotonic times compare */
-	uint64_t capacity;	/* traces shown at most, 0: as many as fit */
+	uint64_t boot_id;  /* hash of the kernel's boot id: monotonic times compare */
+	uint64_t capacity; /* traces shown at most, 0: as many as fit */
 	uint32_t max_record_bytes;
 	uint32_t flags; /* FNT_KEEP_NONE, FNT_ORDERED */
 	uint32_t section_count;
@@ -144,11 +144,11 @@ enum fnt_setting {
 	FNT_SETTINGS,
 };
 
-#define FNT_SETTING_VALUES_MAX	14
-#define FNT_SETTING_NAME_MAX	256 /* a name and a '*' */
+#define FNT_SETTING_VALUES_MAX 14
+#define FNT_SETTING_NAME_MAX 256 /* a name and a '*' */
 
 struct fnt_setting_entry {
-	fnt_word mask;	   /* 1 << enum fnt_setting: what it sets; 0: it is not in use */
+	fnt_word mask; /* 1 << enum fnt_setting: what it sets; 0: it is not in use */
 	fnt_word name_len; /* 0: all functions */
 	fnt_word values[FNT_SETTING_VALUES_MAX];
 	fnt_word name[FNT_SETTING_NAME_MAX / 8];
@@ -176,7 +176,8 @@ struct fnt_producer_slot {
 	fnt_word exe; /* name */
 	fnt_word clock;
 	uint64_t pad0[9];
-	fnt_word readers; /* threads in a query of their own log; on a line of its own */
+	fnt_word
+		readers; /* threads in a query of their own log; on a line of its own */
 	uint64_t pad1[15];
 };
 static_assert(sizeof(struct fnt_producer_slot) == 2 * FNT_LINE, "layout");
@@ -226,14 +227,15 @@ enum fnt_lane_status {
 
 #define FNT_TICKET_NONE UINT64_MAX
 
-#define FNT_RINGS     2
+#define FNT_RINGS 2
 #define FNT_RING_MAIN 0u
 #define FNT_RING_KEPT 1u
 
 /* What a lane has to do with one of the rings. */
 struct fnt_lane_ring {
 	fnt_word recorded; /* records committed, and the sequence number of the last */
-	fnt_word low; /* no ticket below it will be written; FNT_TICKET_NONE: it has none */
+	fnt_word
+		low; /* no ticket below it will be written; FNT_TICKET_NONE: it has none */
 	fnt_word block_first; /* the block in hand: busy cells of this lane lie in it */
 	fnt_word block_end;
 };
@@ -261,11 +263,13 @@ struct fnt_lane {
 	fnt_word state;
 	fnt_word tid;
 	struct fnt_lane_ring rings[FNT_RINGS];
-	fnt_word dropped;  /* no place in the ring */
-	fnt_word not_kept; /* calls that ended without a record: the region keeps none; … */
+	fnt_word dropped; /* no place in the ring */
+	fnt_word
+		not_kept; /* calls that ended without a record: the region keeps none; … */
 	fnt_word unframed; /* calls built in private memory */
 	fnt_word cells_skipped;
-	fnt_word recorded_before; /* records of both rings, and `dropped`, when the owner came */
+	fnt_word
+		recorded_before; /* records of both rings, and `dropped`, when the owner came */
 	fnt_word dropped_before;
 	fnt_word sampled; /* … not among those that are kept */
 	fnt_word limited; /* … its function had enough in this second */
@@ -290,7 +294,7 @@ enum fnt_name_status {
 	FNT_NAME_READY = 2,
 };
 
-#define FNT_NAME_MAX  255
+#define FNT_NAME_MAX 255
 #define FNT_NAME_NONE UINT32_MAX /* not interned: see the payload */
 
 struct fnt_name {
@@ -351,11 +355,11 @@ enum fnt_frame_status {
 
 /* What a frame's `commit` says instead of a ticket: the call ends without a record, and the
  * lane's counter for that becomes `commit_seq`. */
-#define FNT_MARK_DROPPED  UINT64_MAX
+#define FNT_MARK_DROPPED UINT64_MAX
 #define FNT_MARK_NOT_KEPT (UINT64_MAX - 1)
-#define FNT_MARK_SAMPLED  (UINT64_MAX - 2)
-#define FNT_MARK_LIMITED  (UINT64_MAX - 3)
-#define FNT_MARK_LOST	  FNT_MARK_LIMITED /* from here on */
+#define FNT_MARK_SAMPLED (UINT64_MAX - 2)
+#define FNT_MARK_LIMITED (UINT64_MAX - 3)
+#define FNT_MARK_LOST FNT_MARK_LIMITED /* from here on */
 
 /* Else it names the ring, too: one word, so that whoever looks at a mark that changes looks
  * at one of them. */
@@ -388,9 +392,9 @@ fnt_mark_ticket(uint64_t mark)
  * seen to disagree. */
 struct fnt_frame {
 	fnt_word state;
-	fnt_word commit;       /* 0, or the mark of the record that is being made of it */
-	fnt_word published;    /* bytes of payload, all frames: whole objects */
-	fnt_word last_ns;      /* since the start: the last sign of life */
+	fnt_word commit;    /* 0, or the mark of the record that is being made of it */
+	fnt_word published; /* bytes of payload, all frames: whole objects */
+	fnt_word last_ns;   /* since the start: the last sign of life */
 	fnt_word commit_lane;  /* the lane that makes the record … */
 	fnt_word commit_seq;   /* … and the number that it will have there */
 	fnt_word started_mono; /* monotonic ns */

@@ -18,31 +18,31 @@ struct word {
 	}
 
 static const struct word fn_types[] = {
-    [FNT_QUERY] = WORD("query"),
-    [FNT_MUTATION] = WORD("mutation"),
-    [FNT_ACTION] = WORD("action"),
+	[FNT_QUERY] = WORD("query"),
+	[FNT_MUTATION] = WORD("mutation"),
+	[FNT_ACTION] = WORD("action"),
 };
 
 static const struct word ops[FNT_OP_KINDS] = {
-    [FNT_OP_GET] = WORD("get"),
-    [FNT_OP_LIST] = WORD("list"),
-    [FNT_OP_PAGINATE] = WORD("paginate"),
-    [FNT_OP_INSERT] = WORD("insert"),
-    [FNT_OP_UPDATE] = WORD("update"),
-    [FNT_OP_DELETE] = WORD("delete"),
-    [FNT_OP_LOOKUP] = WORD("lookup"),
-    [FNT_OP_QUERY] = WORD("query"),
-    [FNT_OP_QUERY_GRAPH] = WORD("query_graph"),
-    [FNT_OP_LINK] = WORD("link"),
-    [FNT_OP_UNLINK] = WORD("unlink"),
-    [FNT_OP_SEARCH] = WORD("search"),
-    [FNT_OP_OTHER] = WORD("other"),
+	[FNT_OP_GET] = WORD("get"),
+	[FNT_OP_LIST] = WORD("list"),
+	[FNT_OP_PAGINATE] = WORD("paginate"),
+	[FNT_OP_INSERT] = WORD("insert"),
+	[FNT_OP_UPDATE] = WORD("update"),
+	[FNT_OP_DELETE] = WORD("delete"),
+	[FNT_OP_LOOKUP] = WORD("lookup"),
+	[FNT_OP_QUERY] = WORD("query"),
+	[FNT_OP_QUERY_GRAPH] = WORD("query_graph"),
+	[FNT_OP_LINK] = WORD("link"),
+	[FNT_OP_UNLINK] = WORD("unlink"),
+	[FNT_OP_SEARCH] = WORD("search"),
+	[FNT_OP_OTHER] = WORD("other"),
 };
 
 static const struct word outcomes[] = {
-    [FNT_IN_FLIGHT] = WORD("in_flight"), [FNT_OK] = WORD("ok"),
-    [FNT_ERROR] = WORD("error"),	 [FNT_ROLLED_BACK] = WORD("rolled_back"),
-    [FNT_ABORTED] = WORD("aborted"),
+	[FNT_IN_FLIGHT] = WORD("in_flight"), [FNT_OK] = WORD("ok"),
+	[FNT_ERROR] = WORD("error"),	     [FNT_ROLLED_BACK] = WORD("rolled_back"),
+	[FNT_ABORTED] = WORD("aborted"),
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

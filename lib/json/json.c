@@ -20,7 +20,7 @@ static void
 put_ascii_escape(struct fnt_buf *buf, unsigned char byte)
 {
 	static const char short_form[0x20] = {
-	    ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
 
 	fnt_buf_char(buf, '\\');
 	if (byte >= 0x20) {

@@ -78,9 +78,10 @@ put_timestamp(struct fnt_buf *buf, int64_t seconds, uint32_t ns)
 	int days = (int)(from_0000 / DAY_SECONDS) - 60 + 146097;
 	int cycle = days / 146097, of_cycle = days % 146097;
 	int of_cycle_year =
-	    (of_cycle - of_cycle / 1460 + of_cycle / 36524 - of_cycle / 146096) / 365;
-	int of_year =
-	    of_cycle - (365 * of_cycle_year + of_cycle_year / 4 - of_cycle_year / 100);
+		(of_cycle - of_cycle / 1460 + of_cycle / 36524 - of_cycle / 146096) /
+		365;
+	int of_year = of_cycle -
+		      (365 * of_cycle_year + of_cycle_year / 4 - of_cycle_year / 100);
 	int march_month = (5 * of_year + 2) / 153;
 	int day = of_year - (153 * march_month + 2) / 5 + 1;
 	int month = march_month < 10 ? march_month + 3 : march_month - 9;
@@ -123,7 +124,7 @@ static void
 put_key(struct fnt_buf *buf, const msgpack_object *key, bool in_key)
 {
 	bool container =
-	    key->type == MSGPACK_OBJECT_ARRAY || key->type == MSGPACK_OBJECT_MAP;
+		key->type == MSGPACK_OBJECT_ARRAY || key->type == MSGPACK_OBJECT_MAP;
 	size_t mark = buf->len;
 
 	if (container && in_key) {

@@ -325,8 +325,8 @@ put_marker(struct fnt_buf *out, const char *text, size_t len, size_t at)
 	size_t start = at > EXCERPT_BEFORE ? at - EXCERPT_BEFORE : 0, end;
 
 	start = fnt_utf8_cut(text, len, start);
-	end =
-	    start + fnt_utf8_cut(text + start, len - start, at - start + EXCERPT_AFTER);
+	end = start +
+	      fnt_utf8_cut(text + start, len - start, at - start + EXCERPT_AFTER);
 	snprintf(head, sizeof(head), "\"<invalid JSON at byte %zu of %zu: ", at, len);
 	fnt_buf_puts(out, head);
 	if (start)

@@ -193,12 +193,12 @@ put_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 		uint32_t flag;
 		const char *name;
 	} flags[] = {
-	    {FNT_TRACE_VALUE_OMITTED, "value_omitted"},
-	    {FNT_TRACE_CODE_CUT, "code_cut"},
-	    {FNT_TRACE_MESSAGE_CUT, "message_cut"},
-	    {FNT_TRACE_ID_CUT, "id_cut"},
-	    {FNT_TRACE_INVALID_UTF8, "invalid_utf8"},
-	    {FNT_TRACE_DAMAGED, "damaged"},
+		{FNT_TRACE_VALUE_OMITTED, "value_omitted"},
+		{FNT_TRACE_CODE_CUT, "code_cut"},
+		{FNT_TRACE_MESSAGE_CUT, "message_cut"},
+		{FNT_TRACE_ID_CUT, "id_cut"},
+		{FNT_TRACE_INVALID_UTF8, "invalid_utf8"},
+		{FNT_TRACE_DAMAGED, "damaged"},
 	};
 	const uint32_t cut = FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
 			     FNT_TRACE_MESSAGE_CUT | FNT_TRACE_ID_CUT;
@@ -207,7 +207,7 @@ put_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 	put_u64(buf, "schedules_omitted", trace->schedules_omitted);
 	put_bool(buf, "truncated",
 		 trace->ops_omitted || trace->schedules_omitted ||
-		     (trace->flags & cut));
+			 (trace->flags & cut));
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (trace->flags & flags[i].flag)
 			put_bool(buf, flags[i].name, true);

@@ -21,14 +21,14 @@
 #include <string.h>
 
 /* Array head and type 2; texts 5 and 64-bit numbers 9 each; a bool 1. */
-#define FNT_CALL_BOUND	   (2u + 4 * 5)
-#define FNT_ID_BOUND	   (2u + 5)
-#define FNT_OP_BOUND	   (2u + 2 + 2 * 5 + 3 * 9 + 1)
+#define FNT_CALL_BOUND (2u + 4 * 5)
+#define FNT_ID_BOUND (2u + 5)
+#define FNT_OP_BOUND (2u + 2 + 2 * 5 + 3 * 9 + 1)
 #define FNT_OP_BEGIN_BOUND (2u + 2 + 2 * 5 + 9)
-#define FNT_OP_END_BOUND   (2u + 3 * 9 + 1)
+#define FNT_OP_END_BOUND (2u + 3 * 9 + 1)
 #define FNT_SCHEDULE_BOUND (2u + 5 + 2 * 9)
-#define FNT_ERROR_BOUND	   (2u + 2 * 5)
-#define FNT_VALUE_BOUND	   (2u + 1 + 5)
+#define FNT_ERROR_BOUND (2u + 2 * 5)
+#define FNT_VALUE_BOUND (2u + 1 + 5)
 #define FNT_COMMITTED_BOUND (2u + 9)
 
 /* ---- by hand ---------------------------------------------------------------------- */

@@ -68,7 +68,7 @@ struct fnt_event {
 	enum fnt_event_type type;
 	union {
 		struct fnt_event_call call;
-		struct fnt_text text; /* user, tenant */
+		struct fnt_text text;	/* user, tenant */
 		struct fnt_event_op op; /* and op begin: up to start_ns */
 		struct {
 			uint64_t number, duration_ns;

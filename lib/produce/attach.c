@@ -162,8 +162,8 @@ enter_region(struct fnt_attachment *attachment)
 	fnt_reap_dead(region, attachment->slot);
 	fnt_control_tend(region);
 	fnt_program_name(name);
-	attachment->exe = fnt_name_intern(&region->view, attachment->slot, name,
-					  strlen(name));
+	attachment->exe =
+		fnt_name_intern(&region->view, attachment->slot, name, strlen(name));
 }
 
 /* A descriptor that no fork can have copied: made anew with the mutex in hand. A child that
@@ -232,7 +232,8 @@ free_attachment(struct fnt_attachment *attachment)
 	fnt_threads_release(attachment);
 	if (attachment->slot != FNT_SLOT_NONE) {
 		/* Without memory for it, it is left for others as if we had died. */
-		if (fnt_reap_slot(&attachment->region, attachment->slot, attachment->slot))
+		if (fnt_reap_slot(&attachment->region, attachment->slot,
+				  attachment->slot))
 			fnt_slot_release(&attachment->region, attachment->slot);
 		else
 			fnt_slot_unlock(&attachment->region, attachment->slot);

@@ -49,9 +49,9 @@ struct fnt_thread {
 	struct fnt_call *ready[FNT_FRAMES_CACHED];
 	_Alignas(FNT_CACHE_LINE) struct fnt_clock clock;
 	struct fnt_ring_writer writer; /* lane NULL: none to be had */
-	uint64_t lane_retry_ns; /* look for a lane again after this */
-	uint64_t reap_after_ns; /* look for the dead again after this */
-	uint32_t frames_wait;	/* begins without a look for frames */
+	uint64_t lane_retry_ns;	       /* look for a lane again after this */
+	uint64_t reap_after_ns;	       /* look for the dead again after this */
+	uint32_t frames_wait;	       /* begins without a look for frames */
 	struct fnt_meter meter;
 	_Alignas(FNT_CACHE_LINE) struct fnt_names_seen names;
 };
@@ -82,8 +82,8 @@ struct fnt_attachment {
 	uint64_t id;		     /* never used again in the process */
 	struct fnt_region region;
 	uint32_t generation; /* fnt_fork_generation when made */
-	uint32_t slot;	     /* FNT_SLOT_NONE: none to be had, nothing can be recorded */
-	uint32_t exe;	     /* name */
+	uint32_t slot; /* FNT_SLOT_NONE: none to be had, nothing can be recorded */
+	uint32_t exe;  /* name */
 	int32_t pid;
 	struct fnt_thread *threads;
 	struct fnt_call_pool *pool;
@@ -94,10 +94,11 @@ struct fnt_attachment {
 };
 
 struct fnt_log {
-	struct fnt_log *next; /* of the process */
+	struct fnt_log *next;			     /* of the process */
 	_Atomic(struct fnt_attachment *) attachment; /* RCU; NULL: closed */
 	fnt_word off; /* the region's generation, while nothing is enabled; else 0 */
-	_Atomic(fnt_word *) generation; /* where it is to be read for ever; see disabled.h */
+	_Atomic(fnt_word *)
+		generation; /* where it is to be read for ever; see disabled.h */
 	char *path;
 };
 
@@ -138,8 +139,8 @@ fnt_enter(struct fnt_log *log)
 	fnt_rcu_read_lock();
 	/* [R2] acquire: the attachment is whole. Pairs with [R1] in attach.c. */
 	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
-	if (__builtin_expect(attachment && attachment->generation == fnt_fork_generation,
-			     1))
+	if (__builtin_expect(
+		    attachment && attachment->generation == fnt_fork_generation, 1))
 		return attachment;
 	fnt_rcu_read_unlock();
 	return fnt_enter_slow(log);

@@ -16,8 +16,8 @@
  * `use` filled in; else outside of the read-side section: FNT_NOT_ENABLED, -ESHUTDOWN
  * (the log has been closed), -ENOMEM. */
 int fnt_ruled_start(struct use *use, struct fnt_log *log,
-		    struct fnt_attachment *attachment,
-		    const struct fnt_call_info *info, bool framed);
+		    struct fnt_attachment *attachment, const struct fnt_call_info *info,
+		    bool framed);
 
 /* The rule of all functions, if that is all there is to know and it is the latest, and
  * it leaves users and ids as they are; else NULL. Inside fnt_enter. */
@@ -43,7 +43,8 @@ fnt_ruled_id(struct use use, const char *id, struct fnt_hashed *room)
 {
 	if (__builtin_expect(!use.call->odd.ruled, 1))
 		return id;
-	return fnt_capture_text(use.thread->attachment, use.call->rule.ids, id, room->text);
+	return fnt_capture_text(use.thread->attachment, use.call->rule.ids, id,
+				room->text);
 }
 
 static inline const char *

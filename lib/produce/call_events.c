@@ -177,7 +177,8 @@ fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 }
 
 int
-fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms, int64_t run_at)
+fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms,
+			int64_t run_at)
 {
 	struct fnt_event event = {.type = FNT_EVENT_SCHEDULE};
 	struct fnt_call *call = use->call;

@@ -50,7 +50,7 @@ union fnt_odd {
 /* By lines of the cache: what each use of a call touches comes first. */
 struct fnt_call {
 	struct fnt_record record;
-	uint32_t generation; /* fnt_fork_generation at the beginning */
+	uint32_t generation;	/* fnt_fork_generation at the beginning */
 	_Atomic uint64_t owner; /* serial of the thread that used it last */
 
 	struct fnt_thread *thread; /* that thread's side */
@@ -69,11 +69,11 @@ struct fnt_call {
 	struct fnt_extra extra;
 
 	/* From here to `pending_free`, and in `extra`: all zeroes at first. */
-	uint32_t begun;		/* op begin events */
-	uint32_t pending_bytes; /* what the ends of ops begun, in the payload, may take
+	uint32_t begun;		 /* op begin events */
+	uint32_t pending_bytes;	 /* what the ends of ops begun, in the payload, may take
 				 */
-	uint32_t pending_high;	/* entries ever used */
-	uint32_t pending_free;	/* entry + 1; 0: none */
+	uint32_t pending_high;	 /* entries ever used */
+	uint32_t pending_free;	 /* entry + 1; 0: none */
 	struct fnt_extent *last; /* end of the list */
 	struct fnt_extent *tail; /* being written */
 	uint32_t room;

@@ -13,7 +13,7 @@
 #include <errno.h>
 
 #define FNT_TEXT_MAX 4096u /* of an error's code and message */
-#define FNT_ID_MAX   1024u /* of call id, user, tenant */
+#define FNT_ID_MAX 1024u   /* of call id, user, tenant */
 
 /* A call in use, inside its log's read-side critical section, by this thread. */
 struct use {

@@ -488,7 +488,8 @@ fnt_call_finish_error(struct fnt_call *call, const char *code, const char *messa
 }
 
 int
-fnt_call_finish_rolled_back(struct fnt_call *call, const char *code, const char *message)
+fnt_call_finish_rolled_back(struct fnt_call *call, const char *code,
+			    const char *message)
 {
 	return finish_bad(call, FNT_ROLLED_BACK, code, message);
 }

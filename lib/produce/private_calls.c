@@ -13,9 +13,9 @@ push(struct fnt_call_pool *pool, struct fnt_call *call)
 	call->next_unframed =
 		atomic_load_explicit(&pool->unframed, memory_order_relaxed);
 	/* [U1] release: the call is whole before it can be found. Pairs with [U2]. */
-	while (!atomic_compare_exchange_weak_explicit(&pool->unframed, &call->next_unframed,
-						      call, memory_order_release,
-						      memory_order_relaxed))
+	while (!atomic_compare_exchange_weak_explicit(
+		&pool->unframed, &call->next_unframed, call, memory_order_release,
+		memory_order_relaxed))
 		;
 }
 
@@ -28,7 +28,8 @@ fnt_unframed_add(struct fnt_call_pool *pool, struct fnt_call *call)
 	push(pool, call);
 	if (due < SWEEP_MIN)
 		due = SWEEP_MIN;
-	if (atomic_fetch_add_explicit(&pool->unframed_new, 1, memory_order_relaxed) >= due)
+	if (atomic_fetch_add_explicit(&pool->unframed_new, 1, memory_order_relaxed) >=
+	    due)
 		fnt_unframed_sweep(pool);
 }
 

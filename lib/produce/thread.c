@@ -155,8 +155,8 @@ fnt_thread_make(struct fnt_attachment *attachment)
 	thread->key = threads_seen;
 	thread->tid = (int32_t)gettid();
 	thread->exe = attachment->exe;
-	thread->pid_tid = (uint32_t)attachment->pid |
-			  (uint64_t)(uint32_t)thread->tid << 32;
+	thread->pid_tid = (uint32_t)attachment->pid | (uint64_t)(uint32_t)thread->tid
+							      << 32;
 	thread->calls = attachment->pool->calls;
 	fnt_names_seen_init(&thread->names);
 	fnt_random(&thread->random, sizeof(thread->random));

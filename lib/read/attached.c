@@ -35,7 +35,8 @@ give(struct fnt_reader **reader, struct fnt_reader *made, int rc)
 		free(made);
 		return rc;
 	}
-	made->guard = fnt_guard_add(made->region.view.base, made->region.view.size_bytes);
+	made->guard =
+		fnt_guard_add(made->region.view.base, made->region.view.size_bytes);
 	if (!made->guard) {
 		fnt_reader_close(made);
 		return -ENOMEM;
@@ -116,7 +117,11 @@ fnt_reader_each(struct fnt_reader *reader, const struct fnt_query *query,
 /* ---- what runs now ---------------------------------------------------------------- */
 
 /* Who is alive, asked once for each slot. */
-enum life { UNKNOWN, ALIVE, DEAD };
+enum life {
+	UNKNOWN,
+	ALIVE,
+	DEAD
+};
 
 static bool
 owner_alive(const struct fnt_reader *reader, unsigned char *lives, uint32_t slot)
@@ -244,7 +249,8 @@ count_calls(const struct fnt_view *view, struct fnt_stat *stat)
 }
 
 static void
-count_frames(const struct fnt_reader *reader, unsigned char *lives, struct fnt_stat *stat)
+count_frames(const struct fnt_reader *reader, unsigned char *lives,
+	     struct fnt_stat *stat)
 {
 	const struct fnt_view *view = &reader->region.view;
 
@@ -266,7 +272,8 @@ static void
 count_tables(const struct fnt_view *view, struct fnt_stat *stat)
 {
 	for (uint32_t i = 0; i < view->producer_count; i++)
-		stat->producers += load(&view->producers[i].status) == FNT_PRODUCER_LIVE;
+		stat->producers +=
+			load(&view->producers[i].status) == FNT_PRODUCER_LIVE;
 	for (uint32_t i = 0; i < view->name_count; i++)
 		stat->names += (load(&view->names[i].state) & 0xff) == FNT_NAME_READY;
 	stat->producers_max = view->producer_count;
@@ -284,7 +291,8 @@ clocks_of(const struct fnt_view *view)
 
 	for (uint32_t i = 0; i < view->producer_count; i++)
 		if (load(&view->producers[i].status) == FNT_PRODUCER_LIVE)
-			seen |= load(&view->producers[i].clock) == FNT_CLOCK_TSC ? 2 : 1;
+			seen |= load(&view->producers[i].clock) == FNT_CLOCK_TSC ? 2
+										 : 1;
 	return names[seen];
 }
 
@@ -348,9 +356,10 @@ describe_producer(const struct fnt_reader *reader, uint32_t slot,
 	producer->attached_at_ns = load(&at->attached_at_ns);
 	len = fnt_name_get(view, (uint32_t)load(&at->exe), name);
 	if (len > 0 && fnt_utf8_valid(name, (size_t)len))
-		snprintf(producer->exe, sizeof(producer->exe), "%.*s",
-			 (int)fnt_utf8_cut(name, (size_t)len, sizeof(producer->exe) - 1),
-			 name);
+		snprintf(
+			producer->exe, sizeof(producer->exe), "%.*s",
+			(int)fnt_utf8_cut(name, (size_t)len, sizeof(producer->exe) - 1),
+			name);
 }
 
 /* Lanes and frames, each looked at once, go to their owners in `list`, by slot. */
@@ -368,7 +377,8 @@ share_out(const struct fnt_view *view, struct fnt_producer *list)
 		list[owner].threads++;
 		list[owner].recorded +=
 			fnt_lane_recorded(lane) - load(&lane->recorded_before);
-		list[owner].dropped += load(&lane->dropped) - load(&lane->dropped_before);
+		list[owner].dropped +=
+			load(&lane->dropped) - load(&lane->dropped_before);
 	}
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		uint64_t state = load(&view->frames[i].state);
@@ -477,13 +487,14 @@ fnt_regions_list(const char *dir, struct fnt_region_info **regions, size_t *coun
 	*regions = NULL;
 	found = scandir(path, &entries, region_files, alphasort);
 	if (found < 0)
-		return errno == ENOENT
-			       ? 0
-			       : fnt_fail(error, -errno, "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? 0
+				       : fnt_fail(error, -errno, "%s: %s", path,
+						  strerror(errno));
 	*regions = calloc(found ? (size_t)found : 1, sizeof(**regions));
 	for (int i = 0; i < found; i++) {
 		if (*regions)
-			describe_region(&(*regions)[(*count)++], path, entries[i]->d_name);
+			describe_region(&(*regions)[(*count)++], path,
+					entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);

@@ -41,7 +41,8 @@ problem(struct verify *verify, const void *at, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	verify->report(verify->arg,
-		       (uint64_t)((const unsigned char *)at - verify->view->base), text);
+		       (uint64_t)((const unsigned char *)at - verify->view->base),
+		       text);
 }
 
 static uint64_t
@@ -70,8 +71,9 @@ verify_producers(struct verify *verify)
 		if (status == FNT_PRODUCER_LIVE && !verify->alive[i])
 			verify->check->orphans++;
 		if (status > FNT_PRODUCER_LIVE)
-			problem(verify, &view->producers[i], "process slot %u: status %llu",
-				i, (unsigned long long)status);
+			problem(verify, &view->producers[i],
+				"process slot %u: status %llu", i,
+				(unsigned long long)status);
 	}
 }
 
@@ -86,7 +88,8 @@ verify_lanes(struct verify *verify)
 		uint32_t owner = fnt_state_owner(state);
 
 		if (status > FNT_LANE_OWNED)
-			problem(verify, &view->lanes[i], "lane %u: status %u", i, status);
+			problem(verify, &view->lanes[i], "lane %u: status %u", i,
+				status);
 		else if (status == FNT_LANE_OWNED && owner >= view->producer_count)
 			problem(verify, &view->lanes[i], "lane %u: owner %u of %u", i,
 				owner, view->producer_count);
@@ -105,7 +108,8 @@ verify_names(struct verify *verify)
 
 		verify->check->names += status == FNT_NAME_READY;
 		if (status > FNT_NAME_READY)
-			problem(verify, &view->names[i], "name %u: status %u", i, status);
+			problem(verify, &view->names[i], "name %u: status %u", i,
+				status);
 	}
 }
 
@@ -179,12 +183,14 @@ static bool
 verify_record(struct verify *verify, uint32_t ring, uint64_t ticket)
 {
 	for (int look = 0; look < LOOKS; look++) {
-		enum fnt_read is = fnt_record_read(verify->view, ring, ticket, &verify->raw);
+		enum fnt_read is =
+			fnt_record_read(verify->view, ring, ticket, &verify->raw);
 
 		if (is != FNT_READ_RECORD && is != FNT_READ_DAMAGED)
 			return true; /* overwritten meanwhile */
 		if (is == FNT_READ_RECORD && verify->raw.head.outcome >= FNT_OK &&
-		    verify->raw.head.outcome <= FNT_ABORTED && payload_sound(&verify->raw)) {
+		    verify->raw.head.outcome <= FNT_ABORTED &&
+		    payload_sound(&verify->raw)) {
 			verify->check->records++;
 			return true;
 		}
@@ -203,14 +209,15 @@ is_to_come(const struct verify *verify, const struct fnt_era *era, uint32_t ring
 }
 
 static void
-verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring, uint64_t ticket)
+verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring,
+	    uint64_t ticket)
 {
 	/* Of the lap before the era's first, if it has not been around yet. */
 	uint64_t at = ticket - era->first + era->cell_count;
 	uint64_t lap = (era->lap - 1 + at / era->cell_count) & FNT_LAP_MASK;
 	uint64_t state = load(&era->cells[at % era->cell_count].state);
-	const unsigned char *where = verify->view->base + era->off +
-				     at % era->cell_count * FNT_CELL_BYTES;
+	const unsigned char *where =
+		verify->view->base + era->off + at % era->cell_count * FNT_CELL_BYTES;
 
 	verify->check->cells++;
 	if (!state_sound(verify, state)) {
@@ -228,7 +235,8 @@ verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring, uin
 				(unsigned long long)ticket);
 		return;
 	}
-	if (fnt_cell_kind(state) == FNT_CELL_HEAD && !verify_record(verify, ring, ticket))
+	if (fnt_cell_kind(state) == FNT_CELL_HEAD &&
+	    !verify_record(verify, ring, ticket))
 		problem(verify, where, "record at ticket %llu: can't be read",
 			(unsigned long long)ticket);
 }
@@ -277,7 +285,8 @@ verify_ring(struct verify *verify, uint32_t ring)
 static void
 verify_setting(struct verify *verify, uint64_t generation, uint32_t i)
 {
-	struct fnt_setting_entry *entry = fnt_settings_copy(verify->view, generation) + i;
+	struct fnt_setting_entry *entry =
+		fnt_settings_copy(verify->view, generation) + i;
 	const char *what = fnt_settings_problem(entry, !i);
 
 	atomic_thread_fence(memory_order_acquire);
@@ -302,7 +311,8 @@ found(void *verify, const void *at, const char *text)
 
 int
 fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
-		 void (*report)(void *arg, uint64_t offset, const char *problem), void *arg)
+		 void (*report)(void *arg, uint64_t offset, const char *problem),
+		 void *arg)
 {
 	struct verify verify = {
 		.reader = reader,

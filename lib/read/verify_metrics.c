@@ -72,9 +72,9 @@ verify_fn_row(const struct verify *verify, uint32_t i)
 		uint32_t block = atomic_load_explicit(&row->blocks[octave],
 						      memory_order_relaxed);
 
-		if (block && (block > view->block_count ||
-			      load(&view->block_keys[block - 1]) !=
-				      fnt_block_key(i, octave)))
+		if (block &&
+		    (block > view->block_count ||
+		     load(&view->block_keys[block - 1]) != fnt_block_key(i, octave)))
 			problem(verify, &row->blocks[octave],
 				"row %u of functions: block %u is another's", i, block);
 	}
@@ -112,9 +112,8 @@ verify_journal(const struct verify *verify, uint32_t i)
 	uint64_t state = load(&lane->journal.state);
 
 	/* Of an owned one it may be on its way. */
-	if ((state & FNT_JOURNAL_ARMED) &&
-	    (state >> 32 >= verify->view->fn_row_count ||
-	     fnt_journal_end(state) >= FNT_ENDS))
+	if ((state & FNT_JOURNAL_ARMED) && (state >> 32 >= verify->view->fn_row_count ||
+					    fnt_journal_end(state) >= FNT_ENDS))
 		problem(verify, &lane->journal, "lane %u: journal 0x%llx", i,
 			(unsigned long long)state);
 }
@@ -169,8 +168,8 @@ verify_sums(const struct verify *verify)
 	if (!metrics->shared && !metrics->other.calls && is_at_rest(view) &&
 	    total == fnt_query_total(view)) {
 		if (metrics->total.calls != total)
-			problem(verify, view->fn_rows,
-				"%llu calls, of functions %llu", (unsigned long long)total,
+			problem(verify, view->fn_rows, "%llu calls, of functions %llu",
+				(unsigned long long)total,
 				(unsigned long long)metrics->total.calls);
 		for (size_t i = 0; i < metrics->fn_count; i++)
 			verify_fn(verify, &metrics->fns[i]);

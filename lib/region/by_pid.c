@@ -140,8 +140,8 @@ open_found(pid_t pid, const struct found *found)
 	char path[PATH_MAX + 64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid,
-		 found->from, found->to);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+		 (int)pid, found->from, found->to);
 	fd = open_same(path, found);
 	if (fd >= 0)
 		return fd;
@@ -154,8 +154,8 @@ static int
 pid_failed(pid_t pid, int code, struct fnt_error *error)
 {
 	if (code == -ENOENT || code == -ESRCH)
-		return fnt_fail(error, -ESRCH, "pid %d: no such process; see fntrace list",
-				(int)pid);
+		return fnt_fail(error, -ESRCH,
+				"pid %d: no such process; see fntrace list", (int)pid);
 	if (code == -EACCES || code == -EPERM)
 		return fnt_fail(error, -EACCES,
 				geteuid() ? "pid %d: not yours to look at; run as its "
@@ -175,8 +175,9 @@ too_many(pid_t pid, const struct found *found, int count, struct fnt_error *erro
 	for (int i = 0; i < count && len < sizeof(names); i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
 					i ? ", " : "", found[i].path);
-	return fnt_fail(error, -ENOTUNIQ, "pid %d: uses several regions, choose one by -r: %s",
-			(int)pid, names);
+	return fnt_fail(error, -ENOTUNIQ,
+			"pid %d: uses several regions, choose one by -r: %s", (int)pid,
+			names);
 }
 
 static int
@@ -189,9 +190,10 @@ attach_found(struct fnt_region *region, pid_t pid, const struct found *found, in
 	if (count < 0)
 		return pid_failed(pid, count, error);
 	if (!count)
-		return fnt_fail(error, -ENODATA,
-				"pid %d: has no fntrace region mapped; see fntrace list",
-				(int)pid);
+		return fnt_fail(
+			error, -ENODATA,
+			"pid %d: has no fntrace region mapped; see fntrace list",
+			(int)pid);
 	if (count > 1)
 		return too_many(pid, found, count, error);
 	fd = open_found(pid, found);
@@ -204,7 +206,8 @@ attach_found(struct fnt_region *region, pid_t pid, const struct found *found, in
 	region->ino = found->ino;
 	rc = fnt_header_read(&header, fd, region->path, error);
 	if (!rc)
-		rc = fnt_view_map(&region->view, &header, fd, false, region->path, error);
+		rc = fnt_view_map(&region->view, &header, fd, false, region->path,
+				  error);
 	if (rc)
 		close(fd);
 	return rc;

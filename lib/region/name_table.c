@@ -36,7 +36,11 @@ same_bytes(const struct fnt_name *slot, const char *name, size_t len)
 }
 
 /* Is this the name, or room for it? */
-enum probe { FOUND, EMPTY, OTHER };
+enum probe {
+	FOUND,
+	EMPTY,
+	OTHER
+};
 
 static enum probe
 probe(const struct fnt_name *slot, uint32_t hash, const char *name, size_t len)
@@ -53,7 +57,8 @@ probe(const struct fnt_name *slot, uint32_t hash, const char *name, size_t len)
 }
 
 static bool
-insert(struct fnt_name *slot, uint32_t owner, uint32_t hash, const char *name, size_t len)
+insert(struct fnt_name *slot, uint32_t owner, uint32_t hash, const char *name,
+       size_t len)
 {
 	uint64_t seen = atomic_load_explicit(&slot->state, memory_order_relaxed);
 
@@ -64,7 +69,8 @@ insert(struct fnt_name *slot, uint32_t owner, uint32_t hash, const char *name, s
 		return false;
 	fnt_words_store(slot->words, name, len);
 	/* [N1] release: the bytes come before READY. Pairs with [N2]. */
-	atomic_store_explicit(&slot->state, name_state(hash, owner, len, FNT_NAME_READY),
+	atomic_store_explicit(&slot->state,
+			      name_state(hash, owner, len, FNT_NAME_READY),
 			      memory_order_release);
 	return true;
 }
@@ -76,7 +82,8 @@ static enum probe
 probe_again(const struct fnt_name *slot, uint32_t hash, const char *name, size_t len)
 {
 	for (int i = 0; i < PATIENCE; i++) {
-		uint64_t state = atomic_load_explicit(&slot->state, memory_order_relaxed);
+		uint64_t state =
+			atomic_load_explicit(&slot->state, memory_order_relaxed);
 
 		if (status_of(state) != FNT_NAME_BUSY || state >> 32 != hash ||
 		    len_of(state) != len)
@@ -86,7 +93,8 @@ probe_again(const struct fnt_name *slot, uint32_t hash, const char *name, size_t
 }
 
 uint32_t
-fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char *name, size_t len)
+fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char *name,
+		size_t len)
 {
 	uint32_t hash, at;
 
@@ -98,14 +106,16 @@ fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char *name, s
 		struct fnt_name *slot = &view->names[at];
 		enum probe is = probe(slot, hash, name, len);
 
-		if (is == FOUND || (is == EMPTY && insert(slot, owner, hash, name, len)))
+		if (is == FOUND ||
+		    (is == EMPTY && insert(slot, owner, hash, name, len)))
 			return at;
 		if (probe_again(slot, hash, name, len) == FOUND)
 			return at;
 		if (++at == view->name_count)
 			at = 0;
 	}
-	atomic_fetch_add_explicit(&view->control->names_omitted, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&view->control->names_omitted, 1,
+				  memory_order_relaxed);
 	return FNT_NAME_NONE;
 }
 
@@ -133,7 +143,8 @@ fnt_names_reclaim(const struct fnt_view *view, uint32_t owner)
 {
 	for (uint32_t i = 0; i < view->name_count; i++) {
 		struct fnt_name *slot = &view->names[i];
-		uint64_t state = atomic_load_explicit(&slot->state, memory_order_relaxed);
+		uint64_t state =
+			atomic_load_explicit(&slot->state, memory_order_relaxed);
 
 		if (status_of(state) == FNT_NAME_BUSY &&
 		    ((state >> 16) & 0xffff) == owner)

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUFFIX	 ".fnt"
+#define SUFFIX ".fnt"
 #define NAME_MAX_ 200
 
 void
@@ -60,8 +60,8 @@ is_path(const char *name)
 {
 	size_t len = strlen(name);
 
-	return strchr(name, '/') || (len > strlen(SUFFIX) &&
-				     !strcmp(name + len - strlen(SUFFIX), SUFFIX));
+	return strchr(name, '/') ||
+	       (len > strlen(SUFFIX) && !strcmp(name + len - strlen(SUFFIX), SUFFIX));
 }
 
 static int
@@ -72,10 +72,11 @@ check_name(const char *name, struct fnt_error *error)
 	size_t len = strlen(name);
 
 	if (!len || len > NAME_MAX_ || name[0] == '.' || strspn(name, allowed) != len)
-		return fnt_fail(error, -EINVAL,
-				"region name \"%.64s\": use 1 to %d letters, digits, '.', "
-				"'_' or '-', not '.' first; or a path with a '/'",
-				name, NAME_MAX_);
+		return fnt_fail(
+			error, -EINVAL,
+			"region name \"%.64s\": use 1 to %d letters, digits, '.', "
+			"'_' or '-', not '.' first; or a path with a '/'",
+			name, NAME_MAX_);
 	return 0;
 }
 
@@ -89,7 +90,8 @@ fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error)
 	if (dir && *dir)
 		len = snprintf(path, PATH_MAX, "%s", dir);
 	else
-		len = snprintf(path, PATH_MAX, "/dev/shm/fntrace-%u", (unsigned)geteuid());
+		len = snprintf(path, PATH_MAX, "/dev/shm/fntrace-%u",
+			       (unsigned)geteuid());
 	if (len < 0 || len >= PATH_MAX)
 		return fnt_fail(error, -ENAMETOOLONG, "directory name too long");
 	return 0;
@@ -159,10 +161,11 @@ check_dir(int fd, const struct place *place, const struct fnt_options *options,
 	if (!place->ours)
 		return 0;
 	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return fnt_fail(error, -EPERM,
-				"%s: belongs to user %u, not to you; set FNTRACE_DIR to a "
-				"directory of your own",
-				place->dir, (unsigned)st.st_uid);
+		return fnt_fail(
+			error, -EPERM,
+			"%s: belongs to user %u, not to you; set FNTRACE_DIR to a "
+			"directory of your own",
+			place->dir, (unsigned)st.st_uid);
 	if (options && options->flags & FNT_GROUP && st.st_gid == options->gid)
 		others = S_IWOTH;
 	if (st.st_mode & others && !(st.st_mode & S_ISVTX))
@@ -191,9 +194,10 @@ open_dir(const struct place *place, const struct fnt_options *options,
 	fd = open(place->dir, O_PATH | O_DIRECTORY | O_CLOEXEC | nofollow);
 	if (fd < 0)
 		return fnt_fail(error, -errno, "%s: %s", place->dir,
-				errno == ENOTDIR ? "not a directory, or a symbolic link; "
-						   "name the directory itself"
-						 : strerror(errno));
+				errno == ENOTDIR
+					? "not a directory, or a symbolic link; "
+					  "name the directory itself"
+					: strerror(errno));
 	rc = check_dir(fd, place, options, error);
 	if (rc) {
 		close(fd);
@@ -239,14 +243,16 @@ open_file(int dir_fd, const char *file, const struct fnt_options *options,
 	struct stat st;
 	int fd;
 
-	if (fstatat(dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) &&
-	    !S_ISLNK(st.st_mode))
-		return fnt_fail(error, -EINVAL, "%s: %s, not a region; name a file", path,
+	if (fstatat(dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return fnt_fail(error, -EINVAL, "%s: %s, not a region; name a file",
+				path,
 				S_ISDIR(st.st_mode)    ? "a directory"
 				: S_ISFIFO(st.st_mode) ? "a fifo"
 						       : "not a regular file");
 	fd = openat(dir_fd, file,
-		    (options ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		    (options ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW |
+			    O_NONBLOCK);
 	if (fd < 0)
 		return open_failed(path, -errno, error);
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
@@ -292,7 +298,8 @@ adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 }
 
 int
-fnt_region_open_read(struct fnt_region *region, const char *name, struct fnt_error *error)
+fnt_region_open_read(struct fnt_region *region, const char *name,
+		     struct fnt_error *error)
 {
 	struct place place;
 	int dir_fd, fd, rc = resolve(&place, region->path, name, NULL, error);
@@ -341,8 +348,8 @@ fill(int fd, const struct fnt_header *header, const char *path,
 	if (rc)
 		return rc;
 	if (group && fchown(fd, (uid_t)-1, options->gid))
-		return fnt_fail(error, -errno, "%s: cannot give it to group %u: %s", path,
-				options->gid, strerror(errno));
+		return fnt_fail(error, -errno, "%s: cannot give it to group %u: %s",
+				path, options->gid, strerror(errno));
 	if (fchmod(fd, group ? 0660 : 0600) || !write_start(fd, header))
 		return fnt_fail(error, -errno, "%s: cannot write it: %s", path,
 				strerror(errno));
@@ -449,8 +456,8 @@ open_or_make(int dir_fd, const struct place *place, const char *path,
 		if (fd >= 0)
 			close(fd);
 	}
-	return fnt_fail(options->error, -EBUSY, "%s: is being made and removed all the time",
-			path);
+	return fnt_fail(options->error, -EBUSY,
+			"%s: is being made and removed all the time", path);
 }
 
 int

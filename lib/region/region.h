@@ -52,7 +52,7 @@ struct fnt_view {
 	uint32_t rate_count;	 /* the last for names without an id */
 	uint32_t fn_row_count;
 	uint32_t op_row_count;
-	uint32_t block_count; /* and so many keys, at least */
+	uint32_t block_count;  /* and so many keys, at least */
 	bool frozen;	       /* FNT_COMPAT_FROZEN */
 	uint32_t kept_percent; /* 0: there is no kept ring */
 	uint64_t fixed_bytes;  /* header and sections: areas lie behind them */

@@ -89,13 +89,15 @@ replace(struct fnt_guard *guard, uintptr_t base)
 
 	atomic_store(&guard->gone, true);
 	return mmap(at, atomic_load(&guard->size), PROT_READ,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == at;
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+		    0) == at;
 }
 
 static bool
 is_ours(uintptr_t address)
 {
-	for (struct fnt_guard *guard = atomic_load(&guards); guard; guard = guard->next) {
+	for (struct fnt_guard *guard = atomic_load(&guards); guard;
+	     guard = guard->next) {
 		uintptr_t base = atomic_load(&guard->base);
 
 		if (address - base < atomic_load(&guard->size))
@@ -115,7 +117,8 @@ pass_on(int number, siginfo_t *info, void *context)
 		previous.sa_handler(number);
 	else if (info->si_code > 0 || previous.sa_handler == SIG_DFL) {
 		signal(number, SIG_DFL);
-		if (info->si_code <= 0) /* sent by someone: nothing will raise it again */
+		if (info->si_code <=
+		    0) /* sent by someone: nothing will raise it again */
 			raise(number);
 	}
 }
@@ -140,10 +143,10 @@ install(void)
 
 	/* What was there first must be known before ours can run. */
 	sigemptyset(&action.sa_mask);
-	installed = sigaction(SIGBUS, NULL, &previous) ||
-				    sigaction(SIGBUS, &action, NULL)
-			    ? -errno
-			    : 0;
+	installed =
+		sigaction(SIGBUS, NULL, &previous) || sigaction(SIGBUS, &action, NULL)
+			? -errno
+			: 0;
 }
 
 int
@@ -172,9 +175,10 @@ int
 fnt_reader_fresh(struct fnt_reader *reader)
 {
 	const struct fnt_region *region = &reader->region;
-	const fnt_word *id = (const fnt_word *)(const void *)(region->view.base +
-							      offsetof(struct fnt_header,
-								       region_id));
+	const fnt_word *id =
+		(const fnt_word *)(const void *)(region->view.base +
+						 offsetof(struct fnt_header,
+							  region_id));
 	struct stat st;
 
 	/* A descriptor that the host has closed tells us nothing. */

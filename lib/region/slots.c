@@ -115,7 +115,8 @@ fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid)
 {
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane *lane = &view->lanes[i];
-		uint64_t seen = atomic_load_explicit(&lane->state, memory_order_relaxed);
+		uint64_t seen =
+			atomic_load_explicit(&lane->state, memory_order_relaxed);
 		uint64_t mine = fnt_state_make(fnt_state_generation(seen) + 1, slot,
 					       FNT_LANE_OWNED);
 

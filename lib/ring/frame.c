@@ -16,10 +16,9 @@ raise_high(const struct fnt_view *view, uint32_t at)
 	fnt_word *high = &view->control->frames_high;
 	uint64_t seen = atomic_load_explicit(high, memory_order_relaxed);
 
-	while (seen <= at &&
-	       !atomic_compare_exchange_weak_explicit(high, &seen, (uint64_t)at + 1,
-						      memory_order_release,
-						      memory_order_relaxed))
+	while (seen <= at && !atomic_compare_exchange_weak_explicit(
+				     high, &seen, (uint64_t)at + 1,
+				     memory_order_release, memory_order_relaxed))
 		continue;
 }
 
@@ -29,8 +28,8 @@ claim_at(const struct fnt_view *view, uint32_t owner, uint32_t at)
 {
 	struct fnt_frame *frame = &view->frames[at];
 	uint64_t seen = atomic_load_explicit(&frame->state, memory_order_relaxed);
-	uint64_t mine = fnt_state_make(fnt_state_generation(seen) + 1, owner,
-				       FNT_FRAME_CACHED);
+	uint64_t mine =
+		fnt_state_make(fnt_state_generation(seen) + 1, owner, FNT_FRAME_CACHED);
 
 	if (fnt_state_status(seen) != FNT_FRAME_FREE)
 		return false;
@@ -144,7 +143,8 @@ fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 	 * before its cell is cleared (and then overwritten). Found by tests/model. */
 	for (int i = 0; i < MARK_TRIES && mark && mark < FNT_MARK_LOST; i++) {
 		bool committed = mark_committed(view, mark);
-		uint64_t again = atomic_load_explicit(&frame->commit, memory_order_relaxed);
+		uint64_t again =
+			atomic_load_explicit(&frame->commit, memory_order_relaxed);
 
 		if (again == mark)
 			return committed;
@@ -169,11 +169,14 @@ fnt_frames_unmark(const struct fnt_view *view, uint32_t lane)
 {
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		struct fnt_frame *frame = &view->frames[i];
-		uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
-		uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);
+		uint64_t state =
+			atomic_load_explicit(&frame->state, memory_order_relaxed);
+		uint64_t mark =
+			atomic_load_explicit(&frame->commit, memory_order_acquire);
 
 		if (fnt_state_status(state) != FNT_FRAME_REAPED || !mark ||
-		    atomic_load_explicit(&frame->commit_lane, memory_order_relaxed) != lane ||
+		    atomic_load_explicit(&frame->commit_lane, memory_order_relaxed) !=
+			    lane ||
 		    fnt_frame_committed(view, frame))
 			continue;
 		/* Only this mark: another reaper may have begun anew. */

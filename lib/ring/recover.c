@@ -31,7 +31,8 @@ owned_lane(const struct fnt_lane *lane, uint32_t slot)
 {
 	uint64_t state = atomic_load_explicit(&lane->state, memory_order_acquire);
 
-	return fnt_state_status(state) != FNT_LANE_FREE && fnt_state_owner(state) == slot;
+	return fnt_state_status(state) != FNT_LANE_FREE &&
+	       fnt_state_owner(state) == slot;
 }
 
 /* The mark's record is committed, or there is to be none: was that counted before its owner
@@ -86,13 +87,15 @@ correct_count(const struct fnt_eras *eras, struct fnt_lane_ring *lane, uint32_t 
 		return;
 	for (uint64_t ticket = first; ticket != end; ticket++) {
 		struct fnt_cell *cell = fnt_era_cell(era, ticket);
-		uint64_t state = atomic_load_explicit(&cell->state, memory_order_acquire);
+		uint64_t state =
+			atomic_load_explicit(&cell->state, memory_order_acquire);
 
 		if (fnt_cell_lane(state) == lane_no && !fnt_cell_busy(state) &&
 		    fnt_cell_kind(state) == FNT_CELL_HEAD &&
-		    atomic_load_explicit(&cell->words[SEQ_WORD], memory_order_relaxed) ==
-			    next)
-			atomic_store_explicit(&lane->recorded, next, memory_order_release);
+		    atomic_load_explicit(&cell->words[SEQ_WORD],
+					 memory_order_relaxed) == next)
+			atomic_store_explicit(&lane->recorded, next,
+					      memory_order_release);
 	}
 }
 
@@ -146,24 +149,27 @@ clear_lanes(const struct fnt_view *view, uint32_t slot)
 /* The payload of an open call: its frames, as far as its published bytes reach. The links
  * are the dead owner's word: bounded, checked, and its bytes may be anything. */
 static uint32_t
-collect_payload(const struct fnt_view *view, uint32_t slot, const struct fnt_frame *head,
-		const struct fnt_extent *into)
+collect_payload(const struct fnt_view *view, uint32_t slot,
+		const struct fnt_frame *head, const struct fnt_extent *into)
 {
-	uint64_t published = atomic_load_explicit(&head->published, memory_order_acquire);
+	uint64_t published =
+		atomic_load_explicit(&head->published, memory_order_acquire);
 	const struct fnt_frame *frame = head;
 	uint32_t done = 0, status;
 
 	if (published > view->max_record_bytes - sizeof(struct fnt_record))
 		published = view->max_record_bytes - sizeof(struct fnt_record);
 	for (;;) {
-		uint64_t next = atomic_load_explicit(&frame->next, memory_order_relaxed);
+		uint64_t next =
+			atomic_load_explicit(&frame->next, memory_order_relaxed);
 		uint32_t left = (uint32_t)published - done;
 
 		if (left <= FNT_FRAME_PAYLOAD_BYTES) {
 			fnt_words_load(into->bytes + done, frame->payload, left);
 			return (uint32_t)published;
 		}
-		fnt_words_load(into->bytes + done, frame->payload, FNT_FRAME_PAYLOAD_BYTES);
+		fnt_words_load(into->bytes + done, frame->payload,
+			       FNT_FRAME_PAYLOAD_BYTES);
 		done += FNT_FRAME_PAYLOAD_BYTES;
 		if (!next || next > view->frame_count)
 			return done; /* damaged: what there is */
@@ -214,7 +220,8 @@ note_time(struct fnt_record *record, const struct fnt_extent *room)
 {
 	if (record->payload_bytes + FNT_COMMITTED_BOUND > room->size)
 		return;
-	fnt_put_committed(room->bytes + record->payload_bytes, fnt_clock_ns(CLOCK_REALTIME));
+	fnt_put_committed(room->bytes + record->payload_bytes,
+			  fnt_clock_ns(CLOCK_REALTIME));
 	record->payload_bytes += FNT_COMMITTED_BOUND;
 	record->flags |= FNT_RECORD_LATE;
 }
@@ -240,7 +247,8 @@ end_call(struct reaper *reaper, struct fnt_ending *ending)
 	const struct fnt_view *view = &reaper->region->view;
 
 	if (!reaper->writer.lane) {
-		atomic_fetch_add_explicit(&view->control->dropped, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&view->control->dropped, 1,
+					  memory_order_relaxed);
 		fnt_meter_apply(&ending->place, fnt_end_of(FNT_MARK_DROPPED));
 	} else if (view->flags & FNT_KEEP_NONE) {
 		fnt_record_lose(&reaper->writer, ending, FNT_MARK_NOT_KEPT);
@@ -263,10 +271,12 @@ record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 
 	fnt_words_load(&record, frame->record, sizeof(record));
 	fnt_frame_streamed(frame, &record);
-	record.payload_bytes = collect_payload(view, reaper->slot, frame, &reaper->room);
+	record.payload_bytes =
+		collect_payload(view, reaper->slot, frame, &reaper->room);
 	count_events(&record, &extra, reaper->room.bytes);
 	record.outcome = FNT_ABORTED;
-	record.duration_ns = atomic_load_explicit(&frame->last_ns, memory_order_relaxed);
+	record.duration_ns =
+		atomic_load_explicit(&frame->last_ns, memory_order_relaxed);
 	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE);
 	record.flags |= FNT_RECORD_KEPT;
 	note_time(&record, &reaper->room);
@@ -286,8 +296,7 @@ make_reaper(const struct fnt_region *region, uint32_t slot)
 	reaper->region = region;
 	reaper->slot = slot;
 	reaper->writer = (struct fnt_ring_writer){.lane = NULL};
-	reaper->room =
-		(struct fnt_extent){.bytes = (char *)(reaper + 1), .size = size};
+	reaper->room = (struct fnt_extent){.bytes = (char *)(reaper + 1), .size = size};
 	return reaper;
 }
 
@@ -349,7 +358,8 @@ reap_one(const struct fnt_region *region, uint32_t slot, uint32_t self)
 	struct fnt_producer_slot *at = &region->view.producers[slot];
 	bool dead;
 
-	if (atomic_load_explicit(&at->status, memory_order_acquire) != FNT_PRODUCER_LIVE ||
+	if (atomic_load_explicit(&at->status, memory_order_acquire) !=
+		    FNT_PRODUCER_LIVE ||
 	    fnt_slot_lock(region, slot))
 		return false;
 	dead = atomic_load_explicit(&at->status, memory_order_acquire) ==
@@ -363,7 +373,8 @@ reap_one(const struct fnt_region *region, uint32_t slot, uint32_t self)
 		fnt_slot_unlock(region, slot);
 		return false;
 	}
-	atomic_fetch_add_explicit(&region->view.control->reaped, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&region->view.control->reaped, 1,
+				  memory_order_relaxed);
 	fnt_slot_release(region, slot);
 	return true;
 }

@@ -71,7 +71,7 @@ struct fnt_claim {
 
 enum fnt_claimed {
 	FNT_CLAIMED,
-	FNT_CLAIM_HELD,	 /* every try met cells that someone else holds, or it is too large */
+	FNT_CLAIM_HELD, /* every try met cells that someone else holds, or it is too large */
 	FNT_CLAIM_MOVED, /* the table of eras has changed: fnt_hand_move(), and again */
 };
 
@@ -90,7 +90,8 @@ enum fnt_claimed fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t 
 static inline uint64_t
 fnt_ring_next_seq(const struct fnt_hand *hand)
 {
-	return atomic_load_explicit(&hand->lane_ring->recorded, memory_order_relaxed) + 1;
+	return atomic_load_explicit(&hand->lane_ring->recorded, memory_order_relaxed) +
+	       1;
 }
 
 /* The cell number `i` of a claim. */

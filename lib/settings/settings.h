@@ -91,7 +91,8 @@ void fnt_settings_for(const struct fnt_settings_block *block, const char *name,
 		      size_t len, struct fnt_settings *settings);
 
 /* The most specific override that matches, or -1. */
-int fnt_settings_match(const struct fnt_settings_block *block, const char *name, size_t len);
+int fnt_settings_match(const struct fnt_settings_block *block, const char *name,
+		       size_t len);
 
 /* What applies where override `number` is the one that fnt_settings_match finds: depends on
  * nothing else. */

@@ -30,10 +30,10 @@ struct bench_options {
 	unsigned elsewhere; /* 1: of another ring, as large, that nobody writes to */
 	unsigned raw;	 /* 1: readers only load what they would read (raw_reader.h) */
 	unsigned raw_ns; /* the scanner no faster than a cell in so many ns */
-	unsigned raw_evict;   /* 1: and give back what they have loaded (cache_flush.h) */
-	unsigned ops;	      /* per call */
-	unsigned chunks;      /* streamed per call */
-	unsigned vary;	      /* 1: ids of different lengths */
+	unsigned raw_evict; /* 1: and give back what they have loaded (cache_flush.h) */
+	unsigned ops;	    /* per call */
+	unsigned chunks;    /* streamed per call */
+	unsigned vary;	    /* 1: ids of different lengths */
 	uint64_t value_bytes; /* of the result; 0: none */
 	uint64_t size_bytes;  /* of the ring or region; 0: the peer's default */
 	uint64_t fill;	      /* calls made before the first batch */

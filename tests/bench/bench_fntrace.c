@@ -476,11 +476,11 @@ static const struct {
 	const char *name;
 	void (*run)(void *state, uint64_t calls);
 } shapes[] = {
-	{"call", run_calls},	 {"pairs", run_pairs},	 {"overlap", run_overlapping},
-	{"unframed", run_calls}, {"error", run_errors},	 {"parent", run_calls},
-	{"push", run_pushes},	 {"ordered", run_calls}, {"count-only", run_calls},
-	{"closed", run_calls},	 {"off", run_calls},	 {"sampled", run_calls},
-	{"ruled", run_calls},	 {"stubs", run_stubs},	 {"clock", run_nothing},
+	{"call", run_calls},	   {"pairs", run_pairs},   {"overlap", run_overlapping},
+	{"unframed", run_calls},   {"error", run_errors},  {"parent", run_calls},
+	{"push", run_pushes},	   {"ordered", run_calls}, {"count-only", run_calls},
+	{"closed", run_calls},	   {"off", run_calls},	   {"sampled", run_calls},
+	{"ruled", run_calls},	   {"stubs", run_stubs},   {"clock", run_nothing},
 	{"messages", run_messages}};
 
 static const struct bench_peer *

@@ -14,7 +14,7 @@ struct raw_reader {
 	struct fnt_reader *reader;
 	/* Scanned no faster than a cell in this time; 0: as fast as it goes. */
 	uint64_t cell_ns;
-	bool evicts;	    /* what it has loaded it gives back, as ours do (cache_flush.h) */
+	bool evicts; /* what it has loaded it gives back, as ours do (cache_flush.h) */
 	uint64_t position;  /* next ticket that is followed; 0: from now */
 	uint64_t looked_at; /* ns */
 };

@@ -37,7 +37,7 @@ struct life {
 	_Atomic uint64_t begun[THREADS_MAX];
 	_Atomic uint64_t confirmed[THREADS_MAX]; /* the last call finished */
 	_Atomic uint64_t dropped[THREADS_MAX];
-	uint64_t seen[THREADS_MAX]; /* by the follower, the last */
+	uint64_t seen[THREADS_MAX];    /* by the follower, the last */
 	uint64_t aborted[THREADS_MAX]; /* what was cut off; 0: nothing */
 };
 

@@ -213,14 +213,16 @@ other_laps(struct scene *scene, uint32_t ring)
 {
 	struct fnt_call_info info = {.call_id = "other", .fn_name = "other"};
 	const struct fnt_view *view = &scene->region.view;
-	uint64_t until = fnt_cursor_now(view, ring) + 2 * scene_era(scene, ring)->cell_count;
+	uint64_t until =
+		fnt_cursor_now(view, ring) + 2 * scene_era(scene, ring)->cell_count;
 
 	while (fnt_cursor_now(view, ring) < until + 7) {
 		struct fnt_call *call = fnt_call_begin(scene->other, &info);
 
-		SCENE_MUST(scene, (ring == FNT_RING_KEPT
-					   ? fnt_call_finish_error(call, "E", "other")
-					   : fnt_call_finish_ok(call, NULL)) == FNT_DONE);
+		SCENE_MUST(scene,
+			   (ring == FNT_RING_KEPT
+				    ? fnt_call_finish_error(call, "E", "other")
+				    : fnt_call_finish_ok(call, NULL)) == FNT_DONE);
 		scene->others++;
 	}
 }

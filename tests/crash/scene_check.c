@@ -303,7 +303,8 @@ scene_check_records(struct scene *scene)
 
 		if (record->ticket < fnt_oldest(view, record->ring, cursor))
 			continue;
-		if (fnt_record_read(view, record->ring, record->ticket, &raw) != FNT_READ_RECORD ||
+		if (fnt_record_read(view, record->ring, record->ticket, &raw) !=
+			    FNT_READ_RECORD ||
 		    raw.head.uid != record->uid || scene_hash(&raw) != record->hash)
 			scene_fail(scene, "the record of ticket %llu is lost",
 				   (unsigned long long)record->ticket);
@@ -316,7 +317,8 @@ static void
 check_total(struct scene *scene, const struct count *count, uint64_t mine)
 {
 	uint64_t low = scene->total + scene->others + mine, high = low, is;
-	bool keeps = !(scene->flags & (FNT_KEEP_NONE | SCENE_SAMPLED)), exact = keeps && !scene->lapped;
+	bool keeps = !(scene->flags & (FNT_KEEP_NONE | SCENE_SAMPLED)),
+	     exact = keeps && !scene->lapped;
 
 	for (unsigned i = 0; i < SCENE_CALLS; i++) {
 		const struct told *told = &scene->story->calls[i];
@@ -376,7 +378,8 @@ check_metrics(struct scene *scene, const struct count *count)
 	}
 	for (size_t i = 0; i < metrics->op_count; i++)
 		ops += metrics->ops[i].count;
-	SCENE_MUST(scene, ops <= metrics->total.ops + 2 && metrics->total.ops <= ops + 2);
+	SCENE_MUST(scene,
+		   ops <= metrics->total.ops + 2 && metrics->total.ops <= ops + 2);
 	for (uint32_t i = 0; i < scene->region.view.lane_count; i++)
 		journals += atomic_load(&scene->region.view.lanes[i].journal.state);
 	SCENE_MUST(scene, !journals);

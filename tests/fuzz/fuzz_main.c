@@ -19,7 +19,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define KEPT    1024 /* inputs that damaged ones are made of */
+#define KEPT 1024 /* inputs that damaged ones are made of */
 #define DAMAGES 8
 #define LARGEST 8192u
 

@@ -132,7 +132,8 @@ check_trace(const struct fnt_trace *trace, size_t size)
 	check_text(trace->tenant_id);
 	check_text(trace->code);
 	check_text(trace->message);
-	MUST(trace->op_count + trace->pending_count + trace->schedule_count <= size / 3);
+	MUST(trace->op_count + trace->pending_count + trace->schedule_count <=
+	     size / 3);
 	for (size_t i = 0; i < trace->op_count; i++) {
 		check_text(trace->ops[i].entity);
 		check_text(trace->ops[i].id);
@@ -145,8 +146,8 @@ check_trace(const struct fnt_trace *trace, size_t size)
 }
 
 static void
-decode(struct fnt_set *set, const struct fnt_view *view, const uint8_t *data, size_t size,
-       uint8_t outcome)
+decode(struct fnt_set *set, const struct fnt_view *view, const uint8_t *data,
+       size_t size, uint8_t outcome)
 {
 	struct fnt_raw raw = {
 		.head = {.payload_bytes = (uint32_t)size,

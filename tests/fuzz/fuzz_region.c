@@ -110,7 +110,8 @@ query(struct fnt_reader *reader)
 		MUST(traces->count <= queries[i].limit);
 		look_at_all(traces);
 	}
-	MUST(!fnt_reader_each(reader, &(struct fnt_query){.limit = LIMIT}, each, &count));
+	MUST(!fnt_reader_each(reader, &(struct fnt_query){.limit = LIMIT}, each,
+			      &count));
 }
 
 static void
@@ -148,7 +149,8 @@ measure_fn(const struct fnt_fn_metrics *fn)
 {
 	MUST(!fn->fn_name || fnt_utf8_valid(fn->fn_name, strlen(fn->fn_name)));
 	for (size_t i = 0; i < fn->bucket_count; i++)
-		MUST(fn->buckets[i].count && fn->buckets[i].low_ns <= fn->buckets[i].high_ns &&
+		MUST(fn->buckets[i].count &&
+		     fn->buckets[i].low_ns <= fn->buckets[i].high_ns &&
 		     (!i || fn->buckets[i].low_ns > fn->buckets[i - 1].high_ns));
 	for (int percent = -1; percent <= 101; percent++)
 		fnt_metrics_percentile(fn, percent);
@@ -184,7 +186,8 @@ look_at_settings(struct fnt_settings_list *list)
 		const struct fnt_override *one = &list->overrides[i];
 
 		MUST(fnt_utf8_valid(one->fn_name, strlen(one->fn_name)));
-		MUST(strlen(fnt_settings_text(&one->settings, text, sizeof(text))) < 500);
+		MUST(strlen(fnt_settings_text(&one->settings, text, sizeof(text))) <
+		     500);
 		MUST(one->settings.keep >= 0 && one->settings.keep <= 1);
 	}
 	fnt_settings_free(list);
@@ -257,7 +260,8 @@ static struct fnt_call *
 produce(struct fnt_log *log)
 {
 	static char text[30000];
-	struct fnt_call_info info = {.call_id = "w", .fn_name = "hostile", .user_id = "u"};
+	struct fnt_call_info info = {
+		.call_id = "w", .fn_name = "hostile", .user_id = "u"};
 	struct fnt_value value = {FNT_VALUE_JSON, text, 0};
 	struct fnt_call *call, *left = fnt_call_begin(log, &info);
 

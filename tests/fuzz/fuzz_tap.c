@@ -19,7 +19,7 @@
 	} while (0)
 
 #define COMPARED 50u
-#define PIECE	 13u
+#define PIECE 13u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -96,13 +96,15 @@ same_trace(const struct fnt_trace *a, const struct fnt_trace *b)
 	same_text(a->tenant_id, b->tenant_id);
 	same_text(a->code, b->code);
 	same_text(a->message, b->message);
-	MUST(a->fn_type == b->fn_type && a->outcome == b->outcome && a->flags == b->flags);
+	MUST(a->fn_type == b->fn_type && a->outcome == b->outcome &&
+	     a->flags == b->flags);
 	MUST(!a->parent_uid == !b->parent_uid);
 	MUST(a->op_count == b->op_count && a->pending_count == b->pending_count);
 	same_ops(a->ops, b->ops, a->op_count);
 	same_ops(a->pending, b->pending, a->pending_count);
 	MUST(a->schedule_count == b->schedule_count);
-	MUST(a->stream_bytes == b->stream_bytes && a->stream_chunks == b->stream_chunks);
+	MUST(a->stream_bytes == b->stream_bytes &&
+	     a->stream_chunks == b->stream_chunks);
 	MUST(a->ops_omitted == b->ops_omitted);
 	MUST(a->value.kind == b->value.kind && a->value.len == b->value.len);
 	MUST(!a->value.len || !memcmp(a->value.data, b->value.data, a->value.len));

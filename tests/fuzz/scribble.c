@@ -24,12 +24,18 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#define SIZE	    MIB(1)
-#define HANG_S	    60 /* on a loaded machine, under sanitizers */
-#define MEMORY_MAX  (SANITIZED ? 0 : (rlim_t)1 << 30)
+#define SIZE MIB(1)
+#define HANG_S 60 /* on a loaded machine, under sanitizers */
+#define MEMORY_MAX (SANITIZED ? 0 : (rlim_t)1 << 30)
 #define RESIDENT_KB (SANITIZED ? 1500000 : 300000)
 
-enum part { SCRIBBLER, PRODUCER_1, PRODUCER_2, READER, PARTS };
+enum part {
+	SCRIBBLER,
+	PRODUCER_1,
+	PRODUCER_2,
+	READER,
+	PARTS
+};
 
 /* What all parts have done, for the last line. */
 struct tally {
@@ -62,8 +68,7 @@ nonsense(const uint64_t *words)
 	case 4:
 		return 1ull << rnd(&dice, 64);
 	default:
-		return (uint64_t)rnd(&dice, UINT32_MAX) << 32 |
-		       rnd(&dice, UINT32_MAX);
+		return (uint64_t)rnd(&dice, UINT32_MAX) << 32 | rnd(&dice, UINT32_MAX);
 	}
 }
 
@@ -109,7 +114,8 @@ static void
 scribble(const char *path)
 {
 	static uint64_t sound[SIZE / 8];
-	const struct fnt_header *header = (const struct fnt_header *)(const void *)sound;
+	const struct fnt_header *header =
+		(const struct fnt_header *)(const void *)sound;
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	uint64_t *words = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
@@ -166,7 +172,8 @@ produce(const char *path)
 		struct fnt_call *left;
 
 		alarm(HANG_S);
-		if (fnt_log_open(&log, path, &(struct fnt_options){.flags = FNT_ATTACH_ONLY}))
+		if (fnt_log_open(&log, path,
+				 &(struct fnt_options){.flags = FNT_ATTACH_ONLY}))
 			continue; /* the header, just now */
 		left = begin_call(log, "left", "open");
 		produce_some(log);
@@ -337,7 +344,7 @@ still_runs(pid_t pid, enum part part)
 static bool
 watch(const pid_t pids[PARTS], const char *tool, const char *path, double seconds)
 {
-	static const char *const commands[] = {"recent", "ps",	 "stat", "show",
+	static const char *const commands[] = {"recent", "ps",	  "stat", "show",
 					       "tree",	 "check", "tail"};
 	time_t end = time(NULL) + (time_t)seconds;
 	uint64_t runs = 0;
@@ -345,13 +352,17 @@ watch(const pid_t pids[PARTS], const char *tool, const char *path, double second
 
 	while (good && time(NULL) < end) {
 		if (tool)
-			good = run_tool(tool, commands[runs++ % (sizeof(commands) / sizeof(*commands))], path);
+			good = run_tool(tool,
+					commands[runs++ % (sizeof(commands) /
+							   sizeof(*commands))],
+					path);
 		else
 			usleep(100000);
 		for (int part = 0; part < PARTS; part++)
 			good = good && still_runs(pids[part], (enum part)part);
 	}
-	printf("%llu scribbles, %llu calls, %llu times opened, %llu refused, %llu rounds "
+	printf("%llu scribbles, %llu calls, %llu times opened, %llu refused, %llu "
+	       "rounds "
 	       "of reading, %llu traces, %llu commands\n",
 	       (unsigned long long)tally->scribbles, (unsigned long long)tally->calls,
 	       (unsigned long long)tally->opens, (unsigned long long)tally->refusals,

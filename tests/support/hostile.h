@@ -28,9 +28,9 @@
 
 #define HOSTILE_SECTIONS 13
 #define HOSTILE_SETTINGS 8u /* two copies */
-#define HOSTILE_CELLS	 72u /* in 5 pages */
-#define HOSTILE_KEPT	 64u
-#define HOSTILE_ROOM	 (128u << 10)
+#define HOSTILE_CELLS 72u   /* in 5 pages */
+#define HOSTILE_KEPT 64u
+#define HOSTILE_ROOM (128u << 10)
 
 struct hostile {
 	struct fnt_header header;
@@ -41,12 +41,18 @@ struct hostile {
 static const struct {
 	uint32_t stride, count;
 } hostile_sections[HOSTILE_SECTIONS] = {
-	{sizeof(struct fnt_control_words), 1},       {sizeof(struct fnt_producer_slot), 3},
-	{sizeof(struct fnt_lane), 4},	       {sizeof(struct fnt_name), 8},
-	{sizeof(struct fnt_frame), 8},	       {sizeof(struct fnt_ring_head), FNT_RINGS},
-	{sizeof(struct fnt_metrics_head), 1},  {sizeof(struct fnt_fn_row), 6},
-	{sizeof(struct fnt_op_row), 8},	       {sizeof(fnt_word), 10},
-	{sizeof(struct fnt_octave), 10},       {sizeof(struct fnt_setting_entry), HOSTILE_SETTINGS},
+	{sizeof(struct fnt_control_words), 1},
+	{sizeof(struct fnt_producer_slot), 3},
+	{sizeof(struct fnt_lane), 4},
+	{sizeof(struct fnt_name), 8},
+	{sizeof(struct fnt_frame), 8},
+	{sizeof(struct fnt_ring_head), FNT_RINGS},
+	{sizeof(struct fnt_metrics_head), 1},
+	{sizeof(struct fnt_fn_row), 6},
+	{sizeof(struct fnt_op_row), 8},
+	{sizeof(fnt_word), 10},
+	{sizeof(struct fnt_octave), 10},
+	{sizeof(struct fnt_setting_entry), HOSTILE_SETTINGS},
 	{sizeof(fnt_word), 9},
 };
 
@@ -191,8 +197,8 @@ hostile_record(uint64_t uid, uint32_t bytes, uint32_t name)
 }
 
 static inline void
-hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid, uint32_t fill,
-		   uint32_t name)
+hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid,
+		   uint32_t fill, uint32_t name)
 {
 	char payload[FNT_FRAME_PAYLOAD_BYTES * 2];
 	uint32_t bytes = hostile_payload(payload, fill), hint = 0;
@@ -202,7 +208,8 @@ hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid, ui
 
 	fnt_frame_prepare();
 	fnt_words_store(frame->payload, payload,
-			bytes < FNT_FRAME_PAYLOAD_BYTES ? bytes : FNT_FRAME_PAYLOAD_BYTES);
+			bytes < FNT_FRAME_PAYLOAD_BYTES ? bytes
+							: FNT_FRAME_PAYLOAD_BYTES);
 	if (bytes > FNT_FRAME_PAYLOAD_BYTES) {
 		uint32_t next = fnt_frame_claim(view, owner, &hint);
 
@@ -235,7 +242,8 @@ hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64
 	if (record.outcome != FNT_OK)
 		record.flags |= FNT_RECORD_KEPT;
 	fnt_meter_init(&meter, view, writer->lane_no);
-	fnt_meter_op(&meter, (struct fnt_op_done){name, (uint32_t)uid % 3, uid, 1, uid & 1});
+	fnt_meter_op(&meter,
+		     (struct fnt_op_done){name, (uint32_t)uid % 3, uid, 1, uid & 1});
 	if (uid % 5 == 0)
 		record.fn_name = FNT_NAME_NONE;
 	ending.place = fnt_meter_place(&meter, &record, &extra, true);
@@ -248,7 +256,8 @@ hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64
 
 /* About to be recorded, and noted: under a mark that is never made true. */
 static inline void
-hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer, uint32_t name)
+hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer,
+	      uint32_t name)
 {
 	struct fnt_record record = hostile_record(63, 0, name);
 	struct fnt_hand *hand = &writer->hands[0];
@@ -296,13 +305,15 @@ static inline void
 hostile_set(struct hostile *hostile)
 {
 	struct fnt_view view = hostile_view(hostile);
-	struct fnt_settings_block *block = fnt_settings_create(HOSTILE_SETTINGS / 2 - 1);
+	struct fnt_settings_block *block =
+		fnt_settings_create(HOSTILE_SETTINGS / 2 - 1);
 
-	if (!block || fnt_settings_parse(block,
-					 "keep=0.9 slow=1us rate=1000000 capture.ids=hash "
-					 "host*:capture.users=hash hostile:rate=100000 "
-					 "hostile:capture.values=hash",
-					 "settings", NULL))
+	if (!block ||
+	    fnt_settings_parse(block,
+			       "keep=0.9 slow=1us rate=1000000 capture.ids=hash "
+			       "host*:capture.users=hash hostile:rate=100000 "
+			       "hostile:capture.values=hash",
+			       "settings", NULL))
 		abort();
 	fnt_settings_publish(&view, block);
 	free(block);
@@ -377,8 +388,9 @@ hostile_damage(struct hostile *hostile, const uint8_t *damage)
 		break;
 	default: /* a stretch */
 		memset(word, (uint8_t)value,
-		       (size_t)(value >> 8) % 512 % (size_t)(hostile->bytes + hostile->size -
-							     (unsigned char *)word));
+		       (size_t)(value >> 8) % 512 %
+			       (size_t)(hostile->bytes + hostile->size -
+					(unsigned char *)word));
 		break;
 	}
 }

@@ -20,8 +20,7 @@ same_text(const struct fnt_text *a, const struct fnt_text *b)
 static inline bool
 same_name(const struct fnt_name_ref *a, const struct fnt_name_ref *b)
 {
-	return a->id == b->id &&
-	       (a->id != UINT32_MAX || same_text(&a->text, &b->text));
+	return a->id == b->id && (a->id != UINT32_MAX || same_text(&a->text, &b->text));
 }
 
 static inline bool

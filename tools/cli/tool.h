@@ -37,7 +37,7 @@ enum tool_option_kind {
 	TOOL_TEXT,  /* const char *: taken as it is, not empty */
 	TOOL_COUNT, /* uint64_t: a decimal number */
 	TOOL_PID,   /* int32_t: a positive decimal number */
-	TOOL_SIZE,  /* uint64_t: bytes; K, M, G, T (or KiB …) may follow: powers of 1024 */
+	TOOL_SIZE, /* uint64_t: bytes; K, M, G, T (or KiB …) may follow: powers of 1024 */
 };
 
 /* One option of a command. A command's options are an array that ends with TOOL_END. */
@@ -57,7 +57,7 @@ struct tool_option {
 
 struct command {
 	const char *name;
-	const char *summary; /* one line for `fntrace help` */
+	const char *summary;  /* one line for `fntrace help` */
 	const char *operands; /* "UID|CALL_ID", as the usage has it; NULL: takes none */
 	/* What its --help says after the summary; NULL: nothing. */
 	const char *details;

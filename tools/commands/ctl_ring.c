@@ -162,8 +162,7 @@ run_rotate(int argc, char **argv)
 	if (!rc) {
 		print_path(control);
 		printf(": %s record%s now in %s", text_count(frozen, rings.frozen),
-		       rings.frozen == 1 ? "" : "s",
-		       is_path(rings.path) ? "" : "./");
+		       rings.frozen == 1 ? "" : "s", is_path(rings.path) ? "" : "./");
 		text_put(stdout, rings.path);
 		putchar('\n');
 		print_rings(&rings);

@@ -122,7 +122,8 @@ count_others(struct fnt_reader *reader, struct fnt_query *query, struct found *f
 }
 
 static int
-find(struct fnt_reader *reader, struct fnt_query *query, struct found *found, bool trees)
+find(struct fnt_reader *reader, struct fnt_query *query, struct found *found,
+     bool trees)
 {
 	int code;
 
@@ -176,7 +177,7 @@ print_trace(struct fnt_reader *reader, const struct found *found, bool fold)
 	if (code < 0)
 		return tool_fail_errno(fnt_reader_path(reader), code);
 	callview_print_head(trace, has_others(family, trace) ||
-				 has_others(found->in_flight, trace));
+					   has_others(found->in_flight, trace));
 	putchar('\n');
 	sets[0] = family;
 	waterfall_print(trace, &(struct waterfall_family){sets, 2}, fold);
@@ -333,10 +334,12 @@ const struct command command_show = {
 	.name = "show",
 	.summary = "one call on a time line, or with --tree all that it led to",
 	.operands = "UID|CALL_ID|TRACE_ID",
-	.details = "A uid (16 hex digits) is one call; of several calls with one id\n"
-		   "the newest is shown. --tree takes a trace id (32 hex digits) as well,\n"
-		   "and draws who called whom, finished or in flight, in all processes.\n"
-		   "At a dotted branch is what began after its caller had ended.\n",
+	.details =
+		"A uid (16 hex digits) is one call; of several calls with one id\n"
+		"the newest is shown. --tree takes a trace id (32 hex digits) as "
+		"well,\n"
+		"and draws who called whom, finished or in flight, in all processes.\n"
+		"At a dotted branch is what began after its caller had ended.\n",
 	.options = options,
 	.run = run,
 };

@@ -133,8 +133,10 @@ print_counts(const struct counts *counts)
 
 	put_title("left out");
 	put_count("dropped", stat->dropped, TEXT_BAD, "calls: no place in the ring");
-	put_count("not kept", stat->not_kept, TEXT_PLAIN, "calls: by the settings, of which");
-	put_count("  sampled", stat->sampled, TEXT_PLAIN, "not of the share that is kept");
+	put_count("not kept", stat->not_kept, TEXT_PLAIN,
+		  "calls: by the settings, of which");
+	put_count("  sampled", stat->sampled, TEXT_PLAIN,
+		  "not of the share that is kept");
 	put_count("  limited", stat->limited, TEXT_PLAIN,
 		  "past the rate of their function");
 	put_count("  none", stat->kept_none, TEXT_PLAIN, "the region keeps none");
@@ -201,11 +203,11 @@ print_producers(const struct fnt_producer *producers, size_t count)
 
 #define FIELD64(field)                                                                 \
 	{                                                                              \
-		#field, offsetof(struct fnt_stat, field), 8                            \
+#field, offsetof(struct fnt_stat, field), 8                            \
 	}
 #define FIELD32(field)                                                                 \
 	{                                                                              \
-		#field, offsetof(struct fnt_stat, field), 4                            \
+#field, offsetof(struct fnt_stat, field), 4                            \
 	}
 
 static const struct {

@@ -134,7 +134,7 @@ take_row(sqlite3_stmt *prepared, struct arena *arena, struct rows *rows)
 		cells[i].number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
 		if (text)
 			cells[i].text = arena_copy(
-			    arena, text, (size_t)sqlite3_column_bytes(prepared, i));
+				arena, text, (size_t)sqlite3_column_bytes(prepared, i));
 	}
 }
 

@@ -105,11 +105,11 @@ db_lookup(struct ctx *ctx, const char *entity, const char *field, const char *te
 	const struct entity *found = find_entity(ctx, entity);
 	bool by_id = !strcmp(field, "id");
 	struct operation operation = {
-	    .op = by_id ? FNT_OP_GET : FNT_OP_LOOKUP,
-	    .entity = entity,
-	    .id = by_id ? text : NULL,
-	    .values = VALUES(TEXT(text)),
-	    .counted = true,
+		.op = by_id ? FNT_OP_GET : FNT_OP_LOOKUP,
+		.entity = entity,
+		.id = by_id ? text : NULL,
+		.values = VALUES(TEXT(text)),
+		.counted = true,
 	};
 
 	if (!found)
@@ -124,17 +124,17 @@ db_list(struct ctx *ctx, const char *entity, int64_t limit, struct rows *rows)
 {
 	const struct entity *found = find_entity(ctx, entity);
 	struct operation operation = {
-	    .op = FNT_OP_LIST,
-	    .entity = entity,
-	    .values = VALUES(NUMBER(limit)),
-	    .counted = true,
+		.op = FNT_OP_LIST,
+		.entity = entity,
+		.values = VALUES(NUMBER(limit)),
+		.counted = true,
 	};
 
 	if (!found)
 		return -1;
 	operation.sql =
-	    arena_printf(&ctx->arena, "SELECT * FROM %s ORDER BY %s DESC LIMIT ?1",
-			 found->table, found->newest);
+		arena_printf(&ctx->arena, "SELECT * FROM %s ORDER BY %s DESC LIMIT ?1",
+			     found->table, found->newest);
 	return perform(ctx, &operation, rows);
 }
 
@@ -144,17 +144,17 @@ db_paginate(struct ctx *ctx, const char *entity, const char *after, int64_t limi
 {
 	const struct entity *found = find_entity(ctx, entity);
 	struct operation operation = {
-	    .op = FNT_OP_PAGINATE,
-	    .entity = entity,
-	    .values = VALUES(TEXT(after), NUMBER(limit)),
-	    .counted = true,
+		.op = FNT_OP_PAGINATE,
+		.entity = entity,
+		.values = VALUES(TEXT(after), NUMBER(limit)),
+		.counted = true,
 	};
 
 	if (!found)
 		return -1;
 	operation.sql = arena_printf(
-	    &ctx->arena, "SELECT * FROM %s WHERE id > ?1 ORDER BY id LIMIT ?2",
-	    found->table);
+		&ctx->arena, "SELECT * FROM %s WHERE id > ?1 ORDER BY id LIMIT ?2",
+		found->table);
 	return perform(ctx, &operation, page);
 }
 
@@ -177,11 +177,11 @@ db_aggregate(struct ctx *ctx, const char *entity, const char *sql, struct values
 	     struct rows *rows)
 {
 	struct operation operation = {
-	    .op = FNT_OP_QUERY,
-	    .entity = entity,
-	    .sql = sql,
-	    .values = values,
-	    .counted = true,
+		.op = FNT_OP_QUERY,
+		.entity = entity,
+		.sql = sql,
+		.values = values,
+		.counted = true,
 	};
 
 	return perform(ctx, &operation, rows);
@@ -192,10 +192,10 @@ db_query_graph(struct ctx *ctx, const char *entity, const char *sql,
 	       struct values values, struct rows *rows)
 {
 	struct operation operation = {
-	    .op = FNT_OP_QUERY_GRAPH,
-	    .entity = entity,
-	    .sql = sql,
-	    .values = values,
+		.op = FNT_OP_QUERY_GRAPH,
+		.entity = entity,
+		.sql = sql,
+		.values = values,
 	};
 
 	return perform(ctx, &operation, rows);
@@ -207,19 +207,19 @@ db_search(struct ctx *ctx, const char *entity, const char *words, int64_t limit,
 {
 	const struct entity *found = find_entity(ctx, entity);
 	struct operation operation = {
-	    .op = FNT_OP_SEARCH,
-	    .entity = entity,
-	    .values = VALUES(TEXT(words), NUMBER(limit)),
-	    .counted = true,
+		.op = FNT_OP_SEARCH,
+		.entity = entity,
+		.values = VALUES(TEXT(words), NUMBER(limit)),
+		.counted = true,
 	};
 
 	if (!found)
 		return -1;
 	operation.sql =
-	    arena_printf(&ctx->arena,
-			 "SELECT t.* FROM %s_words w JOIN %s t ON t.id = w.%s"
-			 " WHERE w.words MATCH ?1 ORDER BY rank LIMIT ?2",
-			 found->table, found->table, found->table);
+		arena_printf(&ctx->arena,
+			     "SELECT t.* FROM %s_words w JOIN %s t ON t.id = w.%s"
+			     " WHERE w.words MATCH ?1 ORDER BY rank LIMIT ?2",
+			     found->table, found->table, found->table);
 	return perform(ctx, &operation, hits);
 }
 
@@ -240,7 +240,7 @@ static struct value *
 take_values(struct ctx *ctx, struct fields fields, const char *id)
 {
 	struct value *values =
-	    arena_alloc(&ctx->arena, (fields.count + 1) * sizeof(*values));
+		arena_alloc(&ctx->arena, (fields.count + 1) * sizeof(*values));
 
 	values[0] = TEXT(id);
 	for (size_t i = 0; i < fields.count; i++)
@@ -254,14 +254,14 @@ db_insert(struct ctx *ctx, const char *entity, struct fields fields, const char 
 	const struct entity *found = find_entity(ctx, entity);
 	const char *names = "id", *marks = "?1", *made;
 	struct operation operation = {
-	    .op = FNT_OP_INSERT, .entity = entity, .writes = true};
+		.op = FNT_OP_INSERT, .entity = entity, .writes = true};
 	struct rows none;
 
 	if (!found)
 		return -1;
 	for (size_t i = 0; i < fields.count; i++) {
-		names =
-		    arena_printf(&ctx->arena, "%s, %s", names, fields.items[i].name);
+		names = arena_printf(&ctx->arena, "%s, %s", names,
+				     fields.items[i].name);
 		marks = arena_printf(&ctx->arena, "%s, ?%zu", marks, i + 2);
 	}
 	made = make_id(ctx, found);
@@ -279,7 +279,7 @@ db_update(struct ctx *ctx, const char *entity, const char *id, struct fields fie
 {
 	const struct entity *found = find_entity(ctx, entity);
 	struct operation operation = {
-	    .op = FNT_OP_UPDATE, .entity = entity, .id = id, .writes = true};
+		.op = FNT_OP_UPDATE, .entity = entity, .id = id, .writes = true};
 	const char *changes = "";
 	struct rows none;
 
@@ -300,18 +300,18 @@ db_delete(struct ctx *ctx, const char *entity, const char *id)
 {
 	const struct entity *found = find_entity(ctx, entity);
 	struct operation operation = {
-	    .op = FNT_OP_DELETE,
-	    .entity = entity,
-	    .id = id,
-	    .values = VALUES(TEXT(id)),
-	    .writes = true,
+		.op = FNT_OP_DELETE,
+		.entity = entity,
+		.id = id,
+		.values = VALUES(TEXT(id)),
+		.writes = true,
 	};
 	struct rows none;
 
 	if (!found)
 		return -1;
 	operation.sql =
-	    arena_printf(&ctx->arena, "DELETE FROM %s WHERE id = ?1", found->table);
+		arena_printf(&ctx->arena, "DELETE FROM %s WHERE id = ?1", found->table);
 	return perform(ctx, &operation, &none);
 }
 
@@ -319,12 +319,12 @@ int
 db_link(struct ctx *ctx, const char *entity, const char *id, const char *user)
 {
 	struct operation operation = {
-	    .op = FNT_OP_LINK,
-	    .entity = entity,
-	    .id = id,
-	    .sql = "INSERT INTO watch (lot, user) VALUES (?1, ?2)",
-	    .values = VALUES(TEXT(id), TEXT(user)),
-	    .writes = true,
+		.op = FNT_OP_LINK,
+		.entity = entity,
+		.id = id,
+		.sql = "INSERT INTO watch (lot, user) VALUES (?1, ?2)",
+		.values = VALUES(TEXT(id), TEXT(user)),
+		.writes = true,
 	};
 	struct rows none;
 
@@ -335,12 +335,12 @@ int
 db_unlink(struct ctx *ctx, const char *entity, const char *id, const char *user)
 {
 	struct operation operation = {
-	    .op = FNT_OP_UNLINK,
-	    .entity = entity,
-	    .id = id,
-	    .sql = "DELETE FROM watch WHERE lot = ?1 AND user = ?2",
-	    .values = VALUES(TEXT(id), TEXT(user)),
-	    .writes = true,
+		.op = FNT_OP_UNLINK,
+		.entity = entity,
+		.id = id,
+		.sql = "DELETE FROM watch WHERE lot = ?1 AND user = ?2",
+		.values = VALUES(TEXT(id), TEXT(user)),
+		.writes = true,
 	};
 	struct rows none;
 

@@ -43,8 +43,8 @@ move_money(struct ctx *ctx, const char *user, int64_t change)
 	if (!account.count)
 		return fn_fail(ctx, "NO_SUCH_USER", "there is no user %s", user);
 	return db_update(
-	    ctx, "User", user,
-	    FIELDS({"balance", NUMBER(rows_int(&account, 0, "balance") + change)}));
+		ctx, "User", user,
+		FIELDS({"balance", NUMBER(rows_int(&account, 0, "balance") + change)}));
 }
 
 static int
@@ -199,8 +199,8 @@ fn_import_bids(struct ctx *ctx)
 		return -1;
 	json_open(out, '[');
 	for (int64_t i = 0; i < n; i++) {
-		const char *ref =
-		    arena_printf(fn_arena(ctx), "slip-%lld", (long long)(first + i));
+		const char *ref = arena_printf(fn_arena(ctx), "slip-%lld",
+					       (long long)(first + i));
 
 		if (db_insert(ctx, "Bid",
 			      FIELDS({"ref", TEXT(ref)},

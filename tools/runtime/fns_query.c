@@ -92,20 +92,21 @@ int
 fn_slow_report(struct ctx *ctx)
 {
 	static const char tau[] =
-	    "WITH newest AS MATERIALIZED ("
-	    "  SELECT b.amount, b.placed_at FROM lot l JOIN bid b ON b.lot = l.id"
-	    "  WHERE l.category = ?1 ORDER BY b.placed_at DESC LIMIT ?2)"
-	    " SELECT count(*) AS pairs,"
-	    "   total((a.amount < b.amount) - (a.amount > b.amount)) / count(*) AS tau"
-	    " FROM newest a JOIN newest b ON +a.placed_at < +b.placed_at";
+		"WITH newest AS MATERIALIZED ("
+		"  SELECT b.amount, b.placed_at FROM lot l JOIN bid b ON b.lot = l.id"
+		"  WHERE l.category = ?1 ORDER BY b.placed_at DESC LIMIT ?2)"
+		" SELECT count(*) AS pairs,"
+		"   total((a.amount < b.amount) - (a.amount > b.amount)) / count(*) AS "
+		"tau"
+		" FROM newest a JOIN newest b ON +a.placed_at < +b.placed_at";
 	struct json *out = fn_result(ctx);
 	struct rows categories, row;
 
 	if (db_aggregate(
-		ctx, "Lot",
-		"SELECT category, count(*) AS lots, avg(price) AS price FROM lot"
-		" GROUP BY category ORDER BY category",
-		NO_VALUES, &categories))
+		    ctx, "Lot",
+		    "SELECT category, count(*) AS lots, avg(price) AS price FROM lot"
+		    " GROUP BY category ORDER BY category",
+		    NO_VALUES, &categories))
 		return -1;
 	json_open(out, '[');
 	for (size_t i = 0; i < categories.count; i++) {

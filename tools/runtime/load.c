@@ -147,11 +147,11 @@ static const struct {
 	const char *fn_name;
 	void (*make)(struct load *load, struct request *request);
 } kinds[] = {
-	{390, "browse", make_browse},    {160, "lotHistory", add_title},
+	{390, "browse", make_browse},	 {160, "lotHistory", add_title},
 	{90, "searchLots", make_search}, {240, "placeBid", make_bid},
-	{60, "openLot", make_open},	     {30, "watchLot", add_title},
-	{20, "narrate", make_narrate},   {4, "importBids", make_import},
-	{4, "slowReport", make_report},  {2, "marketReport", make_report},
+	{60, "openLot", make_open},	 {30, "watchLot", add_title},
+	{20, "narrate", make_narrate},	 {4, "importBids", make_import},
+	{4, "slowReport", make_report},	 {2, "marketReport", make_report},
 };
 
 static size_t

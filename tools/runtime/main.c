@@ -21,14 +21,17 @@
 static const char usage[] =
 	"usage: fntrace-runtime [OPTION...]\n"
 	"\n"
-	"A pre-forking function runtime over SQLite, under a made-up load, traced with\n"
+	"A pre-forking function runtime over SQLite, under a made-up load, traced "
+	"with\n"
 	"fntrace.\n"
 	"\n"
 	"  -r, --region NAME   region to trace into (demo)\n"
 	"      --workers N     worker processes, 1 to 64 (4)\n"
-	"      --requests N    requests to make (1000, if --seconds and --hold are absent)\n"
+	"      --requests N    requests to make (1000, if --seconds and --hold are "
+	"absent)\n"
 	"      --seconds S     make requests for so long\n"
-	"      --rate R        requests a second; 0: as many as the workers take (200)\n"
+	"      --rate R        requests a second; 0: as many as the workers take "
+	"(200)\n"
 	"      --seed N        of the load (1)\n"
 	"      --db PATH       database file (a new one, deleted at the end)\n"
 	"      --hold          stay until SIGINT or SIGTERM; without --requests or\n"
@@ -100,17 +103,17 @@ static int
 parse_options(struct settings *settings, int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"region", required_argument, NULL, 'r'},
-	    {"workers", required_argument, NULL, OPT_WORKERS},
-	    {"requests", required_argument, NULL, OPT_REQUESTS},
-	    {"seconds", required_argument, NULL, OPT_SECONDS},
-	    {"rate", required_argument, NULL, OPT_RATE},
-	    {"seed", required_argument, NULL, OPT_SEED},
-	    {"db", required_argument, NULL, OPT_DB},
-	    {"hold", no_argument, NULL, OPT_HOLD},
-	    {"quiet", no_argument, NULL, 'q'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
+		{"region", required_argument, NULL, 'r'},
+		{"workers", required_argument, NULL, OPT_WORKERS},
+		{"requests", required_argument, NULL, OPT_REQUESTS},
+		{"seconds", required_argument, NULL, OPT_SECONDS},
+		{"rate", required_argument, NULL, OPT_RATE},
+		{"seed", required_argument, NULL, OPT_SEED},
+		{"db", required_argument, NULL, OPT_DB},
+		{"hold", no_argument, NULL, OPT_HOLD},
+		{"quiet", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	int option;
 
@@ -277,7 +280,7 @@ int
 main(int argc, char **argv)
 {
 	struct settings settings = {
-	    .pool = {.workers = 4, .rate = 200}, .region = "demo", .seed = 1};
+		.pool = {.workers = 4, .rate = 200}, .region = "demo", .seed = 1};
 	struct fnt_log *log = NULL;
 	struct load load;
 	int status = parse_options(&settings, argc, argv);

@@ -106,7 +106,7 @@ compare(const void *left, const void *right)
 /* ---- folding --------------------------------------------------------------------- */
 
 #define FOLD_LINES 40 /* fewer are shown as they are */
-#define FOLD_RUN   4  /* so are fewer in a row */
+#define FOLD_RUN 4    /* so are fewer in a row */
 
 static bool
 is_like(const struct span *a, const struct span *b)

@@ -59,7 +59,8 @@ START_TEST(the_counter_agrees_with_the_clock)
 	pthread_t threads[3];
 
 	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, compare_clocks, NULL), 0);
+		ck_assert_int_eq(
+			pthread_create(&threads[i], NULL, compare_clocks, NULL), 0);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
 }
@@ -132,5 +133,6 @@ START_TEST(a_step_shows_in_the_next_second)
 }
 END_TEST
 
-FIXTURE_MAIN("clock", the_counter_agrees_with_the_clock, an_idle_thread_finds_its_way_back,
-	     the_environment_chooses, a_step_shows_in_the_next_second)
+FIXTURE_MAIN("clock", the_counter_agrees_with_the_clock,
+	     an_idle_thread_finds_its_way_back, the_environment_chooses,
+	     a_step_shows_in_the_next_second)

@@ -212,19 +212,19 @@ START_TEST(the_standards_examples)
 	static const struct {
 		const char *in, *out;
 	} examples[] = {
-	    {"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41",
-	     FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A"},
-	    {"\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41",
-	     FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A"},
-	    {"\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42",
-	     FFFD FFFD FFFD FFFD FFFD "A" FFFD FFFD "B"},
-	    {"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", FFFD FFFD FFFD FFFD "A"},
+		{"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41",
+		 FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A"},
+		{"\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41",
+		 FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A"},
+		{"\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42",
+		 FFFD FFFD FFFD FFFD FFFD "A" FFFD FFFD "B"},
+		{"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", FFFD FFFD FFFD FFFD "A"},
 	};
 	char out[64];
 
 	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
 		size_t len =
-		    fnt_utf8_sanitize(out, examples[i].in, strlen(examples[i].in));
+			fnt_utf8_sanitize(out, examples[i].in, strlen(examples[i].in));
 
 		ck_assert_uint_eq(len, strlen(examples[i].out));
 		ck_assert_mem_eq(out, examples[i].out, len);
@@ -236,8 +236,8 @@ END_TEST
 START_TEST(one_odd_byte_anywhere)
 {
 	static const char *const odd[] = {
-	    "",	    "\x80", "\xC3\xA4", "\xE2\x82", "\xF0\x9F\x98\x80",
-	    "\xFF", "\x01", "\x7F"};
+		"",	"\x80", "\xC3\xA4", "\xE2\x82", "\xF0\x9F\x98\x80",
+		"\xFF", "\x01", "\x7F"};
 	unsigned char s[48];
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
@@ -258,8 +258,8 @@ END_TEST
 START_TEST(random_strings)
 {
 	static const unsigned char likely[] = {
-	    0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2, 0xdf,
-	    0xe0, 0xe1, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff, 'a'};
+		0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2, 0xdf,
+		0xe0, 0xe1, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff, 'a'};
 	unsigned char s[40];
 
 	for (int round = 0; round < 60000; round++) {

@@ -16,7 +16,8 @@ static const char *
 json_of(const void *data, size_t len)
 {
 	struct fnt_buf buf = {0};
-	char *copy = calloc(1, len ? len : 1); /* exactly: ASan sees one byte too many */
+	char *copy =
+		calloc(1, len ? len : 1); /* exactly: ASan sees one byte too many */
 
 	if (len)
 		memcpy(copy, data, len);

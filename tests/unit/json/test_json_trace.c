@@ -41,38 +41,38 @@ json_of(const struct fnt_trace *trace)
 }
 
 static const struct fnt_trace_op ops[] = {
-    {FNT_OP_LOOKUP, true, "Lot", NULL, 5000, 94912, 1},
-    {FNT_OP_UPDATE, false, "L\"o", "id\xFF", 1000000, 0, FNT_NONE},
-    {(enum fnt_op)99, true, NULL, "", 0, 1, INT64_MIN + 1},
+	{FNT_OP_LOOKUP, true, "Lot", NULL, 5000, 94912, 1},
+	{FNT_OP_UPDATE, false, "L\"o", "id\xFF", 1000000, 0, FNT_NONE},
+	{(enum fnt_op)99, true, NULL, "", 0, 1, INT64_MIN + 1},
 };
 static const struct fnt_trace_schedule schedules[] = {
-    {"sweep", 5000, FNT_NONE},
-    {"sweep", FNT_NONE, 1795447202689},
-    {NULL, -1, 0},
+	{"sweep", 5000, FNT_NONE},
+	{"sweep", FNT_NONE, 1795447202689},
+	{NULL, -1, 0},
 };
 
 static const struct fnt_trace full = {
-    .uid = 0xfedcba9876543210,
-    .parent_uid = 0x1f,
-    .trace_id = {1, 0xabcdef},
-    .call_id = "c_33",
-    .fn_name = "placeBid",
-    .user_id = "__admin__",
-    .tenant_id = "t\n",
-    .exe = "bun",
-    .fn_type = FNT_MUTATION,
-    .outcome = FNT_OK,
-    .pid = 42,
-    .tid = -1,
-    .started_at_ns = 1795447155319999999,
-    .duration_ns = 10484756,
-    .value = {FNT_VALUE_JSON, "{ \"amount\": 60 }", 16},
-    .ops = ops,
-    .op_count = 3,
-    .schedules = schedules,
-    .schedule_count = 3,
-    .stream_bytes = UINT64_MAX,
-    .stream_chunks = 3,
+	.uid = 0xfedcba9876543210,
+	.parent_uid = 0x1f,
+	.trace_id = {1, 0xabcdef},
+	.call_id = "c_33",
+	.fn_name = "placeBid",
+	.user_id = "__admin__",
+	.tenant_id = "t\n",
+	.exe = "bun",
+	.fn_type = FNT_MUTATION,
+	.outcome = FNT_OK,
+	.pid = 42,
+	.tid = -1,
+	.started_at_ns = 1795447155319999999,
+	.duration_ns = 10484756,
+	.value = {FNT_VALUE_JSON, "{ \"amount\": 60 }", 16},
+	.ops = ops,
+	.op_count = 3,
+	.schedules = schedules,
+	.schedule_count = 3,
+	.stream_bytes = UINT64_MAX,
+	.stream_chunks = 3,
 };
 
 /* clang-format off */
@@ -102,9 +102,9 @@ static const struct fnt_trace full = {
 START_TEST(everything_in_its_place)
 {
 	ck_assert_str_eq(
-	    json_of(&full),
-	    FULL_HEAD "{\"status\":\"ok\",\"value\":{\"amount\":60}}" FULL_OPS FULL_OURS
-		NOTHING_CUT "}");
+		json_of(&full), FULL_HEAD
+		"{\"status\":\"ok\",\"value\":{\"amount\":60}}" FULL_OPS FULL_OURS
+			NOTHING_CUT "}");
 }
 END_TEST
 
@@ -113,13 +113,14 @@ START_TEST(nothing_at_all)
 	static const struct fnt_trace empty = {.outcome = FNT_OK};
 
 	ck_assert_str_eq(
-	    json_of(&empty),
-	    "{\"call_id\":\"\",\"fn_name\":\"\",\"fn_type\":\"query\",\"user_id\":null,"
-	    "\"started_at\":0,\"duration_ms\":0.0,\"outcome\":{\"status\":\"ok\"},"
-	    "\"ops\":[],\"stream_bytes\":0,\"stream_chunks\":0,\"schedules\":[],"
-	    "\"tenant_id\":null,\"uid\":\"0000000000000000\","
-	    "\"trace_id\":\"00000000000000000000000000000000\",\"parent_uid\":null,"
-	    "\"pid\":0,\"tid\":0,\"exe\":\"\"" NOTHING_CUT "}");
+		json_of(&empty),
+		"{\"call_id\":\"\",\"fn_name\":\"\",\"fn_type\":\"query\",\"user_id\":"
+		"null,"
+		"\"started_at\":0,\"duration_ms\":0.0,\"outcome\":{\"status\":\"ok\"},"
+		"\"ops\":[],\"stream_bytes\":0,\"stream_chunks\":0,\"schedules\":[],"
+		"\"tenant_id\":null,\"uid\":\"0000000000000000\","
+		"\"trace_id\":\"00000000000000000000000000000000\",\"parent_uid\":null,"
+		"\"pid\":0,\"tid\":0,\"exe\":\"\"" NOTHING_CUT "}");
 }
 END_TEST
 
@@ -130,11 +131,10 @@ START_TEST(outcomes)
 	trace.code = "BID_TOO_LOW";
 	trace.message = "bid 54 is\nnot above 69";
 	trace.outcome = FNT_ERROR;
-	ck_assert_str_eq(
-	    json_of(&trace), FULL_HEAD
-	    "{\"status\":\"error\",\"code\":\"BID_TOO_LOW\","
-	    "\"message\":\"bid 54 is\\nnot above 69\"}" FULL_OPS FULL_OURS NOTHING_CUT
-	    "}");
+	ck_assert_str_eq(json_of(&trace), FULL_HEAD
+			 "{\"status\":\"error\",\"code\":\"BID_TOO_LOW\","
+			 "\"message\":\"bid 54 is\\nnot above 69\"}" FULL_OPS FULL_OURS
+				 NOTHING_CUT "}");
 	trace.outcome = FNT_ROLLED_BACK;
 	trace.message = NULL;
 	ck_assert_str_eq(json_of(&trace), FULL_HEAD
@@ -149,8 +149,8 @@ END_TEST
 START_TEST(how_far_it_got)
 {
 	static const struct fnt_trace_op pending[] = {
-	    {FNT_OP_INSERT, false, "Bid", "7", 10000000, 0, FNT_NONE},
-	    {FNT_OP_GET, false, "Lot", NULL, 10000001, 0, FNT_NONE},
+		{FNT_OP_INSERT, false, "Bid", "7", 10000000, 0, FNT_NONE},
+		{FNT_OP_GET, false, "Lot", NULL, 10000001, 0, FNT_NONE},
 	};
 	struct fnt_trace trace = full;
 
@@ -178,14 +178,14 @@ START_TEST(what_was_cut)
 		uint32_t flag;
 		const char *words;
 	} flags[] = {
-	    {FNT_TRACE_VALUE_OMITTED, "\"truncated\":true,\"value_omitted\":true}"},
-	    {FNT_TRACE_CODE_CUT, "\"truncated\":true,\"code_cut\":true}"},
-	    {FNT_TRACE_MESSAGE_CUT, "\"truncated\":true,\"message_cut\":true}"},
-	    {FNT_TRACE_ID_CUT, "\"truncated\":true,\"id_cut\":true}"},
-	    {FNT_TRACE_INVALID_UTF8, "\"truncated\":false,\"invalid_utf8\":true}"},
-	    {FNT_TRACE_DAMAGED, "\"truncated\":false,\"damaged\":true}"},
-	    {FNT_TRACE_CODE_CUT | FNT_TRACE_DAMAGED,
-	     "\"truncated\":true,\"code_cut\":true,\"damaged\":true}"},
+		{FNT_TRACE_VALUE_OMITTED, "\"truncated\":true,\"value_omitted\":true}"},
+		{FNT_TRACE_CODE_CUT, "\"truncated\":true,\"code_cut\":true}"},
+		{FNT_TRACE_MESSAGE_CUT, "\"truncated\":true,\"message_cut\":true}"},
+		{FNT_TRACE_ID_CUT, "\"truncated\":true,\"id_cut\":true}"},
+		{FNT_TRACE_INVALID_UTF8, "\"truncated\":false,\"invalid_utf8\":true}"},
+		{FNT_TRACE_DAMAGED, "\"truncated\":false,\"damaged\":true}"},
+		{FNT_TRACE_CODE_CUT | FNT_TRACE_DAMAGED,
+		 "\"truncated\":true,\"code_cut\":true,\"damaged\":true}"},
 	};
 	struct fnt_trace trace = full;
 
@@ -212,13 +212,13 @@ START_TEST(values)
 		struct fnt_value value;
 		const char *json;
 	} cases[] = {
-	    {{FNT_VALUE_NONE, "1", 1}, "null"},
-	    {{(enum fnt_value_kind)9, "1", 1}, "null"},
-	    {{FNT_VALUE_JSON, " [1 ,2] ", 8}, "[1,2]"},
-	    {{FNT_VALUE_JSON, "null", 4}, "null"},
-	    {{FNT_VALUE_JSON, NULL, 4}, "\"<invalid JSON at byte 0 of 0: >\""},
-	    {{FNT_VALUE_MSGPACK, "\x81\xA1k\xC3", 4}, "{\"k\":true}"},
-	    {{FNT_VALUE_MSGPACK, NULL, 4}, "\"<invalid msgpack at byte 0 of 0:>\""},
+		{{FNT_VALUE_NONE, "1", 1}, "null"},
+		{{(enum fnt_value_kind)9, "1", 1}, "null"},
+		{{FNT_VALUE_JSON, " [1 ,2] ", 8}, "[1,2]"},
+		{{FNT_VALUE_JSON, "null", 4}, "null"},
+		{{FNT_VALUE_JSON, NULL, 4}, "\"<invalid JSON at byte 0 of 0: >\""},
+		{{FNT_VALUE_MSGPACK, "\x81\xA1k\xC3", 4}, "{\"k\":true}"},
+		{{FNT_VALUE_MSGPACK, NULL, 4}, "\"<invalid msgpack at byte 0 of 0:>\""},
 	};
 	struct fnt_trace trace = full;
 	char *json;
@@ -276,8 +276,9 @@ END_TEST
 START_TEST(words_go_both_ways)
 {
 	static const char *const op_words[] = {
-	    "get",   "list",	    "paginate", "insert", "update", "delete", "lookup",
-	    "query", "query_graph", "link",	"unlink", "search", "other"};
+		"get",	  "list",   "paginate", "insert",      "update",
+		"delete", "lookup", "query",	"query_graph", "link",
+		"unlink", "search", "other"};
 
 	for (int i = 0; i < FNT_OP_KINDS; i++) {
 		const char *word = fnt_op_name((enum fnt_op)i);

@@ -14,7 +14,8 @@
 static struct fnt_payload_reader
 reader_of(const void *bytes, size_t len)
 {
-	return (struct fnt_payload_reader){bytes, (const unsigned char *)bytes + len, 0};
+	return (struct fnt_payload_reader){bytes, (const unsigned char *)bytes + len,
+					   0};
 }
 
 /* Streams of events, with events and elements of a later version between: all are read
@@ -43,7 +44,8 @@ START_TEST(packed_elsewhere)
 			} else {
 				events[i].type = FNT_EVENT_UNKNOWN;
 				msgpack_pack_array(&pk, 3);
-				msgpack_pack_uint64(&pk, FNT_EVENT_UNKNOWN + some_bits(&r) / 2);
+				msgpack_pack_uint64(&pk, FNT_EVENT_UNKNOWN +
+								 some_bits(&r) / 2);
 				msgpack_pack_float(&pk, 1);
 				msgpack_pack_map(&pk, 0);
 			}
@@ -78,8 +80,8 @@ START_TEST(any_bytes)
 {
 	static const unsigned char likely[] = {0x95, 0x98, 0x94, 0x93, 0x92, 0xdd, 0xdc,
 					       0xdf, 0xc6, 0xdb, 0xff, 0xc1, 0xc9, 0x00,
-					       0x03, 0x08, 0xc0, 0xcf, 0xd3, 0xa1,
-					       0x04, 0x05, 0xce, 0xcd, 0xd9, 0xc3};
+					       0x03, 0x08, 0xc0, 0xcf, 0xd3, 0xa1, 0x04,
+					       0x05, 0xce, 0xcd, 0xd9, 0xc3};
 	struct rnd r = {31};
 	struct fnt_event event;
 

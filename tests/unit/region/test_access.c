@@ -11,7 +11,7 @@
 
 #define OTHER_UID 65533u
 #define OTHER_GID 65532u
-#define TEAM_GID  65531u
+#define TEAM_GID 65531u
 
 static char message[508];
 
@@ -116,7 +116,8 @@ START_TEST(a_group_shares_on_purpose)
 	if (!can_be_other())
 		return;
 	ck_assert_int_eq(chmod(fixture_dir, 0711), 0);
-	log = open_log("team", &(struct fnt_options){.flags = FNT_GROUP, .gid = TEAM_GID});
+	log = open_log("team",
+		       &(struct fnt_options){.flags = FNT_GROUP, .gid = TEAM_GID});
 	ck_assert_int_eq(stat(region_path("team", ".fnt"), &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0660);
 	ck_assert_uint_eq(st.st_gid, TEAM_GID);
@@ -142,7 +143,8 @@ START_TEST(nothing_planted_is_followed)
 	ck_assert_int_eq(symlink(target, region_path("link", ".fnt")), 0);
 	ck_assert_int_eq(open_with("link", &options), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(message, "symbolic link"));
-	ck_assert_int_eq(fnt_reader_open(&(struct fnt_reader *){NULL}, link, NULL), -EINVAL);
+	ck_assert_int_eq(fnt_reader_open(&(struct fnt_reader *){NULL}, link, NULL),
+			 -EINVAL);
 	ck_assert_int_eq(chmod(fixture_dir, 0777), 0);
 	ck_assert_int_eq(open_with("aim", &options), -EPERM);
 	ck_assert_ptr_nonnull(strstr(message, "others can write"));

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #define THREADS (SMALL_LANES + 8)
-#define CALLS	50
+#define CALLS 50
 
 static struct fnt_log *log_;
 static pthread_barrier_t all_have_begun, all_are_done;

@@ -200,7 +200,8 @@ START_TEST(descriptors_closed_within)
 
 		log = open_sized("closed", SMALLEST);
 		call = begin_call(log, "fn", "open");
-		CHILD_MUST(dup2(ready.fds[1], 200) == 200 && dup2(go.fds[0], 201) == 201);
+		CHILD_MUST(dup2(ready.fds[1], 200) == 200 &&
+			   dup2(go.fds[0], 201) == 201);
 		closefrom(202);
 		close_range(3, 199, 0);
 		ready.fds[1] = 200;
@@ -320,8 +321,8 @@ main(void)
 		return 77;
 	fixture_begin();
 	status = SUITE_RUN("pidns", two_of_the_same_number, seen_from_within,
-			   descriptors_closed_within,
-			   pid_used_again, same_pid_and_time_without_the_region);
+			   descriptors_closed_within, pid_used_again,
+			   same_pid_and_time_without_the_region);
 	fixture_end();
 	return status;
 }

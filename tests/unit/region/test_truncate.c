@@ -313,7 +313,8 @@ bad_page(void)
 
 START_TEST(a_hosts_handler_still_hears)
 {
-	struct sigaction action = {.sa_sigaction = host_handler, .sa_flags = SA_SIGINFO};
+	struct sigaction action = {.sa_sigaction = host_handler,
+				   .sa_flags = SA_SIGINFO};
 	struct fnt_reader *reader;
 
 	MUST(!sigaction(SIGBUS, &action, NULL));
@@ -366,6 +367,5 @@ END_TEST
 
 FIXTURE_MAIN("truncate", cut_before_a_call, copied_over,
 	     removed_or_replaced_by_name_stays_readable,
-	     removed_and_replaced_under_load, cut_while_reading,
-	     cut_at_any_moment, a_hosts_handler_still_hears,
-	     without_a_handler_it_still_kills)
+	     removed_and_replaced_under_load, cut_while_reading, cut_at_any_moment,
+	     a_hosts_handler_still_hears, without_a_handler_it_still_kills)

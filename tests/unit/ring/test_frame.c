@@ -216,7 +216,8 @@ use_until_closed(void *arg)
 		uint32_t i = rnd(&r, OPEN_EACH);
 
 		if (calls[i]) {
-			int rc = fnt_call_op(calls[i], FNT_OP_GET, "t", "1", 1, 1, true);
+			int rc =
+				fnt_call_op(calls[i], FNT_OP_GET, "t", "1", 1, 1, true);
 
 			MUST(rc == FNT_DONE || rc == -ESHUTDOWN);
 			rc = fnt_call_finish_ok(calls[i], NULL);
