@@ -13,7 +13,7 @@ enum known {
 };
 
 bool
-fnt_evict_can(void)
+fnt_cache_flush_available(void)
 {
 	static _Atomic int known;
 	int is = atomic_load_explicit(&known, memory_order_relaxed);

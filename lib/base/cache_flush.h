@@ -19,23 +19,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FNT_EVICT_LINE 64
+#define FNT_CACHE_FLUSH_LINE 64
 
 #if defined(__x86_64__)
 
 /* Is there clflushopt? The first call asks the processor; which takes long in a virtual
  * machine. */
-bool fnt_evict_can(void);
+bool fnt_cache_flush_available(void);
 
 /* The lines that begin within `bytes` bytes from `at`, which is at the beginning of
  * one. Intel SDM 2, CLFLUSHOPT: as a read of a byte, as far as permissions go, and
  * coherent with all other accesses to the line. */
 static inline void
-fnt_evict(const void *at, size_t bytes)
+fnt_cache_flush(const void *at, size_t bytes)
 {
-	if (!fnt_evict_can())
+	if (!fnt_cache_flush_available())
 		return;
-	for (size_t i = 0; i < bytes; i += FNT_EVICT_LINE)
+	for (size_t i = 0; i < bytes; i += FNT_CACHE_FLUSH_LINE)
 		__asm__ volatile("clflushopt %0"
 				 :
 				 : "m"(*((const char *)at + i))
@@ -45,7 +45,7 @@ fnt_evict(const void *at, size_t bytes)
 #else
 
 static inline void
-fnt_evict(const void *at, size_t bytes)
+fnt_cache_flush(const void *at, size_t bytes)
 {
 	(void)at;
 	(void)bytes;

@@ -58,27 +58,27 @@ fnt_rcu_read_unlock(void)
 }
 
 /* What is at hand of the calling thread: one look says where all of it is. */
-struct fnt_at_hand {
+struct fnt_thread_state {
 	/* The thread, by a number that no other in the process ever has; 0: it has not
 	 * used a log yet. A forked child starts anew. */
 	uint64_t serial;
 	/* The same if it may take the short ways, which are made for an urcu-bp that
 	 * needs no fences; else 0. And the same if, besides, its clock is the counter.
 	 */
-	uint64_t quick, counts;
+	uint64_t fast, fast_counter;
 	/* urcu-bp's of the thread, as long as it may take the short ways (thread.c);
 	 * else NULL. In a shared library the original, another library's thread-local,
 	 * is a function call away. */
 	struct urcu_bp_reader *reader;
 };
 
-extern _Thread_local struct fnt_at_hand fnt_at_hand
+extern _Thread_local struct fnt_thread_state fnt_thread_state
 	__attribute__((tls_model("initial-exec")));
 
-/* Can fnt_rcu_enter_quick() be used? Not on kernels without membarrier, where a reader
+/* Can fnt_rcu_enter_fast() be used? Not on kernels without membarrier, where a reader
  * has a fence to make. Settled when the process first uses urcu-bp. */
 static inline bool
-fnt_rcu_is_quick(void)
+fnt_rcu_is_fast(void)
 {
 	return urcu_bp_has_sys_membarrier;
 }
@@ -87,9 +87,9 @@ fnt_rcu_is_quick(void)
  * and what is looked up once serves for both. NULL, and nothing has happened: within
  * another such section. */
 static inline struct urcu_bp_reader *
-fnt_rcu_enter_quick(void)
+fnt_rcu_enter_fast(void)
 {
-	struct urcu_bp_reader *self = fnt_at_hand.reader;
+	struct urcu_bp_reader *self = fnt_thread_state.reader;
 
 	if (__builtin_expect(self->ctr & URCU_BP_GP_CTR_NEST_MASK, 0))
 		return NULL;

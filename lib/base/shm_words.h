@@ -76,7 +76,7 @@ fnt_count_release(fnt_word *counter, uint64_t more)
 }
 
 static inline void
-fnt_put_word(fnt_word *word, uint64_t value)
+fnt_word_store(fnt_word *word, uint64_t value)
 {
 	atomic_store_explicit(word, value, memory_order_relaxed);
 }

@@ -34,13 +34,13 @@ is_on_memcheck(void)
 }
 
 void
-fnt_quick_text_init(void)
+fnt_short_text_init(void)
 {
-	fnt_quick_window = is_on_memcheck() ? 0 : FNT_PAGE - FNT_QUICK_TEXT + 1;
+	fnt_quick_window = is_on_memcheck() ? 0 : FNT_PAGE - FNT_SHORT_TEXT + 1;
 }
 
 bool
-fnt_quick_text_looks(void)
+fnt_short_text_usable(void)
 {
 	return fnt_quick_window != 0;
 }
@@ -48,12 +48,12 @@ fnt_quick_text_looks(void)
 #else
 
 void
-fnt_quick_text_init(void)
+fnt_short_text_init(void)
 {
 }
 
 bool
-fnt_quick_text_looks(void)
+fnt_short_text_usable(void)
 {
 	return true;
 }

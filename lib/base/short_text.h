@@ -30,18 +30,18 @@
 #endif
 
 /* Short ones are shorter than this. */
-#define FNT_QUICK_TEXT 48u
-/* So many bytes are written, or FNT_QUICK_TEXT where a text is no shorter than this. */
-#define FNT_QUICK_TEXT_PUT 32u
+#define FNT_SHORT_TEXT 48u
+/* So many bytes are written, or FNT_SHORT_TEXT where a text is no shorter than this. */
+#define FNT_SHORT_TEXT_PUT 32u
 
 /* May texts be looked at past their ends? Before the first call of a process begins,
  * and as often as one likes; any thread. */
-void fnt_quick_text_init(void);
-bool fnt_quick_text_looks(void); /* they may */
+void fnt_short_text_init(void);
+bool fnt_short_text_usable(void); /* they may */
 
-/* Bytes of a text of less than FNT_QUICK_TEXT: moves that may overlap. */
+/* Bytes of a text of less than FNT_SHORT_TEXT: moves that may overlap. */
 static inline char *
-fnt_quick_bytes(char *at, const char *bytes, size_t len)
+fnt_short_text_bytes(char *at, const char *bytes, size_t len)
 {
 	unsigned __int128 first16, last16;
 	uint64_t first, last;
@@ -79,31 +79,31 @@ extern uint32_t fnt_quick_window;
 extern const unsigned char fnt_quick_mask[64];
 
 static inline __m128i
-fnt_quick_load(const void *at)
+fnt_short_text_load(const void *at)
 {
 	return _mm_loadu_si128((const __m128i *)at);
 }
 
 static inline void
-fnt_quick_store(char *at, __m128i bytes)
+fnt_short_text_store(char *at, __m128i bytes)
 {
 	_mm_storeu_si128((__m128i *)(void *)at, bytes);
 }
 
 /* A bit for each zero. */
 static inline unsigned
-fnt_quick_zeroes(const char *at)
+fnt_short_text_zeroes(const char *at)
 {
 	return (unsigned)_mm_movemask_epi8(
-		_mm_cmpeq_epi8(fnt_quick_load(at), _mm_setzero_si128()));
+		_mm_cmpeq_epi8(fnt_short_text_load(at), _mm_setzero_si128()));
 }
 
 #endif
 
-/* The length of a text, if it is short, and may be put by fnt_quick_put(); else
- * FNT_QUICK_TEXT. */
+/* The length of a text, if it is short, and may be put by fnt_short_text_put(); else
+ * FNT_SHORT_TEXT. */
 static inline size_t
-fnt_quick_len(const char *text)
+fnt_short_text_len(const char *text)
 {
 #ifdef FNT_TEXT_VECTORS
 	const char *at = text;
@@ -113,51 +113,51 @@ fnt_quick_len(const char *text)
 	__asm__("" : "+r"(at));
 	if (__builtin_expect(
 		    ((uint32_t)(uintptr_t)at & (FNT_PAGE - 1)) >= fnt_quick_window, 0))
-		return FNT_QUICK_TEXT;
-	zeroes = fnt_quick_zeroes(at) | fnt_quick_zeroes(at + 16) << 16;
+		return FNT_SHORT_TEXT;
+	zeroes = fnt_short_text_zeroes(at) | fnt_short_text_zeroes(at + 16) << 16;
 	if (__builtin_expect(zeroes != 0, 1))
 		return (unsigned)__builtin_ctz(zeroes);
-	zeroes = fnt_quick_zeroes(at + 32);
-	return zeroes ? 32 + (unsigned)__builtin_ctz(zeroes) : FNT_QUICK_TEXT;
+	zeroes = fnt_short_text_zeroes(at + 32);
+	return zeroes ? 32 + (unsigned)__builtin_ctz(zeroes) : FNT_SHORT_TEXT;
 #else
-	return strnlen(text, FNT_QUICK_TEXT);
+	return strnlen(text, FNT_SHORT_TEXT);
 #endif
 }
 
-/* A text, its length by fnt_quick_len(), at `at`; returns its end. What else is written
+/* A text, its length by fnt_short_text_len(), at `at`; returns its end. What else is written
  * is 0, unless `more` is put there next: another text, or a blank. */
 static inline __attribute__((always_inline)) char *
-fnt_quick_put(char *at, const char *text, size_t len, bool more)
+fnt_short_text_put(char *at, const char *text, size_t len, bool more)
 {
 #ifdef FNT_TEXT_VECTORS
 	const unsigned char *mask = fnt_quick_mask + 32;
 	__m128i first, second, third;
 
 	__asm__("" : "+r"(text));
-	first = fnt_quick_load(text);
-	second = fnt_quick_load(text + 16);
+	first = fnt_short_text_load(text);
+	second = fnt_short_text_load(text + 16);
 	if (__builtin_expect(len >= 32, 0)) {
-		third = fnt_quick_load(text + 32);
-		third = _mm_and_si128(third, fnt_quick_load(mask - len % 16));
-		fnt_quick_store(at + 32, third);
+		third = fnt_short_text_load(text + 32);
+		third = _mm_and_si128(third, fnt_short_text_load(mask - len % 16));
+		fnt_short_text_store(at + 32, third);
 	} else if (!more) {
-		first = _mm_and_si128(first, fnt_quick_load(mask - len));
-		second = _mm_and_si128(second, fnt_quick_load(mask - len + 16));
+		first = _mm_and_si128(first, fnt_short_text_load(mask - len));
+		second = _mm_and_si128(second, fnt_short_text_load(mask - len + 16));
 	}
-	fnt_quick_store(at, first);
-	fnt_quick_store(at + 16, second);
+	fnt_short_text_store(at, first);
+	fnt_short_text_store(at + 16, second);
 	return at + len;
 #else
 	(void)more;
-	return fnt_quick_bytes(at, text, len);
+	return fnt_short_text_bytes(at, text, len);
 #endif
 }
 
 /* Where `more` was promised, and is not a text. */
 static inline void
-fnt_quick_blank(char *at)
+fnt_short_text_blank(char *at)
 {
-	memset(at, 0, FNT_QUICK_TEXT_PUT);
+	memset(at, 0, FNT_SHORT_TEXT_PUT);
 }
 
 #endif

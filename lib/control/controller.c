@@ -67,7 +67,7 @@ give(struct fnt_control **control, struct fnt_control *made, int rc,
 		return rc;
 	}
 	made->guard =
-		fnt_guard_add(made->region.view.base, made->region.view.size_bytes);
+		fnt_sigbus_add(made->region.view.base, made->region.view.size_bytes);
 	if (!made->guard) {
 		fnt_control_close(made);
 		return fnt_fail(error, -ENOMEM, "out of memory");
@@ -104,7 +104,7 @@ fnt_control_close(struct fnt_control *control)
 {
 	if (!control)
 		return;
-	fnt_guard_remove(control->guard);
+	fnt_sigbus_remove(control->guard);
 	fnt_region_close(&control->region);
 	free(control);
 }
@@ -138,7 +138,7 @@ still_whole(const struct fnt_control *control, struct fnt_error *error)
 
 	if (!fstat(control->region.fd, &st) &&
 	    (uint64_t)st.st_size >= control->region.view.size_bytes &&
-	    !fnt_guard_gone(control->guard))
+	    !fnt_sigbus_gone(control->guard))
 		return 0;
 	return fnt_fail(error, -EIO, "%s: its file was cut short",
 			fnt_control_path(control));
@@ -178,10 +178,10 @@ fnt_control_unlock(struct fnt_control *control)
 void
 fnt_control_tend(const struct fnt_region *region)
 {
-	if (!fnt_eras_waiting(&region->view) ||
+	if (!fnt_resize_waiting(&region->view) ||
 	    !fnt_region_owns_fd(region, region->fd) || lock_byte(region, F_WRLCK))
 		return;
-	fnt_eras_settle(region, NULL);
+	fnt_resize_settle(region, NULL);
 	lock_byte(region, F_UNLCK);
 }
 

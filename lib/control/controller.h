@@ -16,7 +16,7 @@
 
 struct fnt_control {
 	struct fnt_region region; /* mapped for writing, with a descriptor of its own */
-	struct fnt_guard *guard;
+	struct fnt_sigbus *guard;
 };
 
 /* Wait for the lock, up to five seconds: -EBUSY; -EIO: the file was cut short. */

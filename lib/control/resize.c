@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* From the cursor to the next era's first ticket. Were a tool killed in between, a
+/* From the cursor to the next segment's first ticket. Were a tool killed in between, a
  * region whose threads take ten million tickets a second would get there in twenty
  * days; whoever opens it meanwhile completes the switch. There is room for 2^18
  * switches. */
@@ -43,13 +43,13 @@ bump(const struct fnt_view *view)
 
 /* ---- switching ------------------------------------------------------------------ */
 
-/* The era that is published and not yet current. */
+/* The segment that is published and not yet current. */
 static bool
-pending(const struct fnt_ring_head *head, struct fnt_era *next)
+pending(const struct fnt_ring_head *head, struct fnt_segment *next)
 {
-	uint64_t eras = load(&head->eras);
+	uint64_t segments = load(&head->segments);
 
-	return eras > 1 && fnt_era_load(head, eras - 1, next) &&
+	return segments > 1 && fnt_segment_load(head, segments - 1, next) &&
 	       atomic_load_explicit(&head->cursor, memory_order_acquire) < next->first;
 }
 
@@ -58,17 +58,17 @@ pending(const struct fnt_ring_head *head, struct fnt_era *next)
 static void
 complete(struct fnt_ring_head *head)
 {
-	struct fnt_era next;
+	struct fnt_segment next;
 	uint64_t cursor;
 	fnt_word *end;
 
 	if (!pending(head, &next))
 		return;
-	end = &head->slots[(next.number - 1) % FNT_ERAS].end;
+	end = &head->slots[(next.number - 1) % FNT_SEGMENTS].end;
 	cursor = load(&head->cursor);
 	do {
 		store(end, cursor);
-		/* [Y7] release: who finds the cursor in the new era finds the old one's
+		/* [Y7] release: who finds the cursor in the new segment finds the old one's
 		 * end, and the new one in the table. Pairs with [T2]. */
 	} while (cursor < next.first &&
 		 !atomic_compare_exchange_weak_explicit(
@@ -81,10 +81,10 @@ complete(struct fnt_ring_head *head)
 /* A ticket that was taken and not written is made PAD, as if its owner had given it up:
  * that one finds its lap gone by (LAPPED in ring.c), and takes others. */
 static uint32_t
-seal_cell(const struct fnt_era *era, uint64_t ticket)
+seal_cell(const struct fnt_segment *segment, uint64_t ticket)
 {
-	struct fnt_cell *cell = fnt_era_cell(era, ticket);
-	uint64_t lap = fnt_era_lap(era, ticket);
+	struct fnt_cell *cell = fnt_segment_cell(segment, ticket);
+	uint64_t lap = fnt_segment_lap(segment, ticket);
 	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_acquire);
 
 	for (;;) {
@@ -109,7 +109,7 @@ seal_span(const struct fnt_span *span)
 	uint32_t busy = FNT_LANE_NONE;
 
 	for (uint64_t ticket = span->first; ticket < span->end; ticket++) {
-		uint32_t lane = seal_cell(span->era, ticket);
+		uint32_t lane = seal_cell(span->segment, ticket);
 
 		busy = lane != FNT_LANE_NONE ? lane : busy;
 	}
@@ -118,19 +118,19 @@ seal_span(const struct fnt_span *span)
 
 /* ---- retiring ------------------------------------------------------------------- */
 
-/* The oldest era that readers show. */
+/* The oldest segment that readers show. */
 static void
 hide_unseen(const struct fnt_view *view, uint32_t ring)
 {
 	struct fnt_ring_head *head = &view->rings[ring];
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count =
 		fnt_spans(view, ring, fnt_cursor_now(view, ring), false, spans);
 
-	if (count && spans[count - 1].era->number > load(&head->shown))
+	if (count && spans[count - 1].segment->number > load(&head->shown))
 		/* Before the look at who reads (log.c): a query that does not see this
 		 * is seen. */
-		atomic_store_explicit(&head->shown, spans[count - 1].era->number,
+		atomic_store_explicit(&head->shown, spans[count - 1].segment->number,
 				      memory_order_seq_cst);
 }
 
@@ -149,7 +149,7 @@ lanes_below(const struct fnt_region *region, uint32_t ring, uint64_t ticket)
 		const struct fnt_lane *lane = &view->lanes[i];
 		uint64_t state = load(&lane->state);
 		/* [L2] acquire: see [L1] in ring.c. A lane that took tickets of the old
-		 * era said so before: we have seen the cursor in the new one. */
+		 * segment said so before: we have seen the cursor in the new one. */
 		uint64_t low = atomic_load_explicit(&lane->rings[ring].low,
 						    memory_order_acquire);
 
@@ -164,7 +164,7 @@ lanes_below(const struct fnt_region *region, uint32_t ring, uint64_t ticket)
 }
 
 /* A living thread may wait for hours with tickets that it has not used. They are
- * sealed: where none of the era's cells is busy, none can become so any more, and the
+ * sealed: where none of the segment's cells is busy, none can become so any more, and the
  * area may be used again, for cells of later laps. Only its blocks must stay, with the
  * laps in them: zeroes would look like cells to be had (threads_behind). */
 static bool
@@ -172,7 +172,7 @@ out_of_hands(const struct fnt_region *region, uint32_t ring, uint64_t number,
 	     uint64_t next)
 {
 	struct below below = lanes_below(region, ring, next);
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count;
 
 	if (below.dead)
@@ -182,12 +182,12 @@ out_of_hands(const struct fnt_region *region, uint32_t ring, uint64_t number,
 	count = fnt_spans(&region->view, ring, fnt_cursor_now(&region->view, ring),
 			  true, spans);
 	for (uint32_t i = 0; i < count; i++)
-		if (spans[i].era->number == number)
+		if (spans[i].segment->number == number)
 			return seal_span(&spans[i]) == FNT_LANE_NONE;
 	return false;
 }
 
-/* Threads with tickets of eras that are over. */
+/* Threads with tickets of segments that are over. */
 static uint32_t
 threads_behind(const struct fnt_region *region)
 {
@@ -195,12 +195,13 @@ threads_behind(const struct fnt_region *region)
 	uint32_t count = 0;
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		const struct fnt_eras *eras = fnt_view_eras(view, ring);
+		const struct fnt_segments *segments = fnt_view_segments(view, ring);
 		struct below below;
 
-		if (!eras->count)
+		if (!segments->count)
 			continue;
-		below = lanes_below(region, ring, eras->at[eras->count - 1].first);
+		below = lanes_below(region, ring,
+				    segments->at[segments->count - 1].first);
 		count += below.living + below.dead;
 	}
 	return count;
@@ -224,10 +225,11 @@ readers_inside(const struct fnt_view *view)
 
 /* An area that will be free has seen laps up to this. */
 static void
-remember_lap(const struct fnt_view *view, const struct fnt_era *era, uint64_t end)
+remember_lap(const struct fnt_view *view, const struct fnt_segment *segment,
+	     uint64_t end)
 {
 	fnt_word *latest = &view->rings[FNT_RING_MAIN].lap;
-	uint64_t lap = fnt_era_lap(era, end);
+	uint64_t lap = fnt_segment_lap(segment, end);
 
 	if (fnt_lap_before(load(latest), lap))
 		store(latest, lap);
@@ -236,7 +238,8 @@ remember_lap(const struct fnt_view *view, const struct fnt_era *era, uint64_t en
 /* Retire what is over, hidden, and in nobody's hands, oldest first. True: something
  * was. */
 static bool
-retire(const struct fnt_region *region, uint32_t ring, struct fnt_holders *holders)
+retire(const struct fnt_region *region, uint32_t ring,
+       struct fnt_resize_holders *holders)
 {
 	const struct fnt_view *view = &region->view;
 	struct fnt_ring_head *head = &view->rings[ring];
@@ -244,11 +247,11 @@ retire(const struct fnt_region *region, uint32_t ring, struct fnt_holders *holde
 
 	for (;;) {
 		uint64_t held = load(&head->held);
-		struct fnt_era era, next;
+		struct fnt_segment segment, next;
 		uint32_t readers;
 
-		if (held + 1 >= load(&head->eras) ||
-		    !fnt_era_load(head, held + 1, &next) ||
+		if (held + 1 >= load(&head->segments) ||
+		    !fnt_segment_load(head, held + 1, &next) ||
 		    next.first > load(&head->cursor))
 			return any;
 		if (held >= load(&head->shown)) {
@@ -259,29 +262,29 @@ retire(const struct fnt_region *region, uint32_t ring, struct fnt_holders *holde
 		holders->readers += readers;
 		if (readers || !out_of_hands(region, ring, held, next.first))
 			return any;
-		if (fnt_era_load(head, held, &era))
-			remember_lap(view, &era,
-				     load(&head->slots[held % FNT_ERAS].end));
+		if (fnt_segment_load(head, held, &segment))
+			remember_lap(view, &segment,
+				     load(&head->slots[held % FNT_SEGMENTS].end));
 		atomic_store_explicit(&head->held, held + 1, memory_order_release);
 		any = true;
 	}
 }
 
 bool
-fnt_eras_waiting(const struct fnt_view *view)
+fnt_resize_waiting(const struct fnt_view *view)
 {
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
-		if (has_ring(view, ring) &&
-		    load(&view->rings[ring].eras) > load(&view->rings[ring].held) + 1)
+		if (has_ring(view, ring) && load(&view->rings[ring].segments) >
+						    load(&view->rings[ring].held) + 1)
 			return true;
 	return false;
 }
 
 void
-fnt_eras_settle(const struct fnt_region *region, struct fnt_holders *holders)
+fnt_resize_settle(const struct fnt_region *region, struct fnt_resize_holders *holders)
 {
 	const struct fnt_view *view = &region->view;
-	struct fnt_holders none = {0};
+	struct fnt_resize_holders none = {0};
 	bool any = false;
 
 	if (!holders)
@@ -301,7 +304,7 @@ fnt_eras_settle(const struct fnt_region *region, struct fnt_holders *holders)
 	}
 	holders->threads = threads_behind(region);
 	if (!holders->threads)
-		holders->given_back = fnt_area_punch(region);
+		holders->given_back = fnt_file_space_punch(region);
 }
 
 /* ---- beginning ------------------------------------------------------------------ */
@@ -315,16 +318,18 @@ next_lap(const struct fnt_view *view)
 	uint64_t lap = load(&view->rings[FNT_RING_MAIN].lap);
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		const struct fnt_eras *eras = fnt_view_eras(view, ring);
+		const struct fnt_segments *segments = fnt_view_segments(view, ring);
 		uint64_t cursor = load(&view->rings[ring].cursor);
 
-		for (uint32_t i = 0; i < eras->count; i++) {
-			const struct fnt_era *era = &eras->at[i];
-			uint64_t seen = cursor >= era->first ? fnt_era_lap(era, cursor)
-							     : era->lap;
+		for (uint32_t i = 0; i < segments->count; i++) {
+			const struct fnt_segment *segment = &segments->at[i];
+			uint64_t seen = cursor >= segment->first
+						? fnt_segment_lap(segment, cursor)
+						: segment->lap;
 
-			if (i + 1 < eras->count && cursor >= eras->at[i + 1].first)
-				seen = era->lap; /* the cursor has left it */
+			if (i + 1 < segments->count &&
+			    cursor >= segments->at[i + 1].first)
+				seen = segment->lap; /* the cursor has left it */
 			if (fnt_lap_before(lap, seen))
 				lap = seen;
 		}
@@ -334,48 +339,49 @@ next_lap(const struct fnt_view *view)
 
 /* All its cells are of the lap before its first. This touches every page, too. */
 static int
-prepare(const struct fnt_region *region, const struct fnt_era *era, const char *what,
-	struct fnt_error *error)
+prepare(const struct fnt_region *region, const struct fnt_segment *segment,
+	const char *what, struct fnt_error *error)
 {
-	uint64_t bytes = fnt_area_bytes(era->cell_count);
-	int rc = fnt_area_fill(region->fd, era->off, bytes, what, error);
+	uint64_t bytes = fnt_segment_bytes(segment->cell_count);
+	int rc = fnt_file_space_fill(region->fd, segment->off, bytes, what, error);
 	struct fnt_cell *cells;
 
 	if (rc)
 		return rc;
 	cells = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd,
-		     (off_t)era->off);
+		     (off_t)segment->off);
 	if (cells == MAP_FAILED)
 		return fnt_fail(error, -ENOMEM, "%s: cannot map its new part", what);
-	for (uint64_t i = 0; i < era->cell_count; i++)
+	for (uint64_t i = 0; i < segment->cell_count; i++)
 		store(&cells[i].state,
-		      fnt_cell_state(era->lap - 1, 0, FNT_CELL_PAD, 0));
+		      fnt_cell_state(segment->lap - 1, 0, FNT_CELL_PAD, 0));
 	munmap(cells, bytes);
 	return 0;
 }
 
 static void
-publish(struct fnt_ring_head *head, const struct fnt_era *era)
+publish(struct fnt_ring_head *head, const struct fnt_segment *segment)
 {
-	struct fnt_era_slot *slot = &head->slots[era->number % FNT_ERAS];
+	struct fnt_segment_slot *slot = &head->slots[segment->number % FNT_SEGMENTS];
 
 	store(&slot->number, 0);
 	atomic_thread_fence(memory_order_release);
-	store(&slot->first, era->first);
-	store(&slot->end, era->first);
-	store(&slot->off, era->off);
-	store(&slot->cells, era->cell_count);
-	store(&slot->lap, era->lap);
+	store(&slot->first, segment->first);
+	store(&slot->end, segment->first);
+	store(&slot->off, segment->off);
+	store(&slot->cells, segment->cell_count);
+	store(&slot->lap, segment->lap);
 	/* [Y1] release: what the slot says comes before whose it is. Pairs with [Y2] in
 	 * segment.c. */
-	atomic_store_explicit(&slot->number, era->number + 1, memory_order_release);
-	/* [Y3] release: the slot comes before the count of eras. Pairs with [Y4]. */
-	atomic_store_explicit(&head->eras, era->number + 1, memory_order_release);
+	atomic_store_explicit(&slot->number, segment->number + 1, memory_order_release);
+	/* [Y3] release: the slot comes before the count of segments. Pairs with [Y4]. */
+	atomic_store_explicit(&head->segments, segment->number + 1,
+			      memory_order_release);
 }
 
 static int
 plan(const struct fnt_view *view, const uint64_t cells[FNT_RINGS],
-     struct fnt_era eras[FNT_RINGS])
+     struct fnt_segment segments[FNT_RINGS])
 {
 	uint64_t lap = next_lap(view);
 
@@ -384,28 +390,28 @@ plan(const struct fnt_view *view, const uint64_t cells[FNT_RINGS],
 
 		if (!has_ring(view, ring))
 			continue;
-		if (load(&head->eras) - load(&head->held) >= FNT_ERAS)
+		if (load(&head->segments) - load(&head->held) >= FNT_SEGMENTS)
 			return -EBUSY;
-		eras[ring] = (struct fnt_era){
-			.number = load(&head->eras),
+		segments[ring] = (struct fnt_segment){
+			.number = load(&head->segments),
 			.first = load(&head->cursor) + JUMP,
 			.lap = lap,
 			.cell_count = cells[ring],
-			.off = fnt_area_find(view, fnt_area_bytes(cells[ring]),
-					     ring ? &eras[0] : NULL),
+			.off = fnt_file_space_find(view, fnt_segment_bytes(cells[ring]),
+						   ring ? &segments[0] : NULL),
 		};
 	}
 	return 0;
 }
 
 int
-fnt_eras_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
-	       struct fnt_error *error)
+fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
+		 struct fnt_error *error)
 {
 	const char *what = *region->path ? region->path : "region without a name";
 	const struct fnt_view *view = &region->view;
-	struct fnt_era eras[FNT_RINGS];
-	int rc = plan(view, cells, eras);
+	struct fnt_segment segments[FNT_RINGS];
+	int rc = plan(view, cells, segments);
 
 	if (rc)
 		return fnt_fail(
@@ -415,15 +421,15 @@ fnt_eras_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
 			what);
 	for (uint32_t ring = 0; !rc && ring < FNT_RINGS; ring++)
 		if (has_ring(view, ring))
-			rc = prepare(region, &eras[ring], what, error);
+			rc = prepare(region, &segments[ring], what, error);
 	if (rc) {
-		fnt_area_punch(region);
+		fnt_file_space_punch(region);
 		return rc;
 	}
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		if (!has_ring(view, ring))
 			continue;
-		publish(&view->rings[ring], &eras[ring]);
+		publish(&view->rings[ring], &segments[ring]);
 		complete(&view->rings[ring]);
 	}
 	bump(view);
@@ -432,24 +438,24 @@ fnt_eras_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
 }
 
 void
-fnt_eras_hide(const struct fnt_view *view)
+fnt_resize_hide(const struct fnt_view *view)
 {
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		struct fnt_ring_head *head = &view->rings[ring];
 
-		if (has_ring(view, ring) && load(&head->eras))
-			atomic_store_explicit(&head->shown, load(&head->eras) - 1,
+		if (has_ring(view, ring) && load(&head->segments))
+			atomic_store_explicit(&head->shown, load(&head->segments) - 1,
 					      memory_order_seq_cst);
 	}
 }
 
 uint32_t
-fnt_eras_seal(const struct fnt_view *view)
+fnt_resize_seal(const struct fnt_view *view)
 {
 	uint32_t busy = FNT_LANE_NONE;
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		struct fnt_span spans[FNT_ERAS];
+		struct fnt_span spans[FNT_SEGMENTS];
 		uint32_t count;
 
 		if (!has_ring(view, ring))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * resize.h: from one era of the rings to the next, while they are written to.
+ * resize.h: from one segment of the rings to the next, while they are written to.
  *
- *            begin: an area is found, its cells prepared, the era published
+ *            begin: an area is found, its cells prepared, the segment published
  *              │      first = F, far beyond the cursor: nobody gets there
  *              ▼
  *   pending ──── switch: end = c; CAS cursor c → F ────► current ──next──► over
@@ -16,7 +16,7 @@
  *
  * Killed at any step, the next holder of the lock finds one of these and goes on:
  *   - an area filled and prepared, in no table: it still is a gap
- *   - a slot written, the count of eras not raised: the slot is free, and written anew
+ *   - a slot written, the count of segments not raised: the slot is free, and written anew
  *   - published, the cursor before F: pending; `end` may hold a candidate. It is
  * switched to first of all
  *   - the cursor at F or beyond: `end` was right when the CAS succeeded, and nobody
@@ -28,8 +28,8 @@
 
 #include "region/region.h"
 
-/* What keeps the areas of eras that are over. */
-struct fnt_holders {
+/* What keeps the areas of segments that are over. */
+struct fnt_resize_holders {
 	uint32_t threads; /* that hold tickets of them */
 	uint32_t readers; /* processes with a query under way */
 	bool shown; /* they are still read: the new ring has not been once around */
@@ -38,21 +38,22 @@ struct fnt_holders {
 
 /* Complete what was begun, retire what can be, give its room back. `holders` may be
  * NULL. */
-void fnt_eras_settle(const struct fnt_region *region, struct fnt_holders *holders);
+void fnt_resize_settle(const struct fnt_region *region,
+		       struct fnt_resize_holders *holders);
 
 /* Can anything be retired or completed at all? A look, without the lock. */
-bool fnt_eras_waiting(const struct fnt_view *view);
+bool fnt_resize_waiting(const struct fnt_view *view);
 
-/* Begin an era of `cells[ring]` cells in each ring that there is. -ENOSPC, -EBUSY (too
- * many eras are held already). */
-int fnt_eras_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
-		   struct fnt_error *error);
+/* Begin a segment of `cells[ring]` cells in each ring that there is. -ENOSPC, -EBUSY (too
+ * many segments are held already). */
+int fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
+		     struct fnt_error *error);
 
-/* Those before the current eras are not shown any more. */
-void fnt_eras_hide(const struct fnt_view *view);
+/* Those before the current segments are not shown any more. */
+void fnt_resize_hide(const struct fnt_view *view);
 
-/* All tickets of the eras that are over are settled: what was not written will not be.
+/* All tickets of the segments that are over are settled: what was not written will not be.
  * The lane that is in the middle of writing one, FNT_LANE_NONE: none is. */
-uint32_t fnt_eras_seal(const struct fnt_view *view);
+uint32_t fnt_resize_seal(const struct fnt_view *view);
 
 #endif

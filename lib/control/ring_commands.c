@@ -28,7 +28,7 @@
 /* ---- what became of it ---------------------------------------------------------- */
 
 static void
-tell(const struct fnt_control *control, const struct fnt_holders *holders,
+tell(const struct fnt_control *control, const struct fnt_resize_holders *holders,
      struct fnt_rings *rings)
 {
 	const struct fnt_view *view = &control->region.view;
@@ -38,12 +38,12 @@ tell(const struct fnt_control *control, const struct fnt_holders *holders,
 	if (!rings)
 		return;
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		const struct fnt_eras *eras = fnt_view_eras(view, ring);
+		const struct fnt_segments *segments = fnt_view_segments(view, ring);
 
-		for (uint32_t i = 0; i < eras->count; i++) {
-			cells[ring] = eras->at[i].cell_count;
-			if (i + 1 < eras->count)
-				rings->waiting_bytes += fnt_area_bytes(cells[ring]);
+		for (uint32_t i = 0; i < segments->count; i++) {
+			cells[ring] = segments->at[i].cell_count;
+			if (i + 1 < segments->count)
+				rings->waiting_bytes += fnt_segment_bytes(cells[ring]);
 		}
 	}
 	rings->size_bytes = fnt_view_bytes(view);
@@ -61,9 +61,9 @@ tell(const struct fnt_control *control, const struct fnt_holders *holders,
 static void
 settle(struct fnt_control *control, struct fnt_rings *rings)
 {
-	struct fnt_holders holders;
+	struct fnt_resize_holders holders;
 
-	fnt_eras_settle(&control->region, &holders);
+	fnt_resize_settle(&control->region, &holders);
 	tell(control, &holders, rings);
 }
 
@@ -108,8 +108,8 @@ reap(const struct fnt_control *control, uint32_t *count, struct fnt_error *error
 				"%s: all process slots are taken by live processes",
 				fnt_control_path(control));
 	if (left)
-		fnt_reap_slot(region, slot, slot);
-	fnt_reap_dead(region, slot);
+		fnt_recover_slot(region, slot, slot);
+	fnt_recover_dead(region, slot);
 	fnt_slot_release(region, slot);
 	return 0;
 }
@@ -171,9 +171,9 @@ fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
 		rc = begin(control, rings, error);
 	if (rc)
 		return rc;
-	fnt_eras_settle(&control->region, NULL);
+	fnt_resize_settle(&control->region, NULL);
 	fnt_share_cells(size - view->fixed_bytes, view->kept_percent, cells);
-	rc = fnt_eras_begin(&control->region, cells, error);
+	rc = fnt_resize_begin(&control->region, cells, error);
 	settle(control, rings);
 	fnt_control_unlock(control);
 	return rc;
@@ -215,13 +215,13 @@ begin_empty(struct fnt_control *control, struct fnt_error *error)
 	int rc;
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		const struct fnt_eras *eras = fnt_view_eras(view, ring);
+		const struct fnt_segments *segments = fnt_view_segments(view, ring);
 
-		if (eras->count)
-			cells[ring] = eras->at[eras->count - 1].cell_count;
+		if (segments->count)
+			cells[ring] = segments->at[segments->count - 1].cell_count;
 	}
-	rc = fnt_eras_begin(&control->region, cells, error);
-	return rc == -EBUSY && fnt_freeze_waiting(view) ? 0 : rc;
+	rc = fnt_resize_begin(&control->region, cells, error);
+	return rc == -EBUSY && fnt_rotate_waiting(view) ? 0 : rc;
 }
 
 /* Whoever took tickets of the old rings is through with them, or will not use them. */
@@ -230,12 +230,12 @@ seal(struct fnt_control *control, struct fnt_error *error)
 {
 	const struct fnt_view *view = &control->region.view;
 	struct timespec step = {0, STEP_NS};
-	uint32_t lane = fnt_eras_seal(view), owner;
+	uint32_t lane = fnt_resize_seal(view), owner;
 
 	for (long ms = 0; lane != FNT_LANE_NONE && ms < SEAL_MS;
 	     ms += STEP_NS / 1000000) {
 		nanosleep(&step, NULL);
-		lane = fnt_eras_seal(view);
+		lane = fnt_resize_seal(view);
 	}
 	if (lane == FNT_LANE_NONE)
 		return 0;
@@ -259,23 +259,23 @@ static int
 rotate(struct fnt_control *control, const char *path, struct fnt_rings *rings,
        struct fnt_error *error)
 {
-	struct fnt_freeze freeze = {.region = &control->region, .path = path};
-	int rc = fnt_freeze_open(&freeze, error);
+	struct fnt_rotate freeze = {.region = &control->region, .path = path};
+	int rc = fnt_rotate_open(&freeze, error);
 	uint32_t dead;
 
 	if (rc)
 		return rc;
 	rc = reap(control, &dead, error);
-	fnt_eras_settle(&control->region, NULL);
+	fnt_resize_settle(&control->region, NULL);
 	if (!rc)
 		rc = begin_empty(control, error);
 	if (!rc)
 		rc = seal(control, error);
 	if (!rc)
-		rc = fnt_freeze_write(&freeze, error);
-	fnt_freeze_close(&freeze);
+		rc = fnt_rotate_write(&freeze, error);
+	fnt_rotate_close(&freeze);
 	if (!rc) {
-		fnt_eras_hide(&control->region.view);
+		fnt_resize_hide(&control->region.view);
 		if (rings) {
 			rings->frozen = freeze.records;
 			snprintf(rings->path, sizeof(rings->path), "%.1023s", path);

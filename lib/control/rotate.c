@@ -28,26 +28,26 @@ store(fnt_word *word, uint64_t value)
 
 /* ---- what ----------------------------------------------------------------------- */
 
-/* The shown eras of a ring that are over, newest first: all but the current one. */
+/* The shown segments of a ring that are over, newest first: all but the current one. */
 static uint32_t
-over(const struct fnt_view *view, uint32_t ring, struct fnt_span spans[FNT_ERAS])
+over(const struct fnt_view *view, uint32_t ring, struct fnt_span spans[FNT_SEGMENTS])
 {
 	uint64_t shown = load(&view->rings[ring].shown);
 	uint32_t count, kept = 0;
 
-	if (!fnt_view_eras(view, ring)->count)
+	if (!fnt_view_segments(view, ring)->count)
 		return 0;
 	count = fnt_spans(view, ring, fnt_cursor_now(view, ring), true, spans);
 	for (uint32_t i = 1; i < count; i++)
-		if (spans[i].era->number >= shown)
+		if (spans[i].segment->number >= shown)
 			spans[kept++] = spans[i];
 	return kept;
 }
 
 bool
-fnt_freeze_waiting(const struct fnt_view *view)
+fnt_rotate_waiting(const struct fnt_view *view)
 {
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
 		if (over(view, ring, spans))
@@ -58,7 +58,7 @@ fnt_freeze_waiting(const struct fnt_view *view)
 /* ---- the file ------------------------------------------------------------------- */
 
 int
-fnt_freeze_open(struct fnt_freeze *freeze, struct fnt_error *error)
+fnt_rotate_open(struct fnt_rotate *freeze, struct fnt_error *error)
 {
 	const char *slash = strrchr(freeze->path, '/');
 	const char *file = slash ? slash + 1 : freeze->path;
@@ -78,7 +78,7 @@ fnt_freeze_open(struct fnt_freeze *freeze, struct fnt_error *error)
 	if (freeze->dir_fd < 0)
 		return fnt_fail(error, -errno, "%s: %s", dir, strerror(errno));
 	if (!fstatat(freeze->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW)) {
-		fnt_freeze_close(freeze);
+		fnt_rotate_close(freeze);
 		return fnt_fail(error, -EEXIST,
 				"%s: is there already; name another file",
 				freeze->path);
@@ -88,14 +88,14 @@ fnt_freeze_open(struct fnt_freeze *freeze, struct fnt_error *error)
 	if (freeze->fd < 0) {
 		int rc = freeze->fd;
 
-		fnt_freeze_close(freeze);
+		fnt_rotate_close(freeze);
 		return rc;
 	}
 	return 0;
 }
 
 void
-fnt_freeze_close(struct fnt_freeze *freeze)
+fnt_rotate_close(struct fnt_rotate *freeze)
 {
 	if (freeze->fd >= 0) {
 		if (*freeze->temp)
@@ -108,14 +108,14 @@ fnt_freeze_close(struct fnt_freeze *freeze)
 }
 
 static int
-failed(const struct fnt_freeze *freeze, int code, struct fnt_error *error)
+failed(const struct fnt_rotate *freeze, int code, struct fnt_error *error)
 {
 	return fnt_fail(error, -code, "%s: cannot write it: %s; nothing is lost",
 			freeze->path, strerror(code));
 }
 
 static int
-put(const struct fnt_freeze *freeze, const void *bytes, size_t size, uint64_t off)
+put(const struct fnt_rotate *freeze, const void *bytes, size_t size, uint64_t off)
 {
 	const char *at = bytes;
 
@@ -151,14 +151,14 @@ has_records(const struct fnt_cell *cells, uint64_t count)
 }
 
 static int
-put_area(const struct fnt_freeze *freeze, const struct fnt_era *era)
+put_area(const struct fnt_rotate *freeze, const struct fnt_segment *segment)
 {
 	_Alignas(8) char page[FNT_PAGE];
 	int code = 0;
 
-	for (uint64_t at = 0; !code && at < era->cell_count; at += PAGE_CELLS) {
-		const struct fnt_cell *cells = &era->cells[at];
-		uint64_t some = era->cell_count - at;
+	for (uint64_t at = 0; !code && at < segment->cell_count; at += PAGE_CELLS) {
+		const struct fnt_cell *cells = &segment->cells[at];
+		uint64_t some = segment->cell_count - at;
 
 		if (some > PAGE_CELLS)
 			some = PAGE_CELLS;
@@ -167,36 +167,36 @@ put_area(const struct fnt_freeze *freeze, const struct fnt_era *era)
 		fnt_words_load(page, (const fnt_word *)(const void *)cells,
 			       some * FNT_CELL_BYTES);
 		code = put(freeze, page, some * FNT_CELL_BYTES,
-			   era->off + at * FNT_CELL_BYTES);
+			   segment->off + at * FNT_CELL_BYTES);
 	}
 	return code;
 }
 
 static int
-put_areas(const struct fnt_freeze *freeze)
+put_areas(const struct fnt_rotate *freeze)
 {
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	int code = 0;
 
 	for (uint32_t ring = 0; !code && ring < FNT_RINGS; ring++) {
 		uint32_t count = over(&freeze->region->view, ring, spans);
 
 		for (uint32_t i = 0; !code && i < count; i++)
-			code = put_area(freeze, spans[i].era);
+			code = put_area(freeze, spans[i].segment);
 	}
 	return code;
 }
 
 /* ---- sections ------------------------------------------------------------------- */
 
-/* What a lane had committed when the eras ended: the number of its last record there,
+/* What a lane had committed when the segments ended: the number of its last record there,
  * or one less than that of its first one since. */
 struct reckoning {
 	uint64_t last, since;
 };
 
 static int
-reckon_span(struct fnt_freeze *freeze, uint32_t ring, const struct fnt_span *span,
+reckon_span(struct fnt_rotate *freeze, uint32_t ring, const struct fnt_span *span,
 	    bool is_over, struct reckoning *lanes)
 {
 	const struct fnt_view *view = &freeze->region->view;
@@ -223,10 +223,10 @@ reckon_span(struct fnt_freeze *freeze, uint32_t ring, const struct fnt_span *spa
 
 /* Once with all that is over, then with what has come since. */
 static int
-reckon(struct fnt_freeze *freeze, uint32_t ring, struct reckoning *lanes)
+reckon(struct fnt_rotate *freeze, uint32_t ring, struct reckoning *lanes)
 {
 	const struct fnt_view *view = &freeze->region->view;
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count = over(view, ring, spans);
 	int code = 0;
 
@@ -284,32 +284,32 @@ put_counts(char *base, const struct fnt_view *view, uint32_t ring,
 	}
 }
 
-/* The table ends with the last era that is over, and the cursor with it. */
+/* The table ends with the last segment that is over, and the cursor with it. */
 static void
 close_ring(char *base, const struct fnt_view *view, uint32_t ring)
 {
 	struct fnt_ring_head *head =
 		(struct fnt_ring_head *)section_in(base, view, view->rings) + ring;
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count = over(view, ring, spans);
 
 	if (!count)
 		return;
 	store(&head->cursor, spans[0].end);
-	store(&head->eras, spans[0].era->number + 1);
-	store(&head->held, spans[count - 1].era->number);
-	store(&head->shown, spans[count - 1].era->number);
-	for (uint32_t i = 0; i < FNT_ERAS; i++) {
+	store(&head->segments, spans[0].segment->number + 1);
+	store(&head->held, spans[count - 1].segment->number);
+	store(&head->shown, spans[count - 1].segment->number);
+	for (uint32_t i = 0; i < FNT_SEGMENTS; i++) {
 		uint64_t number = load(&head->slots[i].number);
 
-		if (number > spans[0].era->number + 1 ||
-		    number < spans[count - 1].era->number + 1)
+		if (number > spans[0].segment->number + 1 ||
+		    number < spans[count - 1].segment->number + 1)
 			store(&head->slots[i].number, 0);
 	}
 }
 
 static int
-put_sections(struct fnt_freeze *freeze)
+put_sections(struct fnt_rotate *freeze)
 {
 	const struct fnt_view *view = &freeze->region->view;
 	struct reckoning *lanes = calloc(view->lane_count, sizeof(*lanes));
@@ -338,12 +338,12 @@ put_sections(struct fnt_freeze *freeze)
 }
 
 int
-fnt_freeze_write(struct fnt_freeze *freeze, struct fnt_error *error)
+fnt_rotate_write(struct fnt_rotate *freeze, struct fnt_error *error)
 {
 	struct stat st;
 	int code = 0, rc;
 
-	if (!fnt_freeze_waiting(&freeze->region->view))
+	if (!fnt_rotate_waiting(&freeze->region->view))
 		return fnt_fail(error, -EAGAIN, "%s: the rings have not moved on",
 				freeze->path);
 	/* As long as the region's own, sparse. */

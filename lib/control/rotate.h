@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * rotate.h: the records of eras that are over, in a region of their own.
+ * rotate.h: the records of segments that are over, in a region of their own.
  *
  *   open: a file without a name, in the directory of the name that it is to get
  *   write: sections without what is in use (processes, calls in flight), the areas at
  *          their places; then, synced, it gets its name: never that of another file
  *
- * The holder of the control lock does it, with the eras sealed (resize.h).
+ * The holder of the control lock does it, with the segments sealed (resize.h).
  */
 #ifndef FNT_CONTROL_ROTATE_H
 #define FNT_CONTROL_ROTATE_H
 
 #include "region/region.h"
 
-struct fnt_freeze {
+struct fnt_rotate {
 	const struct fnt_region *region;
 	const char *path;
 	uint64_t records; /* in it */
@@ -23,14 +23,14 @@ struct fnt_freeze {
 };
 
 /* Is there anything over, and still shown? */
-bool fnt_freeze_waiting(const struct fnt_view *view);
+bool fnt_rotate_waiting(const struct fnt_view *view);
 
 /* -EEXIST, -ENOENT (the directory), -EACCES, …: nothing has been done. */
-int fnt_freeze_open(struct fnt_freeze *freeze, struct fnt_error *error);
+int fnt_rotate_open(struct fnt_rotate *freeze, struct fnt_error *error);
 
 /* -ENOSPC, -EEXIST, -ENOMEM: there is no file. */
-int fnt_freeze_write(struct fnt_freeze *freeze, struct fnt_error *error);
+int fnt_rotate_write(struct fnt_rotate *freeze, struct fnt_error *error);
 
-void fnt_freeze_close(struct fnt_freeze *freeze);
+void fnt_rotate_close(struct fnt_rotate *freeze);
 
 #endif

@@ -17,7 +17,7 @@
  *   names      a slot: who claimed it, once                               1
  *   rates      anyone, atomics                                            2
  *   frames     a frame: its owner process; its owner's reaper             1
- *   rings      the cursor: anyone, by fetch-add; the eras: who holds the  2
+ *   rings      the cursor: anyone, by fetch-add; the segments: who holds the  2
  *              control lock
  *   areas      a cell: who made it busy; its owner's reaper               1
  *

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * layout_rings.h: the shared bytes of the rings: their heads, eras and cells. No
+ * layout_rings.h: the shared bytes of the rings: their heads, segments and cells. No
  * algorithms.
  *
  * Two rings of one make: the main one, and a smaller one for what must outlive the
  * flood: errors, rollbacks, aborted and slow calls.
  *
- * Tickets count a ring's cells, for ever. An era is a stretch of them: the tickets from
- * `first` to the next era's first, an area of cells in the file, and the lap that
- * begins it. The ticket's place in the era modulo its cells is the cell, divided by
- * them the laps since its first. A region begins with era 0 of each ring; resizing and
- * rotating begin further ones. Laps grow over all eras of both rings, so that a cell
+ * Tickets count a ring's cells, for ever. A segment is a stretch of them: the tickets from
+ * `first` to the next segment's first, an area of cells in the file, and the lap that
+ * begins it. The ticket's place in the segment modulo its cells is the cell, divided by
+ * them the laps since its first. A region begins with segment 0 of each ring; resizing and
+ * rotating begin further ones. Laps grow over all segments of both rings, so that a cell
  * says whose it is whatever it was before.
  *
- *   ring head: cursor, eras ──► slots: era 0 │ era 1 │ era 2 │ era 3
+ *   ring head: cursor, segments ──► slots: segment 0 │ segment 1 │ segment 2 │ segment 3
  *                                                  │
  *   area:                   ┌──────┬──────┬──────◄─┘
  *                           │ cell │ cell │ cell …
@@ -32,7 +32,7 @@
  *   │ lap           │ lane     │ 0    │ kind │ busy │
  *
  * Laps are 40 bits and compare modulo 2^40. A fresh region is zero: all of it is PAD of
- * lap 0, and so era 0 begins with lap 1. */
+ * lap 0, and so segment 0 begins with lap 1. */
 enum fnt_cell_kind {
 	FNT_CELL_PAD = 0,  /* nothing: given up, or cleared away */
 	FNT_CELL_HEAD = 1, /* a record begins */
@@ -127,26 +127,28 @@ fnt_cells_for(uint32_t payload_bytes)
 
 /* ---- heads ----------------------------------------------------------------------- */
 
-#define FNT_ERAS 4 /* that a ring has at most at a time */
+#define FNT_SEGMENTS 4 /* that a ring has at most at a time */
 
-/* Era number n is in slot n % FNT_ERAS. Written by the holder of the control lock. */
-struct fnt_era_slot {
+/* Segment number n is in slot n % FNT_SEGMENTS. Written by the holder of the control lock. */
+struct fnt_segment_slot {
 	fnt_word number; /* + 1, last of all; 0: none, or being written */
 	fnt_word first;	 /* ticket */
-	fnt_word end;	 /* means something once the cursor has come to the next era */
-	fnt_word off;	 /* of its cells, from the region's start: whole pages */
+	fnt_word end; /* means something once the cursor has come to the next segment */
+	fnt_word off; /* of its cells, from the region's start: whole pages */
 	fnt_word cells;
 	fnt_word lap; /* of the first ticket */
 	uint64_t pad[10];
 };
-static_assert(sizeof(struct fnt_era_slot) == FNT_LINE, "layout");
+static_assert(sizeof(struct fnt_segment_slot) == FNT_LINE, "layout");
 
 struct fnt_ring_head {
 	fnt_word cursor; /* the next ticket */
-	fnt_word eras; /* how many have been published; beside the cursor, see ring.c */
+	fnt_word
+		segments; /* how many have been published; beside the cursor, see ring.c */
 	uint64_t pad0[14];
-	fnt_word shown; /* number of the oldest era that readers show */
-	fnt_word held;	/* number of the oldest era whose area is not free for others */
+	fnt_word shown; /* number of the oldest segment that readers show */
+	fnt_word
+		held; /* number of the oldest segment whose area is not free for others */
 	/* Records that belong into the kept ring and were too large for it; in its
 	 * head. */
 	fnt_word strays;
@@ -154,7 +156,7 @@ struct fnt_ring_head {
 	 * head. */
 	fnt_word lap;
 	uint64_t pad1[12];
-	struct fnt_era_slot slots[FNT_ERAS];
+	struct fnt_segment_slot slots[FNT_SEGMENTS];
 	uint64_t pad2[32];
 };
 static_assert(sizeof(struct fnt_ring_head) == 8 * FNT_LINE, "layout");

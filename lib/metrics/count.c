@@ -253,7 +253,7 @@ remember(struct fnt_meter *meter, const struct fnt_place *place)
 }
 
 bool
-fnt_meter_turn(struct fnt_meter *meter, uint32_t name, uint64_t duration_ns)
+fnt_meter_switch_octave(struct fnt_meter *meter, uint32_t name, uint64_t duration_ns)
 {
 	const struct fnt_view *view = meter->view;
 	struct fnt_fn_seen *fn = &meter->seen[name % FNT_FNS_SEEN];

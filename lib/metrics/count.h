@@ -90,7 +90,7 @@ struct fnt_place {
 
 /* The same for most calls: row and bucket are this thread's own and at hand, and the
  * call is not rare. Never in memory, if the compiler has it our way. */
-struct fnt_quick_place {
+struct fnt_place_fast {
 	const struct fnt_record *record;
 	const struct fnt_extra *extra;
 	struct fnt_journal *journal;
@@ -191,7 +191,8 @@ fnt_lost_counter(uint32_t end)
 }
 
 static inline void
-fnt_note(struct fnt_journal *journal, uint32_t i, const fnt_word *count, uint64_t more)
+fnt_journal_note(struct fnt_journal *journal, uint32_t i, const fnt_word *count,
+		 uint64_t more)
 {
 	atomic_store_explicit(&journal->counts[i],
 			      atomic_load_explicit(count, memory_order_relaxed) + more,
@@ -199,7 +200,7 @@ fnt_note(struct fnt_journal *journal, uint32_t i, const fnt_word *count, uint64_
 }
 
 static inline void
-fnt_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
+fnt_journal_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
 {
 	atomic_store_explicit(
 		count, atomic_load_explicit(&journal->counts[i], memory_order_relaxed),
@@ -208,15 +209,16 @@ fnt_apply(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
 
 /* ---- most calls, inlined -------------------------------------------------------- */
 
-/* For fnt_quick_place(): the octave of a call of the same function as the last at its
+/* For fnt_place_fast(): the octave of a call of the same function as the last at its
  * place. False: it is not, or not at hand. */
-bool fnt_meter_turn(struct fnt_meter *meter, uint32_t name, uint64_t duration_ns);
+bool fnt_meter_switch_octave(struct fnt_meter *meter, uint32_t name,
+			     uint64_t duration_ns);
 
 /* As fnt_meter_place(), for a call that is not rare. False: the general way. */
 static inline __attribute__((always_inline)) bool
-fnt_quick_place(const struct fnt_meter *meter, struct fnt_quick_place *place,
-		const struct fnt_record *record, const struct fnt_extra *extra,
-		uint64_t duration_ns)
+fnt_place_fast(const struct fnt_meter *meter, struct fnt_place_fast *place,
+	       const struct fnt_record *record, const struct fnt_extra *extra,
+	       uint64_t duration_ns)
 {
 	const struct fnt_fn_seen *fn = &meter->seen[record->fn_name % FNT_FNS_SEEN];
 	uint64_t bucket = (duration_ns >> fn->shift) - fn->first;
@@ -240,12 +242,13 @@ fnt_quick_place(const struct fnt_meter *meter, struct fnt_quick_place *place,
 }
 
 /* What a call that is rare counts besides. */
-void fnt_quick_note_rare(const struct fnt_record *record, const struct fnt_extra *extra,
-			 struct fnt_journal *journal, struct fnt_fn_row *row);
-void fnt_quick_apply_rare(struct fnt_journal *journal, struct fnt_fn_row *row);
+void fnt_journal_note_rare(const struct fnt_record *record,
+			   const struct fnt_extra *extra, struct fnt_journal *journal,
+			   struct fnt_fn_row *row);
+void fnt_journal_apply_rare(struct fnt_journal *journal, struct fnt_fn_row *row);
 
 /* What the counts become, two at a time. */
-struct fnt_noted {
+struct fnt_journal_sums {
 	fnt_pair ns_calls, rows_ops;
 	uint64_t bucket, lost;
 };
@@ -261,9 +264,9 @@ static_assert(FNT_NOTED_CALLS == FNT_NOTED_NS + 1 && FNT_FN_OK == FNT_FN_TOTAL_N
 			      offsetof(struct fnt_journal, state) + 8,
 	      "in pairs");
 
-static inline __attribute__((always_inline)) struct fnt_noted
-fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t end,
-		 bool rare)
+static inline __attribute__((always_inline)) struct fnt_journal_sums
+fnt_journal_counts_fast(const struct fnt_place_fast *place, uint32_t calls,
+			uint32_t end, bool rare)
 {
 	const fnt_word *counts = place->row->counts;
 	fnt_pair ns_calls = calls == FNT_FN_OK ? fnt_pair_get(&counts[FNT_FN_TOTAL_NS])
@@ -273,7 +276,7 @@ fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t e
 
 	if (rare)
 		rows_ops += fnt_pair_make(0, place->record->ops_omitted);
-	return (struct fnt_noted){
+	return (struct fnt_journal_sums){
 		ns_calls + fnt_pair_make(place->duration_ns, 1),
 		fnt_pair_get(&counts[FNT_FN_ROWS]) + rows_ops,
 		atomic_load_explicit(place->bucket, memory_order_relaxed) + 1,
@@ -284,18 +287,18 @@ fnt_quick_counts(const struct fnt_quick_place *place, uint32_t calls, uint32_t e
 }
 
 /* As fnt_meter_note(), `outcome` the record's; `rare` all the same. */
-static inline __attribute__((always_inline)) struct fnt_noted
-fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end,
-	       uint64_t seq, bool rare)
+static inline __attribute__((always_inline)) struct fnt_journal_sums
+fnt_journal_note_fast(const struct fnt_place_fast *place, uint8_t outcome, uint32_t end,
+		      uint64_t seq, bool rare)
 {
 	uint32_t calls = fnt_fn_outcome(outcome);
 	struct fnt_journal *journal;
-	struct fnt_noted noted;
+	struct fnt_journal_sums noted;
 
 	if (!FNT_COUNTED)
-		return (struct fnt_noted){.bucket = 0};
+		return (struct fnt_journal_sums){.bucket = 0};
 	journal = place->journal;
-	noted = fnt_quick_counts(place, calls, end, rare);
+	noted = fnt_journal_counts_fast(place, calls, end, rare);
 	/* [J1] release: as in fnt_meter_note(). */
 	atomic_thread_fence(memory_order_release);
 	fnt_pair_put(&journal->bucket, fnt_pair_make(place->bucket_no, noted.bucket));
@@ -305,7 +308,7 @@ fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t en
 		atomic_store_explicit(&journal->counts[FNT_NOTED_LOST], noted.lost,
 				      memory_order_relaxed);
 	if (rare)
-		fnt_quick_note_rare(place->record, place->extra, journal, place->row);
+		fnt_journal_note_rare(place->record, place->extra, journal, place->row);
 	/* [J3] release: as in fnt_meter_note(). */
 	fnt_pair_release(
 		&journal->state,
@@ -316,8 +319,8 @@ fnt_quick_note(const struct fnt_quick_place *place, uint8_t outcome, uint32_t en
 
 /* As fnt_meter_apply(). */
 static inline __attribute__((always_inline)) void
-fnt_quick_apply(const struct fnt_quick_place *place, uint8_t outcome, uint32_t end,
-		struct fnt_noted noted, bool rare)
+fnt_journal_apply_fast(const struct fnt_place_fast *place, uint8_t outcome,
+		       uint32_t end, struct fnt_journal_sums noted, bool rare)
 {
 	uint32_t calls = fnt_fn_outcome(outcome);
 	fnt_word *counts;
@@ -338,7 +341,7 @@ fnt_quick_apply(const struct fnt_quick_place *place, uint8_t outcome, uint32_t e
 		atomic_store_explicit(&counts[fnt_lost_counter(end)], noted.lost,
 				      memory_order_relaxed);
 	if (rare)
-		fnt_quick_apply_rare(place->journal, place->row);
+		fnt_journal_apply_rare(place->journal, place->row);
 	/* [J5] release: as in fnt_meter_apply(). */
 	atomic_store_explicit(&place->journal->state, 0, memory_order_release);
 }

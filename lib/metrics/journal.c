@@ -39,18 +39,21 @@ note_common(const struct fnt_place *place)
 	struct fnt_journal *journal = place->journal;
 	const fnt_word *counts = place->row->counts;
 
-	fnt_note(journal, FNT_NOTED_CALLS, &counts[fnt_fn_outcome(record->outcome)], 1);
-	fnt_note(journal, FNT_NOTED_NS, &counts[FNT_FN_TOTAL_NS], record->duration_ns);
-	fnt_note(journal, FNT_NOTED_OPS, &counts[FNT_FN_OPS],
-		 (uint64_t)record->op_count + record->ops_omitted);
-	fnt_note(journal, FNT_NOTED_ROWS, &counts[FNT_FN_ROWS], place->extra->rows);
+	fnt_journal_note(journal, FNT_NOTED_CALLS,
+			 &counts[fnt_fn_outcome(record->outcome)], 1);
+	fnt_journal_note(journal, FNT_NOTED_NS, &counts[FNT_FN_TOTAL_NS],
+			 record->duration_ns);
+	fnt_journal_note(journal, FNT_NOTED_OPS, &counts[FNT_FN_OPS],
+			 (uint64_t)record->op_count + record->ops_omitted);
+	fnt_journal_note(journal, FNT_NOTED_ROWS, &counts[FNT_FN_ROWS],
+			 place->extra->rows);
 }
 
 static void
 note_rare(const struct fnt_place *place, enum fnt_fn_counter counter, uint64_t more)
 {
-	fnt_note(place->journal, FNT_NOTED_RARE + counter - FNT_FN_RARE,
-		 &place->row->counts[counter], more);
+	fnt_journal_note(place->journal, FNT_NOTED_RARE + counter - FNT_FN_RARE,
+			 &place->row->counts[counter], more);
 }
 
 static void
@@ -97,36 +100,38 @@ fnt_meter_note(const struct fnt_place *place, uint32_t end, uint64_t seq,
 	atomic_thread_fence(memory_order_release);
 	note_common(place);
 	if (place->bucket_no)
-		fnt_note(place->journal, FNT_NOTED_BUCKET, place->bucket, 1);
+		fnt_journal_note(place->journal, FNT_NOTED_BUCKET, place->bucket, 1);
 	if (place->rare)
 		note_all_rare(place);
 	if (end >= FNT_RINGS)
-		fnt_note(place->journal, FNT_NOTED_LOST,
-			 &place->row->counts[fnt_lost_counter(end)], 1);
+		fnt_journal_note(place->journal, FNT_NOTED_LOST,
+				 &place->row->counts[fnt_lost_counter(end)], 1);
 	arm(place, view, seq, end);
 }
 
 static void
 apply_common(fnt_word *counts, const struct fnt_journal *journal, uint32_t calls)
 {
-	fnt_apply(&counts[calls], journal, FNT_NOTED_CALLS);
-	fnt_apply(&counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
-	fnt_apply(&counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
-	fnt_apply(&counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
+	fnt_journal_apply(&counts[calls], journal, FNT_NOTED_CALLS);
+	fnt_journal_apply(&counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
+	fnt_journal_apply(&counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
+	fnt_journal_apply(&counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
 }
 
 static void
 apply_rare(fnt_word *counts, const struct fnt_journal *journal)
 {
 	for (uint32_t i = FNT_FN_RARE; i < FNT_FN_DROPPED; i++)
-		fnt_apply(&counts[i], journal, FNT_NOTED_RARE + i - FNT_FN_RARE);
+		fnt_journal_apply(&counts[i], journal,
+				  FNT_NOTED_RARE + i - FNT_FN_RARE);
 }
 
 static void
 apply_lost(fnt_word *counts, const struct fnt_journal *journal, uint32_t end)
 {
 	if (end >= FNT_RINGS)
-		fnt_apply(&counts[fnt_lost_counter(end)], journal, FNT_NOTED_LOST);
+		fnt_journal_apply(&counts[fnt_lost_counter(end)], journal,
+				  FNT_NOTED_LOST);
 }
 
 void
@@ -143,7 +148,7 @@ fnt_meter_apply(const struct fnt_place *place, uint32_t end)
 	apply_common(place->row->counts, place->journal,
 		     fnt_fn_outcome(place->record->outcome));
 	if (place->bucket_no)
-		fnt_apply(place->bucket, place->journal, FNT_NOTED_BUCKET);
+		fnt_journal_apply(place->bucket, place->journal, FNT_NOTED_BUCKET);
 	else
 		fnt_meter_add(place->bucket, 1);
 	if (place->rare)
@@ -154,15 +159,15 @@ fnt_meter_apply(const struct fnt_place *place, uint32_t end)
 }
 
 void
-fnt_quick_note_rare(const struct fnt_record *record, const struct fnt_extra *extra,
-		    struct fnt_journal *journal, struct fnt_fn_row *row)
+fnt_journal_note_rare(const struct fnt_record *record, const struct fnt_extra *extra,
+		      struct fnt_journal *journal, struct fnt_fn_row *row)
 {
 	note_all_rare(&(struct fnt_place){
 		.record = record, .extra = extra, .journal = journal, .row = row});
 }
 
 void
-fnt_quick_apply_rare(struct fnt_journal *journal, struct fnt_fn_row *row)
+fnt_journal_apply_rare(struct fnt_journal *journal, struct fnt_fn_row *row)
 {
 	apply_rare(row->counts, journal);
 }
@@ -177,9 +182,9 @@ apply_noted(const struct fnt_view *view, struct fnt_fn_row *row,
 
 	apply_common(row->counts, journal, fnt_journal_calls(state));
 	if (bucket < (uint64_t)view->block_count * FNT_OCTAVE_BUCKETS)
-		fnt_apply(&view->blocks[bucket / FNT_OCTAVE_BUCKETS]
-				   .counts[bucket % FNT_OCTAVE_BUCKETS],
-			  journal, FNT_NOTED_BUCKET);
+		fnt_journal_apply(&view->blocks[bucket / FNT_OCTAVE_BUCKETS]
+					   .counts[bucket % FNT_OCTAVE_BUCKETS],
+				  journal, FNT_NOTED_BUCKET);
 	if (state & FNT_JOURNAL_RARE)
 		apply_rare(row->counts, journal);
 	apply_lost(row->counts, journal, fnt_journal_end(state));

@@ -34,7 +34,7 @@
 /* ---- by hand ---------------------------------------------------------------------- */
 
 static inline char *
-fnt_put_head(char *at, unsigned count, enum fnt_event_type type)
+fnt_encode_head(char *at, unsigned count, enum fnt_event_type type)
 {
 	at[0] = (char)(0x90 | count);
 	at[1] = (char)type;
@@ -42,7 +42,7 @@ fnt_put_head(char *at, unsigned count, enum fnt_event_type type)
 }
 
 static inline char *
-fnt_put_time(char *at, uint64_t ns)
+fnt_encode_time(char *at, uint64_t ns)
 {
 	uint32_t low = __builtin_bswap32((uint32_t)ns);
 
@@ -58,7 +58,7 @@ fnt_put_time(char *at, uint64_t ns)
 }
 
 static inline char *
-fnt_put_number(char *at, uint32_t number)
+fnt_encode_number(char *at, uint32_t number)
 {
 	uint16_t low = __builtin_bswap16((uint16_t)number);
 
@@ -67,14 +67,14 @@ fnt_put_number(char *at, uint32_t number)
 		return at + 1;
 	}
 	if (number > UINT16_MAX)
-		return fnt_put_time(at, number);
+		return fnt_encode_time(at, number);
 	at[0] = (char)0xcd;
 	memcpy(at + 1, &low, 2);
 	return at + 3;
 }
 
 static inline char *
-fnt_put_bytes(char *at, const char *bytes, uint32_t len)
+fnt_encode_bytes(char *at, const char *bytes, uint32_t len)
 {
 	uint64_t first, last;
 
@@ -94,7 +94,7 @@ fnt_put_bytes(char *at, const char *bytes, uint32_t len)
 }
 
 static inline char *
-fnt_put_text(char *at, struct fnt_text text)
+fnt_encode_text(char *at, struct fnt_text text)
 {
 	uint16_t len16 = __builtin_bswap16((uint16_t)text.len);
 	uint32_t len32 = __builtin_bswap32(text.len);
@@ -118,30 +118,30 @@ fnt_put_text(char *at, struct fnt_text text)
 		memcpy(at + 1, &len32, 4);
 		at += 5;
 	}
-	return fnt_put_bytes(at, text.at, text.len);
+	return fnt_encode_bytes(at, text.at, text.len);
 }
 
 static inline char *
-fnt_put_name(char *at, const struct fnt_name_ref *name)
+fnt_encode_name(char *at, const struct fnt_name_ref *name)
 {
 	if (__builtin_expect(name->id != FNT_NAME_NONE, 1))
-		return fnt_put_number(at, name->id);
-	return fnt_put_text(at, name->text);
+		return fnt_encode_number(at, name->id);
+	return fnt_encode_text(at, name->text);
 }
 
 /* A name's id as it stands in a payload: 1, 3 or 5 bytes. */
 static inline uint32_t
-fnt_pack_id(uint64_t *packed, uint32_t id)
+fnt_encode_id_word(uint64_t *packed, uint32_t id)
 {
 	char bytes[sizeof(*packed)] = {0};
-	uint32_t len = (uint32_t)(fnt_put_number(bytes + 3, id) - (bytes + 3));
+	uint32_t len = (uint32_t)(fnt_encode_number(bytes + 3, id) - (bytes + 3));
 
 	memcpy(packed, bytes, sizeof(*packed));
 	return len;
 }
 
 static inline char *
-fnt_put_rows(char *at, int64_t rows)
+fnt_encode_rows(char *at, int64_t rows)
 {
 	uint64_t big = __builtin_bswap64((uint64_t)rows);
 
@@ -154,80 +154,80 @@ fnt_put_rows(char *at, int64_t rows)
 		return at + 1;
 	}
 	if (rows >= 0 && rows <= UINT32_MAX)
-		return fnt_put_number(at, (uint32_t)rows);
+		return fnt_encode_number(at, (uint32_t)rows);
 	*at = (char)0xd3;
 	memcpy(at + 1, &big, 8);
 	return at + 9;
 }
 
 static inline char *
-fnt_put_bool(char *at, bool value)
+fnt_encode_bool(char *at, bool value)
 {
 	*at = (char)(0xc2 | value);
 	return at + 1;
 }
 
 static inline char *
-fnt_put_call(char *at, const struct fnt_event *event)
+fnt_encode_call(char *at, const struct fnt_event *event)
 {
-	at = fnt_put_head(at, 5, FNT_EVENT_CALL);
-	at = fnt_put_text(at, event->call.call_id);
-	at = fnt_put_text(at, event->call.fn);
-	at = fnt_put_text(at, event->call.user);
-	return fnt_put_text(at, event->call.tenant);
+	at = fnt_encode_head(at, 5, FNT_EVENT_CALL);
+	at = fnt_encode_text(at, event->call.call_id);
+	at = fnt_encode_text(at, event->call.fn);
+	at = fnt_encode_text(at, event->call.user);
+	return fnt_encode_text(at, event->call.tenant);
 }
 
 static inline char *
-fnt_put_op_begin(char *at, const struct fnt_event *event)
+fnt_encode_op_begin(char *at, const struct fnt_event *event)
 {
-	at = fnt_put_head(at, 5, FNT_EVENT_OP_BEGIN);
-	at = fnt_put_number(at, event->op.op);
-	at = fnt_put_name(at, &event->op.entity);
-	at = fnt_put_text(at, event->op.id);
-	return fnt_put_time(at, event->op.start_ns);
+	at = fnt_encode_head(at, 5, FNT_EVENT_OP_BEGIN);
+	at = fnt_encode_number(at, event->op.op);
+	at = fnt_encode_name(at, &event->op.entity);
+	at = fnt_encode_text(at, event->op.id);
+	return fnt_encode_time(at, event->op.start_ns);
 }
 
 static inline char *
-fnt_put_op(char *at, const struct fnt_event *event)
+fnt_encode_op(char *at, const struct fnt_event *event)
 {
-	char *end = fnt_put_op_begin(at, event);
+	char *end = fnt_encode_op_begin(at, event);
 
-	fnt_put_head(at, 8, FNT_EVENT_OP);
-	end = fnt_put_time(end, event->op.duration_ns);
-	end = fnt_put_rows(end, event->op.row_count);
-	return fnt_put_bool(end, event->op.ok);
+	fnt_encode_head(at, 8, FNT_EVENT_OP);
+	end = fnt_encode_time(end, event->op.duration_ns);
+	end = fnt_encode_rows(end, event->op.row_count);
+	return fnt_encode_bool(end, event->op.ok);
 }
 
 static inline char *
-fnt_put_committed(char *at, uint64_t time_ns)
+fnt_encode_committed(char *at, uint64_t time_ns)
 {
 	uint64_t big = __builtin_bswap64(time_ns);
 
-	at = fnt_put_head(at, 2, FNT_EVENT_COMMITTED);
+	at = fnt_encode_head(at, 2, FNT_EVENT_COMMITTED);
 	*at = (char)0xcf;
 	memcpy(at + 1, &big, 8);
 	return at + 9;
 }
 
 static inline char *
-fnt_put_op_end(char *at, const struct fnt_event *event)
+fnt_encode_op_end(char *at, const struct fnt_event *event)
 {
-	at = fnt_put_head(at, 5, FNT_EVENT_OP_END);
-	at = fnt_put_number(at, (uint32_t)event->end.number);
-	at = fnt_put_time(at, event->end.duration_ns);
-	at = fnt_put_rows(at, event->end.row_count);
-	return fnt_put_bool(at, event->end.ok);
+	at = fnt_encode_head(at, 5, FNT_EVENT_OP_END);
+	at = fnt_encode_number(at, (uint32_t)event->end.number);
+	at = fnt_encode_time(at, event->end.duration_ns);
+	at = fnt_encode_rows(at, event->end.row_count);
+	return fnt_encode_bool(at, event->end.ok);
 }
 
 /* A value that fits in one extent: what comes before its bytes, … */
 static inline char *
-fnt_put_value_head(char *at, const struct fnt_event *event)
+fnt_encode_value_head(char *at, const struct fnt_event *event)
 {
 	uint32_t len = event->value.bytes.len, len32 = __builtin_bswap32(len);
 	uint16_t len16 = __builtin_bswap16((uint16_t)len);
 
-	at = fnt_put_head(at, 3, FNT_EVENT_VALUE);
-	at = fnt_put_number(at, event->value.kind);
+	at = fnt_encode_head(at, 3, FNT_EVENT_VALUE);
+	at = fnt_encode_number(at, event->value.kind);
 	if (len < 256) {
 		at[0] = (char)0xc4;
 		at[1] = (char)len;
@@ -246,18 +246,18 @@ fnt_put_value_head(char *at, const struct fnt_event *event)
 
 /* … and all of it. */
 static inline char *
-fnt_put_value(char *at, const struct fnt_event *event)
+fnt_encode_value(char *at, const struct fnt_event *event)
 {
-	return fnt_put_bytes(fnt_put_value_head(at, event), event->value.bytes.at,
-			     event->value.bytes.len);
+	return fnt_encode_bytes(fnt_encode_value_head(at, event), event->value.bytes.at,
+				event->value.bytes.len);
 }
 
 static inline char *
-fnt_put_error(char *at, const struct fnt_event *event)
+fnt_encode_error(char *at, const struct fnt_event *event)
 {
-	at = fnt_put_head(at, 3, FNT_EVENT_ERROR);
-	at = fnt_put_text(at, event->error.code);
-	return fnt_put_text(at, event->error.message);
+	at = fnt_encode_head(at, 3, FNT_EVENT_ERROR);
+	at = fnt_encode_text(at, event->error.code);
+	return fnt_encode_text(at, event->error.message);
 }
 
 /* ---- by msgpack-c ----------------------------------------------------------------- */

@@ -13,13 +13,13 @@
  * time less than 2^32 ns: bounded by FNT_QUICK_…_BOUND and the text, and put together
  * without a branch for what they are not. Where that is less than what putting a text
  * writes to, the bound says so. */
-#define FNT_QUICK_OP_HEAD 8u /* what comes before the id, at most */
-#define FNT_QUICK_OP_BOUND (FNT_QUICK_OP_HEAD + 1 + FNT_QUICK_TEXT_PUT)
-#define FNT_QUICK_OP_BEGIN_BOUND 18u
-static_assert(FNT_QUICK_OP_BOUND >= 33, "an op's other elements, in whole words");
+#define FNT_FAST_OP_HEAD 8u /* what comes before the id, at most */
+#define FNT_FAST_OP_BOUND (FNT_FAST_OP_HEAD + 1 + FNT_SHORT_TEXT_PUT)
+#define FNT_FAST_OP_BEGIN_BOUND 18u
+static_assert(FNT_FAST_OP_BOUND >= 33, "an op's other elements, in whole words");
 
 static inline __attribute__((always_inline)) char *
-fnt_quick_text(char *at, const char *text, size_t len)
+fnt_encode_text_fast(char *at, const char *text, size_t len)
 {
 	if (!text) {
 		*at = (char)0xc0;
@@ -28,13 +28,13 @@ fnt_quick_text(char *at, const char *text, size_t len)
 	if (__builtin_expect(len >= 32, 0))
 		*at++ = (char)0xd9;
 	*at = (char)(len < 32 ? 0xa0 | len : len);
-	return fnt_quick_put(at + 1, text, len, false);
+	return fnt_short_text_put(at + 1, text, len, false);
 }
 
-/* The same after the `some` bytes of `before`, up to 2; `more`: fnt_quick_put(). */
+/* The same after the `some` bytes of `before`, up to 2; `more`: fnt_short_text_put(). */
 static inline __attribute__((always_inline)) char *
-fnt_quick_text_after(char *at, uint32_t before, uint32_t some, const char *text,
-		     size_t len, bool more)
+fnt_encode_text_after_fast(char *at, uint32_t before, uint32_t some, const char *text,
+			   size_t len, bool more)
 {
 	uint32_t head = before | (0xa0u | (uint32_t)len) << some * 8;
 
@@ -43,11 +43,11 @@ fnt_quick_text_after(char *at, uint32_t before, uint32_t some, const char *text,
 		some++;
 	}
 	memcpy(at, &head, 4);
-	return fnt_quick_put(at + some + 1, text, len, more);
+	return fnt_short_text_put(at + some + 1, text, len, more);
 }
 
 static inline char *
-fnt_quick_time(char *at, uint64_t ns)
+fnt_encode_time_fast(char *at, uint64_t ns)
 {
 	uint32_t big_endian = __builtin_bswap32((uint32_t)ns);
 
@@ -59,13 +59,13 @@ fnt_quick_time(char *at, uint64_t ns)
 /* A time, less than 2^32 ns, as the first 5 of 8 bytes; big-endian, so that what comes
  * after it is the lower bits. */
 static inline uint64_t
-fnt_quick_time_word(uint64_t ns)
+fnt_encode_time_word(uint64_t ns)
 {
 	return 0xceull << 56 | ns << 24;
 }
 
 static inline void
-fnt_quick_put_word(char *at, uint64_t word)
+fnt_encode_word_fast(char *at, uint64_t word)
 {
 	word = __builtin_bswap64(word);
 	memcpy(at, &word, 8);
@@ -74,33 +74,33 @@ fnt_quick_put_word(char *at, uint64_t word)
 /* An op's times, and what comes after them where that is a byte each: rows, less than
  * 128 or none, and ok. In two stores; what is not filled is written over. */
 static inline char *
-fnt_quick_times(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t rows,
-		bool ok)
+fnt_encode_times_fast(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t rows,
+		      bool ok)
 {
 	uint64_t tail = (uint64_t)rows << 16;
 
-	fnt_quick_put_word(at, fnt_quick_time_word(start_ns));
+	fnt_encode_word_fast(at, fnt_encode_time_word(start_ns));
 	at += 5;
 	if (__builtin_expect((uint64_t)rows > 127, 0)) {
 		tail = 0xc0u << 16;
 		if (__builtin_expect(rows != FNT_NONE, 0)) {
-			fnt_quick_put_word(at, fnt_quick_time_word(duration_ns));
-			return fnt_put_bool(fnt_put_rows(at + 5, rows), ok);
+			fnt_encode_word_fast(at, fnt_encode_time_word(duration_ns));
+			return fnt_encode_bool(fnt_encode_rows(at + 5, rows), ok);
 		}
 	}
-	fnt_quick_put_word(at, fnt_quick_time_word(duration_ns) | tail | 0xc200u |
-				       (uint64_t)ok << 8);
+	fnt_encode_word_fast(at, fnt_encode_time_word(duration_ns) | tail | 0xc200u |
+					 (uint64_t)ok << 8);
 	return at + 7;
 }
 
 /* An op's head: array, event, op; and in the same word the entity, of at most 5 bytes,
  * whose place in it `packed` has. What it does not fill is written over. */
-#define FNT_QUICK_CALL (0x95u | FNT_EVENT_CALL << 8)
-#define FNT_QUICK_OP (0x98u | FNT_EVENT_OP << 8)
-#define FNT_QUICK_OP_BEGIN (0x95u | FNT_EVENT_OP_BEGIN << 8)
+#define FNT_HEAD_CALL (0x95u | FNT_EVENT_CALL << 8)
+#define FNT_HEAD_OP (0x98u | FNT_EVENT_OP << 8)
+#define FNT_HEAD_OP_BEGIN (0x95u | FNT_EVENT_OP_BEGIN << 8)
 
 static inline char *
-fnt_quick_op(char *at, uint32_t head, uint64_t packed, uint32_t packed_len)
+fnt_encode_op_fast(char *at, uint32_t head, uint64_t packed, uint32_t packed_len)
 {
 	packed |= head;
 	memcpy(at, &packed, 8);

@@ -345,9 +345,9 @@ fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event)
 	if (!left)
 		return 0;
 	if (left + reader->slack >= FNT_PAYLOAD_SLACK) {
-		at = fnt_quick_event(reader->at,
-				     reader->end + reader->slack - FNT_PAYLOAD_SLACK,
-				     event);
+		at = fnt_read_event_fast(
+			reader->at, reader->end + reader->slack - FNT_PAYLOAD_SLACK,
+			event);
 		if (at && at <= reader->end) {
 			reader->at = at;
 			return 1;

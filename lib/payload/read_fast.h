@@ -3,7 +3,7 @@
  * read_fast.h: the usual events, each in one go.
  *
  * An event as this version writes it, of elements in the usual forms, each of which is
- * at most FNT_QUICK_ELEMENT bytes or, a longer text, ends where there is still as much
+ * at most FNT_FAST_ELEMENT bytes or, a longer text, ends where there is still as much
  * slack as an event of short ones needs: so nothing is looked at past the slack, and it
  * is enough to see at the end whether all of it was in the payload. All else is left to
  * read.c, which finds the same wherever both can read it.
@@ -20,14 +20,14 @@
 #include <assert.h>
 #include <string.h>
 
-#define FNT_QUICK_ELEMENT 32u
-static_assert(FNT_PAYLOAD_SLACK >= 2 + 4 * FNT_QUICK_ELEMENT + 1, "a call: four texts");
-static_assert(FNT_PAYLOAD_SLACK >= 2 + 2 * FNT_QUICK_ELEMENT + 5 * 9 + 1, "an op");
+#define FNT_FAST_ELEMENT 32u
+static_assert(FNT_PAYLOAD_SLACK >= 2 + 4 * FNT_FAST_ELEMENT + 1, "a call: four texts");
+static_assert(FNT_PAYLOAD_SLACK >= 2 + 2 * FNT_FAST_ELEMENT + 5 * 9 + 1, "an op");
 
 /* Each takes what is at `at` and returns what comes after it; NULL: not in this form. A
  * longer text must end before `last`. */
 static inline const unsigned char *
-quick_time(const unsigned char *at, uint64_t *number)
+fnt_read_time_fast(const unsigned char *at, uint64_t *number)
 {
 	uint32_t four;
 	uint64_t eight;
@@ -54,16 +54,17 @@ quick_time(const unsigned char *at, uint64_t *number)
 
 /* The same, rather a small one. */
 static inline const unsigned char *
-quick_uint(const unsigned char *at, uint64_t *number)
+fnt_read_uint_fast(const unsigned char *at, uint64_t *number)
 {
 	if (__builtin_expect(*at >= 0x80, 0))
-		return quick_time(at, number);
+		return fnt_read_time_fast(at, number);
 	*number = *at;
 	return at + 1;
 }
 
 static inline const unsigned char *
-quick_text(const unsigned char *at, const unsigned char *last, struct fnt_text *text)
+fnt_read_text_fast(const unsigned char *at, const unsigned char *last,
+		   struct fnt_text *text)
 {
 	uint32_t len = *at - 0xa0u;
 
@@ -78,18 +79,18 @@ quick_text(const unsigned char *at, const unsigned char *last, struct fnt_text *
 }
 
 static inline const unsigned char *
-quick_text_or_nil(const unsigned char *at, const unsigned char *last,
-		  struct fnt_text *text)
+fnt_read_text_or_nil_fast(const unsigned char *at, const unsigned char *last,
+			  struct fnt_text *text)
 {
 	if (*at != 0xc0)
-		return quick_text(at, last, text);
+		return fnt_read_text_fast(at, last, text);
 	*text = (struct fnt_text){NULL, 0};
 	return at + 1;
 }
 
 static inline const unsigned char *
-quick_name(const unsigned char *at, const unsigned char *last,
-	   struct fnt_name_ref *name)
+fnt_read_name_fast(const unsigned char *at, const unsigned char *last,
+		   struct fnt_name_ref *name)
 {
 	uint64_t number;
 
@@ -99,9 +100,9 @@ quick_name(const unsigned char *at, const unsigned char *last,
 	}
 	if (__builtin_expect(*at - 0xa0u < 0x20 || *at == 0xd9, 0)) {
 		name->id = FNT_NAME_NONE;
-		return quick_text(at, last, &name->text);
+		return fnt_read_text_fast(at, last, &name->text);
 	}
-	at = quick_uint(at, &number);
+	at = fnt_read_uint_fast(at, &number);
 	if (!at || number >= FNT_NAME_NONE)
 		return NULL;
 	*name = (struct fnt_name_ref){.id = (uint32_t)number};
@@ -109,7 +110,7 @@ quick_name(const unsigned char *at, const unsigned char *last,
 }
 
 static inline const unsigned char *
-quick_bool(const unsigned char *at, bool *value)
+fnt_read_bool_fast(const unsigned char *at, bool *value)
 {
 	unsigned is = *at - 0xc2u;
 
@@ -119,7 +120,7 @@ quick_bool(const unsigned char *at, bool *value)
 
 /* A number that is not negative, or nil. */
 static inline const unsigned char *
-quick_optional(const unsigned char *at, int64_t *value)
+fnt_read_optional_fast(const unsigned char *at, int64_t *value)
 {
 	uint64_t number;
 
@@ -127,7 +128,7 @@ quick_optional(const unsigned char *at, int64_t *value)
 		*value = FNT_NONE;
 		return at + 1;
 	}
-	at = quick_uint(at, &number);
+	at = fnt_read_uint_fast(at, &number);
 	if (!at || number > INT64_MAX)
 		return NULL;
 	*value = (int64_t)number;
@@ -135,53 +136,54 @@ quick_optional(const unsigned char *at, int64_t *value)
 }
 
 static inline const unsigned char *
-quick_op_begin(const unsigned char *at, const unsigned char *last,
-	       struct fnt_event_op *op)
+fnt_read_op_begin_fast(const unsigned char *at, const unsigned char *last,
+		       struct fnt_event_op *op)
 {
 	uint64_t kind;
 
-	if (!(at = quick_uint(at, &kind)) ||
-	    !(at = quick_name(at, last, &op->entity)) ||
-	    !(at = quick_text_or_nil(at, last, &op->id)))
+	if (!(at = fnt_read_uint_fast(at, &kind)) ||
+	    !(at = fnt_read_name_fast(at, last, &op->entity)) ||
+	    !(at = fnt_read_text_or_nil_fast(at, last, &op->id)))
 		return NULL;
 	op->op = (uint32_t)kind;
-	return quick_time(at, &op->start_ns);
+	return fnt_read_time_fast(at, &op->start_ns);
 }
 
 static inline const unsigned char *
-quick_op(const unsigned char *at, const unsigned char *last, struct fnt_event_op *op)
+fnt_read_op_fast(const unsigned char *at, const unsigned char *last,
+		 struct fnt_event_op *op)
 {
-	if (!(at = quick_op_begin(at, last, op)) ||
-	    !(at = quick_time(at, &op->duration_ns)) ||
-	    !(at = quick_optional(at, &op->row_count)))
+	if (!(at = fnt_read_op_begin_fast(at, last, op)) ||
+	    !(at = fnt_read_time_fast(at, &op->duration_ns)) ||
+	    !(at = fnt_read_optional_fast(at, &op->row_count)))
 		return NULL;
-	return quick_bool(at, &op->ok);
+	return fnt_read_bool_fast(at, &op->ok);
 }
 
 static inline const unsigned char *
-quick_op_end(const unsigned char *at, struct fnt_event *event)
+fnt_read_op_end_fast(const unsigned char *at, struct fnt_event *event)
 {
-	if (!(at = quick_uint(at, &event->end.number)) ||
-	    !(at = quick_time(at, &event->end.duration_ns)) ||
-	    !(at = quick_optional(at, &event->end.row_count)))
+	if (!(at = fnt_read_uint_fast(at, &event->end.number)) ||
+	    !(at = fnt_read_time_fast(at, &event->end.duration_ns)) ||
+	    !(at = fnt_read_optional_fast(at, &event->end.row_count)))
 		return NULL;
-	return quick_bool(at, &event->end.ok);
+	return fnt_read_bool_fast(at, &event->end.ok);
 }
 
 static inline const unsigned char *
-quick_call(const unsigned char *at, const unsigned char *last,
-	   struct fnt_event_call *call)
+fnt_read_call_fast(const unsigned char *at, const unsigned char *last,
+		   struct fnt_event_call *call)
 {
-	if (!(at = quick_text(at, last, &call->call_id)) ||
-	    !(at = quick_text_or_nil(at, last, &call->fn)) ||
-	    !(at = quick_text_or_nil(at, last, &call->user)))
+	if (!(at = fnt_read_text_fast(at, last, &call->call_id)) ||
+	    !(at = fnt_read_text_or_nil_fast(at, last, &call->fn)) ||
+	    !(at = fnt_read_text_or_nil_fast(at, last, &call->user)))
 		return NULL;
-	return quick_text_or_nil(at, last, &call->tenant);
+	return fnt_read_text_or_nil_fast(at, last, &call->tenant);
 }
 
 /* Does such an event begin here? */
 static inline bool
-fnt_quick_is(const unsigned char *at, enum fnt_event_type type, unsigned elements)
+fnt_read_is(const unsigned char *at, enum fnt_event_type type, unsigned elements)
 {
 	uint16_t two;
 	unsigned char want[2] = {(unsigned char)(0x90 | elements), (unsigned char)type};
@@ -193,25 +195,26 @@ fnt_quick_is(const unsigned char *at, enum fnt_event_type type, unsigned element
 }
 
 static inline const unsigned char *
-fnt_quick_event(const unsigned char *at, const unsigned char *last,
-		struct fnt_event *event)
+fnt_read_event_fast(const unsigned char *at, const unsigned char *last,
+		    struct fnt_event *event)
 {
 	event->type = (enum fnt_event_type)at[1];
 	if (at[0] == 0x98)
-		return at[1] == FNT_EVENT_OP ? quick_op(at + 2, last, &event->op)
-					     : NULL;
+		return at[1] == FNT_EVENT_OP
+			       ? fnt_read_op_fast(at + 2, last, &event->op)
+			       : NULL;
 	if (at[0] != 0x95)
 		return NULL;
 	switch (at[1]) {
 	case FNT_EVENT_CALL:
-		return quick_call(at + 2, last, &event->call);
+		return fnt_read_call_fast(at + 2, last, &event->call);
 	case FNT_EVENT_OP_BEGIN:
 		event->op.duration_ns = 0;
 		event->op.row_count = FNT_NONE;
 		event->op.ok = false;
-		return quick_op_begin(at + 2, last, &event->op);
+		return fnt_read_op_begin_fast(at + 2, last, &event->op);
 	case FNT_EVENT_OP_END:
-		return quick_op_end(at + 2, event);
+		return fnt_read_op_end_fast(at + 2, event);
 	default:
 		return NULL;
 	}

@@ -124,7 +124,7 @@ pool_in_use(struct fnt_call_pool *pool)
 	for (struct fnt_call *call; (call = fnt_pool_next(pool, &next));)
 		if (fnt_call_is_open(call))
 			return true;
-	return fnt_unframed_sweep(pool);
+	return fnt_private_calls_sweep(pool);
 }
 
 /* Free what closed logs have left, once its last call is done. */
@@ -158,8 +158,8 @@ enter_region(struct fnt_attachment *attachment)
 	if (attachment->slot == FNT_SLOT_NONE)
 		return;
 	if (left)
-		fnt_reap_slot(region, attachment->slot, attachment->slot);
-	fnt_reap_dead(region, attachment->slot);
+		fnt_recover_slot(region, attachment->slot, attachment->slot);
+	fnt_recover_dead(region, attachment->slot);
 	fnt_control_tend(region);
 	fnt_program_name(name);
 	attachment->exe =
@@ -193,7 +193,7 @@ make_attachment(const struct fnt_region *region)
 		return NULL;
 	}
 	attachment->region = *region;
-	if (!fnt_control_init(attachment)) {
+	if (!fnt_rules_init(attachment)) {
 		free_pool(attachment->pool);
 		free(attachment);
 		return NULL;
@@ -224,16 +224,16 @@ unlink_attachment(struct fnt_attachment *attachment)
 static void
 free_attachment(struct fnt_attachment *attachment)
 {
-	if (fnt_unframed_any(attachment->pool)) {
+	if (fnt_private_calls_any(attachment->pool)) {
 		if (!attachment->threads)
 			fnt_thread_make(attachment);
-		fnt_unframed_close(attachment->pool, attachment->threads);
+		fnt_private_calls_close(attachment->pool, attachment->threads);
 	}
 	fnt_threads_release(attachment);
 	if (attachment->slot != FNT_SLOT_NONE) {
 		/* Without memory for it, it is left for others as if we had died. */
-		if (fnt_reap_slot(&attachment->region, attachment->slot,
-				  attachment->slot))
+		if (fnt_recover_slot(&attachment->region, attachment->slot,
+				     attachment->slot))
 			fnt_slot_release(&attachment->region, attachment->slot);
 		else
 			fnt_slot_unlock(&attachment->region, attachment->slot);
@@ -241,7 +241,7 @@ free_attachment(struct fnt_attachment *attachment)
 	fnt_region_close(&attachment->region);
 	attachment->pool->next = pools;
 	pools = attachment->pool;
-	fnt_control_fini(attachment);
+	fnt_rules_fini(attachment);
 	free(attachment);
 }
 
@@ -361,7 +361,7 @@ static void
 set_up(void)
 {
 	fnt_threads_set_up();
-	fnt_quick_text_init();
+	fnt_short_text_init();
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
@@ -382,7 +382,7 @@ fnt_log_attach(struct fnt_log **log, struct fnt_region *region)
 		/* With its own descriptor by now: the caller closes that. */
 		*region = attachment->region;
 		unlink_attachment(attachment);
-		fnt_control_fini(attachment);
+		fnt_rules_fini(attachment);
 		free_pool(attachment->pool);
 		free(attachment);
 		attachment = NULL;
@@ -418,12 +418,12 @@ fnt_log_detach(struct fnt_log *log)
 	unlock();
 	if (!attachment)
 		return;
-	retired = fnt_control_retired();
+	retired = fnt_rules_retired();
 	/* Whoever entered before has left after this; nobody enters any more. */
 	fnt_rcu_synchronize();
-	fnt_control_free(retired);
+	fnt_rules_free(retired);
 	lock();
-	fnt_gate_fini(log);
+	fnt_disabled_fini(log);
 	unlink_attachment(attachment);
 	free_attachment(attachment);
 	sweep_pools();

@@ -164,13 +164,13 @@ struct fnt_thread_seen {
 extern _Thread_local struct fnt_thread_seen fnt_thread_last
 	__attribute__((tls_model("initial-exec")));
 
-/* As fnt_thread_at_hand(), where another was asked for last. */
+/* As fnt_thread_cached(), where another was asked for last. */
 struct fnt_thread *fnt_thread_other(const struct fnt_attachment *attachment);
 
 /* NULL: it has to be looked for; so it is, too, in a child that has not used the log
  * yet. */
 static inline struct fnt_thread *
-fnt_thread_at_hand(const struct fnt_attachment *attachment)
+fnt_thread_cached(const struct fnt_attachment *attachment)
 {
 	return __builtin_expect(fnt_thread_last.id == attachment->id, 1)
 		       ? fnt_thread_last.thread
@@ -180,15 +180,15 @@ fnt_thread_at_hand(const struct fnt_attachment *attachment)
 static inline struct fnt_thread *
 fnt_thread_get(struct fnt_attachment *attachment)
 {
-	struct fnt_thread *thread = fnt_thread_at_hand(attachment);
+	struct fnt_thread *thread = fnt_thread_cached(attachment);
 
 	return thread ? thread : fnt_thread_slow(attachment);
 }
 
-/* What eras that are over have left mapped: given up in `fnt_process_eras`, to be called outside
+/* What segments that are over have left mapped: given up in `fnt_process_segments`, to be called outside
  * of read-side critical sections, if any attachment has something of the kind. Waits for a
  * grace period, but not if the host itself is in a read-side section. */
-void fnt_process_eras(void);
+void fnt_process_segments(void);
 
 /* Call `each` for all attachments of this process, with its mutex and the maps lock in hand.
  * Has one said true? */

@@ -39,9 +39,9 @@ reset_room(struct fnt_call *call)
 	call->own.size = room;
 	call->last = call->tail = &call->own;
 	call->room = room;
-	fnt_pen_rewind(call);
+	fnt_payload_rewind(call);
 	call->framed = call->frame ? room : 0;
-	fnt_pen_set_quick(call);
+	fnt_payload_set_fast(call);
 }
 
 /* What stays the same for all uses of a call. */
@@ -54,7 +54,7 @@ set_up(struct fnt_call *call, struct fnt_log *log, struct fnt_attachment *attach
 	call->own.frame = index;
 	call->generation = fnt_fork_generation;
 	call->attachment = attachment;
-	call->odd.keeps_none = attachment->region.view.flags & FNT_KEEP_NONE;
+	call->slow.keeps_none = attachment->region.view.flags & FNT_KEEP_NONE;
 	call->log = log;
 	set_limits(call, &attachment->region.view);
 	reset_room(call);
@@ -81,13 +81,13 @@ make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 		return NULL;
 	memset(call, 0, size);
 	call->allocated = true;
-	call->odd.unframed = true;
+	call->slow.unframed = true;
 	set_up(call, log, thread->attachment, FNT_FRAME_NONE);
 	if (framed && thread->writer.lane)
 		fnt_count(&thread->writer.lane->unframed, 1);
 	call->listed = framed;
 	if (framed)
-		fnt_unframed_add(thread->attachment->pool, call);
+		fnt_private_calls_add(thread->attachment->pool, call);
 	return call;
 }
 
@@ -95,7 +95,7 @@ make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 static inline __attribute__((always_inline)) void
 start_clean(struct fnt_call *call, uint64_t now)
 {
-	fnt_call_own(call, fnt_at_hand.serial);
+	fnt_call_own(call, fnt_thread_state.serial);
 	fnt_pair_store(&call->extra.rows, fnt_pair_make(0, 0));
 	fnt_pair_store(&call->begun, fnt_pair_make(0, 0));
 	call->started_mono = now;
@@ -116,7 +116,7 @@ start_call(struct fnt_call *call, struct fnt_thread *thread, uint64_t now)
 	fnt_frame_prepare();
 	start_clean(call, now);
 	call->thread = thread;
-	fnt_pen_rewind(call);
+	fnt_payload_rewind(call);
 }
 
 static struct fnt_call *
@@ -134,9 +134,9 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed, uint64_t 
 		fnt_call_set_up(call, log, thread->attachment, index);
 	}
 	start_call(call, thread, now);
-	if (__builtin_expect(call->odd.ruled, 0)) {
-		call->odd.ruled = false;
-		fnt_pen_set_quick(call);
+	if (__builtin_expect(call->slow.ruled, 0)) {
+		call->slow.ruled = false;
+		fnt_payload_set_fast(call);
 	}
 	return call;
 }
@@ -150,19 +150,19 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 	if (frame != FNT_FRAME_NONE)
 		fnt_thread_close_frame(thread, frame);
 	if (__builtin_expect(call->own.next != NULL, 0)) {
-		fnt_pen_release(call, thread);
+		fnt_payload_release(call, thread);
 		if (frame != FNT_FRAME_NONE) {
 			call->frame = &thread->attachment->region.view.frames[frame];
 			fnt_frame_unlink(call->frame);
 		}
-		call->odd.unframed = call->odd.linked = false;
+		call->slow.unframed = call->slow.linked = false;
 		reset_room(call);
 	}
 	if (__builtin_expect(call->pending_many != NULL, 0)) {
 		free(call->pending_many);
 		call->pending_many = NULL;
 		call->pending_size = 0;
-		call->odd.many_ops = false;
+		call->slow.many_ops = false;
 	}
 	fnt_call_forget_rare(call);
 	if (__builtin_expect(call->allocated && !call->listed, 0)) {
@@ -171,7 +171,7 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 	}
 	fnt_call_disown(call);
 	if (__builtin_expect(call->allocated, 0)) {
-		fnt_unframed_drop(call);
+		fnt_private_calls_drop(call);
 		return;
 	}
 	/* With the frame the call's memory goes to its next user. */
@@ -194,16 +194,17 @@ write_long_beginning(struct fnt_call *call, struct fnt_thread *thread,
 	event.call.fn = (struct fnt_text){NULL, 0};
 	fnt_call_name(thread, info->fn_name, &call->record.flags, &fn);
 	call->record.fn_name = fn.id;
-	event.call.call_id = id_text(call, info->call_id ? info->call_id : "");
-	event.call.user = id_text(call, info->user_id);
-	event.call.tenant = id_text(call, info->tenant_id);
+	event.call.call_id = fnt_call_id_text(call, info->call_id ? info->call_id : "");
+	event.call.user = fnt_call_id_text(call, info->user_id);
+	event.call.tenant = fnt_call_id_text(call, info->tenant_id);
 	if (fn.id == FNT_NAME_NONE)
-		event.call.fn = id_text(call, info->fn_name ? info->fn_name : "");
+		event.call.fn =
+			fnt_call_id_text(call, info->fn_name ? info->fn_name : "");
 	bound = FNT_CALL_BOUND + event.call.call_id.len + event.call.fn.len +
 		event.call.user.len + event.call.tenant.len;
-	if (!fnt_pen_reserve(call, thread, bound))
+	if (!fnt_payload_reserve(call, thread, bound))
 		return false;
-	fnt_pen_event(call, &event, bound, fnt_put_call);
+	fnt_payload_event(call, &event, bound, fnt_encode_call);
 	return true;
 }
 
@@ -211,7 +212,7 @@ write_long_beginning(struct fnt_call *call, struct fnt_thread *thread,
 static __attribute__((noinline)) char *
 blank_beginning(char *at)
 {
-	memset(at, 0, 3 + 3 * (2 + FNT_QUICK_TEXT));
+	memset(at, 0, 3 + 3 * (2 + FNT_SHORT_TEXT));
 	return NULL;
 }
 
@@ -220,29 +221,29 @@ static inline __attribute__((always_inline)) char *
 put_quick_beginning(char *const start, const struct fnt_call_info *info)
 {
 	const char *text = info->call_id ? info->call_id : "";
-	size_t len = fnt_quick_len(text);
+	size_t len = fnt_short_text_len(text);
 	char *at = start;
 
-	if (__builtin_expect(len >= FNT_QUICK_TEXT, 0))
+	if (__builtin_expect(len >= FNT_SHORT_TEXT, 0))
 		return NULL;
-	at = fnt_quick_text_after(at, FNT_QUICK_CALL, 2, text, len, true);
+	at = fnt_encode_text_after_fast(at, FNT_HEAD_CALL, 2, text, len, true);
 	/* The name is in the record's head: nil. */
 	text = info->user_id;
 	if (text) {
-		len = fnt_quick_len(text);
-		if (__builtin_expect(len >= FNT_QUICK_TEXT, 0))
+		len = fnt_short_text_len(text);
+		if (__builtin_expect(len >= FNT_SHORT_TEXT, 0))
 			return blank_beginning(start);
-		at = fnt_quick_text_after(at, 0xc0, 1, text, len, false);
+		at = fnt_encode_text_after_fast(at, 0xc0, 1, text, len, false);
 	} else {
-		fnt_quick_blank(at);
+		fnt_short_text_blank(at);
 		memcpy(at, "\xc0\xc0", 2);
 		at += 2;
 	}
 	text = info->tenant_id;
-	len = text ? fnt_quick_len(text) : 0;
-	if (__builtin_expect(len >= FNT_QUICK_TEXT, 0))
+	len = text ? fnt_short_text_len(text) : 0;
+	if (__builtin_expect(len >= FNT_SHORT_TEXT, 0))
 		return blank_beginning(start);
-	return fnt_quick_text(at, text, len);
+	return fnt_encode_text_fast(at, text, len);
 }
 
 static bool
@@ -264,7 +265,7 @@ write_beginning(struct fnt_call *call, struct fnt_thread *thread,
 static inline void
 open_frame(struct fnt_call *call)
 {
-	fnt_frame_open(call->frame, fnt_pen_used(call), call->started_mono);
+	fnt_frame_open(call->frame, fnt_payload_used(call), call->started_mono);
 }
 
 struct fnt_call *
@@ -274,7 +275,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 	uint64_t now = fnt_clock_read(&thread->clock);
 	struct fnt_call *call = make_call(log, thread, framed, now);
 	const struct fnt_name_seen *fn = fnt_name_known(&thread->names, info->fn_name);
-	struct fnt_identity who;
+	struct fnt_call_ids who;
 	struct fnt_head head;
 
 	if (!call)
@@ -293,17 +294,17 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 		fnt_call_drop(call, thread);
 		return NULL;
 	}
-	if (call->frame && fnt_pen_used(call) > call->framed) {
+	if (call->frame && fnt_payload_used(call) > call->framed) {
 		/* There were no frames for its beginning: it is not shown at all. */
 		call->frame = NULL;
-		call->odd.unframed = true;
+		call->slow.unframed = true;
 		if (thread->writer.lane)
 			fnt_count(&thread->writer.lane->unframed, 1);
 	}
 	if (call->frame) {
 		/* Name and flags may have come after the rest. */
-		show_word(call, FNT_RECORD_WORD(fn_name));
-		show_word(call, FNT_RECORD_WORD(flags));
+		fnt_call_show_word(call, FNT_RECORD_WORD(fn_name));
+		fnt_call_show_word(call, FNT_RECORD_WORD(flags));
 		open_frame(call);
 	}
 	return call;
@@ -313,12 +314,12 @@ static __attribute__((noinline)) struct fnt_call *
 begin_ruled(struct fnt_log *log, struct fnt_attachment *attachment,
 	    const struct fnt_call_info *info)
 {
-	struct use use;
+	struct fnt_call_ctx ctx;
 
-	if (fnt_ruled_start(&use, log, attachment, info, true))
+	if (fnt_ruled_start(&ctx, log, attachment, info, true))
 		return NULL;
 	fnt_leave();
-	return use.call;
+	return ctx.call;
 }
 
 static __attribute__((noinline)) struct fnt_call *
@@ -332,7 +333,7 @@ begin(struct fnt_log *log, const struct fnt_call_info *info)
 	attachment = fnt_enter(log);
 	if (!attachment)
 		return NULL;
-	if (!fnt_control_plain(attachment))
+	if (!fnt_rules_plain(attachment))
 		return begin_ruled(log, attachment, info ? info : &nothing);
 	thread = fnt_thread_get(attachment);
 	if (thread)
@@ -349,15 +350,15 @@ struct look {
 
 /* What most calls are: no traceparent, a function that the thread has begun before,
  * short texts. All that is looked at is looked at before anything is done, but for
- * bytes of a payload that nobody sees; NULL: it wasn't. `rule`: fnt_ruled_quick(), or
+ * bytes of a payload that nobody sees; NULL: it wasn't. `rule`: fnt_ruled_fast(), or
  * NULL where nothing is set. `known`: the function may be known by its text alone. */
 static inline __attribute__((always_inline)) struct fnt_call *
 begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 	      const struct fnt_rule *rule, struct look look, bool known)
 {
-	struct fnt_thread *thread = fnt_thread_at_hand(attachment);
+	struct fnt_thread *thread = fnt_thread_cached(attachment);
 	const struct fnt_name_seen *fn;
-	struct fnt_identity who;
+	struct fnt_call_ids who;
 	struct fnt_call *call;
 	struct fnt_head head;
 	uint64_t now;
@@ -369,9 +370,9 @@ begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *inf
 		return NULL;
 	call = thread->ready[thread->ready_count - 1];
 	/* Under a rule it may have had one before, but none that has to do with ids. */
-	if (__builtin_expect(rule ? !call->quick_end : call->odd.ruled, 0))
+	if (__builtin_expect(rule ? !call->fast_end : call->slow.ruled, 0))
 		return NULL;
-	fn = fnt_name_at_hand(&thread->names, info->fn_name);
+	fn = fnt_name_by_address(&thread->names, info->fn_name);
 	if (known && !fn)
 		fn = fnt_name_known(&thread->names, info->fn_name);
 	if (__builtin_expect(!fn || info->traceparent, 0))
@@ -388,7 +389,7 @@ begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *inf
 	thread->ready_count--;
 	start_again(call, end, now);
 	if (rule) {
-		call->odd.ruled = true;
+		call->slow.ruled = true;
 		call->rule = *rule;
 	}
 	who = fnt_head_identify(thread, info);
@@ -404,7 +405,7 @@ static __attribute__((noinline)) struct fnt_call *
 begin_ruled_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 		    struct look look)
 {
-	const struct fnt_rule *rule = fnt_ruled_quick(attachment);
+	const struct fnt_rule *rule = fnt_ruled_fast(attachment);
 
 	return rule ? begin_at_hand(attachment, info, rule, look, true) : NULL;
 }
@@ -423,7 +424,7 @@ begin_in(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 {
 	struct fnt_call *call;
 
-	if (!fnt_control_plain(attachment))
+	if (!fnt_rules_plain(attachment))
 		return begin_ruled_at_hand(attachment, info, look);
 	call = begin_at_hand(attachment, info, NULL, look, false);
 	return __builtin_expect(call != NULL, 1)
@@ -443,7 +444,7 @@ begin_short(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
 	if (__builtin_expect(!info, 0))
 		return NULL;
 	look = (struct look){fnt_clock_look(counter), counter};
-	reader = fnt_rcu_enter_quick();
+	reader = fnt_rcu_enter_fast();
 	if (__builtin_expect(!reader, 0))
 		return NULL;
 	/* [R2] acquire: as in fnt_enter(). */
@@ -467,8 +468,9 @@ begin_by_counter(struct fnt_log *log, const struct fnt_call_info *info)
 {
 	struct fnt_call *call;
 
-	if (__builtin_expect(!fnt_at_hand.counts, 0))
-		return fnt_at_hand.quick ? begin_by_vdso(log, info) : begin(log, info);
+	if (__builtin_expect(!fnt_thread_state.fast_counter, 0))
+		return fnt_thread_state.fast ? begin_by_vdso(log, info)
+					     : begin(log, info);
 	call = begin_short(log, info, true);
 	return call ? call : begin(log, info);
 }
@@ -477,7 +479,7 @@ begin_by_counter(struct fnt_log *log, const struct fnt_call_info *info)
 struct fnt_call *
 fnt_call_begin(struct fnt_log *log, const struct fnt_call_info *info)
 {
-	return __builtin_expect(!log || fnt_gate_is_shut(log), 0)
+	return __builtin_expect(!log || fnt_disabled_is_set(log), 0)
 		       ? NULL
 		       : begin_by_counter(log, info);
 }

@@ -4,22 +4,23 @@
 static const struct fnt_rule *
 rule_of(struct fnt_thread *thread, const char *name)
 {
-	struct fnt_snapshot *snapshot = fnt_control_snapshot(thread->attachment);
+	struct fnt_snapshot *snapshot = fnt_rules_snapshot(thread->attachment);
 	struct fnt_name_ref ref;
 	uint32_t flags = 0;
 
 	if (__builtin_expect(snapshot->alike, 1))
 		return &snapshot->rules[0];
 	fnt_call_name(thread, name, &flags, &ref);
-	return fnt_control_rule(snapshot, ref.id, name ? name : "");
+	return fnt_rules_find(snapshot, ref.id, name ? name : "");
 }
 
 /* As fnt_call_start, user and tenant as the rule has them. */
 static __attribute__((noinline)) struct fnt_call *
-start_captured(const struct use *use, struct fnt_log *log, const struct fnt_rule *rule,
-	       const struct fnt_call_info *info, bool framed)
+start_captured(const struct fnt_call_ctx *ctx, struct fnt_log *log,
+	       const struct fnt_rule *rule, const struct fnt_call_info *info,
+	       bool framed)
 {
-	struct fnt_attachment *attachment = use->thread->attachment;
+	struct fnt_attachment *attachment = ctx->thread->attachment;
 	struct fnt_call_info left = *info;
 	struct fnt_hashed user, tenant;
 
@@ -27,52 +28,53 @@ start_captured(const struct use *use, struct fnt_log *log, const struct fnt_rule
 		fnt_capture_text(attachment, rule->users, info->user_id, user.text);
 	left.tenant_id =
 		fnt_capture_text(attachment, rule->users, info->tenant_id, tenant.text);
-	return fnt_call_start(log, use->thread, &left, framed);
+	return fnt_call_start(log, ctx->thread, &left, framed);
 }
 
 static void
 set_rule(struct fnt_call *call, const struct fnt_rule *rule)
 {
-	call->odd.ruled = !rule->plain;
+	call->slow.ruled = !rule->plain;
 	call->rule = *rule;
 	if (__builtin_expect(rule->ids != FNT_CAPTURE_ON, 0))
-		fnt_pen_set_quick(call);
+		fnt_payload_set_fast(call);
 }
 
 static int
-start(struct use *use, struct fnt_log *log, const struct fnt_call_info *info,
+start(struct fnt_call_ctx *ctx, struct fnt_log *log, const struct fnt_call_info *info,
       bool framed)
 {
-	const struct fnt_rule *rule = rule_of(use->thread, info->fn_name);
+	const struct fnt_rule *rule = rule_of(ctx->thread, info->fn_name);
 
 	if (!rule->enabled)
 		return FNT_NOT_ENABLED;
 	if (__builtin_expect(rule->users == FNT_CAPTURE_ON, 1))
-		use->call = fnt_call_start(log, use->thread, info, framed);
+		ctx->call = fnt_call_start(log, ctx->thread, info, framed);
 	else
-		use->call = start_captured(use, log, rule, info, framed);
-	if (!use->call)
+		ctx->call = start_captured(ctx, log, rule, info, framed);
+	if (!ctx->call)
 		return -ENOMEM;
-	set_rule(use->call, rule);
+	set_rule(ctx->call, rule);
 	return 0;
 }
 
 int
-fnt_ruled_start(struct use *use, struct fnt_log *log, struct fnt_attachment *attachment,
-		const struct fnt_call_info *info, bool framed)
+fnt_ruled_start(struct fnt_call_ctx *ctx, struct fnt_log *log,
+		struct fnt_attachment *attachment, const struct fnt_call_info *info,
+		bool framed)
 {
 	struct fnt_snapshot *snapshot;
 	int rc = FNT_NOT_ENABLED;
 
-	attachment = fnt_control_follow(log, attachment);
+	attachment = fnt_rules_follow(log, attachment);
 	if (!attachment)
 		return -ESHUTDOWN;
-	snapshot = fnt_control_snapshot(attachment);
+	snapshot = fnt_rules_snapshot(attachment);
 	if (snapshot->off) {
-		fnt_gate_shut(log, attachment, snapshot->generation);
+		fnt_disabled_set(log, attachment, snapshot->generation);
 	} else {
-		use->thread = fnt_thread_get(attachment);
-		rc = use->thread ? start(use, log, info, framed) : -ENOMEM;
+		ctx->thread = fnt_thread_get(attachment);
+		rc = ctx->thread ? start(ctx, log, info, framed) : -ENOMEM;
 	}
 	if (rc)
 		fnt_leave();

@@ -31,7 +31,7 @@ fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 		return;
 	}
 	ref->id = FNT_NAME_NONE;
-	ref->text = short_text(name, FNT_ID_MAX, flags, FNT_TRACE_ID_CUT);
+	ref->text = fnt_call_short_text(name, FNT_ID_MAX, flags, FNT_TRACE_ID_CUT);
 	if (attachment->slot == FNT_SLOT_NONE)
 		return;
 	ref->id = fnt_name_intern(&attachment->region.view, attachment->slot, name,
@@ -43,7 +43,7 @@ fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 /* ---- use ------------------------------------------------------------------------ */
 
 int
-fnt_use_slow(struct fnt_call *call, struct fnt_thread **thread)
+fnt_call_enter_slow(struct fnt_call *call, struct fnt_thread **thread)
 {
 	struct fnt_attachment *attachment;
 
@@ -66,7 +66,7 @@ fnt_use_slow(struct fnt_call *call, struct fnt_thread **thread)
 		fnt_leave();
 		return -ENOMEM;
 	}
-	fnt_call_own(call, fnt_at_hand.serial);
+	fnt_call_own(call, fnt_thread_state.serial);
 	call->thread = *thread;
 	return 0;
 }
@@ -101,26 +101,26 @@ set_identity(struct fnt_call *call, enum fnt_event_type type, const char *text)
 {
 	struct fnt_event event = {.type = type};
 	struct fnt_hashed hashed;
-	struct use use;
-	int rc = use_call(&use, call);
+	struct fnt_call_ctx ctx;
+	int rc = fnt_call_enter(&ctx, call);
 
 	if (rc)
 		return rc;
-	text = fnt_ruled_user(use, text ? text : "", &hashed);
+	text = fnt_ruled_user(ctx, text ? text : "", &hashed);
 	if (!text) {
 		fnt_leave();
 		return FNT_DONE;
 	}
-	event.text = id_text(call, text);
+	event.text = fnt_call_id_text(call, text);
 	rc = FNT_OMITTED;
-	if (make_room(&use, FNT_ID_BOUND + event.text.len)) {
-		fnt_pen_event_slow(call, &event);
-		publish(call, since_start(&use));
+	if (fnt_call_make_room(&ctx, FNT_ID_BOUND + event.text.len)) {
+		fnt_payload_event_slow(call, &event);
+		fnt_call_publish(call, fnt_call_elapsed(&ctx));
 		rc = FNT_DONE;
 	} else {
 		call->record.flags |= FNT_TRACE_ID_CUT;
 	}
-	show_word(call, FNT_RECORD_WORD(flags));
+	fnt_call_show_word(call, FNT_RECORD_WORD(flags));
 	fnt_leave();
 	return rc;
 }
@@ -144,15 +144,15 @@ add_chunk(struct fnt_call *call, uint64_t bytes)
 
 	call->record.stream_bytes += bytes;
 	call->record.stream_chunks = before + 1;
-	call->odd.rare = true;
+	call->slow.rare = true;
 	fnt_frame_stream(call->shown, call->record.stream_bytes, before);
 }
 
 static __attribute__((noinline)) int
 stream_chunk(struct fnt_call *call, uint64_t bytes)
 {
-	struct use use;
-	int rc = use_call(&use, call);
+	struct fnt_call_ctx ctx;
+	int rc = fnt_call_enter(&ctx, call);
 
 	if (rc)
 		return rc;
@@ -168,7 +168,7 @@ fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	reader = fnt_use_quick(call, fnt_at_hand.quick);
+	reader = fnt_call_enter_fast(call, fnt_thread_state.fast);
 	if (__builtin_expect(!reader, 0))
 		return stream_chunk(call, bytes);
 	add_chunk(call, bytes);
@@ -177,24 +177,25 @@ fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 }
 
 int
-fnt_call_write_schedule(struct use *use, const char *fn_name, int64_t delay_ms,
+fnt_call_write_schedule(struct fnt_call_ctx *ctx, const char *fn_name, int64_t delay_ms,
 			int64_t run_at)
 {
 	struct fnt_event event = {.type = FNT_EVENT_SCHEDULE};
-	struct fnt_call *call = use->call;
+	struct fnt_call *call = ctx->call;
 
-	fnt_call_name(use->thread, fn_name, &call->record.flags, &event.schedule.fn);
+	fnt_call_name(ctx->thread, fn_name, &call->record.flags, &event.schedule.fn);
 	event.schedule.delay_ms = delay_ms;
 	event.schedule.run_at = run_at;
-	call->odd.rare = true;
-	if (!make_room(use, FNT_SCHEDULE_BOUND + name_bytes(&event.schedule.fn))) {
+	call->slow.rare = true;
+	if (!fnt_call_make_room(ctx, FNT_SCHEDULE_BOUND +
+					     fnt_name_ref_bytes(&event.schedule.fn))) {
 		call->record.schedules_omitted++;
-		show_word(call, FNT_RECORD_WORD(ops_omitted));
+		fnt_call_show_word(call, FNT_RECORD_WORD(ops_omitted));
 		return FNT_OMITTED;
 	}
 	call->extra.schedules++;
-	fnt_pen_event_slow(call, &event);
-	publish(call, since_start(use));
+	fnt_payload_event_slow(call, &event);
+	fnt_call_publish(call, fnt_call_elapsed(ctx));
 	return FNT_DONE;
 }
 
@@ -202,12 +203,12 @@ int
 fnt_call_schedule(struct fnt_call *call, const char *fn_name, int64_t delay_ms,
 		  int64_t run_at)
 {
-	struct use use;
-	int rc = use_call(&use, call);
+	struct fnt_call_ctx ctx;
+	int rc = fnt_call_enter(&ctx, call);
 
 	if (rc)
 		return rc;
-	rc = fnt_call_write_schedule(&use, fn_name, delay_ms, run_at);
+	rc = fnt_call_write_schedule(&ctx, fn_name, delay_ms, run_at);
 	fnt_leave();
 	return rc;
 }

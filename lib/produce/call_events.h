@@ -27,7 +27,7 @@ struct fnt_pending_op {
 
 /* What most calls have nothing of, each in a byte of its own: that there is none of it
  * is one look. */
-union fnt_odd {
+union fnt_slow_flags {
 	struct {
 		bool ruled;	 /* it has a rule; else all is at its default */
 		bool unframed;	 /* not visible in flight, or not all of it */
@@ -41,11 +41,12 @@ union fnt_odd {
 
 /* What keeps a call from ending the shortest way: not a rule, nor that its region keeps
  * no records, which are looked at before. */
-#define FNT_ODD_ENDS (~((union fnt_odd){.ruled = true, .keeps_none = true}).any)
+#define FNT_SLOW_COMMIT                                                                \
+	(~((union fnt_slow_flags){.ruled = true, .keeps_none = true}).any)
 /* The same of the ways that count what is rare. */
-#define FNT_ODD_LONG                                                                   \
-	(~((union fnt_odd){.ruled = true, .keeps_none = true, .rare = true}).any)
-#define FNT_ODD_LINKED (((union fnt_odd){.linked = true}).any)
+#define FNT_SLOW_LONG                                                                  \
+	(~((union fnt_slow_flags){.ruled = true, .keeps_none = true, .rare = true}).any)
+#define FNT_SLOW_LINKED (((union fnt_slow_flags){.linked = true}).any)
 
 /* By lines of the cache: what each use of a call touches comes first. */
 struct fnt_call {
@@ -58,10 +59,10 @@ struct fnt_call {
 	struct fnt_log *log;
 	struct fnt_frame *frame; /* NULL: not visible in flight */
 	struct fnt_frame *shown; /* the same, or one that nobody sees */
-	union fnt_odd odd;
+	union fnt_slow_flags slow;
 	/* The payload: of `room` bytes, those before `at` are written (payload_writer.h). */
-	char *at;	     /* in the tail */
-	uintptr_t quick_end; /* `at` up to which any short event fits in the tail */
+	char *at;	    /* in the tail */
+	uintptr_t fast_end; /* `at` up to which any short event fits in the tail */
 
 	uintptr_t origin; /* `at` less the bytes of payload so far */
 	struct fnt_extent own;
@@ -121,7 +122,7 @@ fnt_call_owner(const struct fnt_call *call)
 static inline void
 fnt_call_forget_rare(struct fnt_call *call)
 {
-	call->odd.rare = false;
+	call->slow.rare = false;
 	call->extra.schedules = 0;
 }
 

@@ -31,17 +31,17 @@ fnt_head_id(struct fnt_thread *thread)
 }
 
 /* Who a call is, and whose. */
-struct fnt_identity {
+struct fnt_call_ids {
 	uint64_t uid, parent_uid;
 	uint64_t trace_id[2];
 };
 
 /* A traceparent is not looked at. */
-static inline __attribute__((always_inline)) struct fnt_identity
+static inline __attribute__((always_inline)) struct fnt_call_ids
 fnt_head_identify(struct fnt_thread *thread, const struct fnt_call_info *info)
 {
 	const struct fnt_call *parent = info->parent;
-	struct fnt_identity who = {fnt_head_id(thread),
+	struct fnt_call_ids who = {fnt_head_id(thread),
 				   info->parent_uid,
 				   {info->trace_id[0], info->trace_id[1]}};
 
@@ -55,7 +55,7 @@ fnt_head_identify(struct fnt_thread *thread, const struct fnt_call_info *info)
 
 /* A root names its tree: 64 random bits of the thread, 64 of the call. */
 static inline __attribute__((always_inline)) void
-fnt_head_name_tree(struct fnt_thread *thread, struct fnt_identity *who)
+fnt_head_name_tree(struct fnt_thread *thread, struct fnt_call_ids *who)
 {
 	if (!(who->trace_id[0] | who->trace_id[1])) {
 		who->trace_id[0] = thread->trace_high;
@@ -72,7 +72,7 @@ struct fnt_head {
 };
 
 static inline __attribute__((always_inline)) struct fnt_head
-fnt_head_make(const struct fnt_thread *thread, struct fnt_identity who, uint64_t now,
+fnt_head_make(const struct fnt_thread *thread, struct fnt_call_ids who, uint64_t now,
 	      fnt_pair fn, uint8_t fn_type)
 {
 	return (struct fnt_head){

@@ -114,8 +114,8 @@ map_word(const struct fnt_region *region)
 }
 
 void
-fnt_gate_shut(struct fnt_log *log, struct fnt_attachment *attachment,
-	      uint64_t generation)
+fnt_disabled_set(struct fnt_log *log, struct fnt_attachment *attachment,
+		 uint64_t generation)
 {
 	int saved = errno;
 
@@ -133,7 +133,7 @@ fnt_gate_shut(struct fnt_log *log, struct fnt_attachment *attachment,
 }
 
 void
-fnt_gate_fini(struct fnt_log *log)
+fnt_disabled_fini(struct fnt_log *log)
 {
 	fnt_word *word = atomic_load_explicit(&log->generation, memory_order_relaxed);
 

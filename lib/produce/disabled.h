@@ -19,11 +19,11 @@
 
 /* Shut it, while the region's generation is this. Inside fnt_enter. Makes system calls
  * the first time. */
-void fnt_gate_shut(struct fnt_log *log, struct fnt_attachment *attachment,
-		   uint64_t generation);
+void fnt_disabled_set(struct fnt_log *log, struct fnt_attachment *attachment,
+		      uint64_t generation);
 
 static inline void
-fnt_gate_open(struct fnt_log *log)
+fnt_disabled_clear(struct fnt_log *log)
 {
 	if (atomic_load_explicit(&log->off, memory_order_relaxed))
 		atomic_store_explicit(&log->off, 0, memory_order_relaxed);
@@ -31,11 +31,11 @@ fnt_gate_open(struct fnt_log *log)
 
 /* The log is closed, and a grace period is over: give its page back. With the process's
  * mutex in hand. */
-void fnt_gate_fini(struct fnt_log *log);
+void fnt_disabled_fini(struct fnt_log *log);
 
 /* Does the log record nothing, as nothing is enabled? False if that is not known. */
 static inline bool
-fnt_gate_is_shut(struct fnt_log *log)
+fnt_disabled_is_set(struct fnt_log *log)
 {
 	uint64_t off;
 

@@ -10,16 +10,16 @@
 
 /* Is the call, whose head says outcome and duration, to be recorded? If not, that was
  * its end. */
-bool fnt_finish_is_kept(struct use use, enum fnt_outcome outcome);
+bool fnt_finish_is_kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome);
 
 /* The outcome's event. Room was kept for an error, and what of it is too long is cut;
  * FNT_OMITTED: no room for the value. That, and `lent`, are to stay until the commit.
  */
-void fnt_finish_error(struct use *use, const char *code, const char *message);
-int fnt_finish_value(struct use use, const struct fnt_value *value,
-		     struct fnt_lent *lent);
+void fnt_finish_error(struct fnt_call_ctx *ctx, const char *code, const char *message);
+int fnt_finish_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
+		     struct fnt_borrowed_value *lent);
 
 /* Commit the record, and give the call back; FNT_DONE or FNT_DROPPED. */
-int fnt_finish_commit(struct use use);
+int fnt_finish_commit(struct fnt_call_ctx ctx);
 
 #endif

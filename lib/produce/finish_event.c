@@ -40,26 +40,27 @@ at_most(uint32_t value, uint32_t max)
 static inline bool
 write_short_error(struct fnt_call *call, const char *code, const char *message)
 {
-	size_t code_len = fnt_quick_len(code), message_len = fnt_quick_len(message);
+	size_t code_len = fnt_short_text_len(code),
+	       message_len = fnt_short_text_len(message);
 	char *at = call->at;
 
-	if (code_len >= FNT_QUICK_TEXT || message_len >= FNT_QUICK_TEXT ||
-	    !fnt_pen_has(call, FNT_ERROR_BOUND + 4 * FNT_QUICK_TEXT))
+	if (code_len >= FNT_SHORT_TEXT || message_len >= FNT_SHORT_TEXT ||
+	    !fnt_payload_has(call, FNT_ERROR_BOUND + 4 * FNT_SHORT_TEXT))
 		return false;
-	at = fnt_put_head(at, 3, FNT_EVENT_ERROR);
-	at = fnt_quick_text(at, code, code_len);
-	call->at = fnt_quick_text(at, message, message_len);
+	at = fnt_encode_head(at, 3, FNT_EVENT_ERROR);
+	at = fnt_encode_text_fast(at, code, code_len);
+	call->at = fnt_encode_text_fast(at, message, message_len);
 	return true;
 }
 
 /* Room was kept for it; a quarter of what there is for the code, all that is left for
  * the message. */
 static __attribute__((noinline)) void
-write_long_error(struct use *use, const char *code, const char *message)
+write_long_error(struct fnt_call_ctx *ctx, const char *code, const char *message)
 {
 	struct fnt_event event = {.type = FNT_EVENT_ERROR};
-	struct fnt_call *call = use->call;
-	uint32_t left = call->limit - fnt_pen_used(call) - FNT_ERROR_BOUND;
+	struct fnt_call *call = ctx->call;
+	uint32_t left = call->limit - fnt_payload_used(call) - FNT_ERROR_BOUND;
 	char code_room[FNT_TEXT_MAX], message_room[FNT_TEXT_MAX];
 	uint32_t code_max = at_most(left / 4, FNT_TEXT_MAX);
 
@@ -73,17 +74,17 @@ write_long_error(struct use *use, const char *code, const char *message)
 		cut_text(message_room, message, at_most(left, FNT_TEXT_MAX),
 			 &call->record.flags, FNT_TRACE_MESSAGE_CUT);
 	left = FNT_ERROR_BOUND + event.error.code.len + event.error.message.len;
-	if (fnt_pen_reserve(call, use->thread, left))
-		fnt_pen_event(call, &event, left, fnt_put_error);
+	if (fnt_payload_reserve(call, ctx->thread, left))
+		fnt_payload_event(call, &event, left, fnt_encode_error);
 	else
 		call->record.flags |= FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT;
 }
 
 void
-fnt_finish_error(struct use *use, const char *code, const char *message)
+fnt_finish_error(struct fnt_call_ctx *ctx, const char *code, const char *message)
 {
-	if (!write_short_error(use->call, code ? code : "", message ? message : ""))
-		write_long_error(use, code, message);
+	if (!write_short_error(ctx->call, code ? code : "", message ? message : ""))
+		write_long_error(ctx, code, message);
 }
 
 /* What most values are, under no rule: short, and there is room in the tail. */
@@ -94,13 +95,13 @@ write_short_value(struct fnt_call *call, const struct fnt_value *value)
 			0xc4u << 24;
 
 	if (value->len > UINT8_MAX || (uint32_t)value->kind > FNT_VALUE_MSGPACK ||
-	    !value->data || call->odd.ruled ||
-	    !fnt_pen_has(call, FNT_VALUE_BOUND + value->len))
+	    !value->data || call->slow.ruled ||
+	    !fnt_payload_has(call, FNT_VALUE_BOUND + value->len))
 		return false;
 	memcpy(call->at, &head, 4);
 	call->at[4] = (char)value->len;
-	if (value->len < FNT_QUICK_TEXT)
-		fnt_quick_bytes(call->at + 5, value->data, value->len);
+	if (value->len < FNT_SHORT_TEXT)
+		fnt_short_text_bytes(call->at + 5, value->data, value->len);
 	else
 		memcpy(call->at + 5, value->data, value->len);
 	call->at += 5 + value->len;
@@ -111,23 +112,24 @@ static int
 omit_value(struct fnt_call *call)
 {
 	call->record.flags |= FNT_TRACE_VALUE_OMITTED;
-	call->odd.rare = true;
+	call->slow.rare = true;
 	return FNT_OMITTED;
 }
 
 static __attribute__((noinline)) int
-write_long_value(struct use use, const struct fnt_value *value, struct fnt_lent *lent)
+write_long_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
+		 struct fnt_borrowed_value *lent)
 {
 	struct fnt_event event = {.type = FNT_EVENT_VALUE};
-	struct fnt_call *call = use.call;
+	struct fnt_call *call = ctx.call;
 	char room[FNT_HASHED_JSON_BYTES];
 	struct fnt_value hashed;
 	uint32_t bound;
 
-	if (__builtin_expect(call->odd.ruled, 0)) {
+	if (__builtin_expect(call->slow.ruled, 0)) {
 		hashed = *value;
 		value = &hashed;
-		if (!fnt_capture_value(use.thread->attachment, call->rule.values,
+		if (!fnt_capture_value(ctx.thread->attachment, call->rule.values,
 				       &hashed, room))
 			return FNT_DONE;
 	}
@@ -137,22 +139,23 @@ write_long_value(struct use use, const struct fnt_value *value, struct fnt_lent 
 	bound = FNT_VALUE_BOUND + (uint32_t)value->len;
 	/* A length without data: the host has a value, too large to hand over. */
 	if ((!value->data && value->len) || value->len > call->limit ||
-	    fnt_pen_used(call) + bound > call->limit)
+	    fnt_payload_used(call) + bound > call->limit)
 		return omit_value(call);
 	/* A value that takes the place of another is of this function. */
-	if (!call->odd.ruled && fnt_pen_lend(call, &event, lent))
+	if (!call->slow.ruled && fnt_payload_borrow_value(call, &event, lent))
 		return FNT_DONE;
-	if (!fnt_pen_reserve(call, use.thread, bound))
+	if (!fnt_payload_reserve(call, ctx.thread, bound))
 		return omit_value(call);
-	fnt_pen_event(call, &event, bound, fnt_put_value);
+	fnt_payload_event(call, &event, bound, fnt_encode_value);
 	return FNT_DONE;
 }
 
 int
-fnt_finish_value(struct use use, const struct fnt_value *value, struct fnt_lent *lent)
+fnt_finish_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
+		 struct fnt_borrowed_value *lent)
 {
 	if (!value || value->kind == FNT_VALUE_NONE)
 		return FNT_DONE;
-	return write_short_value(use.call, value) ? FNT_DONE
-						  : write_long_value(use, value, lent);
+	return write_short_value(ctx.call, value) ? FNT_DONE
+						  : write_long_value(ctx, value, lent);
 }

@@ -35,7 +35,7 @@ kind_of(const char *at, size_t size)
 	size_t some = size < 8 ? 8 : size;
 
 	if (((uintptr_t)at & (FNT_PAGE - 1)) + some > FNT_PAGE || size > 64 ||
-	    !fnt_quick_text_looks())
+	    !fnt_short_text_usable())
 		return FNT_NAME_ANY;
 	return size > 16 ? FNT_NAME_LONG : FNT_NAME_SHORT;
 }
@@ -70,7 +70,7 @@ fnt_name_there(struct fnt_names_seen *names, const char *name)
 /* ---- by text -------------------------------------------------------------------- */
 
 struct key {
-	char text[FNT_QUICK_TEXT]; /* and zeroes */
+	char text[FNT_SHORT_TEXT]; /* and zeroes */
 	uint32_t set;
 	uint8_t tag;
 };
@@ -78,7 +78,7 @@ struct key {
 static inline void
 place_key(struct key *key)
 {
-	uint64_t words[FNT_QUICK_TEXT / 8], hash;
+	uint64_t words[FNT_SHORT_TEXT / 8], hash;
 
 	memcpy(words, key->text, sizeof(words));
 	/* Odd factors, so that no word is lost (FxHash has the first). */
@@ -95,12 +95,12 @@ place_key(struct key *key)
 static inline bool
 make_key(struct key *key, const char *name)
 {
-	size_t len = fnt_quick_len(name);
+	size_t len = fnt_short_text_len(name);
 
-	if (len >= FNT_QUICK_TEXT)
+	if (len >= FNT_SHORT_TEXT)
 		return false;
 	memset(key->text, 0, sizeof(key->text));
-	fnt_quick_put(key->text, name, len, false);
+	fnt_short_text_put(key->text, name, len, false);
 	place_key(key);
 	return true;
 }
@@ -138,7 +138,7 @@ met(struct fnt_names_seen *names, const char *name, const struct fnt_name_seen *
 struct fnt_name_seen *
 fnt_name_known(struct fnt_names_seen *names, const char *name)
 {
-	struct fnt_name_seen *seen = fnt_name_at_hand(names, name);
+	struct fnt_name_seen *seen = fnt_name_by_address(names, name);
 	struct key key;
 
 	if (seen || !name || !make_key(&key, name))
@@ -164,11 +164,11 @@ fnt_name_learn(struct fnt_names_seen *names, const char *name, size_t len, uint3
 	memcpy(seen->text, name, len);
 	seen->id = id;
 	seen->fn = fnt_name_pair(id);
-	seen->packed_len = (uint8_t)fnt_pack_id(&seen->packed, id);
+	seen->packed_len = (uint8_t)fnt_encode_id_word(&seen->packed, id);
 	seen->size = (uint8_t)(len + 1);
 	found_at(seen, name);
 	/* By its copy, which may go over the end of a page, as the name itself may. */
-	if (len >= FNT_QUICK_TEXT)
+	if (len >= FNT_SHORT_TEXT)
 		return;
 	memcpy(key.text, seen->text, sizeof(key.text));
 	place_key(&key);

@@ -85,7 +85,7 @@ void fnt_name_learn(struct fnt_names_seen *names, const char *name, size_t len,
 /* ---- at hand -------------------------------------------------------------------- */
 
 static inline uint64_t
-fnt_differ_16(const char *a, const char *b)
+fnt_name_differs_16(const char *a, const char *b)
 {
 	uint64_t x[2], y[2];
 
@@ -95,14 +95,14 @@ fnt_differ_16(const char *a, const char *b)
 }
 
 static inline bool
-fnt_same_long(const char *a, const char *b, size_t size)
+fnt_name_same_long(const char *a, const char *b, size_t size)
 {
-	uint64_t differ =
-		fnt_differ_16(a, b) | fnt_differ_16(a + size - 16, b + size - 16);
+	uint64_t differ = fnt_name_differs_16(a, b) |
+			  fnt_name_differs_16(a + size - 16, b + size - 16);
 
 	if (size > 32)
-		differ |= fnt_differ_16(a + 16, b + 16) |
-			  fnt_differ_16(a + size - 32, b + size - 32);
+		differ |= fnt_name_differs_16(a + 16, b + 16) |
+			  fnt_name_differs_16(a + size - 32, b + size - 32);
 	return !differ;
 }
 
@@ -123,7 +123,7 @@ fnt_name_same(const struct fnt_name_seen *seen, const char *name)
 		return !(((head ^ seen->head) | (tail ^ seen->tail)) & seen->mask);
 	}
 	return seen->kind == FNT_NAME_LONG &&
-	       fnt_same_long(name, seen->text, seen->size);
+	       fnt_name_same_long(name, seen->text, seen->size);
 }
 
 /* A name's id as it stands in a record's head, beside seq. */
@@ -154,7 +154,7 @@ fnt_name_place(struct fnt_names_seen *names, const char *name)
 /* By its address the name is found without a hash over its text, and compared to be
  * sure. NULL: not at hand, or not this way. */
 static inline struct fnt_name_seen *
-fnt_name_at_hand(struct fnt_names_seen *names, const char *name)
+fnt_name_by_address(struct fnt_names_seen *names, const char *name)
 {
 	struct fnt_name_seen *seen = fnt_name_place(names, name);
 

@@ -12,27 +12,27 @@
 #include "produce/begin_ruled.h"
 
 int
-fnt_call_write_op(struct use *use, const struct fnt_event *event, uint64_t now)
+fnt_call_write_op(struct fnt_call_ctx *ctx, const struct fnt_event *event, uint64_t now)
 {
-	struct fnt_call *call = use->call;
+	struct fnt_call *call = ctx->call;
 	uint32_t bound = FNT_OP_BOUND + op_texts(event);
 
-	if (!make_room(use, bound))
-		return omit_op(call);
-	fnt_pen_event(call, event, bound, fnt_put_op);
+	if (!fnt_call_make_room(ctx, bound))
+		return fnt_call_omit_op(call);
+	fnt_payload_event(call, event, bound, fnt_encode_op);
 	call->extra.ops++;
-	publish(call, now);
+	fnt_call_publish(call, now);
 	return FNT_DONE;
 }
 
 static inline void
-count_ended(struct use use, uint32_t entity, struct op op)
+count_ended(struct fnt_call_ctx ctx, uint32_t entity, struct op op)
 {
-	count_op(use, ended(entity, op));
+	fnt_call_count_op(ctx, ended(entity, op));
 }
 
 static __attribute__((noinline)) int
-write_long_op(struct use use, struct op op, uint64_t now)
+write_long_op(struct fnt_call_ctx ctx, struct op op, uint64_t now)
 {
 	struct fnt_event event = {.type = FNT_EVENT_OP};
 	int rc;
@@ -40,26 +40,27 @@ write_long_op(struct use use, struct op op, uint64_t now)
 	event.op.duration_ns = op.duration_ns;
 	event.op.row_count = op.row_count;
 	event.op.ok = op.ok;
-	rc = name_op(&use, &event, op) ? fnt_call_write_op(&use, &event, now)
-				       : omit_op(use.call);
+	rc = name_op(&ctx, &event, op) ? fnt_call_write_op(&ctx, &event, now)
+				       : fnt_call_omit_op(ctx.call);
 	if (op.op >= FNT_OP_KINDS)
 		op.op = FNT_OP_OTHER;
-	count_ended(use, event.op.entity.id, op);
+	count_ended(ctx, event.op.entity.id, op);
 	return rc;
 }
 
 static inline __attribute__((always_inline)) char *
 put_quick_op(char *at, struct op op, const struct fnt_name_seen *entity)
 {
-	at = quick_start(at, op, entity, FNT_QUICK_OP);
-	return fnt_quick_times(at, op.start_ns, op.duration_ns, op.row_count, op.ok);
+	at = quick_start(at, op, entity, FNT_HEAD_OP);
+	return fnt_encode_times_fast(at, op.start_ns, op.duration_ns, op.row_count,
+				     op.ok);
 }
 
 static inline __attribute__((always_inline)) void
 write_quick_op(struct fnt_call *call, struct op op, const struct fnt_name_seen *entity,
 	       uint64_t now)
 {
-	fnt_pen_publish(call, put_quick_op(call->at, op, entity), now);
+	fnt_payload_publish(call, put_quick_op(call->at, op, entity), now);
 }
 
 /* The same where it may end in the next frame: room for it is reserved. */
@@ -67,24 +68,25 @@ static inline __attribute__((always_inline)) void
 write_op_across(struct fnt_call *call, struct op op, const struct fnt_name_seen *entity,
 		uint64_t now)
 {
-	char room[FNT_QUICK_OP_BOUND + FNT_QUICK_TEXT];
+	char room[FNT_FAST_OP_BOUND + FNT_SHORT_TEXT];
 
-	fnt_pen_event_copy(call, room, (size_t)(put_quick_op(room, op, entity) - room));
-	publish(call, now);
+	fnt_payload_event_copy(call, room,
+			       (size_t)(put_quick_op(room, op, entity) - room));
+	fnt_call_publish(call, now);
 }
 
 static inline int
-write_op(struct use use, struct op op, uint64_t now)
+write_op(struct fnt_call_ctx ctx, struct op op, uint64_t now)
 {
 	struct fnt_name_seen *entity =
-		quick_entity_of(use, op, op.duration_ns | now, FNT_QUICK_OP_BOUND);
+		quick_entity_of(ctx, op, op.duration_ns | now, FNT_FAST_OP_BOUND);
 
 	if (__builtin_expect(!entity, 0))
-		return write_long_op(use, op, now);
-	write_quick_op(use.call, op, entity, now);
-	use.call->extra.ops++;
-	count_ended(use, entity->id, op);
-	entity->rows[op.op] = fnt_meter_own_op(&use.thread->meter, entity->id, op.op);
+		return write_long_op(ctx, op, now);
+	write_quick_op(ctx.call, op, entity, now);
+	ctx.call->extra.ops++;
+	count_ended(ctx, entity->id, op);
+	entity->rows[op.op] = fnt_meter_own_op(&ctx.thread->meter, entity->id, op.op);
 	return FNT_DONE;
 }
 
@@ -93,15 +95,15 @@ call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *i
 	uint64_t duration_ns, int64_t row_count, bool ok)
 {
 	struct fnt_hashed hashed;
-	struct use use;
+	struct fnt_call_ctx ctx;
 	uint64_t now;
-	int rc = use_call(&use, call);
+	int rc = fnt_call_enter(&ctx, call);
 
 	if (rc)
 		return rc;
-	id = fnt_ruled_id(use, id, &hashed);
-	now = since_start(&use);
-	rc = write_op(use,
+	id = fnt_ruled_id(ctx, id, &hashed);
+	now = fnt_call_elapsed(&ctx);
+	rc = write_op(ctx,
 		      (struct op){.op = (uint32_t)op,
 				  .ok = ok,
 				  .entity = entity,
@@ -123,20 +125,20 @@ static inline __attribute__((always_inline)) bool
 op_short(struct fnt_call *call, struct op op, bool counter, bool wide,
 	 uint64_t *seen_at)
 {
-	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
+	struct urcu_bp_reader *reader = fnt_call_enter_by(call, counter);
 	const struct fnt_name_seen *seen;
 	uint64_t now, look = *seen_at;
-	struct use use;
+	struct fnt_call_ctx ctx;
 
 	if (__builtin_expect(!reader, 0))
 		return false;
 	if (!counter && !look)
 		*seen_at = look = fnt_clock_look(counter);
-	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	use = (struct use){call, call->thread};
-	seen = quick_entity(use, op, 0, wide);
+	op.id_len = op.id ? fnt_short_text_len(op.id) : 0;
+	ctx = (struct fnt_call_ctx){call, call->thread};
+	seen = quick_entity(ctx, op, 0, wide);
 	if (__builtin_expect(
-		    !seen || !has_room(use, FNT_QUICK_OP_BOUND + op.id_len, wide), 0))
+		    !seen || !has_room(ctx, FNT_FAST_OP_BOUND + op.id_len, wide), 0))
 		goto leave;
 	if (__builtin_expect(FNT_COUNTED && !seen->rows[op.op], 0))
 		goto leave;
@@ -150,7 +152,7 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool wide,
 	if (__builtin_expect((now | op.duration_ns) > UINT32_MAX, 0))
 		goto leave;
 	op.start_ns = op.duration_ns < now ? now - op.duration_ns : 0;
-	if (wide && !fnt_pen_has(call, FNT_QUICK_OP_BOUND + op.id_len))
+	if (wide && !fnt_payload_has(call, FNT_FAST_OP_BOUND + op.id_len))
 		write_op_across(call, op, seen, now);
 	else
 		write_quick_op(call, op, seen, now);
@@ -174,10 +176,11 @@ op_by_other(struct fnt_call *call, uint64_t kind, const char *entity, const char
 			.row_count = row_count};
 	uint64_t seen_at = 0;
 
-	if (fnt_at_hand.counts ? op_short(call, op, true, true, &seen_at)
-			       : fnt_thread_by_vdso() &&
-					 (op_short(call, op, false, false, &seen_at) ||
-					  op_short(call, op, false, true, &seen_at)))
+	if (fnt_thread_state.fast_counter
+		    ? op_short(call, op, true, true, &seen_at)
+		    : fnt_thread_by_vdso() &&
+			      (op_short(call, op, false, false, &seen_at) ||
+			       op_short(call, op, false, true, &seen_at)))
 		return FNT_DONE;
 	return call_op(call, (enum fnt_op)(uint32_t)kind, entity, id, duration_ns,
 		       row_count, kind >> 32);

@@ -21,40 +21,41 @@ struct op {
 
 /* Is there room for so much in the tail, or, to be put `across` its end, at all? */
 static inline __attribute__((always_inline)) bool
-has_room(struct use use, size_t bytes, bool across)
+has_room(struct fnt_call_ctx ctx, size_t bytes, bool across)
 {
-	return fnt_pen_has(use.call, bytes) ||
-	       (across && use.call->quick_end && make_room(&use, (uint32_t)bytes));
+	return fnt_payload_has(ctx.call, bytes) ||
+	       (across && ctx.call->fast_end &&
+		fnt_call_make_room(&ctx, (uint32_t)bytes));
 }
 
-/* Is there a short way for this op, its id's length by fnt_quick_len(), if there is
+/* Is there a short way for this op, its id's length by fnt_short_text_len(), if there is
  * room for it? `times`: all its times, or'ed, so that one look tells whether each fits
  * in 32 bits. `known`: its entity may be known by its text alone. Its entity, or NULL.
  */
 static inline __attribute__((always_inline)) struct fnt_name_seen *
-quick_entity(struct use use, struct op op, uint64_t times, bool known)
+quick_entity(struct fnt_call_ctx ctx, struct op op, uint64_t times, bool known)
 {
 	struct fnt_name_seen *seen;
 
-	if (__builtin_expect(op.id_len >= FNT_QUICK_TEXT, 0))
+	if (__builtin_expect(op.id_len >= FNT_SHORT_TEXT, 0))
 		return NULL;
 	if (__builtin_expect(op.op >= FNT_OP_KINDS, 0))
 		return NULL;
 	if (__builtin_expect(times > UINT32_MAX, 0))
 		return NULL;
-	seen = fnt_name_at_hand(&use.thread->names, op.entity);
-	return known && !seen ? fnt_name_known(&use.thread->names, op.entity) : seen;
+	seen = fnt_name_by_address(&ctx.thread->names, op.entity);
+	return known && !seen ? fnt_name_known(&ctx.thread->names, op.entity) : seen;
 }
 
 /* The same with room for `bound` bytes and its id in the tail, where the id was
  * measured by others, and may be no short text. */
 static inline struct fnt_name_seen *
-quick_entity_of(struct use use, struct op op, uint64_t times, size_t bound)
+quick_entity_of(struct fnt_call_ctx ctx, struct op op, uint64_t times, size_t bound)
 {
-	if (op.id && fnt_quick_len(op.id) >= FNT_QUICK_TEXT)
+	if (op.id && fnt_short_text_len(op.id) >= FNT_SHORT_TEXT)
 		return NULL;
-	return has_room(use, bound + op.id_len, false)
-		       ? quick_entity(use, op, times, true)
+	return has_room(ctx, bound + op.id_len, false)
+		       ? quick_entity(ctx, op, times, true)
 		       : NULL;
 }
 
@@ -62,27 +63,28 @@ quick_entity_of(struct use use, struct op op, uint64_t times, size_t bound)
 static inline char *
 quick_start(char *at, struct op op, const struct fnt_name_seen *entity, uint32_t head)
 {
-	at = fnt_quick_op(at, head | op.op << 16, entity->packed, entity->packed_len);
-	return fnt_quick_text(at, op.id, op.id_len);
+	at = fnt_encode_op_fast(at, head | op.op << 16, entity->packed,
+				entity->packed_len);
+	return fnt_encode_text_fast(at, op.id, op.id_len);
 }
 
 /* The texts of an op. False: it can't fit, whatever else there is. */
 static inline bool
-name_op(struct use *use, struct fnt_event *event, struct op op)
+name_op(struct fnt_call_ctx *ctx, struct fnt_event *event, struct op op)
 {
 	event->op.op = op.op;
 	event->op.id.at = op.id;
 	event->op.id.len = (uint32_t)op.id_len;
 	event->op.start_ns = op.start_ns;
-	fnt_call_name(use->thread, op.entity, &use->call->record.flags,
+	fnt_call_name(ctx->thread, op.entity, &ctx->call->record.flags,
 		      &event->op.entity);
-	return op.id_len < use->call->op_limit;
+	return op.id_len < ctx->call->op_limit;
 }
 
 static inline uint32_t
 op_texts(const struct fnt_event *event)
 {
-	return name_bytes(&event->op.entity) + event->op.id.len;
+	return fnt_name_ref_bytes(&event->op.entity) + event->op.id.len;
 }
 
 static inline struct fnt_op_done
@@ -91,7 +93,7 @@ ended(uint32_t entity, struct op op)
 	return (struct fnt_op_done){.entity = entity,
 				    .op = op.op,
 				    .ns = op.duration_ns,
-				    .rows = rows_of(op.row_count),
+				    .rows = fnt_rows_of(op.row_count),
 				    .ok = op.ok};
 }
 

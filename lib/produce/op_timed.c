@@ -15,8 +15,8 @@
 
 /* Room for the op's end is kept from the beginning: it is among call->pending_bytes
  * then. */
-#define BEGIN_BOUND (FNT_QUICK_OP_BEGIN_BOUND + FNT_OP_END_BOUND)
-static_assert(BEGIN_BOUND >= FNT_QUICK_OP_BOUND, "all that putting its id writes to");
+#define BEGIN_BOUND (FNT_FAST_OP_BEGIN_BOUND + FNT_OP_END_BOUND)
+static_assert(BEGIN_BOUND >= FNT_FAST_OP_BOUND, "all that putting its id writes to");
 
 static inline struct fnt_pending_op *
 pending_at(struct fnt_call *call, uint32_t i)
@@ -37,7 +37,7 @@ more_pending(struct fnt_call *call)
 	if (!many)
 		return false;
 	call->pending_many = many;
-	call->odd.many_ops = true;
+	call->slow.many_ops = true;
 	call->pending_size = size;
 	return true;
 }
@@ -61,20 +61,21 @@ take_pending(struct fnt_call *call)
 }
 
 static __attribute__((noinline)) bool
-write_long_op_begin(struct use use, struct op op, struct fnt_pending_op *pending)
+write_long_op_begin(struct fnt_call_ctx ctx, struct op op,
+		    struct fnt_pending_op *pending)
 {
 	struct fnt_event event = {.type = FNT_EVENT_OP_BEGIN};
-	bool fits = name_op(&use, &event, op);
+	bool fits = name_op(&ctx, &event, op);
 	uint32_t bound;
 
 	pending->entity = event.op.entity.id;
 	if (!fits)
 		return false;
 	bound = FNT_OP_BEGIN_BOUND + op_texts(&event);
-	if (!make_room(&use, bound + FNT_OP_END_BOUND))
+	if (!fnt_call_make_room(&ctx, bound + FNT_OP_END_BOUND))
 		return false;
-	fnt_pen_event(use.call, &event, bound, fnt_put_op_begin);
-	publish(use.call, op.start_ns);
+	fnt_payload_event(ctx.call, &event, bound, fnt_encode_op_begin);
+	fnt_call_publish(ctx.call, op.start_ns);
 	return true;
 }
 
@@ -82,22 +83,22 @@ static inline __attribute__((always_inline)) void
 write_quick_op_begin(struct fnt_call *call, struct op op,
 		     const struct fnt_name_seen *entity)
 {
-	char *at = quick_start(call->at, op, entity, FNT_QUICK_OP_BEGIN);
+	char *at = quick_start(call->at, op, entity, FNT_HEAD_OP_BEGIN);
 
-	fnt_pen_publish(call, fnt_quick_time(at, op.start_ns), op.start_ns);
+	fnt_payload_publish(call, fnt_encode_time_fast(at, op.start_ns), op.start_ns);
 }
 
 static inline bool
-write_op_begin(struct use use, struct op op, struct fnt_pending_op *pending)
+write_op_begin(struct fnt_call_ctx ctx, struct op op, struct fnt_pending_op *pending)
 {
 	struct fnt_name_seen *entity =
-		quick_entity_of(use, op, op.start_ns, BEGIN_BOUND);
+		quick_entity_of(ctx, op, op.start_ns, BEGIN_BOUND);
 
 	if (__builtin_expect(!entity, 0))
-		return write_long_op_begin(use, op, pending);
+		return write_long_op_begin(ctx, op, pending);
 	pending->entity = entity->id;
-	entity->rows[op.op] = fnt_meter_own_op(&use.thread->meter, entity->id, op.op);
-	write_quick_op_begin(use.call, op, entity);
+	entity->rows[op.op] = fnt_meter_own_op(&ctx.thread->meter, entity->id, op.op);
+	write_quick_op_begin(ctx.call, op, entity);
 	return true;
 }
 
@@ -128,25 +129,25 @@ handle_of(const struct fnt_pending_op *pending, uint32_t entry)
 }
 
 static inline int64_t
-begin_op(struct use use, struct op op)
+begin_op(struct fnt_call_ctx ctx, struct op op)
 {
-	struct fnt_call *call = use.call;
+	struct fnt_call *call = ctx.call;
 	struct fnt_pending_op *pending;
 	uint32_t entry = take_pending(call);
 
 	if (!entry) {
-		omit_op(call);
+		fnt_call_omit_op(call);
 		return -ENOMEM;
 	}
 	pending = pending_at(call, entry - 1);
-	op.start_ns = since_start(&use);
+	op.start_ns = fnt_call_elapsed(&ctx);
 	start_pending(call, pending, op);
 	pending->row = NULL;
-	if (write_op_begin(use, op, pending)) {
+	if (write_op_begin(ctx, op, pending)) {
 		number_pending(call, pending);
 	} else {
 		pending->omitted = true;
-		omit_op(call);
+		fnt_call_omit_op(call);
 	}
 	return handle_of(pending, entry);
 }
@@ -155,14 +156,14 @@ static __attribute__((noinline)) int64_t
 call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id)
 {
 	struct fnt_hashed hashed;
-	struct use use;
+	struct fnt_call_ctx ctx;
 	int64_t handle;
-	int rc = use_call(&use, call);
+	int rc = fnt_call_enter(&ctx, call);
 
 	if (rc)
 		return rc;
-	id = fnt_ruled_id(use, id, &hashed);
-	handle = begin_op(use, (struct op){.op = (uint32_t)op,
+	id = fnt_ruled_id(ctx, id, &hashed);
+	handle = begin_op(ctx, (struct op){.op = (uint32_t)op,
 					   .entity = entity,
 					   .id = id,
 					   .id_len = id ? strlen(id) : 0});
@@ -195,22 +196,22 @@ take_at_hand(struct fnt_call *call, const struct fnt_pending_op *pending)
 static inline __attribute__((always_inline)) int64_t
 op_begin_short(struct fnt_call *call, struct op op, bool counter, bool known)
 {
-	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
+	struct urcu_bp_reader *reader = fnt_call_enter_by(call, counter);
 	struct fnt_pending_op *pending;
 	const struct fnt_name_seen *seen;
 	uint64_t now, look;
 	uint32_t entry;
-	struct use use;
+	struct fnt_call_ctx ctx;
 
 	if (__builtin_expect(!reader, 0))
 		return 0;
 	look = fnt_clock_look(counter);
-	op.id_len = op.id ? fnt_quick_len(op.id) : 0;
-	use = (struct use){call, call->thread};
-	seen = quick_entity(use, op, 0, known);
+	op.id_len = op.id ? fnt_short_text_len(op.id) : 0;
+	ctx = (struct fnt_call_ctx){call, call->thread};
+	seen = quick_entity(ctx, op, 0, known);
 	pending = pending_at_hand(call, &entry);
 	if (__builtin_expect(!seen || !pending ||
-				     !has_room(use, BEGIN_BOUND + op.id_len, false),
+				     !has_room(ctx, BEGIN_BOUND + op.id_len, false),
 			     0))
 		goto leave;
 	if (__builtin_expect(
@@ -242,7 +243,7 @@ op_begin_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity,
 	struct op op = {.op = (uint32_t)kind, .entity = entity, .id = id};
 	int64_t handle = 0;
 
-	if (fnt_at_hand.counts)
+	if (fnt_thread_state.fast_counter)
 		handle = op_begin_short(call, op, true, true);
 	else if (fnt_thread_by_vdso())
 		handle = op_begin_short(call, op, false, true);
@@ -291,41 +292,41 @@ struct op_end {
 
 /* Room was kept for it, but perhaps not in one piece. */
 static __attribute__((noinline)) int
-write_long_op_end(struct use use, struct op_end end, uint64_t now)
+write_long_op_end(struct fnt_call_ctx ctx, struct op_end end, uint64_t now)
 {
 	struct fnt_event event = {.type = FNT_EVENT_OP_END};
-	struct fnt_call *call = use.call;
+	struct fnt_call *call = ctx.call;
 
 	event.end.number = end.number;
 	event.end.duration_ns = end.duration_ns;
 	event.end.row_count = end.row_count;
 	event.end.ok = end.ok;
-	if (!fnt_pen_reserve(call, use.thread, FNT_OP_END_BOUND))
-		return omit_op(call);
-	fnt_pen_event(call, &event, FNT_OP_END_BOUND, fnt_put_op_end);
+	if (!fnt_payload_reserve(call, ctx.thread, FNT_OP_END_BOUND))
+		return fnt_call_omit_op(call);
+	fnt_payload_event(call, &event, FNT_OP_END_BOUND, fnt_encode_op_end);
 	call->extra.ops++;
-	publish(call, now);
+	fnt_call_publish(call, now);
 	return FNT_DONE;
 }
 
 static inline __attribute__((always_inline)) void
 write_quick_op_end(struct fnt_call *call, struct op_end end, uint64_t now)
 {
-	char *at = fnt_put_head(call->at, 5, FNT_EVENT_OP_END);
+	char *at = fnt_encode_head(call->at, 5, FNT_EVENT_OP_END);
 
-	at = fnt_put_number(at, end.number);
-	at = fnt_put_time(at, end.duration_ns);
-	at = fnt_put_rows(at, end.row_count);
-	fnt_pen_publish(call, fnt_put_bool(at, end.ok), now);
+	at = fnt_encode_number(at, end.number);
+	at = fnt_encode_time(at, end.duration_ns);
+	at = fnt_encode_rows(at, end.row_count);
+	fnt_payload_publish(call, fnt_encode_bool(at, end.ok), now);
 }
 
 static inline int
-write_op_end(struct use use, struct op_end end, uint64_t now)
+write_op_end(struct fnt_call_ctx ctx, struct op_end end, uint64_t now)
 {
-	if (!fnt_pen_has(use.call, FNT_OP_END_BOUND))
-		return write_long_op_end(use, end, now);
-	write_quick_op_end(use.call, end, now);
-	use.call->extra.ops++;
+	if (!fnt_payload_has(ctx.call, FNT_OP_END_BOUND))
+		return write_long_op_end(ctx, end, now);
+	write_quick_op_end(ctx.call, end, now);
+	ctx.call->extra.ops++;
 	return FNT_DONE;
 }
 
@@ -347,9 +348,9 @@ end_pending(struct fnt_call *call, struct fnt_pending_op *pending, uint32_t entr
 }
 
 static inline int
-end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
+end_op(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
 {
-	struct fnt_call *call = use.call;
+	struct fnt_call *call = ctx.call;
 	struct fnt_pending_op *pending;
 	uint64_t now, took;
 	uint32_t entry;
@@ -358,17 +359,17 @@ end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
 	if (!pending)
 		return -EINVAL;
 	end_pending(call, pending, entry);
-	now = since_start(&use);
+	now = fnt_call_elapsed(&ctx);
 	took = pending_ns(pending, now);
-	count_op(use, (struct fnt_op_done){.entity = pending->entity,
-					   .op = pending->op,
-					   .ns = took,
-					   .rows = rows_of(row_count),
-					   .ok = ok});
+	fnt_call_count_op(ctx, (struct fnt_op_done){.entity = pending->entity,
+						    .op = pending->op,
+						    .ns = took,
+						    .rows = fnt_rows_of(row_count),
+						    .ok = ok});
 	if (pending->omitted)
 		return FNT_OMITTED;
 	call->pending_bytes -= FNT_OP_END_BOUND;
-	return write_op_end(use,
+	return write_op_end(ctx,
 			    (struct op_end){.number = pending->number,
 					    .ok = ok,
 					    .duration_ns = took,
@@ -379,12 +380,12 @@ end_op(struct use use, int64_t handle, int64_t row_count, bool ok)
 static __attribute__((noinline)) int
 call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
 {
-	struct use use;
-	int rc = use_call(&use, call);
+	struct fnt_call_ctx ctx;
+	int rc = fnt_call_enter(&ctx, call);
 
 	if (rc)
 		return rc;
-	rc = end_op(use, handle, row_count, ok);
+	rc = end_op(ctx, handle, row_count, ok);
 	fnt_leave();
 	return rc;
 }
@@ -392,7 +393,7 @@ call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
 static inline __attribute__((always_inline)) bool
 op_end_short(struct fnt_call *call, int64_t handle, struct op_end end, bool counter)
 {
-	struct urcu_bp_reader *reader = fnt_use_by(call, counter);
+	struct urcu_bp_reader *reader = fnt_call_enter_by(call, counter);
 	struct fnt_pending_op *pending;
 	uint64_t now, look;
 	uint32_t entry;
@@ -404,7 +405,7 @@ op_end_short(struct fnt_call *call, int64_t handle, struct op_end end, bool coun
 	if (__builtin_expect(!pending || entry > FNT_PENDING_FEW, 0))
 		goto leave;
 	if (__builtin_expect(!pending->row || pending->by != fnt_call_owner(call) ||
-				     pending->omitted || !fnt_pen_has(call, 0),
+				     pending->omitted || !fnt_payload_has(call, 0),
 			     0))
 		goto leave;
 	if (__builtin_expect(!fnt_clock_time(&call->thread->clock, counter, look, &now),

@@ -15,7 +15,7 @@ append(struct fnt_call *call, struct fnt_extent *extent)
 {
 	extent->next = NULL;
 	call->last->next = extent;
-	call->odd.linked = true;
+	call->slow.linked = true;
 	call->last = extent;
 	call->room += extent->size;
 }
@@ -58,9 +58,9 @@ extend_private(struct fnt_call *call, uint32_t bytes)
 }
 
 bool
-fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
+fnt_payload_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
 {
-	while (call->room - fnt_pen_used(call) < bytes)
+	while (call->room - fnt_payload_used(call) < bytes)
 		if (!extend_framed(call, thread) && !extend_private(call, bytes))
 			return false;
 	return true;
@@ -77,14 +77,14 @@ give_frame(struct fnt_thread *thread, uint32_t frame)
 }
 
 void
-fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
+fnt_payload_release(struct fnt_call *call, struct fnt_thread *thread)
 {
 	/* The first extent is part of the call, or its frame is given back last. */
 	struct fnt_extent *extent = call->own.next, *next;
 
 	for (; extent; extent = next) {
 		next = extent->next;
-		if (extent->frame == FNT_FRAME_LENT)
+		if (extent->frame == FNT_FRAME_BORROWED)
 			break;	     /* and so is the next */
 		extent->next = NULL; /* the pool's: clean for its next use */
 		extent->size = FNT_FRAME_PAYLOAD_BYTES;
@@ -100,7 +100,7 @@ fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread)
 static void
 next_extent(struct fnt_call *call)
 {
-	uint32_t used = fnt_pen_used(call);
+	uint32_t used = fnt_payload_used(call);
 
 	call->tail = call->tail->next;
 	call->at = call->tail->bytes;
@@ -130,42 +130,42 @@ write_split(void *data, const char *bytes, size_t len)
 }
 
 void
-fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event)
+fnt_payload_event_slow(struct fnt_call *call, const struct fnt_event *event)
 {
 	msgpack_packer packer;
 
 	msgpack_packer_init(&packer, call, write_split);
 	fnt_pack_event(&packer, event);
-	fnt_pen_set_quick(call);
+	fnt_payload_set_fast(call);
 }
 
 void
-fnt_pen_event_split(struct fnt_call *call, const struct fnt_event *event,
-		    uint32_t bound,
-		    char *(*put)(char *at, const struct fnt_event *event))
+fnt_payload_event_split(struct fnt_call *call, const struct fnt_event *event,
+			uint32_t bound,
+			char *(*put)(char *at, const struct fnt_event *event))
 {
 	char room[SPLIT_MAX];
 
 	if (bound > sizeof(room)) {
-		fnt_pen_event_slow(call, event);
+		fnt_payload_event_slow(call, event);
 		return;
 	}
-	fnt_pen_event_copy(call, room, (size_t)(put(room, event) - room));
+	fnt_payload_event_copy(call, room, (size_t)(put(room, event) - room));
 }
 
 /* Few bytes, in moves that need no call. */
 static inline void
 copy_piece(struct fnt_call *call, const char *bytes, size_t len)
 {
-	if (len < FNT_QUICK_TEXT)
-		fnt_quick_bytes(call->at, bytes, len);
+	if (len < FNT_SHORT_TEXT)
+		fnt_short_text_bytes(call->at, bytes, len);
 	else
 		memcpy(call->at, bytes, len);
 	call->at += len;
 }
 
 void
-fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len)
+fnt_payload_event_copy(struct fnt_call *call, const char *bytes, size_t len)
 {
 	size_t some = (size_t)(call->tail->bytes + call->tail->size - call->at);
 
@@ -177,7 +177,7 @@ fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len)
 		/* Extents are longer than what comes in one piece. */
 	}
 	copy_piece(call, bytes, len);
-	fnt_pen_set_quick(call);
+	fnt_payload_set_fast(call);
 }
 
 /* ---- lent ------------------------------------------------------------------ */
@@ -185,11 +185,11 @@ fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len)
 #define LENT_LEAST 64u /* bytes */
 
 bool
-fnt_pen_lend(struct fnt_call *call, const struct fnt_event *event,
-	     struct fnt_lent *lent)
+fnt_payload_borrow_value(struct fnt_call *call, const struct fnt_event *event,
+			 struct fnt_borrowed_value *lent)
 {
 	const char *bytes = event->value.bytes.at;
-	uint32_t len = event->value.bytes.len, used = fnt_pen_used(call), some;
+	uint32_t len = event->value.bytes.len, used = fnt_payload_used(call), some;
 	struct fnt_extent *tail = call->tail;
 	char *at = call->at;
 	size_t room = (size_t)(tail->bytes + tail->size - at);
@@ -200,7 +200,7 @@ fnt_pen_lend(struct fnt_call *call, const struct fnt_event *event,
 	    call->framed != call->room || tail != call->last ||
 	    room < FNT_VALUE_BOUND + 8)
 		return false;
-	at = fnt_put_value_head(at, event);
+	at = fnt_encode_value_head(at, event);
 	used += (uint32_t)(at - call->at) + len;
 	some = -(uint32_t)(uintptr_t)at & 7;
 	memcpy(at, bytes, some);
@@ -210,15 +210,15 @@ fnt_pen_lend(struct fnt_call *call, const struct fnt_event *event,
 	lent->body = (struct fnt_extent){.next = &lent->rest,
 					 .bytes = (char *)(uintptr_t)bytes,
 					 .size = len & ~7u,
-					 .frame = FNT_FRAME_LENT};
+					 .frame = FNT_FRAME_BORROWED};
 	lent->rest = (struct fnt_extent){
-		.bytes = lent->bytes, .size = 8, .frame = FNT_FRAME_LENT};
+		.bytes = lent->bytes, .size = 8, .frame = FNT_FRAME_BORROWED};
 	memset(lent->bytes, 0, 8);
 	memcpy(lent->bytes, bytes + (len & ~7u), len & 7);
 	tail->size = (uint32_t)(at - tail->bytes);
 	tail->next = &lent->body;
 	call->last = call->tail = &lent->rest;
-	call->odd.linked = true;
+	call->slow.linked = true;
 	call->at = lent->bytes + (len & 7);
 	call->origin = (uintptr_t)call->at - used;
 	return true;

@@ -22,36 +22,37 @@
 
 /* Make room for `bytes` more: frames if the call is framed and there are some, else
  * private memory only. False: no memory. */
-bool fnt_pen_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes);
+bool fnt_payload_extend(struct fnt_call *call, struct fnt_thread *thread,
+			uint32_t bytes);
 
 /* Bytes of payload, in all extents. */
 static inline uint32_t
-fnt_pen_used(const struct fnt_call *call)
+fnt_payload_used(const struct fnt_call *call)
 {
 	return (uint32_t)((uintptr_t)call->at - call->origin);
 }
 
 static inline bool
-fnt_pen_reserve(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
+fnt_payload_reserve(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
 {
-	return call->room - fnt_pen_used(call) >= bytes ||
-	       fnt_pen_extend(call, thread, bytes);
+	return call->room - fnt_payload_used(call) >= bytes ||
+	       fnt_payload_extend(call, thread, bytes);
 }
 
 /* Give back all extents but the first. `thread` NULL: the frames are gone already. */
-void fnt_pen_release(struct fnt_call *call, struct fnt_thread *thread);
+void fnt_payload_release(struct fnt_call *call, struct fnt_thread *thread);
 
 /* Write an event that may go over the end of an extent. Room is reserved. */
-void fnt_pen_event_slow(struct fnt_call *call, const struct fnt_event *event);
+void fnt_payload_event_slow(struct fnt_call *call, const struct fnt_event *event);
 
 /* The same for one of at most `bound` bytes that can be put together by hand. */
-void fnt_pen_event_split(struct fnt_call *call, const struct fnt_event *event,
-			 uint32_t bound,
-			 char *(*put)(char *at, const struct fnt_event *event));
+void fnt_payload_event_split(struct fnt_call *call, const struct fnt_event *event,
+			     uint32_t bound,
+			     char *(*put)(char *at, const struct fnt_event *event));
 
 /* A value's bytes where the host has them, as the last extents of a call that ends. */
-#define FNT_FRAME_LENT (FNT_FRAME_NONE - 1) /* of an extent that is neither */
-struct fnt_lent {
+#define FNT_FRAME_BORROWED (FNT_FRAME_NONE - 1) /* of an extent that is neither */
+struct fnt_borrowed_value {
 	struct fnt_extent body, rest;
 	char bytes[8]; /* what is left of the last word */
 };
@@ -60,40 +61,40 @@ struct fnt_lent {
  * word, and of the rest no more than where it is; so it is copied once, and takes no
  * frames. `lent` is to be there until the call is dropped. False: not this way. Nothing
  * can be written after it. */
-bool fnt_pen_lend(struct fnt_call *call, const struct fnt_event *event,
-		  struct fnt_lent *lent);
+bool fnt_payload_borrow_value(struct fnt_call *call, const struct fnt_event *event,
+			      struct fnt_borrowed_value *lent);
 
 /* One that has been put together elsewhere. */
-void fnt_pen_event_copy(struct fnt_call *call, const char *bytes, size_t len);
+void fnt_payload_event_copy(struct fnt_call *call, const char *bytes, size_t len);
 
 /* May `bytes` more, with what the pending ops will need, be put straight at call->at?
- * Then fnt_pen_publish() says where they end. */
+ * Then fnt_payload_publish() says where they end. */
 static inline bool
-fnt_pen_has(const struct fnt_call *call, size_t bytes)
+fnt_payload_has(const struct fnt_call *call, size_t bytes)
 {
 	return __builtin_expect(
-		(uintptr_t)call->at + call->pending_bytes + bytes < call->quick_end, 1);
+		(uintptr_t)call->at + call->pending_bytes + bytes < call->fast_end, 1);
 }
 
 /* Up to where that is so: as long as the tail has room, and others see it; where ids
  * are to be written otherwise than they are given, not at all. */
 static inline void
-fnt_pen_set_quick(struct fnt_call *call)
+fnt_payload_set_fast(struct fnt_call *call)
 {
 	const struct fnt_extent *tail = call->tail;
 	uintptr_t end = (uintptr_t)tail->bytes + tail->size;
 
 	if (end > call->origin + call->op_limit)
 		end = call->origin + call->op_limit;
-	call->quick_end = end;
+	call->fast_end = end;
 	if ((call->frame && tail->frame == FNT_FRAME_NONE) ||
-	    (call->odd.ruled && call->rule.ids != FNT_CAPTURE_ON))
-		call->quick_end = 0;
+	    (call->slow.ruled && call->rule.ids != FNT_CAPTURE_ON))
+		call->fast_end = 0;
 }
 
 /* Into the first extent, empty. */
 static inline void
-fnt_pen_rewind(struct fnt_call *call)
+fnt_payload_rewind(struct fnt_call *call)
 {
 	call->at = call->own.bytes;
 	call->origin = (uintptr_t)call->at;
@@ -101,21 +102,21 @@ fnt_pen_rewind(struct fnt_call *call)
 
 /* Where a quick event ends: let others see it, `now_ns` after the start. */
 static inline void
-fnt_pen_publish(struct fnt_call *call, char *end, uint64_t now_ns)
+fnt_payload_publish(struct fnt_call *call, char *end, uint64_t now_ns)
 {
 	call->at = end;
-	fnt_frame_publish(call->shown, fnt_pen_used(call), now_ns);
+	fnt_frame_publish(call->shown, fnt_payload_used(call), now_ns);
 }
 
 /* Write one event, of at most `bound` bytes, with room reserved. Not yet published. */
 static inline __attribute__((always_inline)) void
-fnt_pen_event(struct fnt_call *call, const struct fnt_event *event, uint32_t bound,
-	      char *(*put)(char *at, const struct fnt_event *event))
+fnt_payload_event(struct fnt_call *call, const struct fnt_event *event, uint32_t bound,
+		  char *(*put)(char *at, const struct fnt_event *event))
 {
 	const struct fnt_extent *tail = call->tail;
 
 	if (__builtin_expect((size_t)(tail->bytes + tail->size - call->at) < bound, 0))
-		fnt_pen_event_split(call, event, bound, put);
+		fnt_payload_event_split(call, event, bound, put);
 	else
 		call->at = put(call->at, event);
 }

@@ -20,7 +20,7 @@ push(struct fnt_call_pool *pool, struct fnt_call *call)
 }
 
 void
-fnt_unframed_add(struct fnt_call_pool *pool, struct fnt_call *call)
+fnt_private_calls_add(struct fnt_call_pool *pool, struct fnt_call *call)
 {
 	uint32_t due = 1 + 2 * atomic_load_explicit(&pool->unframed_open,
 						    memory_order_relaxed);
@@ -30,18 +30,18 @@ fnt_unframed_add(struct fnt_call_pool *pool, struct fnt_call *call)
 		due = SWEEP_MIN;
 	if (atomic_fetch_add_explicit(&pool->unframed_new, 1, memory_order_relaxed) >=
 	    due)
-		fnt_unframed_sweep(pool);
+		fnt_private_calls_sweep(pool);
 }
 
 void
-fnt_unframed_drop(struct fnt_call *call)
+fnt_private_calls_drop(struct fnt_call *call)
 {
 	/* [U3] release: its user has done with it before it is freed. Pairs with [U4]. */
 	atomic_store_explicit(&call->done, true, memory_order_release);
 }
 
 bool
-fnt_unframed_sweep(struct fnt_call_pool *pool)
+fnt_private_calls_sweep(struct fnt_call_pool *pool)
 {
 	struct fnt_call *call, *next;
 	uint32_t open = 0;
@@ -69,11 +69,11 @@ fnt_unframed_sweep(struct fnt_call_pool *pool)
 static bool
 is_private(const struct fnt_call *call)
 {
-	return !call->frame || fnt_pen_used(call) > call->framed;
+	return !call->frame || fnt_payload_used(call) > call->framed;
 }
 
 void
-fnt_unframed_drop_late(struct fnt_call *call)
+fnt_private_calls_drop_late(struct fnt_call *call)
 {
 	int saved = errno;
 
@@ -100,9 +100,9 @@ close_one(struct fnt_call *call, struct fnt_thread *thread)
 }
 
 bool
-fnt_unframed_any(struct fnt_call_pool *pool)
+fnt_private_calls_any(struct fnt_call_pool *pool)
 {
-	bool any = fnt_unframed_sweep(pool);
+	bool any = fnt_private_calls_sweep(pool);
 	struct fnt_call *call;
 	uint32_t next = 0;
 
@@ -112,7 +112,7 @@ fnt_unframed_any(struct fnt_call_pool *pool)
 }
 
 void
-fnt_unframed_close(struct fnt_call_pool *pool, struct fnt_thread *thread)
+fnt_private_calls_close(struct fnt_call_pool *pool, struct fnt_thread *thread)
 {
 	struct fnt_call *call;
 	uint32_t next = 0;

@@ -13,24 +13,24 @@
 
 /* A call from make_private, into its pool's list. From time to time those that are done are
  * freed on the way: the list is at most three times as long as it need be. */
-void fnt_unframed_add(struct fnt_call_pool *pool, struct fnt_call *call);
+void fnt_private_calls_add(struct fnt_call_pool *pool, struct fnt_call *call);
 
 /* It is done: the last access to it. */
-void fnt_unframed_drop(struct fnt_call *call);
+void fnt_private_calls_drop(struct fnt_call *call);
 
 /* Free what is done. True: some are open. */
-bool fnt_unframed_sweep(struct fnt_call_pool *pool);
+bool fnt_private_calls_sweep(struct fnt_call_pool *pool);
 
 /* A call's owner ends it when its log is closed: gives back its memory, once nobody who
  * closes a log is at it. */
-void fnt_unframed_drop_late(struct fnt_call *call);
+void fnt_private_calls_drop_late(struct fnt_call *call);
 
 /* Is one open that has something to itself? To be asked before the next, as that is called. */
-bool fnt_unframed_any(struct fnt_call_pool *pool);
+bool fnt_private_calls_any(struct fnt_call_pool *pool);
 
 /* Nobody is inside the log any more, and the process's mutex is held: open calls of which a
  * frame has not all become aborted records, through `thread` (NULL: no memory for one). They
  * stay open for their owners, who are told that the log is closed. */
-void fnt_unframed_close(struct fnt_call_pool *pool, struct fnt_thread *thread);
+void fnt_private_calls_close(struct fnt_call_pool *pool, struct fnt_thread *thread);
 
 #endif

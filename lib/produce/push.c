@@ -7,20 +7,20 @@
 #include "produce/begin_ruled.h"
 
 static int
-push_ops(struct use *use, const struct fnt_trace *trace)
+push_ops(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 {
 	int worst = FNT_DONE;
 
 	for (size_t i = 0; i < trace->op_count; i++) {
 		const struct fnt_trace_op *op = &trace->ops[i];
 		struct fnt_event event = {.type = FNT_EVENT_OP};
-		struct fnt_call *call = use->call;
+		struct fnt_call *call = ctx->call;
 		struct fnt_hashed hashed;
 
 		event.op.op = (uint32_t)op->op;
-		fnt_call_name(use->thread, op->entity, &call->record.flags,
+		fnt_call_name(ctx->thread, op->entity, &call->record.flags,
 			      &event.op.entity);
-		event.op.id.at = fnt_ruled_id(*use, op->id, &hashed);
+		event.op.id.at = fnt_ruled_id(*ctx, op->id, &hashed);
 		event.op.id.len = event.op.id.at ? (uint32_t)strnlen(event.op.id.at,
 								     call->op_limit)
 						 : 0;
@@ -28,20 +28,21 @@ push_ops(struct use *use, const struct fnt_trace *trace)
 		event.op.duration_ns = op->duration_ns;
 		event.op.row_count = op->row_count;
 		event.op.ok = op->ok;
-		if (fnt_call_write_op(use, &event, 0))
+		if (fnt_call_write_op(ctx, &event, 0))
 			worst = FNT_OMITTED;
-		count_op(*use, (struct fnt_op_done){.entity = event.op.entity.id,
-						    .op = event.op.op < FNT_OP_KINDS
-								  ? event.op.op
-								  : FNT_OP_OTHER,
-						    .ns = op->duration_ns,
-						    .rows = rows_of(op->row_count),
-						    .ok = op->ok});
+		fnt_call_count_op(
+			*ctx, (struct fnt_op_done){.entity = event.op.entity.id,
+						   .op = event.op.op < FNT_OP_KINDS
+								 ? event.op.op
+								 : FNT_OP_OTHER,
+						   .ns = op->duration_ns,
+						   .rows = fnt_rows_of(op->row_count),
+						   .ok = op->ok});
 	}
 	for (size_t i = 0; i < trace->schedule_count; i++) {
 		const struct fnt_trace_schedule *schedule = &trace->schedules[i];
 
-		if (fnt_call_write_schedule(use, schedule->fn_name, schedule->delay_ms,
+		if (fnt_call_write_schedule(ctx, schedule->fn_name, schedule->delay_ms,
 					    schedule->run_at))
 			worst = FNT_OMITTED;
 	}
@@ -68,38 +69,38 @@ push_head(struct fnt_record *record, const struct fnt_trace *trace)
 /* Its times are its own: when it was pushed is said beside them, so that the newest
  * still come first where two rings are read. */
 static void
-push_time(struct use *use)
+push_time(struct fnt_call_ctx *ctx)
 {
-	struct fnt_call *call = use->call;
+	struct fnt_call *call = ctx->call;
 	struct fnt_event event = {.type = FNT_EVENT_COMMITTED,
 				  .time_ns = call->record.started_at_ns};
 
-	if (!use->thread->attachment->region.view.kept_percent ||
-	    fnt_pen_used(call) + FNT_COMMITTED_BOUND > call->op_limit ||
-	    !fnt_pen_reserve(call, use->thread, FNT_COMMITTED_BOUND))
+	if (!ctx->thread->attachment->region.view.kept_percent ||
+	    fnt_payload_used(call) + FNT_COMMITTED_BOUND > call->op_limit ||
+	    !fnt_payload_reserve(call, ctx->thread, FNT_COMMITTED_BOUND))
 		return;
-	fnt_pen_event_slow(call, &event);
+	fnt_payload_event_slow(call, &event);
 	call->record.flags |= FNT_RECORD_LATE;
 }
 
 static int
-push(struct use *use, const struct fnt_trace *trace)
+push(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 {
-	struct fnt_lent lent;
+	struct fnt_borrowed_value lent;
 	int rc, worst;
 
-	push_time(use);
-	push_head(&use->call->record, trace);
-	use->call->odd.rare = true;
-	worst = push_ops(use, trace);
-	use->thread->now = fnt_clock_read(&use->thread->clock);
-	if (!fnt_finish_is_kept(*use, trace->outcome))
+	push_time(ctx);
+	push_head(&ctx->call->record, trace);
+	ctx->call->slow.rare = true;
+	worst = push_ops(ctx, trace);
+	ctx->thread->now = fnt_clock_read(&ctx->thread->clock);
+	if (!fnt_finish_is_kept(*ctx, trace->outcome))
 		return FNT_DONE;
-	if (trace->outcome == FNT_OK && fnt_finish_value(*use, &trace->value, &lent))
+	if (trace->outcome == FNT_OK && fnt_finish_value(*ctx, &trace->value, &lent))
 		worst = FNT_OMITTED;
 	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
-		fnt_finish_error(use, trace->code, trace->message);
-	rc = fnt_finish_commit(*use);
+		fnt_finish_error(ctx, trace->code, trace->message);
+	rc = fnt_finish_commit(*ctx);
 	return rc == FNT_DONE ? worst : rc;
 }
 
@@ -108,7 +109,7 @@ fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
 {
 	struct fnt_attachment *attachment;
 	struct fnt_call_info info;
-	struct use use;
+	struct fnt_call_ctx ctx;
 	int rc;
 
 	if (!trace || trace->outcome <= FNT_IN_FLIGHT || trace->outcome > FNT_ABORTED)
@@ -122,21 +123,21 @@ fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
 		.parent_uid = trace->parent_uid,
 		.trace_id = {trace->trace_id[0], trace->trace_id[1]},
 	};
-	if (fnt_gate_is_shut(log))
+	if (fnt_disabled_is_set(log))
 		return FNT_DONE;
 	attachment = fnt_enter(log);
 	if (!attachment)
 		return -ESHUTDOWN;
-	if (fnt_control_plain(attachment)) {
-		use.thread = fnt_thread_get(attachment);
-		use.call = use.thread ? fnt_call_start(log, use.thread, &info, false)
+	if (fnt_rules_plain(attachment)) {
+		ctx.thread = fnt_thread_get(attachment);
+		ctx.call = ctx.thread ? fnt_call_start(log, ctx.thread, &info, false)
 				      : NULL;
 	} else {
-		rc = fnt_ruled_start(&use, log, attachment, &info, false);
+		rc = fnt_ruled_start(&ctx, log, attachment, &info, false);
 		if (rc)
 			return rc == FNT_NOT_ENABLED ? FNT_DONE : rc;
 	}
-	rc = use.call ? push(&use, trace) : -ENOMEM;
+	rc = ctx.call ? push(&ctx, trace) : -ENOMEM;
 	fnt_leave();
 	return rc;
 }

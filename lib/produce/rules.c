@@ -107,7 +107,7 @@ remember_plain(struct fnt_attachment *attachment, const struct fnt_snapshot *sna
 }
 
 bool
-fnt_control_init(struct fnt_attachment *attachment)
+fnt_rules_init(struct fnt_attachment *attachment)
 {
 	const struct fnt_view *view = &attachment->region.view;
 	struct fnt_snapshot *snapshot = make_snapshot(view);
@@ -126,7 +126,7 @@ fnt_control_init(struct fnt_attachment *attachment)
 }
 
 void
-fnt_control_fini(struct fnt_attachment *attachment)
+fnt_rules_fini(struct fnt_attachment *attachment)
 {
 	free_snapshot(
 		atomic_load_explicit(&attachment->snapshot, memory_order_relaxed));
@@ -148,7 +148,7 @@ retire(struct fnt_snapshot *first, struct fnt_snapshot *last, uint32_t count)
 }
 
 struct fnt_snapshot *
-fnt_control_retired(void)
+fnt_rules_retired(void)
 {
 	atomic_store_explicit(&retired_count, 0, memory_order_relaxed);
 	/* [V4] acquire: the links of what was put there. Pairs with [V3]. */
@@ -156,7 +156,7 @@ fnt_control_retired(void)
 }
 
 void
-fnt_control_free(struct fnt_snapshot *list)
+fnt_rules_free(struct fnt_snapshot *list)
 {
 	while (list) {
 		struct fnt_snapshot *snapshot = list;
@@ -177,11 +177,11 @@ sweep(void)
 		    FNT_RETIRED_MAX ||
 	    urcu_bp_read_ongoing())
 		return;
-	list = fnt_control_retired();
+	list = fnt_rules_retired();
 	if (!list)
 		return;
 	fnt_rcu_synchronize();
-	fnt_control_free(list);
+	fnt_rules_free(list);
 }
 
 /* ---- following ------------------------------------------------------------------ */
@@ -217,7 +217,7 @@ static bool
 update(struct fnt_attachment *attachment)
 {
 	for (int i = 0; i < TRIES; i++) {
-		struct fnt_snapshot *old = fnt_control_snapshot(attachment), *made;
+		struct fnt_snapshot *old = fnt_rules_snapshot(attachment), *made;
 
 		if (old->generation == generation_of(attachment))
 			return false;
@@ -231,9 +231,9 @@ update(struct fnt_attachment *attachment)
 }
 
 struct fnt_attachment *
-fnt_control_follow(struct fnt_log *log, struct fnt_attachment *attachment)
+fnt_rules_follow(struct fnt_log *log, struct fnt_attachment *attachment)
 {
-	struct fnt_snapshot *snapshot = fnt_control_snapshot(attachment);
+	struct fnt_snapshot *snapshot = fnt_rules_snapshot(attachment);
 	int saved = errno;
 	bool updated;
 
@@ -246,14 +246,14 @@ fnt_control_follow(struct fnt_log *log, struct fnt_attachment *attachment)
 	}
 	updated = update(attachment);
 	fnt_region_renew(&attachment->region);
-	if (!fnt_control_snapshot(attachment)->off)
-		fnt_gate_open(log);
+	if (!fnt_rules_snapshot(attachment)->off)
+		fnt_disabled_clear(log);
 	errno = saved;
 	if (!updated)
 		return attachment;
 	fnt_leave();
 	sweep();
-	fnt_process_eras();
+	fnt_process_segments();
 	errno = saved;
 	return fnt_enter(log);
 }
@@ -267,7 +267,7 @@ number_of(const struct fnt_snapshot *snapshot, const char *name)
 }
 
 const struct fnt_rule *
-fnt_control_rule(struct fnt_snapshot *snapshot, uint32_t id, const char *name)
+fnt_rules_find(struct fnt_snapshot *snapshot, uint32_t id, const char *name)
 {
 	_Atomic uint8_t *known;
 	uint8_t number;

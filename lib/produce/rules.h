@@ -8,7 +8,7 @@
  * A snapshot is made by whichever thread begins a call and finds that the generation
  * has moved; several may make one each, and the first to publish it wins: nobody waits
  * for another. Those that are replaced are freed after a grace period: see
- * fnt_control_follow.
+ * fnt_rules_follow.
  *
  * A call goes by the rule that it began with: a copy of it lies in the call, so that it
  * needs no snapshot later.
@@ -55,15 +55,15 @@ struct fnt_snapshot {
 #define FNT_GENERATION_NEVER UINT64_MAX
 
 /* The first snapshot; false: no memory. */
-bool fnt_control_init(struct fnt_attachment *attachment);
+bool fnt_rules_init(struct fnt_attachment *attachment);
 
 /* Nobody uses the attachment any more. */
-void fnt_control_fini(struct fnt_attachment *attachment);
+void fnt_rules_fini(struct fnt_attachment *attachment);
 
 /* Is everything at its default, as far as this process knows, and does it know the
  * latest? Inside fnt_enter. */
 static inline bool
-fnt_control_plain(struct fnt_attachment *attachment)
+fnt_rules_plain(struct fnt_attachment *attachment)
 {
 	if (!FNT_COUNTED)
 		return true;
@@ -83,19 +83,19 @@ fnt_control_plain(struct fnt_attachment *attachment)
  * that is once in FNT_RETIRED_MAX changes, in one thread, and never if the host itself
  * is in a read-side section of urcu-bp. */
 #define FNT_RETIRED_MAX 8
-struct fnt_attachment *fnt_control_follow(struct fnt_log *log,
-					  struct fnt_attachment *attachment);
+struct fnt_attachment *fnt_rules_follow(struct fnt_log *log,
+					struct fnt_attachment *attachment);
 
 static inline struct fnt_snapshot *
-fnt_control_snapshot(struct fnt_attachment *attachment)
+fnt_rules_snapshot(struct fnt_attachment *attachment)
 {
 	/* [V2] acquire: the snapshot is whole. Pairs with [V1] in rules.c. */
 	return atomic_load_explicit(&attachment->snapshot, memory_order_acquire);
 }
 
 static inline bool
-fnt_control_is_latest(struct fnt_attachment *attachment,
-		      const struct fnt_snapshot *snapshot)
+fnt_rules_are_latest(struct fnt_attachment *attachment,
+		     const struct fnt_snapshot *snapshot)
 {
 	return atomic_load_explicit(&attachment->region.view.control->generation,
 				    memory_order_relaxed) == snapshot->generation;
@@ -103,12 +103,12 @@ fnt_control_is_latest(struct fnt_attachment *attachment,
 
 /* What applies to the function, whose name's id may be FNT_NAME_NONE. Lives as long as
  * the read-side section. */
-const struct fnt_rule *fnt_control_rule(struct fnt_snapshot *snapshot, uint32_t id,
-					const char *name);
+const struct fnt_rule *fnt_rules_find(struct fnt_snapshot *snapshot, uint32_t id,
+				      const char *name);
 
 /* What has been replaced: for who waits for a grace period anyway, between these two.
  */
-struct fnt_snapshot *fnt_control_retired(void);
-void fnt_control_free(struct fnt_snapshot *retired);
+struct fnt_snapshot *fnt_rules_retired(void);
+void fnt_rules_free(struct fnt_snapshot *retired);
 
 #endif

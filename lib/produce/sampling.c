@@ -4,8 +4,8 @@
 #define TRIES 64
 
 bool
-fnt_keep_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
-	      uint64_t now_ns)
+fnt_sampling_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
+		  uint64_t now_ns)
 {
 	uint32_t second = (uint32_t)(now_ns / FNT_SECOND_NS), last;
 	uint64_t seen, next;

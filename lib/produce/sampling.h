@@ -24,7 +24,7 @@
 
 /* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
 static inline uint64_t
-fnt_keep_mix(uint64_t z)
+fnt_sampling_mix(uint64_t z)
 {
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
@@ -33,21 +33,21 @@ fnt_keep_mix(uint64_t z)
 
 /* 63 bits. */
 static inline uint64_t
-fnt_keep_hash(const uint64_t trace_id[2])
+fnt_sampling_hash(const uint64_t trace_id[2])
 {
-	return fnt_keep_mix(fnt_keep_mix(trace_id[0] + 0x9e3779b97f4a7c15u) +
-			    trace_id[1]) >>
+	return fnt_sampling_mix(fnt_sampling_mix(trace_id[0] + 0x9e3779b97f4a7c15u) +
+				trace_id[1]) >>
 	       1;
 }
 
 /* One of the `limit` of this second, at least 1. False: they are used up. Wait-free. */
-bool fnt_keep_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
-		   uint64_t now_ns);
+bool fnt_sampling_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
+		       uint64_t now_ns);
 
 /* 0, or the mark that says why not. For calls with a rule; flags what was slow for the
  * kept ring. Wait-free. */
 static inline uint64_t
-fnt_keep_decide(struct fnt_call *call, const struct fnt_thread *thread)
+fnt_sampling_decide(struct fnt_call *call, const struct fnt_thread *thread)
 {
 	struct fnt_record *record = &call->record;
 	const struct fnt_rule *rule = &call->rule;
@@ -58,10 +58,11 @@ fnt_keep_decide(struct fnt_call *call, const struct fnt_thread *thread)
 	}
 	if (record->outcome != FNT_OK && rule->keep_errors)
 		return 0;
-	if (rule->keep < FNT_KEEP_ALL && fnt_keep_hash(record->trace_id) >= rule->keep)
+	if (rule->keep < FNT_KEEP_ALL &&
+	    fnt_sampling_hash(record->trace_id) >= rule->keep)
 		return FNT_MARK_SAMPLED;
-	if (rule->rate && !fnt_keep_rate(&thread->attachment->region.view,
-					 record->fn_name, rule->rate, thread->now))
+	if (rule->rate && !fnt_sampling_rate(&thread->attachment->region.view,
+					     record->fn_name, rule->rate, thread->now))
 		return FNT_MARK_LIMITED;
 	return 0;
 }

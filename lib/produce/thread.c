@@ -19,7 +19,8 @@ static _Thread_local struct fnt_thread_seen threads_seen[THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
 _Thread_local struct fnt_thread_seen fnt_thread_last
 	__attribute__((tls_model("initial-exec")));
-_Thread_local struct fnt_at_hand fnt_at_hand __attribute__((tls_model("initial-exec")));
+_Thread_local struct fnt_thread_state fnt_thread_state
+	__attribute__((tls_model("initial-exec")));
 
 /* Has the end of quickness been arranged for, or come? */
 static _Thread_local enum {
@@ -50,8 +51,9 @@ fnt_thread_forget(void)
 {
 	memset(threads_seen, 0, sizeof(threads_seen));
 	fnt_thread_last.id = 0;
-	fnt_at_hand.serial = fnt_at_hand.quick = fnt_at_hand.counts = 0;
-	fnt_at_hand.reader = NULL;
+	fnt_thread_state.serial = fnt_thread_state.fast =
+		fnt_thread_state.fast_counter = 0;
+	fnt_thread_state.reader = NULL;
 }
 
 /* ---- the short ways ------------------------------------------------------------- */
@@ -65,8 +67,8 @@ static void
 end_quickness(void *unused)
 {
 	(void)unused;
-	fnt_at_hand.quick = fnt_at_hand.counts = 0;
-	fnt_at_hand.reader = NULL;
+	fnt_thread_state.fast = fnt_thread_state.fast_counter = 0;
+	fnt_thread_state.reader = NULL;
 	quickness = OVER;
 }
 
@@ -76,16 +78,17 @@ end_quickness(void *unused)
 static void
 become_quick(void)
 {
-	if (!fnt_rcu_is_quick())
+	if (!fnt_rcu_is_fast())
 		return;
 	if (quickness == NOT_YET && __cxa_thread_atexit_impl &&
 	    !__cxa_thread_atexit_impl(end_quickness, NULL, &__dso_handle))
 		quickness = ARRANGED;
 	if (quickness != ARRANGED)
 		return;
-	fnt_at_hand.reader = URCU_TLS(urcu_bp_reader);
-	fnt_at_hand.quick = fnt_at_hand.reader ? fnt_at_hand.serial : 0;
-	fnt_at_hand.counts = fnt_clock_kind() == FNT_CLOCK_TSC ? fnt_at_hand.quick : 0;
+	fnt_thread_state.reader = URCU_TLS(urcu_bp_reader);
+	fnt_thread_state.fast = fnt_thread_state.reader ? fnt_thread_state.serial : 0;
+	fnt_thread_state.fast_counter =
+		fnt_clock_kind() == FNT_CLOCK_TSC ? fnt_thread_state.fast : 0;
 }
 
 /* A thread ends: its lanes and frames go back. Its open calls stay open: another thread
@@ -120,7 +123,7 @@ static uint32_t
 reap(struct fnt_attachment *attachment)
 {
 	return fnt_region_mend(&attachment->region)
-		       ? fnt_reap_dead(&attachment->region, attachment->slot)
+		       ? fnt_recover_dead(&attachment->region, attachment->slot)
 		       : 0;
 }
 
@@ -206,8 +209,8 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 			break;
 	if (!thread)
 		thread = fnt_thread_make(attachment);
-	if (!fnt_at_hand.serial)
-		fnt_at_hand.serial = ++last_serial;
+	if (!fnt_thread_state.serial)
+		fnt_thread_state.serial = ++last_serial;
 	become_quick();
 	fnt_process_unlock();
 	errno = saved;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What eras that are over have left mapped in this process.
+ * What segments that are over have left mapped in this process.
  */
 #include "produce/attach.h"
 
@@ -10,12 +10,12 @@ in_hand(void *arg, const struct fnt_area *area)
 	const struct fnt_attachment *attachment = arg;
 
 	/* With the attachment's threads held still by the process's mutex; a hand that
-	 * moves on moves to an era that is current, and so out of what is looked for.
+	 * moves on moves to a segment that is current, and so out of what is looked for.
 	 */
 	for (struct fnt_thread *thread = attachment->threads; thread;
 	     thread = thread->next)
 		for (uint32_t i = 0; i < FNT_RINGS; i++)
-			if (atomic_load_explicit(&thread->writer.hands[i].area,
+			if (atomic_load_explicit(&thread->writer.handles[i].area,
 						 memory_order_relaxed) == area)
 				return true;
 	return false;
@@ -35,7 +35,7 @@ free_all(struct fnt_attachment *attachment)
 }
 
 void
-fnt_process_eras(void)
+fnt_process_segments(void)
 {
 	/* A thread's own hand may move between the two; what it moves to is not given
 	 * up. */

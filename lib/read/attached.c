@@ -36,7 +36,7 @@ give(struct fnt_reader **reader, struct fnt_reader *made, int rc)
 		return rc;
 	}
 	made->guard =
-		fnt_guard_add(made->region.view.base, made->region.view.size_bytes);
+		fnt_sigbus_add(made->region.view.base, made->region.view.size_bytes);
 	if (!made->guard) {
 		fnt_reader_close(made);
 		return -ENOMEM;
@@ -70,7 +70,7 @@ fnt_reader_close(struct fnt_reader *reader)
 {
 	if (!reader)
 		return;
-	fnt_guard_remove(reader->guard);
+	fnt_sigbus_remove(reader->guard);
 	fnt_region_close(&reader->region);
 	free(reader);
 }
@@ -164,7 +164,8 @@ by_start(const void *a, const void *b)
 }
 
 static int
-collect_in_flight(struct fnt_reader *reader, struct fnt_set *set, unsigned char *lives)
+collect_in_flight(struct fnt_reader *reader, struct fnt_trace_set *set,
+		  unsigned char *lives)
 {
 	const struct fnt_view *view = &reader->region.view;
 	struct fnt_raw raw = {.payload = NULL};
@@ -181,7 +182,7 @@ collect_in_flight(struct fnt_reader *reader, struct fnt_set *set, unsigned char 
 		if (is != FNT_READ_RECORD || !within_bounds(view, &bytes, &raw))
 			continue;
 		alive = !raw.reaped && owner_alive(reader, lives, raw.owner);
-		trace = fnt_set_add(set, view, &raw);
+		trace = fnt_trace_set_add(set, view, &raw);
 		if (!trace) {
 			rc = -ENOMEM;
 			break;
@@ -197,7 +198,7 @@ int
 fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces)
 {
 	unsigned char *lives = calloc(reader->region.view.producer_count, 1);
-	struct fnt_set *set = fnt_set_create();
+	struct fnt_trace_set *set = fnt_trace_set_create();
 	int rc = lives && set ? fnt_reader_fresh(reader) : -ENOMEM;
 
 	if (!rc)
@@ -206,10 +207,10 @@ fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces)
 		rc = fnt_reader_fresh(reader);
 	free(lives);
 	if (rc) {
-		fnt_set_destroy(set);
+		fnt_trace_set_destroy(set);
 		return rc;
 	}
-	*traces = fnt_set_traces(set);
+	*traces = fnt_trace_set_traces(set);
 	if ((*traces)->count)
 		qsort((void *)(*traces)->items, (*traces)->count,
 		      sizeof(struct fnt_trace), by_start);
@@ -296,13 +297,13 @@ clocks_of(const struct fnt_view *view)
 	return names[seen];
 }
 
-/* Of the era that is written to, or is about to be. */
+/* Of the segment that is written to, or is about to be. */
 static uint64_t
 cells_of(const struct fnt_view *view, uint32_t ring)
 {
-	const struct fnt_eras *eras = fnt_view_eras(view, ring);
+	const struct fnt_segments *segments = fnt_view_segments(view, ring);
 
-	return eras->count ? eras->at[eras->count - 1].cell_count : 0;
+	return segments->count ? segments->at[segments->count - 1].cell_count : 0;
 }
 
 int

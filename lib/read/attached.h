@@ -12,7 +12,7 @@
 
 struct fnt_reader {
 	struct fnt_region region;
-	struct fnt_guard *guard;
+	struct fnt_sigbus *guard;
 	bool stale; /* the file was cut short or written anew */
 };
 

@@ -15,7 +15,7 @@ struct fnt_cursor {
 	struct fnt_reader *reader;
 	const struct fnt_view *view;
 	struct fnt_follower rings[FNT_RINGS];
-	struct fnt_set *set;
+	struct fnt_trace_set *set;
 	uint64_t fresh_at; /* when the file was last looked at; 0: to be looked at */
 	uint32_t since;	   /* records handed out */
 	struct fnt_lane_seen lanes[];
@@ -87,8 +87,8 @@ fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
 		rc = choose(cursor, &in);
 	if (!rc && in) {
 		in->has = false;
-		fnt_set_reset(cursor->set);
-		*trace = fnt_set_add(cursor->set, cursor->view, &in->raw);
+		fnt_trace_set_reset(cursor->set);
+		*trace = fnt_trace_set_add(cursor->set, cursor->view, &in->raw);
 		rc = *trace ? 1 : -ENOMEM;
 	}
 	if (rc != 1)
@@ -109,7 +109,7 @@ start_all(struct fnt_cursor *cursor, enum fnt_from from)
 		in->reader = cursor->reader;
 		in->view = cursor->view;
 		in->ring = i;
-		if (!fnt_view_eras(cursor->view, i)->count)
+		if (!fnt_view_segments(cursor->view, i)->count)
 			continue;
 		in->lanes = cursor->lanes + i * cursor->view->lane_count;
 		rc = fnt_follow_start(in, from);
@@ -130,7 +130,7 @@ fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reader,
 	if (made) {
 		made->reader = reader;
 		made->view = view;
-		made->set = fnt_set_create();
+		made->set = fnt_trace_set_create();
 		rc = made->set ? start_all(made, from) : -ENOMEM;
 	}
 	if (rc) {
@@ -158,6 +158,6 @@ fnt_cursor_close(struct fnt_cursor *cursor)
 		return;
 	for (uint32_t i = 0; i < FNT_RINGS; i++)
 		fnt_raw_free(&cursor->rings[i].raw);
-	fnt_set_destroy(cursor->set);
+	fnt_trace_set_destroy(cursor->set);
 	free(cursor);
 }

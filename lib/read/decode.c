@@ -272,8 +272,8 @@ take_ops(struct fnt_decoder *in)
 
 	if (!left)
 		return;
-	in->reader.at = fnt_quick_ops(in, in->reader.at, in->reader.end,
-				      ops + in->ops.count, &left, &in->nul);
+	in->reader.at = fnt_decode_ops_fast(in, in->reader.at, in->reader.end,
+					    ops + in->ops.count, &left, &in->nul);
 	in->ops.count = in->ops.room - left;
 }
 
@@ -352,8 +352,8 @@ take_events(struct fnt_decoder *in, const struct fnt_record *head)
 	if (room)
 		ops = fnt_arena_take(arena, room * sizeof(*ops));
 	left = room = ops ? room : 0;
-	at = fnt_quick_beginning(in, at, end, &nul);
-	at = fnt_quick_ops(in, at, end, ops, &left, &nul);
+	at = fnt_decode_beginning_fast(in, at, end, &nul);
+	at = fnt_decode_ops_fast(in, at, end, ops, &left, &nul);
 	if (__builtin_expect(at != end || left, 0)) {
 		in->ops = (struct fnt_list){ops, room - left, room};
 		in->nul = nul;
@@ -415,7 +415,8 @@ take_head(struct fnt_decoder *in, const struct fnt_record *head)
 }
 
 struct fnt_trace *
-fnt_set_add(struct fnt_set *set, const struct fnt_view *view, const struct fnt_raw *raw)
+fnt_trace_set_add(struct fnt_trace_set *set, const struct fnt_view *view,
+		  const struct fnt_raw *raw)
 {
 	struct fnt_decoder in;
 
@@ -423,7 +424,7 @@ fnt_set_add(struct fnt_set *set, const struct fnt_view *view, const struct fnt_r
 	in.set = set;
 	in.view = view;
 	in.no_memory = false;
-	in.trace = fnt_set_item(set);
+	in.trace = fnt_trace_set_item(set);
 	if (!in.trace || !take_payload(&in, raw))
 		return NULL;
 	take_head(&in, &raw->head);

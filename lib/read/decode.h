@@ -15,13 +15,14 @@
 
 /* Decode and add; the trace, until the next add, or NULL without memory. Outcome and
  * duration are as in the record. */
-struct fnt_trace *fnt_set_add(struct fnt_set *set, const struct fnt_view *view,
-			      const struct fnt_raw *raw);
+struct fnt_trace *fnt_trace_set_add(struct fnt_trace_set *set,
+				    const struct fnt_view *view,
+				    const struct fnt_raw *raw);
 
 /* Where the payload of the next record that is added may be read to (fnt_raw), if
  * nothing is added before it; NULL: there is no room. */
 static inline char *
-fnt_set_place(const struct fnt_set *set)
+fnt_trace_set_place(const struct fnt_trace_set *set)
 {
 	const struct fnt_arena *arena = &set->arena;
 	size_t room = (size_t)(arena->end - arena->at);

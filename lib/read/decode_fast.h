@@ -13,14 +13,14 @@
 #include "payload/read_fast.h"
 
 static inline bool
-fnt_quick_is_valid(struct fnt_text text)
+fnt_decode_is_valid(struct fnt_text text)
 {
 	return !text.at || __builtin_expect(fnt_text_is_valid(text.at, text.len), 1);
 }
 
 /* A NUL after a text, where the next element, or event, has been read. */
 static inline char *
-fnt_quick_end(struct fnt_decoder *in, struct fnt_text text)
+fnt_decode_text_end(struct fnt_decoder *in, struct fnt_text text)
 {
 	return in->payload + (text.at - in->payload) + text.len;
 }
@@ -28,24 +28,24 @@ fnt_quick_end(struct fnt_decoder *in, struct fnt_text text)
 /* The call's beginning at `at`, if it is one: what comes after it; else `at`. `nul`:
  * where one waits for what comes next to have been read. */
 static inline const unsigned char *
-fnt_quick_beginning(struct fnt_decoder *in, const unsigned char *at,
-		    const unsigned char *end, char **nul)
+fnt_decode_beginning_fast(struct fnt_decoder *in, const unsigned char *at,
+			  const unsigned char *end, char **nul)
 {
 	struct fnt_trace *trace = in->trace;
 	struct fnt_event_call call;
 	const unsigned char *next;
 
-	if (!fnt_quick_is(at, FNT_EVENT_CALL, 5))
+	if (!fnt_read_is(at, FNT_EVENT_CALL, 5))
 		return at;
-	next = quick_call(at + 2, end, &call);
-	if (!next || next > end || call.fn.at || !fnt_quick_is_valid(call.call_id) ||
-	    !fnt_quick_is_valid(call.user) || !fnt_quick_is_valid(call.tenant))
+	next = fnt_read_call_fast(at + 2, end, &call);
+	if (!next || next > end || call.fn.at || !fnt_decode_is_valid(call.call_id) ||
+	    !fnt_decode_is_valid(call.user) || !fnt_decode_is_valid(call.tenant))
 		return at;
-	*fnt_quick_end(in, call.call_id) = '\0';
+	*fnt_decode_text_end(in, call.call_id) = '\0';
 	if (call.user.at)
-		*fnt_quick_end(in, call.user) = '\0';
+		*fnt_decode_text_end(in, call.user) = '\0';
 	if (call.tenant.at)
-		*nul = fnt_quick_end(in, call.tenant);
+		*nul = fnt_decode_text_end(in, call.tenant);
 	trace->call_id = call.call_id.at;
 	trace->user_id = call.user.at;
 	trace->tenant_id = call.tenant.at;
@@ -54,7 +54,7 @@ fnt_quick_beginning(struct fnt_decoder *in, const unsigned char *at,
 
 /* The interned name at `at`; NULL: it is none. */
 static inline const unsigned char *
-fnt_quick_id(const unsigned char *at, uint32_t *id)
+fnt_decode_id_fast(const unsigned char *at, uint32_t *id)
 {
 	if (__builtin_expect(*at == 0xcd, 1)) {
 		*id = (uint32_t)at[1] << 8 | at[2];
@@ -66,25 +66,25 @@ fnt_quick_id(const unsigned char *at, uint32_t *id)
 
 /* An op at `at`, into `to`: what comes after it, or NULL. */
 static inline const unsigned char *
-fnt_quick_op(struct fnt_decoder *in, const unsigned char *at, const unsigned char *end,
-	     struct fnt_trace_op *to)
+fnt_decode_op_fast(struct fnt_decoder *in, const unsigned char *at,
+		   const unsigned char *end, struct fnt_trace_op *to)
 {
 	unsigned kind = at[2];
 	struct fnt_text id;
 	uint32_t entity;
 
-	if (!fnt_quick_is(at, FNT_EVENT_OP, 8) || kind >= FNT_OP_KINDS ||
-	    !(at = fnt_quick_id(at + 3, &entity)) ||
-	    !(at = quick_text_or_nil(at, end, &id)) ||
-	    !(at = quick_time(at, &to->start_ns)) ||
-	    !(at = quick_time(at, &to->duration_ns)) ||
-	    !(at = quick_optional(at, &to->row_count)) ||
-	    !(at = quick_bool(at, &to->ok)) || at > end)
+	if (!fnt_read_is(at, FNT_EVENT_OP, 8) || kind >= FNT_OP_KINDS ||
+	    !(at = fnt_decode_id_fast(at + 3, &entity)) ||
+	    !(at = fnt_read_text_or_nil_fast(at, end, &id)) ||
+	    !(at = fnt_read_time_fast(at, &to->start_ns)) ||
+	    !(at = fnt_read_time_fast(at, &to->duration_ns)) ||
+	    !(at = fnt_read_optional_fast(at, &to->row_count)) ||
+	    !(at = fnt_read_bool_fast(at, &to->ok)) || at > end)
 		return NULL;
 	if (id.at) {
 		if (__builtin_expect(!fnt_text_is_valid(id.at, id.len), 0))
 			return NULL;
-		*fnt_quick_end(in, id) = '\0';
+		*fnt_decode_text_end(in, id) = '\0';
 	}
 	to->op = (enum fnt_op)kind;
 	to->entity = fnt_text_of_name(in, entity);
@@ -95,12 +95,13 @@ fnt_quick_op(struct fnt_decoder *in, const unsigned char *at, const unsigned cha
 /* The ops that come at `at`, one after the other, to `to`, where there is room for
  * `*left`; what comes after them. */
 static inline const unsigned char *
-fnt_quick_ops(struct fnt_decoder *in, const unsigned char *at, const unsigned char *end,
-	      struct fnt_trace_op *to, size_t *left, char **nul)
+fnt_decode_ops_fast(struct fnt_decoder *in, const unsigned char *at,
+		    const unsigned char *end, struct fnt_trace_op *to, size_t *left,
+		    char **nul)
 {
 	const unsigned char *next;
 
-	for (; *left && (next = fnt_quick_op(in, at, end, to)); to++) {
+	for (; *left && (next = fnt_decode_op_fast(in, at, end, to)); to++) {
 		if (__builtin_expect(*nul != NULL, 0)) {
 			**nul = '\0';
 			*nul = NULL;

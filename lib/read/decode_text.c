@@ -73,8 +73,8 @@ read_name(struct fnt_decoder *in, uint32_t id, uint32_t place)
 const char *
 fnt_text_of_name_late(struct fnt_decoder *in, uint32_t id)
 {
-	const struct fnt_set *set = in->set;
-	uint32_t place = fnt_set_name(set, id);
+	const struct fnt_trace_set *set = in->set;
+	uint32_t place = fnt_trace_set_name(set, id);
 
 	if (set->name_keys[place] == id + 1)
 		return set->names[place];

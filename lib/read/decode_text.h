@@ -20,7 +20,7 @@
 
 /* A failed allocation ends it. */
 struct fnt_decoder {
-	struct fnt_set *set;
+	struct fnt_trace_set *set;
 	const struct fnt_view *view;
 	struct fnt_trace *trace;
 	struct fnt_payload_reader reader;
@@ -75,7 +75,7 @@ fnt_text_is_valid(const char *s, uint32_t len)
 static inline const char *
 fnt_text_of_name(struct fnt_decoder *in, uint32_t id)
 {
-	const struct fnt_set *set = in->set;
+	const struct fnt_trace_set *set = in->set;
 	uint32_t place = id % FNT_SET_NAMES;
 
 	if (__builtin_expect(set->name_keys[place] == id + 1, 1))

@@ -17,8 +17,8 @@ load(const fnt_word *word)
 
 /* ---- rounds -------------------------------------------------------------------- */
 
-/* Look at all lanes. Counts first, then the eras and the cursor: what is counted has a
- * ticket below it, in an era that is known. */
+/* Look at all lanes. Counts first, then the segments and the cursor: what is counted has a
+ * ticket below it, in a segment that is known. */
 static void
 look_at_lanes(struct fnt_follower *in)
 {
@@ -63,7 +63,7 @@ trim_late(struct fnt_follower *in, uint64_t oldest)
 static void
 find_span(struct fnt_follower *in)
 {
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count = fnt_spans(in->view, in->ring, in->until, true, spans);
 
 	while (count-- > 0) {
@@ -74,13 +74,13 @@ find_span(struct fnt_follower *in)
 		if (in->position < span->first) {
 			in->waiting_since = 0;
 			in->position = span->first;
-			if (!count && span->first != span->era->first)
-				in->position +=
-					fnt_pace_skip(&in->pace, span->era->cell_count);
+			if (!count && span->first != span->segment->first)
+				in->position += fnt_overrun_skip(
+					&in->pace, span->segment->cell_count);
 		}
 		in->span_end = span->end;
-		in->pace.lap = count ? 0 : span->era->cell_count;
-		fnt_pace_note(&in->pace, in->position, in->until);
+		in->pace.lap = count ? 0 : span->segment->cell_count;
+		fnt_overrun_note(&in->pace, in->position, in->until);
 		return;
 	}
 	if (in->position < in->until)
@@ -102,17 +102,17 @@ catch_up(struct fnt_follower *in)
 	in->until = until;
 }
 
-/* Before producers come around to us. If the cursor is in another era, nobody does. */
+/* Before producers come around to us. If the cursor is in another segment, nobody does. */
 static void
 keep_clear(struct fnt_follower *in)
 {
-	const struct fnt_eras *eras = fnt_view_eras(in->view, in->ring);
+	const struct fnt_segments *segments = fnt_view_segments(in->view, in->ring);
 	uint64_t cursor = fnt_cursor_now(in->view, in->ring), at = in->position;
 
-	if (fnt_era_find(eras, cursor) != fnt_era_find(eras, at))
+	if (fnt_segment_find(segments, cursor) != fnt_segment_find(segments, at))
 		in->pace.lap = 0;
 	else
-		in->position = fnt_pace_go_on(&in->pace, at, cursor);
+		in->position = fnt_overrun_go_on(&in->pace, at, cursor);
 	if (in->position != at)
 		in->waiting_since = 0;
 }
@@ -327,7 +327,7 @@ next_in_round(struct fnt_follower *in)
 			find_span(in);
 			continue;
 		}
-		if (fnt_pace_due(&in->pace, in->position)) {
+		if (fnt_overrun_due(&in->pace, in->position)) {
 			keep_clear(in);
 			continue;
 		}
@@ -344,7 +344,7 @@ next_in_round(struct fnt_follower *in)
 
 /* Has nothing happened since the last round, which had nothing to look at? Whoever
  * writes a record takes a ticket first, and of those below the cursor all were written
- * or given up, and counted, before it. The next era comes with its own. */
+ * or given up, and counted, before it. The next segment comes with its own. */
 static bool
 is_quiet(const struct fnt_follower *in)
 {
@@ -410,7 +410,7 @@ static int
 find_first(struct fnt_follower *in)
 {
 	const struct fnt_view *view = in->view;
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count = fnt_spans(view, in->ring, in->until, false, spans);
 	uint32_t at = count - 1;
 

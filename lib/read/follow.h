@@ -44,11 +44,11 @@ struct fnt_follower {
 	struct fnt_reader *reader;
 	const struct fnt_view *view;
 	uint32_t ring;
-	uint64_t position;    /* next ticket */
-	uint64_t until;	      /* where this round ends */
-	uint64_t span_end;    /* and the tickets of one era before that */
-	struct fnt_pace pace; /* where it has come in its era */
-	uint32_t late_lane;   /* whose late tickets are looked at; lane_count: done */
+	uint64_t position;	 /* next ticket */
+	uint64_t until;		 /* where this round ends */
+	uint64_t span_end;	 /* and the tickets of one segment before that */
+	struct fnt_overrun pace; /* where it has come in its segment */
+	uint32_t late_lane; /* whose late tickets are looked at; lane_count: done */
 	bool in_round;
 	bool waited;	    /* this round ended at a ticket that is waited for */
 	bool still;	    /* nothing below `still_at` could be written any more … */

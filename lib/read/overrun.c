@@ -7,7 +7,7 @@
 #define AFTER_LEAST 64u /* tickets: producers take as many and more at once */
 
 uint64_t
-fnt_pace_skip(struct fnt_pace *pace, uint64_t cells)
+fnt_overrun_skip(struct fnt_overrun *pace, uint64_t cells)
 {
 	uint32_t parts = pace->skip ? pace->skip : SKIP_LEAST;
 
@@ -16,7 +16,7 @@ fnt_pace_skip(struct fnt_pace *pace, uint64_t cells)
 }
 
 void
-fnt_pace_note(struct fnt_pace *pace, uint64_t position, uint64_t cursor)
+fnt_overrun_note(struct fnt_overrun *pace, uint64_t position, uint64_t cursor)
 {
 	uint64_t behind = cursor - position;
 	uint64_t left = behind < pace->lap ? pace->lap - behind : 0;
@@ -29,7 +29,7 @@ fnt_pace_note(struct fnt_pace *pace, uint64_t position, uint64_t cursor)
 }
 
 uint64_t
-fnt_pace_go_on(struct fnt_pace *pace, uint64_t position, uint64_t cursor)
+fnt_overrun_go_on(struct fnt_overrun *pace, uint64_t position, uint64_t cursor)
 {
 	uint64_t had = position - pace->seen_position;
 
@@ -39,7 +39,7 @@ fnt_pace_go_on(struct fnt_pace *pace, uint64_t position, uint64_t cursor)
 		cursor = position;
 	if (cursor - pace->seen_cursor >= had &&
 	    cursor - position > pace->lap - pace->lap / PARTS)
-		position = cursor - pace->lap + fnt_pace_skip(pace, pace->lap);
-	fnt_pace_note(pace, position, cursor);
+		position = cursor - pace->lap + fnt_overrun_skip(pace, pace->lap);
+	fnt_overrun_note(pace, position, cursor);
 	return position;
 }

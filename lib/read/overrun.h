@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fnt_pace {
+struct fnt_overrun {
 	uint64_t lap; /* cells of the ring; 0: nobody overwrites what is read */
 	/* After how many tickets to look where the cursor is, and where both were then.
 	 */
@@ -37,15 +37,15 @@ struct fnt_pace {
 
 /* The follower is lapped, in a ring of so many cells: how far past the oldest ticket to
  * go on. */
-uint64_t fnt_pace_skip(struct fnt_pace *pace, uint64_t cells);
+uint64_t fnt_overrun_skip(struct fnt_overrun *pace, uint64_t cells);
 
 /* `position` <= `cursor`, seen just now. */
-void fnt_pace_note(struct fnt_pace *pace, uint64_t position, uint64_t cursor);
+void fnt_overrun_note(struct fnt_overrun *pace, uint64_t position, uint64_t cursor);
 
 /* Is it time to look at the cursor again? Producers that are up to four times as fast
  * as the follower do not come to it before that. */
 static inline bool
-fnt_pace_due(const struct fnt_pace *pace, uint64_t position)
+fnt_overrun_due(const struct fnt_overrun *pace, uint64_t position)
 {
 	return pace->lap && position - pace->seen_position >= pace->after;
 }
@@ -53,6 +53,7 @@ fnt_pace_due(const struct fnt_pace *pace, uint64_t position)
 /* It was, and the cursor is there: where to go on, which is `position` or up to half a
  * ring further. A cursor before that seen last, or before `position`, is damaged, and
  * taken for that. */
-uint64_t fnt_pace_go_on(struct fnt_pace *pace, uint64_t position, uint64_t cursor);
+uint64_t fnt_overrun_go_on(struct fnt_overrun *pace, uint64_t position,
+			   uint64_t cursor);
 
 #endif

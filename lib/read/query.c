@@ -77,7 +77,7 @@ matches(const struct fnt_view *view, const struct fnt_query *query,
 
 /* A walk back through one ring, over whole records. */
 struct ring_walk {
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count, at;
 	uint64_t left; /* cells of the present span that are still to be looked at */
 	struct fnt_spot spot; /* of the one looked at last, or the span's end */
@@ -106,7 +106,7 @@ span_begin(struct ring_walk *walk)
 	const struct fnt_span *span = &walk->spans[walk->at];
 
 	walk->left = span->end - span->first;
-	walk->spot = fnt_spot_of(span->era, span->end);
+	walk->spot = fnt_spot_of(span->segment, span->end);
 }
 
 static void
@@ -125,10 +125,10 @@ give_back(const struct ring_walk *walk)
 {
 	uint64_t cells = walk->warm && !walk->at ? walk->warm_left - walk->left : 0;
 
-	for (uint64_t i = 1; i <= cells && i < walk->spot.era->cell_count; i++) {
+	for (uint64_t i = 1; i <= cells && i < walk->spot.segment->cell_count; i++) {
 		struct fnt_spot spot = fnt_spot_on(&walk->spot, i);
 
-		fnt_evict(fnt_spot_cell(&spot), FNT_CELL_BYTES);
+		fnt_cache_flush(fnt_spot_cell(&spot), FNT_CELL_BYTES);
 	}
 }
 
@@ -147,7 +147,7 @@ look_around(struct ring_walk *walk)
 	walk->started = true;
 }
 
-/* On to an older era; false: there is none. */
+/* On to an older segment; false: there is none. */
 static __attribute__((noinline)) bool
 next_span(struct ring_walk *walk)
 {
@@ -213,7 +213,7 @@ pass_over(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 
 	next = next_in_hand(view, ring, fnt_cell_lane(state), ticket);
 	cells = next < ticket ? ticket - next - 1 : 0;
-	if (cells > walk->left || cells >= walk->spot.era->cell_count)
+	if (cells > walk->left || cells >= walk->spot.segment->cell_count)
 		return;
 	walk->left -= cells;
 	fnt_spot_back(&walk->spot, cells);
@@ -225,7 +225,7 @@ static bool
 kept_will_do(const struct fnt_view *view, const struct fnt_query *query)
 {
 	return query->errors_only && !view->capacity &&
-	       fnt_view_eras(view, FNT_RING_KEPT)->count &&
+	       fnt_view_segments(view, FNT_RING_KEPT)->count &&
 	       !atomic_load_explicit(&view->rings[FNT_RING_KEPT].strays,
 				     memory_order_relaxed);
 }
@@ -272,7 +272,8 @@ overtaken(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 	const struct fnt_span *span = &walk->spans[walk->at];
 	uint64_t ticket = span->first + walk->left;
 
-	if (!walk->at && ticket + span->era->cell_count < fnt_cursor_now(view, ring))
+	if (!walk->at &&
+	    ticket + span->segment->cell_count < fnt_cursor_now(view, ring))
 		walk->left = 0;
 }
 
@@ -339,15 +340,16 @@ walk_next(struct walk *walk)
 /* The next record may be read to where it will be: not while the other ring's waits, so
  * that another may come before it. */
 static inline void
-give_place(struct walk *walk, const struct fnt_set *set)
+give_place(struct walk *walk, const struct fnt_trace_set *set)
 {
 	bool alone = !walk->rings[FNT_RING_KEPT].has && walk->rings[FNT_RING_KEPT].over;
 
-	walk->rings[FNT_RING_MAIN].raw.place = alone ? fnt_set_place(set) : NULL;
+	walk->rings[FNT_RING_MAIN].raw.place = alone ? fnt_trace_set_place(set) : NULL;
 }
 
 static int
-run(const struct fnt_view *view, const struct fnt_query *query, struct fnt_set *set)
+run(const struct fnt_view *view, const struct fnt_query *query,
+    struct fnt_trace_set *set)
 {
 	bool all = takes_all(query);
 	struct walk walk;
@@ -358,7 +360,7 @@ run(const struct fnt_view *view, const struct fnt_query *query, struct fnt_set *
 	while (found < query->limit && (rc = walk_next(&walk)) == 1) {
 		if (!all && !matches(view, query, walk.raw))
 			continue;
-		if (!fnt_set_add(set, view, walk.raw)) {
+		if (!fnt_trace_set_add(set, view, walk.raw)) {
 			rc = -ENOMEM;
 			break;
 		}
@@ -373,14 +375,14 @@ int
 fnt_query_run(const struct fnt_view *view, const struct fnt_query *query,
 	      struct fnt_traces **traces)
 {
-	struct fnt_set *set = fnt_set_create();
+	struct fnt_trace_set *set = fnt_trace_set_create();
 	int rc = set ? run(view, query, set) : -ENOMEM;
 
 	if (rc) {
-		fnt_set_destroy(set);
+		fnt_trace_set_destroy(set);
 		return rc;
 	}
-	*traces = fnt_set_traces(set);
+	*traces = fnt_trace_set_traces(set);
 	return 0;
 }
 
@@ -388,7 +390,7 @@ int
 fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 	       int (*each)(void *arg, const struct fnt_trace *trace), void *arg)
 {
-	struct fnt_set *set = fnt_set_create();
+	struct fnt_trace_set *set = fnt_trace_set_create();
 	struct walk walk;
 	size_t found = 0;
 	int rc = 0;
@@ -402,13 +404,13 @@ fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 		rc = 0;
 		if (!matches(view, query, walk.raw))
 			continue;
-		fnt_set_reset(set);
-		trace = fnt_set_add(set, view, walk.raw);
+		fnt_trace_set_reset(set);
+		trace = fnt_trace_set_add(set, view, walk.raw);
 		rc = trace ? each(arg, trace) : -ENOMEM;
 		found++;
 	}
 	walk_end(&walk);
-	fnt_set_destroy(set);
+	fnt_trace_set_destroy(set);
 	return rc;
 }
 
@@ -436,7 +438,8 @@ fnt_query_retained(const struct fnt_view *view)
 			if (is == FNT_READ_OLDER)
 				pass_over(view, ring, &walk);
 			else if (walk.raw.passing && was_written(is))
-				fnt_evict(fnt_spot_cell(&walk.spot), FNT_EVICT_LINE);
+				fnt_cache_flush(fnt_spot_cell(&walk.spot),
+						FNT_CACHE_FLUSH_LINE);
 		}
 	}
 	return count;

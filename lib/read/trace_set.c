@@ -97,14 +97,14 @@ fnt_list_grow(struct fnt_arena *arena, struct fnt_list *list, size_t size)
 
 /* ---- the set ------------------------------------------------------------------- */
 
-struct fnt_set *
-fnt_set_create(void)
+struct fnt_trace_set *
+fnt_trace_set_create(void)
 {
-	struct fnt_set *set = malloc(sizeof(*set));
+	struct fnt_trace_set *set = malloc(sizeof(*set));
 
 	if (!set)
 		return NULL;
-	memset(set, 0, offsetof(struct fnt_set, names));
+	memset(set, 0, offsetof(struct fnt_trace_set, names));
 	arena_init(&set->arena, set->first_bytes, sizeof(set->first_bytes));
 	arena_init(&set->name_arena, set->first_names, sizeof(set->first_names));
 	set->items = set->first_items;
@@ -113,7 +113,7 @@ fnt_set_create(void)
 }
 
 void
-fnt_set_destroy(struct fnt_set *set)
+fnt_trace_set_destroy(struct fnt_trace_set *set)
 {
 	if (!set)
 		return;
@@ -128,12 +128,12 @@ fnt_set_destroy(struct fnt_set *set)
 void
 fnt_traces_free(struct fnt_traces *traces)
 {
-	fnt_set_destroy((struct fnt_set *)traces);
+	fnt_trace_set_destroy((struct fnt_trace_set *)traces);
 }
 
 /* So many names, of which most are forgotten by now, are no help. */
 static void
-forget_names(struct fnt_set *set)
+forget_names(struct fnt_trace_set *set)
 {
 	unsigned chunks = 0;
 
@@ -147,7 +147,7 @@ forget_names(struct fnt_set *set)
 }
 
 uint32_t
-fnt_set_name(const struct fnt_set *set, uint32_t id)
+fnt_trace_set_name(const struct fnt_trace_set *set, uint32_t id)
 {
 	for (uint32_t i = 0; i < FNT_SET_NAME_PLACES; i++) {
 		uint32_t place = (id + i) % FNT_SET_NAMES;
@@ -160,7 +160,7 @@ fnt_set_name(const struct fnt_set *set, uint32_t id)
 }
 
 void
-fnt_set_reset(struct fnt_set *set)
+fnt_trace_set_reset(struct fnt_trace_set *set)
 {
 	if (set->arena.chunks)
 		arena_free(&set->arena);
@@ -171,14 +171,14 @@ fnt_set_reset(struct fnt_set *set)
 }
 
 struct fnt_traces *
-fnt_set_traces(struct fnt_set *set)
+fnt_trace_set_traces(struct fnt_trace_set *set)
 {
 	set->traces.items = set->items;
 	return &set->traces;
 }
 
 bool
-fnt_set_grow(struct fnt_set *set)
+fnt_trace_set_grow(struct fnt_trace_set *set)
 {
 	bool first = set->items == set->first_items;
 	size_t room = 2 * set->room;

@@ -2,7 +2,7 @@
  *
  * trace_set.h: traces and all that they point to, in as few allocations as will do.
  *
- *   struct fnt_set │ names │ texts, ops │ traces
+ *   struct fnt_trace_set │ names │ texts, ops │ traces
  *                      └► chunks └► chunks   └► a larger array
  *
  * One allocation holds what most queries return; what does not fit goes into chunks of
@@ -42,14 +42,14 @@ struct fnt_list {
 	size_t count, room;
 };
 
-struct fnt_set {
+struct fnt_trace_set {
 	struct fnt_traces traces; /* first: what the caller holds */
 	struct fnt_trace *items;
 	size_t room;
 	struct fnt_arena arena, name_arena;
 	struct fnt_table begins;
 	/* Ids + 1 of names that are known and were UTF-8 as they stood (see
-	 * fnt_set_name); and of the last that was not. 0: none. */
+	 * fnt_trace_set_name); and of the last that was not. 0: none. */
 	uint32_t name_keys[FNT_SET_NAMES], odd_name_key;
 
 	/* From here on nothing is set to begin with. */
@@ -60,31 +60,32 @@ struct fnt_set {
 };
 
 /* NULL: no memory. */
-struct fnt_set *fnt_set_create(void);
+struct fnt_trace_set *fnt_trace_set_create(void);
 
 /* `set` may be NULL. */
-void fnt_set_destroy(struct fnt_set *set);
+void fnt_trace_set_destroy(struct fnt_trace_set *set);
 
 /* Throw away all traces, keep the memory for the next, and names while they are few. */
-void fnt_set_reset(struct fnt_set *set);
+void fnt_trace_set_reset(struct fnt_trace_set *set);
 
 /* The set becomes the caller's traces. */
-struct fnt_traces *fnt_set_traces(struct fnt_set *set);
+struct fnt_traces *fnt_trace_set_traces(struct fnt_trace_set *set);
 
 /* More room for traces; false: no memory. */
-bool fnt_set_grow(struct fnt_set *set);
+bool fnt_trace_set_grow(struct fnt_trace_set *set);
 
 /* Room for one more trace, not counted yet; NULL: no memory. */
 static inline struct fnt_trace *
-fnt_set_item(struct fnt_set *set)
+fnt_trace_set_item(struct fnt_trace_set *set)
 {
-	if (__builtin_expect(set->traces.count == set->room, 0) && !fnt_set_grow(set))
+	if (__builtin_expect(set->traces.count == set->room, 0) &&
+	    !fnt_trace_set_grow(set))
 		return NULL;
 	return &set->items[set->traces.count];
 }
 
 /* Where name `id` is, or may be put: in one of a few places in a row. */
-uint32_t fnt_set_name(const struct fnt_set *set, uint32_t id);
+uint32_t fnt_trace_set_name(const struct fnt_trace_set *set, uint32_t id);
 
 /* Room for one more; NULL: no memory. */
 void *fnt_table_add(struct fnt_table *table, size_t size);

@@ -200,24 +200,24 @@ verify_record(struct verify *verify, uint32_t ring, uint64_t ticket)
 
 /* Whether the cell of `ticket`, so many laps later, has not been given out yet. */
 static bool
-is_to_come(const struct verify *verify, const struct fnt_era *era, uint32_t ring,
-	   uint64_t ticket, uint64_t laps)
+is_to_come(const struct verify *verify, const struct fnt_segment *segment,
+	   uint32_t ring, uint64_t ticket, uint64_t laps)
 {
 	uint64_t since = fnt_cursor_now(verify->view, ring) - 1 - ticket;
 
-	return (laps & FNT_LAP_MASK) > since / era->cell_count;
+	return (laps & FNT_LAP_MASK) > since / segment->cell_count;
 }
 
 static void
-verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring,
+verify_cell(struct verify *verify, const struct fnt_segment *segment, uint32_t ring,
 	    uint64_t ticket)
 {
-	/* Of the lap before the era's first, if it has not been around yet. */
-	uint64_t at = ticket - era->first + era->cell_count;
-	uint64_t lap = (era->lap - 1 + at / era->cell_count) & FNT_LAP_MASK;
-	uint64_t state = load(&era->cells[at % era->cell_count].state);
-	const unsigned char *where =
-		verify->view->base + era->off + at % era->cell_count * FNT_CELL_BYTES;
+	/* Of the lap before the segment's first, if it has not been around yet. */
+	uint64_t at = ticket - segment->first + segment->cell_count;
+	uint64_t lap = (segment->lap - 1 + at / segment->cell_count) & FNT_LAP_MASK;
+	uint64_t state = load(&segment->cells[at % segment->cell_count].state);
+	const unsigned char *where = verify->view->base + segment->off +
+				     at % segment->cell_count * FNT_CELL_BYTES;
 
 	verify->check->cells++;
 	if (!state_sound(verify, state)) {
@@ -229,7 +229,8 @@ verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring,
 	if (fnt_cell_busy(state) || fnt_cell_lap(state) != lap) {
 		/* Newer than the cursor allows? It has moved since the walk began. */
 		if (fnt_lap_before(lap, fnt_cell_lap(state)) &&
-		    is_to_come(verify, era, ring, ticket, fnt_cell_lap(state) - lap) &&
+		    is_to_come(verify, segment, ring, ticket,
+			       fnt_cell_lap(state) - lap) &&
 		    fnt_maps_fresh(verify->view))
 			problem(verify, where, "cell of ticket %llu: of a lap to come",
 				(unsigned long long)ticket);
@@ -241,22 +242,22 @@ verify_cell(struct verify *verify, const struct fnt_era *era, uint32_t ring,
 			(unsigned long long)ticket);
 }
 
-/* The table of eras: those that are in use must be there, and make sense. */
+/* The table of segments: those that are in use must be there, and make sense. */
 static void
 verify_eras(struct verify *verify, uint32_t ring)
 {
 	const struct fnt_view *view = verify->view;
 	const struct fnt_ring_head *head = &view->rings[ring];
-	const struct fnt_eras *eras = fnt_view_eras(view, ring);
-	uint64_t in_use = eras->published - eras->held;
+	const struct fnt_segments *segments = fnt_view_segments(view, ring);
+	uint64_t in_use = segments->published - segments->held;
 
-	if (!eras->published || in_use > FNT_ERAS || !in_use)
+	if (!segments->published || in_use > FNT_SEGMENTS || !in_use)
 		problem(verify, head, "ring %u: eras %llu to %llu in use", ring,
-			(unsigned long long)eras->held,
-			(unsigned long long)eras->published);
-	else if (eras->count != in_use && fnt_maps_fresh(view))
+			(unsigned long long)segments->held,
+			(unsigned long long)segments->published);
+	else if (segments->count != in_use && fnt_maps_fresh(view))
 		problem(verify, head, "ring %u: %u of %llu eras make sense", ring,
-			eras->count, (unsigned long long)in_use);
+			segments->count, (unsigned long long)in_use);
 }
 
 static void
@@ -264,7 +265,7 @@ verify_ring(struct verify *verify, uint32_t ring)
 {
 	const struct fnt_view *view = verify->view;
 	uint64_t cursor = fnt_cursor_now(view, ring);
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count = fnt_spans(view, ring, cursor, true, spans);
 
 	verify_eras(verify, ring);
@@ -273,11 +274,11 @@ verify_ring(struct verify *verify, uint32_t ring)
 			"the cursor %llu of ring %u lies before its start",
 			(unsigned long long)cursor, ring);
 	for (uint32_t i = 0; i < count; i++) {
-		const struct fnt_era *era = spans[i].era;
+		const struct fnt_segment *segment = spans[i].segment;
 
 		/* All cells of it, those of the lap before the first, too. */
-		for (uint64_t n = 1; n <= era->cell_count; n++)
-			verify_cell(verify, era, ring, spans[i].end - n);
+		for (uint64_t n = 1; n <= segment->cell_count; n++)
+			verify_cell(verify, segment, ring, spans[i].end - n);
 	}
 }
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define TAKEN_MAX (FNT_RINGS * FNT_ERAS + 2)
+#define TAKEN_MAX (FNT_RINGS * FNT_SEGMENTS + 2)
 
 /* ---- filling -------------------------------------------------------------------- */
 
@@ -32,8 +32,8 @@ fnt_no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error
 }
 
 int
-fnt_area_fill(int fd, uint64_t off, uint64_t bytes, const char *what,
-	      struct fnt_error *error)
+fnt_file_space_fill(int fd, uint64_t off, uint64_t bytes, const char *what,
+		    struct fnt_error *error)
 {
 	struct rlimit limit;
 	int code;
@@ -77,24 +77,25 @@ by_first(const void *a, const void *b)
 }
 
 static struct stretch
-stretch_of(const struct fnt_era *era)
+stretch_of(const struct fnt_segment *segment)
 {
-	return (struct stretch){era->off, era->off + fnt_area_bytes(era->cell_count)};
+	return (struct stretch){segment->off,
+				segment->off + fnt_segment_bytes(segment->cell_count)};
 }
 
 /* In order; the fixed part first. */
 static uint32_t
-list_taken(const struct fnt_view *view, const struct fnt_era *other,
+list_taken(const struct fnt_view *view, const struct fnt_segment *other,
 	   struct stretch taken[TAKEN_MAX])
 {
 	uint32_t count = 0;
 
 	taken[count++] = (struct stretch){0, view->fixed_bytes};
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		const struct fnt_eras *eras = fnt_view_eras(view, ring);
+		const struct fnt_segments *segments = fnt_view_segments(view, ring);
 
-		for (uint32_t i = 0; i < eras->count; i++)
-			taken[count++] = stretch_of(&eras->at[i]);
+		for (uint32_t i = 0; i < segments->count; i++)
+			taken[count++] = stretch_of(&segments->at[i]);
 	}
 	if (other)
 		taken[count++] = stretch_of(other);
@@ -103,8 +104,8 @@ list_taken(const struct fnt_view *view, const struct fnt_era *other,
 }
 
 int
-fnt_area_fill_all(int fd, const struct fnt_view *view, const char *what,
-		  struct fnt_error *error)
+fnt_file_space_fill_all(int fd, const struct fnt_view *view, const char *what,
+			struct fnt_error *error)
 {
 	struct stretch taken[TAKEN_MAX];
 	uint32_t count = list_taken(view, NULL, taken);
@@ -123,7 +124,8 @@ fnt_area_fill_all(int fd, const struct fnt_view *view, const char *what,
 }
 
 uint64_t
-fnt_area_find(const struct fnt_view *view, uint64_t bytes, const struct fnt_era *other)
+fnt_file_space_find(const struct fnt_view *view, uint64_t bytes,
+		    const struct fnt_segment *other)
 {
 	struct stretch taken[TAKEN_MAX];
 	uint32_t count = list_taken(view, other, taken);
@@ -139,7 +141,7 @@ fnt_area_find(const struct fnt_view *view, uint64_t bytes, const struct fnt_era 
 }
 
 uint64_t
-fnt_area_punch(const struct fnt_region *region)
+fnt_file_space_punch(const struct fnt_region *region)
 {
 	struct stretch taken[TAKEN_MAX];
 	uint32_t count = list_taken(&region->view, NULL, taken);

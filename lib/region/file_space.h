@@ -6,7 +6,7 @@
  *   │ fixed part │ area      │  gap    │ area      │ area      │
  *   └────────────┴───────────┴ ─ ─ ─ ─ ┴───────────┴───────────┘
  *
- * Areas are those of eras that are held (layout_rings.h); what lies between them is
+ * Areas are those of segments that are held (layout_rings.h); what lies between them is
  * free. The file only grows: who has mapped it must not meet its end. A gap's blocks are
  * given back to the file system by punching a hole, and taken again before the gap is
  * used: a file system that is full is then an error here, and no SIGBUS in a producer.
@@ -24,20 +24,20 @@ int fnt_no_space(const char *path, int fd, uint64_t size, int code,
 
 /* Give `bytes` at `off` of the file their blocks, for good. `what` is named in
  * messages. */
-int fnt_area_fill(int fd, uint64_t off, uint64_t bytes, const char *what,
-		  struct fnt_error *error);
+int fnt_file_space_fill(int fd, uint64_t off, uint64_t bytes, const char *what,
+			struct fnt_error *error);
 
 /* A copy of a region may have holes where it was zero: its sections and areas get
  * blocks. */
-int fnt_area_fill_all(int fd, const struct fnt_view *view, const char *what,
-		      struct fnt_error *error);
+int fnt_file_space_fill_all(int fd, const struct fnt_view *view, const char *what,
+			    struct fnt_error *error);
 
 /* The first place for `bytes`, whole pages, that no area takes; perhaps past the end.
  * `other` (NULL: none) is taken, too. */
-uint64_t fnt_area_find(const struct fnt_view *view, uint64_t bytes,
-		       const struct fnt_era *other);
+uint64_t fnt_file_space_find(const struct fnt_view *view, uint64_t bytes,
+			     const struct fnt_segment *other);
 
 /* Give back the blocks of all gaps, as far as the file system can; their bytes. */
-uint64_t fnt_area_punch(const struct fnt_region *region);
+uint64_t fnt_file_space_punch(const struct fnt_region *region);
 
 #endif

@@ -172,14 +172,14 @@ fnt_rings_make(const struct fnt_header *header, struct fnt_ring_head heads[FNT_R
 	memset(heads, 0, FNT_RINGS * sizeof(*heads));
 	fnt_share_cells(header->size_bytes - off, header->kept_percent, cells);
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
-		struct fnt_era_slot *slot = &heads[i].slots[0];
+		struct fnt_segment_slot *slot = &heads[i].slots[0];
 
 		if (!cells[i])
 			continue;
 		/* The first ticket is that of lap 1, as if lap 0 had gone by: never 0.
 		 */
 		atomic_init(&heads[i].cursor, cells[i]);
-		atomic_init(&heads[i].eras, 1);
+		atomic_init(&heads[i].segments, 1);
 		atomic_init(&slot->number, 1);
 		atomic_init(&slot->first, cells[i]);
 		atomic_init(&slot->off, off);

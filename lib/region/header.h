@@ -20,7 +20,7 @@ int fnt_header_read(struct fnt_header *header, int fd, const char *what,
 /* Where the section table ends, in whole pages: areas lie behind it. */
 uint64_t fnt_header_fixed(const struct fnt_header *header);
 
-/* The heads of both rings, each with the era that it begins with. */
+/* The heads of both rings, each with the segment that it begins with. */
 void fnt_rings_make(const struct fnt_header *header,
 		    struct fnt_ring_head heads[FNT_RINGS]);
 

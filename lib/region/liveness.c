@@ -82,7 +82,7 @@ pid_namespace_of(const char *proc)
 }
 
 void
-fnt_identity_self(struct fnt_identity *identity)
+fnt_process_id_self(struct fnt_process_id *identity)
 {
 	identity->pid = (uint64_t)getpid();
 	identity->pid_ns = pid_namespace_of("/proc/self");

@@ -28,11 +28,11 @@ void fnt_slot_unlock(const struct fnt_region *region, uint32_t slot);
 bool fnt_slot_lives_unlocked(const struct fnt_region *region, uint32_t slot);
 
 /* Who this process is, for its slot. */
-struct fnt_identity {
+struct fnt_process_id {
 	uint64_t pid;
 	uint64_t pid_ns;
 	uint64_t start_time;
 };
-void fnt_identity_self(struct fnt_identity *identity);
+void fnt_process_id_self(struct fnt_process_id *identity);
 
 #endif

@@ -282,7 +282,7 @@ adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 	if (!rc)
 		rc = fnt_view_map(&region->view, &header, fd, write, what, error);
 	if (!rc && write) {
-		rc = fnt_area_fill_all(fd, &region->view, what, error);
+		rc = fnt_file_space_fill_all(fd, &region->view, what, error);
 		if (rc)
 			fnt_view_unmap(&region->view);
 	}
@@ -343,7 +343,7 @@ fill(int fd, const struct fnt_header *header, const char *path,
 {
 	bool group = options->flags & FNT_GROUP;
 	struct fnt_error *error = options->error;
-	int rc = fnt_area_fill(fd, 0, header->size_bytes, path, error);
+	int rc = fnt_file_space_fill(fd, 0, header->size_bytes, path, error);
 
 	if (rc)
 		return rc;

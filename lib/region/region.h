@@ -66,8 +66,8 @@ fnt_view_maps(const struct fnt_view *view)
 	return atomic_load_explicit(&view->mapping->now, memory_order_acquire);
 }
 
-static inline const struct fnt_eras *
-fnt_view_eras(const struct fnt_view *view, uint32_t ring)
+static inline const struct fnt_segments *
+fnt_view_segments(const struct fnt_view *view, uint32_t ring)
 {
 	return &fnt_view_maps(view)->rings[ring];
 }

@@ -12,15 +12,16 @@ load(const fnt_word *word)
 }
 
 bool
-fnt_era_load(const struct fnt_ring_head *head, uint64_t number, struct fnt_era *era)
+fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
+		 struct fnt_segment *segment)
 {
-	const struct fnt_era_slot *slot = &head->slots[number % FNT_ERAS];
+	const struct fnt_segment_slot *slot = &head->slots[number % FNT_SEGMENTS];
 
 	/* [Y2] acquire: what the slot says comes after whose it is. Pairs with [Y1] in
 	 * resize.c. */
 	if (atomic_load_explicit(&slot->number, memory_order_acquire) != number + 1)
 		return false;
-	*era = (struct fnt_era){
+	*segment = (struct fnt_segment){
 		.number = number,
 		.first = load(&slot->first),
 		.lap = load(&slot->lap),
@@ -33,42 +34,47 @@ fnt_era_load(const struct fnt_ring_head *head, uint64_t number, struct fnt_era *
 
 /* No number of it is believed before it has been held against the file. */
 static bool
-sound(const struct fnt_era *era, const struct fnt_view *view, uint64_t file_bytes)
+sound(const struct fnt_segment *segment, const struct fnt_view *view,
+      uint64_t file_bytes)
 {
-	return era->cell_count >= FNT_CELLS_MIN && era->off % FNT_PAGE == 0 &&
-	       era->off >= view->fixed_bytes && era->off <= file_bytes &&
-	       era->cell_count <= (file_bytes - era->off) / FNT_CELL_BYTES;
+	return segment->cell_count >= FNT_CELLS_MIN && segment->off % FNT_PAGE == 0 &&
+	       segment->off >= view->fixed_bytes && segment->off <= file_bytes &&
+	       segment->cell_count <= (file_bytes - segment->off) / FNT_CELL_BYTES;
 }
 
 static void
-read_ring(struct fnt_eras *eras, const struct fnt_view *view, uint32_t ring,
+read_ring(struct fnt_segments *segments, const struct fnt_view *view, uint32_t ring,
 	  uint64_t file_bytes)
 {
 	const struct fnt_ring_head *head = &view->rings[ring];
 	uint64_t number, first = 0;
 
 	/* [Y4] acquire: the slots come after their count. Pairs with [Y3] in resize.c. */
-	eras->published = atomic_load_explicit(&head->eras, memory_order_acquire);
-	eras->held = load(&head->held);
-	number = eras->published > FNT_ERAS ? eras->published - FNT_ERAS : 0;
-	if (number < eras->held)
-		number = eras->held;
-	for (; number < eras->published; number++) {
-		struct fnt_era *era = &eras->at[eras->count];
+	segments->published =
+		atomic_load_explicit(&head->segments, memory_order_acquire);
+	segments->held = load(&head->held);
+	number = segments->published > FNT_SEGMENTS ? segments->published - FNT_SEGMENTS
+						    : 0;
+	if (number < segments->held)
+		number = segments->held;
+	for (; number < segments->published; number++) {
+		struct fnt_segment *segment = &segments->at[segments->count];
 
-		if (!fnt_era_load(head, number, era) || !sound(era, view, file_bytes) ||
-		    (eras->count && era->first <= first))
+		if (!fnt_segment_load(head, number, segment) ||
+		    !sound(segment, view, file_bytes) ||
+		    (segments->count && segment->first <= first))
 			continue;
-		first = era->first;
-		eras->count++;
+		first = segment->first;
+		segments->count++;
 	}
 }
 
 static bool
-within(const struct fnt_view *view, const struct fnt_era *era)
+within(const struct fnt_view *view, const struct fnt_segment *segment)
 {
-	return era->off <= view->size_bytes &&
-	       era->cell_count <= (view->size_bytes - era->off) / FNT_CELL_BYTES;
+	return segment->off <= view->size_bytes &&
+	       segment->cell_count <=
+		       (view->size_bytes - segment->off) / FNT_CELL_BYTES;
 }
 
 void
@@ -76,31 +82,34 @@ fnt_maps_read(struct fnt_maps *maps, const struct fnt_view *view, uint64_t file_
 {
 	memset(maps, 0, sizeof(*maps));
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		struct fnt_eras *eras = &maps->rings[ring];
+		struct fnt_segments *segments = &maps->rings[ring];
 
 		if (ring == FNT_RING_KEPT && !view->kept_percent)
 			continue;
-		read_ring(eras, view, ring, file_bytes);
-		for (uint32_t i = 0; i < eras->count; i++)
-			if (within(view, &eras->at[i]))
-				eras->at[i].cells =
+		read_ring(segments, view, ring, file_bytes);
+		for (uint32_t i = 0; i < segments->count; i++)
+			if (within(view, &segments->at[i]))
+				segments->at[i].cells =
 					(struct fnt_cell *)(void *)(view->base +
-								    eras->at[i].off);
+								    segments->at[i]
+									    .off);
 	}
 }
 
-/* Where era `era` ends, if the next, which begins with ticket `next`, is the current
+/* Where segment `segment` ends, if the next, which begins with ticket `next`, is the current
  * one. */
 static uint64_t
-end_of(const struct fnt_ring_head *head, const struct fnt_era *era, uint64_t next)
+end_of(const struct fnt_ring_head *head, const struct fnt_segment *segment,
+       uint64_t next)
 {
-	const struct fnt_era_slot *slot = &head->slots[era->number % FNT_ERAS];
+	const struct fnt_segment_slot *slot =
+		&head->slots[segment->number % FNT_SEGMENTS];
 	uint64_t end = load(&slot->end);
 
 	if (atomic_load_explicit(&slot->number, memory_order_relaxed) !=
-		    era->number + 1 ||
-	    end < era->first)
-		return era->first; /* over and gone, or damaged */
+		    segment->number + 1 ||
+	    end < segment->first)
+		return segment->first; /* over and gone, or damaged */
 	return end < next ? end : next;
 }
 
@@ -108,45 +117,47 @@ uint64_t
 fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 {
 	const struct fnt_ring_head *head = &view->rings[ring];
-	const struct fnt_eras *eras = fnt_view_eras(view, ring);
-	struct fnt_era next;
+	const struct fnt_segments *segments = fnt_view_segments(view, ring);
+	struct fnt_segment next;
 
-	/* Whose cursor came to an era has published it before. */
-	if (!eras->count ||
-	    atomic_load_explicit(&head->eras, memory_order_acquire) == eras->published)
+	/* Whose cursor came to a segment has published it before. */
+	if (!segments->count ||
+	    atomic_load_explicit(&head->segments, memory_order_acquire) ==
+		    segments->published)
 		return cursor;
-	if (!fnt_era_load(head, eras->published, &next) || cursor < next.first)
+	if (!fnt_segment_load(head, segments->published, &next) || cursor < next.first)
 		return cursor;
-	return end_of(head, &eras->at[eras->count - 1], next.first);
+	return end_of(head, &segments->at[segments->count - 1], next.first);
 }
 
 uint32_t
 fnt_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor, bool all,
-	  struct fnt_span spans[FNT_ERAS])
+	  struct fnt_span spans[FNT_SEGMENTS])
 {
 	const struct fnt_ring_head *head = &view->rings[ring];
-	const struct fnt_eras *eras = fnt_view_eras(view, ring);
+	const struct fnt_segments *segments = fnt_view_segments(view, ring);
 	/* After fnt_log's queries have said that they are there: see log.c. */
 	uint64_t shown = atomic_load_explicit(&head->shown, memory_order_seq_cst);
 	uint32_t count = 0;
 
-	for (uint32_t i = eras->count; i-- > 0;) {
-		const struct fnt_era *era = &eras->at[i];
+	for (uint32_t i = segments->count; i-- > 0;) {
+		const struct fnt_segment *segment = &segments->at[i];
 		struct fnt_span *span = &spans[count];
 
-		if (era->first > cursor)
+		if (segment->first > cursor)
 			continue; /* published, and not begun */
-		if (era->number < shown && !all)
+		if (segment->number < shown && !all)
 			break;
-		span->era = era;
-		span->first = era->first;
+		span->segment = segment;
+		span->first = segment->first;
 		span->end =
-			count ? end_of(head, era, spans[count - 1].era->first) : cursor;
+			count ? end_of(head, segment, spans[count - 1].segment->first)
+			      : cursor;
 		count++;
-		if (span->end - span->first < era->cell_count)
+		if (span->end - span->first < segment->cell_count)
 			continue;
 		/* It has been once around: what is older is more than fits. */
-		span->first = span->end - era->cell_count;
+		span->first = span->end - segment->cell_count;
 		if (!all)
 			break;
 	}
@@ -159,10 +170,11 @@ fnt_view_bytes(const struct fnt_view *view)
 	uint64_t bytes = view->fixed_bytes;
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		const struct fnt_eras *eras = fnt_view_eras(view, ring);
+		const struct fnt_segments *segments = fnt_view_segments(view, ring);
 
-		if (eras->count)
-			bytes += fnt_area_bytes(eras->at[eras->count - 1].cell_count);
+		if (segments->count)
+			bytes += fnt_segment_bytes(
+				segments->at[segments->count - 1].cell_count);
 	}
 	return bytes;
 }

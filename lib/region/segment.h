@@ -2,10 +2,10 @@
  *
  * segment.h: where a ring's cells are.
  *
- *   tickets  … era 2 ………………│………… gap ………│ era 3 …………… cursor
+ *   tickets  … segment 2 ………………│………… gap ………│ segment 3 …………… cursor
  *            └ area A of cells           └ area B
  *
- * The table of eras is in the region (layout_rings.h). A process works with a copy of it,
+ * The table of segments is in the region (layout_rings.h). A process works with a copy of it,
  * checked against the file's size: struct fnt_maps, never changed once it is published,
  * replaced when the table has moved on. Areas within the mapping that the region was
  * opened with need no mapping of their own; those that the file has got since have one
@@ -30,7 +30,7 @@ struct fnt_view;
 /* A mapping of its own. */
 struct fnt_area;
 
-struct fnt_era {
+struct fnt_segment {
 	uint64_t number;
 	uint64_t first; /* ticket */
 	uint64_t lap;	/* of it */
@@ -42,22 +42,22 @@ struct fnt_era {
 
 /* Whole pages for so many cells. */
 static inline uint64_t
-fnt_area_bytes(uint64_t cell_count)
+fnt_segment_bytes(uint64_t cell_count)
 {
 	return (cell_count * FNT_CELL_BYTES + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
 }
 
 /* Of one ring, oldest first; each begins with a later ticket than those before. */
-struct fnt_eras {
+struct fnt_segments {
 	uint64_t published; /* as the table said */
 	uint64_t held;
 	uint32_t count;
-	struct fnt_era at[FNT_ERAS];
+	struct fnt_segment at[FNT_SEGMENTS];
 };
 
 struct fnt_maps {
 	struct fnt_maps *next; /* of those given up */
-	struct fnt_eras rings[FNT_RINGS];
+	struct fnt_segments rings[FNT_RINGS];
 };
 
 /* What a process has mapped of a region. */
@@ -69,27 +69,28 @@ struct fnt_mapping {
 	struct fnt_area *areas;
 };
 
-/* The era of `ticket`; NULL: one that is over and gone. */
-static inline const struct fnt_era *
-fnt_era_find(const struct fnt_eras *eras, uint64_t ticket)
+/* The segment of `ticket`; NULL: one that is over and gone. */
+static inline const struct fnt_segment *
+fnt_segment_find(const struct fnt_segments *segments, uint64_t ticket)
 {
-	for (uint32_t i = eras->count; i-- > 0;)
-		if (ticket >= eras->at[i].first)
-			return &eras->at[i];
+	for (uint32_t i = segments->count; i-- > 0;)
+		if (ticket >= segments->at[i].first)
+			return &segments->at[i];
 	return NULL;
 }
 
-/* Whatever the ticket, a cell of the era. */
+/* Whatever the ticket, a cell of the segment. */
 static inline struct fnt_cell *
-fnt_era_cell(const struct fnt_era *era, uint64_t ticket)
+fnt_segment_cell(const struct fnt_segment *segment, uint64_t ticket)
 {
-	return &era->cells[(ticket - era->first) % era->cell_count];
+	return &segment->cells[(ticket - segment->first) % segment->cell_count];
 }
 
 static inline uint64_t
-fnt_era_lap(const struct fnt_era *era, uint64_t ticket)
+fnt_segment_lap(const struct fnt_segment *segment, uint64_t ticket)
 {
-	return (era->lap + (ticket - era->first) / era->cell_count) & FNT_LAP_MASK;
+	return (segment->lap + (ticket - segment->first) / segment->cell_count) &
+	       FNT_LAP_MASK;
 }
 
 /* Fill in `maps` from the table of `view`, whose file has `file_bytes`. What does not
@@ -97,16 +98,16 @@ fnt_era_lap(const struct fnt_era *era, uint64_t ticket)
 void fnt_maps_read(struct fnt_maps *maps, const struct fnt_view *view,
 		   uint64_t file_bytes);
 
-/* Era `number` of a ring as the table has it, without its cells; false: it has none. */
-bool fnt_era_load(const struct fnt_ring_head *head, uint64_t number,
-		  struct fnt_era *era);
+/* Segment `number` of a ring as the table has it, without its cells; false: it has none. */
+bool fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
+		      struct fnt_segment *segment);
 
 struct fnt_region;
 
 /* What the region takes: its sections, and the areas that are written to. */
 uint64_t fnt_view_bytes(const struct fnt_view *view);
 
-/* Has the table of eras not changed since it was read? */
+/* Has the table of segments not changed since it was read? */
 bool fnt_maps_fresh(const struct fnt_view *view);
 
 /* For a view that is mapped but for this: -ENOMEM, -EPROTO (no main ring to be found).
@@ -138,16 +139,16 @@ void fnt_maps_unlock(void);
 /* A stretch of tickets that can still be there. */
 struct fnt_span {
 	uint64_t first, end;
-	const struct fnt_era *era;
+	const struct fnt_segment *segment;
 };
 
 /* Those of a ring up to `cursor`, newest first: what is shown, or with `all`, what is
  * held as well (rotated away, or more than fits by now, and not yet given to others).
  */
 uint32_t fnt_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor,
-		   bool all, struct fnt_span spans[FNT_ERAS]);
+		   bool all, struct fnt_span spans[FNT_SEGMENTS]);
 
-/* The ring's next ticket, if its era is known; else where the last one that is known
+/* The ring's next ticket, if its segment is known; else where the last one that is known
  * ends: who looks at the ring now looks at it as it was before it moved on. */
 uint64_t fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor);
 

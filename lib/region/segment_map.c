@@ -18,7 +18,7 @@ struct fnt_area {
 	struct fnt_area *next;
 	uint64_t off, bytes;
 	unsigned char *base;
-	struct fnt_guard *guard; /* of a reader */
+	struct fnt_sigbus *guard; /* of a reader */
 	bool doomed;
 };
 
@@ -46,7 +46,7 @@ fnt_maps_fresh(const struct fnt_view *view)
 
 		if (!maps->rings[i].count && i)
 			continue;
-		if (atomic_load_explicit(&head->eras, memory_order_acquire) !=
+		if (atomic_load_explicit(&head->segments, memory_order_acquire) !=
 			    maps->rings[i].published ||
 		    atomic_load_explicit(&head->held, memory_order_relaxed) !=
 			    maps->rings[i].held)
@@ -58,13 +58,14 @@ fnt_maps_fresh(const struct fnt_view *view)
 /* ---- areas ---------------------------------------------------------------------- */
 
 static struct fnt_area *
-find_area(const struct fnt_mapping *mapping, const struct fnt_era *era)
+find_area(const struct fnt_mapping *mapping, const struct fnt_segment *segment)
 {
 	struct fnt_area *area = mapping->areas;
 
-	while (area && (era->off < area->off || era->off - area->off > area->bytes ||
-			era->cell_count * FNT_CELL_BYTES >
-				area->bytes - (era->off - area->off)))
+	while (area &&
+	       (segment->off < area->off || segment->off - area->off > area->bytes ||
+		segment->cell_count * FNT_CELL_BYTES >
+			area->bytes - (segment->off - area->off)))
 		area = area->next;
 	return area;
 }
@@ -87,22 +88,22 @@ map_bytes(const struct fnt_region *region, bool write, uint64_t off, uint64_t by
 }
 
 static struct fnt_area *
-add_area(const struct fnt_region *region, const struct fnt_era *era)
+add_area(const struct fnt_region *region, const struct fnt_segment *segment)
 {
 	struct fnt_mapping *mapping = region->view.mapping;
 	struct fnt_area *area = calloc(1, sizeof(*area));
 
 	if (!area)
 		return NULL;
-	area->off = era->off;
-	area->bytes = era->cell_count * FNT_CELL_BYTES;
+	area->off = segment->off;
+	area->bytes = segment->cell_count * FNT_CELL_BYTES;
 	area->base = map_bytes(region, mapping->write, area->off, area->bytes);
 	if (area->base == MAP_FAILED) {
 		free(area);
 		return NULL;
 	}
 	if (!mapping->write) {
-		area->guard = fnt_guard_add(area->base, area->bytes);
+		area->guard = fnt_sigbus_add(area->base, area->bytes);
 		if (!area->guard) {
 			munmap(area->base, area->bytes);
 			free(area);
@@ -117,7 +118,7 @@ add_area(const struct fnt_region *region, const struct fnt_era *era)
 static void
 free_area(struct fnt_area *area)
 {
-	fnt_guard_remove(area->guard);
+	fnt_sigbus_remove(area->guard);
 	munmap(area->base, area->bytes);
 	free(area);
 }
@@ -126,36 +127,37 @@ bool
 fnt_maps_gone(const struct fnt_view *view)
 {
 	for (struct fnt_area *area = view->mapping->areas; area; area = area->next)
-		if (fnt_guard_gone(area->guard))
+		if (fnt_sigbus_gone(area->guard))
 			return true;
 	return false;
 }
 
 /* ---- maps ----------------------------------------------------------------------- */
 
-/* Find or map the areas of eras that have no cells yet. What can't be mapped is as if
+/* Find or map the areas of segments that have no cells yet. What can't be mapped is as if
  * it were not there: its records can't be read, and nothing is written to it. */
 static void
-map_eras(const struct fnt_region *region, struct fnt_eras *eras)
+map_eras(const struct fnt_region *region, struct fnt_segments *segments)
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < eras->count; i++) {
-		struct fnt_era *era = &eras->at[i];
+	for (uint32_t i = 0; i < segments->count; i++) {
+		struct fnt_segment *segment = &segments->at[i];
 
-		if (!era->cells) {
-			era->area = find_area(region->view.mapping, era);
-			if (!era->area)
-				era->area = add_area(region, era);
-			if (!era->area)
+		if (!segment->cells) {
+			segment->area = find_area(region->view.mapping, segment);
+			if (!segment->area)
+				segment->area = add_area(region, segment);
+			if (!segment->area)
 				continue;
-			era->cells = (struct fnt_cell *)(void *)(era->area->base +
-								 (era->off -
-								  era->area->off));
+			segment->cells =
+				(struct fnt_cell *)(void *)(segment->area->base +
+							    (segment->off -
+							     segment->area->off));
 		}
-		eras->at[kept++] = *era;
+		segments->at[kept++] = *segment;
 	}
-	eras->count = kept;
+	segments->count = kept;
 }
 
 static void
@@ -283,7 +285,7 @@ fnt_maps_free(const struct fnt_view *view,
 	while (*link) {
 		struct fnt_area *area = *link;
 
-		/* An era may have begun in it meanwhile. */
+		/* A segment may have begun in it meanwhile. */
 		if (!area->doomed || is_current(mapping, area) ||
 		    (used && used(arg, area))) {
 			link = &area->next;

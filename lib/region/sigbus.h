@@ -23,16 +23,16 @@
 struct fnt_reader;
 
 /* A mapping under guard. */
-struct fnt_guard;
+struct fnt_sigbus;
 
 /* Name a mapping; NULL: no memory. Any thread. */
-struct fnt_guard *fnt_guard_add(void *base, size_t size);
+struct fnt_sigbus *fnt_sigbus_add(void *base, size_t size);
 
 /* Before it is unmapped. NULL is ignored. */
-void fnt_guard_remove(struct fnt_guard *guard);
+void fnt_sigbus_remove(struct fnt_sigbus *guard);
 
 /* Has the mapping been replaced? */
-bool fnt_guard_gone(const struct fnt_guard *guard);
+bool fnt_sigbus_gone(const struct fnt_sigbus *guard);
 
 /* Is the file still as long as the mapping, and the region the one that was opened?
  * 0, -ESTALE; once stale, for ever. */

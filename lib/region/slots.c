@@ -43,10 +43,10 @@ static void
 enter(const struct fnt_region *region, uint32_t slot)
 {
 	struct fnt_producer_slot *at = &region->view.producers[slot];
-	struct fnt_identity self;
+	struct fnt_process_id self;
 	char name[64];
 
-	fnt_identity_self(&self);
+	fnt_process_id_self(&self);
 	fnt_program_name(name);
 	put(&at->readers, 0);
 	put(&at->pid, self.pid);

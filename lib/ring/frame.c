@@ -118,16 +118,16 @@ static bool
 mark_committed(const struct fnt_view *view, uint64_t mark)
 {
 	uint64_t ticket = fnt_mark_ticket(mark), lap, state;
-	const struct fnt_era *era =
-		fnt_era_find(fnt_view_eras(view, fnt_mark_ring(mark)), ticket);
+	const struct fnt_segment *segment =
+		fnt_segment_find(fnt_view_segments(view, fnt_mark_ring(mark)), ticket);
 
-	/* Of an era that is gone: for that all lanes had to be past it, the dead ones' by
+	/* Of a segment that is gone: for that all lanes had to be past it, the dead ones' by
 	 * their reapers. */
-	if (!era)
+	if (!segment)
 		return true;
-	lap = fnt_era_lap(era, ticket);
+	lap = fnt_segment_lap(segment, ticket);
 	/* [K2] acquire: see [K1]; and what the record holds. */
-	state = atomic_load_explicit(&fnt_era_cell(era, ticket)->state,
+	state = atomic_load_explicit(&fnt_segment_cell(segment, ticket)->state,
 				     memory_order_acquire);
 	if (fnt_cell_lap(state) == lap)
 		return !fnt_cell_busy(state) && fnt_cell_kind(state) == FNT_CELL_HEAD;

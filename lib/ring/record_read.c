@@ -22,7 +22,7 @@ fnt_raw_free(struct fnt_raw *raw)
 
 /* Room for `bytes` and the rest of a word; not less than most records take. */
 static bool
-make_room(struct fnt_raw *raw, uint32_t bytes)
+fnt_call_make_room(struct fnt_raw *raw, uint32_t bytes)
 {
 	uint32_t want = bytes + 8;
 	char *more;
@@ -131,7 +131,7 @@ cells_of(const struct fnt_view *view, const struct fnt_spot *spot, uint32_t byte
 {
 	uint32_t cells = bytes > view->max_record_bytes ? 0 : fnt_cells_for(bytes);
 
-	return cells <= spot->era->cell_count ? cells : 0;
+	return cells <= spot->segment->cell_count ? cells : 0;
 }
 
 /* Whether the record is whole and has stayed so. `payload` NULL: only a look. */
@@ -157,7 +157,7 @@ leave(const struct fnt_spot *spot, uint32_t cells)
 	for (uint32_t i = 0; i < cells; i++) {
 		struct fnt_spot more = fnt_spot_on(spot, i);
 
-		fnt_evict(fnt_spot_cell(&more), FNT_CELL_BYTES);
+		fnt_cache_flush(fnt_spot_cell(&more), FNT_CELL_BYTES);
 	}
 }
 
@@ -172,7 +172,7 @@ copy_record(const struct fnt_view *view, const struct fnt_spot *spot, uint64_t h
 	fnt_words_load(&raw->head, cell->words, sizeof(raw->head));
 	cells = cells_of(view, spot, raw->head.payload_bytes);
 	if (cells) {
-		if (!make_room(raw, raw->head.payload_bytes))
+		if (!fnt_call_make_room(raw, raw->head.payload_bytes))
 			return FNT_READ_NO_MEMORY;
 		/* All that the cell has room for: a copy of known length. */
 		fnt_words_load(raw->payload, cell->words + FNT_RECORD_WORDS,
@@ -233,7 +233,7 @@ fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
 	if (atomic_load_explicit(&cell->state, memory_order_relaxed) != state)
 		return FNT_READ_GONE;
 	if (raw->passing)
-		fnt_evict(cell, FNT_CELL_BYTES);
+		fnt_cache_flush(cell, FNT_CELL_BYTES);
 	return FNT_READ_RECORD;
 }
 
@@ -259,12 +259,13 @@ enum fnt_read
 fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t ticket,
 		struct fnt_raw *raw)
 {
-	const struct fnt_era *era = fnt_era_find(fnt_view_eras(view, ring), ticket);
+	const struct fnt_segment *segment =
+		fnt_segment_find(fnt_view_segments(view, ring), ticket);
 	struct fnt_spot spot;
 
-	if (!era)
+	if (!segment)
 		return FNT_READ_GONE;
-	spot = fnt_spot_of(era, ticket);
+	spot = fnt_spot_of(segment, ticket);
 	return fnt_spot_read(view, &spot, raw);
 }
 
@@ -300,7 +301,7 @@ copy_chain(const struct fnt_view *view, const struct fnt_frame *frame,
 							    : (uint32_t)published;
 	uint32_t done = 0;
 
-	if (!make_room(raw, bytes))
+	if (!fnt_call_make_room(raw, bytes))
 		return false;
 	for (;;) {
 		uint64_t next;

@@ -47,20 +47,21 @@ enum fnt_read {
 enum fnt_read fnt_record_read(const struct fnt_view *view, uint32_t ring,
 			      uint64_t ticket, struct fnt_raw *raw);
 
-/* A ticket's spot, for who walks through an era without a division at each step. */
+/* A ticket's spot, for who walks through a segment without a division at each step. */
 struct fnt_spot {
-	const struct fnt_era *era;
+	const struct fnt_segment *segment;
 	uint64_t index; /* of the cell */
 	uint64_t lap;
 };
 
 static inline struct fnt_spot
-fnt_spot_of(const struct fnt_era *era, uint64_t ticket)
+fnt_spot_of(const struct fnt_segment *segment, uint64_t ticket)
 {
-	uint64_t since = ticket - era->first;
+	uint64_t since = ticket - segment->first;
 
-	return (struct fnt_spot){era, since % era->cell_count,
-				 (era->lap + since / era->cell_count) & FNT_LAP_MASK};
+	return (struct fnt_spot){segment, since % segment->cell_count,
+				 (segment->lap + since / segment->cell_count) &
+					 FNT_LAP_MASK};
 }
 
 /* The spot `cells` further on, at most a lap. */
@@ -70,8 +71,8 @@ fnt_spot_on(const struct fnt_spot *from, uint64_t cells)
 	struct fnt_spot spot = *from;
 
 	spot.index += cells;
-	if (spot.index >= spot.era->cell_count) {
-		spot.index -= spot.era->cell_count;
+	if (spot.index >= spot.segment->cell_count) {
+		spot.index -= spot.segment->cell_count;
 		spot.lap = (spot.lap + 1) & FNT_LAP_MASK;
 	}
 	return spot;
@@ -82,7 +83,7 @@ static inline void
 fnt_spot_back(struct fnt_spot *spot, uint64_t cells)
 {
 	if (spot->index < cells) {
-		spot->index += spot->era->cell_count;
+		spot->index += spot->segment->cell_count;
 		spot->lap = (spot->lap - 1) & FNT_LAP_MASK;
 	}
 	spot->index -= cells;
@@ -91,7 +92,7 @@ fnt_spot_back(struct fnt_spot *spot, uint64_t cells)
 static inline const struct fnt_cell *
 fnt_spot_cell(const struct fnt_spot *spot)
 {
-	return &spot->era->cells[spot->index];
+	return &spot->segment->cells[spot->index];
 }
 
 /* What is there? Copied if it is a record. */
@@ -120,7 +121,7 @@ static inline uint64_t
 fnt_cursor_now(const struct fnt_view *view, uint32_t ring)
 {
 	/* [T2] acquire: see [T1] in ring.c: who took a ticket below this has said so.
-	 * And [Y7] in resize.c: the eras are in the table. */
+	 * And [Y7] in resize.c: the segments are in the table. */
 	return fnt_cursor_known(
 		view, ring,
 		atomic_load_explicit(&view->rings[ring].cursor, memory_order_acquire));
@@ -130,7 +131,7 @@ fnt_cursor_now(const struct fnt_view *view, uint32_t ring)
 static inline uint64_t
 fnt_oldest(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 {
-	struct fnt_span spans[FNT_ERAS];
+	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count = fnt_spans(view, ring, cursor, false, spans);
 
 	return count ? spans[count - 1].first : cursor;

@@ -47,11 +47,11 @@ copy_cell(struct fnt_cell *cell, struct source *from)
 
 /* The payload's bytes are rounded up to words: extents are whole words long. */
 static void
-copy_record(const struct fnt_hand *hand, const struct fnt_claim *claim,
+copy_record(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 	    const struct fnt_record *record, const struct fnt_extent *payload)
 {
-	struct fnt_cell *cell = fnt_claim_cell(hand, claim, 0);
-	const struct fnt_cell *end = hand->cells + hand->cell_count;
+	struct fnt_cell *cell = fnt_claim_cell(handle, claim, 0);
+	const struct fnt_cell *end = handle->cells + handle->cell_count;
 	uint32_t left = (record->payload_bytes + 7) / 8;
 	uint32_t some = left < FNT_HEAD_WORDS ? left : FNT_HEAD_WORDS;
 	struct source from = source_of(payload);
@@ -59,29 +59,29 @@ copy_record(const struct fnt_hand *hand, const struct fnt_claim *claim,
 	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
 	copy_words(cell->words + FNT_RECORD_WORDS, some, &from);
 	for (left -= some; left >= FNT_CELL_WORDS; left -= FNT_CELL_WORDS) {
-		cell = cell + 1 == end ? hand->cells : cell + 1;
+		cell = cell + 1 == end ? handle->cells : cell + 1;
 		copy_cell(cell, &from);
 	}
 	if (left)
-		copy_words(cell + 1 == end ? hand->cells->words : cell[1].words, left,
+		copy_words(cell + 1 == end ? handle->cells->words : cell[1].words, left,
 			   &from);
 }
 
 /* Its ring. What would take more than an eighth of the kept one goes to the main ring,
  * and that is counted: who asks for errors then has to look into both. */
-static inline struct fnt_hand *
+static inline struct fnt_ring_handle *
 hand_for(struct fnt_ring_writer *writer, const struct fnt_record *record,
 	 uint32_t cells)
 {
-	struct fnt_hand *kept = &writer->hands[FNT_RING_KEPT];
+	struct fnt_ring_handle *kept = &writer->handles[FNT_RING_KEPT];
 
 	if (__builtin_expect(!(record->flags & FNT_RECORD_KEPT), 1) || !kept->head)
-		return &writer->hands[FNT_RING_MAIN];
+		return &writer->handles[FNT_RING_MAIN];
 	if (kept->published == UINT64_MAX || cells <= kept->cell_count / 8)
 		return kept;
 	/* Before the record: who sees that has seen this. */
 	atomic_fetch_add_explicit(&kept->head->strays, 1, memory_order_relaxed);
-	return &writer->hands[FNT_RING_MAIN];
+	return &writer->handles[FNT_RING_MAIN];
 }
 
 enum fnt_claimed
@@ -90,21 +90,21 @@ fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 {
 	struct fnt_record *record = ending->record;
 	uint32_t cells = fnt_cells_for(record->payload_bytes);
-	struct fnt_hand *hand = hand_for(writer, record, cells);
+	struct fnt_ring_handle *handle = hand_for(writer, record, cells);
 	struct fnt_claim claim;
-	enum fnt_claimed rc = fnt_ring_claim(hand, cells, now_ns, &claim);
+	enum fnt_claimed rc = fnt_ring_claim(handle, cells, now_ns, &claim);
 
 	if (rc != FNT_CLAIMED)
 		return rc;
-	record->seq = fnt_ring_next_seq(hand);
+	record->seq = fnt_ring_next_seq(handle);
 	record->lane = (uint16_t)writer->lane_no;
-	fnt_meter_note(&ending->place, hand->ring, record->seq, ending->meter->view);
+	fnt_meter_note(&ending->place, handle->ring, record->seq, ending->meter->view);
 	if (ending->frame)
-		fnt_frame_mark(ending->frame, hand->ring, writer->lane_no, record->seq,
-			       claim.ticket);
-	copy_record(hand, &claim, record, ending->payload);
-	fnt_ring_commit(hand, &claim);
-	fnt_meter_apply(&ending->place, hand->ring);
+		fnt_frame_mark(ending->frame, handle->ring, writer->lane_no,
+			       record->seq, claim.ticket);
+	copy_record(handle, &claim, record, ending->payload);
+	fnt_ring_commit(handle, &claim);
+	fnt_meter_apply(&ending->place, handle->ring);
 	return FNT_CLAIMED;
 }
 
@@ -127,11 +127,11 @@ fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 /* ---- where all is at hand ------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) void
-copy_flat(const struct fnt_hand *hand, const struct fnt_claim *claim,
+copy_flat(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 	  const struct fnt_record *record, const char *payload)
 {
-	struct fnt_cell *cell = &hand->cells[claim->index];
-	const struct fnt_cell *end = hand->cells + hand->cell_count;
+	struct fnt_cell *cell = &handle->cells[claim->index];
+	const struct fnt_cell *end = handle->cells + handle->cell_count;
 	uint32_t left = (record->payload_bytes + 7) / 8;
 
 	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
@@ -143,7 +143,7 @@ copy_flat(const struct fnt_hand *hand, const struct fnt_claim *claim,
 	payload += FNT_HEAD_BYTES;
 	left -= FNT_HEAD_WORDS;
 	for (;;) {
-		cell = cell + 1 == end ? hand->cells : cell + 1;
+		cell = cell + 1 == end ? handle->cells : cell + 1;
 		if (left < FNT_CELL_WORDS)
 			break;
 		fnt_words_put(cell->words, payload, FNT_CELL_WORDS);
@@ -155,60 +155,60 @@ copy_flat(const struct fnt_hand *hand, const struct fnt_claim *claim,
 
 /* `more`: the extents, where the payload is not in one piece. */
 static inline __attribute__((always_inline)) bool
-emit_quick(struct fnt_ring_writer *writer, const struct fnt_quick_ending *ending,
+emit_quick(struct fnt_ring_writer *writer, const struct fnt_ending_fast *ending,
 	   const struct fnt_extent *more, uint64_t now_ns)
 {
 	struct fnt_record *record = ending->record;
 	uint32_t cells = fnt_cells_for(record->payload_bytes);
-	struct fnt_hand *hand = hand_for(writer, record, cells);
-	struct fnt_noted noted;
+	struct fnt_ring_handle *handle = hand_for(writer, record, cells);
+	struct fnt_journal_sums noted;
 	struct fnt_claim claim;
 
 	/* Before the claim: its compare-and-swap waits until all stores before it are
 	 * in the cache, and a load of more than one of them, as the copy below is,
 	 * waits for that. */
-	record->seq = fnt_ring_next_seq(hand);
+	record->seq = fnt_ring_next_seq(handle);
 	record->lane = (uint16_t)writer->lane_no;
-	if ((more || !fnt_ring_claim_few(hand, cells, now_ns, &claim)) &&
-	    fnt_ring_claim(hand, cells, now_ns, &claim) != FNT_CLAIMED)
+	if ((more || !fnt_ring_claim_few(handle, cells, now_ns, &claim)) &&
+	    fnt_ring_claim(handle, cells, now_ns, &claim) != FNT_CLAIMED)
 		return false;
-	noted = fnt_quick_note(&ending->place, record->outcome, hand->ring, record->seq,
-			       ending->rare);
-	fnt_frame_mark(ending->frame, hand->ring, writer->lane_no, record->seq,
+	noted = fnt_journal_note_fast(&ending->place, record->outcome, handle->ring,
+				      record->seq, ending->rare);
+	fnt_frame_mark(ending->frame, handle->ring, writer->lane_no, record->seq,
 		       claim.ticket);
 	if (more)
-		copy_record(hand, &claim, record, more);
+		copy_record(handle, &claim, record, more);
 	else
-		copy_flat(hand, &claim, record, ending->payload);
-	fnt_ring_commit_all(hand, &claim, record->seq);
-	fnt_quick_apply(&ending->place, record->outcome, hand->ring, noted,
-			ending->rare);
+		copy_flat(handle, &claim, record, ending->payload);
+	fnt_ring_commit_all(handle, &claim, record->seq);
+	fnt_journal_apply_fast(&ending->place, record->outcome, handle->ring, noted,
+			       ending->rare);
 	return true;
 }
 
 bool
 fnt_record_emit_few(struct fnt_ring_writer *writer,
-		    const struct fnt_quick_ending *ending, uint64_t now_ns)
+		    const struct fnt_ending_fast *ending, uint64_t now_ns)
 {
 	return emit_quick(writer, ending, NULL, now_ns);
 }
 
 bool
 fnt_record_emit_many(struct fnt_ring_writer *writer,
-		     const struct fnt_quick_ending *ending,
+		     const struct fnt_ending_fast *ending,
 		     const struct fnt_extent *payload, uint64_t now_ns)
 {
 	return emit_quick(writer, ending, payload, now_ns);
 }
 
 void
-fnt_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region)
+fnt_ring_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region)
 {
 	fnt_region_renew(region);
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
-		struct fnt_hand *hand = &writer->hands[i];
+		struct fnt_ring_handle *handle = &writer->handles[i];
 
-		if (hand->head && hand->block.next == hand->block.end)
-			fnt_hand_move(hand, fnt_view_maps(&region->view));
+		if (handle->head && handle->block.next == handle->block.end)
+			fnt_ring_handle_move(handle, fnt_view_maps(&region->view));
 	}
 }

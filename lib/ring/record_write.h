@@ -34,17 +34,17 @@ struct fnt_ending {
 };
 
 /* The same where all is at hand: payload in one piece, a frame, a quick place. */
-struct fnt_quick_ending {
+struct fnt_ending_fast {
 	struct fnt_record *record;
 	const char *payload;
 	struct fnt_frame *frame;
-	struct fnt_quick_place place;
+	struct fnt_place_fast place;
 	bool rare; /* for fnt_record_emit_few() and …_many() */
 };
 
 /* Commit the record, to the kept ring if it is flagged FNT_RECORD_KEPT and fits there,
- * and count the call; fills in seq and lane. FNT_CLAIM_HELD: no place, to be ended
- * without a record; FNT_CLAIM_MOVED: there are new eras, the hands are to be moved, and
+ * and count the call; fills in seq and lane. FNT_CLAIM_BUSY: no place, to be ended
+ * without a record; FNT_CLAIM_NEW_SEGMENT: there are new segments, the hands are to be moved, and
  * then again. Wait-free. */
 enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer,
 				 struct fnt_ending *ending, uint64_t now_ns);
@@ -54,10 +54,11 @@ enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer,
 void fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 		     uint64_t mark);
 
-/* Where the table of eras has changed: see what it is now, and put hands that hold no
- * tickets into the current eras. Makes system calls; waits for whoever holds
+/* Where the table of segments has changed: see what it is now, and put hands that hold no
+ * tickets into the current segments. Makes system calls; waits for whoever holds
  * fnt_maps_lock(). */
-void fnt_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region);
+void fnt_ring_writer_move(struct fnt_ring_writer *writer,
+			  const struct fnt_region *region);
 
 /* ---- where all is at hand ------------------------------------------------------- */
 
@@ -66,18 +67,18 @@ void fnt_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *re
  * way. */
 #define FNT_FEW_CELLS fnt_cells_for(FNT_FRAME_PAYLOAD_BYTES)
 bool fnt_record_emit_few(struct fnt_ring_writer *writer,
-			 const struct fnt_quick_ending *ending, uint64_t now_ns);
+			 const struct fnt_ending_fast *ending, uint64_t now_ns);
 
 /* The same for one of any length, whose payload is in several extents. */
 bool fnt_record_emit_many(struct fnt_ring_writer *writer,
-			  const struct fnt_quick_ending *ending,
+			  const struct fnt_ending_fast *ending,
 			  const struct fnt_extent *payload, uint64_t now_ns);
 
 /* The record's head of a call that was ok and had nothing rare: out of the call's own
  * go only those words that its end does not change. */
 static inline __attribute__((always_inline)) void
 fnt_put_head_ok(fnt_word *words, const struct fnt_record *record,
-		const struct fnt_quick_place *place, uint32_t bytes, uint64_t seq,
+		const struct fnt_place_fast *place, uint32_t bytes, uint64_t seq,
 		uint32_t lane)
 {
 	const char *head = (const char *)record;
@@ -129,52 +130,55 @@ static_assert(FNT_HEAD_WORDS == 17 && FNT_CELL_WORDS == 31,
  * with a ticket in hand; seq, lane and what the end changes go into the ring alone. */
 static inline __attribute__((always_inline)) bool
 fnt_record_emit_one(struct fnt_ring_writer *writer,
-		    const struct fnt_quick_ending *ending, uint32_t bytes,
+		    const struct fnt_ending_fast *ending, uint32_t bytes,
 		    uint64_t now_ns)
 {
-	struct fnt_hand *hand = &writer->hands[FNT_RING_MAIN];
+	struct fnt_ring_handle *handle = &writer->handles[FNT_RING_MAIN];
 	uint32_t lane = writer->lane_no;
-	struct fnt_noted noted;
+	struct fnt_journal_sums noted;
 	struct fnt_cell *cell;
 	uint64_t seq;
 
-	if (__builtin_expect(!fnt_ring_has_ticket(hand, now_ns), 0))
+	if (__builtin_expect(!fnt_ring_has_ticket(handle, now_ns), 0))
 		return false;
-	cell = fnt_ring_next_cell(hand);
-	if (__builtin_expect(!fnt_ring_claim_one(hand, cell), 0))
+	cell = fnt_ring_next_cell(handle);
+	if (__builtin_expect(!fnt_ring_claim_one(handle, cell), 0))
 		return false;
-	seq = fnt_ring_next_seq(hand);
-	noted = fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq, false);
-	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, hand->block.next);
+	seq = fnt_ring_next_seq(handle);
+	noted = fnt_journal_note_fast(&ending->place, FNT_OK, FNT_RING_MAIN, seq,
+				      false);
+	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, handle->block.next);
 	fnt_put_head_ok(cell->words, ending->record, &ending->place, bytes, seq, lane);
 	fnt_put_payload(cell->words + FNT_RECORD_WORDS, ending->payload, bytes,
 			FNT_HEAD_WORDS / 2);
-	fnt_ring_commit_one(hand, cell, seq);
-	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN, noted, false);
+	fnt_ring_commit_one(handle, cell, seq);
+	fnt_journal_apply_fast(&ending->place, FNT_OK, FNT_RING_MAIN, noted, false);
 	return true;
 }
 
 /* The same for one of two to FNT_FEW_CELLS cells that go on to each other. */
 static inline __attribute__((always_inline)) bool
 fnt_record_emit_some(struct fnt_ring_writer *writer,
-		     const struct fnt_quick_ending *ending, uint32_t bytes,
+		     const struct fnt_ending_fast *ending, uint32_t bytes,
 		     uint64_t now_ns)
 {
-	struct fnt_hand *hand = &writer->hands[FNT_RING_MAIN];
+	struct fnt_ring_handle *handle = &writer->handles[FNT_RING_MAIN];
 	uint32_t lane = writer->lane_no, left = bytes - FNT_HEAD_BYTES;
 	const char *payload = ending->payload + FNT_HEAD_BYTES;
-	struct fnt_noted noted;
+	struct fnt_journal_sums noted;
 	struct fnt_claim claim;
 	struct fnt_cell *cell;
 	uint64_t seq;
 
 	if (__builtin_expect(
-		    !fnt_ring_claim_few(hand, fnt_cells_for(bytes), now_ns, &claim), 0))
+		    !fnt_ring_claim_few(handle, fnt_cells_for(bytes), now_ns, &claim),
+		    0))
 		return false;
-	seq = fnt_ring_next_seq(hand);
-	noted = fnt_quick_note(&ending->place, FNT_OK, FNT_RING_MAIN, seq, false);
+	seq = fnt_ring_next_seq(handle);
+	noted = fnt_journal_note_fast(&ending->place, FNT_OK, FNT_RING_MAIN, seq,
+				      false);
 	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, claim.ticket);
-	cell = &hand->cells[claim.index];
+	cell = &handle->cells[claim.index];
 	fnt_put_head_ok(cell->words, ending->record, &ending->place, bytes, seq, lane);
 	fnt_words_put(cell->words + FNT_RECORD_WORDS, ending->payload, FNT_HEAD_WORDS);
 	for (; left > FNT_MORE_BYTES; left -= FNT_MORE_BYTES) {
@@ -182,26 +186,26 @@ fnt_record_emit_some(struct fnt_ring_writer *writer,
 		payload += FNT_MORE_BYTES;
 	}
 	fnt_put_payload((++cell)->words, payload, left, FNT_CELL_WORDS / 2);
-	fnt_ring_commit_all(hand, &claim, seq);
-	fnt_quick_apply(&ending->place, FNT_OK, FNT_RING_MAIN, noted, false);
+	fnt_ring_commit_all(handle, &claim, seq);
+	fnt_journal_apply_fast(&ending->place, FNT_OK, FNT_RING_MAIN, noted, false);
 	return true;
 }
 
 /* As fnt_record_lose(). */
 static inline __attribute__((always_inline)) void
-fnt_record_lose_quick(struct fnt_ring_writer *writer,
-		      const struct fnt_quick_ending *ending, uint64_t mark)
+fnt_record_lose_fast(struct fnt_ring_writer *writer,
+		     const struct fnt_ending_fast *ending, uint64_t mark)
 {
 	fnt_word *counter = fnt_lane_counter(writer->lane, mark);
 	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
 	uint8_t outcome = ending->record->outcome;
 	uint32_t end = fnt_end_of(mark);
-	struct fnt_noted noted =
-		fnt_quick_note(&ending->place, outcome, end, seq, false);
+	struct fnt_journal_sums noted =
+		fnt_journal_note_fast(&ending->place, outcome, end, seq, false);
 
 	fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, seq);
 	atomic_store_explicit(counter, seq, memory_order_release);
-	fnt_quick_apply(&ending->place, outcome, end, noted, false);
+	fnt_journal_apply_fast(&ending->place, outcome, end, noted, false);
 }
 
 /* Must a call that ends like this outlive the flood of healthy ones? */

@@ -76,17 +76,18 @@ settle_frames(const struct fnt_view *view, uint32_t slot)
 
 /* A record may have been committed and its owner killed before it was counted. */
 static void
-correct_count(const struct fnt_eras *eras, struct fnt_lane_ring *lane, uint32_t lane_no)
+correct_count(const struct fnt_segments *segments, struct fnt_lane_ring *lane,
+	      uint32_t lane_no)
 {
 	uint64_t next = atomic_load_explicit(&lane->recorded, memory_order_relaxed) + 1;
 	uint64_t first = atomic_load_explicit(&lane->block_first, memory_order_relaxed);
 	uint64_t end = atomic_load_explicit(&lane->block_end, memory_order_relaxed);
-	const struct fnt_era *era = fnt_era_find(eras, first);
+	const struct fnt_segment *segment = fnt_segment_find(segments, first);
 
-	if (!era || end - first > era->cell_count)
+	if (!segment || end - first > segment->cell_count)
 		return;
 	for (uint64_t ticket = first; ticket != end; ticket++) {
-		struct fnt_cell *cell = fnt_era_cell(era, ticket);
+		struct fnt_cell *cell = fnt_segment_cell(segment, ticket);
 		uint64_t state =
 			atomic_load_explicit(&cell->state, memory_order_acquire);
 
@@ -124,11 +125,11 @@ clear_lane(const struct fnt_view *view, uint32_t lane_no)
 {
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		struct fnt_lane_ring *lane = &view->lanes[lane_no].rings[i];
-		const struct fnt_eras *eras = fnt_view_eras(view, i);
+		const struct fnt_segments *segments = fnt_view_segments(view, i);
 
-		correct_count(eras, lane, lane_no);
+		correct_count(segments, lane, lane_no);
 		fnt_ring_reclaim(
-			eras, lane_no,
+			segments, lane_no,
 			atomic_load_explicit(&lane->block_first, memory_order_relaxed),
 			atomic_load_explicit(&lane->block_end, memory_order_relaxed));
 	}
@@ -220,8 +221,8 @@ note_time(struct fnt_record *record, const struct fnt_extent *room)
 {
 	if (record->payload_bytes + FNT_COMMITTED_BOUND > room->size)
 		return;
-	fnt_put_committed(room->bytes + record->payload_bytes,
-			  fnt_clock_ns(CLOCK_REALTIME));
+	fnt_encode_committed(room->bytes + record->payload_bytes,
+			     fnt_clock_ns(CLOCK_REALTIME));
 	record->payload_bytes += FNT_COMMITTED_BOUND;
 	record->flags |= FNT_RECORD_LATE;
 }
@@ -230,12 +231,12 @@ note_time(struct fnt_record *record, const struct fnt_extent *room)
 static bool
 emit(struct reaper *reaper, struct fnt_ending *ending)
 {
-	enum fnt_claimed is = FNT_CLAIM_MOVED;
+	enum fnt_claimed is = FNT_CLAIM_NEW_SEGMENT;
 
-	for (int i = 0; i < MOVES && is == FNT_CLAIM_MOVED; i++) {
+	for (int i = 0; i < MOVES && is == FNT_CLAIM_NEW_SEGMENT; i++) {
 		is = fnt_record_emit(&reaper->writer, ending, fnt_clock_mono());
-		if (is == FNT_CLAIM_MOVED)
-			fnt_writer_move(&reaper->writer, reaper->region);
+		if (is == FNT_CLAIM_NEW_SEGMENT)
+			fnt_ring_writer_move(&reaper->writer, reaper->region);
 	}
 	return is == FNT_CLAIMED;
 }
@@ -338,11 +339,11 @@ free_frames(const struct fnt_view *view, uint32_t slot)
 }
 
 bool
-fnt_reap_slot(const struct fnt_region *region, uint32_t slot, uint32_t self)
+fnt_recover_slot(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
 	const struct fnt_view *view = &region->view;
 
-	/* The dead knew of all eras in which they have left something. */
+	/* The dead knew of all segments in which they have left something. */
 	fnt_region_renew(region);
 	settle_frames(view, slot);
 	clear_lanes(view, slot);
@@ -369,7 +370,7 @@ reap_one(const struct fnt_region *region, uint32_t slot, uint32_t self)
 		fnt_slot_unlock(region, slot);
 		return false;
 	}
-	if (!fnt_reap_slot(region, slot, self)) {
+	if (!fnt_recover_slot(region, slot, self)) {
 		fnt_slot_unlock(region, slot);
 		return false;
 	}
@@ -380,7 +381,7 @@ reap_one(const struct fnt_region *region, uint32_t slot, uint32_t self)
 }
 
 uint32_t
-fnt_reap_dead(const struct fnt_region *region, uint32_t self)
+fnt_recover_dead(const struct fnt_region *region, uint32_t self)
 {
 	uint32_t count = 0;
 

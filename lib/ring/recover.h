@@ -22,9 +22,9 @@
 
 /* Steps 1 to 4 for `slot`, whose lock we hold, writing as a process of slot `self` (which
  * may be the same). False: no memory; the rest is left to a later try. */
-bool fnt_reap_slot(const struct fnt_region *region, uint32_t slot, uint32_t self);
+bool fnt_recover_slot(const struct fnt_region *region, uint32_t slot, uint32_t self);
 
 /* All steps for every dead process of the region; their number. */
-uint32_t fnt_reap_dead(const struct fnt_region *region, uint32_t self);
+uint32_t fnt_recover_dead(const struct fnt_region *region, uint32_t self);
 
 #endif

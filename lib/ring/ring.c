@@ -13,42 +13,42 @@
 
 /* ---- where it writes --------------------------------------------------------- */
 
-/* The newest era that has begun; NULL: it can't be told. */
-static const struct fnt_era *
-current(const struct fnt_eras *eras, uint64_t cursor, uint64_t *limit)
+/* The newest segment that has begun; NULL: it can't be told. */
+static const struct fnt_segment *
+current(const struct fnt_segments *segments, uint64_t cursor, uint64_t *limit)
 {
 	*limit = UINT64_MAX;
-	for (uint32_t i = eras->count; i-- > 0;) {
-		if (eras->at[i].first <= cursor)
-			return &eras->at[i];
-		*limit = eras->at[i].first;
+	for (uint32_t i = segments->count; i-- > 0;) {
+		if (segments->at[i].first <= cursor)
+			return &segments->at[i];
+		*limit = segments->at[i].first;
 	}
 	return NULL;
 }
 
 bool
-fnt_hand_move(struct fnt_hand *hand, const struct fnt_maps *maps)
+fnt_ring_handle_move(struct fnt_ring_handle *handle, const struct fnt_maps *maps)
 {
-	const struct fnt_eras *eras = &maps->rings[hand->ring];
+	const struct fnt_segments *segments = &maps->rings[handle->ring];
 	uint64_t cursor =
-		atomic_load_explicit(&hand->head->cursor, memory_order_relaxed);
-	const struct fnt_era *era = current(eras, cursor, &hand->limit);
+		atomic_load_explicit(&handle->head->cursor, memory_order_relaxed);
+	const struct fnt_segment *segment = current(segments, cursor, &handle->limit);
 	uint64_t most;
 
-	if (!era)
+	if (!segment)
 		return false;
-	hand->cells = era->cells;
-	hand->cell_count = era->cell_count;
-	hand->first = era->first;
-	hand->lap = era->lap;
-	hand->published = eras->published;
-	atomic_store_explicit(&hand->area, era->area, memory_order_relaxed);
-	most = era->cell_count / BLOCK_PART;
-	if (hand->block.size_max != 1)
-		hand->block.size_max = most < BLOCK_MAX ? (uint32_t)most : BLOCK_MAX;
-	hand->block.size = 1;
-	hand->block.next = hand->block.end = hand->block.cell_0 = era->first;
-	hand->block.until_ns = 0;
+	handle->cells = segment->cells;
+	handle->cell_count = segment->cell_count;
+	handle->first = segment->first;
+	handle->lap = segment->lap;
+	handle->published = segments->published;
+	atomic_store_explicit(&handle->area, segment->area, memory_order_relaxed);
+	most = segment->cell_count / BLOCK_PART;
+	if (handle->block.size_max != 1)
+		handle->block.size_max = most < BLOCK_MAX ? (uint32_t)most : BLOCK_MAX;
+	handle->block.size = 1;
+	handle->block.next = handle->block.end = handle->block.cell_0 = segment->first;
+	handle->block.until_ns = 0;
 	return true;
 }
 
@@ -61,18 +61,19 @@ fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view
 	*writer = (struct fnt_ring_writer){.lane = &view->lanes[lane_no],
 					   .lane_no = lane_no};
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
-		struct fnt_hand *hand = &writer->hands[i];
+		struct fnt_ring_handle *handle = &writer->handles[i];
 
-		hand->lane = writer->lane;
-		hand->lane_no = lane_no;
-		hand->lane_ring = &writer->lane->rings[i];
-		hand->ring = i;
-		hand->block.size_max = view->flags & FNT_ORDERED ? 1 : BLOCK_MAX;
-		hand->head = &view->rings[i];
+		handle->lane = writer->lane;
+		handle->lane_no = lane_no;
+		handle->lane_ring = &writer->lane->rings[i];
+		handle->ring = i;
+		handle->block.size_max = view->flags & FNT_ORDERED ? 1 : BLOCK_MAX;
+		handle->head = &view->rings[i];
 		if (!maps->rings[i].count)
-			hand->head = NULL;
-		else if (!fnt_hand_move(hand, maps))
-			hand->published = UINT64_MAX; /* looked up at the first claim */
+			handle->head = NULL;
+		else if (!fnt_ring_handle_move(handle, maps))
+			handle->published =
+				UINT64_MAX; /* looked up at the first claim */
 	}
 }
 
@@ -88,26 +89,26 @@ adapt_block(struct fnt_block *block, uint64_t now_ns)
 	block->born_ns = now_ns;
 }
 
-/* Is `ticket`, just taken, of the era that we write in? */
+/* Is `ticket`, just taken, of the segment that we write in? */
 static bool
-in_era(const struct fnt_hand *hand, uint64_t ticket)
+in_era(const struct fnt_ring_handle *handle, uint64_t ticket)
 {
 	/* On the cursor's own line, which is ours at this moment. A ticket of a further
-	 * era was given to us by a cursor that came there after that era was published:
+	 * segment was given to us by a cursor that came there after that segment was published:
 	 * [T1] is an acquire for that. */
-	return atomic_load_explicit(&hand->head->eras, memory_order_relaxed) ==
-		       hand->published &&
-	       ticket < hand->limit;
+	return atomic_load_explicit(&handle->head->segments, memory_order_relaxed) ==
+		       handle->published &&
+	       ticket < handle->limit;
 }
 
 /* What is said in the lane before new tickets are taken: where those can be. Beginning
  * with what is left of the block in hand, if they may go on from it; and there is no
  * block meanwhile, so that a follower takes any ticket from there on for ours. */
 static void
-say_from(const struct fnt_hand *hand, bool goes_on)
+say_from(const struct fnt_ring_handle *handle, bool goes_on)
 {
-	const struct fnt_block *block = &hand->block;
-	struct fnt_lane_ring *lane = hand->lane_ring;
+	const struct fnt_block *block = &handle->block;
+	struct fnt_lane_ring *lane = handle->lane_ring;
 	uint64_t next = block->next;
 
 	if (goes_on) {
@@ -115,21 +116,21 @@ say_from(const struct fnt_hand *hand, bool goes_on)
 		atomic_store_explicit(&lane->block_end, next, memory_order_relaxed);
 		return;
 	}
-	next = atomic_load_explicit(&hand->head->cursor, memory_order_relaxed);
+	next = atomic_load_explicit(&handle->head->cursor, memory_order_relaxed);
 	atomic_store_explicit(&lane->low, next, memory_order_relaxed);
 }
 
 /* A block of tickets that begins where nothing is in hand. */
 static void
-begin_block(struct fnt_hand *hand, uint64_t first)
+begin_block(struct fnt_ring_handle *handle, uint64_t first)
 {
-	struct fnt_block *block = &hand->block;
+	struct fnt_block *block = &handle->block;
 
 	block->next = first;
-	block->lap = (first - hand->first) / hand->cell_count;
-	block->cell_0 = hand->first + block->lap * hand->cell_count;
-	block->lap += hand->lap;
-	hand->state = fnt_cell_state(block->lap, hand->lane_no, FNT_CELL_HEAD, 0);
+	block->lap = (first - handle->first) / handle->cell_count;
+	block->cell_0 = handle->first + block->lap * handle->cell_count;
+	block->lap += handle->lap;
+	handle->state = fnt_cell_state(block->lap, handle->lane_no, FNT_CELL_HEAD, 0);
 }
 
 /* Take new tickets. What is said in the lane before they are taken lets a follower wait
@@ -138,31 +139,31 @@ begin_block(struct fnt_hand *hand, uint64_t first)
  * record: so records of many cells leave no gap. (One of twelve cells after each 52
  * made a record of 13 cells a quarter of a microsecond slower in a ring that is not in
  * the cache: what the processor fetches ahead, it fetches in a row.) False: they are of
- * another era than the hand's; given up. All of a block is of one era: the cursor jumps
+ * another segment than the hand's; given up. All of a block is of one segment: the cursor jumps
  * from one to the next. */
 static bool
-refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
+refill(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns)
 {
-	struct fnt_block *block = &hand->block;
-	struct fnt_lane_ring *lane = hand->lane_ring;
-	bool goes_on = fnt_ring_has_ticket(hand, now_ns);
+	struct fnt_block *block = &handle->block;
+	struct fnt_lane_ring *lane = handle->lane_ring;
+	bool goes_on = fnt_ring_has_ticket(handle, now_ns);
 	uint64_t take, first;
 
 	adapt_block(block, now_ns);
 	take = block->size < count ? count : block->size;
-	say_from(hand, goes_on);
+	say_from(handle, goes_on);
 	/* [T1] release: the lane says "from here on" before the tickets are ours. Pairs
-	 * with [T2] in record_read.h. Acquire: the era that they are of is in the table. */
-	first = atomic_fetch_add_explicit(&hand->head->cursor, take,
+	 * with [T2] in record_read.h. Acquire: the segment that they are of is in the table. */
+	first = atomic_fetch_add_explicit(&handle->head->cursor, take,
 					  memory_order_acq_rel);
-	if (__builtin_expect(!in_era(hand, first), 0)) {
+	if (__builtin_expect(!in_era(handle, first), 0)) {
 		block->next = block->end = block->cell_0 = first;
 		block->until_ns = 0;
-		fnt_ring_say_low(hand);
+		fnt_ring_say_low(handle);
 		return false;
 	}
 	if (!goes_on || first != block->end)
-		begin_block(hand, first);
+		begin_block(handle, first);
 	atomic_store_explicit(&lane->block_first, block->next, memory_order_relaxed);
 	/* [L3] release: its first is said before its end. Pairs with [L4] in query.c.
 	 */
@@ -178,9 +179,9 @@ refill(struct fnt_hand *hand, uint32_t count, uint64_t now_ns)
 /* ---- cells ------------------------------------------------------------------- */
 
 static uint64_t
-lap_of(const struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i)
+lap_of(const struct fnt_ring_handle *handle, const struct fnt_claim *claim, uint32_t i)
 {
-	return claim->lap + (claim->index + i >= hand->cell_count);
+	return claim->lap + (claim->index + i >= handle->cell_count);
 }
 
 enum cell_claim {
@@ -190,12 +191,12 @@ enum cell_claim {
 };
 
 static enum cell_claim
-claim_cell(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i)
+claim_cell(struct fnt_ring_handle *handle, const struct fnt_claim *claim, uint32_t i)
 {
-	struct fnt_cell *cell = fnt_claim_cell(hand, claim, i);
-	uint64_t lap = lap_of(hand, claim, i);
+	struct fnt_cell *cell = fnt_claim_cell(handle, claim, i);
+	uint64_t lap = lap_of(handle, claim, i);
 	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_relaxed);
-	uint64_t mine = fnt_cell_state(lap, hand->lane_no,
+	uint64_t mine = fnt_cell_state(lap, handle->lane_no,
 				       i ? FNT_CELL_MORE : FNT_CELL_HEAD, 1);
 
 	if (!fnt_lap_before(fnt_cell_lap(seen), lap))
@@ -214,11 +215,11 @@ claim_cell(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i)
 /* As many cells of the claim, up to the ring's last, as are to be had without a look at
  * what is in the way. */
 static uint32_t
-claim_run(struct fnt_hand *hand, const struct fnt_claim *claim)
+claim_run(struct fnt_ring_handle *handle, const struct fnt_claim *claim)
 {
-	struct fnt_cell *cell = &hand->cells[claim->index];
-	uint64_t more = fnt_cell_more(hand->state), mine = hand->state | 1;
-	uint64_t left = hand->cell_count - claim->index;
+	struct fnt_cell *cell = &handle->cells[claim->index];
+	uint64_t more = fnt_cell_more(handle->state), mine = handle->state | 1;
+	uint64_t left = handle->cell_count - claim->index;
 	uint32_t count = claim->count < left ? claim->count : (uint32_t)left, i;
 
 	for (i = 0; i < count; i++) {
@@ -239,15 +240,15 @@ claim_run(struct fnt_hand *hand, const struct fnt_claim *claim)
 }
 
 static void
-let_go(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t count)
+let_go(struct fnt_ring_handle *handle, const struct fnt_claim *claim, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct fnt_cell *cell = fnt_claim_cell(hand, claim, i);
+		struct fnt_cell *cell = fnt_claim_cell(handle, claim, i);
 
 		/* [O2] release: we are done with it. Pairs with [O1]. */
 		atomic_store_explicit(&cell->state,
-				      fnt_cell_state(lap_of(hand, claim, i),
-						     hand->lane_no, FNT_CELL_PAD, 0),
+				      fnt_cell_state(lap_of(handle, claim, i),
+						     handle->lane_no, FNT_CELL_PAD, 0),
 				      memory_order_release);
 	}
 }
@@ -264,50 +265,52 @@ count_skip(struct fnt_lane *lane)
 /* Is the cell in the way somebody else's than the last was? A record may take hundreds
  * of them: one that is stopped in the middle is one try, not as many. */
 static bool
-other_holder(const struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i,
-	     uint32_t *holder)
+other_holder(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
+	     uint32_t i, uint32_t *holder)
 {
 	uint32_t last = *holder;
 
 	*holder = fnt_cell_lane(atomic_load_explicit(
-		&fnt_claim_cell(hand, claim, i)->state, memory_order_relaxed));
+		&fnt_claim_cell(handle, claim, i)->state, memory_order_relaxed));
 	return *holder != last;
 }
 
 void
-fnt_ring_pass(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t got)
+fnt_ring_pass(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
+	      uint32_t got)
 {
-	let_go(hand, claim, got);
-	fnt_ring_advance(hand, got + 1);
-	fnt_ring_say_low(hand);
-	count_skip(hand->lane);
+	let_go(handle, claim, got);
+	fnt_ring_advance(handle, got + 1);
+	fnt_ring_say_low(handle);
+	count_skip(handle->lane);
 }
 
 enum fnt_claimed
-fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
+fnt_ring_claim(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
 	       struct fnt_claim *claim)
 {
-	struct fnt_block *block = &hand->block;
+	struct fnt_block *block = &handle->block;
 	uint32_t holder = UINT32_MAX;
 
 	/* The largest record takes an eighth of the ring that the region was made with;
 	 * one in a damaged region may be of any size. */
-	if (count > hand->cell_count / 4)
-		return hand->published == UINT64_MAX ? FNT_CLAIM_MOVED : FNT_CLAIM_HELD;
+	if (count > handle->cell_count / 4)
+		return handle->published == UINT64_MAX ? FNT_CLAIM_NEW_SEGMENT
+						       : FNT_CLAIM_BUSY;
 	for (int tries = 0, all = 0; tries < TRIES && all < TRIES_ALL; all++) {
 		enum cell_claim is = MINE;
 		uint32_t got;
 
 		if ((block->end - block->next < count ||
-		     !fnt_ring_has_ticket(hand, now_ns)) &&
-		    !refill(hand, count, now_ns))
-			return FNT_CLAIM_MOVED;
+		     !fnt_ring_has_ticket(handle, now_ns)) &&
+		    !refill(handle, count, now_ns))
+			return FNT_CLAIM_NEW_SEGMENT;
 		*claim = (struct fnt_claim){.ticket = block->next,
 					    .index = block->next - block->cell_0,
 					    .lap = block->lap,
 					    .count = count};
-		got = claim_run(hand, claim);
-		while (got < count && (is = claim_cell(hand, claim, got)) == MINE)
+		got = claim_run(handle, claim);
+		while (got < count && (is = claim_cell(handle, claim, got)) == MINE)
 			got++;
 		if (got == count) {
 			/* [S1] release: the cells are busy before any word of them
@@ -315,49 +318,50 @@ fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 			atomic_thread_fence(memory_order_release);
 			return FNT_CLAIMED;
 		}
-		tries += is != HELD || other_holder(hand, claim, got, &holder);
+		tries += is != HELD || other_holder(handle, claim, got, &holder);
 		/* Past the cell that is held. If others are a lap ahead already, we
 		 * have slept with these tickets in hand: past all of them. */
-		let_go(hand, claim, got);
-		fnt_ring_advance(hand, is == LAPPED
-					       ? (uint32_t)(block->end - block->next)
-					       : got + 1);
-		fnt_ring_say_low(hand);
-		count_skip(hand->lane);
+		let_go(handle, claim, got);
+		fnt_ring_advance(handle, is == LAPPED
+						 ? (uint32_t)(block->end - block->next)
+						 : got + 1);
+		fnt_ring_say_low(handle);
+		count_skip(handle->lane);
 	}
-	return FNT_CLAIM_HELD;
+	return FNT_CLAIM_BUSY;
 }
 
 void
-fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim)
+fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim)
 {
-	fnt_ring_commit_all(hand, claim, fnt_ring_next_seq(hand));
+	fnt_ring_commit_all(handle, claim, fnt_ring_next_seq(handle));
 }
 
 void
 fnt_ring_writer_fini(struct fnt_ring_writer *writer)
 {
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
-		struct fnt_hand *hand = &writer->hands[i];
+		struct fnt_ring_handle *handle = &writer->handles[i];
 
-		hand->block.next = hand->block.end;
-		hand->block.until_ns = 0;
-		fnt_ring_say_low(hand);
+		handle->block.next = handle->block.end;
+		handle->block.until_ns = 0;
+		fnt_ring_say_low(handle);
 	}
 }
 
 void
-fnt_ring_reclaim(const struct fnt_eras *eras, uint32_t lane_no, uint64_t first,
+fnt_ring_reclaim(const struct fnt_segments *segments, uint32_t lane_no, uint64_t first,
 		 uint64_t end)
 {
-	const struct fnt_era *era = fnt_era_find(eras, first);
+	const struct fnt_segment *segment = fnt_segment_find(segments, first);
 
-	if (!era)
-		return; /* an era that is gone: nobody held a cell of it */
-	if (end - first > era->cell_count)
-		end = first + era->cell_count; /* damaged: look at every cell once */
+	if (!segment)
+		return; /* a segment that is gone: nobody held a cell of it */
+	if (end - first > segment->cell_count)
+		end = first +
+		      segment->cell_count; /* damaged: look at every cell once */
 	for (uint64_t ticket = first; ticket != end; ticket++) {
-		struct fnt_cell *cell = fnt_era_cell(era, ticket);
+		struct fnt_cell *cell = fnt_segment_cell(segment, ticket);
 		uint64_t seen =
 			atomic_load_explicit(&cell->state, memory_order_relaxed);
 

@@ -35,9 +35,9 @@ struct fnt_block {
 	uint32_t size_max;
 };
 
-/* A thread's end of one ring: in one era, in which its block lies, until it is given
+/* A thread's end of one ring: in one segment, in which its block lies, until it is given
  * another. */
-struct fnt_hand {
+struct fnt_ring_handle {
 	struct fnt_ring_head *head; /* NULL: there is no such ring */
 	struct fnt_cell *cells;
 	uint64_t cell_count;
@@ -46,10 +46,10 @@ struct fnt_hand {
 	struct fnt_lane_ring *lane_ring;
 	uint32_t lane_no;
 	uint32_t ring;
-	uint64_t first, lap; /* of the era */
+	uint64_t first, lap; /* of the segment */
 	uint64_t limit;	     /* first ticket of the next that is known */
 	uint64_t state;	     /* of a head that is complete, in the lap of block.next */
-	uint64_t published;  /* eras, when it was looked up */
+	uint64_t published;  /* segments, when it was looked up */
 	/* Read by whoever wants to unmap it. */
 	_Atomic(struct fnt_area *) area;
 };
@@ -58,7 +58,7 @@ struct fnt_hand {
 struct fnt_ring_writer {
 	struct fnt_lane *lane; /* NULL: none to be had */
 	uint32_t lane_no;
-	struct fnt_hand hands[FNT_RINGS];
+	struct fnt_ring_handle handles[FNT_RINGS];
 };
 
 /* Cells that are ours to write. */
@@ -71,43 +71,45 @@ struct fnt_claim {
 
 enum fnt_claimed {
 	FNT_CLAIMED,
-	FNT_CLAIM_HELD, /* every try met cells that someone else holds, or it is too large */
-	FNT_CLAIM_MOVED, /* the table of eras has changed: fnt_hand_move(), and again */
+	FNT_CLAIM_BUSY, /* every try met cells that someone else holds, or it is too large */
+	FNT_CLAIM_NEW_SEGMENT, /* the table of segments has changed: fnt_ring_handle_move(), and again */
 };
 
 /* `ordered`: one ticket at a time, so that ring order is exactly completion order. Both
- * rings are entered in the eras that `maps` say are the current ones. */
+ * rings are entered in the segments that `maps` say are the current ones. */
 void fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view,
 			  uint32_t lane_no);
 
-/* Into the era that is current by now; no tickets in hand. False: it is not in `maps`. */
-bool fnt_hand_move(struct fnt_hand *hand, const struct fnt_maps *maps);
+/* Into the segment that is current by now; no tickets in hand. False: it is not in `maps`. */
+bool fnt_ring_handle_move(struct fnt_ring_handle *handle, const struct fnt_maps *maps);
 
 /* Claim `count` cells in a row. `now_ns`: any clock that runs evenly. */
-enum fnt_claimed fnt_ring_claim(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
-				struct fnt_claim *claim);
+enum fnt_claimed fnt_ring_claim(struct fnt_ring_handle *handle, uint32_t count,
+				uint64_t now_ns, struct fnt_claim *claim);
 
 static inline uint64_t
-fnt_ring_next_seq(const struct fnt_hand *hand)
+fnt_ring_next_seq(const struct fnt_ring_handle *handle)
 {
-	return atomic_load_explicit(&hand->lane_ring->recorded, memory_order_relaxed) +
+	return atomic_load_explicit(&handle->lane_ring->recorded,
+				    memory_order_relaxed) +
 	       1;
 }
 
 /* The cell number `i` of a claim. */
 static inline struct fnt_cell *
-fnt_claim_cell(const struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t i)
+fnt_claim_cell(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
+	       uint32_t i)
 {
 	uint64_t index = claim->index + i;
 
-	if (index >= hand->cell_count)
-		index -= hand->cell_count;
-	return &hand->cells[index];
+	if (index >= handle->cell_count)
+		index -= handle->cell_count;
+	return &handle->cells[index];
 }
 
 /* Publish: the record is there for all to see, and counted in the lane; it should bear the
  * number fnt_ring_next_seq(). */
-void fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim);
+void fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim);
 
 /* ---- one cell, inlined ------------------------------------------------------------ */
 
@@ -115,25 +117,25 @@ void fnt_ring_commit(struct fnt_hand *hand, const struct fnt_claim *claim);
 
 /* Is there a ticket in hand that is young enough? */
 static inline bool
-fnt_ring_has_ticket(const struct fnt_hand *hand, uint64_t now_ns)
+fnt_ring_has_ticket(const struct fnt_ring_handle *handle, uint64_t now_ns)
 {
-	return now_ns < hand->block.until_ns;
+	return now_ns < handle->block.until_ns;
 }
 
 /* The cell of the next ticket in hand. */
 static inline struct fnt_cell *
-fnt_ring_next_cell(const struct fnt_hand *hand)
+fnt_ring_next_cell(const struct fnt_ring_handle *handle)
 {
-	return &hand->cells[hand->block.next - hand->block.cell_0];
+	return &handle->cells[handle->block.next - handle->block.cell_0];
 }
 
 /* Claim it, if nobody is in the way. False: nothing has happened; go the general way.
  */
 static inline bool
-fnt_ring_claim_one(struct fnt_hand *hand, struct fnt_cell *cell)
+fnt_ring_claim_one(struct fnt_ring_handle *handle, struct fnt_cell *cell)
 {
 	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_relaxed);
-	uint64_t done = hand->state;
+	uint64_t done = handle->state;
 
 	/* [O1] acquire, as for any claim: see ring.c. */
 	if (__builtin_expect(fnt_cell_busy(seen) || !fnt_cell_before(seen, done), 0) ||
@@ -147,20 +149,21 @@ fnt_ring_claim_one(struct fnt_hand *hand, struct fnt_cell *cell)
 }
 
 /* A few cells have been claimed, and then one that others hold: let go, and past it. */
-void fnt_ring_pass(struct fnt_hand *hand, const struct fnt_claim *claim, uint32_t got);
+void fnt_ring_pass(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
+		   uint32_t got);
 
 /* As fnt_ring_claim(), for tickets in hand and cells that go on to each other. False:
  * go the general way. */
 static inline bool
-fnt_ring_claim_few(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
+fnt_ring_claim_few(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
 		   struct fnt_claim *claim)
 {
-	const struct fnt_block *block = &hand->block;
-	uint64_t index = block->next - block->cell_0, done = hand->state;
-	struct fnt_cell *cell = &hand->cells[index];
+	const struct fnt_block *block = &handle->block;
+	uint64_t index = block->next - block->cell_0, done = handle->state;
+	struct fnt_cell *cell = &handle->cells[index];
 
-	if (!fnt_ring_has_ticket(hand, now_ns) || block->end - block->next < count ||
-	    index + count > hand->cell_count)
+	if (!fnt_ring_has_ticket(handle, now_ns) || block->end - block->next < count ||
+	    index + count > handle->cell_count)
 		return false;
 	*claim = (struct fnt_claim){block->next, index, block->lap, count};
 	for (uint32_t i = 0; i < count; i++) {
@@ -172,7 +175,7 @@ fnt_ring_claim_few(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 		    !atomic_compare_exchange_strong_explicit(
 			    &cell[i].state, &seen, done | 1, memory_order_acquire,
 			    memory_order_relaxed)) {
-			fnt_ring_pass(hand, claim, i);
+			fnt_ring_pass(handle, claim, i);
 			return false;
 		}
 		done = fnt_cell_more(done);
@@ -184,21 +187,21 @@ fnt_ring_claim_few(struct fnt_hand *hand, uint32_t count, uint64_t now_ns,
 
 /* `next` is past the ring's last cell. */
 static inline void
-fnt_ring_turn(struct fnt_hand *hand)
+fnt_ring_turn(struct fnt_ring_handle *handle)
 {
-	hand->block.cell_0 += hand->cell_count;
-	hand->block.lap++;
-	hand->state += FNT_CELL_LAP;
+	handle->block.cell_0 += handle->cell_count;
+	handle->block.lap++;
+	handle->state += FNT_CELL_LAP;
 }
 
 static inline void
-fnt_ring_advance(struct fnt_hand *hand, uint32_t count)
+fnt_ring_advance(struct fnt_ring_handle *handle, uint32_t count)
 {
-	struct fnt_block *block = &hand->block;
+	struct fnt_block *block = &handle->block;
 
 	block->next += count;
-	if (block->next - block->cell_0 >= hand->cell_count)
-		fnt_ring_turn(hand);
+	if (block->next - block->cell_0 >= handle->cell_count)
+		fnt_ring_turn(handle);
 	if (block->next == block->end)
 		block->until_ns = 0;
 }
@@ -206,11 +209,11 @@ fnt_ring_advance(struct fnt_hand *hand, uint32_t count)
 /* [L1] release: the cells below the mark are published or given up before the mark moves.
  * Pairs with [L2] in follow.c. */
 static inline void
-fnt_ring_say_low(struct fnt_hand *hand)
+fnt_ring_say_low(struct fnt_ring_handle *handle)
 {
-	const struct fnt_block *block = &hand->block;
+	const struct fnt_block *block = &handle->block;
 
-	atomic_store_explicit(&hand->lane_ring->low,
+	atomic_store_explicit(&handle->lane_ring->low,
 			      block->next < block->end ? block->next : FNT_TICKET_NONE,
 			      memory_order_release);
 }
@@ -227,18 +230,18 @@ fnt_ring_prefetch(const struct fnt_cell *cell)
 /* Publish the cell of the next ticket: the record number `seq`, all of it. As
  * fnt_ring_commit(). */
 static inline void
-fnt_ring_commit_one(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq)
+fnt_ring_commit_one(struct fnt_ring_handle *handle, struct fnt_cell *cell, uint64_t seq)
 {
-	struct fnt_lane_ring *lane = hand->lane_ring;
-	struct fnt_block *block = &hand->block;
+	struct fnt_lane_ring *lane = handle->lane_ring;
+	struct fnt_block *block = &handle->block;
 	uint64_t next = block->next + 1, low = next;
 
 	/* [C1] release: as in fnt_ring_commit_all(). */
-	atomic_store_explicit(&cell->state, hand->state, memory_order_release);
+	atomic_store_explicit(&cell->state, handle->state, memory_order_release);
 	cell++;
-	if (__builtin_expect(next - block->cell_0 >= hand->cell_count, 0)) {
-		fnt_ring_turn(hand);
-		cell = hand->cells;
+	if (__builtin_expect(next - block->cell_0 >= handle->cell_count, 0)) {
+		fnt_ring_turn(handle);
+		cell = handle->cells;
 	}
 	if (__builtin_expect(next == block->end, 0)) {
 		block->until_ns = 0;
@@ -252,17 +255,18 @@ fnt_ring_commit_one(struct fnt_hand *hand, struct fnt_cell *cell, uint64_t seq)
 
 /* fnt_ring_commit() for the record number `seq`. */
 static inline __attribute__((always_inline)) void
-fnt_ring_commit_all(struct fnt_hand *hand, const struct fnt_claim *claim, uint64_t seq)
+fnt_ring_commit_all(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
+		    uint64_t seq)
 {
-	struct fnt_cell *head = &hand->cells[claim->index], *cell = head;
-	const struct fnt_cell *end = hand->cells + hand->cell_count;
-	struct fnt_block *block = &hand->block;
+	struct fnt_cell *head = &handle->cells[claim->index], *cell = head;
+	const struct fnt_cell *end = handle->cells + handle->cell_count;
+	struct fnt_block *block = &handle->block;
 	/* The claim is of the tickets next in hand. */
-	uint64_t state = hand->state, more = fnt_cell_more(state);
+	uint64_t state = handle->state, more = fnt_cell_more(state);
 
 	for (uint32_t i = 1; i < claim->count; i++) {
 		if (__builtin_expect(++cell == end, 0)) {
-			cell = hand->cells;
+			cell = handle->cells;
 			more += FNT_CELL_LAP;
 		}
 		/* [C1] release, as of the head. */
@@ -274,11 +278,11 @@ fnt_ring_commit_all(struct fnt_hand *hand, const struct fnt_claim *claim, uint64
 	atomic_store_explicit(&head->state, state, memory_order_release);
 	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
 	 * follow.c. */
-	atomic_store_explicit(&hand->lane_ring->recorded, seq, memory_order_release);
-	fnt_ring_advance(hand, claim->count);
-	fnt_ring_say_low(hand);
+	atomic_store_explicit(&handle->lane_ring->recorded, seq, memory_order_release);
+	fnt_ring_advance(handle, claim->count);
+	fnt_ring_say_low(handle);
 	/* A record is likely as long as the one before. */
-	cell = &hand->cells[block->next - block->cell_0];
+	cell = &handle->cells[block->next - block->cell_0];
 	fnt_ring_prefetch(cell);
 	if (claim->count > 1 && cell + 1 < end)
 		fnt_ring_prefetch(cell + 1);
@@ -288,7 +292,7 @@ fnt_ring_commit_all(struct fnt_hand *hand, const struct fnt_claim *claim, uint64
 void fnt_ring_writer_fini(struct fnt_ring_writer *writer);
 
 /* Clear away what a dead owner of `lane_no` left busy in [first, end). Its reaper only. */
-void fnt_ring_reclaim(const struct fnt_eras *eras, uint32_t lane_no, uint64_t first,
-		      uint64_t end);
+void fnt_ring_reclaim(const struct fnt_segments *segments, uint32_t lane_no,
+		      uint64_t first, uint64_t end);
 
 #endif

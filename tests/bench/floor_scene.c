@@ -112,17 +112,18 @@ scene_find_rows(struct scene *s)
 bool
 scene_copy_cells(const struct scene *s, struct copies *to)
 {
-	const struct fnt_era_slot *era = &s->region.view.rings[FNT_RING_MAIN].slots[0];
+	const struct fnt_segment_slot *segment =
+		&s->region.view.rings[FNT_RING_MAIN].slots[0];
 	uint64_t first = fnt_mark_ticket(floor_get(&to->frames[0].commit));
 	uint32_t count =
 		s->sampled ? 0 : fnt_cells_for(FLOOR_BEGUN + s->ops / 2 * FLOOR_PAIR);
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t at = (first + i) % floor_get(&era->cells);
+		uint64_t at = (first + i) % floor_get(&segment->cells);
 
 		if (pread(s->region.fd, &to->cells[i], sizeof(to->cells[i]),
-			  (off_t)(floor_get(&era->off) + at * sizeof(to->cells[i]))) !=
-		    sizeof(to->cells[i]))
+			  (off_t)(floor_get(&segment->off) +
+				  at * sizeof(to->cells[i]))) != sizeof(to->cells[i]))
 			return false;
 	}
 	return true;

@@ -8,25 +8,26 @@
 
 #define REST_NS 100000u /* as in follow.c */
 
-/* The bench neither resizes nor rotates: there is one era. */
-static const struct fnt_era *
+/* The bench neither resizes nor rotates: there is one segment. */
+static const struct fnt_segment *
 era_of(const struct raw_reader *raw)
 {
-	return &fnt_view_eras(&raw->reader->region.view, FNT_RING_MAIN)->at[0];
+	return &fnt_view_segments(&raw->reader->region.view, FNT_RING_MAIN)->at[0];
 }
 
 static void
-load_cell(const struct raw_reader *raw, const struct fnt_era *era, uint64_t ticket)
+load_cell(const struct raw_reader *raw, const struct fnt_segment *segment,
+	  uint64_t ticket)
 {
 	const struct fnt_cell *cell =
-		&era->cells[(ticket - era->first) % era->cell_count];
+		&segment->cells[(ticket - segment->first) % segment->cell_count];
 	const fnt_word *words = (const fnt_word *)cell;
 
 	for (size_t i = 0; i < FNT_CELL_BYTES / sizeof(*words);
 	     i += 64 / sizeof(*words))
 		(void)atomic_load_explicit(&words[i], memory_order_relaxed);
 	if (raw->evicts)
-		fnt_evict(cell, FNT_CELL_BYTES);
+		fnt_cache_flush(cell, FNT_CELL_BYTES);
 }
 
 /* Tickets below it are written or given up, as far as lanes say. */
@@ -48,7 +49,7 @@ committed(const struct fnt_view *view)
 void
 raw_reader_follow(struct raw_reader *raw)
 {
-	const struct fnt_era *era = era_of(raw);
+	const struct fnt_segment *segment = era_of(raw);
 	uint64_t until;
 
 	while (bench_clock(CLOCK_MONOTONIC) - raw->looked_at < REST_NS)
@@ -57,23 +58,24 @@ raw_reader_follow(struct raw_reader *raw)
 	until = committed(&raw->reader->region.view);
 	if (!raw->position)
 		raw->position = until;
-	if (raw->position + era->cell_count < until)
-		raw->position = until - era->cell_count + era->cell_count / 16;
+	if (raw->position + segment->cell_count < until)
+		raw->position = until - segment->cell_count + segment->cell_count / 16;
 	while (raw->position < until)
-		load_cell(raw, era, raw->position++);
+		load_cell(raw, segment, raw->position++);
 }
 
 void
 raw_reader_scan(struct raw_reader *raw)
 {
-	const struct fnt_era *era = era_of(raw);
+	const struct fnt_segment *segment = era_of(raw);
 	uint64_t end = committed(&raw->reader->region.view);
-	uint64_t begin =
-		end - era->first > era->cell_count ? end - era->cell_count : era->first;
+	uint64_t begin = end - segment->first > segment->cell_count
+				 ? end - segment->cell_count
+				 : segment->first;
 	uint64_t next = bench_clock(CLOCK_MONOTONIC);
 
 	while (end > begin) {
-		load_cell(raw, era, --end);
+		load_cell(raw, segment, --end);
 		next += raw->cell_ns;
 		while (raw->cell_ns && bench_clock(CLOCK_MONOTONIC) < next)
 			fnt_cpu_relax();

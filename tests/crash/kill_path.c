@@ -101,7 +101,7 @@ kill_stand_still(struct actor *actor, unsigned i)
 
 	thread->clock.limit = UINT64_MAX;
 	for (unsigned ring = 0; ring < FNT_RINGS; ring++) {
-		struct fnt_block *block = &thread->writer.hands[ring].block;
+		struct fnt_block *block = &thread->writer.handles[ring].block;
 
 		/* The next block will be of some. */
 		block->size = 4;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_steps.c: killed on the way from one era of the rings to the next: the tool that
+ * ring_steps.c: killed on the way from one segment of the rings to the next: the tool that
  * resizes or rotates, and the producer who meets the new rings with calls in hand.
  *
  *   ring_steps [--long] [--seed N] [ACT]...

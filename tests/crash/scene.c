@@ -39,10 +39,10 @@ scene_fail(const struct scene *scene, const char *format, ...)
 
 /* ---- a region with a past -------------------------------------------------------- */
 
-const struct fnt_era *
+const struct fnt_segment *
 scene_era(const struct scene *scene, uint32_t ring)
 {
-	return &fnt_view_eras(&scene->region.view, ring)->at[0];
+	return &fnt_view_segments(&scene->region.view, ring)->at[0];
 }
 
 static void
@@ -73,12 +73,12 @@ produce_until(struct scene *scene, uint32_t ring, uint64_t ticket)
 static void
 begin_at_lap(struct scene *scene, uint32_t ring, uint64_t lap)
 {
-	const struct fnt_era *era = scene_era(scene, ring);
+	const struct fnt_segment *segment = scene_era(scene, ring);
 
-	for (uint64_t i = 0; i < era->cell_count; i++)
-		atomic_store(&era->cells[i].state,
+	for (uint64_t i = 0; i < segment->cell_count; i++)
+		atomic_store(&segment->cells[i].state,
 			     fnt_cell_state(lap - 1, 0, FNT_CELL_PAD, 0));
-	atomic_store(&scene->region.view.rings[ring].cursor, lap * era->cell_count);
+	atomic_store(&scene->region.view.rings[ring].cursor, lap * segment->cell_count);
 }
 
 static void
@@ -257,15 +257,15 @@ static void
 pad_ring(struct scene *scene, uint32_t ring)
 {
 	struct fnt_ring_head *head = &scene->region.view.rings[ring];
-	const struct fnt_era *era = scene_era(scene, ring);
+	const struct fnt_segment *segment = scene_era(scene, ring);
 
-	for (uint64_t i = 0; i < 2 * era->cell_count; i++) {
+	for (uint64_t i = 0; i < 2 * segment->cell_count; i++) {
 		uint64_t ticket = atomic_fetch_add(&head->cursor, 1);
-		struct fnt_cell *cell = fnt_era_cell(era, ticket);
+		struct fnt_cell *cell = fnt_segment_cell(segment, ticket);
 
 		if (!fnt_cell_busy(atomic_load(&cell->state)))
 			atomic_store(&cell->state,
-				     fnt_cell_state(fnt_era_lap(era, ticket), 0,
+				     fnt_cell_state(fnt_segment_lap(segment, ticket), 0,
 						    FNT_CELL_PAD, 0));
 	}
 }

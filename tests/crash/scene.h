@@ -136,7 +136,7 @@ void scene_beside_laps(struct scene *scene);
 void scene_pad(struct scene *scene);
 
 /* Of a ring of the scene. */
-const struct fnt_era *scene_era(const struct scene *scene, uint32_t ring);
+const struct fnt_segment *scene_era(const struct scene *scene, uint32_t ring);
 
 /* The head of call `i`'s record, committed, wherever in the ring: also where no query
  * looks any more. (Its further cells may be others' by then: they are complete before

@@ -258,10 +258,10 @@ scene_find_head(const struct scene *scene, unsigned i, struct scene_place *place
 	uint32_t found = 0;
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		const struct fnt_era *era = scene_era(scene, ring);
+		const struct fnt_segment *segment = scene_era(scene, ring);
 
-		for (uint64_t at = 0; at < era->cell_count; at++) {
-			const struct fnt_cell *cell = &era->cells[at];
+		for (uint64_t at = 0; at < segment->cell_count; at++) {
+			const struct fnt_cell *cell = &segment->cells[at];
 			uint64_t state = atomic_load(&cell->state), bytes;
 
 			if (fnt_cell_busy(state) ||
@@ -273,7 +273,7 @@ scene_find_head(const struct scene *scene, unsigned i, struct scene_place *place
 				&cell->words[FNT_RECORD_WORD(payload_bytes)]);
 			*place = (struct scene_place){ring,
 						      fnt_cells_for((uint32_t)bytes),
-						      era->cell_count - at};
+						      segment->cell_count - at};
 			found++;
 		}
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_payload.c: fnt_payload_next and fnt_set_add on any bytes. Seeds: data/corpus/payload.
+ * fuzz_payload.c: fnt_payload_next and fnt_trace_set_add on any bytes. Seeds: data/corpus/payload.
  *
  * Whatever comes in: events lie within the bytes and one after the other; those of a prefix
  * that ends with one are the same, and so they are with anything behind the bytes; what is
@@ -146,7 +146,7 @@ check_trace(const struct fnt_trace *trace, size_t size)
 }
 
 static void
-decode(struct fnt_set *set, const struct fnt_view *view, const uint8_t *data,
+decode(struct fnt_trace_set *set, const struct fnt_view *view, const uint8_t *data,
        size_t size, uint8_t outcome)
 {
 	struct fnt_raw raw = {
@@ -156,7 +156,7 @@ decode(struct fnt_set *set, const struct fnt_view *view, const uint8_t *data,
 			 .outcome = outcome},
 		.payload = (char *)(uintptr_t)data,
 	};
-	const struct fnt_trace *trace = fnt_set_add(set, view, &raw);
+	const struct fnt_trace *trace = fnt_trace_set_add(set, view, &raw);
 	char *json;
 	size_t len;
 
@@ -171,7 +171,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fnt_view view = make_view();
-	struct fnt_set *set = fnt_set_create();
+	struct fnt_trace_set *set = fnt_trace_set_create();
 	size_t sound, count, count_again;
 	int end;
 
@@ -183,8 +183,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(count_again == count && end == 0);
 	MUST(same_with_slack(data, size, 0) && same_with_slack(data, size, 0xce));
 	decode(set, &view, data, size, (uint8_t)(size % 6));
-	fnt_set_reset(set);
+	fnt_trace_set_reset(set);
 	decode(set, &view, data, sound, FNT_OK);
-	fnt_set_destroy(set);
+	fnt_trace_set_destroy(set);
 	return 0;
 }

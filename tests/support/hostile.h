@@ -56,13 +56,13 @@ static const struct {
 	{sizeof(fnt_word), 9},
 };
 
-/* The first era of a ring; the end of its area. */
+/* The first segment of a ring; the end of its area. */
 static inline uint64_t
 hostile_begin_era(struct fnt_ring_head *head, uint64_t off, uint64_t cells)
 {
 	off = (off + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
 	atomic_store(&head->cursor, cells);
-	atomic_store(&head->eras, 1);
+	atomic_store(&head->segments, 1);
 	atomic_store(&head->slots[0].number, 1);
 	atomic_store(&head->slots[0].first, cells);
 	atomic_store(&head->slots[0].off, off);
@@ -260,19 +260,20 @@ hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer,
 	      uint32_t name)
 {
 	struct fnt_record record = hostile_record(63, 0, name);
-	struct fnt_hand *hand = &writer->hands[0];
+	struct fnt_ring_handle *handle = &writer->handles[0];
 	struct fnt_extra extra = {1, 0, 0};
 	struct fnt_claim claim;
 	struct fnt_meter meter;
 	struct fnt_place place;
 
-	if (fnt_ring_claim(hand, 3, 1, &claim) != FNT_CLAIMED)
+	if (fnt_ring_claim(handle, 3, 1, &claim) != FNT_CLAIMED)
 		return;
 	fnt_meter_init(&meter, view, writer->lane_no);
 	place = fnt_meter_place(&meter, &record, &extra, false);
-	fnt_meter_note(&place, hand->ring, fnt_ring_next_seq(hand), view);
+	fnt_meter_note(&place, handle->ring, fnt_ring_next_seq(handle), view);
 	hostile_open_frame(view, 1, 63, 0, name);
-	fnt_frame_mark(&view->frames[3], hand->ring, writer->lane_no, 1, claim.ticket);
+	fnt_frame_mark(&view->frames[3], handle->ring, writer->lane_no, 1,
+		       claim.ticket);
 }
 
 static inline void

@@ -19,8 +19,8 @@ struct bench {
 	struct fnt_region region;
 	struct fnt_view *view;
 	struct fnt_ring_head *head;
-	const struct fnt_eras *eras;
-	const struct fnt_era *era;
+	const struct fnt_segments *segments;
+	const struct fnt_segment *segment;
 	struct fnt_ring_writer writers[WRITERS];
 	uint64_t now;
 	unsigned turn; /* short ways and general ones, by turns */
@@ -38,14 +38,14 @@ make_bench(uint64_t start, bool ordered)
 	MUST(!fnt_region_open(&bench->region, NULL, &options));
 	bench->view = &bench->region.view;
 	bench->head = &bench->view->rings[FNT_RING_MAIN];
-	bench->eras = fnt_view_eras(bench->view, FNT_RING_MAIN);
-	bench->era = &bench->eras->at[0];
+	bench->segments = fnt_view_segments(bench->view, FNT_RING_MAIN);
+	bench->segment = &bench->segments->at[0];
 	if (start) {
-		uint64_t cells = bench->era->cell_count;
+		uint64_t cells = bench->segment->cell_count;
 
 		atomic_store(&bench->head->cursor, start);
 		for (uint64_t t = start - cells; t < start; t++)
-			atomic_store(&bench->era->cells[t % cells].state,
+			atomic_store(&bench->segment->cells[t % cells].state,
 				     fnt_cell_state(t / cells, 0, FNT_CELL_PAD, 0));
 	}
 	for (uint32_t i = 0; i < WRITERS; i++)
@@ -60,18 +60,18 @@ free_bench(struct bench *bench)
 	free(bench);
 }
 
-static inline struct fnt_hand *
+static inline struct fnt_ring_handle *
 hand_of(struct bench *bench, uint32_t writer)
 {
-	return &bench->writers[writer].hands[FNT_RING_MAIN];
+	return &bench->writers[writer].handles[FNT_RING_MAIN];
 }
 
 static inline bool
 take(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *claim)
 {
-	struct fnt_hand *hand = hand_of(bench, writer);
+	struct fnt_ring_handle *handle = hand_of(bench, writer);
 
-	if (bench->turn++ % 2 && fnt_ring_claim_few(hand, count, bench->now, claim))
+	if (bench->turn++ % 2 && fnt_ring_claim_few(handle, count, bench->now, claim))
 		return true;
 	return fnt_ring_claim(hand_of(bench, writer), count, bench->now, claim) ==
 	       FNT_CLAIMED;
@@ -105,7 +105,7 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 
 	for (uint32_t i = 0; i < claim->count; i++) {
 		struct fnt_cell *cell =
-			fnt_claim_cell(&bench->writers[0].hands[0], claim, i);
+			fnt_claim_cell(&bench->writers[0].handles[0], claim, i);
 
 		for (uint32_t w = i ? 0 : FNT_RECORD_WORDS; w < FNT_CELL_WORDS; w++)
 			atomic_store(&cell->words[w], word_of(number, n++));
@@ -118,15 +118,16 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 static inline bool
 write_quick(struct bench *bench, uint32_t writer, uint64_t number, uint64_t *ticket)
 {
-	struct fnt_hand *hand = hand_of(bench, writer);
-	struct fnt_cell *cell = fnt_ring_next_cell(hand);
-	struct fnt_claim claim = {.ticket = *ticket = hand->block.next, .count = 1};
+	struct fnt_ring_handle *handle = hand_of(bench, writer);
+	struct fnt_cell *cell = fnt_ring_next_cell(handle);
+	struct fnt_claim claim = {.ticket = *ticket = handle->block.next, .count = 1};
 
-	claim.index = (uint64_t)(cell - hand->cells);
-	if (!fnt_ring_has_ticket(hand, bench->now) || !fnt_ring_claim_one(hand, cell))
+	claim.index = (uint64_t)(cell - handle->cells);
+	if (!fnt_ring_has_ticket(handle, bench->now) ||
+	    !fnt_ring_claim_one(handle, cell))
 		return false;
 	write_claim(bench, writer, &claim, number);
-	fnt_ring_commit_one(hand, cell, fnt_ring_next_seq(hand));
+	fnt_ring_commit_one(handle, cell, fnt_ring_next_seq(handle));
 	return true;
 }
 

@@ -20,7 +20,7 @@ jsonscan_clear_field(struct jsonscan_field *field)
 /* Room for `need` bytes and a NUL. Grows by doubling, so that a bound of 1 MiB
  * costs nothing to those who send 20 bytes. */
 static bool
-make_room(struct jsonscan_field *field, size_t need)
+fnt_call_make_room(struct jsonscan_field *field, size_t need)
 {
 	size_t room = field->text_room ? field->text_room : 64;
 	char *text;
@@ -49,7 +49,7 @@ jsonscan_keep(struct jsonscan *scan, int index, const char *bytes, size_t len)
 		field->text_cut = true;
 		len = left;
 	}
-	if (!make_room(field, field->text_len + len)) {
+	if (!fnt_call_make_room(field, field->text_len + len)) {
 		field->text_cut = true;
 		return;
 	}

@@ -34,10 +34,10 @@ START_TEST(lines_stay_what_they_are)
 {
 	unsigned char *page = read_only_page();
 
-	for (unsigned at = 0; at < PAGE; at += FNT_EVICT_LINE) {
-		fnt_evict(page + at, 0);
-		fnt_evict(page + at, 1);
-		fnt_evict(page + at, PAGE - at);
+	for (unsigned at = 0; at < PAGE; at += FNT_CACHE_FLUSH_LINE) {
+		fnt_cache_flush(page + at, 0);
+		fnt_cache_flush(page + at, 1);
+		fnt_cache_flush(page + at, PAGE - at);
 	}
 	for (unsigned i = 0; i < PAGE; i++)
 		MUST(page[i] == (unsigned char)(i * 7));
@@ -54,7 +54,7 @@ START_TEST(what_was_just_written_is_kept)
 	ck_assert_ptr_ne(page, MAP_FAILED);
 	for (unsigned round = 0; round < 1000; round++) {
 		memset(page, (int)(round & 0xff), PAGE);
-		fnt_evict(page, PAGE);
+		fnt_cache_flush(page, PAGE);
 		for (unsigned i = 0; i < PAGE; i += 97)
 			MUST(page[i] == (round & 0xff));
 	}
@@ -80,7 +80,7 @@ fault_of(const unsigned char *at, size_t bytes)
 {
 	fault_at = NULL;
 	if (!sigsetjmp(came_to, 1))
-		fnt_evict(at, bytes);
+		fnt_cache_flush(at, bytes);
 	return fault_at;
 }
 
@@ -88,7 +88,7 @@ static bool
 can(void)
 {
 #if defined(__x86_64__)
-	return fnt_evict_can();
+	return fnt_cache_flush_available();
 #else
 	return false;
 #endif
@@ -102,7 +102,7 @@ START_TEST(no_line_is_left_out)
 	unsigned char *page = read_only_page(), *next = page + PAGE;
 
 	ck_assert_int_eq(sigaction(SIGSEGV, &action, NULL), 0);
-	for (unsigned before = 0; before <= PAGE; before += FNT_EVICT_LINE) {
+	for (unsigned before = 0; before <= PAGE; before += FNT_CACHE_FLUSH_LINE) {
 		MUST(!fault_of(next - before, before));
 		MUST(fault_of(next - before, before + 1) == (can() ? next : NULL));
 	}

@@ -48,11 +48,11 @@ text_at_end(char *page, unsigned len, unsigned gap)
 static void
 must_be_put(const char *text, size_t len, bool more)
 {
-	char room[2 * FNT_QUICK_TEXT];
-	size_t written = len < FNT_QUICK_TEXT_PUT ? FNT_QUICK_TEXT_PUT : FNT_QUICK_TEXT;
+	char room[2 * FNT_SHORT_TEXT];
+	size_t written = len < FNT_SHORT_TEXT_PUT ? FNT_SHORT_TEXT_PUT : FNT_SHORT_TEXT;
 
 	memset(room, 1, sizeof(room));
-	MUST(fnt_quick_put(room, text, len, more) == room + len);
+	MUST(fnt_short_text_put(room, text, len, more) == room + len);
 	MUST(!memcmp(room, text, len));
 	for (size_t i = written; i < sizeof(room); i++)
 		MUST(room[i] == 1);
@@ -66,15 +66,15 @@ START_TEST(a_text_is_measured_and_put)
 {
 	char *page = last_page();
 
-	fnt_quick_text_init();
+	fnt_short_text_init();
 	for (unsigned len = 0; len <= LONGEST; len++)
-		for (unsigned gap = 1; gap <= 2 * FNT_QUICK_TEXT; gap++) {
+		for (unsigned gap = 1; gap <= 2 * FNT_SHORT_TEXT; gap++) {
 			const char *text = text_at_end(page, len, gap);
-			size_t seen = fnt_quick_len(text);
+			size_t seen = fnt_short_text_len(text);
 
-			if (len >= FNT_QUICK_TEXT ||
-			    (seen == FNT_QUICK_TEXT && len + gap < FNT_QUICK_TEXT)) {
-				ck_assert_uint_eq(seen, FNT_QUICK_TEXT);
+			if (len >= FNT_SHORT_TEXT ||
+			    (seen == FNT_SHORT_TEXT && len + gap < FNT_SHORT_TEXT)) {
+				ck_assert_uint_eq(seen, FNT_SHORT_TEXT);
 				continue;
 			}
 			ck_assert_uint_eq(seen, len);
@@ -124,7 +124,7 @@ START_TEST(texts_end_where_memory_ends)
 	char *page = last_page(), other[LONGEST + 1];
 
 	for (unsigned len = 0; len <= LONGEST; len++)
-		for (unsigned gap = 1; gap <= FNT_QUICK_TEXT; gap += ROUNDS(1, 5)) {
+		for (unsigned gap = 1; gap <= FNT_SHORT_TEXT; gap += ROUNDS(1, 5)) {
 			const char *text = text_at_end(page, len, gap);
 			const char *plain =
 				write_text(other, (len * 7 + gap) % LONGEST);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_segments.c: resize and rotate, from inside and outside; damaged tables of eras.
+ * test_segments.c: resize and rotate, from inside and outside; damaged tables of segments.
  */
 #include "support/controls.h"
 

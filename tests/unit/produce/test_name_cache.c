@@ -55,7 +55,7 @@ static void
 begin_test(void)
 {
 	make_texts();
-	fnt_quick_text_init();
+	fnt_short_text_init();
 	fnt_names_seen_init(&names);
 	learnt = 0;
 }
@@ -87,7 +87,7 @@ START_TEST(what_stays_is_at_hand)
 		must_be(name_of(texts[i], i), i);
 	for (unsigned i = 0; i < 30; i++)
 		if (fnt_name_place(&names, texts[i])->at == texts[i])
-			must_be(fnt_name_at_hand(&names, texts[i]), i);
+			must_be(fnt_name_by_address(&names, texts[i]), i);
 }
 END_TEST
 
@@ -146,10 +146,10 @@ START_TEST(what_has_come_to_stay_is_at_hand)
 		at += WIDTH;
 	must_be(name_of(texts[9], 9), 9);
 	strcpy(at, texts[9]);
-	ck_assert_ptr_null(fnt_name_at_hand(&names, at));
+	ck_assert_ptr_null(fnt_name_by_address(&names, at));
 	must_be(fnt_name_known(&names, at), 9);
 	must_be(fnt_name_known(&names, at), 9);
-	must_be(fnt_name_at_hand(&names, at), 9);
+	must_be(fnt_name_by_address(&names, at), 9);
 	/* Other texts do not drive it out. */
 	must_be(name_of(texts[8], 8), 8);
 	for (unsigned i = 0; i < 10; i++) {
@@ -157,7 +157,7 @@ START_TEST(what_has_come_to_stay_is_at_hand)
 		must_be(fnt_name_known(&names, at), 8);
 	}
 	strcpy(at, texts[9]);
-	must_be(fnt_name_at_hand(&names, at), 9);
+	must_be(fnt_name_by_address(&names, at), 9);
 }
 END_TEST
 
@@ -171,9 +171,9 @@ START_TEST(rows_are_forgotten_everywhere)
 	strcpy(buffers[0], texts[3]);
 	seen = fnt_name_known(&names, buffers[0]);
 	seen->rows[FNT_OP_GET] = &row;
-	fnt_name_at_hand(&names, texts[3])->rows[FNT_OP_GET] = &row;
+	fnt_name_by_address(&names, texts[3])->rows[FNT_OP_GET] = &row;
 	fnt_names_forget_rows(&names);
-	ck_assert_ptr_null(fnt_name_at_hand(&names, texts[3])->rows[FNT_OP_GET]);
+	ck_assert_ptr_null(fnt_name_by_address(&names, texts[3])->rows[FNT_OP_GET]);
 	strcpy(buffers[1], texts[3]);
 	ck_assert_ptr_null(fnt_name_known(&names, buffers[1])->rows[FNT_OP_GET]);
 }

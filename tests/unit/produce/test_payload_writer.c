@@ -169,7 +169,7 @@ START_TEST(an_op_goes_over_the_end_of_a_frame)
 	}
 	ck_assert_uint_gt(
 		fnt_cursor_now(&region.view, FNT_RING_MAIN),
-		2 * fnt_view_eras(&region.view, FNT_RING_MAIN)->at[0].cell_count);
+		2 * fnt_view_segments(&region.view, FNT_RING_MAIN)->at[0].cell_count);
 	fnt_raw_free(&seen);
 	fnt_raw_free(&now);
 	fnt_region_close(&region);

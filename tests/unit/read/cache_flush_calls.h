@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
  * cache_flush_calls.h: included before all else where a suite wants to be told what is given
- * back: in place of lib/evict.h.
+ * back: in place of lib/base/cache_flush.h.
  */
-#ifndef FNT_EVICT_H
-#define FNT_EVICT_H
+#ifndef FNT_BASE_CACHE_FLUSH_H
+#define FNT_BASE_CACHE_FLUSH_H
 
 #include <stddef.h>
 
-#define FNT_EVICT_LINE 64
+#define FNT_CACHE_FLUSH_LINE 64
 
 /* The suite's. */
-void evict_told(const void *at, size_t bytes);
+void flush_told(const void *at, size_t bytes);
 
 static inline void
-fnt_evict(const void *at, size_t bytes)
+fnt_cache_flush(const void *at, size_t bytes)
 {
-	evict_told(at, bytes);
+	flush_told(at, bytes);
 }
 
 #endif

@@ -2,7 +2,7 @@
  *
  * test_cache_flushed.c: which lines readers give back (cache_flush.h), and which they keep.
  *
- * record_read.c and query.c are compiled into this suite, with a fnt_evict that only says
+ * record_read.c and query.c are compiled into this suite, with a fnt_cache_flush that only says
  * what it was to give back (cache_flush_calls.h); what they read the functions say that do it,
  * wrapped.
  */
@@ -25,7 +25,7 @@ static struct {
 static unsigned told_count;
 
 void
-evict_told(const void *at, size_t bytes)
+flush_told(const void *at, size_t bytes)
 {
 	MUST(told_count < TOLD_MAX);
 	told[told_count].at = at;
@@ -36,9 +36,9 @@ evict_told(const void *at, size_t bytes)
 struct seen {
 	const struct fnt_cell *cell;
 	enum fnt_read is;
-	uint32_t cells;		   /* of the record */
-	const struct fnt_era *era; /* which has them */
-	unsigned told;		   /* how much had been given back before */
+	uint32_t cells;			   /* of the record */
+	const struct fnt_segment *segment; /* which has them */
+	unsigned told;			   /* how much had been given back before */
 };
 
 static struct seen seen[TOLD_MAX];
@@ -62,7 +62,7 @@ note(const struct fnt_spot *spot, enum fnt_read is, uint32_t cells, unsigned bef
 {
 	MUST(seen_count < TOLD_MAX);
 	seen[seen_count++] =
-		(struct seen){fnt_spot_cell(spot), is, cells, spot->era, before};
+		(struct seen){fnt_spot_cell(spot), is, cells, spot->segment, before};
 	if (meanwhile.write && seen_count >= meanwhile.after &&
 	    seen_count < meanwhile.until)
 		meanwhile.write(meanwhile.arg);
@@ -112,8 +112,9 @@ enum fnt_read
 __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t ticket,
 		       struct fnt_raw *raw)
 {
-	const struct fnt_era *era = fnt_era_find(fnt_view_eras(view, ring), ticket);
-	struct fnt_spot spot = fnt_spot_of(era, ticket);
+	const struct fnt_segment *segment =
+		fnt_segment_find(fnt_view_segments(view, ring), ticket);
+	struct fnt_spot spot = fnt_spot_of(segment, ticket);
 	unsigned before = told_count;
 	enum fnt_read is = __real_fnt_record_read(view, ring, ticket, raw);
 
@@ -131,11 +132,11 @@ told_after(unsigned look)
 }
 
 static uint64_t
-index_of(const struct fnt_era *era, const void *at)
+index_of(const struct fnt_segment *segment, const void *at)
 {
-	uint64_t off = (uint64_t)((const char *)at - (const char *)era->cells);
+	uint64_t off = (uint64_t)((const char *)at - (const char *)segment->cells);
 
-	MUST(off < era->cell_count * FNT_CELL_BYTES && off % FNT_CELL_BYTES == 0);
+	MUST(off < segment->cell_count * FNT_CELL_BYTES && off % FNT_CELL_BYTES == 0);
 	return off / FNT_CELL_BYTES;
 }
 
@@ -147,11 +148,11 @@ struct marks {
 static void
 mark_looked(struct marks *marks, const struct seen *look)
 {
-	uint64_t at = index_of(look->era, look->cell);
+	uint64_t at = index_of(look->segment, look->cell);
 
 	marks[at].looked = true;
 	for (uint32_t n = 0; n < look->cells; n++) {
-		struct marks *mark = &marks[(at + n) % look->era->cell_count];
+		struct marks *mark = &marks[(at + n) % look->segment->cell_count];
 
 		mark->read = mark->looked = true;
 	}
@@ -160,15 +161,15 @@ mark_looked(struct marks *marks, const struct seen *look)
 /* Of the cells of a ring, which is the only one of which anything was given back: and
  * nothing before it was looked at. */
 static struct marks *
-marks_of(const struct fnt_era *era)
+marks_of(const struct fnt_segment *segment)
 {
-	struct marks *marks = calloc(era->cell_count, sizeof(*marks));
+	struct marks *marks = calloc(segment->cell_count, sizeof(*marks));
 
 	for (unsigned i = 0; i < seen_count; i++) {
-		if (seen[i].era == era)
+		if (seen[i].segment == segment)
 			mark_looked(marks, &seen[i]);
 		for (unsigned t = seen[i].told; t < told_after(i); t++) {
-			struct marks *mark = &marks[index_of(era, told[t].at)];
+			struct marks *mark = &marks[index_of(segment, told[t].at)];
 
 			MUST(told[t].bytes == FNT_CELL_BYTES && mark->looked);
 			mark->given = true;
@@ -204,7 +205,7 @@ make_full(uint32_t most, uint64_t *number)
 	struct rnd r = {most};
 
 	*number = 1;
-	for (uint64_t cells = 0; cells < bench->era->cell_count * 5 / 4;) {
+	for (uint64_t cells = 0; cells < bench->segment->cell_count * 5 / 4;) {
 		uint32_t count = 1 + rnd(&r, most);
 
 		write_record(bench, 0, count, (*number)++);
@@ -232,11 +233,11 @@ START_TEST(in_a_ring_at_rest_nothing)
 		struct bench *bench = make_full(most, &number);
 
 		walk(bench, NONE, SIZE_MAX);
-		ck_assert_uint_ge(seen_count, bench->era->cell_count - most);
+		ck_assert_uint_ge(seen_count, bench->segment->cell_count - most);
 		ck_assert_uint_eq(told_count, 0);
 		begin_to_look();
 		ck_assert_uint_gt(fnt_query_retained(bench->view), 0);
-		ck_assert_uint_ge(seen_count, bench->era->cell_count - most);
+		ck_assert_uint_ge(seen_count, bench->segment->cell_count - most);
 		ck_assert_uint_eq(told_count, 0);
 		free_bench(bench);
 	}
@@ -257,12 +258,12 @@ written_meanwhile(uint32_t most, unsigned after)
 	meanwhile.arg = &writing;
 	meanwhile.write = write_one;
 	walk(bench, NONE, SIZE_MAX);
-	marks = marks_of(bench->era);
-	for (uint64_t i = 0; i < bench->era->cell_count; i++) {
+	marks = marks_of(bench->segment);
+	for (uint64_t i = 0; i < bench->segment->cell_count; i++) {
 		MUST(marks[i].given || !marks[i].read);
 		given += marks[i].given;
 	}
-	ck_assert_uint_ge(given, bench->era->cell_count - 3 * most);
+	ck_assert_uint_ge(given, bench->segment->cell_count - 3 * most);
 	free(marks);
 	meanwhile.write = NULL;
 	free_bench(bench);
@@ -284,7 +285,7 @@ START_TEST(who_wants_few_keeps_them)
 		struct writing writing = {.writer = 1};
 		struct bench *bench = writing.bench = make_full(1, &writing.number);
 
-		MUST(bench->era->cell_count % PLACE == 0);
+		MUST(bench->segment->cell_count % PLACE == 0);
 		meanwhile.after = 1;
 		meanwhile.until = UINT32_MAX;
 		meanwhile.arg = &writing;
@@ -303,13 +304,13 @@ END_TEST
 START_TEST(a_line_of_each_that_is_counted)
 {
 	struct bench *bench = make_bench(0, false);
-	const struct fnt_hand *hand = hand_of(bench, 0);
+	const struct fnt_ring_handle *handle = hand_of(bench, 0);
 	struct writing writing = {bench, 2, 1};
 	unsigned begun = UINT32_MAX, older = 0;
 
 	/* One has tickets in hand, below those of another, who has some, too. */
-	for (uint32_t some = 0; writing.number < 4 * bench->era->cell_count ||
-				hand->block.end < hand->block.next + 2;
+	for (uint32_t some = 0; writing.number < 4 * bench->segment->cell_count ||
+				handle->block.end < handle->block.next + 2;
 	     some = (some + 1) % 3)
 		write_record(bench, 0, 1 + some, writing.number++);
 	for (int i = 0; i < 150; i++)
@@ -333,7 +334,7 @@ START_TEST(a_line_of_each_that_is_counted)
 		older += seen[i].is == FNT_READ_OLDER;
 		ck_assert_uint_eq(given, is_there);
 		MUST(!given || (told[seen[i].told].at == (const char *)seen[i].cell &&
-				told[seen[i].told].bytes == FNT_EVICT_LINE));
+				told[seen[i].told].bytes == FNT_CACHE_FLUSH_LINE));
 	}
 	/* A walk over tickets in hand comes to such a place a little earlier. */
 	ck_assert_uint_ge(begun, meanwhile.after - 1);
@@ -359,8 +360,10 @@ START_TEST(each_ring_by_itself)
 	struct fnt_reader *reader = open_reader("rings");
 	struct fnt_query all = {.limit = SIZE_MAX, .uid = NONE};
 	const struct fnt_view *view = &reader->region.view;
-	const struct fnt_era *main_era = &fnt_view_eras(view, FNT_RING_MAIN)->at[0];
-	const struct fnt_era *kept_era = &fnt_view_eras(view, FNT_RING_KEPT)->at[0];
+	const struct fnt_segment *main_era =
+		&fnt_view_segments(view, FNT_RING_MAIN)->at[0];
+	const struct fnt_segment *kept_era =
+		&fnt_view_segments(view, FNT_RING_KEPT)->at[0];
 	struct fnt_traces *traces;
 	uint64_t of_main = 0, of_kept = 0;
 	struct marks *marks;
@@ -378,8 +381,8 @@ START_TEST(each_ring_by_itself)
 	meanwhile.write = NULL;
 	fnt_traces_free(traces);
 	for (unsigned i = 0; i < seen_count; i++) {
-		of_main += seen[i].era == main_era && seen[i].cells;
-		of_kept += seen[i].era == kept_era && seen[i].cells;
+		of_main += seen[i].segment == main_era && seen[i].cells;
+		of_kept += seen[i].segment == kept_era && seen[i].cells;
 	}
 	ck_assert_uint_gt(of_main, 4 * PLACE);
 	ck_assert_uint_gt(of_kept, 4 * PLACE);
@@ -419,13 +422,13 @@ must_have_given_records(void)
 	unsigned records = 0;
 
 	for (unsigned i = 0; i < seen_count; i++) {
-		uint64_t at = index_of(seen[i].era, seen[i].cell);
+		uint64_t at = index_of(seen[i].segment, seen[i].cell);
 
 		MUST(told_after(i) - seen[i].told == seen[i].cells);
 		for (uint32_t n = 0; n < seen[i].cells; n++) {
-			const struct fnt_era *era = seen[i].era;
+			const struct fnt_segment *segment = seen[i].segment;
 			const struct fnt_cell *cell =
-				&era->cells[(at + n) % era->cell_count];
+				&segment->cells[(at + n) % segment->cell_count];
 
 			MUST(told[seen[i].told + n].at == (const char *)cell);
 			MUST(told[seen[i].told + n].bytes == FNT_CELL_BYTES);

@@ -194,22 +194,22 @@ some_head(struct rnd *r)
 /* As if it had been copied out of a ring: there is room for what a cell has, and more
  * is copied than is payload. To where it is to be, if `placed` and it is short. */
 static const struct fnt_trace *
-decode(struct fnt_set *set, struct fnt_record head, const msgpack_sbuffer *payload,
-       uint32_t op_count, bool placed)
+decode(struct fnt_trace_set *set, struct fnt_record head,
+       const msgpack_sbuffer *payload, uint32_t op_count, bool placed)
 {
 	struct fnt_raw raw = {.head = head, .room = (uint32_t)payload->size + 4096};
 	const struct fnt_trace *trace;
 
 	raw.head.payload_bytes = (uint32_t)payload->size;
 	raw.head.op_count = op_count;
-	raw.place =
-		payload->size <= FNT_HEAD_BYTES && placed ? fnt_set_place(set) : NULL;
+	raw.place = payload->size <= FNT_HEAD_BYTES && placed ? fnt_trace_set_place(set)
+							      : NULL;
 	raw.own = malloc(raw.room);
 	MUST(raw.own);
 	raw.payload = raw.place ? raw.place : raw.own;
 	memset(raw.payload, 0x98, raw.place ? FNT_HEAD_BYTES : raw.room);
 	memcpy(raw.payload, payload->data, payload->size);
-	trace = fnt_set_add(set, &view, &raw);
+	trace = fnt_trace_set_add(set, &view, &raw);
 	MUST(trace);
 	fnt_raw_free(&raw);
 	return trace;
@@ -249,7 +249,7 @@ START_TEST(short_ways_and_long)
 	enum {
 		EVENTS = 40
 	};
-	struct fnt_set *a = fnt_set_create(), *b = fnt_set_create();
+	struct fnt_trace_set *a = fnt_trace_set_create(), *b = fnt_trace_set_create();
 	static struct fnt_event events[EVENTS];
 	struct rnd r = {77};
 
@@ -270,9 +270,10 @@ START_TEST(short_ways_and_long)
 		if (!rnd(&r, 10) && count > 1)
 			cut_short(&r, &usual, &other, events, count);
 		if (!rnd(&r, 20)) {
-			MUST(same_traces(fnt_set_traces(a), fnt_set_traces(b)));
-			fnt_set_reset(a);
-			fnt_set_reset(b);
+			MUST(same_traces(fnt_trace_set_traces(a),
+					 fnt_trace_set_traces(b)));
+			fnt_trace_set_reset(a);
+			fnt_trace_set_reset(b);
 		}
 		one = decode(a, head, &usual, op_count, rnd(&r, 2));
 		two = decode(b, head, &other, op_count, rnd(&r, 2));
@@ -280,8 +281,8 @@ START_TEST(short_ways_and_long)
 		msgpack_sbuffer_destroy(&usual);
 		msgpack_sbuffer_destroy(&other);
 	}
-	fnt_set_destroy(a);
-	fnt_set_destroy(b);
+	fnt_trace_set_destroy(a);
+	fnt_trace_set_destroy(b);
 	free(view.names);
 }
 END_TEST

@@ -10,7 +10,7 @@
 /* A follower that begins at nearly the oldest ticket, and producers that write
  * `written` while it reads `read`. */
 struct race {
-	struct fnt_pace pace;
+	struct fnt_overrun pace;
 	uint64_t position, cursor;
 	uint64_t read, missed;
 	uint64_t least_left; /* tickets between producers and follower, at the least */
@@ -23,7 +23,7 @@ race_begin(struct race *race)
 			      .position = 5 * LAP + 16,
 			      .cursor = 6 * LAP,
 			      .least_left = LAP};
-	fnt_pace_note(&race->pace, race->position, race->cursor);
+	fnt_overrun_note(&race->pace, race->position, race->cursor);
 }
 
 static void
@@ -34,9 +34,9 @@ race_on(struct race *race, unsigned read, unsigned written, unsigned rounds)
 		for (unsigned j = 0; j < read && race->position < race->cursor; j++) {
 			uint64_t at = race->position, left;
 
-			if (fnt_pace_due(&race->pace, at))
-				race->position =
-					fnt_pace_go_on(&race->pace, at, race->cursor);
+			if (fnt_overrun_due(&race->pace, at))
+				race->position = fnt_overrun_go_on(&race->pace, at,
+								   race->cursor);
 			MUST(race->position >= at && race->position <= race->cursor);
 			race->missed += race->position - at;
 			MUST(race->position + LAP >= race->cursor);
@@ -57,7 +57,7 @@ START_TEST(slow_followers_stay_away)
 
 	race_begin(&race);
 	race.position += LAP / 8; /* they have begun */
-	fnt_pace_note(&race.pace, race.position, race.cursor);
+	fnt_overrun_note(&race.pace, race.position, race.cursor);
 	race_on(&race, 10, 11 + (unsigned)_i, 100000);
 	ck_assert_uint_gt(race.least_left, 0);
 	ck_assert_uint_gt(race.missed, 0);
@@ -76,7 +76,7 @@ START_TEST(others_miss_nothing)
 	ck_assert_uint_eq(race.read, 100000u * 10 + LAP - 16);
 	race_begin(&race);
 	race.position += LAP / 2;
-	fnt_pace_note(&race.pace, race.position, race.cursor);
+	fnt_overrun_note(&race.pace, race.position, race.cursor);
 	race_on(&race, 10, 10, 100000);
 	ck_assert_uint_eq(race.missed, 0);
 }
@@ -97,17 +97,17 @@ END_TEST
 /* An eighth, a quarter, half; and from the beginning, once it has caught up. */
 START_TEST(skips_grow)
 {
-	struct fnt_pace pace = {.lap = LAP};
+	struct fnt_overrun pace = {.lap = LAP};
 
 	for (int i = 0; i < 2; i++) {
-		ck_assert_uint_eq(fnt_pace_skip(&pace, LAP), LAP / 8);
-		fnt_pace_note(&pace, 0, LAP / 2);
-		ck_assert_uint_eq(fnt_pace_skip(&pace, LAP), LAP / 4);
-		ck_assert_uint_eq(fnt_pace_skip(&pace, LAP), LAP / 2);
-		ck_assert_uint_eq(fnt_pace_skip(&pace, LAP), LAP / 2);
-		fnt_pace_note(&pace, 0, LAP / 4 - 1);
+		ck_assert_uint_eq(fnt_overrun_skip(&pace, LAP), LAP / 8);
+		fnt_overrun_note(&pace, 0, LAP / 2);
+		ck_assert_uint_eq(fnt_overrun_skip(&pace, LAP), LAP / 4);
+		ck_assert_uint_eq(fnt_overrun_skip(&pace, LAP), LAP / 2);
+		ck_assert_uint_eq(fnt_overrun_skip(&pace, LAP), LAP / 2);
+		fnt_overrun_note(&pace, 0, LAP / 4 - 1);
 	}
-	ck_assert_uint_eq(fnt_pace_skip(&pace, 15), 0);
+	ck_assert_uint_eq(fnt_overrun_skip(&pace, 15), 0);
 }
 END_TEST
 
@@ -124,14 +124,14 @@ START_TEST(damaged_cursors)
 	uint64_t seed = 1;
 
 	for (int i = 0; i < 1000000; i++) {
-		struct fnt_pace pace = {.lap = any(&seed)};
+		struct fnt_overrun pace = {.lap = any(&seed)};
 		uint64_t position = any(&seed), at;
 
-		fnt_pace_note(&pace, position, any(&seed));
+		fnt_overrun_note(&pace, position, any(&seed));
 		position += any(&seed) % 100;
-		at = fnt_pace_go_on(&pace, position, any(&seed));
+		at = fnt_overrun_go_on(&pace, position, any(&seed));
 		MUST(at >= position);
-		MUST(pace.lap == 0 || !fnt_pace_due(&pace, at));
+		MUST(pace.lap == 0 || !fnt_overrun_due(&pace, at));
 	}
 }
 END_TEST

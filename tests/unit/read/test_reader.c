@@ -122,7 +122,7 @@ START_TEST(tickets_in_hand_are_passed_over)
 	record_numbers(log, 0, 20);
 	MUST(!fnt_region_open(&region, "hand", &(struct fnt_options){0}));
 	cursor = atomic_fetch_add(&region.view.rings[FNT_RING_MAIN].cursor, 10);
-	first = fnt_view_eras(&region.view, FNT_RING_MAIN)->at[0].first;
+	first = fnt_view_segments(&region.view, FNT_RING_MAIN)->at[0].first;
 	lane = &region.view.lanes[0].rings[FNT_RING_MAIN];
 	ck_assert_uint_ge(atomic_load(&lane->recorded), 20);
 	const struct {

@@ -270,10 +270,10 @@ reaped(const char *name)
 
 START_TEST(pid_used_again)
 {
-	struct fnt_identity self;
+	struct fnt_process_id self;
 	struct fnt_log *log;
 
-	fnt_identity_self(&self);
+	fnt_process_id_self(&self);
 	/* The same pid, started at another time, with the region mapped at that. */
 	leave_slot("again", self.pid, self.start_time - 1, self.pid_ns);
 	ck_assert_uint_eq(reaped("again"), 1);
@@ -295,11 +295,11 @@ END_TEST
 START_TEST(same_pid_and_time_without_the_region)
 {
 	struct gate go = make_gate(), ready = make_gate();
-	struct fnt_identity child;
+	struct fnt_process_id child;
 	pid_t pid = fork();
 
 	if (!pid) {
-		fnt_identity_self(&child);
+		fnt_process_id_self(&child);
 		CHILD_MUST(write(ready.fds[1], &child, sizeof(child)) == sizeof(child));
 		gate_wait(&go);
 		_exit(0);

@@ -141,7 +141,7 @@ leave_one(struct fnt_call **calls, uint32_t n)
 			left = calls[i];
 	MUST(left);
 	make_ops(left, 90);
-	MUST(fnt_pen_used(left) > left->framed);
+	MUST(fnt_payload_used(left) > left->framed);
 	for (unsigned i = 0; i < SMALL_FRAMES; i++)
 		if (calls[i] != left)
 			MUST(fnt_call_finish_ok(calls[i], NULL) == FNT_DONE);

@@ -14,7 +14,7 @@ cross(uint64_t start, bool ordered)
 {
 	struct bench *bench = make_bench(start, ordered);
 	struct rnd r = {start + 1};
-	uint64_t cells = bench->era->cell_count, expect, seen;
+	uint64_t cells = bench->segment->cell_count, expect, seen;
 
 	for (uint64_t number = 1; number < 3000; number++) {
 		uint64_t ticket = write_record(bench, 0, 1 + rnd(&r, 6), number);
@@ -36,7 +36,7 @@ cross(uint64_t start, bool ordered)
 START_TEST(edges_of_the_counters)
 {
 	struct bench *bench = make_bench(0, false);
-	const uint64_t cells = bench->era->cell_count;
+	const uint64_t cells = bench->segment->cell_count;
 	const uint64_t starts[] = {0,
 				   (1ull << 32) - 1500,
 				   (1ull << 32) * cells - 1500,
@@ -84,13 +84,13 @@ END_TEST
 START_TEST(a_held_cell_is_passed_over)
 {
 	struct bench *bench = make_bench(0, true);
-	uint64_t cells = bench->era->cell_count, seen;
+	uint64_t cells = bench->segment->cell_count, seen;
 	struct fnt_claim held;
 	struct fnt_cell *cell;
 
 	MUST(take_at_0(bench, 1, 1, &held));
 	write_claim(bench, 1, &held, 4242);
-	cell = fnt_claim_cell(&bench->writers[0].hands[0], &held, 0);
+	cell = fnt_claim_cell(&bench->writers[0].handles[0], &held, 0);
 	/* Three laps around it. */
 	for (uint64_t i = 0; i < cells * 3; i++)
 		write_record(bench, 0, 1 + (uint32_t)i % 3, i);
@@ -116,26 +116,26 @@ static void
 meet_another(uint64_t lap, uint32_t busy)
 {
 	struct bench *bench = make_bench(0, false);
-	struct fnt_hand *hand = hand_of(bench, 0);
+	struct fnt_ring_handle *handle = hand_of(bench, 0);
 	uint64_t theirs = fnt_cell_state(lap, 3, FNT_CELL_HEAD, busy), first, seen;
 	struct fnt_claim claim;
 	struct fnt_cell *cell;
 
-	hand->block.size_max = 64;
+	handle->block.size_max = 64;
 	for (int i = 0; i < 64; i++)
 		write_record(bench, 0, 1, (uint64_t)i);
-	ck_assert_uint_ge(hand->block.end - hand->block.next, 8);
-	first = hand->block.next;
-	cell = fnt_ring_next_cell(hand);
+	ck_assert_uint_ge(handle->block.end - handle->block.next, 8);
+	first = handle->block.next;
+	cell = fnt_ring_next_cell(handle);
 	atomic_store(&cell[2].state, theirs);
-	ck_assert(!fnt_ring_claim_few(hand, 4, bench->now, &claim));
+	ck_assert(!fnt_ring_claim_few(handle, 4, bench->now, &claim));
 	ck_assert_uint_eq(atomic_load(&cell[2].state), theirs);
 	for (uint64_t i = 0; i < 2; i++)
 		ck_assert_uint_eq(look(bench, first + i, &seen), FNT_READ_PAD);
-	ck_assert_uint_eq(hand->block.next, first + 3);
+	ck_assert_uint_eq(handle->block.next, first + 3);
 	ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].rings[0].low), first + 3);
 	ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].cells_skipped), 1);
-	ck_assert(fnt_ring_claim_few(hand, 4, bench->now, &claim));
+	ck_assert(fnt_ring_claim_few(handle, 4, bench->now, &claim));
 	ck_assert_uint_eq(claim.ticket, first + 3);
 	atomic_store(&cell[7].state, theirs);
 	for (int i = 0; i < 4; i++)
@@ -143,9 +143,9 @@ meet_another(uint64_t lap, uint32_t busy)
 			atomic_load(&cell[3 + i].state),
 			fnt_cell_state(1, 0, i ? FNT_CELL_MORE : FNT_CELL_HEAD, 1));
 	write_claim(bench, 0, &claim, 99);
-	fnt_ring_commit(hand, &claim);
+	fnt_ring_commit(handle, &claim);
 	ck_assert_uint_eq(look(bench, first + 3, &seen), FNT_READ_RECORD);
-	ck_assert(!fnt_ring_claim_one(hand, fnt_ring_next_cell(hand)));
+	ck_assert(!fnt_ring_claim_one(handle, fnt_ring_next_cell(handle)));
 	ck_assert_uint_eq(atomic_load(&cell[7].state), theirs);
 	free_bench(bench);
 }
@@ -162,7 +162,7 @@ END_TEST
 START_TEST(all_cells_held)
 {
 	struct bench *bench = make_bench(0, true);
-	uint64_t cells = bench->era->cell_count;
+	uint64_t cells = bench->segment->cell_count;
 	struct fnt_claim claim, *held = calloc(cells, sizeof(*held));
 
 	for (uint64_t i = 0; i < cells; i++)
@@ -176,7 +176,7 @@ START_TEST(all_cells_held)
 	}
 	for (uint64_t i = 0; i < cells; i++)
 		ck_assert_uint_eq(fnt_cell_busy(atomic_load(
-					  &fnt_claim_cell(&bench->writers[0].hands[0],
+					  &fnt_claim_cell(&bench->writers[0].handles[0],
 							  &held[i], 0)
 						   ->state)),
 				  1);
@@ -197,7 +197,7 @@ struct held {
 static void
 must_be_apart(const struct bench *bench, const struct held held[WRITERS], uint32_t of)
 {
-	uint64_t cells = bench->era->cell_count;
+	uint64_t cells = bench->segment->cell_count;
 
 	for (uint32_t w = 0; w < WRITERS; w++) {
 		const struct fnt_claim *a = &held[of].claim, *b = &held[w].claim;
@@ -241,7 +241,7 @@ START_TEST(claims_at_random)
 				held[w].held = false;
 			} else {
 				fnt_ring_reclaim(
-					bench->eras, w,
+					bench->segments, w,
 					atomic_load(&lane->rings[0].block_first),
 					atomic_load(&lane->rings[0].block_end));
 				fnt_ring_writer_init(&bench->writers[w], bench->view,
@@ -251,7 +251,8 @@ START_TEST(claims_at_random)
 			if (next % 64 == 0) {
 				uint64_t t = atomic_load(&bench->head->cursor);
 
-				for (uint64_t i = 0; i < bench->era->cell_count; i++)
+				for (uint64_t i = 0; i < bench->segment->cell_count;
+				     i++)
 					if (look(bench, --t, &seen) == FNT_READ_RECORD)
 						MUST(committed[seen]);
 			}

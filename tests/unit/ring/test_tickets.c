@@ -47,17 +47,17 @@ END_TEST
 START_TEST(an_overtaken_block)
 {
 	struct bench *bench = make_bench(0, false);
-	uint64_t cells = bench->era->cell_count, seen, number = 100000, ticket;
+	uint64_t cells = bench->segment->cell_count, seen, number = 100000, ticket;
 
 	/* Blocks grow while they are used up fast. */
 	for (int i = 0; i < 200; i++)
 		write_record(bench, 0, 1, (uint64_t)i);
-	MUST(bench->writers[0].hands[0].block.end >
-	     bench->writers[0].hands[0].block.next + 4);
+	MUST(bench->writers[0].handles[0].block.end >
+	     bench->writers[0].handles[0].block.next + 4);
 	for (uint64_t i = 0; i < cells * 2; i++)
 		write_record(bench, 1, 1, number++);
 	/* Its clock was read before it slept. */
-	bench->now = bench->writers[0].hands[0].block.born_ns;
+	bench->now = bench->writers[0].handles[0].block.born_ns;
 	ticket = write_record(bench, 0, 3, 777);
 	ck_assert_uint_eq(look(bench, ticket, &seen), FNT_READ_RECORD);
 	ck_assert_uint_eq(seen, 777);
@@ -74,7 +74,7 @@ START_TEST(what_the_dead_held_is_cleared)
 {
 	for (uint32_t count = 1; count < 40; count++) {
 		struct bench *bench = make_bench(0, false);
-		uint64_t cells = bench->era->cell_count, seen;
+		uint64_t cells = bench->segment->cell_count, seen;
 		struct fnt_lane *lane = &bench->view->lanes[1];
 		struct fnt_claim dead, living;
 
@@ -82,7 +82,7 @@ START_TEST(what_the_dead_held_is_cleared)
 			write_record(bench, 0, 1, i);
 		MUST(take(bench, 1, count, &dead));
 		MUST(take(bench, 2, count, &living));
-		fnt_ring_reclaim(bench->eras, 1,
+		fnt_ring_reclaim(bench->segments, 1,
 				 atomic_load(&lane->rings[0].block_first),
 				 atomic_load(&lane->rings[0].block_end));
 		for (uint32_t i = 0; i < count; i++) {
@@ -118,7 +118,7 @@ START_TEST(a_damaged_block)
 
 	MUST(take_at_0(bench, 2, 5, &claim));
 	for (int i = 0; i < 5; i++) {
-		fnt_ring_reclaim(bench->eras, 1, bounds[i][0], bounds[i][1]);
+		fnt_ring_reclaim(bench->segments, 1, bounds[i][0], bounds[i][1]);
 		ck_assert_uint_eq(look(bench, claim.ticket + (uint64_t)i, &seen),
 				  FNT_READ_BUSY);
 	}
