@@ -3,6 +3,7 @@
 #   examples.sh README LIBRARY INCLUDE SCRATCH
 set -euo pipefail
 readme=$1 library=$2 include=$3
+read -ra cc <<<"${CC:-cc}" # CC may be "ccache cc"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 awk -v dir="$scratch" '
@@ -12,7 +13,7 @@ awk -v dir="$scratch" '
 [[ -f $scratch/example2.c && ! -f $scratch/example3.c ]] ||
 	{ echo "want two examples in $readme"; exit 1; }
 for n in 1 2; do
-	"${CC:-cc}" -std=c11 -Wall -Werror -I"$include" "$scratch/example$n.c" -o "$scratch/example$n" \
+	"${cc[@]}" -std=c11 -Wall -Werror -I"$include" "$scratch/example$n.c" -o "$scratch/example$n" \
 		${CFLAGS:-} "$library" $(pkg-config --libs liburcu-bp) \
 		$(pkg-config --libs msgpack 2>/dev/null || pkg-config --libs msgpack-c) -lpthread
 done

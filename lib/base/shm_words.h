@@ -9,9 +9,15 @@
 #ifndef FNT_BASE_SHM_WORDS_H
 #define FNT_BASE_SHM_WORDS_H
 
-#include "format/layout.h"
-
+#include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
+
+/* A word of shared memory. Every access to one is atomic. */
+typedef _Atomic uint64_t fnt_word;
+
+#define FNT_LINE 128  /* what one writer's words are kept apart by, in bytes */
+#define FNT_PAGE 4096 /* in bytes; sections and segments of cells begin on one */
 
 /* Where 16-byte moves keep each of their 8-byte halves whole, and the compiler keeps
  * them in order with fences and release stores as it does any store, two words at a
@@ -73,6 +79,18 @@ fnt_count_release(fnt_word *counter, uint64_t more)
 		counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
 		memory_order_release);
 #endif
+}
+
+static inline uint64_t
+fnt_word_relaxed(const fnt_word *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static inline uint64_t
+fnt_word_acquire(const fnt_word *word)
+{
+	return atomic_load_explicit(word, memory_order_acquire);
 }
 
 static inline void

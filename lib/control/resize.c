@@ -6,6 +6,7 @@
 #include "region/liveness.h"
 #include "region/slots.h"
 #include "ring/record_read.h"
+#include "base/shm_words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,18 +17,6 @@
  * days; whoever opens it meanwhile completes the switch. There is room for 2^18
  * switches. */
 #define JUMP (1ull << 44)
-
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
-static void
-store(fnt_word *word, uint64_t value)
-{
-	atomic_store_explicit(word, value, memory_order_relaxed);
-}
 
 static bool
 has_ring(const struct fnt_view *view, uint32_t ring)
@@ -47,7 +36,7 @@ bump(const struct fnt_view *view)
 static bool
 pending(const struct fnt_ring_head *head, struct fnt_segment *next)
 {
-	uint64_t segments = load(&head->segments);
+	uint64_t segments = fnt_word_relaxed(&head->segments);
 
 	return segments > 1 && fnt_segment_load(head, segments - 1, next) &&
 	       atomic_load_explicit(&head->cursor, memory_order_acquire) < next->first;
@@ -65,9 +54,9 @@ complete(struct fnt_ring_head *head)
 	if (!pending(head, &next))
 		return;
 	end = &head->slots[(next.number - 1) % FNT_SEGMENTS].end;
-	cursor = load(&head->cursor);
+	cursor = fnt_word_relaxed(&head->cursor);
 	do {
-		store(end, cursor);
+		fnt_word_store(end, cursor);
 		/* [Y7] release: who finds the cursor in the new segment finds the old one's
 		 * end, and the new one in the table. Pairs with [T2]. */
 	} while (cursor < next.first &&
@@ -127,7 +116,7 @@ hide_unseen(const struct fnt_view *view, uint32_t ring)
 	uint32_t count =
 		fnt_spans(view, ring, fnt_cursor_now(view, ring), false, spans);
 
-	if (count && spans[count - 1].segment->number > load(&head->shown))
+	if (count && spans[count - 1].segment->number > fnt_word_relaxed(&head->shown))
 		/* Before the look at who reads (log.c): a query that does not see this
 		 * is seen. */
 		atomic_store_explicit(&head->shown, spans[count - 1].segment->number,
@@ -147,7 +136,7 @@ lanes_below(const struct fnt_region *region, uint32_t ring, uint64_t ticket)
 
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		const struct fnt_lane *lane = &view->lanes[i];
-		uint64_t state = load(&lane->state);
+		uint64_t state = fnt_word_relaxed(&lane->state);
 		/* [L2] acquire: see [L1] in ring.c. A lane that took tickets of the old
 		 * segment said so before: we have seen the cursor in the new one. */
 		uint64_t low = atomic_load_explicit(&lane->rings[ring].low,
@@ -217,7 +206,7 @@ readers_inside(const struct fnt_view *view)
 	for (uint32_t i = 0; i < view->producer_count; i++) {
 		const struct fnt_producer_slot *slot = &view->producers[i];
 
-		count += load(&slot->status) == FNT_PRODUCER_LIVE &&
+		count += fnt_word_relaxed(&slot->status) == FNT_PRODUCER_LIVE &&
 			 atomic_load_explicit(&slot->readers, memory_order_seq_cst);
 	}
 	return count;
@@ -231,8 +220,8 @@ remember_lap(const struct fnt_view *view, const struct fnt_segment *segment,
 	fnt_word *latest = &view->rings[FNT_RING_MAIN].lap;
 	uint64_t lap = fnt_segment_lap(segment, end);
 
-	if (fnt_lap_before(load(latest), lap))
-		store(latest, lap);
+	if (fnt_lap_before(fnt_word_relaxed(latest), lap))
+		fnt_word_store(latest, lap);
 }
 
 /* Retire what is over, hidden, and in nobody's hands, oldest first. True: something
@@ -246,15 +235,15 @@ retire(const struct fnt_region *region, uint32_t ring,
 	bool any = false;
 
 	for (;;) {
-		uint64_t held = load(&head->held);
+		uint64_t held = fnt_word_relaxed(&head->held);
 		struct fnt_segment segment, next;
 		uint32_t readers;
 
-		if (held + 1 >= load(&head->segments) ||
+		if (held + 1 >= fnt_word_relaxed(&head->segments) ||
 		    !fnt_segment_load(head, held + 1, &next) ||
-		    next.first > load(&head->cursor))
+		    next.first > fnt_word_relaxed(&head->cursor))
 			return any;
-		if (held >= load(&head->shown)) {
+		if (held >= fnt_word_relaxed(&head->shown)) {
 			holders->shown = true;
 			return any;
 		}
@@ -264,7 +253,8 @@ retire(const struct fnt_region *region, uint32_t ring,
 			return any;
 		if (fnt_segment_load(head, held, &segment))
 			remember_lap(view, &segment,
-				     load(&head->slots[held % FNT_SEGMENTS].end));
+				     fnt_word_relaxed(
+					     &head->slots[held % FNT_SEGMENTS].end));
 		atomic_store_explicit(&head->held, held + 1, memory_order_release);
 		any = true;
 	}
@@ -274,8 +264,9 @@ bool
 fnt_resize_waiting(const struct fnt_view *view)
 {
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
-		if (has_ring(view, ring) && load(&view->rings[ring].segments) >
-						    load(&view->rings[ring].held) + 1)
+		if (has_ring(view, ring) &&
+		    fnt_word_relaxed(&view->rings[ring].segments) >
+			    fnt_word_relaxed(&view->rings[ring].held) + 1)
 			return true;
 	return false;
 }
@@ -315,11 +306,11 @@ fnt_resize_settle(const struct fnt_region *region, struct fnt_resize_holders *ho
 static uint64_t
 next_lap(const struct fnt_view *view)
 {
-	uint64_t lap = load(&view->rings[FNT_RING_MAIN].lap);
+	uint64_t lap = fnt_word_relaxed(&view->rings[FNT_RING_MAIN].lap);
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		const struct fnt_segments *segments = fnt_view_segments(view, ring);
-		uint64_t cursor = load(&view->rings[ring].cursor);
+		uint64_t cursor = fnt_word_relaxed(&view->rings[ring].cursor);
 
 		for (uint32_t i = 0; i < segments->count; i++) {
 			const struct fnt_segment *segment = &segments->at[i];
@@ -353,8 +344,8 @@ prepare(const struct fnt_region *region, const struct fnt_segment *segment,
 	if (cells == MAP_FAILED)
 		return fnt_fail(error, -ENOMEM, "%s: cannot map its new part", what);
 	for (uint64_t i = 0; i < segment->cell_count; i++)
-		store(&cells[i].state,
-		      fnt_cell_state(segment->lap - 1, 0, FNT_CELL_PAD, 0));
+		fnt_word_store(&cells[i].state,
+			       fnt_cell_state(segment->lap - 1, 0, FNT_CELL_PAD, 0));
 	munmap(cells, bytes);
 	return 0;
 }
@@ -364,13 +355,13 @@ publish(struct fnt_ring_head *head, const struct fnt_segment *segment)
 {
 	struct fnt_segment_slot *slot = &head->slots[segment->number % FNT_SEGMENTS];
 
-	store(&slot->number, 0);
+	fnt_word_store(&slot->number, 0);
 	atomic_thread_fence(memory_order_release);
-	store(&slot->first, segment->first);
-	store(&slot->end, segment->first);
-	store(&slot->off, segment->off);
-	store(&slot->cells, segment->cell_count);
-	store(&slot->lap, segment->lap);
+	fnt_word_store(&slot->first, segment->first);
+	fnt_word_store(&slot->end, segment->first);
+	fnt_word_store(&slot->off, segment->off);
+	fnt_word_store(&slot->cells, segment->cell_count);
+	fnt_word_store(&slot->lap, segment->lap);
 	/* [Y1] release: what the slot says comes before whose it is. Pairs with [Y2] in
 	 * segment.c. */
 	atomic_store_explicit(&slot->number, segment->number + 1, memory_order_release);
@@ -390,11 +381,12 @@ plan(const struct fnt_view *view, const uint64_t cells[FNT_RINGS],
 
 		if (!has_ring(view, ring))
 			continue;
-		if (load(&head->segments) - load(&head->held) >= FNT_SEGMENTS)
+		if (fnt_word_relaxed(&head->segments) - fnt_word_relaxed(&head->held) >=
+		    FNT_SEGMENTS)
 			return -EBUSY;
 		segments[ring] = (struct fnt_segment){
-			.number = load(&head->segments),
-			.first = load(&head->cursor) + JUMP,
+			.number = fnt_word_relaxed(&head->segments),
+			.first = fnt_word_relaxed(&head->cursor) + JUMP,
 			.lap = lap,
 			.cell_count = cells[ring],
 			.off = fnt_file_space_find(view, fnt_segment_bytes(cells[ring]),
@@ -443,8 +435,9 @@ fnt_resize_hide(const struct fnt_view *view)
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		struct fnt_ring_head *head = &view->rings[ring];
 
-		if (has_ring(view, ring) && load(&head->segments))
-			atomic_store_explicit(&head->shown, load(&head->segments) - 1,
+		if (has_ring(view, ring) && fnt_word_relaxed(&head->segments))
+			atomic_store_explicit(&head->shown,
+					      fnt_word_relaxed(&head->segments) - 1,
 					      memory_order_seq_cst);
 	}
 }

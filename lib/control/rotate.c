@@ -14,25 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_acquire);
-}
-
-static void
-store(fnt_word *word, uint64_t value)
-{
-	atomic_store_explicit(word, value, memory_order_relaxed);
-}
-
 /* ---- what ----------------------------------------------------------------------- */
 
 /* The shown segments of a ring that are over, newest first: all but the current one. */
 static uint32_t
 over(const struct fnt_view *view, uint32_t ring, struct fnt_span spans[FNT_SEGMENTS])
 {
-	uint64_t shown = load(&view->rings[ring].shown);
+	uint64_t shown = fnt_word_acquire(&view->rings[ring].shown);
 	uint32_t count, kept = 0;
 
 	if (!fnt_view_segments(view, ring)->count)
@@ -142,7 +130,7 @@ static bool
 has_records(const struct fnt_cell *cells, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++) {
-		uint64_t state = load(&cells[i].state);
+		uint64_t state = fnt_word_acquire(&cells[i].state);
 
 		if (fnt_cell_busy(state) || fnt_cell_kind(state) != FNT_CELL_PAD)
 			return true;
@@ -254,18 +242,18 @@ clear_uses(char *base, const struct fnt_view *view)
 
 	/* Who is given the copy need not be able to try what hashed texts may have
 	 * been. */
-	store(&control->hash_key[0], 0);
-	store(&control->hash_key[1], 0);
+	fnt_word_store(&control->hash_key[0], 0);
+	fnt_word_store(&control->hash_key[1], 0);
 	memset(section_in(base, view, view->producers), 0,
 	       view->producer_count * sizeof(*view->producers));
 	memset(section_in(base, view, view->frames), 0,
 	       view->frame_count * sizeof(*view->frames));
 	for (uint32_t i = 0; i < view->lane_count; i++) {
-		store(&lanes[i].state, 0);
+		fnt_word_store(&lanes[i].state, 0);
 		for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-			store(&lanes[i].rings[ring].low, FNT_TICKET_NONE);
-			store(&lanes[i].rings[ring].block_first, 0);
-			store(&lanes[i].rings[ring].block_end, 0);
+			fnt_word_store(&lanes[i].rings[ring].low, FNT_TICKET_NONE);
+			fnt_word_store(&lanes[i].rings[ring].block_first, 0);
+			fnt_word_store(&lanes[i].rings[ring].block_end, 0);
 		}
 	}
 }
@@ -278,9 +266,11 @@ put_counts(char *base, const struct fnt_view *view, uint32_t ring,
 
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		if (reckoned[i].last)
-			store(&lanes[i].rings[ring].recorded, reckoned[i].last);
+			fnt_word_store(&lanes[i].rings[ring].recorded,
+				       reckoned[i].last);
 		else if (reckoned[i].since)
-			store(&lanes[i].rings[ring].recorded, reckoned[i].since - 1);
+			fnt_word_store(&lanes[i].rings[ring].recorded,
+				       reckoned[i].since - 1);
 	}
 }
 
@@ -295,16 +285,16 @@ close_ring(char *base, const struct fnt_view *view, uint32_t ring)
 
 	if (!count)
 		return;
-	store(&head->cursor, spans[0].end);
-	store(&head->segments, spans[0].segment->number + 1);
-	store(&head->held, spans[count - 1].segment->number);
-	store(&head->shown, spans[count - 1].segment->number);
+	fnt_word_store(&head->cursor, spans[0].end);
+	fnt_word_store(&head->segments, spans[0].segment->number + 1);
+	fnt_word_store(&head->held, spans[count - 1].segment->number);
+	fnt_word_store(&head->shown, spans[count - 1].segment->number);
 	for (uint32_t i = 0; i < FNT_SEGMENTS; i++) {
-		uint64_t number = load(&head->slots[i].number);
+		uint64_t number = fnt_word_acquire(&head->slots[i].number);
 
 		if (number > spans[0].segment->number + 1 ||
 		    number < spans[count - 1].segment->number + 1)
-			store(&head->slots[i].number, 0);
+			fnt_word_store(&head->slots[i].number, 0);
 	}
 }
 

@@ -30,6 +30,8 @@
 #ifndef FNT_FORMAT_LAYOUT_H
 #define FNT_FORMAT_LAYOUT_H
 
+#include "base/shm_words.h"
+
 #include <assert.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -38,8 +40,6 @@
 #define FNT_MAGIC "FNTRACE\n"
 #define FNT_VERSION_NO 3u
 #define FNT_BYTE_ORDER 0x01020304u
-#define FNT_LINE 128
-#define FNT_PAGE 4096
 #define FNT_SECTIONS 16
 
 /* Features. A region with an incompatible bit that is unknown here is refused; with an
@@ -95,8 +95,6 @@ struct fnt_header {
 static_assert(sizeof(struct fnt_section) == 32, "layout");
 static_assert(sizeof(struct fnt_header) == 88 + FNT_SECTIONS * 32, "layout");
 static_assert(sizeof(struct fnt_header) <= FNT_PAGE, "layout");
-
-typedef _Atomic uint64_t fnt_word;
 
 /* ---- control ---------------------------------------------------------------------- */
 

@@ -13,18 +13,13 @@
 #include "region/slots.h"
 #include "read/query.h"
 #include "base/utf8.h"
+#include "base/shm_words.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_acquire);
-}
 
 /* ---- attach ----------------------------------------------------------------------- */
 
@@ -226,13 +221,14 @@ count_lanes(const struct fnt_view *view, struct fnt_stat *stat)
 		struct fnt_lane *lane = &view->lanes[i];
 
 		stat->recorded += fnt_lane_recorded(lane);
-		stat->dropped += load(&lane->dropped);
-		stat->kept_none += load(&lane->not_kept);
-		stat->sampled += load(&lane->sampled);
-		stat->limited += load(&lane->limited);
-		stat->unframed += load(&lane->unframed);
-		stat->cells_skipped += load(&lane->cells_skipped);
-		stat->lanes += fnt_state_status(load(&lane->state)) == FNT_LANE_OWNED;
+		stat->dropped += fnt_word_acquire(&lane->dropped);
+		stat->kept_none += fnt_word_acquire(&lane->not_kept);
+		stat->sampled += fnt_word_acquire(&lane->sampled);
+		stat->limited += fnt_word_acquire(&lane->limited);
+		stat->unframed += fnt_word_acquire(&lane->unframed);
+		stat->cells_skipped += fnt_word_acquire(&lane->cells_skipped);
+		stat->lanes += fnt_state_status(fnt_word_acquire(&lane->state)) ==
+			       FNT_LANE_OWNED;
 	}
 }
 
@@ -256,7 +252,7 @@ count_frames(const struct fnt_reader *reader, unsigned char *lives,
 	const struct fnt_view *view = &reader->region.view;
 
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
-		uint64_t state = load(&view->frames[i].state);
+		uint64_t state = fnt_word_acquire(&view->frames[i].state);
 		uint32_t status = fnt_state_status(state);
 
 		stat->frames += status != FNT_FRAME_FREE;
@@ -273,10 +269,11 @@ static void
 count_tables(const struct fnt_view *view, struct fnt_stat *stat)
 {
 	for (uint32_t i = 0; i < view->producer_count; i++)
-		stat->producers +=
-			load(&view->producers[i].status) == FNT_PRODUCER_LIVE;
+		stat->producers += fnt_word_acquire(&view->producers[i].status) ==
+				   FNT_PRODUCER_LIVE;
 	for (uint32_t i = 0; i < view->name_count; i++)
-		stat->names += (load(&view->names[i].state) & 0xff) == FNT_NAME_READY;
+		stat->names += (fnt_word_acquire(&view->names[i].state) & 0xff) ==
+			       FNT_NAME_READY;
 	stat->producers_max = view->producer_count;
 	stat->lanes_max = view->lane_count;
 	stat->frames_max = view->frame_count;
@@ -291,9 +288,11 @@ clocks_of(const struct fnt_view *view)
 	unsigned seen = 0;
 
 	for (uint32_t i = 0; i < view->producer_count; i++)
-		if (load(&view->producers[i].status) == FNT_PRODUCER_LIVE)
-			seen |= load(&view->producers[i].clock) == FNT_CLOCK_TSC ? 2
-										 : 1;
+		if (fnt_word_acquire(&view->producers[i].status) == FNT_PRODUCER_LIVE)
+			seen |= fnt_word_acquire(&view->producers[i].clock) ==
+						FNT_CLOCK_TSC
+					? 2
+					: 1;
 	return names[seen];
 }
 
@@ -329,10 +328,10 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	stat->clock = clocks_of(view);
 	count_lanes(view, stat);
 	count_calls(view, stat);
-	stat->dropped += load(&view->control->dropped);
-	stat->kept_none += load(&view->control->not_kept);
-	stat->sampled += load(&view->control->sampled);
-	stat->limited += load(&view->control->limited);
+	stat->dropped += fnt_word_acquire(&view->control->dropped);
+	stat->kept_none += fnt_word_acquire(&view->control->not_kept);
+	stat->sampled += fnt_word_acquire(&view->control->sampled);
+	stat->limited += fnt_word_acquire(&view->control->limited);
 	stat->not_kept = stat->kept_none + stat->sampled + stat->limited;
 	stat->total = stat->recorded + stat->dropped + stat->not_kept;
 	stat->retained = fnt_query_retained(view);
@@ -352,10 +351,10 @@ describe_producer(const struct fnt_reader *reader, uint32_t slot,
 	char name[FNT_NAME_MAX + 1];
 	int len;
 
-	producer->pid = (int32_t)load(&at->pid);
+	producer->pid = (int32_t)fnt_word_acquire(&at->pid);
 	producer->alive = fnt_slot_alive(&reader->region, slot);
-	producer->attached_at_ns = load(&at->attached_at_ns);
-	len = fnt_name_get(view, (uint32_t)load(&at->exe), name);
+	producer->attached_at_ns = fnt_word_acquire(&at->attached_at_ns);
+	len = fnt_name_get(view, (uint32_t)fnt_word_acquire(&at->exe), name);
 	if (len > 0 && fnt_utf8_valid(name, (size_t)len))
 		snprintf(
 			producer->exe, sizeof(producer->exe), "%.*s",
@@ -369,20 +368,20 @@ share_out(const struct fnt_view *view, struct fnt_producer *list)
 {
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane *lane = &view->lanes[i];
-		uint64_t state = load(&lane->state);
+		uint64_t state = fnt_word_acquire(&lane->state);
 		uint32_t owner = fnt_state_owner(state);
 
 		if (fnt_state_status(state) != FNT_LANE_OWNED ||
 		    owner >= view->producer_count)
 			continue;
 		list[owner].threads++;
-		list[owner].recorded +=
-			fnt_lane_recorded(lane) - load(&lane->recorded_before);
-		list[owner].dropped +=
-			load(&lane->dropped) - load(&lane->dropped_before);
+		list[owner].recorded += fnt_lane_recorded(lane) -
+					fnt_word_acquire(&lane->recorded_before);
+		list[owner].dropped += fnt_word_acquire(&lane->dropped) -
+				       fnt_word_acquire(&lane->dropped_before);
 	}
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
-		uint64_t state = load(&view->frames[i].state);
+		uint64_t state = fnt_word_acquire(&view->frames[i].state);
 		uint32_t owner = fnt_state_owner(state);
 
 		if (fnt_state_status(state) == FNT_FRAME_OPEN &&
@@ -407,7 +406,7 @@ fnt_reader_producers(struct fnt_reader *reader, struct fnt_producer **producers,
 	*count = 0;
 	share_out(view, list);
 	for (uint32_t i = 0; i < view->producer_count; i++) {
-		if (load(&view->producers[i].status) != FNT_PRODUCER_LIVE)
+		if (fnt_word_acquire(&view->producers[i].status) != FNT_PRODUCER_LIVE)
 			continue;
 		list[*count] = list[i];
 		describe_producer(reader, i, &list[(*count)++]);
@@ -431,7 +430,7 @@ count_processes(struct fnt_reader *reader, struct fnt_region_info *info)
 	info->created_at_ns = view->created_at_ns;
 	info->frozen = view->frozen;
 	for (uint32_t i = 0; i < view->producer_count; i++) {
-		if (load(&view->producers[i].status) != FNT_PRODUCER_LIVE)
+		if (fnt_word_acquire(&view->producers[i].status) != FNT_PRODUCER_LIVE)
 			continue;
 		if (fnt_slot_alive(&reader->region, i))
 			info->alive++;

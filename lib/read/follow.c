@@ -2,18 +2,13 @@
 #include "read/follow.h"
 
 #include "base/clock.h"
+#include "base/shm_words.h"
 
 #include <errno.h>
 
 #define PATIENCE_NS 5000000u
 #define REST_NS 100000u
 #define LATE_MAX 4096u /* tickets of one lane that are looked at again */
-
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_acquire);
-}
 
 /* ---- rounds -------------------------------------------------------------------- */
 
@@ -26,15 +21,16 @@ look_at_lanes(struct fnt_follower *in)
 
 	for (uint32_t i = 0; i < view->lane_count; i++)
 		/* [Q2] acquire: see [Q1] in ring.c. */
-		in->lanes[i].target = load(&view->lanes[i].rings[in->ring].recorded);
+		in->lanes[i].target =
+			fnt_word_acquire(&view->lanes[i].rings[in->ring].recorded);
 	fnt_reader_renew(in->reader);
 	in->until = fnt_cursor_now(view, in->ring);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane_seen *seen = &in->lanes[i];
 
 		/* [L2] acquire: see [L1] in ring.c. */
-		seen->low = load(&view->lanes[i].rings[in->ring].low);
-		seen->end = load(&view->lanes[i].rings[in->ring].block_end);
+		seen->low = fnt_word_acquire(&view->lanes[i].rings[in->ring].low);
+		seen->end = fnt_word_acquire(&view->lanes[i].rings[in->ring].block_end);
 		if (!seen->low)
 			seen->low = FNT_TICKET_NONE; /* nobody has used it yet */
 		/* Between two blocks: it may hold any ticket from here on. */
@@ -237,7 +233,8 @@ next_late(struct fnt_follower *in, uint32_t lane)
 	while (seen->late < seen->late_end) {
 		/* Before the cell: below the mark nothing can appear after this look.
 		 */
-		uint64_t low = load(&in->view->lanes[lane].rings[in->ring].low);
+		uint64_t low =
+			fnt_word_acquire(&in->view->lanes[lane].rings[in->ring].low);
 		enum fnt_read is =
 			fnt_record_read(in->view, in->ring, seen->late, &in->raw);
 
@@ -349,7 +346,7 @@ static bool
 is_quiet(const struct fnt_follower *in)
 {
 	return in->settled && !in->in_round && in->position == in->until &&
-	       load(&in->view->rings[in->ring].cursor) == in->until;
+	       fnt_word_acquire(&in->view->rings[in->ring].cursor) == in->until;
 }
 
 /* A look at the lanes and at what is being written costs a producer more than it costs
@@ -370,7 +367,8 @@ rest(struct fnt_follower *in, bool patient)
 static bool
 may_skip(const struct fnt_follower *in)
 {
-	return !in->in_round && load(&in->view->rings[in->ring].cursor) == in->until &&
+	return !in->in_round &&
+	       fnt_word_acquire(&in->view->rings[in->ring].cursor) == in->until &&
 	       fnt_clock_mono() - in->looked_at < REST_NS;
 }
 
@@ -444,7 +442,7 @@ fnt_follow_start(struct fnt_follower *in, enum fnt_from from)
 		struct fnt_lane_seen *seen = &in->lanes[i];
 
 		/* After `low` was read: what is at tickets below it is in the count. */
-		seen->seq = load(&view->lanes[i].rings[in->ring].recorded);
+		seen->seq = fnt_word_acquire(&view->lanes[i].rings[in->ring].recorded);
 		if (from == FNT_FROM_NOW && seen->low < in->until) {
 			seen->late = seen->low;
 			seen->late_end = seen->end < in->until ? seen->end : in->until;

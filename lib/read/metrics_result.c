@@ -7,16 +7,11 @@
 #include "region/name_table.h"
 #include "produce/attach.h"
 #include "read/attached.h"
+#include "base/shm_words.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
 
 /* ---- functions ------------------------------------------------------------------- */
 
@@ -165,10 +160,10 @@ give_fns(struct fnt_metrics_work *work)
 static void
 add_op(struct fnt_op_metrics *op, const struct fnt_op_row *row)
 {
-	op->count += load(&row->count);
-	op->errors += load(&row->errors);
-	op->rows += load(&row->rows);
-	op->total_ns += load(&row->total_ns);
+	op->count += fnt_word_relaxed(&row->count);
+	op->errors += fnt_word_relaxed(&row->errors);
+	op->rows += fnt_word_relaxed(&row->rows);
+	op->total_ns += fnt_word_relaxed(&row->total_ns);
 }
 
 static int
@@ -199,7 +194,7 @@ collect_ops(struct fnt_metrics_work *work)
 
 	for (uint32_t i = 0; i < view->op_row_count; i++) {
 		const struct fnt_op_row *row = &view->op_rows[i];
-		uint64_t key = load(&row->key);
+		uint64_t key = fnt_word_relaxed(&row->key);
 		struct fnt_op_metrics *op = &work->holder->ops[metrics->op_count];
 		int rc;
 
@@ -264,7 +259,7 @@ give_ops(struct fnt_metrics_work *work)
 static uint32_t
 taken(const fnt_word *word, uint32_t max)
 {
-	uint64_t value = load(word);
+	uint64_t value = fnt_word_relaxed(word);
 
 	return value < max ? (uint32_t)value : max;
 }

@@ -20,12 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
 /* ---- names ----------------------------------------------------------------------- */
 
 static char *
@@ -112,7 +106,7 @@ static void
 add_counts(struct fnt_fn_sum *sum, const fnt_word *counts)
 {
 	for (int i = 0; i < FNT_FN_COUNTERS; i++)
-		sum->counts[i] += load(&counts[i]);
+		sum->counts[i] += fnt_word_relaxed(&counts[i]);
 }
 
 void
@@ -122,7 +116,8 @@ fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUNTERS]
 
 	add_counts(&sum, view->metrics->other_fn.counts);
 	for (uint32_t i = 0; i < view->fn_row_count; i++)
-		if (fnt_row_is(view, load(&view->fn_rows[i].key), FNT_ROW_FN))
+		if (fnt_row_is(view, fnt_word_relaxed(&view->fn_rows[i].key),
+			       FNT_ROW_FN))
 			add_counts(&sum, view->fn_rows[i].counts);
 	memcpy(counts, sum.counts, sizeof(sum.counts));
 }
@@ -137,7 +132,7 @@ add_octave(struct fnt_fn_sum *sum, uint32_t octave, const struct fnt_octave *blo
 	if (!*at)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < FNT_OCTAVE_BUCKETS; i++)
-		(*at)[i] += load(&block->counts[i]);
+		(*at)[i] += fnt_word_relaxed(&block->counts[i]);
 	return 0;
 }
 
@@ -148,7 +143,7 @@ add_rows(struct fnt_metrics_work *work)
 
 	for (uint32_t i = 0; i < view->fn_row_count; i++) {
 		const struct fnt_fn_row *row = &view->fn_rows[i];
-		uint64_t key = load(&row->key);
+		uint64_t key = fnt_word_relaxed(&row->key);
 		uint32_t index;
 		int rc;
 
@@ -172,7 +167,8 @@ add_blocks(struct fnt_metrics_work *work)
 	int rc = 0;
 
 	for (uint32_t i = 0; i < view->block_count && !rc; i++) {
-		uint64_t key = load(&view->block_keys[i]), row = (key >> 16) - 1;
+		uint64_t key = fnt_word_relaxed(&view->block_keys[i]),
+			 row = (key >> 16) - 1;
 		uint32_t octave = (uint32_t)key & 0xffff, sum;
 
 		if (row >= view->fn_row_count || octave >= FNT_OCTAVES)
@@ -207,7 +203,7 @@ in_flight(const struct fnt_view *view, const struct fnt_frame *frame, uint32_t *
 		return false;
 	/* [S4] acquire, as in record_read.c. */
 	atomic_thread_fence(memory_order_acquire);
-	return load(&frame->state) == state;
+	return fnt_word_relaxed(&frame->state) == state;
 }
 
 static int

@@ -5,6 +5,7 @@
 #include "region/name_table.h"
 #include "payload/read.h"
 #include "region/slots.h"
+#include "base/shm_words.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -445,25 +446,22 @@ fnt_query_retained(const struct fnt_view *view)
 	return count;
 }
 
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
 uint64_t
 fnt_query_total(const struct fnt_view *view)
 {
 	const struct fnt_control_words *control = view->control;
-	uint64_t total = load(&control->dropped) + load(&control->not_kept) +
-			 load(&control->sampled) + load(&control->limited);
+	uint64_t total = fnt_word_relaxed(&control->dropped) +
+			 fnt_word_relaxed(&control->not_kept) +
+			 fnt_word_relaxed(&control->sampled) +
+			 fnt_word_relaxed(&control->limited);
 
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane *lane = &view->lanes[i];
 
-		total += fnt_lane_recorded(lane) + load(&lane->dropped) +
-			 load(&lane->not_kept) + load(&lane->sampled) +
-			 load(&lane->limited);
+		total += fnt_lane_recorded(lane) + fnt_word_relaxed(&lane->dropped) +
+			 fnt_word_relaxed(&lane->not_kept) +
+			 fnt_word_relaxed(&lane->sampled) +
+			 fnt_word_relaxed(&lane->limited);
 	}
 	return total;
 }

@@ -9,6 +9,7 @@
 #include "payload/read.h"
 #include "read/attached.h"
 #include "settings/settings.h"
+#include "base/shm_words.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -45,12 +46,6 @@ problem(struct verify *verify, const void *at, const char *format, ...)
 		       text);
 }
 
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_acquire);
-}
-
 static bool
 is_alive(const struct verify *verify, uint32_t slot)
 {
@@ -65,7 +60,7 @@ verify_producers(struct verify *verify)
 	const struct fnt_view *view = verify->view;
 
 	for (uint32_t i = 0; i < view->producer_count; i++) {
-		uint64_t status = load(&view->producers[i].status);
+		uint64_t status = fnt_word_acquire(&view->producers[i].status);
 
 		verify->alive[i] = fnt_slot_alive(&verify->reader->region, i);
 		if (status == FNT_PRODUCER_LIVE && !verify->alive[i])
@@ -83,7 +78,7 @@ verify_lanes(struct verify *verify)
 	const struct fnt_view *view = verify->view;
 
 	for (uint32_t i = 0; i < view->lane_count; i++) {
-		uint64_t state = load(&view->lanes[i].state);
+		uint64_t state = fnt_word_acquire(&view->lanes[i].state);
 		uint32_t status = fnt_state_status(state);
 		uint32_t owner = fnt_state_owner(state);
 
@@ -104,7 +99,8 @@ verify_names(struct verify *verify)
 	const struct fnt_view *view = verify->view;
 
 	for (uint32_t i = 0; i < view->name_count; i++) {
-		uint32_t status = (uint32_t)load(&view->names[i].state) & 0xff;
+		uint32_t status =
+			(uint32_t)fnt_word_acquire(&view->names[i].state) & 0xff;
 
 		verify->check->names += status == FNT_NAME_READY;
 		if (status > FNT_NAME_READY)
@@ -137,7 +133,7 @@ verify_frame(struct verify *verify, uint32_t i)
 {
 	const struct fnt_view *view = verify->view;
 	const struct fnt_frame *frame = &view->frames[i];
-	uint64_t state = load(&frame->state);
+	uint64_t state = fnt_word_acquire(&frame->state);
 	uint32_t status = fnt_state_status(state), owner = fnt_state_owner(state);
 	enum fnt_read is;
 
@@ -215,7 +211,8 @@ verify_cell(struct verify *verify, const struct fnt_segment *segment, uint32_t r
 	/* Of the lap before the segment's first, if it has not been around yet. */
 	uint64_t at = ticket - segment->first + segment->cell_count;
 	uint64_t lap = (segment->lap - 1 + at / segment->cell_count) & FNT_LAP_MASK;
-	uint64_t state = load(&segment->cells[at % segment->cell_count].state);
+	uint64_t state =
+		fnt_word_acquire(&segment->cells[at % segment->cell_count].state);
 	const unsigned char *where = verify->view->base + segment->off +
 				     at % segment->cell_count * FNT_CELL_BYTES;
 
@@ -291,14 +288,14 @@ verify_setting(struct verify *verify, uint64_t generation, uint32_t i)
 	const char *what = fnt_settings_problem(entry, !i);
 
 	atomic_thread_fence(memory_order_acquire);
-	if (what && load(&verify->view->control->generation) == generation)
+	if (what && fnt_word_acquire(&verify->view->control->generation) == generation)
 		problem(verify, entry, "%s", what);
 }
 
 static void
 verify_settings(struct verify *verify)
 {
-	uint64_t generation = load(&verify->view->control->generation);
+	uint64_t generation = fnt_word_acquire(&verify->view->control->generation);
 
 	for (uint32_t i = 0; i < verify->view->settings_count; i++)
 		verify_setting(verify, generation, i);

@@ -7,6 +7,7 @@
 
 #include "region/name_table.h"
 #include "read/query.h"
+#include "base/shm_words.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,12 +30,6 @@ problem(const struct verify *verify, const void *at, const char *format, ...)
 	verify->found(verify->arg, at, text);
 }
 
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
 /* A frozen file's tables were copied one after the other, while they grew: what one of
  * them refers to may have come too late for another. */
 static bool
@@ -50,7 +45,7 @@ static bool
 is_row(const struct fnt_view *view, uint64_t row)
 {
 	return row < view->fn_row_count &&
-	       (view->frozen || load(&view->fn_rows[row].key));
+	       (view->frozen || fnt_word_relaxed(&view->fn_rows[row].key));
 }
 
 /* ---- keys ------------------------------------------------------------------------ */
@@ -60,7 +55,7 @@ verify_fn_row(const struct verify *verify, uint32_t i)
 {
 	const struct fnt_view *view = verify->view;
 	const struct fnt_fn_row *row = &view->fn_rows[i];
-	uint64_t key = load(&row->key);
+	uint64_t key = fnt_word_relaxed(&row->key);
 
 	if (key && (!fnt_row_is(view, key, FNT_ROW_FN) || fnt_key_op(key) ||
 		    !is_name(view, fnt_key_name(key)))) {
@@ -72,9 +67,9 @@ verify_fn_row(const struct verify *verify, uint32_t i)
 		uint32_t block = atomic_load_explicit(&row->blocks[octave],
 						      memory_order_relaxed);
 
-		if (block &&
-		    (block > view->block_count ||
-		     load(&view->block_keys[block - 1]) != fnt_block_key(i, octave)))
+		if (block && (block > view->block_count ||
+			      fnt_word_relaxed(&view->block_keys[block - 1]) !=
+				      fnt_block_key(i, octave)))
 			problem(verify, &row->blocks[octave],
 				"row %u of functions: block %u is another's", i, block);
 	}
@@ -85,7 +80,7 @@ verify_op_row(const struct verify *verify, uint32_t i)
 {
 	const struct fnt_view *view = verify->view;
 	const struct fnt_op_row *row = &view->op_rows[i];
-	uint64_t key = load(&row->key);
+	uint64_t key = fnt_word_relaxed(&row->key);
 
 	if (key &&
 	    (!fnt_row_is(view, key, FNT_ROW_OP) || fnt_key_op(key) >= FNT_OP_KINDS ||
@@ -98,7 +93,7 @@ static void
 verify_block(const struct verify *verify, uint32_t i)
 {
 	const struct fnt_view *view = verify->view;
-	uint64_t key = load(&view->block_keys[i]), row = (key >> 16) - 1;
+	uint64_t key = fnt_word_relaxed(&view->block_keys[i]), row = (key >> 16) - 1;
 
 	if (key && (!is_row(view, row) || (key & 0xffff) >= FNT_OCTAVES))
 		problem(verify, &view->block_keys[i], "block %u: key 0x%llx", i,
@@ -109,7 +104,7 @@ static void
 verify_journal(const struct verify *verify, uint32_t i)
 {
 	const struct fnt_lane *lane = &verify->view->lanes[i];
-	uint64_t state = load(&lane->journal.state);
+	uint64_t state = fnt_word_relaxed(&lane->journal.state);
 
 	/* Of an owned one it may be on its way. */
 	if ((state & FNT_JOURNAL_ARMED) && (state >> 32 >= verify->view->fn_row_count ||

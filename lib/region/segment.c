@@ -2,14 +2,9 @@
 #include "region/segment.h"
 
 #include "region/region.h"
+#include "base/shm_words.h"
 
 #include <string.h>
-
-static uint64_t
-load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
 
 bool
 fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
@@ -23,13 +18,13 @@ fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
 		return false;
 	*segment = (struct fnt_segment){
 		.number = number,
-		.first = load(&slot->first),
-		.lap = load(&slot->lap),
-		.cell_count = load(&slot->cells),
-		.off = load(&slot->off),
+		.first = fnt_word_relaxed(&slot->first),
+		.lap = fnt_word_relaxed(&slot->lap),
+		.cell_count = fnt_word_relaxed(&slot->cells),
+		.off = fnt_word_relaxed(&slot->off),
 	};
 	atomic_thread_fence(memory_order_acquire);
-	return load(&slot->number) == number + 1;
+	return fnt_word_relaxed(&slot->number) == number + 1;
 }
 
 /* No number of it is believed before it has been held against the file. */
@@ -52,7 +47,7 @@ read_ring(struct fnt_segments *segments, const struct fnt_view *view, uint32_t r
 	/* [Y4] acquire: the slots come after their count. Pairs with [Y3] in resize.c. */
 	segments->published =
 		atomic_load_explicit(&head->segments, memory_order_acquire);
-	segments->held = load(&head->held);
+	segments->held = fnt_word_relaxed(&head->held);
 	number = segments->published > FNT_SEGMENTS ? segments->published - FNT_SEGMENTS
 						    : 0;
 	if (number < segments->held)
@@ -104,7 +99,7 @@ end_of(const struct fnt_ring_head *head, const struct fnt_segment *segment,
 {
 	const struct fnt_segment_slot *slot =
 		&head->slots[segment->number % FNT_SEGMENTS];
-	uint64_t end = load(&slot->end);
+	uint64_t end = fnt_word_relaxed(&slot->end);
 
 	if (atomic_load_explicit(&slot->number, memory_order_relaxed) !=
 		    segment->number + 1 ||
