@@ -106,12 +106,12 @@ fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t la
 		meter->fn_key = fnt_row_key(FNT_ROW_FN, lane, 0, 0);
 		meter->op_key = fnt_row_key(FNT_ROW_OP, lane, 0, 0);
 	}
-	for (uint32_t i = 0; i < FNT_FNS_SEEN; i++) {
+	for (uint32_t i = 0; i < FNT_FNS_CACHED; i++) {
 		meter->fns[i] = 0; /* its key is not ours, or it is ours */
 		/* That of another place: no name that is looked for here, nor none. */
 		meter->seen[i].name = i ^ 1;
 	}
-	for (uint32_t i = 0; i < FNT_OPS_SEEN; i++)
+	for (uint32_t i = 0; i < FNT_OPS_CACHED; i++)
 		meter->ops[i] = &view->metrics->other_op;
 }
 
@@ -130,7 +130,7 @@ static struct fnt_fn_row *
 find_fn(struct fnt_meter *meter, uint32_t name)
 {
 	const struct fnt_view *view = meter->view;
-	uint32_t *seen = &meter->fns[name % FNT_FNS_SEEN];
+	uint32_t *seen = &meter->fns[name % FNT_FNS_CACHED];
 	uint64_t any = fnt_row_key(FNT_ROW_FN, FNT_LANE_ANY, name, 0);
 	struct keys keys = fn_keys(view);
 	uint32_t at;
@@ -151,7 +151,7 @@ struct fnt_op_row *
 fnt_meter_find_op(struct fnt_meter *meter, uint32_t entity, uint32_t op)
 {
 	const struct fnt_view *view = meter->view;
-	struct fnt_op_row **seen = &meter->ops[fnt_op_seen(entity, op)];
+	struct fnt_op_row **seen = &meter->ops[fnt_op_cache_at(entity, op)];
 	uint64_t any = fnt_row_key(FNT_ROW_OP, FNT_LANE_ANY, entity, op);
 	struct keys keys = op_keys(view);
 	uint32_t at;
@@ -227,7 +227,7 @@ find_bucket(const struct fnt_view *view, struct fnt_place *place)
 /* For the next call of a function: its octave, and the buckets of that, those of a
  * block of this lane. */
 static void
-remember_octave(struct fnt_fn_seen *fn, const struct fnt_view *view, uint32_t octave,
+remember_octave(struct fnt_fn_cache *fn, const struct fnt_view *view, uint32_t octave,
 		uint64_t block)
 {
 	fn->shift = octave ? octave - 1 : 0;
@@ -241,7 +241,7 @@ remember(struct fnt_meter *meter, const struct fnt_place *place)
 {
 	const struct fnt_view *view = meter->view;
 	uint32_t name = place->record->fn_name;
-	struct fnt_fn_seen *fn = &meter->seen[name % FNT_FNS_SEEN];
+	struct fnt_fn_cache *fn = &meter->seen[name % FNT_FNS_CACHED];
 
 	fn->name = name;
 	fn->row = place->row;
@@ -256,7 +256,7 @@ bool
 fnt_meter_switch_octave(struct fnt_meter *meter, uint32_t name, uint64_t duration_ns)
 {
 	const struct fnt_view *view = meter->view;
-	struct fnt_fn_seen *fn = &meter->seen[name % FNT_FNS_SEEN];
+	struct fnt_fn_cache *fn = &meter->seen[name % FNT_FNS_CACHED];
 	uint32_t octave = fnt_bucket_of(duration_ns) / FNT_OCTAVE_BUCKETS;
 	uint32_t block;
 
@@ -279,7 +279,7 @@ fnt_meter_place(struct fnt_meter *meter, const struct fnt_record *record,
 		.record = record, .extra = extra, .journal = meter->journal};
 	uint64_t key = meter->fn_key | (uint64_t)record->fn_name << 32;
 
-	place.row = &meter->rows[meter->fns[record->fn_name % FNT_FNS_SEEN]];
+	place.row = &meter->rows[meter->fns[record->fn_name % FNT_FNS_CACHED]];
 	if (atomic_load_explicit(&place.row->key, memory_order_relaxed) != key)
 		place.row = find_fn(meter, record->fn_name);
 	place.own_row =

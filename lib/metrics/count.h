@@ -27,12 +27,12 @@
 #endif
 
 #define FNT_ROW_PROBES 32u
-#define FNT_FNS_SEEN 256u
-#define FNT_OPS_SEEN 512u
+#define FNT_FNS_CACHED 256u
+#define FNT_OPS_CACHED 512u
 
 /* Where calls of a function were counted last, in this lane: its row, and one octave's
  * buckets. */
-struct fnt_fn_seen {
+struct fnt_fn_cache {
 	uint32_t name;
 	uint32_t shift; /* a bucket is 1 << shift ns wide … */
 	uint64_t first; /* … and that of d ns the one no. (d >> shift) - first … */
@@ -50,9 +50,9 @@ struct fnt_meter {
 	struct fnt_journal *journal; /* of this lane; NULL: it has none */
 	uint64_t fn_key;	     /* of this lane, less the name */
 	uint64_t op_key;
-	uint32_t fns[FNT_FNS_SEEN]; /* numbers of rows */
-	struct fnt_fn_seen seen[FNT_FNS_SEEN];
-	struct fnt_op_row *ops[FNT_OPS_SEEN];
+	uint32_t fns[FNT_FNS_CACHED]; /* numbers of rows */
+	struct fnt_fn_cache seen[FNT_FNS_CACHED];
+	struct fnt_op_row *ops[FNT_OPS_CACHED];
 };
 
 /* `lane` UINT32_MAX: none, everything goes to rows of all lanes. */
@@ -138,9 +138,9 @@ fnt_end_counter(struct fnt_lane *lane, uint32_t end)
 
 /* Where a row is remembered. */
 static inline uint32_t
-fnt_op_seen(uint32_t entity, uint32_t op)
+fnt_op_cache_at(uint32_t entity, uint32_t op)
 {
-	return (entity ^ op << 5) % FNT_OPS_SEEN;
+	return (entity ^ op << 5) % FNT_OPS_CACHED;
 }
 
 /* Find the place for a call, before it ends. `rare`: it may have had something that
@@ -220,7 +220,7 @@ fnt_place_fast(const struct fnt_meter *meter, struct fnt_place_fast *place,
 	       const struct fnt_record *record, const struct fnt_extra *extra,
 	       uint64_t duration_ns)
 {
-	const struct fnt_fn_seen *fn = &meter->seen[record->fn_name % FNT_FNS_SEEN];
+	const struct fnt_fn_cache *fn = &meter->seen[record->fn_name % FNT_FNS_CACHED];
 	uint64_t bucket = (duration_ns >> fn->shift) - fn->first;
 
 	place->record = record;
@@ -367,7 +367,7 @@ static inline struct fnt_op_row *
 fnt_meter_own_op(const struct fnt_meter *meter, uint32_t entity, uint32_t op)
 {
 	uint64_t key = meter->op_key | (uint64_t)entity << 32 | op << 8;
-	struct fnt_op_row *row = meter->ops[fnt_op_seen(entity, op)];
+	struct fnt_op_row *row = meter->ops[fnt_op_cache_at(entity, op)];
 
 	return atomic_load_explicit(&row->key, memory_order_relaxed) == key ? row
 									    : NULL;

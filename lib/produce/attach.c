@@ -103,12 +103,12 @@ make_pool(uint32_t count)
 }
 
 struct fnt_call *
-fnt_pool_next(struct fnt_call_pool *pool, uint32_t *next)
+fnt_call_pool_next(struct fnt_call_pool *pool, uint32_t *next)
 {
 	for (uint32_t i = *next; i < pool->count; i++) {
 		/* [B2] acquire: it is cleared. Pairs with [B1] in frame_cache.c. */
 		if (atomic_load_explicit(&pool->had[i], memory_order_acquire) !=
-		    FNT_HAD_NOW)
+		    FNT_POOL_TAKEN)
 			continue;
 		*next = i + 1;
 		return &pool->calls[i];
@@ -121,7 +121,7 @@ pool_in_use(struct fnt_call_pool *pool)
 {
 	uint32_t next = 0;
 
-	for (struct fnt_call *call; (call = fnt_pool_next(pool, &next));)
+	for (struct fnt_call *call; (call = fnt_call_pool_next(pool, &next));)
 		if (fnt_call_is_open(call))
 			return true;
 	return fnt_private_calls_sweep(pool);

@@ -53,14 +53,15 @@ struct fnt_thread {
 	uint64_t reap_after_ns;	       /* look for the dead again after this */
 	uint32_t frames_wait;	       /* begins without a look for frames */
 	struct fnt_meter meter;
-	_Alignas(FNT_CACHE_LINE) struct fnt_names_seen names;
+	_Alignas(FNT_CACHE_LINE) struct fnt_name_cache names;
 };
 
-enum fnt_had {
-	FNT_HAD_NEVER = 0, /* its call may be anything, in memory that is not touched */
-	FNT_HAD_FIRST,	   /* it is being cleared */
-	FNT_HAD_NOW,
-	FNT_HAD_BEFORE,
+enum fnt_pool_state {
+	FNT_POOL_NEVER =
+		0,	   /* its call may be anything, in memory that is not touched */
+	FNT_POOL_CLEARING, /* it is being cleared */
+	FNT_POOL_TAKEN,
+	FNT_POOL_RETURNED,
 };
 
 /* Calls, one for each frame of the region, so that beginning one allocates nothing. A pool
@@ -71,7 +72,7 @@ struct fnt_call_pool {
 	struct fnt_call *calls;
 	_Atomic(struct fnt_call *) unframed; /* see private_calls.h */
 	_Atomic uint32_t unframed_open, unframed_new;
-	/* Frames that this process has, or has had, by its own account (enum fnt_had):
+	/* Frames that this process has, or has had, by its own account (enum fnt_pool_state):
 	 * what the region says may be nonsense, and a frame given out twice would be
 	 * two calls in the same memory. */
 	atomic_uchar *had;
@@ -117,7 +118,7 @@ struct fnt_attachment *fnt_process_attachments(void);
 /* A pool's next call that may be open, as the process has its frame, from number
  * `*next` on, 0 at first; NULL: there is none. Where no new ones can be missed, or that
  * does not matter. */
-struct fnt_call *fnt_pool_next(struct fnt_call_pool *pool, uint32_t *next);
+struct fnt_call *fnt_call_pool_next(struct fnt_call_pool *pool, uint32_t *next);
 
 /* Open: makes the log of a mapped region, which is the log's now. -errno. */
 int fnt_log_attach(struct fnt_log **log, struct fnt_region *region);
@@ -155,13 +156,13 @@ fnt_leave(void)
 /* The calling thread's side; NULL if there is no memory. Inside fnt_enter. */
 struct fnt_thread *fnt_thread_slow(struct fnt_attachment *attachment);
 
-struct fnt_thread_seen {
+struct fnt_thread_entry {
 	uint64_t id; /* of the attachment */
 	struct fnt_thread *thread;
 };
 
 /* The one that was asked for last. */
-extern _Thread_local struct fnt_thread_seen fnt_thread_last
+extern _Thread_local struct fnt_thread_entry fnt_thread_last
 	__attribute__((tls_model("initial-exec")));
 
 /* As fnt_thread_cached(), where another was asked for last. */
@@ -198,6 +199,6 @@ bool fnt_process_each(bool (*each)(struct fnt_attachment *attachment));
 void fnt_thread_find_lane(struct fnt_thread *thread, uint64_t now_ns);
 
 /* Look for dead owners in the way; at most ten looks a second. True: some were cleared. */
-bool fnt_thread_reap(struct fnt_thread *thread, uint64_t now_ns);
+bool fnt_thread_recover_dead(struct fnt_thread *thread, uint64_t now_ns);
 
 #endif

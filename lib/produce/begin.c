@@ -274,7 +274,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 {
 	uint64_t now = fnt_clock_read(&thread->clock);
 	struct fnt_call *call = make_call(log, thread, framed, now);
-	const struct fnt_name_seen *fn = fnt_name_known(&thread->names, info->fn_name);
+	const struct fnt_name_entry *fn = fnt_name_find(&thread->names, info->fn_name);
 	struct fnt_call_ids who;
 	struct fnt_head head;
 
@@ -357,7 +357,7 @@ begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *inf
 	      const struct fnt_rule *rule, struct look look, bool known)
 {
 	struct fnt_thread *thread = fnt_thread_cached(attachment);
-	const struct fnt_name_seen *fn;
+	const struct fnt_name_entry *fn;
 	struct fnt_call_ids who;
 	struct fnt_call *call;
 	struct fnt_head head;
@@ -374,7 +374,7 @@ begin_at_hand(struct fnt_attachment *attachment, const struct fnt_call_info *inf
 		return NULL;
 	fn = fnt_name_by_address(&thread->names, info->fn_name);
 	if (known && !fn)
-		fn = fnt_name_known(&thread->names, info->fn_name);
+		fn = fnt_name_find(&thread->names, info->fn_name);
 	if (__builtin_expect(!fn || info->traceparent, 0))
 		return NULL;
 	fnt_frame_prepare();

@@ -19,13 +19,13 @@ fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 	      struct fnt_name_ref *ref)
 {
 	const struct fnt_attachment *attachment = thread->attachment;
-	const struct fnt_name_seen *seen;
+	const struct fnt_name_entry *seen;
 
 	if (!name)
 		name = "";
-	seen = fnt_name_known(&thread->names, name);
+	seen = fnt_name_find(&thread->names, name);
 	if (!seen)
-		seen = fnt_name_there(&thread->names, name);
+		seen = fnt_name_by_address_slow(&thread->names, name);
 	if (seen) {
 		ref->id = seen->id;
 		return;

@@ -38,7 +38,7 @@ static bool
 emit_once(struct fnt_call_ctx *ctx, struct fnt_ending *ending, uint64_t now)
 {
 	struct fnt_ring_writer *writer = &ctx->thread->writer;
-	enum fnt_claimed is = fnt_record_emit(writer, ending, now);
+	enum fnt_claimed is = fnt_record_write_slow(writer, ending, now);
 
 	for (int i = 0; i < MOVES && __builtin_expect(is == FNT_CLAIM_NEW_SEGMENT, 0);
 	     i++) {
@@ -46,7 +46,7 @@ emit_once(struct fnt_call_ctx *ctx, struct fnt_ending *ending, uint64_t now)
 
 		fnt_ring_writer_move(writer, &ctx->thread->attachment->region);
 		errno = saved;
-		is = fnt_record_emit(writer, ending, now);
+		is = fnt_record_write_slow(writer, ending, now);
 	}
 	return is == FNT_CLAIMED;
 }
@@ -61,7 +61,7 @@ emit(struct fnt_call_ctx *ctx, struct fnt_ending *ending, uint64_t now)
 		return false;
 	if (emit_once(ctx, ending, now))
 		return true;
-	return fnt_thread_reap(thread, now) && emit_once(ctx, ending, now);
+	return fnt_thread_recover_dead(thread, now) && emit_once(ctx, ending, now);
 }
 
 /* For want of a lane. */
@@ -104,7 +104,7 @@ lose(struct fnt_call_ctx *ctx, struct fnt_ending *ending, uint64_t mark)
 	struct fnt_thread *thread = ctx->thread;
 
 	if (thread->writer.lane) {
-		fnt_record_lose(&thread->writer, ending, mark);
+		fnt_record_skip_slow(&thread->writer, ending, mark);
 		return;
 	}
 	atomic_fetch_add_explicit(
@@ -191,7 +191,7 @@ end_lost_quick(struct fnt_call_ctx ctx, uint64_t mark)
 		end_lost_long(ctx, mark);
 		return;
 	}
-	fnt_record_lose_fast(writer, &ending, mark);
+	fnt_record_skip_fast(writer, &ending, mark);
 	fnt_call_drop_short(ctx.call, ctx.thread);
 }
 

@@ -10,7 +10,7 @@ fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame)
 	struct fnt_attachment *attachment = thread->attachment;
 
 	/* Before others can claim it, this process's threads among them. */
-	atomic_store(&attachment->pool->had[frame], FNT_HAD_BEFORE);
+	atomic_store(&attachment->pool->had[frame], FNT_POOL_RETURNED);
 	fnt_frame_release(&attachment->region.view.frames[frame]);
 }
 
@@ -20,15 +20,15 @@ take(struct fnt_call_pool *pool, uint32_t frame)
 {
 	unsigned char had = atomic_load(&pool->had[frame]);
 
-	if (had == FNT_HAD_BEFORE)
+	if (had == FNT_POOL_RETURNED)
 		return atomic_compare_exchange_strong(&pool->had[frame], &had,
-						      FNT_HAD_NOW);
-	if (had != FNT_HAD_NEVER ||
-	    !atomic_compare_exchange_strong(&pool->had[frame], &had, FNT_HAD_FIRST))
+						      FNT_POOL_TAKEN);
+	if (had != FNT_POOL_NEVER ||
+	    !atomic_compare_exchange_strong(&pool->had[frame], &had, FNT_POOL_CLEARING))
 		return false;
 	memset(&pool->calls[frame], 0, sizeof(pool->calls[frame]));
 	/* [B1] release: it is cleared before others look at it. Pairs with [B2]. */
-	atomic_store_explicit(&pool->had[frame], FNT_HAD_NOW, memory_order_release);
+	atomic_store_explicit(&pool->had[frame], FNT_POOL_TAKEN, memory_order_release);
 	return true;
 }
 
@@ -63,7 +63,7 @@ fnt_thread_find_frame(struct fnt_thread *thread)
 }
 
 void
-fnt_thread_give_back_frames(struct fnt_thread *thread)
+fnt_thread_release_frames(struct fnt_thread *thread)
 {
 	while (thread->ready_count)
 		fnt_thread_release_frame(

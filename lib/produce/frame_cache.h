@@ -24,7 +24,7 @@ fnt_thread_take_frame(struct fnt_thread *thread)
 }
 
 /* All frames at hand are free for all. */
-void fnt_thread_give_back_frames(struct fnt_thread *thread);
+void fnt_thread_release_frames(struct fnt_thread *thread);
 
 /* An OPEN or LINKED frame of this process is done with: nobody sees it any more … */
 static inline void

@@ -4,16 +4,16 @@
 #include "payload/encode_fast.h"
 
 void
-fnt_names_seen_init(struct fnt_names_seen *names)
+fnt_name_cache_init(struct fnt_name_cache *names)
 {
-	memset(names, 0, offsetof(struct fnt_names_seen, texts));
+	memset(names, 0, offsetof(struct fnt_name_cache, texts));
 	/* No name is at the address of an empty place, not even NULL. */
 	for (uint32_t i = 0; i < FNT_NAMES_CACHED; i++)
 		names->places[i].at = (const char *)names;
 }
 
 void
-fnt_names_forget_rows(struct fnt_names_seen *names)
+fnt_name_cache_forget_rows(struct fnt_name_cache *names)
 {
 	for (uint32_t i = 0; i < FNT_NAMES_CACHED; i++)
 		memset(names->places[i].rows, 0, sizeof(names->places[i].rows));
@@ -42,7 +42,7 @@ kind_of(const char *at, size_t size)
 
 /* It is to be found at this address, with the text that it has. */
 static void
-found_at(struct fnt_name_seen *seen, const char *name)
+found_at(struct fnt_name_entry *seen, const char *name)
 {
 	seen->at = name;
 	seen->kind = (uint8_t)kind_of(name, seen->size);
@@ -54,10 +54,10 @@ found_at(struct fnt_name_seen *seen, const char *name)
 	memcpy(&seen->tail, seen->text + seen->tail_off, 8);
 }
 
-struct fnt_name_seen *
-fnt_name_there(struct fnt_names_seen *names, const char *name)
+struct fnt_name_entry *
+fnt_name_by_address_slow(struct fnt_name_cache *names, const char *name)
 {
-	struct fnt_name_seen *seen = fnt_name_place(names, name);
+	struct fnt_name_entry *seen = fnt_name_place(names, name);
 
 	if (seen->at != name)
 		return NULL;
@@ -105,13 +105,13 @@ make_key(struct key *key, const char *name)
 	return true;
 }
 
-static inline struct fnt_name_seen *
-by_text(struct fnt_names_seen *names, const struct key *key)
+static inline struct fnt_name_entry *
+by_text(struct fnt_name_cache *names, const struct key *key)
 {
 	const uint8_t *tags = names->sets[key->set].tags;
 
 	for (uint32_t way = 0; way < FNT_NAME_WAYS; way++) {
-		struct fnt_name_seen *seen = &names->texts[key->set][way];
+		struct fnt_name_entry *seen = &names->texts[key->set][way];
 
 		if (tags[way] == key->tag &&
 		    !memcmp(seen->text, key->text, sizeof(key->text)))
@@ -122,10 +122,10 @@ by_text(struct fnt_names_seen *names, const struct key *key)
 
 /* Known by its text, and met at an address at which it was not at hand. */
 static inline void
-met(struct fnt_names_seen *names, const char *name, const struct fnt_name_seen *known)
+met(struct fnt_name_cache *names, const char *name, const struct fnt_name_entry *known)
 {
 	uint32_t no = fnt_name_place_no(name);
-	struct fnt_name_seen *seen = &names->places[no];
+	struct fnt_name_entry *seen = &names->places[no];
 
 	if (names->missed[no] != name) {
 		names->missed[no] = name;
@@ -135,10 +135,10 @@ met(struct fnt_names_seen *names, const char *name, const struct fnt_name_seen *
 	}
 }
 
-struct fnt_name_seen *
-fnt_name_known(struct fnt_names_seen *names, const char *name)
+struct fnt_name_entry *
+fnt_name_find(struct fnt_name_cache *names, const char *name)
 {
-	struct fnt_name_seen *seen = fnt_name_by_address(names, name);
+	struct fnt_name_entry *seen = fnt_name_by_address(names, name);
 	struct key key;
 
 	if (seen || !name || !make_key(&key, name))
@@ -150,9 +150,9 @@ fnt_name_known(struct fnt_names_seen *names, const char *name)
 }
 
 void
-fnt_name_learn(struct fnt_names_seen *names, const char *name, size_t len, uint32_t id)
+fnt_name_learn(struct fnt_name_cache *names, const char *name, size_t len, uint32_t id)
 {
-	struct fnt_name_seen *seen = fnt_name_place(names, name);
+	struct fnt_name_entry *seen = fnt_name_place(names, name);
 	struct fnt_name_set *set;
 	struct key key;
 	uint32_t way;

@@ -26,7 +26,7 @@
 
 #define FNT_NAMES_BITS 6
 #define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
-#define FNT_NAME_SEEN_MAX 80
+#define FNT_NAME_ENTRY_TEXT 80
 #define FNT_NAME_SETS_BITS 4 /* of texts, by hash … */
 #define FNT_NAME_SETS (1u << FNT_NAME_SETS_BITS)
 #define FNT_NAME_WAYS 8u /* … and so many of each */
@@ -39,7 +39,7 @@ enum fnt_name_kind {
 
 /* A name, and where its ops are counted, by kind: rows of the thread's lane, or NULL.
  */
-struct fnt_name_seen {
+struct fnt_name_entry {
 	const char *at;
 	uint64_t packed; /* its id as the payload has it, from the fourth byte on */
 	/* Of a short one: its first 8 bytes and its last, or the first again, and which
@@ -51,35 +51,36 @@ struct fnt_name_seen {
 	uint8_t kind; /* enum fnt_name_kind */
 	uint8_t tail_off;
 	struct fnt_op_row *rows[FNT_OP_KINDS];
-	fnt_pair fn;		      /* of a record's head: seq, and the name's word */
-	char text[FNT_NAME_SEEN_MAX]; /* and zeroes */
+	fnt_pair fn; /* of a record's head: seq, and the name's word */
+	char text[FNT_NAME_ENTRY_TEXT]; /* and zeroes */
 };
-static_assert(sizeof(struct fnt_name_seen) == 2 * FNT_LINE, "whole lines");
+static_assert(sizeof(struct fnt_name_entry) == 2 * FNT_LINE, "whole lines");
 
-struct fnt_names_seen {
-	struct fnt_name_seen places[FNT_NAMES_CACHED]; /* by address */
-	const char *missed[FNT_NAMES_CACHED];	       /* the last that was not there */
+struct fnt_name_cache {
+	struct fnt_name_entry places[FNT_NAMES_CACHED]; /* by address */
+	const char *missed[FNT_NAMES_CACHED]; /* the last that was not there */
 	struct fnt_name_set {
 		uint8_t tags[FNT_NAME_WAYS]; /* of their hashes; 0: none */
 		uint32_t next;		     /* to be replaced */
 	} sets[FNT_NAME_SETS];
 	/* Nothing of them is set to begin with, nor touched by who needs none. */
-	struct fnt_name_seen texts[FNT_NAME_SETS][FNT_NAME_WAYS];
+	struct fnt_name_entry texts[FNT_NAME_SETS][FNT_NAME_WAYS];
 };
 
-void fnt_names_seen_init(struct fnt_names_seen *names);
+void fnt_name_cache_init(struct fnt_name_cache *names);
 
 /* The thread counts elsewhere from here on. */
-void fnt_names_forget_rows(struct fnt_names_seen *names);
+void fnt_name_cache_forget_rows(struct fnt_name_cache *names);
 
 /* The name as it is known by its address or its text; NULL: it is not, or not short. */
-struct fnt_name_seen *fnt_name_known(struct fnt_names_seen *names, const char *name);
+struct fnt_name_entry *fnt_name_find(struct fnt_name_cache *names, const char *name);
 
-/* As fnt_name_known(), also where it is longer; but only by its address. */
-struct fnt_name_seen *fnt_name_there(struct fnt_names_seen *names, const char *name);
+/* As fnt_name_find(), also where it is longer; but only by its address. */
+struct fnt_name_entry *fnt_name_by_address_slow(struct fnt_name_cache *names,
+						const char *name);
 
 /* It is name `id` of the region, of `len` bytes. */
-void fnt_name_learn(struct fnt_names_seen *names, const char *name, size_t len,
+void fnt_name_learn(struct fnt_name_cache *names, const char *name, size_t len,
 		    uint32_t id);
 
 /* ---- at hand -------------------------------------------------------------------- */
@@ -110,7 +111,7 @@ fnt_name_same_long(const char *a, const char *b, size_t size)
  * cost, and without a branch for how short it is. FNT_NAME_ANY is not asked for here.
  */
 static inline bool
-fnt_name_same(const struct fnt_name_seen *seen, const char *name)
+fnt_name_same(const struct fnt_name_entry *seen, const char *name)
 {
 	uint64_t head, tail;
 
@@ -140,10 +141,10 @@ fnt_name_place_no(const char *name)
 	return (uint32_t)(uintptr_t)name * 0x9e3779b1u >> (32 - FNT_NAMES_BITS);
 }
 
-static inline struct fnt_name_seen *
-fnt_name_place(struct fnt_names_seen *names, const char *name)
+static inline struct fnt_name_entry *
+fnt_name_place(struct fnt_name_cache *names, const char *name)
 {
-	struct fnt_name_seen *seen = &names->places[fnt_name_place_no(name)];
+	struct fnt_name_entry *seen = &names->places[fnt_name_place_no(name)];
 
 	/* Let the compiler have it in one piece: it went through the sum for each
 	 * field. */
@@ -153,10 +154,10 @@ fnt_name_place(struct fnt_names_seen *names, const char *name)
 
 /* By its address the name is found without a hash over its text, and compared to be
  * sure. NULL: not at hand, or not this way. */
-static inline struct fnt_name_seen *
-fnt_name_by_address(struct fnt_names_seen *names, const char *name)
+static inline struct fnt_name_entry *
+fnt_name_by_address(struct fnt_name_cache *names, const char *name)
 {
-	struct fnt_name_seen *seen = fnt_name_place(names, name);
+	struct fnt_name_entry *seen = fnt_name_place(names, name);
 
 	/* Nobody hands in the address that an empty place has. */
 	return __builtin_expect(seen->at == name && fnt_name_same(seen, name), 1)

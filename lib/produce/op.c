@@ -49,7 +49,7 @@ write_long_op(struct fnt_call_ctx ctx, struct op op, uint64_t now)
 }
 
 static inline __attribute__((always_inline)) char *
-put_quick_op(char *at, struct op op, const struct fnt_name_seen *entity)
+put_quick_op(char *at, struct op op, const struct fnt_name_entry *entity)
 {
 	at = quick_start(at, op, entity, FNT_HEAD_OP);
 	return fnt_encode_times_fast(at, op.start_ns, op.duration_ns, op.row_count,
@@ -57,7 +57,7 @@ put_quick_op(char *at, struct op op, const struct fnt_name_seen *entity)
 }
 
 static inline __attribute__((always_inline)) void
-write_quick_op(struct fnt_call *call, struct op op, const struct fnt_name_seen *entity,
+write_quick_op(struct fnt_call *call, struct op op, const struct fnt_name_entry *entity,
 	       uint64_t now)
 {
 	fnt_payload_publish(call, put_quick_op(call->at, op, entity), now);
@@ -65,8 +65,8 @@ write_quick_op(struct fnt_call *call, struct op op, const struct fnt_name_seen *
 
 /* The same where it may end in the next frame: room for it is reserved. */
 static inline __attribute__((always_inline)) void
-write_op_across(struct fnt_call *call, struct op op, const struct fnt_name_seen *entity,
-		uint64_t now)
+write_op_across(struct fnt_call *call, struct op op,
+		const struct fnt_name_entry *entity, uint64_t now)
 {
 	char room[FNT_FAST_OP_BOUND + FNT_SHORT_TEXT];
 
@@ -78,7 +78,7 @@ write_op_across(struct fnt_call *call, struct op op, const struct fnt_name_seen 
 static inline int
 write_op(struct fnt_call_ctx ctx, struct op op, uint64_t now)
 {
-	struct fnt_name_seen *entity =
+	struct fnt_name_entry *entity =
 		quick_entity_of(ctx, op, op.duration_ns | now, FNT_FAST_OP_BOUND);
 
 	if (__builtin_expect(!entity, 0))
@@ -126,7 +126,7 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool wide,
 	 uint64_t *seen_at)
 {
 	struct urcu_bp_reader *reader = fnt_call_enter_by(call, counter);
-	const struct fnt_name_seen *seen;
+	const struct fnt_name_entry *seen;
 	uint64_t now, look = *seen_at;
 	struct fnt_call_ctx ctx;
 

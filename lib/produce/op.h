@@ -32,10 +32,10 @@ has_room(struct fnt_call_ctx ctx, size_t bytes, bool across)
  * room for it? `times`: all its times, or'ed, so that one look tells whether each fits
  * in 32 bits. `known`: its entity may be known by its text alone. Its entity, or NULL.
  */
-static inline __attribute__((always_inline)) struct fnt_name_seen *
+static inline __attribute__((always_inline)) struct fnt_name_entry *
 quick_entity(struct fnt_call_ctx ctx, struct op op, uint64_t times, bool known)
 {
-	struct fnt_name_seen *seen;
+	struct fnt_name_entry *seen;
 
 	if (__builtin_expect(op.id_len >= FNT_SHORT_TEXT, 0))
 		return NULL;
@@ -44,12 +44,12 @@ quick_entity(struct fnt_call_ctx ctx, struct op op, uint64_t times, bool known)
 	if (__builtin_expect(times > UINT32_MAX, 0))
 		return NULL;
 	seen = fnt_name_by_address(&ctx.thread->names, op.entity);
-	return known && !seen ? fnt_name_known(&ctx.thread->names, op.entity) : seen;
+	return known && !seen ? fnt_name_find(&ctx.thread->names, op.entity) : seen;
 }
 
 /* The same with room for `bound` bytes and its id in the tail, where the id was
  * measured by others, and may be no short text. */
-static inline struct fnt_name_seen *
+static inline struct fnt_name_entry *
 quick_entity_of(struct fnt_call_ctx ctx, struct op op, uint64_t times, size_t bound)
 {
 	if (op.id && fnt_short_text_len(op.id) >= FNT_SHORT_TEXT)
@@ -61,7 +61,7 @@ quick_entity_of(struct fnt_call_ctx ctx, struct op op, uint64_t times, size_t bo
 
 /* Array head to id: what an op and its beginning have in common. */
 static inline char *
-quick_start(char *at, struct op op, const struct fnt_name_seen *entity, uint32_t head)
+quick_start(char *at, struct op op, const struct fnt_name_entry *entity, uint32_t head)
 {
 	at = fnt_encode_op_fast(at, head | op.op << 16, entity->packed,
 				entity->packed_len);

@@ -81,7 +81,7 @@ write_long_op_begin(struct fnt_call_ctx ctx, struct op op,
 
 static inline __attribute__((always_inline)) void
 write_quick_op_begin(struct fnt_call *call, struct op op,
-		     const struct fnt_name_seen *entity)
+		     const struct fnt_name_entry *entity)
 {
 	char *at = quick_start(call->at, op, entity, FNT_HEAD_OP_BEGIN);
 
@@ -91,7 +91,7 @@ write_quick_op_begin(struct fnt_call *call, struct op op,
 static inline bool
 write_op_begin(struct fnt_call_ctx ctx, struct op op, struct fnt_pending_op *pending)
 {
-	struct fnt_name_seen *entity =
+	struct fnt_name_entry *entity =
 		quick_entity_of(ctx, op, op.start_ns, BEGIN_BOUND);
 
 	if (__builtin_expect(!entity, 0))
@@ -198,7 +198,7 @@ op_begin_short(struct fnt_call *call, struct op op, bool counter, bool known)
 {
 	struct urcu_bp_reader *reader = fnt_call_enter_by(call, counter);
 	struct fnt_pending_op *pending;
-	const struct fnt_name_seen *seen;
+	const struct fnt_name_entry *seen;
 	uint64_t now, look;
 	uint32_t entry;
 	struct fnt_call_ctx ctx;

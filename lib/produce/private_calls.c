@@ -106,7 +106,7 @@ fnt_private_calls_any(struct fnt_call_pool *pool)
 	struct fnt_call *call;
 	uint32_t next = 0;
 
-	while (!any && (call = fnt_pool_next(pool, &next)))
+	while (!any && (call = fnt_call_pool_next(pool, &next)))
 		any = fnt_call_is_open(call) && is_private(call);
 	return any;
 }
@@ -123,6 +123,6 @@ fnt_private_calls_close(struct fnt_call_pool *pool, struct fnt_thread *thread)
 	call = atomic_load_explicit(&pool->unframed, memory_order_relaxed);
 	for (; call; call = call->next_unframed)
 		close_one(call, thread);
-	while ((call = fnt_pool_next(pool, &next)))
+	while ((call = fnt_call_pool_next(pool, &next)))
 		close_one(call, thread);
 }

@@ -15,9 +15,9 @@
 #define THREADS_SEEN 4
 
 /* Of the last few attachments, by number. */
-static _Thread_local struct fnt_thread_seen threads_seen[THREADS_SEEN]
+static _Thread_local struct fnt_thread_entry threads_seen[THREADS_SEEN]
 	__attribute__((tls_model("initial-exec")));
-_Thread_local struct fnt_thread_seen fnt_thread_last
+_Thread_local struct fnt_thread_entry fnt_thread_last
 	__attribute__((tls_model("initial-exec")));
 _Thread_local struct fnt_thread_state fnt_thread_state
 	__attribute__((tls_model("initial-exec")));
@@ -37,7 +37,7 @@ release_thread(struct fnt_thread *thread)
 {
 	const struct fnt_view *view = &thread->attachment->region.view;
 
-	fnt_thread_give_back_frames(thread);
+	fnt_thread_release_frames(thread);
 	if (thread->writer.lane) {
 		fnt_ring_writer_fini(&thread->writer);
 		fnt_lane_release(view, thread->writer.lane_no);
@@ -143,7 +143,7 @@ find_lane(struct fnt_thread *thread)
 		return;
 	fnt_ring_writer_init(&thread->writer, view, lane);
 	fnt_meter_init(&thread->meter, view, lane);
-	fnt_names_forget_rows(&thread->names);
+	fnt_name_cache_forget_rows(&thread->names);
 }
 
 struct fnt_thread *
@@ -161,7 +161,7 @@ fnt_thread_make(struct fnt_attachment *attachment)
 	thread->pid_tid = (uint32_t)attachment->pid | (uint64_t)(uint32_t)thread->tid
 							      << 32;
 	thread->calls = attachment->pool->calls;
-	fnt_names_seen_init(&thread->names);
+	fnt_name_cache_init(&thread->names);
 	fnt_random(&thread->random, sizeof(thread->random));
 	fnt_random(&thread->trace_high, sizeof(thread->trace_high));
 	thread->frame_hint = (uint32_t)thread->random;
@@ -199,7 +199,7 @@ fnt_threads_set_up(void)
 struct fnt_thread *
 fnt_thread_slow(struct fnt_attachment *attachment)
 {
-	struct fnt_thread_seen *seen = &threads_seen[attachment->id % THREADS_SEEN];
+	struct fnt_thread_entry *seen = &threads_seen[attachment->id % THREADS_SEEN];
 	struct fnt_thread *thread;
 	int saved = errno;
 
@@ -225,7 +225,7 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 struct fnt_thread *
 fnt_thread_other(const struct fnt_attachment *attachment)
 {
-	const struct fnt_thread_seen *seen =
+	const struct fnt_thread_entry *seen =
 		&threads_seen[attachment->id % THREADS_SEEN];
 
 	if (seen->id != attachment->id)
@@ -249,7 +249,7 @@ fnt_thread_find_lane(struct fnt_thread *thread, uint64_t now_ns)
 }
 
 bool
-fnt_thread_reap(struct fnt_thread *thread, uint64_t now_ns)
+fnt_thread_recover_dead(struct fnt_thread *thread, uint64_t now_ns)
 {
 	struct fnt_attachment *attachment = thread->attachment;
 	int saved = errno;

@@ -154,7 +154,7 @@ fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 }
 
 void
-fnt_frame_reap(struct fnt_frame *frame)
+fnt_frame_recover(struct fnt_frame *frame)
 {
 	uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
 

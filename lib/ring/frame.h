@@ -191,7 +191,7 @@ bool fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *fr
 
 /* Mark as REAPED a dead owner's OPEN or REAPED frame whose record is not committed: its own
  * mark, of a record that never was, is wiped. The owner's reaper only. */
-void fnt_frame_reap(struct fnt_frame *frame);
+void fnt_frame_recover(struct fnt_frame *frame);
 
 /* Wipe the marks that the dead owner of `lane` left in frames it was reaping itself, before
  * its cells are cleared and those marks begin to mislead. */

@@ -85,8 +85,8 @@ hand_for(struct fnt_ring_writer *writer, const struct fnt_record *record,
 }
 
 enum fnt_claimed
-fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending,
-		uint64_t now_ns)
+fnt_record_write_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
+		      uint64_t now_ns)
 {
 	struct fnt_record *record = ending->record;
 	uint32_t cells = fnt_cells_for(record->payload_bytes);
@@ -109,8 +109,8 @@ fnt_record_emit(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 }
 
 void
-fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending,
-		uint64_t mark)
+fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
+		     uint64_t mark)
 {
 	fnt_word *counter = fnt_lane_counter(writer->lane, mark);
 	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;

@@ -46,13 +46,13 @@ struct fnt_ending_fast {
  * and count the call; fills in seq and lane. FNT_CLAIM_BUSY: no place, to be ended
  * without a record; FNT_CLAIM_NEW_SEGMENT: there are new segments, the hands are to be moved, and
  * then again. Wait-free. */
-enum fnt_claimed fnt_record_emit(struct fnt_ring_writer *writer,
-				 struct fnt_ending *ending, uint64_t now_ns);
+enum fnt_claimed fnt_record_write_slow(struct fnt_ring_writer *writer,
+				       struct fnt_ending *ending, uint64_t now_ns);
 
 /* End the call without a record, and count it: `mark` (FNT_MARK_*) says why. The writer
  * has a lane. Wait-free. */
-void fnt_record_lose(struct fnt_ring_writer *writer, struct fnt_ending *ending,
-		     uint64_t mark);
+void fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
+			  uint64_t mark);
 
 /* Where the table of segments has changed: see what it is now, and put hands that hold no
  * tickets into the current segments. Makes system calls; waits for whoever holds
@@ -62,7 +62,7 @@ void fnt_ring_writer_move(struct fnt_ring_writer *writer,
 
 /* ---- where all is at hand ------------------------------------------------------- */
 
-/* As fnt_record_emit(), for records of up to FNT_FEW_CELLS cells; the writer has a
+/* As fnt_record_write_slow(), for records of up to FNT_FEW_CELLS cells; the writer has a
  * lane. False: nothing has happened but that tickets may have been used; go the general
  * way. */
 #define FNT_FEW_CELLS fnt_cells_for(FNT_FRAME_PAYLOAD_BYTES)
@@ -191,9 +191,9 @@ fnt_record_emit_some(struct fnt_ring_writer *writer,
 	return true;
 }
 
-/* As fnt_record_lose(). */
+/* As fnt_record_skip_slow(). */
 static inline __attribute__((always_inline)) void
-fnt_record_lose_fast(struct fnt_ring_writer *writer,
+fnt_record_skip_fast(struct fnt_ring_writer *writer,
 		     const struct fnt_ending_fast *ending, uint64_t mark)
 {
 	fnt_word *counter = fnt_lane_counter(writer->lane, mark);

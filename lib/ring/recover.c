@@ -66,7 +66,7 @@ settle_frames(const struct fnt_view *view, uint32_t slot)
 			count_committed(view, frame);
 			fnt_frame_close(frame, slot);
 		} else {
-			fnt_frame_reap(frame);
+			fnt_frame_recover(frame);
 		}
 	}
 	for (uint32_t lane = 0; lane < view->lane_count; lane++)
@@ -234,7 +234,7 @@ emit(struct reaper *reaper, struct fnt_ending *ending)
 	enum fnt_claimed is = FNT_CLAIM_NEW_SEGMENT;
 
 	for (int i = 0; i < MOVES && is == FNT_CLAIM_NEW_SEGMENT; i++) {
-		is = fnt_record_emit(&reaper->writer, ending, fnt_clock_mono());
+		is = fnt_record_write_slow(&reaper->writer, ending, fnt_clock_mono());
 		if (is == FNT_CLAIM_NEW_SEGMENT)
 			fnt_ring_writer_move(&reaper->writer, reaper->region);
 	}
@@ -252,9 +252,9 @@ end_call(struct reaper *reaper, struct fnt_ending *ending)
 					  memory_order_relaxed);
 		fnt_meter_apply(&ending->place, fnt_end_of(FNT_MARK_DROPPED));
 	} else if (view->flags & FNT_KEEP_NONE) {
-		fnt_record_lose(&reaper->writer, ending, FNT_MARK_NOT_KEPT);
+		fnt_record_skip_slow(&reaper->writer, ending, FNT_MARK_NOT_KEPT);
 	} else if (!emit(reaper, ending)) {
-		fnt_record_lose(&reaper->writer, ending, FNT_MARK_DROPPED);
+		fnt_record_skip_slow(&reaper->writer, ending, FNT_MARK_DROPPED);
 	}
 }
 

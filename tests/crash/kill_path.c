@@ -153,7 +153,7 @@ goes_through(const struct step_trace *way, void (*function)(void))
 static enum kill_by
 goes_by(const struct step_trace *way)
 {
-	if (goes_through(way, (void (*)(void))fnt_record_emit))
+	if (goes_through(way, (void (*)(void))fnt_record_write_slow))
 		return BY_ANY;
 	if (goes_through(way, (void (*)(void))fnt_record_emit_many))
 		return BY_MANY;

@@ -249,9 +249,9 @@ hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64
 	ending.place = fnt_meter_place(&meter, &record, &extra, true);
 	record.fn_name = name;
 	if (uid % 9)
-		fnt_record_emit(writer, &ending, uid * 10000000);
+		fnt_record_write_slow(writer, &ending, uid * 10000000);
 	else
-		fnt_record_lose(writer, &ending, FNT_MARK_LIMITED);
+		fnt_record_skip_slow(writer, &ending, FNT_MARK_LIMITED);
 }
 
 /* About to be recorded, and noted: under a mark that is never made true. */

@@ -11,7 +11,7 @@
 #define BUFFERS 200u
 #define WIDTH 128u /* so that the short ones do not go over the end of a page */
 
-static struct fnt_names_seen names;
+static struct fnt_name_cache names;
 static _Alignas(WIDTH) char texts[TEXTS][WIDTH];
 static _Alignas(WIDTH) char buffers[BUFFERS][WIDTH];
 static unsigned learnt;
@@ -28,22 +28,22 @@ make_texts(void)
 }
 
 /* As fnt_call_name() does it; its number is its id in the region. */
-static struct fnt_name_seen *
+static struct fnt_name_entry *
 name_of(const char *name, unsigned number)
 {
-	struct fnt_name_seen *seen = fnt_name_known(&names, name);
+	struct fnt_name_entry *seen = fnt_name_find(&names, name);
 
 	if (!seen)
-		seen = fnt_name_there(&names, name);
+		seen = fnt_name_by_address_slow(&names, name);
 	if (seen)
 		return seen;
 	fnt_name_learn(&names, name, strlen(name), number);
 	learnt++;
-	return fnt_name_there(&names, name);
+	return fnt_name_by_address_slow(&names, name);
 }
 
 static void
-must_be(const struct fnt_name_seen *seen, unsigned number)
+must_be(const struct fnt_name_entry *seen, unsigned number)
 {
 	ck_assert_ptr_nonnull(seen);
 	ck_assert_uint_eq(seen->id, number);
@@ -56,7 +56,7 @@ begin_test(void)
 {
 	make_texts();
 	fnt_short_text_init();
-	fnt_names_seen_init(&names);
+	fnt_name_cache_init(&names);
 	learnt = 0;
 }
 
@@ -106,7 +106,7 @@ START_TEST(what_moves_is_learnt_once)
 		unsigned number = rnd(&random, 20);
 
 		strcpy(at, texts[number]);
-		must_be(fnt_name_known(&names, at), number);
+		must_be(fnt_name_find(&names, at), number);
 	}
 	ck_assert_uint_eq(learnt, first);
 }
@@ -120,14 +120,14 @@ START_TEST(what_moves_is_learnt_wherever_that_is)
 
 	begin_test();
 	for (unsigned off = 0; off < 4096; off += 64) {
-		struct fnt_names_seen *here = (struct fnt_names_seen *)(memory + off);
+		struct fnt_name_cache *here = (struct fnt_name_cache *)(memory + off);
 
-		fnt_names_seen_init(here);
+		fnt_name_cache_init(here);
 		for (unsigned i = 0; i < 20; i++)
 			fnt_name_learn(here, texts[i], strlen(texts[i]), i);
 		for (unsigned i = 0; i < 20; i++) {
 			strcpy(buffers[i], texts[i]);
-			must_be(fnt_name_known(here, buffers[i]), i);
+			must_be(fnt_name_find(here, buffers[i]), i);
 		}
 	}
 	free(memory);
@@ -147,14 +147,14 @@ START_TEST(what_has_come_to_stay_is_at_hand)
 	must_be(name_of(texts[9], 9), 9);
 	strcpy(at, texts[9]);
 	ck_assert_ptr_null(fnt_name_by_address(&names, at));
-	must_be(fnt_name_known(&names, at), 9);
-	must_be(fnt_name_known(&names, at), 9);
+	must_be(fnt_name_find(&names, at), 9);
+	must_be(fnt_name_find(&names, at), 9);
 	must_be(fnt_name_by_address(&names, at), 9);
 	/* Other texts do not drive it out. */
 	must_be(name_of(texts[8], 8), 8);
 	for (unsigned i = 0; i < 10; i++) {
 		strcpy(at, texts[8]);
-		must_be(fnt_name_known(&names, at), 8);
+		must_be(fnt_name_find(&names, at), 8);
 	}
 	strcpy(at, texts[9]);
 	must_be(fnt_name_by_address(&names, at), 9);
@@ -164,18 +164,18 @@ END_TEST
 START_TEST(rows_are_forgotten_everywhere)
 {
 	static struct fnt_op_row row;
-	struct fnt_name_seen *seen;
+	struct fnt_name_entry *seen;
 
 	begin_test();
 	must_be(name_of(texts[3], 3), 3);
 	strcpy(buffers[0], texts[3]);
-	seen = fnt_name_known(&names, buffers[0]);
+	seen = fnt_name_find(&names, buffers[0]);
 	seen->rows[FNT_OP_GET] = &row;
 	fnt_name_by_address(&names, texts[3])->rows[FNT_OP_GET] = &row;
-	fnt_names_forget_rows(&names);
+	fnt_name_cache_forget_rows(&names);
 	ck_assert_ptr_null(fnt_name_by_address(&names, texts[3])->rows[FNT_OP_GET]);
 	strcpy(buffers[1], texts[3]);
-	ck_assert_ptr_null(fnt_name_known(&names, buffers[1])->rows[FNT_OP_GET]);
+	ck_assert_ptr_null(fnt_name_find(&names, buffers[1])->rows[FNT_OP_GET]);
 }
 END_TEST
 
