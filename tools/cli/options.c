@@ -2,7 +2,9 @@
  *
  * Options of commands: one table gives the parser, and usage.c the usage and the help.
  */
+#include "cli/command.h"
 #include "cli/tool.h"
+#include "cli/usage.h"
 #include "view/text.h"
 
 #include <errno.h>

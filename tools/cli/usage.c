@@ -3,8 +3,9 @@
  * What a command's table of options says to a reader: usage and help, for the width of
  * the terminal that they are shown on.
  */
+#include "cli/usage.h"
+#include "view/message.h"
 #include "view/text.h"
-#include "cli/tool.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,16 +19,16 @@
 /* A line that grows, and is broken before what does not fit any more. */
 struct usage {
 	FILE *out;
-	int begin, column, width;
+	size_t begin, column, width;
 };
 
 static void
 usage_add(struct usage *usage, const char *what)
 {
-	int len = 1 + (int)strlen(what);
+	size_t len = 1 + strlen(what);
 
 	if (usage->column + len > usage->width && usage->column > usage->begin) {
-		fprintf(usage->out, "\n%*s", usage->begin, "");
+		fprintf(usage->out, "\n%*s", (int)usage->begin, "");
 		usage->column = usage->begin;
 	}
 	fprintf(usage->out, " %s", what);
@@ -46,7 +47,7 @@ usage_add_option(struct usage *usage, const struct tool_option *option)
 }
 
 /* Columns that the longest word of it takes, with the blank before it. */
-static int
+static size_t
 widest(const struct command *command)
 {
 	size_t most = command->operands ? strlen(command->operands) : 0;
@@ -58,17 +59,18 @@ widest(const struct command *command)
 
 		most = len > most ? len : most;
 	}
-	return (int)most + 1;
+	return most + 1;
 }
 
 /* Lines go on under the first option, or less far in where that leaves too little. */
 static void
-print_usage(FILE *out, const struct command *command, int width)
+print_usage(FILE *out, const struct command *command, size_t width)
 {
 	struct usage usage = {.out = out};
 
 	usage.width = width > 0 && width < USAGE_WIDTH ? width : USAGE_WIDTH;
-	usage.column = fprintf(out, "usage: fntrace %s", command->name);
+	fprintf(out, "usage: fntrace %s", command->name);
+	usage.column = strlen("usage: fntrace ") + strlen(command->name);
 	usage.begin = usage.column;
 	if (usage.begin + widest(command) > usage.width)
 		usage.begin = strlen("usage: ");
@@ -112,7 +114,7 @@ in_words(const char *format, va_list args)
 	char *text;
 
 	if (vasprintf(&text, format, args) < 0)
-		exit(tool_fail("out of memory"));
+		exit(message_fail("out of memory"));
 	return text;
 }
 
@@ -125,7 +127,7 @@ tool_print(FILE *out, const char *format, ...)
 	va_start(args, format);
 	text = in_words(format, args);
 	va_end(args);
-	text_put_wrapped(out, text, (size_t)tool_width_of(out));
+	text_put_wrapped(out, text, text_columns(out));
 	free(text);
 }
 
@@ -137,11 +139,11 @@ tool_print_help(const struct command *command)
 	FILE *options = open_memstream(&text, &size);
 
 	if (!options)
-		exit(tool_fail("out of memory"));
+		exit(message_fail("out of memory"));
 	print_options_help(options, command);
 	if (fclose(options) != 0)
-		exit(tool_fail("out of memory"));
-	print_usage(stdout, command, tool_width());
+		exit(message_fail("out of memory"));
+	print_usage(stdout, command, text_columns(stdout));
 	tool_print(stdout, "\nfntrace %s: %s\n\n%s%s%s", command->name,
 		   command->summary, command->details ? command->details : "",
 		   command->details ? "\n" : "", text);
@@ -157,8 +159,8 @@ tool_usage_error(const struct command *command, const char *format, ...)
 	va_start(args, format);
 	message = in_words(format, args);
 	va_end(args);
-	tool_fail("%s: %s", command->name, message);
+	message_fail("%s: %s", command->name, message);
 	free(message);
-	print_usage(stderr, command, tool_width_of(stderr));
+	print_usage(stderr, command, text_columns(stderr));
 	exit(TOOL_USAGE);
 }

@@ -2,8 +2,8 @@
  *
  * fntrace check: verify a region.
  */
+#include "commands/commands.h"
 #include "view/text.h"
-#include "cli/tool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -104,7 +104,7 @@ run(int argc, char **argv)
 	code = fnt_reader_check(reader, &sum, settings.json ? report_json : report_text,
 				&count);
 	if (code < 0)
-		tool_fail_errno(fnt_reader_path(reader), code);
+		message_fail_errno(fnt_reader_path(reader), code);
 	else if (settings.json)
 		print_json_end(fnt_reader_path(reader), &sum);
 	else

@@ -59,11 +59,11 @@ unknown(const char *word)
 		words[i] = word_of(subcommands[i]);
 	nearest = tool_nearest(word, words, SUBCOMMANDS);
 	if (word[0] == '-')
-		tool_fail("ctl: what to do comes first, before the option %s", word);
+		message_fail("ctl: what to do comes first, before the option %s", word);
 	else if (nearest)
-		tool_fail("ctl: no \"%s\"; did you mean \"%s\"?", word, nearest);
+		message_fail("ctl: no \"%s\"; did you mean \"%s\"?", word, nearest);
 	else
-		tool_fail("ctl: no \"%s\"", word);
+		message_fail("ctl: no \"%s\"", word);
 	tool_print(stderr,
 		   "usage: fntrace ctl WHAT [OPTION]...; fntrace ctl --help lists "
 		   "what there is\n");

@@ -6,7 +6,7 @@
 #ifndef FNT_COMMANDS_CTL_H
 #define FNT_COMMANDS_CTL_H
 
-#include "cli/tool.h"
+#include "commands/commands.h"
 
 /* ctl_settings.c */
 extern const struct command ctl_get;

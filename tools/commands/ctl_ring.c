@@ -82,7 +82,7 @@ static int
 end(struct fnt_control *control, int rc, const struct fnt_error *error)
 {
 	fnt_control_close(control);
-	return rc ? tool_fail("%s", error->message) : tool_flush();
+	return rc ? message_fail("%s", error->message) : tool_flush();
 }
 
 /* ---- resize --------------------------------------------------------------------- */

@@ -66,7 +66,7 @@ print_overrides(const struct fnt_settings_list *list)
 	if (list->count > 0) {
 		putchar('\n');
 		table_indent(table, 2);
-		table_layout(table, (size_t)tool_width());
+		table_layout(table, text_columns(stdout));
 		table_print(table, stdout);
 	}
 	table_destroy(table);
@@ -182,7 +182,7 @@ run_get(int argc, char **argv)
 		(options.json ? print_json : print_text)(fnt_reader_path(reader), list);
 		fnt_settings_free(list);
 	} else {
-		tool_fail_errno(fnt_reader_path(reader), code);
+		message_fail_errno(fnt_reader_path(reader), code);
 	}
 	fnt_reader_close(reader);
 	return code == 0 ? TOOL_OK : TOOL_FAILED;
@@ -225,7 +225,7 @@ show(struct fnt_control *control, const char *fn)
 	int code = fnt_control_get(control, &list);
 
 	if (code < 0)
-		return tool_fail_errno(fnt_control_path(control), code);
+		return message_fail_errno(fnt_control_path(control), code);
 	if (!fn)
 		fnt_settings_text(&list->all, text, sizeof(text));
 	for (size_t i = 0; fn && i < list->count; i++)
@@ -242,7 +242,7 @@ show(struct fnt_control *control, const char *fn)
 static int
 failed(const struct fnt_error *error, int code)
 {
-	tool_fail("%s", error->message[0] ? error->message : strerror(-code));
+	message_fail("%s", error->message[0] ? error->message : strerror(-code));
 	return code == -EINVAL ? TOOL_USAGE : TOOL_FAILED;
 }
 

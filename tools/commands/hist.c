@@ -2,10 +2,10 @@
  *
  * fntrace hist: how long calls took, as a histogram.
  */
+#include "commands/commands.h"
 #include "view/bar.h"
 #include "view/measures.h"
 #include "view/text.h"
-#include "cli/tool.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -126,7 +126,7 @@ marks_of(const struct chart *chart, uint32_t row, char marks[MARKS_MAX])
 static void
 fit(struct chart *chart)
 {
-	size_t width = (size_t)tool_width(), marks = 0;
+	size_t width = text_columns(stdout), marks = 0;
 	char text[MARKS_MAX];
 
 	for (uint32_t row = 0; row < chart->rows; row++) {
@@ -182,7 +182,7 @@ put_row(const struct chart *chart, uint32_t row)
 static void
 put_percentiles(const struct fnt_fn_metrics *fn)
 {
-	size_t width = (size_t)tool_width(), used = 0;
+	size_t width = text_columns(stdout), used = 0;
 
 	for (size_t i = 0; i < measures_percentile_count; i++) {
 		const struct measures_percentile *one = &measures_percentiles[i];
@@ -208,7 +208,7 @@ put_head(const struct fnt_fn_metrics *fn)
 
 	text_style(stdout, TEXT_BOLD);
 	text_put_cut(stdout, fn->fn_name ? fn->fn_name : "all functions",
-		     (size_t)tool_width());
+		     text_columns(stdout));
 	text_style(stdout, TEXT_PLAIN);
 	printf("\n  %s call%s\n", text_count(text, fn->calls),
 	       fn->calls == 1 ? "" : "s");
@@ -270,7 +270,7 @@ find_fn(const struct fnt_metrics *metrics, const char *name)
 static int
 fail_unknown(const char *path, const struct fnt_metrics *metrics, const char *name)
 {
-	const char **names = tool_alloc((metrics->fn_count + 1) * sizeof(*names));
+	const char **names = text_alloc((metrics->fn_count + 1) * sizeof(*names));
 	const char *nearest;
 
 	for (size_t i = 0; i < metrics->fn_count; i++)
@@ -278,10 +278,10 @@ fail_unknown(const char *path, const struct fnt_metrics *metrics, const char *na
 	nearest = tool_nearest(name, names, metrics->fn_count);
 	free(names);
 	if (nearest)
-		return tool_fail("%s: no calls of \"%s\"; did you mean \"%s\"?", path,
-				 name, nearest);
-	return tool_fail("%s: no calls of \"%s\"; fntrace stat lists the functions",
-			 path, name);
+		return message_fail("%s: no calls of \"%s\"; did you mean \"%s\"?",
+				    path, name, nearest);
+	return message_fail("%s: no calls of \"%s\"; fntrace stat lists the functions",
+			    path, name);
 }
 
 static int
@@ -292,7 +292,7 @@ print(struct fnt_reader *reader, const char *name, bool json)
 	int status = TOOL_OK, code = fnt_reader_metrics(reader, &metrics);
 
 	if (code < 0)
-		return tool_fail_errno(fnt_reader_path(reader), code);
+		return message_fail_errno(fnt_reader_path(reader), code);
 	fn = name ? find_fn(metrics, name) : &metrics->total;
 	if (!fn)
 		status = fail_unknown(fnt_reader_path(reader), metrics, name);

@@ -2,9 +2,9 @@
  *
  * fntrace list: the regions on this machine and their processes.
  */
+#include "commands/commands.h"
 #include "view/producers.h"
 #include "view/table.h"
-#include "cli/tool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,7 +62,7 @@ add_processes(struct table *table, const struct fnt_region_info *region)
 	}
 	producers = get_producers(region, &count);
 	room = count * (sizeof(producers->exe) + 32) + 1;
-	line = tool_alloc(room);
+	line = text_alloc(room);
 	line[0] = '\0';
 	for (size_t i = 0; i < count; i++)
 		used += (size_t)snprintf(line + used, room - used, "%s%s %" PRId32 "%s",
@@ -111,13 +111,13 @@ print_table(const struct fnt_region_info *regions, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		add_region(table, &regions[i], now_ns);
-	table_layout(table, (size_t)tool_width());
+	table_layout(table, text_columns(stdout));
 	table_print(table, stdout);
 	table_destroy(table);
 	/* Reasons are too long for a column and too useful to be cut. */
 	for (size_t i = 0; i < count; i++)
 		if (regions[i].status < 0)
-			tool_note("%s", reason(&regions[i]));
+			message_note("%s", reason(&regions[i]));
 }
 
 /* ---- for machines --------------------------------------------------------------- */
@@ -170,14 +170,14 @@ run(int argc, char **argv)
 	tool_options(&command_list, argc, argv, &list);
 	code = fnt_regions_list(NULL, &regions, &count, &error);
 	if (code < 0)
-		return tool_fail("%s",
-				 error.message[0] ? error.message : strerror(-code));
+		return message_fail("%s",
+				    error.message[0] ? error.message : strerror(-code));
 	if (list.json)
 		print_json(regions, count);
 	else if (count > 0)
 		print_table(regions, count);
 	else
-		tool_note("no regions; start one with fntrace tap");
+		message_note("no regions; start one with fntrace tap");
 	free(regions);
 	return TOOL_OK;
 }

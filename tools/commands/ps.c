@@ -2,8 +2,8 @@
  *
  * fntrace ps: the calls in flight.
  */
+#include "commands/commands.h"
 #include "view/calls.h"
-#include "cli/tool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -80,7 +80,7 @@ print_table(const struct fnt_traces *traces)
 
 	for (size_t i = 0; i < traces->count; i++)
 		add_call(table, &traces->items[i]);
-	table_layout(table, (size_t)tool_width());
+	table_layout(table, text_columns(stdout));
 	table_print(table, stdout);
 	table_destroy(table);
 }
@@ -99,14 +99,14 @@ run(int argc, char **argv)
 		return TOOL_FAILED;
 	code = fnt_reader_in_flight(reader, &traces);
 	if (code < 0) {
-		status = tool_fail_errno(fnt_reader_path(reader), code);
+		status = message_fail_errno(fnt_reader_path(reader), code);
 	} else {
 		if (ps.json)
 			status = calls_put_json_array(traces);
 		else if (traces->count > 0)
 			print_table(traces);
 		else
-			tool_note("%s: no calls in flight", fnt_reader_path(reader));
+			message_note("%s: no calls in flight", fnt_reader_path(reader));
 		fnt_traces_free(traces);
 	}
 	fnt_reader_close(reader);

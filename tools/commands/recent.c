@@ -2,8 +2,8 @@
  *
  * fntrace recent: the newest calls that have finished.
  */
+#include "commands/commands.h"
 #include "view/calls.h"
-#include "cli/tool.h"
 
 #include <stdio.h>
 
@@ -58,16 +58,16 @@ print(struct fnt_reader *reader, const struct recent *recent)
 	int status = TOOL_OK;
 
 	if (code < 0)
-		return tool_fail_errno(fnt_reader_path(reader), code);
+		return message_fail_errno(fnt_reader_path(reader), code);
 	if (recent->json)
 		status = calls_put_json_array(traces);
 	else if (traces->count > 0)
 		print_table(traces);
 	else
-		tool_note("%s: no %scalls%s%s", fnt_reader_path(reader),
-			  recent->errors ? "failed " : "finished ",
-			  recent->fn_name ? " of " : "",
-			  recent->fn_name ? recent->fn_name : "");
+		message_note("%s: no %scalls%s%s", fnt_reader_path(reader),
+			     recent->errors ? "failed " : "finished ",
+			     recent->fn_name ? " of " : "",
+			     recent->fn_name ? recent->fn_name : "");
 	fnt_traces_free(traces);
 	return status;
 }

@@ -2,10 +2,10 @@
  *
  * fntrace show: all that is known of one call.
  */
+#include "commands/commands.h"
 #include "view/calls.h"
 #include "view/callview.h"
 #include "view/showtree.h"
-#include "cli/tool.h"
 #include "view/waterfall.h"
 
 #include <inttypes.h>
@@ -175,7 +175,7 @@ print_trace(struct fnt_reader *reader, const struct found *found, bool fold)
 	int status, code = fnt_reader_query(reader, &query, &family);
 
 	if (code < 0)
-		return tool_fail_errno(fnt_reader_path(reader), code);
+		return message_fail_errno(fnt_reader_path(reader), code);
 	callview_print_head(trace, has_others(family, trace) ||
 					   has_others(found->in_flight, trace));
 	putchar('\n');
@@ -202,20 +202,20 @@ print(struct fnt_reader *reader, const struct found *found, const struct show *s
 		status = print_trace(reader, found, !settings->all);
 	}
 	if (code < 0)
-		return tool_fail_errno("the trace as JSON", code);
+		return message_fail_errno("the trace as JSON", code);
 	if (found->others > 0)
-		tool_note("%s older call%s with this id; recent has their uids",
-			  text_count(count, found->others),
-			  found->others == 1 ? "" : "s");
+		message_note("%s older call%s with this id; recent has their uids",
+			     text_count(count, found->others),
+			     found->others == 1 ? "" : "s");
 	return status;
 }
 
 static int
 not_found(struct fnt_reader *reader, const char *id)
 {
-	return tool_fail("%s: no call %s, finished or in flight; it may have been "
-			 "overwritten",
-			 fnt_reader_path(reader), id);
+	return message_fail("%s: no call %s, finished or in flight; it may have been "
+			    "overwritten",
+			    fnt_reader_path(reader), id);
 }
 
 /* What `id` means, a uid first: sixteen hex digits may be a call id too. */
@@ -242,7 +242,7 @@ show(struct fnt_reader *reader, const char *id, const struct show *settings)
 	int code = look_up(reader, id, &found, false), status;
 
 	if (code < 0)
-		status = tool_fail_errno(fnt_reader_path(reader), code);
+		status = message_fail_errno(fnt_reader_path(reader), code);
 	else if (!found.trace)
 		status = not_found(reader, id);
 	else
@@ -264,7 +264,7 @@ show_by_trace_id(struct fnt_reader *reader, const char *id, struct showtree *wha
 		return -1;
 	code = fnt_reader_in_flight(reader, &in_flight);
 	if (code < 0)
-		return tool_fail_errno(fnt_reader_path(reader), code);
+		return message_fail_errno(fnt_reader_path(reader), code);
 	status = showtree_print(reader, in_flight, what);
 	fnt_traces_free(in_flight);
 	return status;
@@ -284,16 +284,17 @@ show_by_call(struct fnt_reader *reader, const char *id, struct showtree *what)
 		what->trace_id[1] = found.trace->trace_id[1];
 		status = showtree_print(reader, found.in_flight, what);
 		if (found.others > 0)
-			tool_note("%s older call%s with this id in other trees; recent "
-				  "has their uids",
-				  text_count(count, found.others),
-				  found.others == 1 ? "" : "s");
+			message_note(
+				"%s older call%s with this id in other trees; recent "
+				"has their uids",
+				text_count(count, found.others),
+				found.others == 1 ? "" : "s");
 	} else if (code == 0 && parse_uid(id, &what->uid) &&
 		   showtree_of_missing(reader, found.in_flight, what, &code)) {
 		status = showtree_print(reader, found.in_flight, what);
 	}
 	forget(&found);
-	return code < 0 ? tool_fail_errno(fnt_reader_path(reader), code) : status;
+	return code < 0 ? message_fail_errno(fnt_reader_path(reader), code) : status;
 }
 
 static int

@@ -2,10 +2,10 @@
  *
  * fntrace stat: totals, losses by cause, and who writes.
  */
+#include "commands/commands.h"
 #include "view/measures.h"
 #include "view/producers.h"
 #include "view/table.h"
-#include "cli/tool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -194,7 +194,7 @@ print_producers(const struct fnt_producer *producers, size_t count)
 			   text_age(text, one->attached_at_ns, now_ns));
 	}
 	table_indent(table, 2);
-	table_layout(table, (size_t)tool_width());
+	table_layout(table, text_columns(stdout));
 	table_print(table, stdout);
 	table_destroy(table);
 }
@@ -307,7 +307,7 @@ print(struct fnt_reader *reader, const struct settings *settings)
 	int status = TOOL_OK, code = count(reader, &counts);
 
 	if (code < 0)
-		status = tool_fail_errno(fnt_reader_path(reader), code);
+		status = message_fail_errno(fnt_reader_path(reader), code);
 	else if (settings->json)
 		print_json(fnt_reader_path(reader), &counts);
 	else

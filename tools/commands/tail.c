@@ -2,8 +2,8 @@
  *
  * fntrace tail: calls as they finish.
  */
+#include "commands/commands.h"
 #include "view/calls.h"
-#include "cli/tool.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -87,8 +87,8 @@ end_batch(struct follow *follow)
 		return TOOL_FAILED;
 	if (missed > follow->missed) {
 		text_count(count, missed - follow->missed);
-		tool_note("missed %s call%s: overwritten before being read", count,
-			  missed - follow->missed == 1 ? "" : "s");
+		message_note("missed %s call%s: overwritten before being read", count,
+			     missed - follow->missed == 1 ? "" : "s");
 	}
 	follow->missed = missed;
 	return TOOL_OK;
@@ -101,7 +101,7 @@ show_earlier(struct follow *follow)
 		int code = show(follow, &follow->earlier->items[i - 1]);
 
 		if (code < 0)
-			return tool_fail_errno("a trace as JSON", code);
+			return message_fail_errno("a trace as JSON", code);
 	}
 	return end_batch(follow);
 }
@@ -146,7 +146,7 @@ follow_calls(struct follow *follow)
 		int taken = take_batch(follow);
 
 		if (taken < 0)
-			return tool_fail_errno("cannot follow", taken);
+			return message_fail_errno("cannot follow", taken);
 		status = end_batch(follow);
 		if (taken == 0 && !wait_a_little())
 			break;
@@ -168,11 +168,11 @@ start(struct fnt_reader *reader, const struct tail *tail)
 	/* First the cursor, then the earlier ones: none can fall between. */
 	code = fnt_cursor_open(&follow.cursor, reader, FNT_FROM_NOW);
 	if (code < 0)
-		return tool_fail_errno(fnt_reader_path(reader), code);
+		return message_fail_errno(fnt_reader_path(reader), code);
 	code = fnt_reader_query(reader, &query, &follow.earlier);
 	if (code < 0) {
 		fnt_cursor_close(follow.cursor);
-		return tool_fail_errno(fnt_reader_path(reader), code);
+		return message_fail_errno(fnt_reader_path(reader), code);
 	}
 	follow.table = calls_table_create("TIME");
 	status = follow_calls(&follow);

@@ -8,9 +8,10 @@
  * To whoever started us we behave as CMD would: bytes, ends of files, signals, exit
  * status.
  */
-#include "cli/tool.h"
+#include "commands/commands.h"
 #include "tap/pylon.h"
 #include "tap/relay.h"
+#include "view/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,7 +88,7 @@ name_after(char name[NAME_MAX_BYTES + 1], const char *path)
 static int
 cannot_run(const char *program, int code)
 {
-	tool_fail("cannot run %s: %s", program, strerror(code));
+	message_fail("cannot run %s: %s", program, strerror(code));
 	return code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 
@@ -123,7 +124,8 @@ check_size(void)
 	uint64_t size;
 
 	if (text && text[0] && !tool_parse_size(text, &size))
-		tool_note("FNTRACE_SIZE=%s is no size such as 64M: not heeded", text);
+		message_note("FNTRACE_SIZE=%s is no size such as 64M: not heeded",
+			     text);
 }
 
 static struct fnt_log *
@@ -145,7 +147,7 @@ open_log(const struct tap_settings *settings, const char *program)
 	code = fnt_log_open(&log, region, &options);
 	if (code == 0)
 		return log;
-	tool_fail("%s", error.message[0] ? error.message : strerror(-code));
+	message_fail("%s", error.message[0] ? error.message : strerror(-code));
 	return NULL;
 }
 
@@ -252,7 +254,7 @@ static struct relay_flow *
 create_flow(struct tap *tap, enum protocol_dir dir, struct relay_end from,
 	    struct relay_end to)
 {
-	struct relay_flow *flow = tool_alloc(sizeof(*flow));
+	struct relay_flow *flow = text_alloc(sizeof(*flow));
 
 	flow->from = from;
 	flow->to = to;
@@ -271,7 +273,7 @@ start(struct tap *tap, char **argv)
 	int to_child[2], from_child[2], code;
 
 	if (pipe2(to_child, O_CLOEXEC) < 0 || pipe2(from_child, O_CLOEXEC) < 0)
-		return tool_fail_errno("cannot make a pipe", -errno);
+		return message_fail_errno("cannot make a pipe", -errno);
 	code = spawn(tap, argv, to_child[0], from_child[1]);
 	close(to_child[0]);
 	close(from_child[1]);
@@ -317,15 +319,16 @@ pump(struct tap *tap)
 static void
 print_counts(const struct protocol_counts *counts)
 {
-	tool_note("tap: %llu calls, %llu operations, %llu calls aborted; %llu "
-		  "messages, of "
-		  "them %llu about nothing open, %llu past a limit; %llu other lines",
-		  (unsigned long long)counts->calls, (unsigned long long)counts->ops,
-		  (unsigned long long)counts->aborted,
-		  (unsigned long long)counts->messages,
-		  (unsigned long long)counts->unknown,
-		  (unsigned long long)counts->untraced,
-		  (unsigned long long)counts->foreign);
+	message_note(
+		"tap: %llu calls, %llu operations, %llu calls aborted; %llu "
+		"messages, of "
+		"them %llu about nothing open, %llu past a limit; %llu other lines",
+		(unsigned long long)counts->calls, (unsigned long long)counts->ops,
+		(unsigned long long)counts->aborted,
+		(unsigned long long)counts->messages,
+		(unsigned long long)counts->unknown,
+		(unsigned long long)counts->untraced,
+		(unsigned long long)counts->foreign);
 }
 
 static int
@@ -349,7 +352,7 @@ run_tap(int argc, char **argv)
 		return TOOL_FAILED;
 	tap.state = tap.protocol->create(tap.log);
 	if (!tap.state)
-		return tool_fail("out of memory");
+		return message_fail("out of memory");
 	catch_signals(&tap);
 	code = start(&tap, argv + operand);
 	if (code == TOOL_OK)

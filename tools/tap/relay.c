@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tap/relay.h"
-#include "cli/tool.h"
+#include "view/message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,7 +130,7 @@ write_some(struct relay_flow *flow)
 			return;
 		/* That nobody reads is passed on, and no news. */
 		if (errno != EPIPE && errno != ECONNRESET)
-			tool_fail_errno("cannot pass on bytes", -errno);
+			message_fail_errno("cannot pass on bytes", -errno);
 		relay_close(flow);
 		return;
 	}

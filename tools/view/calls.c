@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/calls.h"
-#include "cli/tool.h"
+#include "view/message.h"
+#include "view/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -118,7 +119,7 @@ calls_table_add(struct table *table, const struct fnt_trace *trace, const char *
 void
 calls_table_print(struct table *table)
 {
-	table_layout(table, (size_t)tool_width());
+	table_layout(table, text_columns(stdout));
 	table_print(table, stdout);
 }
 
@@ -147,7 +148,7 @@ calls_put_json_array(const struct fnt_traces *traces)
 		fputs(i > 0 ? ",\n" : "\n", stdout);
 		code = calls_put_json(&traces->items[i]);
 		if (code < 0)
-			return tool_fail_errno("a trace as JSON", code);
+			return message_fail_errno("a trace as JSON", code);
 	}
 	fputs(traces->count > 0 ? "\n]\n" : "]\n", stdout);
 	return TOOL_OK;

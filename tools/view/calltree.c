@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/calltree.h"
-#include "cli/tool.h"
+#include "view/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ struct calltree {
 struct calltree *
 calltree_create(bool json)
 {
-	struct calltree *tree = tool_alloc(sizeof(*tree));
+	struct calltree *tree = text_alloc(sizeof(*tree));
 
 	memset(tree, 0, sizeof(*tree));
 	tree->json = json;
@@ -63,7 +63,7 @@ find(struct calltree *tree, uint64_t uid)
 static struct calltree_node *
 add_node(struct calltree *tree, uint64_t uid)
 {
-	struct calltree_node *node = tool_alloc(sizeof(*node)), **place;
+	struct calltree_node *node = text_alloc(sizeof(*node)), **place;
 
 	memset(node, 0, sizeof(*node));
 	node->uid = uid;
@@ -80,7 +80,7 @@ copy(const char *text)
 {
 	size_t len = strlen(text) + 1;
 
-	return memcpy(tool_alloc(len), text, len);
+	return memcpy(text_alloc(len), text, len);
 }
 
 int
@@ -130,7 +130,7 @@ compare_pids(const void *left, const void *right)
 static size_t
 count_processes(const struct calltree *tree)
 {
-	int32_t *pids = tool_alloc((tree->count + 1) * sizeof(*pids));
+	int32_t *pids = text_alloc((tree->count + 1) * sizeof(*pids));
 	size_t processes = 0;
 
 	for (size_t i = 0; i < tree->count; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/callview.h"
 #include "view/calls.h"
-#include "cli/tool.h"
+#include "view/message.h"
+#include "view/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -140,12 +141,12 @@ print_value(const struct fnt_trace *trace)
 		return TOOL_OK;
 	code = fnt_value_to_json(&trace->value, &json, &len);
 	if (code < 0)
-		return tool_fail_errno("the result as JSON", code);
+		return message_fail_errno("the result as JSON", code);
 	text_style(stdout, TEXT_DIM);
 	fputs("  result", stdout);
 	text_style(stdout, TEXT_PLAIN);
 	putchar('\n');
-	if (!text_put_json_pretty(stdout, json, 4, (size_t)tool_width(), VALUE_LINES))
+	if (!text_put_json_pretty(stdout, json, 4, text_columns(stdout), VALUE_LINES))
 		printf("    %s %s in all; --json shows it\n", text_ellipsis(),
 		       text_bytes(bytes, len));
 	free(json);

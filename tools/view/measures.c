@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/measures.h"
 #include "view/table.h"
-#include "cli/tool.h"
+#include "view/text.h"
 
 #include <inttypes.h>
 
@@ -107,7 +107,7 @@ static void
 print_table(struct table *table)
 {
 	table_indent(table, 2);
-	table_layout(table, (size_t)tool_width());
+	table_layout(table, text_columns(stdout));
 	table_print(table, stdout);
 	table_destroy(table);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/showtree.h"
+#include "view/message.h"
 #include "view/text.h"
-#include "cli/tool.h"
 #include "view/treeview.h"
 
 #include <inttypes.h>
@@ -110,10 +110,10 @@ put_notes(const struct calltree_sum *sum)
 	char count[TEXT_UNIT_MAX];
 
 	if (sum->omitted > 0)
-		tool_note("%s older calls of this tree are left out",
-			  text_count(count, sum->omitted));
+		message_note("%s older calls of this tree are left out",
+			     text_count(count, sum->omitted));
 	if (sum->cut > 0)
-		tool_note(
+		message_note(
 			"%s call%s said to be %s own ancestor: drawn as the beginning "
 			"of a tree",
 			text_count(count, sum->cut), sum->cut == 1 ? " is" : "s are",
@@ -129,7 +129,7 @@ showtree_print(struct fnt_reader *reader, const struct fnt_traces *in_flight,
 	int code = gather(reader, in_flight, what, tree), status = TOOL_OK;
 
 	if (code < 0) {
-		status = tool_fail_errno(fnt_reader_path(reader), code);
+		status = message_fail_errno(fnt_reader_path(reader), code);
 	} else if (sum->calls == 0) {
 		status = -1;
 	} else if (what->json) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/table.h"
-#include "cli/tool.h"
+#include "view/message.h"
+#include "view/text.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -28,11 +29,11 @@ struct table {
 struct table *
 table_create(const struct table_column *columns, size_t count)
 {
-	struct table *table = tool_alloc(sizeof(*table));
+	struct table *table = text_alloc(sizeof(*table));
 
 	*table = (struct table){.columns = columns, .column_count = count};
-	table->natural = tool_alloc(count * sizeof(*table->natural));
-	table->width = tool_alloc(count * sizeof(*table->width));
+	table->natural = text_alloc(count * sizeof(*table->natural));
+	table->width = text_alloc(count * sizeof(*table->width));
 	memset(table->natural, 0, count * sizeof(*table->natural));
 	memset(table->width, 0, count * sizeof(*table->width));
 	return table;
@@ -69,7 +70,7 @@ add_cell(struct table *table, const struct cell *cell)
 
 	if (table->cell_count == table->cell_room) {
 		size_t room = table->cell_room ? table->cell_room * 2 : 256;
-		struct cell *cells = tool_alloc(room * sizeof(*cells));
+		struct cell *cells = text_alloc(room * sizeof(*cells));
 
 		if (table->cell_count > 0)
 			memcpy(cells, table->cells, table->cell_count * sizeof(*cells));
@@ -94,7 +95,7 @@ table_cell(struct table *table, enum text_style style, const char *format, ...)
 	len = vasprintf(&raw, format, args);
 	va_end(args);
 	if (len < 0)
-		exit(tool_fail("out of memory"));
+		exit(message_fail("out of memory"));
 	cell.text = text_escape(raw, (size_t)len);
 	cell.width = text_width(cell.text);
 	free(raw);
@@ -220,7 +221,7 @@ table_set_cell(struct table *table, size_t row, size_t index, enum text_style st
 	size_t len = strlen(text) + 1;
 
 	free(cell->text);
-	cell->text = tool_alloc(len);
+	cell->text = text_alloc(len);
 	memcpy(cell->text, text, len);
 	cell->width = text_width(text);
 	cell->style = style;
@@ -291,7 +292,7 @@ put_line(const struct table *table, FILE *out, const struct cell *cells)
 static void
 put_titles(const struct table *table, FILE *out)
 {
-	struct cell *cells = tool_alloc(table->column_count * sizeof(*cells));
+	struct cell *cells = text_alloc(table->column_count * sizeof(*cells));
 
 	for (size_t i = 0; i < table->column_count; i++) {
 		/* Written by put_line, which changes no text. */

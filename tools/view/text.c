@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/text.h"
-#include "cli/tool.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <wchar.h>
 
 static struct {
@@ -42,6 +43,34 @@ text_style(FILE *out, enum text_style style)
 
 	if (terminal.colour)
 		fputs(codes[style], out);
+}
+
+size_t
+text_columns(FILE *out)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	int fd = fileno(out), width = 0;
+
+	if (!isatty(fd))
+		return 0;
+	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	if (columns)
+		width = atoi(columns);
+	return width > 0 && width < 10000 ? (size_t)width : 80;
+}
+
+void *
+text_alloc(size_t size)
+{
+	void *memory = malloc(size ? size : 1);
+
+	if (!memory) {
+		fputs("fntrace: out of memory\n", stderr);
+		exit(EXIT_FAILURE);
+	}
+	return memory;
 }
 
 /* ---- characters ----------------------------------------------------------------- */
@@ -131,7 +160,7 @@ char *
 text_escape(const char *s, size_t len)
 {
 	/* The worst is one byte that becomes four, such as \x1b. */
-	char *copy = tool_alloc(len * 4 + 12);
+	char *copy = text_alloc(len * 4 + 12);
 	size_t used = 0;
 
 	for (size_t i = 0; i < len;) {

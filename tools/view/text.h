@@ -33,6 +33,13 @@ enum text_style {
 /* Begin a style, TEXT_PLAIN ends it; nothing is written where there is no colour. */
 void text_style(FILE *out, enum text_style style);
 
+/* The number of columns of the terminal that `out` writes to; 0 if it is not a terminal:
+ * lines are not cut then. Taken from the terminal, else from $COLUMNS, else 80. */
+size_t text_columns(FILE *out);
+
+/* malloc(). Ends the program with a message if there is no memory. */
+void *text_alloc(size_t size);
+
 /* ---- foreign strings ------------------------------------------------------------ */
 
 #define TEXT_INVALID UINT32_MAX

@@ -4,7 +4,6 @@
  * people.
  */
 #include "view/text.h"
-#include "cli/tool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -168,7 +167,7 @@ text_put_json_pretty(FILE *out, const char *json, size_t indent, size_t columns,
 		.indent = indent,
 		.columns = columns,
 		.max_lines = max_lines,
-		.line = tool_alloc(len + 64),
+		.line = text_alloc(len + 64),
 	};
 
 	if (fits_one_line(json, indent, columns)) {

@@ -3,7 +3,7 @@
 #include "view/bar.h"
 #include "view/calls.h"
 #include "view/table.h"
-#include "cli/tool.h"
+#include "view/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -75,7 +75,7 @@ make_lines(const struct calltree *tree, bool fold)
 	const struct calltree_node *at = calltree_first(tree);
 
 	lines.items =
-		tool_alloc((sum->calls + sum->missing + 1) * sizeof(*lines.items));
+		text_alloc((sum->calls + sum->missing + 1) * sizeof(*lines.items));
 	while (at) {
 		struct line *line = &lines.items[lines.count++];
 		size_t run = fold ? run_length(at) : 1;
@@ -248,7 +248,7 @@ draw_bars(struct table *table, const struct calltree_sum *sum,
 	  const struct lines *lines)
 {
 	size_t columns = table_column_width(table, COLUMN_BAR);
-	char *bar = tool_alloc(BAR_BYTES(columns));
+	char *bar = text_alloc(BAR_BYTES(columns));
 
 	for (size_t i = 0; i < lines->count && columns > 0; i++) {
 		const struct line *line = &lines->items[i];
@@ -282,7 +282,7 @@ print_lines(const struct calltree *tree, const struct lines *lines, uint64_t uid
 		[COLUMN_BAR] = {title, .min = 8, .want = 12, .reserve = BAR_COLUMNS},
 	};
 	struct table *table = table_create(columns, COLUMNS);
-	size_t width = (size_t)tool_width(), levels = LEVELS_MAX;
+	size_t width = text_columns(stdout), levels = LEVELS_MAX;
 
 	if (width > 0 && width < NARROW)
 		levels /= 3;

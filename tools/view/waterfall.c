@@ -3,7 +3,7 @@
 #include "view/bar.h"
 #include "view/calls.h"
 #include "view/table.h"
-#include "cli/tool.h"
+#include "view/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -220,7 +220,7 @@ static void
 draw_bars(struct table *table, const struct spans *spans, uint64_t scale_ns)
 {
 	size_t cells = table_column_width(table, COLUMN_BAR);
-	char *bar = tool_alloc(BAR_BYTES(cells));
+	char *bar = text_alloc(BAR_BYTES(cells));
 
 	for (size_t i = 0; i < spans->count && cells > 0; i++) {
 		const struct span *span = &spans->items[i];
@@ -250,7 +250,7 @@ print_spans(const struct spans *spans, uint64_t scale_ns)
 	for (size_t i = 0; i < spans->count; i++)
 		add_line(table, &spans->items[i]);
 	table_indent(table, 2);
-	table_layout(table, (size_t)tool_width());
+	table_layout(table, text_columns(stdout));
 	draw_bars(table, spans, scale_ns);
 	table_print(table, stdout);
 	table_destroy(table);
@@ -281,7 +281,7 @@ waterfall_print(const struct fnt_trace *trace, const struct waterfall_family *fa
 
 	for (size_t i = 0; i < family->count; i++)
 		room += family->sets[i]->count;
-	spans.items = tool_alloc(room * sizeof(*spans.items));
+	spans.items = text_alloc(room * sizeof(*spans.items));
 	add_ops(&spans, trace);
 	for (size_t i = 0; i < family->count; i++)
 		add_children(&spans, trace, family->sets[i]);

@@ -4,20 +4,10 @@
  * lost, nothing invented, no walk without end.
  */
 #include "view/calltree.h"
-#include "cli/tool.h"
 
 #include "support/fixture.h"
 
 #define CALLS_MAX 60
-
-void *
-tool_alloc(size_t size)
-{
-	void *memory = malloc(size);
-
-	MUST(memory);
-	return memory;
-}
 
 /* What was added, as an oracle that looks at all of it for each question. */
 struct story {

@@ -2,8 +2,7 @@
  *
  * The fntrace tool: find the command and run it.
  */
-#include "cli/tool.h"
-#include "view/text.h"
+#include "commands/commands.h"
 
 #include <fntrace/reader.h>
 
@@ -70,11 +69,11 @@ unknown(const char *word)
 	names[COMMAND_COUNT] = "help";
 	nearest = tool_nearest(word, names, COMMAND_COUNT + 1);
 	if (word[0] == '-')
-		tool_fail("a command comes first, before the option %s", word);
+		message_fail("a command comes first, before the option %s", word);
 	else if (nearest)
-		tool_fail("no command \"%s\"; did you mean \"%s\"?", word, nearest);
+		message_fail("no command \"%s\"; did you mean \"%s\"?", word, nearest);
 	else
-		tool_fail("no command \"%s\"", word);
+		message_fail("no command \"%s\"", word);
 	tool_print(stderr, "usage: fntrace COMMAND [OPTION]...; fntrace help lists the "
 			   "commands\n");
 	return TOOL_USAGE;

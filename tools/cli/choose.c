@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/choose.h"
+#include "cli/usage.h"
+#include "view/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "no region": say where they are looked for. Several: name them. */
+static void
+explain_choice(const struct fnt_region_info *regions, size_t count)
+{
+	char names[512] = "";
+	size_t used = 0;
+
+	if (count == 0) {
+		message_fail(
+			"there is no region yet; start one with fntrace tap, or say "
+			"which with -r PATH or -p PID");
+		return;
+	}
+	for (size_t i = 0; i < count && used < sizeof(names) - 1; i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+					 i ? ", " : "", regions[i].name);
+	message_fail("there are %zu regions, choose one with -r: %s%s", count, names,
+		     used >= sizeof(names) ? " and more" : "");
+}
+
+static bool
+in_use(const struct fnt_region_info *region)
+{
+	return region->alive > 0;
+}
+
+/* What a rotation has left beside a region is not in its way. */
+static bool
+not_frozen(const struct fnt_region_info *region)
+{
+	return !region->frozen;
+}
+
+static const struct fnt_region_info *
+only_one(const struct fnt_region_info *regions, size_t count,
+	 bool (*is)(const struct fnt_region_info *region))
+{
+	const struct fnt_region_info *found = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is(&regions[i]))
+			continue;
+		if (found)
+			return NULL;
+		found = &regions[i];
+	}
+	return found;
+}
+
+/* The path of the only region there is, or of those that are there the only one that
+ * processes write to, or that is not frozen. */
+static bool
+find_only(char *path, size_t size)
+{
+	const struct fnt_region_info *only;
+	struct fnt_error error = {0};
+	struct fnt_region_info *regions;
+	size_t count;
+	int code = fnt_regions_list(NULL, &regions, &count, &error);
+
+	if (code < 0) {
+		message_fail("%s", error.message[0] ? error.message : strerror(-code));
+		return false;
+	}
+	only = count == 1 ? regions : only_one(regions, count, in_use);
+	if (!only)
+		only = only_one(regions, count, not_frozen);
+	if (only)
+		snprintf(path, size, "%s", only->path);
+	else
+		explain_choice(regions, count);
+	free(regions);
+	return only != NULL;
+}
+
+/* What to open: a name or path, NULL for a process's; "" (said on stderr): there is
+ * none. */
+static const char *
+choose(const struct command *command, const struct tool_source *source, char only[1024])
+{
+	const char *region = source->region;
+
+	if (region && source->pid)
+		tool_usage_error(command, "either --region or --pid, not both");
+	if (region || source->pid)
+		return region;
+	region = getenv("FNTRACE_REGION");
+	if (region && region[0] != '\0')
+		return region;
+	return find_only(only, 1024) ? only : "";
+}
+
+struct fnt_reader *
+tool_reader_open(const struct command *command, const struct tool_source *source)
+{
+	struct fnt_error error = {0};
+	struct fnt_reader *reader;
+	char only[1024];
+	const char *region = choose(command, source, only);
+	int code;
+
+	if (region && region[0] == '\0')
+		return NULL;
+	code = region ? fnt_reader_open(&reader, region, &error)
+		      : fnt_reader_open_pid(&reader, source->pid, &error);
+	if (code == 0)
+		return reader;
+	message_fail("%s", error.message[0] ? error.message : strerror(-code));
+	return NULL;
+}
+
+struct fnt_control *
+tool_control_open(const struct command *command, const struct tool_source *source)
+{
+	struct fnt_error error = {0};
+	struct fnt_control *control;
+	char only[1024];
+	const char *region = choose(command, source, only);
+	int code;
+
+	if (region && region[0] == '\0')
+		return NULL;
+	code = region ? fnt_control_open(&control, region, &error)
+		      : fnt_control_open_pid(&control, source->pid, &error);
+	if (code == 0)
+		return control;
+	message_fail("%s", error.message[0] ? error.message : strerror(-code));
+	return NULL;
+}
