@@ -6,6 +6,9 @@
 #include "produce/attach.h"
 #include "region/slots.h"
 #include "read/query.h"
+#include "read/reader_metrics.h"
+
+#include <fntrace/metrics.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -166,4 +169,17 @@ bool
 fnt_log_is_empty(struct fnt_log *log)
 {
 	return number(log, any) == 0;
+}
+
+int
+fnt_log_metrics(struct fnt_log *log, struct fnt_metrics **metrics)
+{
+	struct fnt_attachment *attachment = fnt_enter(log);
+	int rc;
+
+	if (!attachment)
+		return -ESHUTDOWN;
+	rc = fnt_metrics_sum(&attachment->region.view, metrics);
+	fnt_leave();
+	return rc;
 }

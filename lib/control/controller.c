@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "region/liveness.h"
-#include "read/attached.h"
 #include "region/header.h"
 #include "region/map.h"
 #include "settings/settings.h"
@@ -248,8 +247,8 @@ list_of(const struct fnt_settings_block *block)
 	return list;
 }
 
-static int
-get(const struct fnt_view *view, struct fnt_settings_list **list)
+int
+fnt_control_list_settings(const struct fnt_view *view, struct fnt_settings_list **list)
 {
 	struct fnt_settings_block *block;
 	int rc = load(view, &block);
@@ -264,22 +263,7 @@ get(const struct fnt_view *view, struct fnt_settings_list **list)
 int
 fnt_control_get(struct fnt_control *control, struct fnt_settings_list **list)
 {
-	return get(&control->region.view, list);
-}
-
-int
-fnt_reader_settings(struct fnt_reader *reader, struct fnt_settings_list **list)
-{
-	int rc = fnt_reader_fresh(reader);
-
-	if (!rc)
-		rc = get(&reader->region.view, list);
-	if (rc)
-		return rc;
-	rc = fnt_reader_fresh(reader);
-	if (rc)
-		fnt_settings_free(*list);
-	return rc;
+	return fnt_control_list_settings(&control->region.view, list);
 }
 
 void

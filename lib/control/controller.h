@@ -23,6 +23,11 @@ struct fnt_control {
 int fnt_control_lock(struct fnt_control *control, struct fnt_error *error);
 void fnt_control_unlock(struct fnt_control *control);
 
+/* The settings in force, for fnt_settings_free(). Any thread. -ENOMEM; -EAGAIN: they changed
+ * each time they were read, or are damaged. */
+int fnt_control_list_settings(const struct fnt_view *view,
+			      struct fnt_settings_list **list);
+
 /* Where rings have been switched: complete it, and give back what nobody holds any more, if
  * the lock is to be had at once. For whoever opens the region anyway. */
 void fnt_control_tend(const struct fnt_region *region);

@@ -1,19 +1,43 @@
 /* SPDX-License-Identifier: MIT
  *
- * reader.h: a reader's insides, for those that read through one.
+ * attached.h: an open reader, and the checks that surround everything that it reads.
+ *
+ *   ensure_fresh ─► read ─► ensure_fresh ─► answer, or -ESTALE
+ *
+ * A reader never writes to the region. Opening, closing and renewing allocate and make
+ * system calls; ensure_fresh makes one (fstat). None of them waits for a producer. One
+ * thread at a time for one reader; any number of readers in a process.
  */
 #ifndef FNT_READ_ATTACHED_H
 #define FNT_READ_ATTACHED_H
 
-#include "region/sigbus.h"
 #include "region/region.h"
+#include "region/sigbus.h"
 
 #include <fntrace/reader.h>
 
 struct fnt_reader {
 	struct fnt_region region;
 	struct fnt_sigbus *guard;
-	bool stale; /* the file was cut short or written anew */
+	bool stale; /* the file was truncated or overwritten: stays set */
 };
+
+/* Is the file still as long as the mapping, and still the region that was opened? If so,
+ * the rings' segments are renewed too. 0, or -ESTALE: then for ever. */
+int fnt_reader_ensure_fresh(struct fnt_reader *reader);
+
+/* Map segments that resizing or rotating has added, and drop those that are gone. If that
+ * fails, the old ones stay in use. */
+void fnt_reader_renew_segments(struct fnt_reader *reader);
+
+/* Has the SIGBUS handler replaced any of the reader's mappings by zeroes? What was read
+ * since the last check can't be relied on then. */
+bool fnt_reader_mapping_lost(const struct fnt_reader *reader);
+
+/* Is the process that owns `slot` alive? False for a slot that does not exist. `lives`:
+ * zeroed by the caller, one byte for each slot; remembers answers, as finding out makes
+ * system calls. */
+bool fnt_reader_owner_alive(const struct fnt_reader *reader, unsigned char *lives,
+			    uint32_t slot);
 
 #endif

@@ -74,7 +74,7 @@ fresh(struct fnt_cursor *cursor)
 	if (now == cursor->fresh_at)
 		return 0;
 	cursor->fresh_at = now;
-	return fnt_reader_fresh(cursor->reader);
+	return fnt_reader_ensure_fresh(cursor->reader);
 }
 
 int
@@ -93,7 +93,7 @@ fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
 	}
 	if (rc != 1)
 		cursor->fresh_at = 0;
-	return rc >= 0 && fnt_reader_gone(cursor->reader) ? -ESTALE : rc;
+	return rc >= 0 && fnt_reader_mapping_lost(cursor->reader) ? -ESTALE : rc;
 }
 
 /* ---- opening ------------------------------------------------------------------- */
@@ -101,7 +101,7 @@ fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
 static int
 start_all(struct fnt_cursor *cursor, enum fnt_from from)
 {
-	int rc = fnt_reader_fresh(cursor->reader);
+	int rc = fnt_reader_ensure_fresh(cursor->reader);
 
 	for (uint32_t i = 0; !rc && i < FNT_RINGS; i++) {
 		struct fnt_follower *in = &cursor->rings[i];
@@ -114,7 +114,7 @@ start_all(struct fnt_cursor *cursor, enum fnt_from from)
 		in->lanes = cursor->lanes + i * cursor->view->lane_count;
 		rc = fnt_follow_start(in, from);
 	}
-	return rc ? rc : fnt_reader_fresh(cursor->reader);
+	return rc ? rc : fnt_reader_ensure_fresh(cursor->reader);
 }
 
 int

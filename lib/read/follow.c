@@ -23,7 +23,7 @@ look_at_lanes(struct fnt_follower *in)
 		/* [Q2] acquire: see [Q1] in ring.c. */
 		in->lanes[i].target =
 			fnt_word_acquire(&view->lanes[i].rings[in->ring].recorded);
-	fnt_reader_renew(in->reader);
+	fnt_reader_renew_segments(in->reader);
 	in->until = fnt_cursor_now(view, in->ring);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane_seen *seen = &in->lanes[i];
@@ -385,7 +385,7 @@ fnt_follow_next(struct fnt_follower *in, bool patient)
 		begun = !in->in_round;
 		if (begun)
 			rest(in, patient);
-		rc = begun ? fnt_reader_fresh(in->reader) : 0;
+		rc = begun ? fnt_reader_ensure_fresh(in->reader) : 0;
 		if (rc)
 			return rc;
 		if (begun)

@@ -5,8 +5,6 @@
 #include "read/metrics_sum.h"
 
 #include "region/name_table.h"
-#include "produce/attach.h"
-#include "read/attached.h"
 #include "base/shm_words.h"
 
 #include <errno.h>
@@ -118,7 +116,7 @@ give_total(struct fnt_metrics_work *work)
 	for (uint32_t i = 0; i < work->sum_count; i++)
 		add_sum(&total, &work->sums[i]);
 	total.counts[FNT_FN_SPILLED] = 0;
-	rc = give_fn(&work->holder->metrics.total, &total);
+	rc = give_fn(&work->result->metrics.total, &total);
 	free(octaves);
 	return rc;
 }
@@ -136,13 +134,13 @@ by_calls(const void *a, const void *b)
 static int
 give_fns(struct fnt_metrics_work *work)
 {
-	struct fnt_metrics *metrics = &work->holder->metrics;
+	struct fnt_metrics *metrics = &work->result->metrics;
 	struct fnt_fn_metrics *fns = calloc(work->sum_count, sizeof(*fns));
 	int rc;
 
 	if (!fns)
 		return -ENOMEM;
-	metrics->fns = work->holder->fns = fns;
+	metrics->fns = work->result->fns = fns;
 	for (uint32_t i = 1; i < work->sum_count; i++) {
 		metrics->fn_count = i;
 		rc = give_fn(&fns[i - 1], &work->sums[i]);
@@ -189,16 +187,16 @@ by_time(const void *a, const void *b)
 static int
 collect_ops(struct fnt_metrics_work *work)
 {
-	struct fnt_metrics *metrics = &work->holder->metrics;
+	struct fnt_metrics *metrics = &work->result->metrics;
 	const struct fnt_view *view = work->view;
 
 	for (uint32_t i = 0; i < view->op_row_count; i++) {
 		const struct fnt_op_row *row = &view->op_rows[i];
 		uint64_t key = fnt_word_relaxed(&row->key);
-		struct fnt_op_metrics *op = &work->holder->ops[metrics->op_count];
+		struct fnt_op_metrics *op = &work->result->ops[metrics->op_count];
 		int rc;
 
-		if (!fnt_row_is(view, key, FNT_ROW_OP))
+		if (!fnt_row_key_is(view, key, FNT_ROW_OP))
 			continue;
 		work->shared += fnt_key_lane(key) == FNT_LANE_ANY;
 		*op = (struct fnt_op_metrics){.op = (enum fnt_op)fnt_key_op(key)};
@@ -238,19 +236,19 @@ merge_ops(struct fnt_op_metrics *ops, size_t *count)
 static int
 give_ops(struct fnt_metrics_work *work)
 {
-	struct fnt_metrics *metrics = &work->holder->metrics;
+	struct fnt_metrics *metrics = &work->result->metrics;
 	int rc;
 
-	work->holder->ops =
+	work->result->ops =
 		calloc((size_t)work->view->op_row_count, sizeof(*metrics->ops));
-	if (!work->holder->ops)
+	if (!work->result->ops)
 		return -ENOMEM;
-	metrics->ops = work->holder->ops;
+	metrics->ops = work->result->ops;
 	metrics->other_ops.op = FNT_OP_OTHER;
 	add_op(&metrics->other_ops, &work->view->metrics->other_op);
 	rc = collect_ops(work);
 	if (!rc && metrics->op_count)
-		merge_ops(work->holder->ops, &metrics->op_count);
+		merge_ops(work->result->ops, &metrics->op_count);
 	return rc;
 }
 
@@ -264,25 +262,25 @@ taken(const fnt_word *word, uint32_t max)
 	return value < max ? (uint32_t)value : max;
 }
 
-struct fnt_metrics_holder *
-fnt_metrics_holder(uint32_t name_count)
+struct fnt_metrics_result *
+fnt_metrics_result_create(uint32_t name_count)
 {
-	struct fnt_metrics_holder *holder = calloc(1, sizeof(*holder));
+	struct fnt_metrics_result *result = calloc(1, sizeof(*result));
 
-	if (!holder)
+	if (!result)
 		return NULL;
-	holder->name_count = name_count;
-	holder->texts = calloc(name_count, sizeof(*holder->texts));
-	if (holder->texts)
-		return holder;
-	free(holder);
+	result->name_count = name_count;
+	result->texts = calloc(name_count, sizeof(*result->texts));
+	if (result->texts)
+		return result;
+	free(result);
 	return NULL;
 }
 
 int
-fnt_metrics_give(struct fnt_metrics_work *work)
+fnt_metrics_fill(struct fnt_metrics_work *work)
 {
-	struct fnt_metrics *metrics = &work->holder->metrics;
+	struct fnt_metrics *metrics = &work->result->metrics;
 	const struct fnt_view *view = work->view;
 	int rc = give_fns(work);
 
@@ -301,7 +299,7 @@ fnt_metrics_give(struct fnt_metrics_work *work)
 void
 fnt_metrics_free(struct fnt_metrics *metrics)
 {
-	struct fnt_metrics_holder *holder = (struct fnt_metrics_holder *)metrics;
+	struct fnt_metrics_result *result = (struct fnt_metrics_result *)metrics;
 
 	if (!metrics)
 		return;
@@ -309,42 +307,12 @@ fnt_metrics_free(struct fnt_metrics *metrics)
 		free((void *)metrics->fns[i].buckets);
 	free((void *)metrics->total.buckets);
 	free((void *)metrics->other.buckets);
-	for (uint32_t i = 0; i < holder->name_count; i++)
-		free(holder->texts[i]);
-	free(holder->texts);
-	free(holder->fns);
-	free(holder->ops);
-	free(holder);
-}
-
-int
-fnt_reader_metrics(struct fnt_reader *reader, struct fnt_metrics **metrics)
-{
-	struct fnt_metrics *sum = NULL;
-	int rc = fnt_reader_fresh(reader);
-
-	if (!rc)
-		rc = fnt_metrics_sum(&reader->region.view, &sum);
-	if (!rc)
-		rc = fnt_reader_fresh(reader);
-	if (rc)
-		fnt_metrics_free(sum);
-	else
-		*metrics = sum;
-	return rc;
-}
-
-int
-fnt_log_metrics(struct fnt_log *log, struct fnt_metrics **metrics)
-{
-	struct fnt_attachment *attachment = fnt_enter(log);
-	int rc;
-
-	if (!attachment)
-		return -ESHUTDOWN;
-	rc = fnt_metrics_sum(&attachment->region.view, metrics);
-	fnt_leave();
-	return rc;
+	for (uint32_t i = 0; i < result->name_count; i++)
+		free(result->texts[i]);
+	free(result->texts);
+	free(result->fns);
+	free(result->ops);
+	free(result);
 }
 
 /* ---- percentiles ----------------------------------------------------------------- */

@@ -42,9 +42,9 @@ fnt_metrics_text(const struct fnt_metrics_work *work, uint32_t id, const char **
 	int len;
 
 	*text = NULL;
-	if (id >= work->holder->name_count)
+	if (id >= work->result->name_count)
 		return 0;
-	at = &work->holder->texts[id];
+	at = &work->result->texts[id];
 	if (!*at) {
 		len = fnt_name_get(work->view, id, name);
 		if (len < 0)
@@ -88,7 +88,7 @@ sum_of_name(struct fnt_metrics_work *work, uint32_t name, uint32_t *index)
 	int rc;
 
 	*index = 0;
-	if (name >= work->holder->name_count)
+	if (name >= work->result->name_count)
 		return 0;
 	if (work->sum_of_name[name]) {
 		*index = work->sum_of_name[name] - 1;
@@ -116,8 +116,8 @@ fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUNTERS]
 
 	add_counts(&sum, view->metrics->other_fn.counts);
 	for (uint32_t i = 0; i < view->fn_row_count; i++)
-		if (fnt_row_is(view, fnt_word_relaxed(&view->fn_rows[i].key),
-			       FNT_ROW_FN))
+		if (fnt_row_key_is(view, fnt_word_relaxed(&view->fn_rows[i].key),
+				   FNT_ROW_FN))
 			add_counts(&sum, view->fn_rows[i].counts);
 	memcpy(counts, sum.counts, sizeof(sum.counts));
 }
@@ -147,7 +147,7 @@ add_rows(struct fnt_metrics_work *work)
 		uint32_t index;
 		int rc;
 
-		if (!fnt_row_is(view, key, FNT_ROW_FN))
+		if (!fnt_row_key_is(view, key, FNT_ROW_FN))
 			continue;
 		rc = sum_of_name(work, fnt_key_name(key), &index);
 		if (rc)
@@ -272,8 +272,8 @@ merge_sums(struct fnt_metrics_work *work)
 
 /* ---- all ------------------------------------------------------------------------- */
 
-static int
-sum_up(struct fnt_metrics_work *work)
+int
+fnt_metrics_sum_fns(struct fnt_metrics_work *work)
 {
 	uint32_t other;
 	int rc;
@@ -291,27 +291,5 @@ sum_up(struct fnt_metrics_work *work)
 		rc = add_frames(work);
 	if (!rc)
 		merge_sums(work);
-	return rc;
-}
-
-int
-fnt_metrics_sum(const struct fnt_view *view, struct fnt_metrics **metrics)
-{
-	struct fnt_metrics_work work = {.view = view,
-					.holder = fnt_metrics_holder(view->name_count)};
-	int rc = work.holder ? sum_up(&work) : -ENOMEM;
-
-	if (!rc)
-		rc = fnt_metrics_give(&work);
-	for (uint32_t i = 0; i < work.sum_count; i++)
-		for (uint32_t k = 0; k < FNT_OCTAVES; k++)
-			free(work.sums[i].octaves[k]);
-	free(work.sums);
-	free(work.sum_of_name);
-	free(work.sum_of_row);
-	if (rc && work.holder)
-		fnt_metrics_free(&work.holder->metrics);
-	if (!rc)
-		*metrics = &work.holder->metrics;
 	return rc;
 }

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * metrics_sum.h: the metrics, summed up. Reading never writes; every number found in
- * the region is bounded before it is used.
+ * metrics_sum.h: the work of summing up a region's metrics, in two steps.
+ *
+ *   rows ─────── fnt_metrics_sum_fns() ──► sums ──┐ fnt_metrics_fill()
+ *   rows of operations ───────────────────────────┴──► struct fnt_metrics
+ *
+ * Reading never writes to the region, and every number found in it is bounded before it is
+ * used. Counters are read one by one while producers add to them. One thread for one work;
+ * allocates; no system call else.
  */
 #ifndef FNT_READ_METRICS_SUM_H
 #define FNT_READ_METRICS_SUM_H
@@ -10,37 +16,37 @@
 
 #include <fntrace/metrics.h>
 
-/* A function while it is summed up. */
+/* One function's counts so far. */
 struct fnt_fn_sum {
-	uint32_t name;
-	const char *text;
+	uint32_t name;	  /* id */
+	const char *text; /* of the name; the result owns it */
 	uint64_t counts[FNT_FN_COUNTERS];
 	uint64_t in_flight;
-	uint64_t *octaves[FNT_OCTAVES];
+	uint64_t *octaves[FNT_OCTAVES]; /* of the histogram; NULL: all zero */
 };
 
-/* What is handed out, and what it stands on. */
-struct fnt_metrics_holder {
-	struct fnt_metrics metrics;
+/* What the caller gets (`metrics`), and the memory that it points to. */
+struct fnt_metrics_result {
+	struct fnt_metrics metrics; /* first: fnt_metrics_free() casts back */
 	struct fnt_fn_metrics *fns;
 	struct fnt_op_metrics *ops;
-	char **texts; /* by name, as far as they were wanted */
+	char **texts; /* by name id; NULL until the name is needed */
 	uint32_t name_count;
 };
 
 struct fnt_metrics_work {
 	const struct fnt_view *view;
-	struct fnt_metrics_holder *holder;
-	struct fnt_fn_sum *sums; /* the first is the other row */
+	struct fnt_metrics_result *result;
+	struct fnt_fn_sum *sums; /* the first is of functions that have no row */
 	uint32_t sum_count, sum_room;
-	uint32_t *sum_of_name; /* + 1 */
-	uint32_t *sum_of_row;  /* + 1 */
-	uint32_t shared;
+	uint32_t *sum_of_name; /* by name id: index into `sums` plus 1; 0: none yet */
+	uint32_t *sum_of_row;  /* by row: the same */
+	uint32_t shared;       /* rows that several lanes write to */
 };
 
-/* A row's key that a writer can have set, but for its name. */
+/* Can a writer have set this key, apart from its name? */
 static inline bool
-fnt_row_is(const struct fnt_view *view, uint64_t key, enum fnt_row_kind kind)
+fnt_row_key_is(const struct fnt_view *view, uint64_t key, enum fnt_row_kind kind)
 {
 	uint32_t lane = fnt_key_lane(key);
 
@@ -48,26 +54,24 @@ fnt_row_is(const struct fnt_view *view, uint64_t key, enum fnt_row_kind kind)
 	       (lane < view->lane_count || lane == FNT_LANE_ANY);
 }
 
-/* Over all rows. */
+/* The functions' counters, summed over all functions. */
 void fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUNTERS]);
 
-/* Nothing yet; NULL without memory. */
-struct fnt_metrics_holder *fnt_metrics_holder(uint32_t name_count);
-
-/* The name's text; *text is NULL if there is no such name. 0 or -ENOMEM. */
+/* The text of name `id`, which the result owns; *text is NULL if there is no such name.
+ * 0, -ENOMEM. */
 int fnt_metrics_text(const struct fnt_metrics_work *work, uint32_t id,
 		     const char **text);
 
-/* Fill the holder from the sums, and from the rows of operations. 0 or -ENOMEM. */
-int fnt_metrics_give(struct fnt_metrics_work *work);
+/* For a work that has its view and result, and is zero otherwise: one sum for each function,
+ * in `sums`. The caller frees the three arrays and the octaves, whatever is returned.
+ * 0, -ENOMEM. */
+int fnt_metrics_sum_fns(struct fnt_metrics_work *work);
 
-/* Says what is wrong at a place in the region. */
-typedef void fnt_found(void *arg, const void *at, const char *problem);
+/* An empty result, for fnt_metrics_free(); NULL: no memory. */
+struct fnt_metrics_result *fnt_metrics_result_create(uint32_t name_count);
 
-/* Look for what no producer can have written. 0 or -ENOMEM. */
-int fnt_metrics_verify(const struct fnt_view *view, fnt_found *found, void *arg);
-
-/* All of it, for fnt_metrics_free. 0 or -ENOMEM. */
-int fnt_metrics_sum(const struct fnt_view *view, struct fnt_metrics **metrics);
+/* Fills in the result: functions from the sums, operations from their rows.
+ * 0, -ENOMEM. */
+int fnt_metrics_fill(struct fnt_metrics_work *work);
 
 #endif

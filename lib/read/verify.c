@@ -5,7 +5,7 @@
 #include "read/decode.h"
 #include "ring/frame.h"
 #include "region/liveness.h"
-#include "read/metrics_sum.h"
+#include "read/verify_metrics.h"
 #include "payload/read.h"
 #include "read/attached.h"
 #include "settings/settings.h"
@@ -320,7 +320,7 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 		.arg = arg,
 	};
 
-	int rc = fnt_reader_fresh(reader);
+	int rc = fnt_reader_ensure_fresh(reader);
 
 	memset(check, 0, sizeof(*check));
 	if (rc)
@@ -337,8 +337,8 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 	verify_ring(&verify, FNT_RING_MAIN);
 	if (verify.view->kept_percent)
 		verify_ring(&verify, FNT_RING_KEPT);
-	rc = fnt_metrics_verify(verify.view, found, &verify);
+	rc = fnt_verify_metrics(verify.view, found, &verify);
 	fnt_raw_free(&verify.raw);
 	free(verify.alive);
-	return rc ? rc : fnt_reader_fresh(reader);
+	return rc ? rc : fnt_reader_ensure_fresh(reader);
 }

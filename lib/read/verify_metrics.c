@@ -3,10 +3,12 @@
  * Are the metrics sound? Every key, every short cut to a block; and, where nobody is at it,
  * the sums.
  */
-#include "read/metrics_sum.h"
+#include "read/verify_metrics.h"
 
 #include "region/name_table.h"
+#include "read/metrics_sum.h"
 #include "read/query.h"
+#include "read/reader_metrics.h"
 #include "base/shm_words.h"
 
 #include <stdarg.h>
@@ -14,7 +16,7 @@
 
 struct verify {
 	const struct fnt_view *view;
-	fnt_found *found;
+	fnt_problem_found *found;
 	void *arg;
 };
 
@@ -57,7 +59,7 @@ verify_fn_row(const struct verify *verify, uint32_t i)
 	const struct fnt_fn_row *row = &view->fn_rows[i];
 	uint64_t key = fnt_word_relaxed(&row->key);
 
-	if (key && (!fnt_row_is(view, key, FNT_ROW_FN) || fnt_key_op(key) ||
+	if (key && (!fnt_row_key_is(view, key, FNT_ROW_FN) || fnt_key_op(key) ||
 		    !is_name(view, fnt_key_name(key)))) {
 		problem(verify, row, "row %u of functions: key 0x%llx", i,
 			(unsigned long long)key);
@@ -83,8 +85,8 @@ verify_op_row(const struct verify *verify, uint32_t i)
 	uint64_t key = fnt_word_relaxed(&row->key);
 
 	if (key &&
-	    (!fnt_row_is(view, key, FNT_ROW_OP) || fnt_key_op(key) >= FNT_OP_KINDS ||
-	     !is_name(view, fnt_key_name(key))))
+	    (!fnt_row_key_is(view, key, FNT_ROW_OP) ||
+	     fnt_key_op(key) >= FNT_OP_KINDS || !is_name(view, fnt_key_name(key))))
 		problem(verify, row, "row %u of operations: key 0x%llx", i,
 			(unsigned long long)key);
 }
@@ -174,7 +176,7 @@ verify_sums(const struct verify *verify)
 }
 
 int
-fnt_metrics_verify(const struct fnt_view *view, fnt_found *found, void *arg)
+fnt_verify_metrics(const struct fnt_view *view, fnt_problem_found *found, void *arg)
 {
 	struct verify verify = {view, found, arg};
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/sigbus.h"
 
-#include "read/attached.h"
+#include <fntrace/reader.h>
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Never freed, used again: the handler goes through the list whenever it likes. */
 struct fnt_sigbus {
@@ -154,43 +154,4 @@ fnt_reader_guard(void)
 {
 	pthread_once(&once, install);
 	return installed;
-}
-
-/* ---- before and after ------------------------------------------------------------- */
-
-void
-fnt_reader_renew(struct fnt_reader *reader)
-{
-	if (!fnt_maps_fresh(&reader->region.view) && !fnt_maps_renew(&reader->region))
-		fnt_maps_drain(&reader->region.view);
-}
-
-bool
-fnt_reader_gone(const struct fnt_reader *reader)
-{
-	return fnt_sigbus_gone(reader->guard) || fnt_maps_gone(&reader->region.view);
-}
-
-int
-fnt_reader_fresh(struct fnt_reader *reader)
-{
-	const struct fnt_region *region = &reader->region;
-	const fnt_word *id =
-		(const fnt_word *)(const void *)(region->view.base +
-						 offsetof(struct fnt_header,
-							  region_id));
-	struct stat st;
-
-	/* A descriptor that the host has closed tells us nothing. */
-	if (!reader->stale && !fstat(region->fd, &st) && st.st_dev == region->dev &&
-	    st.st_ino == region->ino && (uint64_t)st.st_size < region->view.size_bytes)
-		reader->stale = true;
-	if (!reader->stale &&
-	    (atomic_load_explicit(id, memory_order_relaxed) != region->view.region_id ||
-	     fnt_reader_gone(reader)))
-		reader->stale = true;
-	if (reader->stale)
-		return -ESTALE;
-	fnt_reader_renew(reader);
-	return 0;
 }

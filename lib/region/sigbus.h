@@ -18,9 +18,8 @@
 #ifndef FNT_REGION_SIGBUS_H
 #define FNT_REGION_SIGBUS_H
 
-#include "region/region.h"
-
-struct fnt_reader;
+#include <stdbool.h>
+#include <stddef.h>
 
 /* A mapping under guard. */
 struct fnt_sigbus;
@@ -33,15 +32,5 @@ void fnt_sigbus_remove(struct fnt_sigbus *guard);
 
 /* Has the mapping been replaced? */
 bool fnt_sigbus_gone(const struct fnt_sigbus *guard);
-
-/* Is the file still as long as the mapping, and the region the one that was opened?
- * 0, -ESTALE; once stale, for ever. */
-int fnt_reader_fresh(struct fnt_reader *reader);
-
-/* Rings that were resized or rotated: from here on as they are now. */
-void fnt_reader_renew(struct fnt_reader *reader);
-
-/* Has any of the reader's mappings been replaced? */
-bool fnt_reader_gone(const struct fnt_reader *reader);
 
 #endif

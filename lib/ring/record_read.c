@@ -22,7 +22,7 @@ fnt_raw_free(struct fnt_raw *raw)
 
 /* Room for `bytes` and the rest of a word; not less than most records take. */
 static bool
-fnt_call_make_room(struct fnt_raw *raw, uint32_t bytes)
+reserve_payload(struct fnt_raw *raw, uint32_t bytes)
 {
 	uint32_t want = bytes + 8;
 	char *more;
@@ -172,7 +172,7 @@ copy_record(const struct fnt_view *view, const struct fnt_spot *spot, uint64_t h
 	fnt_words_load(&raw->head, cell->words, sizeof(raw->head));
 	cells = cells_of(view, spot, raw->head.payload_bytes);
 	if (cells) {
-		if (!fnt_call_make_room(raw, raw->head.payload_bytes))
+		if (!reserve_payload(raw, raw->head.payload_bytes))
 			return FNT_READ_NO_MEMORY;
 		/* All that the cell has room for: a copy of known length. */
 		fnt_words_load(raw->payload, cell->words + FNT_RECORD_WORDS,
@@ -301,7 +301,7 @@ copy_chain(const struct fnt_view *view, const struct fnt_frame *frame,
 							    : (uint32_t)published;
 	uint32_t done = 0;
 
-	if (!fnt_call_make_room(raw, bytes))
+	if (!reserve_payload(raw, bytes))
 		return false;
 	for (;;) {
 		uint64_t next;

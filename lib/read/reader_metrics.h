@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * reader_metrics.h: the metrics of a mapped region, for its readers and its producers.
+ *
+ * Reading never writes to the region. Any thread; allocates; makes no system call else.
+ */
+#ifndef FNT_READ_READER_METRICS_H
+#define FNT_READ_READER_METRICS_H
+
+#include "region/region.h"
+
+#include <fntrace/metrics.h>
+
+/* Sums up the region's metrics of this moment, for fnt_metrics_free(). 0, -ENOMEM. */
+int fnt_metrics_sum(const struct fnt_view *view, struct fnt_metrics **metrics);
+
+#endif

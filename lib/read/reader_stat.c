@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * reader_stat.c: a region's counters, and the processes attached to it.
+ *
+ * Counters are read one after the other while producers go on: sums are of slightly
+ * different moments.
+ */
+#include "base/clock.h"
+#include "base/shm_words.h"
+#include "base/utf8.h"
+#include "read/attached.h"
+#include "read/metrics_sum.h"
+#include "read/query.h"
+#include "region/liveness.h"
+#include "region/name_table.h"
+#include "region/slots.h"
+#include "ring/frame.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- counts ----------------------------------------------------------------------- */
+
+static void
+count_lanes(const struct fnt_view *view, struct fnt_stat *stat)
+{
+	for (uint32_t i = 0; i < view->lane_count; i++) {
+		struct fnt_lane *lane = &view->lanes[i];
+
+		stat->recorded += fnt_lane_recorded(lane);
+		stat->dropped += fnt_word_acquire(&lane->dropped);
+		stat->kept_none += fnt_word_acquire(&lane->not_kept);
+		stat->sampled += fnt_word_acquire(&lane->sampled);
+		stat->limited += fnt_word_acquire(&lane->limited);
+		stat->unframed += fnt_word_acquire(&lane->unframed);
+		stat->cells_skipped += fnt_word_acquire(&lane->cells_skipped);
+		stat->lanes += fnt_state_status(fnt_word_acquire(&lane->state)) ==
+			       FNT_LANE_OWNED;
+	}
+}
+
+/* What threads without a lane have counted. */
+static void
+count_laneless(const struct fnt_control_words *control, struct fnt_stat *stat)
+{
+	stat->dropped += fnt_word_acquire(&control->dropped);
+	stat->kept_none += fnt_word_acquire(&control->not_kept);
+	stat->sampled += fnt_word_acquire(&control->sampled);
+	stat->limited += fnt_word_acquire(&control->limited);
+}
+
+/* What calls contained, summed over all functions. */
+static void
+count_calls(const struct fnt_view *view, struct fnt_stat *stat)
+{
+	uint64_t counts[FNT_FN_COUNTERS];
+
+	fnt_metrics_counts(view, counts);
+	stat->ops = counts[FNT_FN_OPS];
+	stat->ops_omitted = counts[FNT_FN_OPS_OMITTED];
+	stat->schedules_omitted = counts[FNT_FN_SCHEDULES_OMITTED];
+	stat->values_omitted = counts[FNT_FN_VALUES_OMITTED];
+}
+
+static void
+count_frames(const struct fnt_reader *reader, unsigned char *lives,
+	     struct fnt_stat *stat)
+{
+	const struct fnt_view *view = &reader->region.view;
+
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
+		uint64_t state = fnt_word_acquire(&view->frames[i].state);
+		uint32_t status = fnt_state_status(state);
+
+		stat->frames += status != FNT_FRAME_FREE;
+		if (status != FNT_FRAME_OPEN && status != FNT_FRAME_REAPED)
+			continue;
+		if (status == FNT_FRAME_REAPED ||
+		    !fnt_reader_owner_alive(reader, lives, fnt_state_owner(state)))
+			stat->orphaned++;
+		stat->in_flight++;
+	}
+}
+
+static void
+count_tables(const struct fnt_view *view, struct fnt_stat *stat)
+{
+	for (uint32_t i = 0; i < view->producer_count; i++)
+		stat->producers += fnt_word_acquire(&view->producers[i].status) ==
+				   FNT_PRODUCER_LIVE;
+	for (uint32_t i = 0; i < view->name_count; i++)
+		stat->names += (fnt_word_acquire(&view->names[i].state) & 0xff) ==
+			       FNT_NAME_READY;
+	stat->producers_max = view->producer_count;
+	stat->lanes_max = view->lane_count;
+	stat->frames_max = view->frame_count;
+	stat->names_max = view->name_count;
+}
+
+/* The clocks that live producers use. */
+static const char *
+clock_names(const struct fnt_view *view)
+{
+	static const char *const names[] = {"none", "vdso", "tsc", "tsc and vdso"};
+	unsigned seen = 0;
+
+	for (uint32_t i = 0; i < view->producer_count; i++) {
+		const struct fnt_producer_slot *slot = &view->producers[i];
+
+		if (fnt_word_acquire(&slot->status) == FNT_PRODUCER_LIVE)
+			seen |= fnt_word_acquire(&slot->clock) == FNT_CLOCK_TSC ? 2 : 1;
+	}
+	return names[seen];
+}
+
+/* Cells of the ring's newest segment. */
+static uint64_t
+ring_cells(const struct fnt_view *view, uint32_t ring)
+{
+	const struct fnt_segments *segments = fnt_view_segments(view, ring);
+
+	return segments->count ? segments->at[segments->count - 1].cell_count : 0;
+}
+
+/* What never changes, or only by resizing. */
+static void
+describe_view(const struct fnt_view *view, struct fnt_stat *stat)
+{
+	stat->size_bytes = fnt_view_bytes(view);
+	stat->created_at_ns = view->created_at_ns;
+	stat->cells = ring_cells(view, FNT_RING_MAIN);
+	stat->kept_cells = ring_cells(view, FNT_RING_KEPT);
+	stat->capacity = view->capacity;
+	stat->max_record_bytes = view->max_record_bytes;
+	stat->flags = view->flags;
+}
+
+int
+fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
+{
+	const struct fnt_view *view = &reader->region.view;
+	unsigned char *lives;
+	int rc = fnt_reader_ensure_fresh(reader);
+
+	if (rc)
+		return rc;
+	lives = calloc(view->producer_count, 1);
+	if (!lives)
+		return -ENOMEM;
+	memset(stat, 0, sizeof(*stat));
+	describe_view(view, stat);
+	stat->clock = clock_names(view);
+	count_lanes(view, stat);
+	count_calls(view, stat);
+	count_laneless(view->control, stat);
+	stat->not_kept = stat->kept_none + stat->sampled + stat->limited;
+	stat->total = stat->recorded + stat->dropped + stat->not_kept;
+	stat->retained = fnt_query_retained(view);
+	count_frames(reader, lives, stat);
+	count_tables(view, stat);
+	free(lives);
+	return fnt_reader_ensure_fresh(reader);
+}
+
+/* ---- producers -------------------------------------------------------------------- */
+
+/* What the slot itself says, and the executable's name. */
+static void
+describe_producer(const struct fnt_reader *reader, uint32_t slot,
+		  struct fnt_producer *producer)
+{
+	const struct fnt_view *view = &reader->region.view;
+	const struct fnt_producer_slot *at = &view->producers[slot];
+	char name[FNT_NAME_MAX + 1];
+	int len;
+
+	producer->pid = (int32_t)fnt_word_acquire(&at->pid);
+	producer->alive = fnt_slot_alive(&reader->region, slot);
+	producer->attached_at_ns = fnt_word_acquire(&at->attached_at_ns);
+	len = fnt_name_get(view, (uint32_t)fnt_word_acquire(&at->exe), name);
+	if (len > 0 && fnt_utf8_valid(name, (size_t)len))
+		snprintf(
+			producer->exe, sizeof(producer->exe), "%.*s",
+			(int)fnt_utf8_cut(name, (size_t)len, sizeof(producer->exe) - 1),
+			name);
+}
+
+/* Adds each lane and each open frame to its owner in `list`, which is indexed by slot. */
+static void
+count_by_owner(const struct fnt_view *view, struct fnt_producer *list)
+{
+	for (uint32_t i = 0; i < view->lane_count; i++) {
+		struct fnt_lane *lane = &view->lanes[i];
+		uint64_t state = fnt_word_acquire(&lane->state);
+		uint32_t owner = fnt_state_owner(state);
+
+		if (fnt_state_status(state) != FNT_LANE_OWNED ||
+		    owner >= view->producer_count)
+			continue;
+		list[owner].threads++;
+		list[owner].recorded += fnt_lane_recorded(lane) -
+					fnt_word_acquire(&lane->recorded_before);
+		list[owner].dropped += fnt_word_acquire(&lane->dropped) -
+				       fnt_word_acquire(&lane->dropped_before);
+	}
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
+		uint64_t state = fnt_word_acquire(&view->frames[i].state);
+		uint32_t owner = fnt_state_owner(state);
+
+		if (fnt_state_status(state) == FNT_FRAME_OPEN &&
+		    owner < view->producer_count)
+			list[owner].in_flight++;
+	}
+}
+
+int
+fnt_reader_producers(struct fnt_reader *reader, struct fnt_producer **producers,
+		     size_t *count)
+{
+	const struct fnt_view *view = &reader->region.view;
+	struct fnt_producer *list;
+	int rc = fnt_reader_ensure_fresh(reader);
+
+	if (rc)
+		return rc;
+	list = calloc(view->producer_count, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	*count = 0;
+	count_by_owner(view, list);
+	for (uint32_t i = 0; i < view->producer_count; i++) {
+		if (fnt_word_acquire(&view->producers[i].status) != FNT_PRODUCER_LIVE)
+			continue;
+		list[*count] = list[i];
+		describe_producer(reader, i, &list[(*count)++]);
+	}
+	rc = fnt_reader_ensure_fresh(reader);
+	if (rc)
+		free(list);
+	else
+		*producers = list;
+	return rc;
+}
