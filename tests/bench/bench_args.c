@@ -76,8 +76,10 @@ bench_args(int argc, char **argv, struct bench_options *options)
 	for (int i = 1; i + 1 < argc; i += 2)
 		if (!parse_text(options, argv[i], argv[i + 1]) &&
 		    !parse_number(options, argv[i], argv[i + 1]))
-			return fprintf(stderr, "bench: what is %s?\n", argv[i]), -1;
+			return fprintf(stderr, "bench: no such option: %s\n", argv[i]),
+			       -1;
 	if (argc % 2 == 0 || bench_threads(options) > BENCH_THREADS_MAX)
-		return fprintf(stderr, "bench: name value …\n"), -1;
+		return fprintf(stderr, "bench: options come in pairs: NAME VALUE …\n"),
+		       -1;
 	return 0;
 }

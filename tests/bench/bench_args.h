@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_args.h: the command line of a peer: name value …
+ * bench_args.h: parses the command line of a peer: NAME VALUE …, with the names of
+ * struct bench_options (value, size and fill without their unit).
  */
 #ifndef FNT_BENCH_ARGS_H
 #define FNT_BENCH_ARGS_H
@@ -13,7 +14,7 @@ bench_threads(const struct bench_options *options)
 	return options->threads * options->processes + options->readers;
 }
 
-/* 0; -1: what is wrong has been said. */
+/* Fill in `options`. Returns 0, or -1 after a message on stderr. */
 int bench_args(int argc, char **argv, struct bench_options *options);
 
 #endif

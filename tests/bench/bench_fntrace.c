@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace, the producing side. Shapes:
+ * The producing side of fntrace. Shapes:
  *
- *      call       begin, `ops` ops (get and insert in turn), `chunks` chunks, finish
- *      pairs      the same with op_begin and op_end
- *      overlap    as call, eight calls open at a time
- *      unframed   as call, with no frame left in the region
- *      error      as call, finished with a code and a message
- *      parent     as call, and each the child of one call that stays open
- *      push       fnt_log_push of the same trace, built elsewhere
- *      ordered    as call, on a log with FNT_ORDERED
- *      count-only … with FNT_KEEP_NONE
- *      closed     … on one that has been closed
- *      off        as call, with recording off
- *      sampled    … kept are no calls but failed ones
- *      ruled      … something is set, and every call is kept all the same
- *      stubs      as call, into functions that do nothing: what the loop itself takes
- *      clock      nothing: what measuring itself takes
+ *      call         begin, `ops` ops (get and insert by turns), `chunks` chunks, finish
+ *      pairs        the same with op_begin and op_end instead of op
+ *      overlap      as call, with eight calls open at a time
+ *      private      as call, when the region has no free frame: in private memory
+ *      error        as call, finished with an error code and a message
+ *      parent       as call, each the child of one call that stays open
+ *      messages     as call with two ops; names at addresses that change, as in messages
+ *      uuids        as call with two ops; call, row and user ids are UUIDs of 36 bytes
+ *      push         fnt_log_push of the same trace, built elsewhere
+ *      ordered      as call, on a log with FNT_ORDERED
+ *      count-only   as call, on a log with FNT_KEEP_NONE
+ *      closed       as call, on a log that has been closed
+ *      disabled     as call, with the setting enabled=off
+ *      sampled-out  as call, with keep=0: only failed calls would be recorded
+ *      settings     as call, with a setting that is not the default; all are recorded
+ *      stubs        as call, into functions that do nothing: the cost of the loop
+ *      empty        an empty loop: the cost of measuring
+ *
+ * tests/bench/compare also builds this file against older revisions: it uses public
+ * headers and raw_reader.h alone.
  */
 #include "bench.h"
 #include "raw_reader.h"
@@ -40,10 +45,10 @@ struct producer {
 
 struct reader {
 	struct fnt_reader *reader;
-	struct fnt_cursor *cursor; /* NULL: scans everything */
-	struct raw_reader raw;	   /* its reader NULL: reads as our users do */
+	struct fnt_cursor *cursor; /* NULL: scans the whole ring */
+	struct raw_reader raw;	   /* .reader NULL: reads through the public API */
 	bool follows;
-	bool again; /* the cursor begins anew when it has come to the end */
+	bool again; /* reopen the cursor at the oldest record when it reaches the end */
 	uint64_t seen;
 };
 
@@ -201,7 +206,7 @@ run_pushes(void *state, uint64_t calls)
 	p->done += calls;
 }
 
-/* Names come in messages: the same few, at addresses that change. */
+/* Names come in messages: the same names, at addresses that change. */
 static void
 run_messages(void *state, uint64_t calls)
 {
@@ -217,6 +222,26 @@ run_messages(void *state, uint64_t calls)
 		fnt_call_op(call, FNT_OP_GET, m->get, workload_row_id(&p->work, i),
 			    2000, 1, true);
 		fnt_call_op(call, FNT_OP_INSERT, m->insert, NULL, 5000, FNT_NONE, true);
+		fnt_call_finish_ok(call, &p->value);
+	}
+	p->done += calls;
+}
+
+static void
+run_uuids(void *state, uint64_t calls)
+{
+	struct producer *p = state;
+
+	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
+		const struct workload_uuids *ids = &p->work.uuids[i % WORKLOAD_CALLS];
+		struct fnt_call_info info = {.call_id = ids->call_id,
+					     .fn_name = workload_fn(i),
+					     .fn_type = FNT_MUTATION,
+					     .user_id = ids->user_id};
+		struct fnt_call *call = fnt_call_begin(log_of_process, &info);
+
+		fnt_call_op(call, FNT_OP_GET, "Lot", ids->row_id, 2000, 1, true);
+		fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE, true);
 		fnt_call_finish_ok(call, &p->value);
 	}
 	p->done += calls;
@@ -282,7 +307,7 @@ run_nothing(void *state, uint64_t calls)
 
 /* ---- set-up --------------------------------------------------------------------- */
 
-/* Calls that stay open until no frame is left for another. */
+/* Open calls, and leave them open, until the region has no free frame. */
 static int
 take_all_frames(const struct bench_options *options)
 {
@@ -300,7 +325,7 @@ take_all_frames(const struct bench_options *options)
 	return 0;
 }
 
-/* What the readers of a region of their own look at. */
+/* The region of readers that read elsewhere. */
 static const char *
 elsewhere(const struct bench_options *options)
 {
@@ -310,7 +335,7 @@ elsewhere(const struct bench_options *options)
 	return name;
 }
 
-/* Filled past its end, with the same calls. */
+/* Fill its ring past its end with the same calls. */
 static int
 make_elsewhere(const struct bench_options *options)
 {
@@ -346,11 +371,11 @@ process_init(const struct bench_options *options, unsigned process)
 		how.flags = FNT_ORDERED;
 	if (is_shape(options, "count-only"))
 		how.flags = FNT_KEEP_NONE;
-	if (is_shape(options, "off"))
+	if (is_shape(options, "disabled"))
 		how.settings = "enabled=off";
-	if (is_shape(options, "sampled"))
+	if (is_shape(options, "sampled-out"))
 		how.settings = "keep=0";
-	if (is_shape(options, "ruled"))
+	if (is_shape(options, "settings"))
 		how.settings = "slow=1h";
 	if (fnt_log_open(&log_of_process, options->region, &how)) {
 		fprintf(stderr, "bench: %s\n", error.message);
@@ -358,10 +383,10 @@ process_init(const struct bench_options *options, unsigned process)
 	}
 	if (is_shape(options, "closed"))
 		fnt_log_close(log_of_process);
-	return is_shape(options, "unframed") ? take_all_frames(options) : 0;
+	return is_shape(options, "private") ? take_all_frames(options) : 0;
 }
 
-/* JSON of about so many bytes: a string. */
+/* A JSON string of `bytes` bytes; for 0, no value. */
 static void
 make_value(struct fnt_value *value, uint64_t bytes)
 {
@@ -377,7 +402,7 @@ make_value(struct fnt_value *value, uint64_t bytes)
 	*value = (struct fnt_value){FNT_VALUE_JSON, text, bytes};
 }
 
-/* The first producer makes the region; a second look at a ready file costs little. */
+/* The first producer makes the region: try until it is there. */
 static struct reader *
 reader_init(const struct bench_options *options, bool follows)
 {
@@ -471,17 +496,21 @@ look(void *state)
 
 /* ---- the peer ------------------------------------------------------------------- */
 
-/* What is called, or how the log is made. */
+/* process_init() makes the log as some shapes need it. */
 static const struct {
 	const char *name;
 	void (*run)(void *state, uint64_t calls);
 } shapes[] = {
-	{"call", run_calls},	   {"pairs", run_pairs},   {"overlap", run_overlapping},
-	{"unframed", run_calls},   {"error", run_errors},  {"parent", run_calls},
-	{"push", run_pushes},	   {"ordered", run_calls}, {"count-only", run_calls},
-	{"closed", run_calls},	   {"off", run_calls},	   {"sampled", run_calls},
-	{"ruled", run_calls},	   {"stubs", run_stubs},   {"clock", run_nothing},
-	{"messages", run_messages}};
+	{"call", run_calls},	      {"pairs", run_pairs},
+	{"overlap", run_overlapping}, {"private", run_calls},
+	{"error", run_errors},	      {"parent", run_calls},
+	{"messages", run_messages},   {"uuids", run_uuids},
+	{"push", run_pushes},	      {"ordered", run_calls},
+	{"count-only", run_calls},    {"closed", run_calls},
+	{"disabled", run_calls},      {"sampled-out", run_calls},
+	{"settings", run_calls},      {"stubs", run_stubs},
+	{"empty", run_nothing},
+};
 
 static const struct bench_peer *
 choose(const struct bench_options *options)

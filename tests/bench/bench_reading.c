@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace, all but producing. Shapes; each works on a region that it has filled:
+ * fntrace, everything but producing. Each shape works on a region that it has filled:
  *
- *      recent       fnt_log_recent(50)
- *      all          fnt_reader_query of 10,000 traces
- *      len          fnt_log_len: a look at every cell's head; ns for 10,000 records
- *      open         fnt_log_open and fnt_log_close of a region that is there
- *      reader-open  fnt_reader_open and fnt_reader_close
- *      begin-first  a thread's first call
- *      memory       KiB that a process has more for a log that it uses, the region
- * apart bytes, bytes-ordered of the ring for each record of call+2ops; with FNT_ORDERED
- * no ticket is given up, so that it is what the record takes
+ *      recent         fnt_log_recent(50)
+ *      all            fnt_reader_query of 10,000 traces
+ *      len            fnt_log_len, which reads every cell's head: ns for 10,000 records
+ *      open           fnt_log_open and fnt_log_close of an existing region
+ *      reader-open    fnt_reader_open and fnt_reader_close
+ *      begin-first    a thread's first call
+ *      memory         private memory in KiB of a process with a log, without the region
+ *      bytes          bytes of the ring for each record of call+2ops
+ *      bytes-ordered  the same with FNT_ORDERED, where no ticket stays unused: the size
+ *                     of the record itself
+ *
+ * The first two and the opens are measured in batches; tests/bench/compare takes those.
+ * It also builds this file against older revisions: it uses public headers alone.
  */
 #include "bench.h"
 #include "workload.h"
@@ -130,7 +134,7 @@ run_reader_open(void *state, uint64_t times)
 
 /* ---- measured once -------------------------------------------------------------- */
 
-/* Heads only, of records in their thousands. */
+/* fnt_log_len() reads the heads of all records in the ring. */
 static void
 measure_len(const struct bench_options *options, FILE *out)
 {
@@ -143,7 +147,7 @@ measure_len(const struct bench_options *options, FILE *out)
 	fprintf(out, "ns=%.0f", (double)begin * ALL / (double)records);
 }
 
-/* KiB that this process has written to and shares with no other, regions apart. */
+/* KiB of private memory that this process has written to, without mapped regions. */
 static double
 private_kib(void)
 {
@@ -164,7 +168,7 @@ private_kib(void)
 	return sum;
 }
 
-/* In a child: what this process has had once stays with it. */
+/* In a child: the heap of this process does not shrink again. */
 static void
 measure_memory(const struct bench_options *options, FILE *out)
 {
@@ -242,7 +246,7 @@ process_init(const struct bench_options *options, unsigned process)
 		return -1;
 	if (fnt_reader_open(&reader, options->region, NULL) ||
 	    fnt_reader_stat(reader, &stat))
-		return fprintf(stderr, "bench: can't read\n"), -1;
+		return fprintf(stderr, "bench: cannot read the region\n"), -1;
 	produce(producer, stat.cells + stat.cells / 8);
 	retained = fnt_log_len(producer);
 	if (is_shape(options, "memory")) {
@@ -257,7 +261,9 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 {
 	(void)thread;
 	if (is_shape(options, "all") && retained < ALL)
-		return fprintf(stderr, "bench: too small a ring\n"), NULL;
+		return fprintf(stderr,
+			       "bench: the ring holds fewer than 10,000 traces\n"),
+		       NULL;
 	return (void *)(uintptr_t)options;
 }
 

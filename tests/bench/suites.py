@@ -321,18 +321,18 @@ def _ids():
 def _shapes():
     plain = fnt("call+2ops, framed")
     some = {shape: fnt(name, shape=shape) for shape, name in (
-        ("unframed", "call+2ops, no frame left"), ("overlap", "call+2ops, 8 open at once"),
+        ("private", "call+2ops, no frame left"), ("overlap", "call+2ops, 8 open at once"),
         ("error", "call+2ops, finish_error"), ("parent", "call+2ops, with a parent"),
         ("push", "push of a trace with 2 ops"), ("ordered", "call+2ops, FNT_ORDERED"),
         ("count-only", "call+2ops, FNT_KEEP_NONE"), ("closed", "call+2ops, log closed"),
-        ("off", "call+2ops, disabled"), ("sampled", "call+2ops, sampled out"),
-        ("ruled", "call+2ops, settings not default"))}
+        ("disabled", "call+2ops, disabled"), ("sampled-out", "call+2ops, sampled out"),
+        ("settings", "call+2ops, settings not default"))}
     stubs = fnt("call+2ops, functions that do nothing", shape="stubs")
     ratios = [Ratio(f"{v.name.removeprefix('call+2ops, ')} / plain", v, plain)
               for v in some.values()]
-    ratios += [Ratio("disabled, less the loop", some["off"], stubs, parts=1, bar=2),
-               Ratio("sampled out / kept, both by settings", some["sampled"],
-                     some["ruled"], bar=0.8)]
+    ratios += [Ratio("disabled, less the loop", some["disabled"], stubs, parts=1, bar=2),
+               Ratio("sampled out / kept, both by settings", some["sampled-out"],
+                     some["settings"], bar=0.8)]
     ordered2 = fnt("call+2ops, FNT_ORDERED", shape="ordered", threads=2)
     ratios.append(Ratio("FNT_ORDERED: 2 threads / 1", ordered2, some["ordered"]))
     floors = []
@@ -352,7 +352,7 @@ def _latency():
     def mutex(name, **args):
         return Variant("mutex-log", name, args)
 
-    clock = Variant("none", "latency, of nothing", {"shape": "clock", "latency": 1}, {},
+    clock = Variant("none", "latency, of nothing", {"shape": "empty", "latency": 1}, {},
                     PROGRAMS["fntrace"])
     call, beset = latency(fnt, "latency"), latency(fnt, "latency, 2 readers", readers=2)
     push = latency(fnt, "latency of push", shape="push")
