@@ -373,74 +373,11 @@ FNT_API uint64_t fnt_log_total_count(struct fnt_log *log);
 FNT_API uint64_t fnt_log_len(struct fnt_log *log);
 FNT_API bool fnt_log_is_empty(struct fnt_log *log);
 
-/* ---- inlined --------------------------------------------------------------------- */
-
-/* What these do beyond calling the function: where there is no call, as nothing is
- * traced, nothing is called; and what is known of an op where it is compiled is passed
- * as one number. With FNT_NO_INLINE defined they are left out; the functions are there
- * in any case, for other languages and for whoever takes their addresses. */
-
-/* fnt_call_op(): its enum fnt_op in the lower 32 bits of `kind_ok`, `ok` in the upper. */
-FNT_API int fnt_call_op_packed(struct fnt_call *call, uint64_t kind_ok,
-			       const char *entity, const char *id, uint64_t duration_ns,
-			       int64_t row_count);
-
-#if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(FNT_NO_INLINE)
-#define FNT_INLINE extern __inline__ __attribute__((gnu_inline))
-#define FNT_NO(call) __builtin_expect(!(call), 0)
-
-FNT_API int64_t fnt_called_op_begin(struct fnt_call *call, enum fnt_op op,
-				    const char *entity,
-				    const char *id) __asm__("fnt_call_op_begin");
-FNT_API int fnt_called_op_end(struct fnt_call *call, int64_t handle, int64_t row_count,
-			      bool ok) __asm__("fnt_call_op_end");
-FNT_API int fnt_called_stream_chunk(struct fnt_call *call,
-				    uint64_t bytes) __asm__("fnt_call_stream_chunk");
-FNT_API int
-fnt_called_finish_ok(struct fnt_call *call,
-		     const struct fnt_value *value) __asm__("fnt_call_finish_ok");
-
-FNT_INLINE int
-fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
-	    uint64_t duration_ns, int64_t row_count, bool ok)
-{
-	return FNT_NO(call)
-		       ? -ESHUTDOWN
-		       : fnt_call_op_packed(call, (uint32_t)op | (uint64_t)ok << 32,
-					    entity, id, duration_ns, row_count);
-}
-
-FNT_INLINE int64_t
-fnt_call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity,
-		  const char *id)
-{
-	return FNT_NO(call) ? -ESHUTDOWN : fnt_called_op_begin(call, op, entity, id);
-}
-
-FNT_INLINE int
-fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
-{
-	return FNT_NO(call) ? -ESHUTDOWN
-			    : fnt_called_op_end(call, handle, row_count, ok);
-}
-
-FNT_INLINE int
-fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
-{
-	return FNT_NO(call) ? -ESHUTDOWN : fnt_called_stream_chunk(call, bytes);
-}
-
-FNT_INLINE int
-fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value)
-{
-	return FNT_NO(call) ? -ESHUTDOWN : fnt_called_finish_ok(call, value);
-}
-
-#undef FNT_INLINE
-#undef FNT_NO
-#endif
-
 #ifdef __cplusplus
 }
 #endif
+
+/* Inline forms of five of the functions above; with FNT_NO_INLINE defined there are none. */
+#include <fntrace/inline.h>
+
 #endif
