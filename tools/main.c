@@ -96,7 +96,7 @@ run(int argc, char **argv)
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return print_help(NULL);
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-		puts("fntrace " FNT_VERSION);
+		printf("fntrace %s\n", fnt_version());
 		return TOOL_OK;
 	}
 	return unknown(strcmp(word, "help") == 0 ? argv[2] : word);

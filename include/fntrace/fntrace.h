@@ -43,6 +43,18 @@ extern "C" {
 #define FNT_API
 #endif
 
+/* The version of these headers. */
+#define FNT_VERSION_MAJOR 0
+#define FNT_VERSION_MINOR 1
+#define FNT_VERSION_PATCH 0
+
+/* The version of the library that the program runs with, "MAJOR.MINOR.PATCH": a static
+ * string. It differs from the macros above if the program was compiled with the headers of
+ * another version. The dynamic linker rejects a library with another soname or without a
+ * function that the program needs, so no caller has to compare; the string is for messages
+ * and bug reports. Any thread, signal handlers included, at any time. Wait-free. */
+FNT_API const char *fnt_version(void);
+
 /* An optional integer that is absent. */
 #define FNT_NONE INT64_MIN
 
