@@ -114,7 +114,7 @@ hide_unseen(const struct fnt_view *view, uint32_t ring)
 	struct fnt_ring_head *head = &view->rings[ring];
 	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count =
-		fnt_spans(view, ring, fnt_cursor_now(view, ring), false, spans);
+		fnt_spans(view, ring, fnt_ring_cursor(view, ring), false, spans);
 
 	if (count && spans[count - 1].segment->number > fnt_word_relaxed(&head->shown))
 		/* Before the look at who reads (log.c): a query that does not see this
@@ -168,7 +168,7 @@ out_of_hands(const struct fnt_region *region, uint32_t ring, uint64_t number,
 		return false; /* their reaper counts what is there */
 	if (!below.living)
 		return true;
-	count = fnt_spans(&region->view, ring, fnt_cursor_now(&region->view, ring),
+	count = fnt_spans(&region->view, ring, fnt_ring_cursor(&region->view, ring),
 			  true, spans);
 	for (uint32_t i = 0; i < count; i++)
 		if (spans[i].segment->number == number)
@@ -453,7 +453,7 @@ fnt_resize_seal(const struct fnt_view *view)
 
 		if (!has_ring(view, ring))
 			continue;
-		count = fnt_spans(view, ring, fnt_cursor_now(view, ring), true, spans);
+		count = fnt_spans(view, ring, fnt_ring_cursor(view, ring), true, spans);
 		for (uint32_t i = 1; i < count; i++) {
 			uint32_t lane = seal_span(&spans[i]);
 

@@ -25,7 +25,7 @@ over(const struct fnt_view *view, uint32_t ring, struct fnt_span spans[FNT_SEGME
 
 	if (!fnt_view_segments(view, ring)->count)
 		return 0;
-	count = fnt_spans(view, ring, fnt_cursor_now(view, ring), true, spans);
+	count = fnt_spans(view, ring, fnt_ring_cursor(view, ring), true, spans);
 	for (uint32_t i = 1; i < count; i++)
 		if (spans[i].segment->number >= shown)
 			spans[kept++] = spans[i];
@@ -188,11 +188,11 @@ reckon_span(struct fnt_rotate *freeze, uint32_t ring, const struct fnt_span *spa
 	    bool is_over, struct reckoning *lanes)
 {
 	const struct fnt_view *view = &freeze->region->view;
-	struct fnt_raw raw = {.payload = NULL};
+	struct fnt_record_copy raw = {.payload = NULL};
 	int code = 0;
 
 	for (uint64_t t = span->first; !code && t < span->end; t++) {
-		enum fnt_read is = fnt_record_read(view, ring, t, &raw);
+		enum fnt_read_result is = fnt_record_read(view, ring, t, &raw);
 		struct reckoning *lane = &lanes[raw.head.lane % view->lane_count];
 
 		if (is == FNT_READ_NO_MEMORY)
@@ -205,7 +205,7 @@ reckon_span(struct fnt_rotate *freeze, uint32_t ring, const struct fnt_span *spa
 		if (!is_over && (!lane->since || raw.head.seq < lane->since))
 			lane->since = raw.head.seq;
 	}
-	fnt_raw_free(&raw);
+	fnt_record_copy_free(&raw);
 	return code;
 }
 
@@ -222,7 +222,7 @@ reckon(struct fnt_rotate *freeze, uint32_t ring, struct reckoning *lanes)
 	for (uint32_t i = 0; !code && i < count; i++)
 		code = reckon_span(freeze, ring, &spans[i], true, lanes);
 	if (!code && count &&
-	    fnt_spans(view, ring, fnt_cursor_now(view, ring), true, spans))
+	    fnt_spans(view, ring, fnt_ring_cursor(view, ring), true, spans))
 		code = reckon_span(freeze, ring, &spans[0], false, lanes);
 	return code;
 }

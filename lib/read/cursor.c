@@ -18,7 +18,7 @@ struct fnt_cursor {
 	struct fnt_trace_set *set;
 	uint64_t fresh_at; /* when the file was last looked at; 0: to be looked at */
 	uint32_t since;	   /* records handed out */
-	struct fnt_lane_seen lanes[];
+	struct fnt_follow_lane lanes[];
 };
 
 /* Ask each ring that has nothing to hand out. */
@@ -157,7 +157,7 @@ fnt_cursor_close(struct fnt_cursor *cursor)
 	if (!cursor)
 		return;
 	for (uint32_t i = 0; i < FNT_RINGS; i++)
-		fnt_raw_free(&cursor->rings[i].raw);
+		fnt_record_copy_free(&cursor->rings[i].raw);
 	fnt_trace_set_destroy(cursor->set);
 	free(cursor);
 }

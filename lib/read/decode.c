@@ -19,9 +19,9 @@ struct begin {
 
 /* Room for one more; NULL without memory. */
 static inline void *
-more(struct fnt_decoder *in, struct fnt_list *list, size_t size)
+more(struct fnt_decoder *in, struct fnt_trace_list *list, size_t size)
 {
-	void *item = fnt_list_add(&in->set->arena, list, size);
+	void *item = fnt_trace_list_add(&in->set->arena, list, size);
 
 	if (!item)
 		in->no_memory = true;
@@ -44,8 +44,8 @@ terminated(struct fnt_decoder *in, struct fnt_text from)
 static const char *
 text(struct fnt_decoder *in, struct fnt_text from)
 {
-	if (__builtin_expect(!fnt_text_is_valid(from.at, from.len), 0))
-		return fnt_text_sanitized(in, from.at, from.len);
+	if (__builtin_expect(!fnt_decode_text_valid(from.at, from.len), 0))
+		return fnt_decode_sanitized(in, from.at, from.len);
 	return terminated(in, from);
 }
 
@@ -59,7 +59,7 @@ static const char *
 ref_text(struct fnt_decoder *in, const struct fnt_name_ref *name)
 {
 	return name->id == FNT_NAME_NONE ? text(in, name->text)
-					 : fnt_text_of_name(in, name->id);
+					 : fnt_decode_name(in, name->id);
 }
 
 /* ---- events -------------------------------------------------------------------- */
@@ -89,7 +89,7 @@ take_op(struct fnt_decoder *in, const struct fnt_event *event)
 static void
 take_begin(struct fnt_decoder *in, const struct fnt_event *event)
 {
-	struct begin *begin = fnt_table_add(&in->set->begins, sizeof(*begin));
+	struct begin *begin = fnt_trace_table_add(&in->set->begins, sizeof(*begin));
 
 	if (!begin) {
 		in->no_memory = true;
@@ -215,13 +215,13 @@ clear_slack(char *slack)
 /* A copy of `bytes` of payload; some more of it is there than is kept, which may become
  * anything. NULL without memory. */
 static char *
-copy_of(struct fnt_arena *arena, const struct fnt_raw *raw, size_t bytes)
+copy_of(struct fnt_trace_arena *arena, const struct fnt_record_copy *raw, size_t bytes)
 {
-	char *payload = fnt_arena_take(arena, bytes + FNT_PAYLOAD_SLACK);
+	char *payload = fnt_trace_arena_take(arena, bytes + FNT_PAYLOAD_SLACK);
 
 	if (!payload)
 		return NULL;
-	if (bytes <= FNT_HEAD_BYTES && raw->room >= FNT_HEAD_BYTES)
+	if (bytes <= FNT_HEAD_BYTES && raw->buffer_bytes >= FNT_HEAD_BYTES)
 		memcpy(payload, raw->payload, FNT_HEAD_BYTES);
 	else
 		memcpy(payload, raw->payload, bytes);
@@ -230,18 +230,18 @@ copy_of(struct fnt_arena *arena, const struct fnt_raw *raw, size_t bytes)
 
 /* The payload into the set, unless it has been read to where it is to be. */
 static inline bool
-take_payload(struct fnt_decoder *in, const struct fnt_raw *raw)
+take_payload(struct fnt_decoder *in, const struct fnt_record_copy *raw)
 {
-	struct fnt_arena *arena = &in->set->arena;
+	struct fnt_trace_arena *arena = &in->set->arena;
 	size_t bytes = raw->head.payload_bytes;
 
-	in->payload = raw->place && raw->payload == raw->place
-			      ? raw->place
+	in->payload = raw->direct && raw->payload == raw->direct
+			      ? raw->direct
 			      : copy_of(arena, raw, bytes);
 	if (!in->payload)
 		return false;
 	clear_slack(in->payload + bytes);
-	fnt_arena_trim(arena, in->payload, bytes + 1);
+	fnt_trace_arena_trim(arena, in->payload, bytes + 1);
 	return true;
 }
 
@@ -281,10 +281,10 @@ take_ops(struct fnt_decoder *in)
 static void
 keep_pending(struct fnt_decoder *in)
 {
-	const struct fnt_table *table = &in->set->begins;
+	const struct fnt_trace_table *table = &in->set->begins;
 	const struct begin *begins = table->items;
 	struct fnt_trace_op *pending =
-		fnt_arena_take(&in->set->arena, table->count * sizeof(*pending));
+		fnt_trace_arena_take(&in->set->arena, table->count * sizeof(*pending));
 
 	if (!pending) {
 		in->no_memory = true;
@@ -300,12 +300,12 @@ keep_pending(struct fnt_decoder *in)
 static void
 keep_lists(struct fnt_decoder *in)
 {
-	struct fnt_arena *arena = &in->set->arena;
+	struct fnt_trace_arena *arena = &in->set->arena;
 	struct fnt_trace *trace = in->trace;
 	struct fnt_trace_op *ops = in->ops.items;
 
 	if (in->ops.count < in->ops.room && arena->at == (char *)(ops + in->ops.room))
-		fnt_arena_trim(arena, ops, in->ops.count * sizeof(*ops));
+		fnt_trace_arena_trim(arena, ops, in->ops.count * sizeof(*ops));
 	trace->ops = ops;
 	trace->op_count = in->ops.count;
 	trace->schedules = in->schedules.items;
@@ -322,7 +322,7 @@ take_rest(struct fnt_decoder *in, const unsigned char *at, const unsigned char *
 	int rc;
 
 	in->reader = (struct fnt_payload_reader){at, end, FNT_PAYLOAD_SLACK};
-	in->schedules = (struct fnt_list){NULL, 0, 0};
+	in->schedules = (struct fnt_trace_list){NULL, 0, 0};
 	in->set->begins.count = 0;
 	for (;;) {
 		rc = fnt_payload_next(&in->reader, &event);
@@ -343,19 +343,19 @@ take_events(struct fnt_decoder *in, const struct fnt_record *head)
 {
 	const unsigned char *at = (const unsigned char *)in->payload;
 	const unsigned char *end = at + head->payload_bytes;
-	struct fnt_arena *arena = &in->set->arena;
+	struct fnt_trace_arena *arena = &in->set->arena;
 	size_t room = ops_expected(head), left;
 	struct fnt_trace_op *ops = NULL;
 	struct fnt_trace *trace = in->trace;
 	char *nul = NULL;
 
 	if (room)
-		ops = fnt_arena_take(arena, room * sizeof(*ops));
+		ops = fnt_trace_arena_take(arena, room * sizeof(*ops));
 	left = room = ops ? room : 0;
 	at = fnt_decode_beginning_fast(in, at, end, &nul);
 	at = fnt_decode_ops_fast(in, at, end, ops, &left, &nul);
 	if (__builtin_expect(at != end || left, 0)) {
-		in->ops = (struct fnt_list){ops, room - left, room};
+		in->ops = (struct fnt_trace_list){ops, room - left, room};
 		in->nul = nul;
 		take_rest(in, at, end);
 		return;
@@ -410,13 +410,13 @@ take_head(struct fnt_decoder *in, const struct fnt_record *head)
 	trace->schedules_omitted = head->schedules_omitted;
 	trace->call_id = trace->fn_name = "";
 	if (head->fn_name != FNT_NAME_NONE)
-		trace->fn_name = fnt_text_of_name(in, head->fn_name);
-	trace->exe = head->exe == FNT_NAME_NONE ? "" : fnt_text_of_name(in, head->exe);
+		trace->fn_name = fnt_decode_name(in, head->fn_name);
+	trace->exe = head->exe == FNT_NAME_NONE ? "" : fnt_decode_name(in, head->exe);
 }
 
 struct fnt_trace *
 fnt_trace_set_add(struct fnt_trace_set *set, const struct fnt_view *view,
-		  const struct fnt_raw *raw)
+		  const struct fnt_record_copy *raw)
 {
 	struct fnt_decoder in;
 
@@ -424,7 +424,7 @@ fnt_trace_set_add(struct fnt_trace_set *set, const struct fnt_view *view,
 	in.set = set;
 	in.view = view;
 	in.no_memory = false;
-	in.trace = fnt_trace_set_item(set);
+	in.trace = fnt_trace_set_next(set);
 	if (!in.trace || !take_payload(&in, raw))
 		return NULL;
 	take_head(&in, &raw->head);

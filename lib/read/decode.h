@@ -17,14 +17,14 @@
  * duration are as in the record. */
 struct fnt_trace *fnt_trace_set_add(struct fnt_trace_set *set,
 				    const struct fnt_view *view,
-				    const struct fnt_raw *raw);
+				    const struct fnt_record_copy *raw);
 
-/* Where the payload of the next record that is added may be read to (fnt_raw), if
+/* Where the payload of the next record that is added may be read to (fnt_record_copy), if
  * nothing is added before it; NULL: there is no room. */
 static inline char *
-fnt_trace_set_place(const struct fnt_trace_set *set)
+fnt_trace_set_next_payload(const struct fnt_trace_set *set)
 {
-	const struct fnt_arena *arena = &set->arena;
+	const struct fnt_trace_arena *arena = &set->arena;
 	size_t room = (size_t)(arena->end - arena->at);
 
 	return room >= FNT_HEAD_BYTES + FNT_PAYLOAD_SLACK ? arena->at : NULL;

@@ -13,9 +13,10 @@
 #include "payload/read_fast.h"
 
 static inline bool
-fnt_decode_is_valid(struct fnt_text text)
+fnt_decode_optional_valid(struct fnt_text text)
 {
-	return !text.at || __builtin_expect(fnt_text_is_valid(text.at, text.len), 1);
+	return !text.at ||
+	       __builtin_expect(fnt_decode_text_valid(text.at, text.len), 1);
 }
 
 /* A NUL after a text, where the next element, or event, has been read. */
@@ -38,8 +39,10 @@ fnt_decode_beginning_fast(struct fnt_decoder *in, const unsigned char *at,
 	if (!fnt_read_is(at, FNT_EVENT_CALL, 5))
 		return at;
 	next = fnt_read_call_fast(at + 2, end, &call);
-	if (!next || next > end || call.fn.at || !fnt_decode_is_valid(call.call_id) ||
-	    !fnt_decode_is_valid(call.user) || !fnt_decode_is_valid(call.tenant))
+	if (!next || next > end || call.fn.at ||
+	    !fnt_decode_optional_valid(call.call_id) ||
+	    !fnt_decode_optional_valid(call.user) ||
+	    !fnt_decode_optional_valid(call.tenant))
 		return at;
 	*fnt_decode_text_end(in, call.call_id) = '\0';
 	if (call.user.at)
@@ -54,7 +57,7 @@ fnt_decode_beginning_fast(struct fnt_decoder *in, const unsigned char *at,
 
 /* The interned name at `at`; NULL: it is none. */
 static inline const unsigned char *
-fnt_decode_id_fast(const unsigned char *at, uint32_t *id)
+fnt_decode_name_id_fast(const unsigned char *at, uint32_t *id)
 {
 	if (__builtin_expect(*at == 0xcd, 1)) {
 		*id = (uint32_t)at[1] << 8 | at[2];
@@ -74,7 +77,7 @@ fnt_decode_op_fast(struct fnt_decoder *in, const unsigned char *at,
 	uint32_t entity;
 
 	if (!fnt_read_is(at, FNT_EVENT_OP, 8) || kind >= FNT_OP_KINDS ||
-	    !(at = fnt_decode_id_fast(at + 3, &entity)) ||
+	    !(at = fnt_decode_name_id_fast(at + 3, &entity)) ||
 	    !(at = fnt_read_text_or_nil_fast(at, end, &id)) ||
 	    !(at = fnt_read_time_fast(at, &to->start_ns)) ||
 	    !(at = fnt_read_time_fast(at, &to->duration_ns)) ||
@@ -82,12 +85,12 @@ fnt_decode_op_fast(struct fnt_decoder *in, const unsigned char *at,
 	    !(at = fnt_read_bool_fast(at, &to->ok)) || at > end)
 		return NULL;
 	if (id.at) {
-		if (__builtin_expect(!fnt_text_is_valid(id.at, id.len), 0))
+		if (__builtin_expect(!fnt_decode_text_valid(id.at, id.len), 0))
 			return NULL;
 		*fnt_decode_text_end(in, id) = '\0';
 	}
 	to->op = (enum fnt_op)kind;
-	to->entity = fnt_text_of_name(in, entity);
+	to->entity = fnt_decode_name(in, entity);
 	to->id = id.at;
 	return at;
 }

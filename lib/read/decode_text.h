@@ -26,22 +26,22 @@ struct fnt_decoder {
 	struct fnt_payload_reader reader;
 	char *payload; /* the copy that the reader reads */
 	char *nul;     /* where one waits; NULL: nowhere */
-	struct fnt_list ops, schedules;
+	struct fnt_trace_list ops, schedules;
 	bool no_memory;
 };
 
 /* A copy of `len` bytes that are no UTF-8, made valid. */
-const char *fnt_text_sanitized(struct fnt_decoder *in, const char *from, size_t len);
+const char *fnt_decode_sanitized(struct fnt_decoder *in, const char *from, size_t len);
 
-/* fnt_text_of_name() of one that is not where it is looked for first, or was no
+/* fnt_decode_name() of one that is not where it is looked for first, or was no
  * UTF-8. */
-const char *fnt_text_of_name_late(struct fnt_decoder *in, uint32_t id);
+const char *fnt_decode_name_slow(struct fnt_decoder *in, uint32_t id);
 
 #ifdef __SSE2__
 
 /* Is each of the first `len` <= 16 of these 16 bytes ASCII and not NUL? */
 static inline bool
-fnt_plain_16(const char *s, uint32_t len)
+fnt_decode_ascii_16(const char *s, uint32_t len)
 {
 	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)s);
 	__m128i plain = _mm_cmpgt_epi8(bytes, _mm_setzero_si128()); /* 1 to 127 */
@@ -52,12 +52,12 @@ fnt_plain_16(const char *s, uint32_t len)
 /* Is it UTF-8 without a NUL? Most texts are short and ASCII: two looks, at bytes that
  * are there after any text in the copy. */
 static inline bool
-fnt_text_is_valid(const char *s, uint32_t len)
+fnt_decode_text_valid(const char *s, uint32_t len)
 {
-	if (len <= 16 && fnt_plain_16(s, len))
+	if (len <= 16 && fnt_decode_ascii_16(s, len))
 		return true;
-	if (len <= 32 && len > 16 && fnt_plain_16(s, 16) &&
-	    fnt_plain_16(s + 16, len - 16))
+	if (len <= 32 && len > 16 && fnt_decode_ascii_16(s, 16) &&
+	    fnt_decode_ascii_16(s + 16, len - 16))
 		return true;
 	return fnt_utf8_valid(s, len);
 }
@@ -65,7 +65,7 @@ fnt_text_is_valid(const char *s, uint32_t len)
 #else
 
 static inline bool
-fnt_text_is_valid(const char *s, uint32_t len)
+fnt_decode_text_valid(const char *s, uint32_t len)
 {
 	return fnt_utf8_valid(s, len);
 }
@@ -73,17 +73,17 @@ fnt_text_is_valid(const char *s, uint32_t len)
 #endif
 
 static inline const char *
-fnt_text_of_name(struct fnt_decoder *in, uint32_t id)
+fnt_decode_name(struct fnt_decoder *in, uint32_t id)
 {
 	const struct fnt_trace_set *set = in->set;
-	uint32_t place = id % FNT_SET_NAMES;
+	uint32_t place = id % FNT_TRACE_SET_NAMES;
 
 	if (__builtin_expect(set->name_keys[place] == id + 1, 1))
 		return set->names[place];
-	place = (place + 1) % FNT_SET_NAMES;
+	place = (place + 1) % FNT_TRACE_SET_NAMES;
 	if (set->name_keys[place] == id + 1)
 		return set->names[place];
-	return fnt_text_of_name_late(in, id);
+	return fnt_decode_name_slow(in, id);
 }
 
 #endif

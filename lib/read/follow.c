@@ -24,9 +24,9 @@ look_at_lanes(struct fnt_follower *in)
 		in->lanes[i].target =
 			fnt_word_acquire(&view->lanes[i].rings[in->ring].recorded);
 	fnt_reader_renew_segments(in->reader);
-	in->until = fnt_cursor_now(view, in->ring);
+	in->until = fnt_ring_cursor(view, in->ring);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct fnt_lane_seen *seen = &in->lanes[i];
+		struct fnt_follow_lane *seen = &in->lanes[i];
 
 		/* [L2] acquire: see [L1] in ring.c. */
 		seen->low = fnt_word_acquire(&view->lanes[i].rings[in->ring].low);
@@ -44,7 +44,7 @@ static void
 trim_late(struct fnt_follower *in, uint64_t oldest)
 {
 	for (uint32_t i = 0; i < in->view->lane_count; i++) {
-		struct fnt_lane_seen *seen = &in->lanes[i];
+		struct fnt_follow_lane *seen = &in->lanes[i];
 
 		if (seen->late < oldest)
 			seen->late = oldest;
@@ -91,7 +91,7 @@ catch_up(struct fnt_follower *in)
 {
 	uint64_t until = in->until;
 
-	in->until = fnt_cursor_now(in->view, in->ring);
+	in->until = fnt_ring_cursor(in->view, in->ring);
 	if (in->until < until)
 		in->until = until;
 	find_span(in);
@@ -103,12 +103,12 @@ static void
 keep_clear(struct fnt_follower *in)
 {
 	const struct fnt_segments *segments = fnt_view_segments(in->view, in->ring);
-	uint64_t cursor = fnt_cursor_now(in->view, in->ring), at = in->position;
+	uint64_t cursor = fnt_ring_cursor(in->view, in->ring), at = in->position;
 
 	if (fnt_segment_find(segments, cursor) != fnt_segment_find(segments, at))
 		in->pace.lap = 0;
 	else
-		in->position = fnt_overrun_go_on(&in->pace, at, cursor);
+		in->position = fnt_overrun_resume(&in->pace, at, cursor);
 	if (in->position != at)
 		in->waiting_since = 0;
 }
@@ -119,7 +119,7 @@ static bool
 all_written(const struct fnt_follower *in)
 {
 	for (uint32_t i = 0; i < in->view->lane_count; i++) {
-		const struct fnt_lane_seen *seen = &in->lanes[i];
+		const struct fnt_follow_lane *seen = &in->lanes[i];
 
 		if (seen->late != seen->late_end || seen->low < in->until)
 			return false;
@@ -135,7 +135,7 @@ begin_round(struct fnt_follower *in)
 		in->until = in->position; /* damaged, or started anew */
 	/* Now, and not ticket by ticket: a damaged cursor may be anywhere. */
 	catch_up(in);
-	trim_late(in, fnt_oldest(in->view, in->ring, in->until));
+	trim_late(in, fnt_ring_oldest(in->view, in->ring, in->until));
 	in->late_lane = 0;
 	in->in_round = true;
 	in->waited = false;
@@ -153,7 +153,7 @@ end_round(struct fnt_follower *in)
 	if (in->waited)
 		return;
 	for (uint32_t i = 0; i < in->view->lane_count; i++) {
-		struct fnt_lane_seen *seen = &in->lanes[i];
+		struct fnt_follow_lane *seen = &in->lanes[i];
 
 		if (seen->target <= seen->seq)
 			continue;
@@ -170,7 +170,7 @@ take_record(struct fnt_follower *in)
 {
 	uint32_t lane = in->raw.head.lane;
 	uint64_t seq = in->raw.head.seq;
-	struct fnt_lane_seen *seen;
+	struct fnt_follow_lane *seen;
 
 	if (lane >= in->view->lane_count)
 		return false;
@@ -183,11 +183,11 @@ take_record(struct fnt_follower *in)
 }
 
 /* The lane that may still write `ticket`, or NULL. */
-static struct fnt_lane_seen *
+static struct fnt_follow_lane *
 writer_of(struct fnt_follower *in, uint64_t ticket)
 {
 	for (uint32_t i = 0; i < in->view->lane_count; i++) {
-		struct fnt_lane_seen *seen = &in->lanes[i];
+		struct fnt_follow_lane *seen = &in->lanes[i];
 
 		if (seen->low <= ticket && ticket < seen->end)
 			return seen;
@@ -200,7 +200,7 @@ writer_of(struct fnt_follower *in, uint64_t ticket)
 static bool
 wait_for(struct fnt_follower *in)
 {
-	struct fnt_lane_seen *seen = writer_of(in, in->position);
+	struct fnt_follow_lane *seen = writer_of(in, in->position);
 	uint64_t now, end;
 
 	if (!seen) {
@@ -228,14 +228,14 @@ wait_for(struct fnt_follower *in)
 static int
 next_late(struct fnt_follower *in, uint32_t lane)
 {
-	struct fnt_lane_seen *seen = &in->lanes[lane];
+	struct fnt_follow_lane *seen = &in->lanes[lane];
 
 	while (seen->late < seen->late_end) {
 		/* Before the cell: below the mark nothing can appear after this look.
 		 */
 		uint64_t low =
 			fnt_word_acquire(&in->view->lanes[lane].rings[in->ring].low);
-		enum fnt_read is =
+		enum fnt_read_result is =
 			fnt_record_read(in->view, in->ring, seen->late, &in->raw);
 
 		if (is == FNT_READ_NO_MEMORY)
@@ -274,7 +274,8 @@ late_before(struct fnt_follower *in)
 static int
 look_at_position(struct fnt_follower *in)
 {
-	enum fnt_read is = fnt_record_read(in->view, in->ring, in->position, &in->raw);
+	enum fnt_read_result is =
+		fnt_record_read(in->view, in->ring, in->position, &in->raw);
 	int rc;
 
 	switch (is) {
@@ -413,7 +414,7 @@ find_first(struct fnt_follower *in)
 	uint32_t at = count - 1;
 
 	for (uint64_t ticket = in->position; count; ticket++) {
-		enum fnt_read is;
+		enum fnt_read_result is;
 		const struct fnt_record *head = &in->raw.head;
 
 		while (ticket >= spans[at].end && at)
@@ -436,10 +437,10 @@ fnt_follow_start(struct fnt_follower *in, enum fnt_from from)
 {
 	const struct fnt_view *view = in->view;
 
-	in->raw.passing = true;
+	in->raw.flush = true;
 	look_at_lanes(in);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct fnt_lane_seen *seen = &in->lanes[i];
+		struct fnt_follow_lane *seen = &in->lanes[i];
 
 		/* After `low` was read: what is at tickets below it is in the count. */
 		seen->seq = fnt_word_acquire(&view->lanes[i].rings[in->ring].recorded);
@@ -453,6 +454,6 @@ fnt_follow_start(struct fnt_follower *in, enum fnt_from from)
 	in->position = in->until;
 	if (from == FNT_FROM_NOW)
 		return 0;
-	in->position = fnt_oldest(view, in->ring, in->until);
+	in->position = fnt_ring_oldest(view, in->ring, in->until);
 	return find_first(in);
 }

@@ -32,7 +32,7 @@
 #include "ring/record_read.h"
 
 /* What is known of a lane. */
-struct fnt_lane_seen {
+struct fnt_follow_lane {
 	uint64_t seq;		 /* of the last record had */
 	uint64_t target;	 /* records it had committed when the round began */
 	uint64_t low, end;	 /* tickets it may still write, when the round began */
@@ -59,8 +59,8 @@ struct fnt_follower {
 	uint64_t missed;
 	bool has; /* a record in `raw`, to be handed out; committed at `time` */
 	uint64_t time;
-	struct fnt_raw raw;
-	struct fnt_lane_seen *lanes;
+	struct fnt_record_copy raw;
+	struct fnt_follow_lane *lanes;
 };
 
 /* For a zeroed `in`, with view, reader, ring and lanes set, the ring being there: from

@@ -29,7 +29,7 @@ fnt_overrun_note(struct fnt_overrun *pace, uint64_t position, uint64_t cursor)
 }
 
 uint64_t
-fnt_overrun_go_on(struct fnt_overrun *pace, uint64_t position, uint64_t cursor)
+fnt_overrun_resume(struct fnt_overrun *pace, uint64_t position, uint64_t cursor)
 {
 	uint64_t had = position - pace->seen_position;
 

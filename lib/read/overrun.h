@@ -53,7 +53,7 @@ fnt_overrun_due(const struct fnt_overrun *pace, uint64_t position)
 /* It was, and the cursor is there: where to go on, which is `position` or up to half a
  * ring further. A cursor before that seen last, or before `position`, is damaged, and
  * taken for that. */
-uint64_t fnt_overrun_go_on(struct fnt_overrun *pace, uint64_t position,
-			   uint64_t cursor);
+uint64_t fnt_overrun_resume(struct fnt_overrun *pace, uint64_t position,
+			    uint64_t cursor);
 
 #endif

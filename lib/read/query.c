@@ -24,7 +24,7 @@ same_text(struct fnt_text text, const char *want)
 }
 
 static bool
-first_event(const struct fnt_raw *raw, struct fnt_event *event)
+first_event(const struct fnt_record_copy *raw, struct fnt_event *event)
 {
 	const unsigned char *bytes = (const unsigned char *)raw->payload;
 	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes, 0};
@@ -33,7 +33,8 @@ first_event(const struct fnt_raw *raw, struct fnt_event *event)
 }
 
 static bool
-fn_matches(const struct fnt_view *view, const struct fnt_raw *raw, const char *want)
+fn_matches(const struct fnt_view *view, const struct fnt_record_copy *raw,
+	   const char *want)
 {
 	char name[FNT_NAME_MAX + 1];
 	struct fnt_event event;
@@ -55,7 +56,7 @@ takes_all(const struct fnt_query *query)
 
 static bool
 matches(const struct fnt_view *view, const struct fnt_query *query,
-	const struct fnt_raw *raw)
+	const struct fnt_record_copy *raw)
 {
 	const struct fnt_record *head = &raw->head;
 	struct fnt_event event;
@@ -81,16 +82,17 @@ struct ring_walk {
 	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count, at;
 	uint64_t left; /* cells of the present span that are still to be looked at */
-	struct fnt_spot spot; /* of the one looked at last, or the span's end */
-	bool has;	      /* a record in `raw`, committed at `time` */
-	bool over;	      /* no further one */
-	bool warm;	      /* we are among records … */
+	struct fnt_ring_position
+		spot;	    /* of the one looked at last, or the span's end */
+	bool has;	    /* a record in `raw`, committed at `time` */
+	bool over;	    /* no further one */
+	bool warm;	    /* we are among records … */
 	uint64_t warm_left; /* … since so many were left, at the newest's last cell */
 	const fnt_word *cursor;
 	uint64_t from; /* where it was when the walk began */
 	bool started;  /* some way ago */
 	uint64_t time;
-	struct fnt_raw raw;
+	struct fnt_record_copy raw;
 };
 
 /* Through both, the newer of two records first: each ring is sorted by itself. */
@@ -98,7 +100,7 @@ struct walk {
 	const struct fnt_view *view;
 	struct ring_walk rings[FNT_RINGS];
 	uint64_t left; /* of the capacity */
-	const struct fnt_raw *raw;
+	const struct fnt_record_copy *raw;
 };
 
 static void
@@ -107,14 +109,14 @@ span_begin(struct ring_walk *walk)
 	const struct fnt_span *span = &walk->spans[walk->at];
 
 	walk->left = span->end - span->first;
-	walk->spot = fnt_spot_of(span->segment, span->end);
+	walk->spot = fnt_ring_position_of(span->segment, span->end);
 }
 
 static void
 ring_begin(struct ring_walk *walk, const struct fnt_view *view, uint32_t ring)
 {
 	walk->cursor = &view->rings[ring].cursor;
-	walk->from = fnt_cursor_now(view, ring);
+	walk->from = fnt_ring_cursor(view, ring);
 	walk->count = fnt_spans(view, ring, walk->from, false, walk->spans);
 	if (walk->count)
 		span_begin(walk);
@@ -127,9 +129,9 @@ give_back(const struct ring_walk *walk)
 	uint64_t cells = walk->warm && !walk->at ? walk->warm_left - walk->left : 0;
 
 	for (uint64_t i = 1; i <= cells && i < walk->spot.segment->cell_count; i++) {
-		struct fnt_spot spot = fnt_spot_on(&walk->spot, i);
+		struct fnt_ring_position spot = fnt_ring_position_after(&walk->spot, i);
 
-		fnt_cache_flush(fnt_spot_cell(&spot), FNT_CELL_BYTES);
+		fnt_cache_flush(fnt_ring_position_cell(&spot), FNT_CELL_BYTES);
 	}
 }
 
@@ -138,11 +140,11 @@ give_back(const struct ring_walk *walk)
 static __attribute__((noinline)) void
 look_around(struct ring_walk *walk)
 {
-	if (walk->raw.passing)
+	if (walk->raw.flush)
 		return;
 	if (walk->started &&
 	    atomic_load_explicit(walk->cursor, memory_order_relaxed) != walk->from) {
-		walk->raw.passing = true;
+		walk->raw.flush = true;
 		give_back(walk);
 	}
 	walk->started = true;
@@ -168,7 +170,7 @@ step_back(struct ring_walk *walk)
 	if (!walk->left && !next_span(walk))
 		return false;
 	walk->left--;
-	fnt_spot_back(&walk->spot, 1);
+	fnt_ring_position_back(&walk->spot, 1);
 	/* At the second such place, up to 64 cells on: who wants a few records is done
 	 * about there, and will soon come to the same ones again. */
 	if (__builtin_expect(walk->left % LOOK_AROUND == 0, 0))
@@ -209,15 +211,15 @@ static __attribute__((noinline)) void
 pass_over(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
 	uint64_t ticket = walk->spans[walk->at].first + walk->left, next, cells;
-	uint64_t state = atomic_load_explicit(&fnt_spot_cell(&walk->spot)->state,
-					      memory_order_relaxed);
+	uint64_t state = atomic_load_explicit(
+		&fnt_ring_position_cell(&walk->spot)->state, memory_order_relaxed);
 
 	next = next_in_hand(view, ring, fnt_cell_lane(state), ticket);
 	cells = next < ticket ? ticket - next - 1 : 0;
 	if (cells > walk->left || cells >= walk->spot.segment->cell_count)
 		return;
 	walk->left -= cells;
-	fnt_spot_back(&walk->spot, cells);
+	fnt_ring_position_back(&walk->spot, cells);
 }
 
 /* Everything that has failed is in the kept ring, if there is one, but for what was too
@@ -247,7 +249,7 @@ static void
 walk_end(struct walk *walk)
 {
 	for (uint32_t i = 0; i < FNT_RINGS; i++)
-		fnt_raw_free(&walk->rings[i].raw);
+		fnt_record_copy_free(&walk->rings[i].raw);
 }
 
 /* The cells that are come to in a moment. Not before there is a record, nor past the
@@ -256,7 +258,7 @@ walk_end(struct walk *walk)
 static inline void
 prefetch(const struct ring_walk *walk)
 {
-	const struct fnt_cell *cell = fnt_spot_cell(&walk->spot);
+	const struct fnt_cell *cell = fnt_ring_position_cell(&walk->spot);
 
 	if (!walk->warm || walk->left < AHEAD)
 		return;
@@ -274,7 +276,7 @@ overtaken(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 	uint64_t ticket = span->first + walk->left;
 
 	if (!walk->at &&
-	    ticket + span->segment->cell_count < fnt_cursor_now(view, ring))
+	    ticket + span->segment->cell_count < fnt_ring_cursor(view, ring))
 		walk->left = 0;
 }
 
@@ -284,10 +286,10 @@ static inline __attribute__((always_inline)) int
 ring_next(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
 	while (step_back(walk)) {
-		enum fnt_read is;
+		enum fnt_read_result is;
 
 		prefetch(walk);
-		is = fnt_spot_read(view, &walk->spot, &walk->raw);
+		is = fnt_record_read_at(view, &walk->spot, &walk->raw);
 		if (__builtin_expect(is == FNT_READ_RECORD, 1)) {
 			if (!walk->warm)
 				walk->warm_left =
@@ -345,7 +347,8 @@ give_place(struct walk *walk, const struct fnt_trace_set *set)
 {
 	bool alone = !walk->rings[FNT_RING_KEPT].has && walk->rings[FNT_RING_KEPT].over;
 
-	walk->rings[FNT_RING_MAIN].raw.place = alone ? fnt_trace_set_place(set) : NULL;
+	walk->rings[FNT_RING_MAIN].raw.direct =
+		alone ? fnt_trace_set_next_payload(set) : NULL;
 }
 
 static int
@@ -417,7 +420,7 @@ fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 
 /* And will be again in a lap; what is of another lap, or busy, somebody is at now. */
 static bool
-was_written(enum fnt_read is)
+was_written(enum fnt_read_result is)
 {
 	return is == FNT_READ_RECORD || is == FNT_READ_MORE || is == FNT_READ_PAD;
 }
@@ -433,13 +436,13 @@ fnt_query_retained(const struct fnt_view *view)
 
 		ring_begin(&walk, view, ring);
 		while (count < most && step_back(&walk)) {
-			enum fnt_read is = fnt_spot_look(view, &walk.spot);
+			enum fnt_read_result is = fnt_record_probe_at(view, &walk.spot);
 
 			count += is == FNT_READ_RECORD;
 			if (is == FNT_READ_OLDER)
 				pass_over(view, ring, &walk);
-			else if (walk.raw.passing && was_written(is))
-				fnt_cache_flush(fnt_spot_cell(&walk.spot),
+			else if (walk.raw.flush && was_written(is))
+				fnt_cache_flush(fnt_ring_position_cell(&walk.spot),
 						FNT_CACHE_FLUSH_LINE);
 		}
 	}

@@ -15,7 +15,7 @@
 /* Nanoseconds since the call started, if its owner is alive and the monotonic clock is of
  * this boot; otherwise until the call's last sign of life. */
 static uint64_t
-elapsed_ns(const struct fnt_view *view, const struct fnt_raw *raw, bool alive)
+elapsed_ns(const struct fnt_view *view, const struct fnt_record_copy *raw, bool alive)
 {
 	uint64_t now = fnt_clock_mono();
 
@@ -28,7 +28,8 @@ elapsed_ns(const struct fnt_view *view, const struct fnt_raw *raw, bool alive)
  * one call, so all payloads together are no longer than all frames, unless a damaged region
  * has chains that share frames. Four times that, as calls come and go meanwhile. */
 static bool
-within_bounds(const struct fnt_view *view, uint64_t *bytes, const struct fnt_raw *raw)
+within_bounds(const struct fnt_view *view, uint64_t *bytes,
+	      const struct fnt_record_copy *raw)
 {
 	*bytes += raw->head.payload_bytes;
 	return *bytes <= 4ull * view->frame_count * FNT_FRAME_PAYLOAD_BYTES;
@@ -48,13 +49,13 @@ collect_in_flight(struct fnt_reader *reader, struct fnt_trace_set *set,
 		  unsigned char *lives)
 {
 	const struct fnt_view *view = &reader->region.view;
-	struct fnt_raw raw = {.payload = NULL};
+	struct fnt_record_copy raw = {.payload = NULL};
 	uint64_t bytes = 0;
 	int rc = 0;
 
 	for (uint32_t i = 0, used = fnt_frames_used(view); !rc && i < used; i++) {
 		struct fnt_trace *trace;
-		enum fnt_read is = fnt_frame_read(view, i, &raw);
+		enum fnt_read_result is = fnt_frame_read(view, i, &raw);
 		bool alive;
 
 		if (is == FNT_READ_NO_MEMORY)
@@ -70,7 +71,7 @@ collect_in_flight(struct fnt_reader *reader, struct fnt_trace_set *set,
 		trace->outcome = alive ? FNT_IN_FLIGHT : FNT_ABORTED;
 		trace->duration_ns = elapsed_ns(view, &raw, alive);
 	}
-	fnt_raw_free(&raw);
+	fnt_record_copy_free(&raw);
 	return rc;
 }
 

@@ -9,15 +9,15 @@
 
 #define LIST_FIRST 4u
 
-struct fnt_chunk {
-	struct fnt_chunk *next;
+struct fnt_trace_chunk {
+	struct fnt_trace_chunk *next;
 	_Alignas(16) char bytes[];
 };
 
 /* ---- pieces -------------------------------------------------------------------- */
 
 static void
-arena_init(struct fnt_arena *arena, char *first, size_t size)
+arena_init(struct fnt_trace_arena *arena, char *first, size_t size)
 {
 	arena->chunks = NULL;
 	arena->at = arena->first = first;
@@ -25,10 +25,10 @@ arena_init(struct fnt_arena *arena, char *first, size_t size)
 }
 
 static void
-arena_free(struct fnt_arena *arena)
+arena_free(struct fnt_trace_arena *arena)
 {
 	while (arena->chunks) {
-		struct fnt_chunk *next = arena->chunks->next;
+		struct fnt_trace_chunk *next = arena->chunks->next;
 
 		free(arena->chunks);
 		arena->chunks = next;
@@ -40,10 +40,10 @@ arena_free(struct fnt_arena *arena)
 /* What is left of the present one is given up: what does not fit into it is a record of
  * some size, or the last of many small ones. */
 void *
-fnt_arena_more(struct fnt_arena *arena, size_t size)
+fnt_trace_arena_take_slow(struct fnt_trace_arena *arena, size_t size)
 {
-	size_t room = size > FNT_SET_BYTES ? size : FNT_SET_BYTES;
-	struct fnt_chunk *chunk = malloc(sizeof(*chunk) + room);
+	size_t room = size > FNT_TRACE_SET_BYTES ? size : FNT_TRACE_SET_BYTES;
+	struct fnt_trace_chunk *chunk = malloc(sizeof(*chunk) + room);
 
 	if (!chunk)
 		return NULL;
@@ -55,7 +55,7 @@ fnt_arena_more(struct fnt_arena *arena, size_t size)
 }
 
 void *
-fnt_table_add(struct fnt_table *table, size_t size)
+fnt_trace_table_add(struct fnt_trace_table *table, size_t size)
 {
 	size_t room = table->room ? 2 * table->room : 16;
 	void *items;
@@ -73,7 +73,8 @@ fnt_table_add(struct fnt_table *table, size_t size)
 /* Where it is, if nothing has been taken since and there is room; what is taken and not
  * used is given back for the next to take. */
 bool
-fnt_list_grow(struct fnt_arena *arena, struct fnt_list *list, size_t size)
+fnt_trace_list_grow(struct fnt_trace_arena *arena, struct fnt_trace_list *list,
+		    size_t size)
 {
 	size_t room = list->room ? 2 * list->room : LIST_FIRST;
 	char *end = list->room ? (char *)list->items + list->room * size : NULL;
@@ -85,7 +86,7 @@ fnt_list_grow(struct fnt_arena *arena, struct fnt_list *list, size_t size)
 		list->room = room;
 		return true;
 	}
-	items = fnt_arena_take(arena, room * size);
+	items = fnt_trace_arena_take(arena, room * size);
 	if (!items)
 		return false;
 	if (list->room)
@@ -108,7 +109,7 @@ fnt_trace_set_create(void)
 	arena_init(&set->arena, set->first_bytes, sizeof(set->first_bytes));
 	arena_init(&set->name_arena, set->first_names, sizeof(set->first_names));
 	set->items = set->first_items;
-	set->room = FNT_SET_ITEMS;
+	set->room = FNT_TRACE_SET_ITEMS;
 	return set;
 }
 
@@ -137,26 +138,26 @@ forget_names(struct fnt_trace_set *set)
 {
 	unsigned chunks = 0;
 
-	for (const struct fnt_chunk *c = set->name_arena.chunks; c; c = c->next)
+	for (const struct fnt_trace_chunk *c = set->name_arena.chunks; c; c = c->next)
 		chunks++;
 	if (chunks <= NAME_CHUNKS)
 		return;
 	arena_free(&set->name_arena);
 	memset(set->name_keys, 0, sizeof(set->name_keys));
-	set->odd_name_key = 0;
+	set->invalid_name_key = 0;
 }
 
 uint32_t
-fnt_trace_set_name(const struct fnt_trace_set *set, uint32_t id)
+fnt_trace_set_name_slot(const struct fnt_trace_set *set, uint32_t id)
 {
-	for (uint32_t i = 0; i < FNT_SET_NAME_PLACES; i++) {
-		uint32_t place = (id + i) % FNT_SET_NAMES;
+	for (uint32_t i = 0; i < FNT_TRACE_SET_NAME_PROBES; i++) {
+		uint32_t place = (id + i) % FNT_TRACE_SET_NAMES;
 		uint32_t key = set->name_keys[place];
 
 		if (!key || key == id + 1)
 			return place;
 	}
-	return id % FNT_SET_NAMES;
+	return id % FNT_TRACE_SET_NAMES;
 }
 
 void

@@ -17,27 +17,27 @@
 
 #include <fntrace/fntrace.h>
 
-#define FNT_SET_ITEMS 64u    /* more than most ask for */
-#define FNT_SET_BYTES 16384u /* their texts and ops; a chunk, after that */
-#define FNT_SET_NAMES 256u   /* that are remembered at a time */
-#define FNT_SET_NAME_PLACES 4u
-#define FNT_SET_NAME_BYTES 2048u
+#define FNT_TRACE_SET_ITEMS 64u	   /* more than most ask for */
+#define FNT_TRACE_SET_BYTES 16384u /* their texts and ops; a chunk, after that */
+#define FNT_TRACE_SET_NAMES 256u   /* that are remembered at a time */
+#define FNT_TRACE_SET_NAME_PROBES 4u
+#define FNT_TRACE_SET_NAME_BYTES 2048u
 
 /* Memory that is taken piece by piece and given back as a whole. */
-struct fnt_arena {
+struct fnt_trace_arena {
 	char *at, *end;
-	struct fnt_chunk *chunks; /* the newest first, beside the first piece */
+	struct fnt_trace_chunk *chunks; /* the newest first, beside the first piece */
 	char *first, *first_end;
 };
 
 /* A table that is filled for one trace after the other. */
-struct fnt_table {
+struct fnt_trace_table {
 	void *items;
 	size_t count, room;
 };
 
 /* One that stays with its trace, in the set's memory. */
-struct fnt_list {
+struct fnt_trace_list {
 	void *items;
 	size_t count, room;
 };
@@ -46,17 +46,17 @@ struct fnt_trace_set {
 	struct fnt_traces traces; /* first: what the caller holds */
 	struct fnt_trace *items;
 	size_t room;
-	struct fnt_arena arena, name_arena;
-	struct fnt_table begins;
+	struct fnt_trace_arena arena, name_arena;
+	struct fnt_trace_table begins;
 	/* Ids + 1 of names that are known and were UTF-8 as they stood (see
-	 * fnt_trace_set_name); and of the last that was not. 0: none. */
-	uint32_t name_keys[FNT_SET_NAMES], odd_name_key;
+	 * fnt_trace_set_name_slot); and of the last that was not. 0: none. */
+	uint32_t name_keys[FNT_TRACE_SET_NAMES], invalid_name_key;
 
 	/* From here on nothing is set to begin with. */
-	const char *names[FNT_SET_NAMES], *odd_name;
-	_Alignas(16) char first_names[FNT_SET_NAME_BYTES];
-	_Alignas(16) char first_bytes[FNT_SET_BYTES];
-	struct fnt_trace first_items[FNT_SET_ITEMS];
+	const char *names[FNT_TRACE_SET_NAMES], *invalid_name;
+	_Alignas(16) char first_names[FNT_TRACE_SET_NAME_BYTES];
+	_Alignas(16) char first_bytes[FNT_TRACE_SET_BYTES];
+	struct fnt_trace first_items[FNT_TRACE_SET_ITEMS];
 };
 
 /* NULL: no memory. */
@@ -76,7 +76,7 @@ bool fnt_trace_set_grow(struct fnt_trace_set *set);
 
 /* Room for one more trace, not counted yet; NULL: no memory. */
 static inline struct fnt_trace *
-fnt_trace_set_item(struct fnt_trace_set *set)
+fnt_trace_set_next(struct fnt_trace_set *set)
 {
 	if (__builtin_expect(set->traces.count == set->room, 0) &&
 	    !fnt_trace_set_grow(set))
@@ -85,43 +85,45 @@ fnt_trace_set_item(struct fnt_trace_set *set)
 }
 
 /* Where name `id` is, or may be put: in one of a few places in a row. */
-uint32_t fnt_trace_set_name(const struct fnt_trace_set *set, uint32_t id);
+uint32_t fnt_trace_set_name_slot(const struct fnt_trace_set *set, uint32_t id);
 
 /* Room for one more; NULL: no memory. */
-void *fnt_table_add(struct fnt_table *table, size_t size);
+void *fnt_trace_table_add(struct fnt_trace_table *table, size_t size);
 
 /* Twice the room, or the first; false: no memory. */
-bool fnt_list_grow(struct fnt_arena *arena, struct fnt_list *list, size_t size);
+bool fnt_trace_list_grow(struct fnt_trace_arena *arena, struct fnt_trace_list *list,
+			 size_t size);
 
-/* The way round of fnt_arena_take. */
-void *fnt_arena_more(struct fnt_arena *arena, size_t size);
+/* The way round of fnt_trace_arena_take. */
+void *fnt_trace_arena_take_slow(struct fnt_trace_arena *arena, size_t size);
 
 /* `size` bytes, aligned to 8; NULL: no memory. */
 static inline void *
-fnt_arena_take(struct fnt_arena *arena, size_t size)
+fnt_trace_arena_take(struct fnt_trace_arena *arena, size_t size)
 {
 	char *at = arena->at;
 
 	size = (size + 7) & ~(size_t)7;
 	if (__builtin_expect((size_t)(arena->end - at) < size, 0))
-		return fnt_arena_more(arena, size);
+		return fnt_trace_arena_take_slow(arena, size);
 	arena->at = at + size;
 	return at;
 }
 
 /* Of the piece taken last, keep only the first `size` bytes. */
 static inline void
-fnt_arena_trim(struct fnt_arena *arena, void *piece, size_t size)
+fnt_trace_arena_trim(struct fnt_trace_arena *arena, void *piece, size_t size)
 {
 	arena->at = (char *)piece + ((size + 7) & ~(size_t)7);
 }
 
 /* Room for one more; NULL: no memory. */
 static inline void *
-fnt_list_add(struct fnt_arena *arena, struct fnt_list *list, size_t size)
+fnt_trace_list_add(struct fnt_trace_arena *arena, struct fnt_trace_list *list,
+		   size_t size)
 {
 	if (__builtin_expect(list->count == list->room, 0) &&
-	    !fnt_list_grow(arena, list, size))
+	    !fnt_trace_list_grow(arena, list, size))
 		return NULL;
 	return (char *)list->items + list->count++ * size;
 }

@@ -25,7 +25,7 @@ struct verify {
 	struct fnt_check *check;
 	void (*report)(void *arg, uint64_t offset, const char *problem);
 	void *arg;
-	struct fnt_raw raw;
+	struct fnt_record_copy raw;
 	bool *alive;
 };
 
@@ -112,7 +112,7 @@ verify_names(struct verify *verify)
 /* ---- payloads --------------------------------------------------------------------- */
 
 static bool
-payload_sound(const struct fnt_raw *raw)
+payload_sound(const struct fnt_record_copy *raw)
 {
 	const unsigned char *bytes = (const unsigned char *)raw->payload;
 	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes, 0};
@@ -135,7 +135,7 @@ verify_frame(struct verify *verify, uint32_t i)
 	const struct fnt_frame *frame = &view->frames[i];
 	uint64_t state = fnt_word_acquire(&frame->state);
 	uint32_t status = fnt_state_status(state), owner = fnt_state_owner(state);
-	enum fnt_read is;
+	enum fnt_read_result is;
 
 	if (status > FNT_FRAME_REAPED) {
 		problem(verify, frame, "frame %u: status %u", i, status);
@@ -179,7 +179,7 @@ static bool
 verify_record(struct verify *verify, uint32_t ring, uint64_t ticket)
 {
 	for (int look = 0; look < LOOKS; look++) {
-		enum fnt_read is =
+		enum fnt_read_result is =
 			fnt_record_read(verify->view, ring, ticket, &verify->raw);
 
 		if (is != FNT_READ_RECORD && is != FNT_READ_DAMAGED)
@@ -199,7 +199,7 @@ static bool
 is_to_come(const struct verify *verify, const struct fnt_segment *segment,
 	   uint32_t ring, uint64_t ticket, uint64_t laps)
 {
-	uint64_t since = fnt_cursor_now(verify->view, ring) - 1 - ticket;
+	uint64_t since = fnt_ring_cursor(verify->view, ring) - 1 - ticket;
 
 	return (laps & FNT_LAP_MASK) > since / segment->cell_count;
 }
@@ -261,7 +261,7 @@ static void
 verify_ring(struct verify *verify, uint32_t ring)
 {
 	const struct fnt_view *view = verify->view;
-	uint64_t cursor = fnt_cursor_now(view, ring);
+	uint64_t cursor = fnt_ring_cursor(view, ring);
 	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count = fnt_spans(view, ring, cursor, true, spans);
 
@@ -338,7 +338,7 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 	if (verify.view->kept_percent)
 		verify_ring(&verify, FNT_RING_KEPT);
 	rc = fnt_verify_metrics(verify.view, found, &verify);
-	fnt_raw_free(&verify.raw);
+	fnt_record_copy_free(&verify.raw);
 	free(verify.alive);
 	return rc ? rc : fnt_reader_ensure_fresh(reader);
 }

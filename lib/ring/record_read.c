@@ -13,35 +13,35 @@
 #define FRAME_TRIES 4
 
 void
-fnt_raw_free(struct fnt_raw *raw)
+fnt_record_copy_free(struct fnt_record_copy *raw)
 {
-	free(raw->own);
-	raw->own = raw->payload = NULL;
-	raw->room = 0;
+	free(raw->buffer);
+	raw->buffer = raw->payload = NULL;
+	raw->buffer_bytes = 0;
 }
 
 /* Room for `bytes` and the rest of a word; not less than most records take. */
 static bool
-reserve_payload(struct fnt_raw *raw, uint32_t bytes)
+reserve_payload(struct fnt_record_copy *raw, uint32_t bytes)
 {
 	uint32_t want = bytes + 8;
 	char *more;
 
-	raw->payload = raw->own;
-	if (raw->room >= want)
+	raw->payload = raw->buffer;
+	if (raw->buffer_bytes >= want)
 		return true;
 	want = want < 4096 ? 4096 : want;
-	more = realloc(raw->own, want);
+	more = realloc(raw->buffer, want);
 	if (!more)
 		return false;
-	raw->own = raw->payload = more;
-	raw->room = want;
+	raw->buffer = raw->payload = more;
+	raw->buffer_bytes = want;
 	return true;
 }
 
 /* ---- from the ring ------------------------------------------------------------- */
 
-static enum fnt_read
+static enum fnt_read_result
 classify(uint64_t state, uint64_t lap)
 {
 	if (fnt_lap_before(fnt_cell_lap(state), lap))
@@ -65,16 +65,16 @@ classify(uint64_t state, uint64_t lap)
 /* The state that the continuation at `spot` of the record that `head` begins must have.
  */
 static uint64_t
-more_state(const struct fnt_spot *spot, uint64_t head)
+more_state(const struct fnt_ring_position *spot, uint64_t head)
 {
 	return fnt_cell_state(spot->lap, fnt_cell_lane(head), FNT_CELL_MORE, 0);
 }
 
 /* One continuation cell; `to` NULL: only a look. */
-static enum fnt_read
-copy_cell(const struct fnt_spot *spot, uint64_t head, char *to, uint32_t bytes)
+static enum fnt_read_result
+copy_cell(const struct fnt_ring_position *spot, uint64_t head, char *to, uint32_t bytes)
 {
-	const struct fnt_cell *cell = fnt_spot_cell(spot);
+	const struct fnt_cell *cell = fnt_ring_position_cell(spot);
 	/* [C2] acquire: see [C1] in ring.c. */
 	uint64_t state = atomic_load_explicit(&cell->state, memory_order_acquire);
 
@@ -87,14 +87,15 @@ copy_cell(const struct fnt_spot *spot, uint64_t head, char *to, uint32_t bytes)
 }
 
 /* The continuation cells of a record of `bytes`, to `payload`; NULL: only a look. */
-static enum fnt_read
-copy_more(const struct fnt_spot *spot, uint64_t head, uint32_t bytes, char *payload)
+static enum fnt_read_result
+copy_more(const struct fnt_ring_position *spot, uint64_t head, uint32_t bytes,
+	  char *payload)
 {
-	enum fnt_read rc = FNT_READ_RECORD;
+	enum fnt_read_result rc = FNT_READ_RECORD;
 	uint32_t done = FNT_HEAD_BYTES;
 
 	for (uint32_t i = 1; rc == FNT_READ_RECORD && done < bytes; i++) {
-		struct fnt_spot more = fnt_spot_on(spot, i);
+		struct fnt_ring_position more = fnt_ring_position_after(spot, i);
 		uint32_t left = bytes - done;
 
 		rc = copy_cell(&more, head, payload ? payload + done : NULL,
@@ -106,18 +107,18 @@ copy_more(const struct fnt_spot *spot, uint64_t head, uint32_t bytes, char *payl
 
 /* Has nothing changed since? */
 static bool
-unchanged(const struct fnt_spot *spot, uint64_t head, uint32_t cells)
+unchanged(const struct fnt_ring_position *spot, uint64_t head, uint32_t cells)
 {
 	/* [S2] acquire: the words were read before the states are looked at again.
 	 * Pairs with [S1] in ring.c. */
 	atomic_thread_fence(memory_order_acquire);
-	if (atomic_load_explicit(&fnt_spot_cell(spot)->state, memory_order_relaxed) !=
-	    head)
+	if (atomic_load_explicit(&fnt_ring_position_cell(spot)->state,
+				 memory_order_relaxed) != head)
 		return false;
 	for (uint32_t i = 1; i < cells; i++) {
-		struct fnt_spot more = fnt_spot_on(spot, i);
+		struct fnt_ring_position more = fnt_ring_position_after(spot, i);
 
-		if (atomic_load_explicit(&fnt_spot_cell(&more)->state,
+		if (atomic_load_explicit(&fnt_ring_position_cell(&more)->state,
 					 memory_order_relaxed) !=
 		    more_state(&more, head))
 			return false;
@@ -127,7 +128,8 @@ unchanged(const struct fnt_spot *spot, uint64_t head, uint32_t cells)
 
 /* The cells that a record of so much payload takes; 0: there is none. */
 static uint32_t
-cells_of(const struct fnt_view *view, const struct fnt_spot *spot, uint32_t bytes)
+cells_of(const struct fnt_view *view, const struct fnt_ring_position *spot,
+	 uint32_t bytes)
 {
 	uint32_t cells = bytes > view->max_record_bytes ? 0 : fnt_cells_for(bytes);
 
@@ -135,11 +137,11 @@ cells_of(const struct fnt_view *view, const struct fnt_spot *spot, uint32_t byte
 }
 
 /* Whether the record is whole and has stayed so. `payload` NULL: only a look. */
-static enum fnt_read
-copy_rest(const struct fnt_spot *spot, uint64_t head, uint32_t bytes, uint32_t cells,
-	  char *payload)
+static enum fnt_read_result
+copy_rest(const struct fnt_ring_position *spot, uint64_t head, uint32_t bytes,
+	  uint32_t cells, char *payload)
 {
-	enum fnt_read rc = FNT_READ_RECORD;
+	enum fnt_read_result rc = FNT_READ_RECORD;
 
 	if (!cells)
 		rc = FNT_READ_DAMAGED;
@@ -152,21 +154,21 @@ copy_rest(const struct fnt_spot *spot, uint64_t head, uint32_t bytes, uint32_t c
 
 /* Give back the cells of a record that has been read. */
 static void
-leave(const struct fnt_spot *spot, uint32_t cells)
+leave(const struct fnt_ring_position *spot, uint32_t cells)
 {
 	for (uint32_t i = 0; i < cells; i++) {
-		struct fnt_spot more = fnt_spot_on(spot, i);
+		struct fnt_ring_position more = fnt_ring_position_after(spot, i);
 
-		fnt_cache_flush(fnt_spot_cell(&more), FNT_CELL_BYTES);
+		fnt_cache_flush(fnt_ring_position_cell(&more), FNT_CELL_BYTES);
 	}
 }
 
-static enum fnt_read
-copy_record(const struct fnt_view *view, const struct fnt_spot *spot, uint64_t head,
-	    struct fnt_raw *raw)
+static enum fnt_read_result
+copy_record(const struct fnt_view *view, const struct fnt_ring_position *spot,
+	    uint64_t head, struct fnt_record_copy *raw)
 {
-	const struct fnt_cell *cell = fnt_spot_cell(spot);
-	enum fnt_read is;
+	const struct fnt_cell *cell = fnt_ring_position_cell(spot);
+	enum fnt_read_result is;
 	uint32_t cells;
 
 	fnt_words_load(&raw->head, cell->words, sizeof(raw->head));
@@ -179,42 +181,43 @@ copy_record(const struct fnt_view *view, const struct fnt_spot *spot, uint64_t h
 			       FNT_HEAD_BYTES);
 	}
 	is = copy_rest(spot, head, raw->head.payload_bytes, cells, raw->payload);
-	if (raw->passing && is == FNT_READ_RECORD)
+	if (raw->flush && is == FNT_READ_RECORD)
 		leave(spot, cells);
 	return is;
 }
 
 /* What the spot's cell is, by its state, and the state. */
-static enum fnt_read
-read_state(const struct fnt_spot *spot, uint64_t *state)
+static enum fnt_read_result
+read_state(const struct fnt_ring_position *spot, uint64_t *state)
 {
 	/* [C2] acquire: the cell's words come after its state. Pairs with [C1] in
 	 * ring.c. */
-	*state =
-		atomic_load_explicit(&fnt_spot_cell(spot)->state, memory_order_acquire);
+	*state = atomic_load_explicit(&fnt_ring_position_cell(spot)->state,
+				      memory_order_acquire);
 	return classify(*state, spot->lap);
 }
 
-static __attribute__((noinline)) enum fnt_read
-read_spot(const struct fnt_view *view, const struct fnt_spot *spot, struct fnt_raw *raw)
+static __attribute__((noinline)) enum fnt_read_result
+read_spot(const struct fnt_view *view, const struct fnt_ring_position *spot,
+	  struct fnt_record_copy *raw)
 {
 	uint64_t state;
-	enum fnt_read is = read_state(spot, &state);
+	enum fnt_read_result is = read_state(spot, &state);
 
 	return is == FNT_READ_RECORD ? copy_record(view, spot, state, raw) : is;
 }
 
 /* Most are of one cell, and whole: that is told by one comparison of its state, before
  * and after. */
-enum fnt_read
-fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
-	      struct fnt_raw *raw)
+enum fnt_read_result
+fnt_record_read_at(const struct fnt_view *view, const struct fnt_ring_position *spot,
+		   struct fnt_record_copy *raw)
 {
-	const struct fnt_cell *cell = fnt_spot_cell(spot);
+	const struct fnt_cell *cell = fnt_ring_position_cell(spot);
 	/* [C2] acquire: the cell's words come after its state. Pairs with [C1] in
 	 * ring.c. */
 	uint64_t state = atomic_load_explicit(&cell->state, memory_order_acquire);
-	char *to = raw->place ? raw->place : raw->own;
+	char *to = raw->direct ? raw->direct : raw->buffer;
 
 	if (fnt_cell_without_lane(state) !=
 		    fnt_cell_state(spot->lap, 0, FNT_CELL_HEAD, 0) ||
@@ -232,16 +235,16 @@ fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
 	atomic_thread_fence(memory_order_acquire);
 	if (atomic_load_explicit(&cell->state, memory_order_relaxed) != state)
 		return FNT_READ_GONE;
-	if (raw->passing)
+	if (raw->flush)
 		fnt_cache_flush(cell, FNT_CELL_BYTES);
 	return FNT_READ_RECORD;
 }
 
-enum fnt_read
-fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot)
+enum fnt_read_result
+fnt_record_probe_at(const struct fnt_view *view, const struct fnt_ring_position *spot)
 {
 	uint64_t state;
-	enum fnt_read is = read_state(spot, &state);
+	enum fnt_read_result is = read_state(spot, &state);
 	uint32_t bytes;
 
 	if (is != FNT_READ_RECORD)
@@ -249,28 +252,28 @@ fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot)
 	static_assert(offsetof(struct fnt_record, payload_bytes) % 8 == 0,
 		      "its low half");
 	bytes = (uint32_t)atomic_load_explicit(
-		&fnt_spot_cell(spot)
+		&fnt_ring_position_cell(spot)
 			 ->words[offsetof(struct fnt_record, payload_bytes) / 8],
 		memory_order_relaxed);
 	return copy_rest(spot, state, bytes, cells_of(view, spot, bytes), NULL);
 }
 
-enum fnt_read
+enum fnt_read_result
 fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t ticket,
-		struct fnt_raw *raw)
+		struct fnt_record_copy *raw)
 {
 	const struct fnt_segment *segment =
 		fnt_segment_find(fnt_view_segments(view, ring), ticket);
-	struct fnt_spot spot;
+	struct fnt_ring_position spot;
 
 	if (!segment)
 		return FNT_READ_GONE;
-	spot = fnt_spot_of(segment, ticket);
-	return fnt_spot_read(view, &spot, raw);
+	spot = fnt_ring_position_of(segment, ticket);
+	return fnt_record_read_at(view, &spot, raw);
 }
 
 uint64_t
-fnt_record_time_late(const struct fnt_raw *raw)
+fnt_record_time_slow(const struct fnt_record_copy *raw)
 {
 	const unsigned char *bytes = (const unsigned char *)raw->payload;
 	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes, 0};
@@ -295,7 +298,7 @@ copy_payload(const struct fnt_frame *frame, char *to, uint32_t bytes)
 /* The payload over all its frames. False: no memory. */
 static bool
 copy_chain(const struct fnt_view *view, const struct fnt_frame *frame,
-	   uint64_t published, struct fnt_raw *raw)
+	   uint64_t published, struct fnt_record_copy *raw)
 {
 	uint32_t bytes = published > view->max_record_bytes ? view->max_record_bytes
 							    : (uint32_t)published;
@@ -322,9 +325,9 @@ copy_chain(const struct fnt_view *view, const struct fnt_frame *frame,
 	return true;
 }
 
-static enum fnt_read
+static enum fnt_read_result
 copy_frame(const struct fnt_view *view, const struct fnt_frame *frame,
-	   struct fnt_raw *raw)
+	   struct fnt_record_copy *raw)
 {
 	uint64_t published;
 
@@ -340,8 +343,8 @@ copy_frame(const struct fnt_view *view, const struct fnt_frame *frame,
 						       : FNT_READ_NO_MEMORY;
 }
 
-enum fnt_read
-fnt_frame_read(const struct fnt_view *view, uint32_t index, struct fnt_raw *raw)
+enum fnt_read_result
+fnt_frame_read(const struct fnt_view *view, uint32_t index, struct fnt_record_copy *raw)
 {
 	const struct fnt_frame *frame = &view->frames[index];
 

@@ -10,29 +10,30 @@
 
 #include "region/region.h"
 
-/* A copy. Reused from one to the next; all zero to begin with. */
-struct fnt_raw {
+/* A copy of a record, or of an open call. All zero at first; then used for one after the
+ * other, as its buffer grows. */
+struct fnt_record_copy {
 	struct fnt_record head;
-	char *payload; /* at `own` or `place` */
-	char *own;     /* of `room` bytes, for fnt_raw_free() */
-	uint32_t room;
-	/* NULL, or FNT_HEAD_BYTES of its reader's, where a payload that fits into one
-	 * cell is to stay: so it is copied once. */
-	char *place;
-	/* Its reader goes on through the ring and won't come back: lines are given up
-	 * once they have been copied (cache_flush.h). */
-	bool passing;
+	char *payload; /* head.payload_bytes: in `buffer` or at `direct` */
+	char *buffer;  /* of `buffer_bytes`, for fnt_record_copy_free() */
+	uint32_t buffer_bytes;
+	/* NULL, or FNT_HEAD_BYTES of the reader's own, which the payload of a one-cell
+	 * record is copied to directly. */
+	char *direct;
+	/* Flush the record's cache lines once they have been copied: set if the reader
+	 * won't come back to them (cache_flush.h). */
+	bool flush;
 
 	/* Of an open call */
-	uint64_t started_mono;
-	uint64_t last_ns;
-	uint32_t owner; /* producer slot */
-	bool reaped;	/* the owner is dead for certain */
+	uint64_t started_mono; /* ns */
+	uint64_t last_ns;      /* from the start to the last sign of life */
+	uint32_t owner;	       /* process slot */
+	bool reaped;	       /* the owner is known to be dead */
 };
 
-void fnt_raw_free(struct fnt_raw *raw);
+void fnt_record_copy_free(struct fnt_record_copy *raw);
 
-enum fnt_read {
+enum fnt_read_result {
 	FNT_READ_RECORD,  /* whole */
 	FNT_READ_OLDER,	  /* the cell still is of an older lap */
 	FNT_READ_BUSY,	  /* being written */
@@ -44,31 +45,31 @@ enum fnt_read {
 };
 
 /* What is at `ticket` of a ring? */
-enum fnt_read fnt_record_read(const struct fnt_view *view, uint32_t ring,
-			      uint64_t ticket, struct fnt_raw *raw);
+enum fnt_read_result fnt_record_read(const struct fnt_view *view, uint32_t ring,
+				     uint64_t ticket, struct fnt_record_copy *raw);
 
 /* A ticket's spot, for who walks through a segment without a division at each step. */
-struct fnt_spot {
+struct fnt_ring_position {
 	const struct fnt_segment *segment;
 	uint64_t index; /* of the cell */
 	uint64_t lap;
 };
 
-static inline struct fnt_spot
-fnt_spot_of(const struct fnt_segment *segment, uint64_t ticket)
+static inline struct fnt_ring_position
+fnt_ring_position_of(const struct fnt_segment *segment, uint64_t ticket)
 {
 	uint64_t since = ticket - segment->first;
 
-	return (struct fnt_spot){segment, since % segment->cell_count,
-				 (segment->lap + since / segment->cell_count) &
-					 FNT_LAP_MASK};
+	return (struct fnt_ring_position){segment, since % segment->cell_count,
+					  (segment->lap + since / segment->cell_count) &
+						  FNT_LAP_MASK};
 }
 
 /* The spot `cells` further on, at most a lap. */
-static inline struct fnt_spot
-fnt_spot_on(const struct fnt_spot *from, uint64_t cells)
+static inline struct fnt_ring_position
+fnt_ring_position_after(const struct fnt_ring_position *from, uint64_t cells)
 {
-	struct fnt_spot spot = *from;
+	struct fnt_ring_position spot = *from;
 
 	spot.index += cells;
 	if (spot.index >= spot.segment->cell_count) {
@@ -80,7 +81,7 @@ fnt_spot_on(const struct fnt_spot *from, uint64_t cells)
 
 /* So many cells back, at most a lap. */
 static inline void
-fnt_spot_back(struct fnt_spot *spot, uint64_t cells)
+fnt_ring_position_back(struct fnt_ring_position *spot, uint64_t cells)
 {
 	if (spot->index < cells) {
 		spot->index += spot->segment->cell_count;
@@ -90,35 +91,37 @@ fnt_spot_back(struct fnt_spot *spot, uint64_t cells)
 }
 
 static inline const struct fnt_cell *
-fnt_spot_cell(const struct fnt_spot *spot)
+fnt_ring_position_cell(const struct fnt_ring_position *spot)
 {
 	return &spot->segment->cells[spot->index];
 }
 
 /* What is there? Copied if it is a record. */
-enum fnt_read fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
-			    struct fnt_raw *raw);
+enum fnt_read_result fnt_record_read_at(const struct fnt_view *view,
+					const struct fnt_ring_position *spot,
+					struct fnt_record_copy *raw);
 
 /* The same, and nothing is copied: no more of it is looked at than what says whether
  * the record is whole. */
-enum fnt_read fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot);
+enum fnt_read_result fnt_record_probe_at(const struct fnt_view *view,
+					 const struct fnt_ring_position *spot);
 
 /* When it was committed, by its payload. */
-uint64_t fnt_record_time_late(const struct fnt_raw *raw);
+uint64_t fnt_record_time_slow(const struct fnt_record_copy *raw);
 
 /* When it was committed, Unix ns: when the call ended, but for those that say
  * otherwise. By this the records of both rings are put in order. */
 static inline uint64_t
-fnt_record_time(const struct fnt_raw *raw)
+fnt_record_time(const struct fnt_record_copy *raw)
 {
 	if (raw->head.flags & FNT_RECORD_LATE)
-		return fnt_record_time_late(raw);
+		return fnt_record_time_slow(raw);
 	return raw->head.started_at_ns + raw->head.duration_ns;
 }
 
 /* The next ticket of a ring. */
 static inline uint64_t
-fnt_cursor_now(const struct fnt_view *view, uint32_t ring)
+fnt_ring_cursor(const struct fnt_view *view, uint32_t ring)
 {
 	/* [T2] acquire: see [T1] in ring.c: who took a ticket below this has said so.
 	 * And [Y7] in resize.c: the segments are in the table. */
@@ -129,7 +132,7 @@ fnt_cursor_now(const struct fnt_view *view, uint32_t ring)
 
 /* The oldest ticket that can still be there. */
 static inline uint64_t
-fnt_oldest(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
+fnt_ring_oldest(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 {
 	struct fnt_span spans[FNT_SEGMENTS];
 	uint32_t count = fnt_spans(view, ring, cursor, false, spans);
@@ -139,7 +142,7 @@ fnt_oldest(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 
 /* The open call in frame `index`: FNT_READ_RECORD, FNT_READ_PAD (none there, or the
  * record of it is committed already), FNT_READ_GONE (it changed all the time), … */
-enum fnt_read fnt_frame_read(const struct fnt_view *view, uint32_t index,
-			     struct fnt_raw *raw);
+enum fnt_read_result fnt_frame_read(const struct fnt_view *view, uint32_t index,
+				    struct fnt_record_copy *raw);
 
 #endif

@@ -34,7 +34,7 @@ load_cell(const struct raw_reader *raw, const struct fnt_segment *segment,
 static uint64_t
 committed(const struct fnt_view *view)
 {
-	uint64_t low = fnt_cursor_now(view, FNT_RING_MAIN);
+	uint64_t low = fnt_ring_cursor(view, FNT_RING_MAIN);
 
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		uint64_t own = atomic_load_explicit(

@@ -53,7 +53,7 @@ produce_until(struct scene *scene, uint32_t ring, uint64_t ticket)
 	unsigned n = 0;
 
 	MUST(!fnt_log_open(&log, SCENE_NAME, NULL));
-	while (fnt_cursor_now(&scene->region.view, ring) + 30 < ticket) {
+	while (fnt_ring_cursor(&scene->region.view, ring) + 30 < ticket) {
 		struct fnt_call_info info = {.call_id = "base", .fn_name = "base"};
 		struct fnt_call *call = fnt_call_begin(log, &info);
 
@@ -161,14 +161,14 @@ static void
 note_ring(struct scene *scene, uint32_t ring)
 {
 	const struct fnt_view *view = &scene->region.view;
-	uint64_t cursor = fnt_cursor_now(view, ring);
-	struct fnt_raw raw = {.payload = NULL};
+	uint64_t cursor = fnt_ring_cursor(view, ring);
+	struct fnt_record_copy raw = {.payload = NULL};
 
-	for (uint64_t at = fnt_oldest(view, ring, cursor); at < cursor; at++)
+	for (uint64_t at = fnt_ring_oldest(view, ring, cursor); at < cursor; at++)
 		if (fnt_record_read(view, ring, at, &raw) == FNT_READ_RECORD)
 			scene->records[scene->record_count++] = (struct scene_record){
 				ring, at, raw.head.uid, scene_hash(&raw)};
-	fnt_raw_free(&raw);
+	fnt_record_copy_free(&raw);
 }
 
 void
@@ -214,9 +214,9 @@ other_laps(struct scene *scene, uint32_t ring)
 	struct fnt_call_info info = {.call_id = "other", .fn_name = "other"};
 	const struct fnt_view *view = &scene->region.view;
 	uint64_t until =
-		fnt_cursor_now(view, ring) + 2 * scene_era(scene, ring)->cell_count;
+		fnt_ring_cursor(view, ring) + 2 * scene_era(scene, ring)->cell_count;
 
-	while (fnt_cursor_now(view, ring) < until + 7) {
+	while (fnt_ring_cursor(view, ring) < until + 7) {
 		struct fnt_call *call = fnt_call_begin(scene->other, &info);
 
 		SCENE_MUST(scene,
@@ -232,10 +232,10 @@ scene_beside_laps(struct scene *scene)
 {
 	const struct fnt_view *view = &scene->region.view;
 	uint64_t cells = scene_era(scene, FNT_RING_MAIN)->cell_count + 7;
-	uint64_t until = fnt_cursor_now(view, FNT_RING_MAIN) + cells;
+	uint64_t until = fnt_ring_cursor(view, FNT_RING_MAIN) + cells;
 
 	/* If it waited for the thread that is held, so should we. */
-	while (fnt_cursor_now(view, FNT_RING_MAIN) < until) {
+	while (fnt_ring_cursor(view, FNT_RING_MAIN) < until) {
 		uint64_t wanted = atomic_load(&scene->story->beside) + cells / 4;
 
 		atomic_store(&scene->story->beside_wanted, wanted);

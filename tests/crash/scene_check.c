@@ -21,7 +21,7 @@ scene_total(const struct scene *scene)
 }
 
 uint64_t
-scene_hash(const struct fnt_raw *raw)
+scene_hash(const struct fnt_record_copy *raw)
 {
 	const unsigned char *head = (const unsigned char *)&raw->head;
 	uint64_t hash = 0xcbf29ce484222325u;
@@ -294,14 +294,14 @@ void
 scene_check_records(struct scene *scene)
 {
 	const struct fnt_view *view = &scene->region.view;
-	struct fnt_raw raw = {.payload = NULL};
+	struct fnt_record_copy raw = {.payload = NULL};
 
 	for (uint32_t i = 0; i < scene->record_count; i++) {
 		const struct scene_record *record = &scene->records[i];
 
-		uint64_t cursor = fnt_cursor_now(view, record->ring);
+		uint64_t cursor = fnt_ring_cursor(view, record->ring);
 
-		if (record->ticket < fnt_oldest(view, record->ring, cursor))
+		if (record->ticket < fnt_ring_oldest(view, record->ring, cursor))
 			continue;
 		if (fnt_record_read(view, record->ring, record->ticket, &raw) !=
 			    FNT_READ_RECORD ||
@@ -309,7 +309,7 @@ scene_check_records(struct scene *scene)
 			scene_fail(scene, "the record of ticket %llu is lost",
 				   (unsigned long long)record->ticket);
 	}
-	fnt_raw_free(&raw);
+	fnt_record_copy_free(&raw);
 }
 
 /* Each call counted once. Those in doubt only if there is no record of them. */

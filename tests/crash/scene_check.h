@@ -7,7 +7,7 @@
 
 #include "scene.h"
 
-uint64_t scene_hash(const struct fnt_raw *raw);
+uint64_t scene_hash(const struct fnt_record_copy *raw);
 uint64_t scene_total(const struct scene *scene);
 
 #endif

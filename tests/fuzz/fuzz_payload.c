@@ -149,7 +149,7 @@ static void
 decode(struct fnt_trace_set *set, const struct fnt_view *view, const uint8_t *data,
        size_t size, uint8_t outcome)
 {
-	struct fnt_raw raw = {
+	struct fnt_record_copy raw = {
 		.head = {.payload_bytes = (uint32_t)size,
 			 .fn_name = 1,
 			 .exe = FNT_NAME_NONE,

@@ -147,11 +147,12 @@ write_record(struct bench *bench, uint32_t writer, uint32_t count, uint64_t numb
 }
 
 /* What is at `ticket`; a record must be whole. */
-static inline enum fnt_read
+static inline enum fnt_read_result
 look(struct bench *bench, uint64_t ticket, uint64_t *number)
 {
-	struct fnt_raw raw = {.payload = NULL};
-	enum fnt_read is = fnt_record_read(bench->view, FNT_RING_MAIN, ticket, &raw);
+	struct fnt_record_copy raw = {.payload = NULL};
+	enum fnt_read_result is =
+		fnt_record_read(bench->view, FNT_RING_MAIN, ticket, &raw);
 
 	if (is == FNT_READ_RECORD) {
 		*number = raw.head.uid;
@@ -162,7 +163,7 @@ look(struct bench *bench, uint64_t ticket, uint64_t *number)
 			MUST(word == word_of(raw.head.uid, i));
 		}
 	}
-	fnt_raw_free(&raw);
+	fnt_record_copy_free(&raw);
 	return is;
 }
 

@@ -107,7 +107,7 @@ END_TEST
 /* Everything in it is a msgpack array that begins with one of our numbers and has as
  * many elements as that has. */
 static size_t
-check_with_msgpack(const struct fnt_raw *raw)
+check_with_msgpack(const struct fnt_record_copy *raw)
 {
 	msgpack_unpacked object;
 	size_t at = 0, count = 0;
@@ -192,7 +192,7 @@ START_TEST(written_by_calls)
 				      .max_record_bytes = 160000,
 				      .kept_percent = FNT_KEPT_NONE};
 	struct fnt_log *log = open_log("payload", &options);
-	struct fnt_raw raw = {.payload = NULL};
+	struct fnt_record_copy raw = {.payload = NULL};
 	struct fnt_region region;
 	struct rnd r = {41};
 
@@ -201,14 +201,14 @@ START_TEST(written_by_calls)
 	MUST(!fnt_region_open_read(&region, "payload", NULL));
 	for (int i = 0; i < ROUNDS(5000, 800); i++) {
 		size_t events = write_some(&r, log);
-		uint64_t ticket = fnt_cursor_now(&region.view, FNT_RING_MAIN);
+		uint64_t ticket = fnt_ring_cursor(&region.view, FNT_RING_MAIN);
 
 		while (fnt_record_read(&region.view, FNT_RING_MAIN, --ticket, &raw) !=
 		       FNT_READ_RECORD)
 			;
 		MUST(check_with_msgpack(&raw) == events);
 	}
-	fnt_raw_free(&raw);
+	fnt_record_copy_free(&raw);
 	fnt_region_close(&region);
 	fnt_log_close(log);
 	must_be_sound("payload");

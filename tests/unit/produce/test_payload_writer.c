@@ -97,8 +97,8 @@ op_number(unsigned i, unsigned len, char id[LONGEST + 1])
 
 /* What is seen of the open call after op `i`: all from before, and that op. */
 static void
-must_end_with(const struct fnt_raw *now, const struct fnt_raw *before, unsigned i,
-	      const char *id)
+must_end_with(const struct fnt_record_copy *now, const struct fnt_record_copy *before,
+	      unsigned i, const char *id)
 {
 	struct fnt_payload_reader reader = {
 		.at = (const unsigned char *)now->payload + before->head.payload_bytes,
@@ -116,9 +116,9 @@ must_end_with(const struct fnt_raw *now, const struct fnt_raw *before, unsigned 
 }
 
 static void
-swap_raws(struct fnt_raw *a, struct fnt_raw *b)
+swap_raws(struct fnt_record_copy *a, struct fnt_record_copy *b)
 {
-	struct fnt_raw c = *a;
+	struct fnt_record_copy c = *a;
 
 	*a = *b;
 	*b = c;
@@ -126,10 +126,10 @@ swap_raws(struct fnt_raw *a, struct fnt_raw *b)
 
 /* The newest record has the payload that was seen last. */
 static void
-must_be_recorded(const struct fnt_view *view, const struct fnt_raw *seen,
-		 struct fnt_raw *raw)
+must_be_recorded(const struct fnt_view *view, const struct fnt_record_copy *seen,
+		 struct fnt_record_copy *raw)
 {
-	uint64_t ticket = fnt_cursor_now(view, FNT_RING_MAIN);
+	uint64_t ticket = fnt_ring_cursor(view, FNT_RING_MAIN);
 
 	while (fnt_record_read(view, FNT_RING_MAIN, --ticket, raw) != FNT_READ_RECORD)
 		;
@@ -143,7 +143,7 @@ must_be_recorded(const struct fnt_view *view, const struct fnt_raw *seen,
 START_TEST(an_op_goes_over_the_end_of_a_frame)
 {
 	struct fnt_log *log = open_sized("over", KIB(512)); /* which is lapped */
-	struct fnt_raw seen = {.payload = NULL}, now = {.payload = NULL};
+	struct fnt_record_copy seen = {.payload = NULL}, now = {.payload = NULL};
 	struct fnt_region region;
 	char id[LONGEST + 1];
 
@@ -168,10 +168,10 @@ START_TEST(an_op_goes_over_the_end_of_a_frame)
 		must_be_recorded(&region.view, &seen, &now);
 	}
 	ck_assert_uint_gt(
-		fnt_cursor_now(&region.view, FNT_RING_MAIN),
+		fnt_ring_cursor(&region.view, FNT_RING_MAIN),
 		2 * fnt_view_segments(&region.view, FNT_RING_MAIN)->at[0].cell_count);
-	fnt_raw_free(&seen);
-	fnt_raw_free(&now);
+	fnt_record_copy_free(&seen);
+	fnt_record_copy_free(&now);
 	fnt_region_close(&region);
 	fnt_log_close(log);
 	must_be_sound("over");

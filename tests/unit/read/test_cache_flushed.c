@@ -35,7 +35,7 @@ flush_told(const void *at, size_t bytes)
 /* Of one look at a ring. */
 struct seen {
 	const struct fnt_cell *cell;
-	enum fnt_read is;
+	enum fnt_read_result is;
 	uint32_t cells;			   /* of the record */
 	const struct fnt_segment *segment; /* which has them */
 	unsigned told;			   /* how much had been given back before */
@@ -58,67 +58,76 @@ begin_to_look(void)
 }
 
 static void
-note(const struct fnt_spot *spot, enum fnt_read is, uint32_t cells, unsigned before)
+note(const struct fnt_ring_position *position, enum fnt_read_result is, uint32_t cells,
+     unsigned before)
 {
 	MUST(seen_count < TOLD_MAX);
-	seen[seen_count++] =
-		(struct seen){fnt_spot_cell(spot), is, cells, spot->segment, before};
+	seen[seen_count++] = (struct seen){fnt_ring_position_cell(position), is, cells,
+					   position->segment, before};
 	if (meanwhile.write && seen_count >= meanwhile.after &&
 	    seen_count < meanwhile.until)
 		meanwhile.write(meanwhile.arg);
 }
 
-enum fnt_read __real_fnt_spot_read(const struct fnt_view *view,
-				   const struct fnt_spot *spot, struct fnt_raw *raw);
-enum fnt_read __wrap_fnt_spot_read(const struct fnt_view *view,
-				   const struct fnt_spot *spot, struct fnt_raw *raw);
-enum fnt_read __real_fnt_spot_look(const struct fnt_view *view,
-				   const struct fnt_spot *spot);
-enum fnt_read __wrap_fnt_spot_look(const struct fnt_view *view,
-				   const struct fnt_spot *spot);
-enum fnt_read __real_fnt_record_read(const struct fnt_view *view, uint32_t ring,
-				     uint64_t ticket, struct fnt_raw *raw);
-enum fnt_read __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring,
-				     uint64_t ticket, struct fnt_raw *raw);
+enum fnt_read_result __real_fnt_record_read_at(const struct fnt_view *view,
+					       const struct fnt_ring_position *position,
+					       struct fnt_record_copy *raw);
+enum fnt_read_result __wrap_fnt_record_read_at(const struct fnt_view *view,
+					       const struct fnt_ring_position *position,
+					       struct fnt_record_copy *raw);
+enum fnt_read_result
+__real_fnt_record_probe_at(const struct fnt_view *view,
+			   const struct fnt_ring_position *position);
+enum fnt_read_result
+__wrap_fnt_record_probe_at(const struct fnt_view *view,
+			   const struct fnt_ring_position *position);
+enum fnt_read_result __real_fnt_record_read(const struct fnt_view *view, uint32_t ring,
+					    uint64_t ticket,
+					    struct fnt_record_copy *raw);
+enum fnt_read_result __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring,
+					    uint64_t ticket,
+					    struct fnt_record_copy *raw);
 
 /* A walk's. */
-enum fnt_read
-__wrap_fnt_spot_read(const struct fnt_view *view, const struct fnt_spot *spot,
-		     struct fnt_raw *raw)
+enum fnt_read_result
+__wrap_fnt_record_read_at(const struct fnt_view *view,
+			  const struct fnt_ring_position *position,
+			  struct fnt_record_copy *raw)
 {
 	unsigned before = told_count;
-	enum fnt_read is = __real_fnt_spot_read(view, spot, raw);
+	enum fnt_read_result is = __real_fnt_record_read_at(view, position, raw);
 
-	note(spot, is,
+	note(position, is,
 	     is == FNT_READ_RECORD ? fnt_cells_for(raw->head.payload_bytes) : 0,
 	     before);
 	return is;
 }
 
 /* Of who only counts. */
-enum fnt_read
-__wrap_fnt_spot_look(const struct fnt_view *view, const struct fnt_spot *spot)
+enum fnt_read_result
+__wrap_fnt_record_probe_at(const struct fnt_view *view,
+			   const struct fnt_ring_position *position)
 {
 	unsigned before = told_count;
-	enum fnt_read is = __real_fnt_spot_look(view, spot);
+	enum fnt_read_result is = __real_fnt_record_probe_at(view, position);
 
 	MUST(told_count == before);
-	note(spot, is, 1, before);
+	note(position, is, 1, before);
 	return is;
 }
 
 /* A follower's. */
-enum fnt_read
+enum fnt_read_result
 __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t ticket,
-		       struct fnt_raw *raw)
+		       struct fnt_record_copy *raw)
 {
 	const struct fnt_segment *segment =
 		fnt_segment_find(fnt_view_segments(view, ring), ticket);
-	struct fnt_spot spot = fnt_spot_of(segment, ticket);
+	struct fnt_ring_position position = fnt_ring_position_of(segment, ticket);
 	unsigned before = told_count;
-	enum fnt_read is = __real_fnt_record_read(view, ring, ticket, raw);
+	enum fnt_read_result is = __real_fnt_record_read(view, ring, ticket, raw);
 
-	note(&spot, is,
+	note(&position, is,
 	     is == FNT_READ_RECORD ? fnt_cells_for(raw->head.payload_bytes) : 0,
 	     before);
 	return is;

@@ -197,21 +197,23 @@ static const struct fnt_trace *
 decode(struct fnt_trace_set *set, struct fnt_record head,
        const msgpack_sbuffer *payload, uint32_t op_count, bool placed)
 {
-	struct fnt_raw raw = {.head = head, .room = (uint32_t)payload->size + 4096};
+	struct fnt_record_copy raw = {.head = head,
+				      .buffer_bytes = (uint32_t)payload->size + 4096};
 	const struct fnt_trace *trace;
 
 	raw.head.payload_bytes = (uint32_t)payload->size;
 	raw.head.op_count = op_count;
-	raw.place = payload->size <= FNT_HEAD_BYTES && placed ? fnt_trace_set_place(set)
-							      : NULL;
-	raw.own = malloc(raw.room);
-	MUST(raw.own);
-	raw.payload = raw.place ? raw.place : raw.own;
-	memset(raw.payload, 0x98, raw.place ? FNT_HEAD_BYTES : raw.room);
+	raw.direct = payload->size <= FNT_HEAD_BYTES && placed
+			     ? fnt_trace_set_next_payload(set)
+			     : NULL;
+	raw.buffer = malloc(raw.buffer_bytes);
+	MUST(raw.buffer);
+	raw.payload = raw.direct ? raw.direct : raw.buffer;
+	memset(raw.payload, 0x98, raw.direct ? FNT_HEAD_BYTES : raw.buffer_bytes);
 	memcpy(raw.payload, payload->data, payload->size);
 	trace = fnt_trace_set_add(set, &view, &raw);
 	MUST(trace);
-	fnt_raw_free(&raw);
+	fnt_record_copy_free(&raw);
 	return trace;
 }
 

@@ -35,8 +35,8 @@ race_on(struct race *race, unsigned read, unsigned written, unsigned rounds)
 			uint64_t at = race->position, left;
 
 			if (fnt_overrun_due(&race->pace, at))
-				race->position = fnt_overrun_go_on(&race->pace, at,
-								   race->cursor);
+				race->position = fnt_overrun_resume(&race->pace, at,
+								    race->cursor);
 			MUST(race->position >= at && race->position <= race->cursor);
 			race->missed += race->position - at;
 			MUST(race->position + LAP >= race->cursor);
@@ -129,7 +129,7 @@ START_TEST(damaged_cursors)
 
 		fnt_overrun_note(&pace, position, any(&seed));
 		position += any(&seed) % 100;
-		at = fnt_overrun_go_on(&pace, position, any(&seed));
+		at = fnt_overrun_resume(&pace, position, any(&seed));
 		MUST(at >= position);
 		MUST(pace.lap == 0 || !fnt_overrun_due(&pace, at));
 	}
