@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * ctl_steps.c: who changes settings is killed before each instruction that changes the
- * region and each system call, and at others by chance. What is in force then is the
- * old or the new, for readers and for processes that follow; and the next who changes
- * them can.
+ * ctl_steps.c: a tool that changes settings is killed before each instruction that
+ * changes the region and each system call, and at a sample of the others. Either the
+ * old or the new settings are in force then, for readers and for processes that follow
+ * them; and the next tool can change them.
  *
  *   ctl_steps [--long] [--seed N] [CHANGE]...
  */
 #include "support/controls.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-
 #include "control/controller.h"
-#include "kills.h"
+#include "steps.h"
 
 #define NAME "steps"
-#define WAY_MAX 400000
 
 struct change {
 	const char *name, *fn, *assignments[3];
 	bool reset;
-	const char *after; /* all that is set then */
+	const char *after; /* all settings then */
 };
 
 #define BEFORE "keep=0.5 slow=1s; a rate=1; b:* keep=0.25 capture.users=hash"
@@ -44,7 +39,6 @@ static const struct change changes[] = {
 };
 #define CHANGES ((int)(sizeof(changes) / sizeof(changes[0])))
 
-static struct kills kills;
 static unsigned char *region, *saved;
 static size_t region_bytes;
 
@@ -56,23 +50,17 @@ make_region(void)
 					      "keep=0.5 slow=1s a:rate=1 b:*:keep=0.25 "
 					      "b:*:capture.users=hash"};
 	struct fnt_view view;
-	struct stat st;
-	int fd;
 
 	unlink(region_path(NAME, ".fnt"));
 	fnt_log_close(open_log(NAME, &options));
-	fd = open(region_path(NAME, ".fnt"), O_RDWR);
-	MUST(fd >= 0 && !fstat(fd, &st));
-	region_bytes = (size_t)st.st_size;
-	region = mmap(NULL, region_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	region = map_region_file(NAME, &region_bytes);
 	saved = malloc(region_bytes);
-	MUST(region != MAP_FAILED && saved);
-	/* The copy that is not in force may hold anything. */
+	MUST(saved);
+	/* The copy that is not in force may hold any bytes. */
 	view = open_control(NAME)->region.view;
 	memset(view.settings + view.settings_count, 0xa5,
 	       view.settings_count * sizeof(*view.settings));
 	memcpy(saved, region, region_bytes);
-	close(fd);
 }
 
 /* ---- the child ------------------------------------------------------------------- */
@@ -96,15 +84,7 @@ run(void *arg)
 	fnt_control_close(control);
 }
 
-static void
-spawn(struct stepper *stepper, const struct change *change)
-{
-	if (!stepper_spawn(stepper, run, (void *)(uintptr_t)change))
-		ck_abort_msg("%s: the child ended: 0x%x", change->name,
-			     stepper->status);
-}
-
-/* ---- what is there then ---------------------------------------------------------- */
+/* ---- what must be there then ----------------------------------------------------- */
 
 static const char *
 in_force(void)
@@ -117,7 +97,8 @@ in_force(void)
 	return text_of_all(list);
 }
 
-/* A process that has followed all along: is `c` enabled, as `fn` says? */
+/* A process that had the log open all along follows the settings that are in force. The
+ * change "fn" disables function `c`. */
 static void
 check_follower(struct fnt_log *log, const struct change *change, bool is_new)
 {
@@ -127,7 +108,7 @@ check_follower(struct fnt_log *log, const struct change *change, bool is_new)
 	fnt_call_finish_ok(call, NULL);
 }
 
-/* Whatever was left behind, the next change comes about. */
+/* Whatever the dead tool has left, the next change succeeds. */
 static void
 check_next(void)
 {
@@ -142,9 +123,10 @@ check_next(void)
 	ck_assert_str_eq(in_force(), "; next keep=0.75");
 }
 
-/* True: the new ones are in force. */
+/* Kill a tool before instruction `k`, and unless `again` is 0 the next one before that.
+ * True if the new settings are in force then. */
 static bool
-kill_at(const struct change *change, const struct step_trace *way, uint32_t k,
+kill_at(const struct change *change, const struct step_trace *trace, uint32_t k,
 	uint32_t again)
 {
 	struct stepper stepper;
@@ -154,15 +136,14 @@ kill_at(const struct change *change, const struct step_trace *way, uint32_t k,
 	memcpy(region, saved, region_bytes);
 	log = open_log(NAME, NULL);
 	for (int i = 0; i < (again ? 2 : 1); i++) {
-		spawn(&stepper, change);
-		stepper_goto(&stepper, way, i ? again : k);
-		stepper_kill(&stepper);
+		steps_spawn(&stepper, change->name, run, (void *)(uintptr_t)change);
+		steps_kill_at(&stepper, trace, i ? again : k);
 		is_new = !strcmp(in_force(), change->after);
 		if (!is_new && strcmp(in_force(), BEFORE) != 0)
 			ck_abort_msg("%s, killed before %u of %u: \"%s\"", change->name,
-				     k, way->count, in_force());
+				     k, trace->count, in_force());
 		check_follower(log, change, is_new);
-		/* Done is done. */
+		/* The new settings stay. */
 		if (is_new)
 			break;
 	}
@@ -171,30 +152,31 @@ kill_at(const struct change *change, const struct step_trace *way, uint32_t k,
 	return is_new;
 }
 
-/* Around each system call and the last writes, one of which puts all of it in force; of
- * the others, which fill in a copy that is nobody's, some. */
+/* Every system call and every one of the last writes: one of those puts the whole
+ * change in force. The other writes fill a copy that nobody reads; they are sampled. */
 static bool
-is_chosen(const struct step_trace *way, uint32_t k, struct rnd *r)
+is_chosen(const struct step_trace *trace, uint32_t k, struct rnd *r)
 {
-	const struct step_point *next = &way->points[k], *last = next - 1;
-	uint32_t one_in = 1 + way->count / (kills.is_long ? 2000 : 20);
+	const struct step_point *next = &trace->points[k], *last = next - 1;
+	uint32_t one_in = 1 + trace->count / (steps.is_long ? 2000 : 20);
 
-	if ((k && last->system) || (k < way->count && next->system))
-		one_in = kills.is_long ? 1 : 2;
-	else if ((k && last->wrote) || (k < way->count && next->wrote))
-		one_in = kills.is_long || k + 400 > way->count ? 1
-							       : 1 + way->writes / 20;
-	return !k || k == way->count || !rnd(r, one_in);
+	if ((k && last->system) || (k < trace->count && next->system))
+		one_in = steps.is_long ? 1 : 2;
+	else if ((k && last->wrote) || (k < trace->count && next->wrote))
+		one_in = steps.is_long || k + 400 > trace->count
+				 ? 1
+				 : 1 + trace->writes / 20;
+	return !k || k == trace->count || !rnd(r, one_in);
 }
 
 static void
-trace(const struct change *change, struct step_trace *way)
+trace_change(const struct change *change, struct step_trace *trace)
 {
 	struct stepper stepper;
 
 	make_region();
-	spawn(&stepper, change);
-	stepper_trace(&stepper, way, region, region_bytes, WAY_MAX);
+	steps_spawn(&stepper, change->name, run, (void *)(uintptr_t)change);
+	stepper_trace(&stepper, trace, region, region_bytes);
 	stepper_finish(&stepper);
 	MUST(stepper_release(&stepper));
 	ck_assert_str_eq(in_force(), change->after);
@@ -202,38 +184,30 @@ trace(const struct change *change, struct step_trace *way)
 
 START_TEST(old_or_new)
 {
-	const struct change *change = &changes[kills_turn(&kills, _i, CHANGES)];
-	struct kills_choice choice = kills_choose(&kills);
+	const struct change *change = &changes[steps_case(_i, CHANGES)];
+	struct steps_choice choice = steps_choose();
 	uint32_t first_new = UINT32_MAX, last_old = 0;
 	struct rnd r = {choice.random}, again = r;
-	struct step_trace way;
+	struct step_trace trace;
 
-	if (!kills_wants(&kills, change->name))
+	if (!steps_wants(change->name))
 		return;
-	trace(change, &way);
-	for (uint32_t k = 0; k <= way.count; k++) {
-		if (!is_chosen(&way, k, &r) || !kills_mine(&choice))
+	trace_change(change, &trace);
+	for (uint32_t k = 0; k <= trace.count; k++) {
+		if (!is_chosen(&trace, k, &r) || !steps_is_mine(&choice))
 			continue;
-		kills.count++;
-		if (!kill_at(change, &way, k,
-			     rnd(&again, 4) ? 0 : rnd(&again, way.count)))
+		if (!kill_at(change, &trace, k,
+			     rnd(&again, 4) ? 0 : rnd(&again, trace.count)))
 			last_old = k;
 		else if (first_new == UINT32_MAX)
 			first_new = k;
 	}
-	kills_tell(&kills,
-		   "%-8s %u instructions, %u writes, %u system calls: %lu kills, old "
-		   "until %u, new from %u",
-		   change->name, way.count, way.writes, way.systems, kills.count,
-		   last_old, first_new);
-	MUST(last_old && first_new != UINT32_MAX && way.writes > 100);
-	step_trace_free(&way);
+	steps_tell_kills(change->name, &trace);
+	steps_tell("%-22s old until %u, new from %u", change->name, last_old,
+		   first_new);
+	MUST(last_old && first_new != UINT32_MAX && trace.writes > 100);
+	step_trace_free(&trace);
 }
 END_TEST
 
-int
-main(int argc, char **argv)
-{
-	kills_init(&kills, argc, argv);
-	return KILLS_RUN(&kills, "ctl_steps", {old_or_new, CHANGES});
-}
+STEPS_MAIN("ctl_steps", {old_or_new, CHANGES, CHANGES})

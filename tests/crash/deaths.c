@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * deaths.c: processes killed at random under load, hundreds of times, several threads
- * each, while others are stopped and go on.
+ * deaths.c: processes of several threads are killed at random moments under load,
+ * hundreds of times, while others are stopped and go on.
  *
  *   deaths [SECONDS [SEED]]
  *
@@ -9,12 +9,13 @@
  *        ▲  └────── follows, verifies ◄───────────┼────────────┘
  *        └─────── pipe: begun, finished ──────────┘
  *
- * Each thread says through its process's pipe when a call has begun and when it is
- * finished; or, in every other process, in memory that it shares with the supervisor:
- * there most deaths find it inside fntrace and not in a system call. In the end the
- * region's counts are what all have confirmed, give or take the one call that each
- * thread had in hand when it was killed; the follower has been given every record once,
- * whole and in order, but for those it was told it missed; and no cell stays taken.
+ * Each thread reports through its process's pipe when a call has begun and when it is
+ * finished. In every other process it reports in memory shared with the supervisor:
+ * there, most deaths happen inside fntrace and not in a system call. In the end, the
+ * region's counts are what the workers have confirmed, give or take the one call that
+ * each thread was making when it was killed. The follower has been given every record
+ * once, whole and in order, but for those that it was told it missed. And no cell stays
+ * busy.
  */
 #include "deaths.h"
 
@@ -22,7 +23,7 @@
 #include <sys/mman.h>
 
 #define WORKERS_MAX 8
-#define LIVES_MAX 60000 /* of a round */
+#define LIVES_MAX 60000 /* worker processes of a round */
 #define OPS_MAX 120
 
 static const struct shape shapes[] = {
@@ -45,7 +46,7 @@ give_up(const char *file, int line, const char *what)
 	_exit(1);
 }
 
-/* ---- the supervisor's books ------------------------------------------------------- */
+/* ---- the supervisor's books ------------------------------------------------------ */
 
 struct worker {
 	pid_t pid; /* 0: none */
@@ -60,13 +61,13 @@ static uint32_t life_count;
 
 struct books {
 	uint64_t deaths, deaths_stopped, ends, stops, changes, changes_killed;
-	uint64_t finished, dropped; /* confirmed */
-	uint64_t open, in_doubt;    /* when killed: begun, or perhaps begun */
+	uint64_t finished, dropped; /* as the workers confirmed them */
+	uint64_t open, in_doubt;    /* of the killed: begun, and perhaps begun */
 	uint64_t delivered, missed, aborted, unframed;
 };
 static struct books round_, all;
 
-/* What there is in the pipe. */
+/* Read all messages in the worker's pipe. */
 static void
 listen_to(struct worker *worker)
 {
@@ -109,8 +110,8 @@ start_worker(struct worker *worker)
 	close(fds[1]);
 }
 
-/* It is gone. A thread that never said that it had begun may have; one that said so
- * must be found again. */
+/* The worker has ended. A thread that was killed may have begun a call without
+ * reporting it; a call that was reported as begun must be found again. */
 static void
 bury(struct worker *worker, bool killed)
 {
@@ -149,7 +150,7 @@ kill_worker(struct worker *worker)
 	bury(worker, WIFSIGNALED(status));
 }
 
-/* Those that have come to their own end. */
+/* Workers that have come to their own end. */
 static void
 bury_the_ended(void)
 {
@@ -164,7 +165,7 @@ bury_the_ended(void)
 	}
 }
 
-/* ---- the follower ----------------------------------------------------------------- */
+/* ---- the follower ---------------------------------------------------------------- */
 
 static void
 verify_ops(const struct fnt_trace *trace)
@@ -182,10 +183,10 @@ verify_ops(const struct fnt_trace *trace)
 		!memcmp(trace->value.data, count, strlen(count)));
 }
 
-/* Each call once, each thread's in their order, and what was cut off by a death the
- * last of them; but that lies in the other ring, and may be handed out first (reader.h)
- * if it is within a millisecond or so that a thread finished a call, began another, was
- * killed and taken up. */
+/* Each call comes once, those of a thread in order, and the aborted one last. But
+ * aborted calls are in the kept ring, and may be delivered first (reader.h): if a
+ * thread finished a call, began another, was killed and recovered, all within a
+ * millisecond or so. */
 static void
 verify_order(struct life *life, unsigned thread, uint64_t number, bool aborted)
 {
@@ -218,7 +219,7 @@ verify(const struct fnt_trace *trace)
 	REQUIRE(trace->outcome == FNT_OK || trace->outcome == FNT_ABORTED);
 	verify_order(life, thread, number, trace->outcome == FNT_ABORTED);
 	if (trace->outcome == FNT_ABORTED) {
-		/* Confirmed as finished it can't be. */
+		/* A call that was confirmed as finished cannot be aborted. */
 		REQUIRE(number > life->confirmed[thread]);
 		round_.aborted++;
 	}
@@ -237,7 +238,7 @@ follow(struct fnt_cursor *cursor, uint32_t most)
 	REQUIRE(most == UINT32_MAX || rc >= 0);
 }
 
-/* ---- what happens to them --------------------------------------------------------- */
+/* ---- what happens to them -------------------------------------------------------- */
 
 static uint64_t
 calls_confirmed(void)
@@ -259,7 +260,7 @@ all_stopped(void)
 	return true;
 }
 
-/* Stop one; the others go on, all of them that run, however long it stays stopped. */
+/* Stop one worker. All others that run go on, however long it stays stopped. */
 static void
 stop_one(struct worker *worker)
 {
@@ -269,7 +270,7 @@ stop_one(struct worker *worker)
 	worker->stopped = true;
 	round_.stops++;
 	until = calls_confirmed() + rnd(&dice, 1500);
-	/* If they waited for it we should wait for ever. */
+	/* If the others waited for it, this loop would never end. */
 	while (calls_confirmed() < until && !all_stopped()) {
 		nap_us(50);
 		listen_to_all();
@@ -316,7 +317,7 @@ live_and_die(struct fnt_cursor *cursor, double seconds)
 		for (uint32_t i = 0; i < shape->workers; i++)
 			if (!workers[i].pid)
 				start_worker(&workers[i]);
-		/* A supervisor who stops everybody waits for ever himself. */
+		/* With all workers stopped, stop_one would wait for ever. */
 		if (all_stopped())
 			kill_worker(&workers[rnd(&dice, shape->workers)]);
 		else
@@ -332,10 +333,9 @@ live_and_die(struct fnt_cursor *cursor, double seconds)
 			kill_worker(&workers[i]);
 }
 
-/* ---- does it add up? -------------------------------------------------------------- */
+/* ---- does it add up? ------------------------------------------------------------- */
 
-/* Around both rings once more: no cell is anybody's any more, and none is passed over.
- */
+/* Write around both rings once more: no cell is busy any more, and none is skipped. */
 static void
 capacity_is_whole(void)
 {
@@ -363,7 +363,7 @@ reconcile(const struct fnt_stat *stat)
 {
 	uint64_t low = round_.finished + round_.open, high = low + round_.in_doubt;
 
-	/* What nobody could see in flight dies with its process. */
+	/* A call that had no frame dies with its process. */
 	low -= stat->unframed < round_.open ? stat->unframed : round_.open;
 	if (stat->total < low || stat->total > high)
 		fprintf(stderr, "deaths: %llu calls counted, not %llu to %llu\n",
@@ -383,7 +383,7 @@ add_up(struct fnt_cursor *cursor)
 {
 	struct fnt_stat stat;
 
-	/* Whoever comes next takes up what they have left. */
+	/* To open is to recover what the dead processes have left. */
 	fnt_log_close(open_sized(shape->name, shape->size));
 	for (int i = 0; i < 20; i++) {
 		follow(cursor, UINT32_MAX);
@@ -461,9 +461,7 @@ main(int argc, char **argv)
 	dice.state = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL);
 	printf("# seed %llu\n", (unsigned long long)dice.state);
 	fixture_begin();
-	lives = mmap(NULL, LIVES_MAX * sizeof(*lives), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	REQUIRE(lives != MAP_FAILED);
+	lives = share_memory(LIVES_MAX * sizeof(*lives));
 	for (size_t i = 0; i < SHAPES || time(NULL) < end; i++) {
 		shape = &shapes[i % SHAPES];
 		run_round(once);

@@ -11,17 +11,17 @@
 
 #define THREADS_MAX 4
 
-/* Of a region and those who use it. */
+/* A region and its workers. */
 struct shape {
 	const char *name;
 	uint64_t size;
 	uint32_t workers, threads, ops, flags;
-	bool changing; /* it is resized all the time, and its settings are changed */
+	bool changing; /* it is resized, and its settings change, all the time */
 };
 
 extern const struct shape *shape;
 
-/* Says so, and that is the end. */
+/* Print what failed, and exit. */
 _Noreturn void give_up(const char *file, int line, const char *what);
 
 #define REQUIRE(condition)                                                             \
@@ -30,38 +30,38 @@ _Noreturn void give_up(const char *file, int line, const char *what);
 			give_up(__FILE__, __LINE__, #condition);                       \
 	} while (0)
 
-/* ---- what is said ----------------------------------------------------------------- */
+/* ---- what is said ---------------------------------------------------------------- */
 
-/* What is said of one process's calls. */
+/* What is known of one process's calls, by thread. */
 struct life {
 	_Atomic uint64_t begun[THREADS_MAX];
-	_Atomic uint64_t confirmed[THREADS_MAX]; /* the last call finished */
+	_Atomic uint64_t confirmed[THREADS_MAX]; /* number of the last call finished */
 	_Atomic uint64_t dropped[THREADS_MAX];
-	uint64_t seen[THREADS_MAX];    /* by the follower, the last */
-	uint64_t aborted[THREADS_MAX]; /* what was cut off; 0: nothing */
+	/* number of the last call that the follower was given */
+	uint64_t seen[THREADS_MAX];
+	uint64_t aborted[THREADS_MAX]; /* number of the aborted call; 0: none */
 };
 
-/* One write, and so whole or not at all. */
+/* Written by one write of less than PIPE_BUF bytes, and so whole or not at all. */
 struct message {
 	uint32_t thread;
-	int32_t rc;	 /* of finish; 1: begun */
-	uint64_t number; /* of the thread's call, from 1 */
+	int32_t rc;	 /* of finish, or BEGUN */
+	uint64_t number; /* the thread counts its calls from 1 */
 };
 #define BEGUN 1
 
 void note_message(struct life *life, const struct message *message);
 
-/* Make calls, by so many threads, until it is over or we are killed. What is done is
- * said through `fd`, or if that is -1 noted in `life`, which the supervisor sees too.
- */
+/* Make calls, in so many threads, until the worker ends or is killed. Reports through
+ * `fd`, or if that is -1, in `life`, which the supervisor shares. */
 _Noreturn void be_worker(struct life *life, uint32_t life_no, uint32_t threads, int fd,
 			 uint64_t seed);
 
-/* A tool that resizes the region or changes its settings, one at a time; every other is
- * killed at its work. Counts them. */
+/* Start a tool that resizes the region or changes its settings, if none is running.
+ * Half of them are killed. Counts both. */
 void change(struct rnd *dice, uint64_t *changes, uint64_t *killed);
 
-/* None is left, and the region has the size again that it began with. */
+/* Wait for the last tool, and give the region the size that it began with. */
 void change_back(void);
 
 #endif

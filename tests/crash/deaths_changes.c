@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tools that change a region under the workers of deaths.c.
+ * deaths_changes.c: tools that change a region under the workers of deaths.c.
  */
 #include "deaths.h"
 
@@ -82,7 +82,7 @@ change_back(void)
 	tool = 0;
 	REQUIRE(!fnt_control_open(&control, shape->name, NULL));
 	REQUIRE(!fnt_control_reap(control, &count, &rings, NULL));
-	/* Rings that are still shown go when the new ones have been filled. */
+	/* Old segments are retired once the new ones have been filled. */
 	fill_rings();
 	if (fnt_control_resize(control, shape->size, &rings, &error))
 		fprintf(stderr, "deaths: %s (%u threads, %u readers, shown %d)\n",

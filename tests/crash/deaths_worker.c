@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A worker of deaths.c.
+ * deaths_worker.c: a worker of deaths.c.
  */
 #include "deaths.h"
 
@@ -24,14 +24,14 @@ note_message(struct life *life, const struct message *message)
 	atomic_store(&life->confirmed[thread], message->number);
 }
 
-/* ---- a worker --------------------------------------------------------------------- */
+/* ---- a worker -------------------------------------------------------------------- */
 
 struct worker_thread {
 	struct fnt_log *log;
 	struct life *life;
 	uint32_t life_no, thread;
 	uint64_t number;
-	uint32_t calls; /* until it ends, and another takes its place */
+	uint32_t calls; /* until the thread ends, and another takes its place */
 	struct rnd dice;
 	int fd;
 };
@@ -83,8 +83,8 @@ work(void *arg)
 	return NULL;
 }
 
-/* Threads come and go; now and then the log is closed and opened again, or the process
- * ends as it should. */
+/* Threads come and go. Now and then the log is closed and opened again, or the process
+ * ends by itself. */
 void
 be_worker(struct life *life, uint32_t life_no, uint32_t count, int fd, uint64_t seed)
 {
@@ -110,7 +110,7 @@ be_worker(struct life *life, uint32_t life_no, uint32_t count, int fd, uint64_t 
 		}
 		for (uint32_t i = 0; i < count; i++)
 			pthread_join(ids[i], NULL);
-		/* An end without it is an end, too. */
+		/* A process may also end without closing its log. */
 		if (round < rounds - 1 || rnd(&r, 2))
 			fnt_log_close(log);
 	}

@@ -7,29 +7,26 @@
 
 #include "support/fixture.h"
 
-#include "produce/call_events.h"
-#include "produce/attach.h"
 #include "ring/record_write.h"
 
-#define WAY_MAX 400000 /* instructions */
-/* Before each act: clocks are to be set and tickets too old, whoever looks, or else it
- * would be up to the scheduler. */
+/* The child sleeps for so long before each act. After that the clock must be set and
+ * cached tickets have expired in every run, however the scheduler treats it. */
 #define NAP_US 1100
 
 /* ---- the child ------------------------------------------------------------------- */
 
 struct child {
 	const struct kill_path *path;
-	struct story *story;
+	struct report *report;
 	struct actor actor;
 	_Atomic uint32_t prepared, over;
 };
 
 static void *
-live_and_end(void *arg)
+act_and_end(void *arg)
 {
 	struct child *child = arg;
-	struct actor actor = {.story = child->story};
+	struct actor actor = {.report = child->report};
 
 	child->path->prepare(&actor);
 	stepper_begin();
@@ -37,7 +34,6 @@ live_and_end(void *arg)
 	return NULL;
 }
 
-/* Another thread is stepped, while this one makes calls. */
 static void *
 act_beside(void *arg)
 {
@@ -58,7 +54,7 @@ run_beside(struct child *child)
 {
 	pthread_t thread;
 
-	child->actor.story = child->story;
+	child->actor.report = child->report;
 	CHILD_MUST(!pthread_create(&thread, NULL, act_beside, child));
 	while (!atomic_load(&child->prepared))
 		nap_us(20);
@@ -71,7 +67,7 @@ static void
 run_child(void *arg)
 {
 	struct child *child = arg;
-	struct actor actor = {.story = child->story};
+	struct actor actor = {.report = child->report};
 	pthread_t thread;
 
 	if (child->path->beside) {
@@ -79,7 +75,7 @@ run_child(void *arg)
 		return;
 	}
 	if (child->path->by_thread) {
-		CHILD_MUST(!pthread_create(&thread, NULL, live_and_end, child));
+		CHILD_MUST(!pthread_create(&thread, NULL, act_and_end, child));
 		pthread_join(thread, NULL);
 		for (;;)
 			pause();
@@ -94,37 +90,18 @@ run_child(void *arg)
 }
 
 void
-kill_stand_still(struct actor *actor, unsigned i)
-{
-	struct fnt_attachment *attachment = atomic_load(&actor->log->attachment);
-	struct fnt_thread *thread = attachment->threads;
-
-	thread->clock.limit = UINT64_MAX;
-	for (unsigned ring = 0; ring < FNT_RINGS; ring++) {
-		struct fnt_block *block = &thread->writer.handles[ring].block;
-
-		/* The next block will be of some. */
-		block->size = 4;
-		block->size_max = 8;
-		block->born_ns = thread->clock.last;
-		if (block->next != block->end)
-			block->until_ns = UINT64_MAX;
-	}
-	actor->calls[i]->started_mono = UINT64_MAX;
-}
-
-void
 kill_path_spawn(struct stepper *stepper, struct scene *scene,
 		const struct kill_path *path)
 {
-	struct child child = {.path = path, .story = scene->story};
+	struct child child = {.path = path, .report = scene->report};
 
-	if (!stepper_spawn(stepper, run_child, &child))
-		ck_abort_msg("%s: the child ended: 0x%x", path->name, stepper->status);
+	steps_spawn(stepper, path->name, run_child, &child);
 }
 
-/* A word of a record or of a payload, of which there are many: what they mean is
- * decided elsewhere. */
+/* ---- its trace ------------------------------------------------------------------- */
+
+/* True if `where` is a word of a record or a payload. There are many, and the order in
+ * which they are written does not matter: other words say that they are valid. */
 static bool
 is_text(const struct scene *scene, uint32_t where)
 {
@@ -142,33 +119,33 @@ is_text(const struct scene *scene, uint32_t where)
 }
 
 static bool
-goes_through(const struct step_trace *way, void (*function)(void))
+goes_through(const struct step_trace *trace, void (*function)(void))
 {
-	for (uint32_t k = 0; k < way->count; k++)
-		if (way->points[k].place == (uintptr_t)function)
+	for (uint32_t k = 0; k < trace->count; k++)
+		if (trace->points[k].place == (uintptr_t)function)
 			return true;
 	return false;
 }
 
 static enum kill_by
-goes_by(const struct step_trace *way)
+committed_by(const struct step_trace *trace)
 {
-	if (goes_through(way, (void (*)(void))fnt_record_write_slow))
+	if (goes_through(trace, (void (*)(void))fnt_record_write_slow))
 		return BY_ANY;
-	if (goes_through(way, (void (*)(void))fnt_record_emit_many))
+	if (goes_through(trace, (void (*)(void))fnt_record_emit_many))
 		return BY_MANY;
-	return goes_through(way, (void (*)(void))fnt_record_emit_few) ? BY_FEW
-								      : BY_INLINED;
+	return goes_through(trace, (void (*)(void))fnt_record_emit_few) ? BY_FEW
+									: BY_INLINED;
 }
 
 static void
-must_be_at_hand(const struct scene *scene, const struct kill_path *path,
-		const struct step_trace *way)
+check_committed_by(const struct scene *scene, const struct kill_path *path,
+		   const struct step_trace *trace)
 {
 	struct scene_place place;
 
-	ck_assert_msg(goes_by(way) == path->by, "%s, ring at %s: by %d", path->name,
-		      scene_edges[scene->edge], goes_by(way));
+	ck_assert_msg(committed_by(trace) == path->by, "%s, ring at %s: by %d",
+		      path->name, scene_edges[scene->edge], committed_by(trace));
 	ck_assert(scene_find_head(scene, path->call, &place));
 	ck_assert_uint_eq(place.cells, path->cells);
 	if (scene->edge == SCENE_LAP_END)
@@ -176,97 +153,87 @@ must_be_at_hand(const struct scene *scene, const struct kill_path *path,
 }
 
 void
-kill_path_trace(struct step_trace *way, struct scene *scene,
+kill_path_trace(struct step_trace *trace, struct scene *scene,
 		const struct kill_path *path)
 {
 	struct stepper stepper;
 
 	scene_reset(scene);
 	kill_path_spawn(&stepper, scene, path);
-	stepper_trace(&stepper, way, scene->bytes, scene->region.view.size_bytes,
-		      WAY_MAX);
+	stepper_trace(&stepper, trace, scene->bytes, scene->region.view.size_bytes);
 	stepper_kill(&stepper);
 	if (path->by != BY_ANY)
-		must_be_at_hand(scene, path, way);
-	for (uint32_t k = 0; k < way->count; k++)
-		way->points[k].minor =
-			way->points[k].wrote && is_text(scene, way->points[k].where);
+		check_committed_by(scene, path, trace);
+	for (uint32_t k = 0; k < trace->count; k++)
+		trace->points[k].minor = trace->points[k].wrote &&
+					 is_text(scene, trace->points[k].where);
 }
 
-/* ---- kill ------------------------------------------------------------------------ */
+/* ---- its death ------------------------------------------------------------------- */
 
 static void
-kill_one(struct kills *kills, struct scene *scene, const struct kill_path *path,
-	 const struct step_trace *way, uint32_t k, bool others)
+kill_one(struct scene *scene, const struct kill_path *path,
+	 const struct step_trace *trace, uint32_t k, bool others)
 {
 	struct stepper stepper;
 
 	kill_path_spawn(&stepper, scene, path);
 	if (others)
 		scene_other_open(scene);
-	kills->misses += !stepper_goto(&stepper, way, k);
-	stepper_kill(&stepper);
-	kills->count++;
+	steps_kill_at(&stepper, trace, k);
 }
 
-static bool
-is_turn(const struct step_point *point)
-{
-	return point->wrote && !point->minor;
-}
-
-/* An instruction after one that changed the region, and not just a text. */
+/* A random instruction after one that changed the region, and not just a text. */
 static uint32_t
-somewhere(const struct step_trace *way, struct rnd *r)
+after_some_write(const struct step_trace *trace, struct rnd *r)
 {
-	uint32_t k = rnd(r, way->count);
+	uint32_t k = rnd(r, trace->count);
 
-	for (uint32_t i = 0; i < way->count && !is_turn(&way->points[k]); i++)
-		k = (k + 1) % way->count;
+	for (uint32_t i = 0; i < trace->count; i++, k = (k + 1) % trace->count)
+		if (trace->points[k].wrote && !trace->points[k].minor)
+			break;
 	return k + 1;
 }
 
-/* Where the world has remains in it no others can attach without taking them up. */
+/* Where the scene has a dead process in it, no other can attach without recovering its
+ * work. There the rings are lapped by padding. */
 static void
-kill_at(struct kills *kills, struct scene *scene, const struct kill_path *path,
-	const struct step_trace *way, uint32_t k, bool lapped)
+kill_at(struct scene *scene, const struct kill_path *path,
+	const struct step_trace *trace, uint32_t k, bool lapped)
 {
 	struct rnd r = {k};
 
 	snprintf(scene->where, sizeof(scene->where), "%s, killed before %u of %u%s",
-		 path->name, k, way->count, lapped ? ", lapped" : "");
+		 path->name, k, trace->count, lapped ? ", lapped" : "");
 	scene_reset(scene);
-	kill_one(kills, scene, path, way, k, lapped && !scene->remains);
-	scene_look_at_death(scene);
-	if (lapped && scene->remains)
-		scene_pad(scene);
+	kill_one(scene, path, trace, k, lapped && !scene->has_dead);
+	scene_inspect_at_death(scene);
+	if (lapped && scene->has_dead)
+		scene_lap_by_padding(scene);
 	else if (lapped)
-		scene_other_laps(scene);
-	if (path->again) {
-		kill_one(kills, scene, path, way, somewhere(way, &r), false);
-		scene_look_at_death(scene);
+		scene_lap_by_other(scene);
+	if (path->kill_twice) {
+		kill_one(scene, path, trace, after_some_write(trace, &r), false);
+		scene_inspect_at_death(scene);
 	}
-	if (path->again && lapped)
-		scene_pad(scene);
+	if (path->kill_twice && lapped)
+		scene_lap_by_padding(scene);
 	scene_verify(scene);
 }
 
 void
-kill_all_along(struct kills *kills, struct scene *scene, const struct kill_path *path,
-	       const struct step_trace *way, bool lapped)
+kill_path_at_all(struct scene *scene, const struct kill_path *path,
+		 const struct step_trace *trace, bool lapped)
 {
-	unsigned long before = kills->count, missed = kills->misses;
-	uint32_t one_in = path->again && !lapped && !kills->is_long ? 3 : 1;
-	struct rnd r = {before};
-	struct kills_choice choice = kills_choose(kills);
+	uint32_t one_in = path->kill_twice && !lapped && !steps.is_long ? 3 : 1;
+	struct rnd r = {trace->count};
+	struct steps_choice choice = steps_choose();
+	char name[80];
 
-	for (uint32_t k = 0; k <= way->count; k++)
-		if (kills_chosen(&choice, way, k) && !rnd(&r, one_in))
-			kill_at(kills, scene, path, way, k, lapped);
-	kills_tell(kills,
-		   "%-22s %-12s %6s %5u instructions, %3u writes, %2u system calls: "
-		   "%lu kills, %lu past the end",
-		   path->name, scene_edges[scene->edge], lapped ? "lapped" : "",
-		   way->count, way->writes, way->systems, kills->count - before,
-		   kills->misses - missed);
+	while (steps_next(&choice, trace))
+		if (!rnd(&r, one_in))
+			kill_at(scene, path, trace, choice.k, lapped);
+	snprintf(name, sizeof(name), "%-24s %-12s %6s", path->name,
+		 scene_edges[scene->edge], lapped ? "lapped" : "");
+	steps_tell_kills(name, trace);
 }

@@ -1,83 +1,63 @@
 /* SPDX-License-Identifier: MIT
  *
- * reap_steps.c: a reaper killed while it takes up what another has left, and the next
- * too. Whoever comes last finds each call once.
+ * reap_steps.c: a process is killed while it recovers what a dead process has left, and
+ * so is the next that recovers. Whoever comes last finds each call once.
  *
  *   reap_steps [--long] [--seed N]
  */
 #include "support/fixture.h"
 
-#include "ring/frame.h"
+#include "acts.h"
 #include "kill_path.h"
-
-static struct kills kills;
+#include "ring/frame.h"
 
 /* ---- the first death ------------------------------------------------------------- */
 
+/* Three calls are open: call 0 has several frames, call 1 is about to become a record
+ * of many cells, call 2 has just begun. */
 static void
-nothing(struct actor *actor)
+prepare_in_first_slot(struct actor *actor)
 {
-}
-
-/* In the first slot, or in the second, so that a reaper's own comes before it. */
-static void
-open_in(struct actor *actor, bool second)
-{
-	struct actor first;
-
-	if (second)
-		actor_open(&first);
-	actor_open(actor);
-	if (second)
-		fnt_log_close(first.log);
-}
-
-/* Three calls: one over several frames, one that is about to be a record of many cells,
- * one just begun. And one that is over. */
-static void
-begin_several(struct actor *actor)
-{
-	actor_begin(actor, 3);
-	actor_finish(actor, 3, FNT_OK, 0);
-	actor_begin(actor, 0);
-	for (unsigned i = 0; i < 100; i++)
-		actor_op(actor, 0);
-	actor_begin(actor, 1);
-	actor_op(actor, 1);
-	actor_begin(actor, 2);
+	prepare_several(actor);
 	actor_op_begin(actor, 2);
 }
 
+/* The slot of a recovering process will then come before that of the dead one. */
 static void
-begin_in_first(struct actor *actor)
+prepare_in_second_slot(struct actor *actor)
 {
-	open_in(actor, false);
-	begin_several(actor);
+	struct actor first;
+
+	actor_open(&first);
+	prepare_in_first_slot(actor);
+	fnt_log_close(first.log);
 }
 
 static void
-begin_in_second(struct actor *actor)
-{
-	open_in(actor, true);
-	begin_several(actor);
-}
-
-static void
-finish_one(struct actor *actor)
+act_finish_600_bytes_1(struct actor *actor)
 {
 	actor_finish(actor, 1, FNT_OK, 600);
 }
 
 static const struct kill_path dying[] = {
-	{.name = "dying", .prepare = begin_in_first, .act = finish_one},
-	{.name = "dying", .prepare = begin_in_second, .act = finish_one},
-};
-static const struct kill_path reaping[] = {
-	{.name = "reap", .prepare = nothing, .act = actor_open},
-	{.name = "reap, twice", .prepare = nothing, .act = actor_open, .again = true},
+	{.name = "dying",
+	 .prepare = prepare_in_first_slot,
+	 .act = act_finish_600_bytes_1},
+	{.name = "dying",
+	 .prepare = prepare_in_second_slot,
+	 .act = act_finish_600_bytes_1},
 };
 
-/* How far its finish had come. */
+/* To attach is to recover what the dead have left. */
+static const struct kill_path recovering[] = {
+	{.name = "reap", .prepare = prepare_nothing, .act = actor_open},
+	{.name = "reap, twice",
+	 .prepare = prepare_nothing,
+	 .act = actor_open,
+	 .kill_twice = true},
+};
+
+/* How far the finish of the dead process had come. */
 enum death {
 	UNCLAIMED,
 	CLAIMED,
@@ -97,16 +77,18 @@ death_now(const struct scene *scene)
 		    atomic_load(&frame->commit))
 			return fnt_frame_committed(view, frame) ? COMMITTED : MARKED;
 	}
-	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
-		for (uint64_t i = 0; i < scene_era(scene, ring)->cell_count; i++)
-			if (fnt_cell_busy(atomic_load(
-				    &scene_era(scene, ring)->cells[i].state)))
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
+		const struct fnt_segment *segment = scene_segment(scene, ring);
+
+		for (uint64_t i = 0; i < segment->cell_count; i++)
+			if (fnt_cell_busy(atomic_load(&segment->cells[i].state)))
 				return CLAIMED;
+	}
 	return UNCLAIMED;
 }
 
 static void
-leave_remains(struct scene *scene, const struct kill_path *path, enum death death)
+die(struct scene *scene, const struct kill_path *path, enum death death)
 {
 	struct stepper stepper;
 
@@ -117,19 +99,19 @@ leave_remains(struct scene *scene, const struct kill_path *path, enum death deat
 	stepper_kill(&stepper);
 	strcpy(scene->where, "after the first death");
 	MUST(death_now(scene) == death);
-	scene_look(scene, true);
-	scene_keep(scene);
-	scene->remains = true;
+	scene_inspect(scene, true);
+	scene_save(scene);
+	scene->has_dead = true;
 }
 
-/* ---- and the next ---------------------------------------------------------------- */
+/* ---- the next deaths ------------------------------------------------------------- */
 
-/* The first are those where most can go wrong. A short run has these alone, and each
- * with half of what may come after it: one reaper's death and others who then lap the
- * ring, two deaths and none; or the other way round. */
+/* Most can go wrong in the first ones. A short run has these alone, and each with half
+ * of what may come after it: either one more death after which others lap the ring, and
+ * two more deaths without that; or the other way round. */
 static const struct {
 	enum death death;
-	bool in_second;
+	bool in_second_slot;
 	enum scene_edge edge;
 } deaths[] = {
 	{MARKED, false, SCENE_LAP},	 {MARKED, true, SCENE_LAPS_40},
@@ -142,27 +124,21 @@ static const struct {
 
 START_TEST(killed_while_reaping)
 {
-	int i = kills_turn(&kills, _i, DEATHS);
-	struct step_trace way;
+	int i = steps_case(_i, DEATHS);
+	struct step_trace trace;
 	struct scene scene;
 
 	scene_init(&scene, deaths[i].edge, 0);
-	leave_remains(&scene, &dying[deaths[i].in_second], deaths[i].death);
-	kill_path_trace(&way, &scene, &reaping[0]);
-	for (int again = 0; again < 2; again++)
+	die(&scene, &dying[deaths[i].in_second_slot], deaths[i].death);
+	kill_path_trace(&trace, &scene, &recovering[0]);
+	for (int twice = 0; twice < 2; twice++)
 		for (int lapped = 0; lapped < 2; lapped++)
-			if (kills.is_long || (again != lapped) == (i % 2 == 0))
-				kill_all_along(&kills, &scene, &reaping[again], &way,
-					       lapped);
-	step_trace_free(&way);
+			if (steps.is_long || (twice != lapped) == (i % 2 == 0))
+				kill_path_at_all(&scene, &recovering[twice], &trace,
+						 lapped);
+	step_trace_free(&trace);
 	scene_fini(&scene);
 }
 END_TEST
 
-int
-main(int argc, char **argv)
-{
-	kills_init(&kills, argc, argv);
-	return KILLS_RUN(&kills, "reap_steps",
-			 {killed_while_reaping, kills.is_long ? DEATHS : DEATHS_SHORT});
-}
+STEPS_MAIN("reap_steps", {killed_while_reaping, DEATHS, DEATHS_SHORT})

@@ -1,40 +1,35 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_steps.c: killed on the way from one segment of the rings to the next: the tool that
- * resizes or rotates, and the producer who meets the new rings with calls in hand.
+ * ring_steps.c: killed on the way from one segment of the rings to the next: the tool
+ * that resizes or rotates, and a producer that finds new rings in the middle of a call.
  *
  *   ring_steps [--long] [--seed N] [ACT]...
  *
- * Meanwhile another process has the region open, with tickets in hand. Whatever was
- * recorded is there, once, in the region or the frozen file; the one that was killed
- * has its calls as its story says; who comes next resizes the rings as if nothing had
- * been.
+ * Meanwhile another process has the region open, with reserved tickets. Each record is
+ * there, once, in the region or in the frozen file. The process that was killed has its
+ * calls as its report says. The next process resizes the rings as if nothing had
+ * happened.
  */
 #include "support/fixture.h"
 
-#include <fcntl.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 
 #include <fntrace/control.h>
 
-#include "kills.h"
 #include "scene.h"
+#include "steps.h"
 
-#define NAME "eras"
+#define NAME "resized"
 #define START SMALLEST
-#define BEFORE 60u /* records there before, */
-#define LATER 40u  /* and made by the other afterwards */
-#define WAY_MAX 2000000u
-#define NEAR 2 /* calls of the one that is killed */
+#define BEFORE 60u /* records that are there before the act */
+#define LATER 40u  /* records that the other process makes after it */
+#define OWN 2	   /* calls of the process that is killed */
 
-static struct kills kills;
+/* ---- the one that is killed ------------------------------------------------------ */
 
-/* ---- the one that is killed ----------------------------------------------------- */
-
-static struct story_of {
-	struct tally begin[NEAR], finish[NEAR];
-} * told;
+static struct own_report {
+	struct tally begin[OWN], finish[OWN];
+} * report;
 
 static struct fnt_control *control;
 static struct fnt_log *log_;
@@ -75,38 +70,38 @@ rotate(void)
 static void
 begin_one(unsigned i)
 {
-	atomic_store(&told->begin[i].tried, 1);
-	call = begin_call(log_, "near", i ? "k1" : "k0");
-	atomic_store(&told->begin[i].done, 1);
+	atomic_store(&report->begin[i].tried, 1);
+	call = begin_call(log_, "own", i ? "k1" : "k0");
+	atomic_store(&report->begin[i].done, 1);
 }
 
 static void
 finish_one(unsigned i)
 {
 	CHILD_MUST(fnt_call_op(call, FNT_OP_GET, "t", "1", 1, 1, true) == FNT_DONE);
-	atomic_store(&told->finish[i].tried, 1);
-	/* Of several cells; and, an error, into the kept ring. */
+	atomic_store(&report->finish[i].tried, 1);
+	/* One for the main ring; and an error, for the kept ring. */
 	CHILD_MUST((i ? fnt_call_finish_error(call, "E", "message")
-		      : fnt_call_finish_ok(
-				call, &(struct fnt_value){FNT_VALUE_JSON, told, 0})) ==
+		      : fnt_call_finish_ok(call, &(struct fnt_value){FNT_VALUE_JSON,
+								     report, 0})) ==
 		   FNT_DONE);
-	atomic_store(&told->finish[i].done, 1);
+	atomic_store(&report->finish[i].done, 1);
 }
 
-/* With tickets in hand and a call open, the rings change under it. */
+/* The rings change while this process has reserved tickets and an open call. */
 static void
 open_and_change(void)
 {
 	log_ = open_sized(NAME, START);
 	for (int i = 0; i < 3; i++)
-		CHILD_MUST(record_call(log_, "near", "warm") == FNT_DONE);
+		CHILD_MUST(record_call(log_, "own", "warm") == FNT_DONE);
 	begin_one(0);
 	open_rings();
 	grow();
 }
 
 static void
-meet(void)
+go_on_in_new_rings(void)
 {
 	finish_one(0);
 	begin_one(1);
@@ -121,7 +116,7 @@ static const struct act {
 	{"grow", open_rings, grow, 0},
 	{"shrink", open_and_grow, shrink, 0},
 	{"rotate", open_rings, rotate, 0},
-	{"meet the new rings", open_and_change, meet, 3},
+	{"new rings", open_and_change, go_on_in_new_rings, 3},
 };
 #define ACTS ((int)(sizeof(acts) / sizeof(acts[0])))
 
@@ -137,9 +132,10 @@ run(void *arg)
 	stepper_end();
 }
 
-/* ---- the world ------------------------------------------------------------------ */
+/* ---- the region ------------------------------------------------------------------ */
 
 static unsigned char *region;
+static size_t region_bytes;
 static struct fnt_log *other;
 
 static void
@@ -151,44 +147,25 @@ record_many(const char *prefix, unsigned count)
 		struct fnt_call *one;
 
 		snprintf(id, sizeof(id), "%s%u", prefix, i);
-		one = begin_call(other, "far", id);
+		one = begin_call(other, "other", id);
 		MUST((i % 5 ? fnt_call_finish_ok(one, NULL)
 			    : fnt_call_finish_error(one, "E", "m")) == FNT_DONE);
 	}
 }
 
 static void
-begin_world(void)
+make_region(void)
 {
-	int fd;
-
-	memset(told, 0, sizeof(*told));
+	memset(report, 0, sizeof(*report));
 	unlink(region_path(NAME, ".fnt"));
 	unlink(region_path("frozen", ".fnt"));
 	other = open_sized(NAME, START);
 	record_many("b", BEFORE);
 	fnt_log_close(other);
-	fd = open(region_path(NAME, ".fnt"), O_RDWR);
-	MUST(fd >= 0);
-	region = mmap(NULL, START, PROT_READ, MAP_SHARED, fd, 0);
-	MUST(region != MAP_FAILED);
-	close(fd);
+	region = map_region_file(NAME, &region_bytes);
 }
 
-static void
-end_world(void)
-{
-	munmap(region, START);
-}
-
-static void
-spawn(struct stepper *stepper, const struct act *act)
-{
-	if (!stepper_spawn(stepper, run, (void *)(uintptr_t)act))
-		ck_abort_msg("%s: the child ended: 0x%x", act->name, stepper->status);
-}
-
-/* ---- what is there then --------------------------------------------------------- */
+/* ---- what must be there then ----------------------------------------------------- */
 
 static char where[128];
 
@@ -199,7 +176,7 @@ static char where[128];
 	} while (0)
 
 struct seen {
-	unsigned before[BEFORE], later[LATER], near[NEAR];
+	unsigned before[BEFORE], later[LATER], own[OWN];
 };
 
 static void
@@ -212,8 +189,8 @@ see(struct seen *seen, const struct fnt_trace *trace)
 		seen->before[number]++;
 	else if (trace->call_id[0] == 'm' && number < LATER)
 		seen->later[number]++;
-	else if (trace->call_id[0] == 'k' && number < NEAR)
-		seen->near[number]++;
+	else if (trace->call_id[0] == 'k' && number < OWN)
+		seen->own[number]++;
 	else
 		THERE(!strcmp(trace->call_id, "warm"));
 }
@@ -237,19 +214,19 @@ see_region(struct seen *seen, const char *name)
 {
 	static const struct fnt_query any = {.limit = SIZE_MAX};
 	struct fnt_reader *reader = open_reader(name);
-	struct fnt_traces *flying = in_flight(reader);
+	struct fnt_traces *open_calls = in_flight(reader);
 	struct fnt_check check;
 
 	THERE(!fnt_reader_each(reader, &any, see_record, seen));
-	for (size_t i = 0; i < flying->count; i++)
-		see(seen, &flying->items[i]);
-	fnt_traces_free(flying);
+	for (size_t i = 0; i < open_calls->count; i++)
+		see(seen, &open_calls->items[i]);
+	fnt_traces_free(open_calls);
 	THERE(!fnt_reader_check(reader, &check, show, NULL));
 	fnt_reader_close(reader);
 }
 
-/* Rotated records are in the frozen file or, if it died between naming that and taking
- * them out of the region, in both. */
+/* Rotated records are in the frozen file. They are in the region, too, if the tool died
+ * after it had named the file and before it took them out of the region. */
 static void
 look(unsigned later, bool rotated)
 {
@@ -266,13 +243,13 @@ look(unsigned later, bool rotated)
 		      seen.before[i] + frozen.before[i] >= 1);
 	for (unsigned i = 0; i < later; i++)
 		THERE(seen.later[i] == 1);
-	for (unsigned i = 0; i < NEAR; i++) {
-		THERE(seen.near[i] <= told->begin[i].tried);
-		THERE(seen.near[i] >= told->begin[i].done);
+	for (unsigned i = 0; i < OWN; i++) {
+		THERE(seen.own[i] <= report->begin[i].tried);
+		THERE(seen.own[i] >= report->begin[i].done);
 	}
 }
 
-/* The other goes on with the log that it has, and somebody comes and resizes. */
+/* The other process goes on with the log that it has, and a tool resizes the rings. */
 static void
 go_on(const struct act *act)
 {
@@ -295,13 +272,13 @@ go_on(const struct act *act)
 		char id[16];
 
 		snprintf(id, sizeof(id), "m%u", i);
-		THERE(record_call(other, "far", id) == FNT_DONE);
+		THERE(record_call(other, "other", id) == FNT_DONE);
 	}
 	look(LATER, rotated);
 	low = high = BEFORE + 1 + LATER + act->warm;
-	for (unsigned i = 0; i < NEAR; i++) {
-		low += told->begin[i].done;
-		high += told->begin[i].tried;
+	for (unsigned i = 0; i < OWN; i++) {
+		low += report->begin[i].done;
+		high += report->begin[i].tried;
 	}
 	THERE(region_stat(NAME).total >= low && region_stat(NAME).total <= high);
 	fnt_log_close(other);
@@ -309,60 +286,46 @@ go_on(const struct act *act)
 	THERE(region_stat(NAME).frames + region_stat(NAME).in_flight == 0);
 }
 
-/* ---- the test ------------------------------------------------------------------- */
+/* ---- the test -------------------------------------------------------------------- */
 
 static void
-kill_at(const struct act *act, const struct step_trace *way, uint32_t k)
+kill_at(const struct act *act, const struct step_trace *trace, uint32_t k)
 {
 	struct stepper stepper;
 
 	snprintf(where, sizeof(where), "%s, killed before %u of %u", act->name, k,
-		 way->count);
-	begin_world();
-	spawn(&stepper, act);
-	/* Not inherited by the one that is killed. */
+		 trace->count);
+	make_region();
+	steps_spawn(&stepper, act->name, run, (void *)(uintptr_t)act);
+	/* Opened after the fork: the child must not inherit it. */
 	other = open_sized(NAME, START);
-	THERE(record_call(other, "far", "warm") == FNT_DONE);
-	kills.misses += !stepper_goto(&stepper, way, k);
-	stepper_kill(&stepper);
-	kills.count++;
+	THERE(record_call(other, "other", "warm") == FNT_DONE);
+	steps_kill_at(&stepper, trace, k);
 	look(0, act->act == rotate);
 	go_on(act);
-	end_world();
+	munmap(region, region_bytes);
 }
 
-START_TEST(killed_between_eras)
+START_TEST(killed_between_segments)
 {
-	const struct act *act = &acts[kills_turn(&kills, _i, ACTS)];
-	struct kills_choice choice = kills_choose(&kills);
+	const struct act *act = &acts[steps_case(_i, ACTS)];
+	struct steps_choice choice = steps_choose();
 	struct stepper stepper;
-	struct step_trace way;
+	struct step_trace trace;
 
-	if (!kills_wants(&kills, act->name))
+	if (!steps_wants(act->name))
 		return;
-	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	MUST(told != MAP_FAILED);
-	begin_world();
-	spawn(&stepper, act);
-	stepper_trace(&stepper, &way, region, START, WAY_MAX);
+	report = share_memory(sizeof(*report));
+	make_region();
+	steps_spawn(&stepper, act->name, run, (void *)(uintptr_t)act);
+	stepper_trace(&stepper, &trace, region, region_bytes);
 	stepper_kill(&stepper);
-	end_world();
-	for (uint32_t k = 0; k <= way.count; k++)
-		if (kills_chosen(&choice, &way, k))
-			kill_at(act, &way, k);
-	kills_tell(&kills,
-		   "%-20s %6u instructions, %3u writes, %2u system calls: %lu kills, "
-		   "%lu past the end",
-		   act->name, way.count, way.writes, way.systems, kills.count,
-		   kills.misses);
-	step_trace_free(&way);
+	munmap(region, region_bytes);
+	while (steps_next(&choice, &trace))
+		kill_at(act, &trace, choice.k);
+	steps_tell_kills(act->name, &trace);
+	step_trace_free(&trace);
 }
 END_TEST
 
-int
-main(int argc, char **argv)
-{
-	kills_init(&kills, argc, argv);
-	return KILLS_RUN(&kills, "ring_steps", {killed_between_eras, ACTS});
-}
+STEPS_MAIN("ring_steps", {killed_between_segments, ACTS, ACTS})

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Worlds: a region with a past, as often as it is needed. What must be there afterwards
- * is in scene_check.c.
+ * scene.c: a region with a history, restored as often as it is needed. What it must
+ * hold after an act is in scene_check.c.
  */
 #include "scene.h"
 
@@ -16,7 +16,7 @@
 
 #include "support/actor.h"
 #include "scene_check.h"
-#include "support/suite.h"
+#include "support/fixture.h"
 
 #define SIZE (256u << 10)
 
@@ -40,7 +40,7 @@ scene_fail(const struct scene *scene, const char *format, ...)
 /* ---- a region with a past -------------------------------------------------------- */
 
 const struct fnt_segment *
-scene_era(const struct scene *scene, uint32_t ring)
+scene_segment(const struct scene *scene, uint32_t ring)
 {
 	return &fnt_view_segments(&scene->region.view, ring)->at[0];
 }
@@ -57,7 +57,7 @@ produce_until(struct scene *scene, uint32_t ring, uint64_t ticket)
 		struct fnt_call_info info = {.call_id = "base", .fn_name = "base"};
 		struct fnt_call *call = fnt_call_begin(log, &info);
 
-		/* One cell, or a few. */
+		/* A record of one cell, or of a few. */
 		value.len = n % 4 ? 0 : 300 + n % 3 * 300;
 		if (ring == FNT_RING_KEPT)
 			MUST(!fnt_call_finish_error(call, "E", n % 4 ? "" : "no"));
@@ -69,11 +69,11 @@ produce_until(struct scene *scene, uint32_t ring, uint64_t ticket)
 	atomic_store(&scene->region.view.rings[ring].cursor, ticket);
 }
 
-/* As if all had happened so many laps later. */
+/* Set the ring as if it had gone around so many times. */
 static void
 begin_at_lap(struct scene *scene, uint32_t ring, uint64_t lap)
 {
-	const struct fnt_segment *segment = scene_era(scene, ring);
+	const struct fnt_segment *segment = scene_segment(scene, ring);
 
 	for (uint64_t i = 0; i < segment->cell_count; i++)
 		atomic_store(&segment->cells[i].state,
@@ -82,9 +82,10 @@ begin_at_lap(struct scene *scene, uint32_t ring, uint64_t lap)
 }
 
 static void
-write_past(struct scene *scene, uint32_t ring)
+write_history(struct scene *scene, uint32_t ring)
 {
-	uint64_t cells = scene_era(scene, ring)->cell_count, until = cells + cells / 4;
+	uint64_t cells = scene_segment(scene, ring)->cell_count,
+		 until = cells + cells / 4;
 
 	if (scene->edge == SCENE_LAP)
 		until = 3 * cells - 2;
@@ -99,14 +100,13 @@ write_past(struct scene *scene, uint32_t ring)
 	produce_until(scene, ring, until);
 }
 
-/* The view is for reading; its words are written through our own mapping. */
+/* The view's mapping is read-only. Replace it by a writable one at the same address. */
 static void
 map_file(struct scene *scene)
 {
-	char path[512];
+	const char *path = region_path(SCENE_NAME, ".fnt");
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/" SCENE_NAME ".fnt", getenv("FNTRACE_DIR"));
 	MUST(!fnt_region_open_read(&scene->region, path, NULL));
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	MUST(fd >= 0);
@@ -125,11 +125,9 @@ scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags)
 		.settings = flags & SCENE_SAMPLED ? "keep=0 keep_errors=off" : NULL,
 	};
 	struct fnt_log *log;
-	char path[512];
 
 	memset(scene, 0, sizeof(*scene));
-	snprintf(path, sizeof(path), "%s/" SCENE_NAME ".fnt", getenv("FNTRACE_DIR"));
-	MUST(!unlink(path) || errno == ENOENT);
+	MUST(!unlink(region_path(SCENE_NAME, ".fnt")) || errno == ENOENT);
 	MUST(!fnt_log_open(&log, SCENE_NAME, &options));
 	fnt_log_close(log);
 	map_file(scene);
@@ -138,22 +136,20 @@ scene_init(struct scene *scene, enum scene_edge edge, uint32_t flags)
 	strcpy(scene->where, "before all");
 	if (!(flags & (FNT_KEEP_NONE | SCENE_SAMPLED)))
 		for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
-			write_past(scene, ring);
-	scene->story = mmap(NULL, sizeof(*scene->story), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	MUST(scene->story != MAP_FAILED);
-	scene->start = malloc(SIZE);
-	MUST(scene->start);
-	scene_keep(scene);
+			write_history(scene, ring);
+	scene->report = share_memory(sizeof(*scene->report));
+	scene->snapshot = malloc(SIZE);
+	MUST(scene->snapshot);
+	scene_save(scene);
 	scene->total = scene_total(scene);
 }
 
 void
 scene_fini(struct scene *scene)
 {
-	free(scene->start);
+	free(scene->snapshot);
 	free(scene->records);
-	munmap(scene->story, sizeof(*scene->story));
+	munmap(scene->report, sizeof(*scene->report));
 	fnt_region_close(&scene->region);
 }
 
@@ -183,21 +179,21 @@ scene_note_records(struct scene *scene)
 }
 
 void
-scene_keep(struct scene *scene)
+scene_save(struct scene *scene)
 {
-	memcpy(scene->start, scene->bytes, SIZE);
-	scene->start_story = *scene->story;
+	memcpy(scene->snapshot, scene->bytes, SIZE);
+	scene->snapshot_report = *scene->report;
 	scene_note_records(scene);
 }
 
 void
 scene_reset(struct scene *scene)
 {
-	memcpy(scene->bytes, scene->start, SIZE);
-	*scene->story = scene->start_story;
+	memcpy(scene->bytes, scene->snapshot, SIZE);
+	*scene->report = scene->snapshot_report;
 	scene->others = 0;
 	scene->lapped = false;
-	memset(scene->flying, 0, sizeof(scene->flying));
+	memset(scene->in_flight, 0, sizeof(scene->in_flight));
 }
 
 /* ---- the others ------------------------------------------------------------------ */
@@ -214,7 +210,7 @@ other_laps(struct scene *scene, uint32_t ring)
 	struct fnt_call_info info = {.call_id = "other", .fn_name = "other"};
 	const struct fnt_view *view = &scene->region.view;
 	uint64_t until =
-		fnt_ring_cursor(view, ring) + 2 * scene_era(scene, ring)->cell_count;
+		fnt_ring_cursor(view, ring) + 2 * scene_segment(scene, ring)->cell_count;
 
 	while (fnt_ring_cursor(view, ring) < until + 7) {
 		struct fnt_call *call = fnt_call_begin(scene->other, &info);
@@ -228,25 +224,25 @@ other_laps(struct scene *scene, uint32_t ring)
 }
 
 void
-scene_beside_laps(struct scene *scene)
+scene_lap_by_same_process(struct scene *scene)
 {
 	const struct fnt_view *view = &scene->region.view;
-	uint64_t cells = scene_era(scene, FNT_RING_MAIN)->cell_count + 7;
+	uint64_t cells = scene_segment(scene, FNT_RING_MAIN)->cell_count + 7;
 	uint64_t until = fnt_ring_cursor(view, FNT_RING_MAIN) + cells;
 
-	/* If it waited for the thread that is held, so should we. */
+	/* If that thread waited for the one that is held, this loop would never end. */
 	while (fnt_ring_cursor(view, FNT_RING_MAIN) < until) {
-		uint64_t wanted = atomic_load(&scene->story->beside) + cells / 4;
+		uint64_t wanted = atomic_load(&scene->report->beside) + cells / 4;
 
-		atomic_store(&scene->story->beside_wanted, wanted);
-		while (atomic_load(&scene->story->beside) < wanted)
+		atomic_store(&scene->report->beside_wanted, wanted);
+		while (atomic_load(&scene->report->beside) < wanted)
 			usleep(50);
 	}
 	scene->lapped = true;
 }
 
 void
-scene_other_laps(struct scene *scene)
+scene_lap_by_other(struct scene *scene)
 {
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
 		other_laps(scene, ring);
@@ -257,7 +253,7 @@ static void
 pad_ring(struct scene *scene, uint32_t ring)
 {
 	struct fnt_ring_head *head = &scene->region.view.rings[ring];
-	const struct fnt_segment *segment = scene_era(scene, ring);
+	const struct fnt_segment *segment = scene_segment(scene, ring);
 
 	for (uint64_t i = 0; i < 2 * segment->cell_count; i++) {
 		uint64_t ticket = atomic_fetch_add(&head->cursor, 1);
@@ -271,7 +267,7 @@ pad_ring(struct scene *scene, uint32_t ring)
 }
 
 void
-scene_pad(struct scene *scene)
+scene_lap_by_padding(struct scene *scene)
 {
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
 		pad_ring(scene, ring);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What must be there when an actor is gone, or held.
+ * scene_check.c: what a region must hold when an actor is dead or held.
  */
 #include "scene_check.h"
 
@@ -43,7 +43,7 @@ within(uint64_t value, const struct tally *tally)
 }
 
 static bool
-ops_whole(const struct fnt_trace *trace)
+ops_are_whole(const struct fnt_trace *trace)
 {
 	for (size_t n = 0; n < trace->op_count; n++) {
 		const struct fnt_trace_op *op = &trace->ops[n];
@@ -56,29 +56,30 @@ ops_whole(const struct fnt_trace *trace)
 	return true;
 }
 
-/* Begun less ended, each somewhere between confirmed and tried. */
+/* Pending ops are those begun less those ended. Each of the two counts lies between
+ * what the actor confirmed and what it tried. */
 static bool
-pending_fits(const struct fnt_trace *trace, const struct told *told)
+pending_fits(const struct fnt_trace *trace, const struct call_report *report)
 {
-	int64_t low = (int64_t)atomic_load(&told->pairs_begun.done) -
-		      atomic_load(&told->pairs_ended.tried);
-	int64_t high = (int64_t)atomic_load(&told->pairs_begun.tried) -
-		       atomic_load(&told->pairs_ended.done);
+	int64_t low = (int64_t)atomic_load(&report->pairs_begun.done) -
+		      atomic_load(&report->pairs_ended.tried);
+	int64_t high = (int64_t)atomic_load(&report->pairs_begun.tried) -
+		       atomic_load(&report->pairs_ended.done);
 
 	return (int64_t)trace->pending_count >= low &&
 	       (int64_t)trace->pending_count <= high;
 }
 
 static bool
-outcome_fits(const struct fnt_trace *trace, const struct told *told)
+outcome_fits(const struct fnt_trace *trace, const struct call_report *report)
 {
-	uint32_t outcome = atomic_load(&told->outcome),
-		 len = atomic_load(&told->value_len);
+	uint32_t outcome = atomic_load(&report->outcome),
+		 len = atomic_load(&report->value_len);
 
-	if (!atomic_load(&told->finish.tried))
+	if (!atomic_load(&report->finish.tried))
 		return trace->outcome == FNT_ABORTED;
 	if (trace->outcome != outcome)
-		return !atomic_load(&told->finish.done) &&
+		return !atomic_load(&report->finish.done) &&
 		       trace->outcome == FNT_ABORTED;
 	switch (outcome) {
 	case FNT_OK:
@@ -96,33 +97,33 @@ outcome_fits(const struct fnt_trace *trace, const struct told *told)
 static void
 check_trace(struct scene *scene, const struct fnt_trace *trace, unsigned i)
 {
-	const struct told *told = &scene->story->calls[i];
+	const struct call_report *report = &scene->report->calls[i];
 	bool renamed = trace->user_id && !strcmp(trace->user_id, "another");
 
 	SCENE_MUST(scene, !trace->flags);
 	SCENE_MUST(scene,
 		   !strcmp(trace->fn_name, i == SCENE_CALLS - 1 ? "warm" : "act"));
 	SCENE_MUST(scene, renamed || !strcmp(trace->user_id, actor_call_ids[i]));
-	SCENE_MUST(scene, within(trace->op_count, &told->ops));
-	SCENE_MUST(scene, ops_whole(trace));
-	SCENE_MUST(scene, pending_fits(trace, told));
-	SCENE_MUST(scene, within(trace->stream_chunks, &told->chunks));
+	SCENE_MUST(scene, within(trace->op_count, &report->ops));
+	SCENE_MUST(scene, ops_are_whole(trace));
+	SCENE_MUST(scene, pending_fits(trace, report));
+	SCENE_MUST(scene, within(trace->stream_chunks, &report->chunks));
 	SCENE_MUST(scene, trace->stream_bytes == trace->stream_chunks * SCENE_CHUNK);
-	SCENE_MUST(scene, within(trace->schedule_count, &told->schedules));
-	SCENE_MUST(scene, within(renamed, &told->users));
+	SCENE_MUST(scene, within(trace->schedule_count, &report->schedules));
+	SCENE_MUST(scene, within(renamed, &report->users));
 }
 
 /* ---- all of them ----------------------------------------------------------------- */
 
-/* How often each call is there. */
+/* How often each call was found. */
 struct count {
 	struct scene *scene;
-	uint32_t records[SCENE_CALLS], flying[SCENE_CALLS];
+	uint32_t records[SCENE_CALLS], in_flight[SCENE_CALLS];
 	uint64_t ops, chunks, schedules; /* in the records */
 };
 
 static bool
-is_actors(const struct fnt_trace *trace)
+is_of_actor(const struct fnt_trace *trace)
 {
 	return trace->call_id[0] == 'k' && trace->call_id[1] >= '0' &&
 	       trace->call_id[1] < '0' + SCENE_CALLS && !trace->call_id[2];
@@ -135,11 +136,11 @@ count_record(void *arg, const struct fnt_trace *trace)
 	unsigned i;
 
 	SCENE_MUST(count->scene, !(trace->flags & FNT_TRACE_DAMAGED));
-	if (!is_actors(trace))
+	if (!is_of_actor(trace))
 		return 0;
 	i = (unsigned)(trace->call_id[1] - '0');
 	check_trace(count->scene, trace, i);
-	SCENE_MUST(count->scene, outcome_fits(trace, &count->scene->story->calls[i]));
+	SCENE_MUST(count->scene, outcome_fits(trace, &count->scene->report->calls[i]));
 	count->records[i]++;
 	count->ops += trace->op_count;
 	count->chunks += trace->stream_chunks;
@@ -148,7 +149,7 @@ count_record(void *arg, const struct fnt_trace *trace)
 }
 
 static void
-count_flying(struct count *count, struct fnt_reader *reader, bool dead)
+count_in_flight(struct count *count, struct fnt_reader *reader, bool dead)
 {
 	struct fnt_traces *traces;
 
@@ -157,58 +158,59 @@ count_flying(struct count *count, struct fnt_reader *reader, bool dead)
 		const struct fnt_trace *trace = &traces->items[n];
 		unsigned i = (unsigned)(trace->call_id[1] - '0');
 
-		SCENE_MUST(count->scene, is_actors(trace));
+		SCENE_MUST(count->scene, is_of_actor(trace));
 		SCENE_MUST(count->scene,
 			   trace->outcome == (dead ? FNT_ABORTED : FNT_IN_FLIGHT));
 		check_trace(count->scene, trace, i);
-		count->flying[i]++;
+		count->in_flight[i]++;
 	}
 	fnt_traces_free(traces);
 }
 
 static bool
-tried(const struct told *told)
+tried(const struct call_report *report)
 {
-	return atomic_load(&told->begin.tried) || atomic_load(&told->finish.tried);
+	return atomic_load(&report->begin.tried) || atomic_load(&report->finish.tried);
 }
 
-/* From the moment begin returned, or what made it whole. */
+/* True once begin has returned; or finish, which makes a call that was pushed. */
 static bool
-confirmed(const struct told *told)
+confirmed(const struct call_report *report)
 {
-	return atomic_load(&told->begin.done) || atomic_load(&told->finish.done);
+	return atomic_load(&report->begin.done) || atomic_load(&report->finish.done);
 }
 
-/* In flight or one record: never both, never neither. What was committed may have been
- * lapped since, but not what was in flight before; and a region may keep none. */
+/* A call is in flight or one record, never both and never neither. There are two
+ * exceptions: a committed record may have been overwritten since, unless the call was
+ * in flight before that; and a region may keep no records. */
 static void
-judge(const struct count *count, bool reaped)
+check_presence(const struct count *count, bool recovered)
 {
 	struct scene *scene = count->scene;
 	bool keeps = !(scene->flags & (FNT_KEEP_NONE | SCENE_SAMPLED));
 
 	for (unsigned i = 0; i < SCENE_CALLS; i++) {
-		const struct told *told = &scene->story->calls[i];
-		uint32_t there = count->records[i] + count->flying[i];
-		bool finishing = atomic_load(&told->finish.tried) ||
-				 atomic_load(&scene->story->closing);
-		bool lapped = (finishing || scene->remains) && scene->lapped;
-		bool unkept = !keeps && (finishing || reaped);
+		const struct call_report *report = &scene->report->calls[i];
+		uint32_t there = count->records[i] + count->in_flight[i];
+		bool finishing = atomic_load(&report->finish.tried) ||
+				 atomic_load(&scene->report->closing);
+		bool lapped = (finishing || scene->has_dead) && scene->lapped;
+		bool unkept = !keeps && (finishing || recovered);
 
-		if (there > tried(told) ||
+		if (there > tried(report) ||
 		    (scene->flags & FNT_KEEP_NONE && count->records[i]))
 			scene_fail(
 				scene,
 				"call %u is there too often: %u records, %u in flight",
-				i, count->records[i], count->flying[i]);
-		if (there < confirmed(told) && !(lapped && !scene->flying[i]) &&
+				i, count->records[i], count->in_flight[i]);
+		if (there < confirmed(report) && !(lapped && !scene->in_flight[i]) &&
 		    !unkept)
 			scene_fail(scene, "call %u is lost", i);
 	}
 }
 
 static void
-report(void *arg, uint64_t offset, const char *text)
+fail_check(void *arg, uint64_t offset, const char *text)
 {
 	struct scene *scene = arg;
 
@@ -216,8 +218,8 @@ report(void *arg, uint64_t offset, const char *text)
 }
 
 static void
-look(struct scene *scene, struct count *count, struct fnt_check *check, bool dead,
-     bool reaped)
+inspect(struct scene *scene, struct count *count, struct fnt_check *check, bool dead,
+	bool recovered)
 {
 	struct fnt_query all = {.limit = SIZE_MAX};
 	struct fnt_reader *reader;
@@ -225,31 +227,30 @@ look(struct scene *scene, struct count *count, struct fnt_check *check, bool dea
 	*count = (struct count){.scene = scene};
 	SCENE_MUST(scene, !fnt_reader_open(&reader, SCENE_NAME, NULL));
 	SCENE_MUST(scene, !fnt_reader_each(reader, &all, count_record, count));
-	count_flying(count, reader, dead);
-	SCENE_MUST(scene, !fnt_reader_check(reader, check, report, scene));
+	count_in_flight(count, reader, dead);
+	SCENE_MUST(scene, !fnt_reader_check(reader, check, fail_check, scene));
 	fnt_reader_close(reader);
-	judge(count, reaped);
-	scene->looks++;
+	check_presence(count, recovered);
 }
 
 void
-scene_look(struct scene *scene, bool dead)
+scene_inspect(struct scene *scene, bool dead)
 {
 	struct fnt_check check;
 	struct count count;
 
-	look(scene, &count, &check, dead, false);
+	inspect(scene, &count, &check, dead, false);
 }
 
 void
-scene_look_at_death(struct scene *scene)
+scene_inspect_at_death(struct scene *scene)
 {
 	struct fnt_check check;
 	struct count count;
 
-	look(scene, &count, &check, true, false);
+	inspect(scene, &count, &check, true, false);
 	for (unsigned i = 0; i < SCENE_CALLS; i++)
-		scene->flying[i] = count.flying[i];
+		scene->in_flight[i] = count.in_flight[i];
 }
 
 bool
@@ -258,7 +259,7 @@ scene_find_head(const struct scene *scene, unsigned i, struct scene_place *place
 	uint32_t found = 0;
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		const struct fnt_segment *segment = scene_era(scene, ring);
+		const struct fnt_segment *segment = scene_segment(scene, ring);
 
 		for (uint64_t at = 0; at < segment->cell_count; at++) {
 			const struct fnt_cell *cell = &segment->cells[at];
@@ -267,7 +268,7 @@ scene_find_head(const struct scene *scene, unsigned i, struct scene_place *place
 			if (fnt_cell_busy(state) ||
 			    fnt_cell_kind(state) != FNT_CELL_HEAD ||
 			    atomic_load(&cell->words[0]) !=
-				    atomic_load(&scene->story->calls[i].uid))
+				    atomic_load(&scene->report->calls[i].uid))
 				continue;
 			bytes = atomic_load(
 				&cell->words[FNT_RECORD_WORD(payload_bytes)]);
@@ -312,7 +313,8 @@ scene_check_records(struct scene *scene)
 	fnt_record_copy_free(&raw);
 }
 
-/* Each call counted once. Those in doubt only if there is no record of them. */
+/* Each call is counted once. A call that was tried but not confirmed may be counted
+ * only if it has a record, as far as records can be compared. */
 static void
 check_total(struct scene *scene, const struct count *count, uint64_t mine)
 {
@@ -321,10 +323,10 @@ check_total(struct scene *scene, const struct count *count, uint64_t mine)
 	     exact = keeps && !scene->lapped;
 
 	for (unsigned i = 0; i < SCENE_CALLS; i++) {
-		const struct told *told = &scene->story->calls[i];
+		const struct call_report *report = &scene->report->calls[i];
 
-		low += exact ? count->records[i] : confirmed(told);
-		high += exact ? count->records[i] : tried(told);
+		low += exact ? count->records[i] : confirmed(report);
+		high += exact ? count->records[i] : tried(report);
 	}
 	is = scene_total(scene);
 	if (is < low || is > high)
@@ -333,7 +335,7 @@ check_total(struct scene *scene, const struct count *count, uint64_t mine)
 			   (unsigned long long)high);
 }
 
-/* What is in the records is counted, once; as long as all of them are there. */
+/* The metrics agree with the records, as long as all records are there. */
 static void
 check_contents(struct scene *scene, const struct count *count,
 	       const struct fnt_fn_metrics *total)
@@ -348,9 +350,10 @@ check_contents(struct scene *scene, const struct count *count,
 	SCENE_MUST(scene, total->schedules == count->schedules);
 }
 
-/* The functions' counts come to the total, and each function's histogram to its calls,
- * whoever was killed where. Of ops each of the dead may have one that is counted in its
- * function and not yet in its row, or the other way round. */
+/* The calls of all functions add up to the total, and each function's histogram to its
+ * calls, wherever a process was killed. Ops may differ by one for each dead process: it
+ * may have counted an op for its function and not yet in the op's row, or the other way
+ * round. */
 static void
 check_metrics(struct scene *scene, const struct count *count)
 {
@@ -423,12 +426,12 @@ scene_verify(struct scene *scene)
 	struct count count;
 	uint64_t mine;
 
-	scene_look(scene, true);
+	scene_inspect(scene, true);
 	SCENE_MUST(scene, !fnt_log_open(&log, SCENE_NAME, NULL));
 	mine = produce(scene, log);
-	look(scene, &count, &check, true, true);
+	inspect(scene, &count, &check, true, true);
 	for (unsigned i = 0; i < SCENE_CALLS; i++)
-		SCENE_MUST(scene, !count.flying[i]);
+		SCENE_MUST(scene, !count.in_flight[i]);
 	fnt_log_close(log);
 	fnt_log_close(scene->other);
 	scene->other = NULL;

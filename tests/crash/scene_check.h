@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * scene_check.h: what scene.c needs of scene_check.c.
+ * scene_check.h: what scene.c uses of scene_check.c: the checksum of a record, and how
+ * many calls the region counts.
  */
 #ifndef FNT_TEST_SCENE_CHECK_H
 #define FNT_TEST_SCENE_CHECK_H

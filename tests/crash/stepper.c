@@ -20,7 +20,9 @@
 #define RDTSCP 0xf9010fu
 #define PLACE offsetof(struct user_regs_struct, rip)
 
-/* The second mark; its address says that a stop is at the end. */
+#define TRACE_MAX 2000000u /* instructions of an act */
+
+/* The address of the breakpoint in stepper_end. A stop there is the end of the act. */
 extern const char stepper_end_mark[];
 
 void
@@ -47,7 +49,7 @@ code_at(const struct stepper *stepper, uint64_t place)
 }
 
 static void
-look_where(struct stepper *stepper)
+read_place(struct stepper *stepper)
 {
 	stepper->place = (uint64_t)ptrace(PTRACE_PEEKUSER, stepper->tid, PLACE, NULL);
 	stepper->code = code_at(stepper, stepper->place);
@@ -61,7 +63,7 @@ wait_stop(struct stepper *stepper)
 
 	if (waitpid(stepper->tid, &status, __WALL) == stepper->tid &&
 	    WIFSTOPPED(status)) {
-		look_where(stepper);
+		read_place(stepper);
 		if (WSTOPSIG(status) != SIGTRAP)
 			ck_abort_msg("child stopped by signal %d at 0x%llx",
 				     WSTOPSIG(status),
@@ -96,7 +98,7 @@ stepper_spawn(struct stepper *stepper, void (*run)(void *arg), void *arg)
 		run(arg);
 		_exit(0);
 	}
-	/* Whichever of its threads it is. */
+	/* Any of the child's threads may be the one that stops. */
 	stepper->tid = waitpid(-1, &status, __WALL);
 	MUST(stepper->tid > 0);
 	if (!WIFSTOPPED(status)) {
@@ -105,7 +107,7 @@ stepper_spawn(struct stepper *stepper, void (*run)(void *arg), void *arg)
 		return false;
 	}
 	MUST(!ptrace(PTRACE_SETOPTIONS, stepper->tid, NULL, PTRACE_O_EXITKILL));
-	look_where(stepper);
+	read_place(stepper);
 	return true;
 }
 
@@ -117,10 +119,11 @@ at_end(const struct stepper *stepper)
 	return stepper->place == mark || stepper->place == mark + 1;
 }
 
-/* rdtsc and rdtscp by hand, in a time in which an instruction takes nanoseconds: else
- * an act that is stepped through would take other ways than one at full speed. */
+/* Emulate rdtsc and rdtscp with a clock in which an instruction takes nanoseconds. By
+ * the real clock a stepped act would take other paths than one at full speed. False if
+ * the next instruction is another one. */
 static bool
-tell_time(struct stepper *stepper)
+emulate_clock(struct stepper *stepper)
 {
 	bool short_form = (stepper->code & 0xffff) == RDTSC;
 	struct user_regs_struct regs;
@@ -135,7 +138,7 @@ tell_time(struct stepper *stepper)
 		regs.rcx = 0;
 	regs.rip += short_form ? 2 : 3;
 	MUST(!ptrace(PTRACE_SETREGS, stepper->tid, NULL, &regs));
-	look_where(stepper);
+	read_place(stepper);
 	return true;
 }
 
@@ -146,7 +149,7 @@ stepper_step(struct stepper *stepper)
 		return false;
 	if (!stepper->time)
 		stepper->time = __builtin_ia32_rdtsc();
-	if (!tell_time(stepper) && !resume(stepper, PTRACE_SINGLESTEP))
+	if (!emulate_clock(stepper) && !resume(stepper, PTRACE_SINGLESTEP))
 		return false;
 	stepper->at++;
 	return !at_end(stepper);
@@ -165,8 +168,7 @@ stepper_release(struct stepper *stepper)
 	uint64_t past = (uintptr_t)stepper_end_mark + 1;
 	int status = 0;
 
-	/* Over the mark, whichever side of it we are on: its trap would be a signal
-	 * now. */
+	/* Skip the breakpoint: once detached, its trap would be a signal. */
 	if (!stepper->gone && at_end(stepper))
 		MUST(!ptrace(PTRACE_POKEUSER, stepper->tid, PLACE, past));
 	if (!stepper->gone)
@@ -186,9 +188,9 @@ stepper_kill(struct stepper *stepper)
 	} while (pid != stepper->pid && (pid > 0 || errno == EINTR));
 }
 
-/* ---- all of the way -------------------------------------------------------------- */
+/* ---- the whole act --------------------------------------------------------------- */
 
-/* How often each place was seen, open-addressed. */
+/* How often each address was seen: a hash table with open addressing. */
 struct seen {
 	struct place {
 		uint64_t at;
@@ -256,7 +258,7 @@ add_point(struct step_trace *trace, const struct stepper *stepper, struct seen *
 	return point;
 }
 
-/* There is one. */
+/* The offset of the first byte that differs. There must be one. */
 static uint32_t
 first_change(const unsigned char *before, const unsigned char *now)
 {
@@ -269,7 +271,7 @@ first_change(const unsigned char *before, const unsigned char *now)
 
 void
 stepper_trace(struct stepper *stepper, struct step_trace *trace, const void *watched,
-	      size_t bytes, uint32_t most)
+	      size_t bytes)
 {
 	unsigned char *before = malloc(bytes);
 	struct seen seen = {NULL};
@@ -278,7 +280,8 @@ stepper_trace(struct stepper *stepper, struct step_trace *trace, const void *wat
 	MUST(before);
 	memcpy(before, watched, bytes);
 	memset(trace, 0, sizeof(*trace));
-	while (more && trace->count < most) {
+	while (more) {
+		MUST(trace->count < TRACE_MAX);
 		struct step_point *point = add_point(trace, stepper, &seen);
 
 		more = stepper_step(stepper);
@@ -300,12 +303,13 @@ step_trace_free(struct step_trace *trace)
 	memset(trace, 0, sizeof(*trace));
 }
 
-/* ---- some of the way ------------------------------------------------------------- */
+/* ---- a part of the act ----------------------------------------------------------- */
 
 #define LOOK_BACK 20000
-#define PASS_COST 5 /* to pass a breakpoint, in steps */
+#define PASS_COST 5 /* of passing a breakpoint once, in steps */
 
-/* The point from where to step: many passes of a breakpoint cost as much as steps. */
+/* The point where to stop running and begin to step. An instruction that is executed
+ * often makes a bad breakpoint: each pass costs as much as some steps. */
 static uint32_t
 best_start(const struct step_trace *trace, uint32_t k)
 {
@@ -324,7 +328,7 @@ best_start(const struct step_trace *trace, uint32_t k)
 	return best;
 }
 
-/* On with the breakpoint at `place`, whose code is `code`; then held at the place. */
+/* Run with a breakpoint at `place`, whose code is `code`. True: held there. */
 static bool
 run_to(struct stepper *stepper, uint64_t place, uint64_t code)
 {
@@ -338,7 +342,7 @@ run_to(struct stepper *stepper, uint64_t place, uint64_t code)
 	MUST(!ptrace(PTRACE_POKETEXT, stepper->tid, place, code));
 	if (there)
 		MUST(!ptrace(PTRACE_POKEUSER, stepper->tid, PLACE, place));
-	look_where(stepper);
+	read_place(stepper);
 	return there;
 }
 
@@ -392,8 +396,8 @@ stepper_works(void)
 	bool works;
 	cpu_set_t here;
 
-	/* Tracer and child take turns: on one processor nobody has to be woken
-	 * elsewhere. */
+	/* Tracer and child take turns. On one processor that is faster, as none has to
+	 * be woken on another. */
 	CPU_ZERO(&here);
 	CPU_SET((size_t)sched_getcpu(), &here);
 	sched_setaffinity(0, sizeof(here), &here);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * storm.c: everything at once. Processes make calls, most of them healthy, and are
- * killed; settings change, rings are resized and rotated, and who does that is killed
- * too. No failed call that its process knows to be recorded may be missing in the end,
- * and each is there once; all calls are counted.
+ * storm.c: everything at once. Processes make calls, most of which succeed, and are
+ * killed. Meanwhile settings change and rings are resized and rotated, by tools that
+ * are killed, too. In the end, each failed call that its process knows to be recorded
+ * must be there, once, and all calls must be counted.
  */
 #include "support/fixture.h"
 
@@ -21,18 +21,19 @@
 #define AHEAD 20u	  /* errors of a slot between two rotations */
 #define NAME "storm"
 
-/* What all processes see. */
+/* Shared by all processes. A slot is a thread of a producer. */
 struct board {
-	_Atomic uint32_t allowed;		  /* errors of a slot */
-	_Atomic uint32_t next[SLOTS];		  /* error, of this number or none */
-	atomic_bool confirmed[SLOTS][ERRORS_MAX]; /* recorded, says the library */
+	/* how many errors each slot may make so far */
+	_Atomic uint32_t allowed;
+	_Atomic uint32_t next[SLOTS];		  /* the number of its next error */
+	atomic_bool confirmed[SLOTS][ERRORS_MAX]; /* the library says: recorded */
 	atomic_bool over;
 };
 
 static struct board *board;
 static struct fnt_log *log_;
 
-/* ---- who traces ----------------------------------------------------------------- */
+/* ---- who traces ------------------------------------------------------------------ */
 
 static void
 fail_once(uint32_t slot)
@@ -43,7 +44,7 @@ fail_once(uint32_t slot)
 
 	if (number >= atomic_load(&board->allowed) || number >= ERRORS_MAX)
 		return;
-	/* Killed from here on, that number is lost, or recorded as it may be. */
+	/* If the process is killed after this, the error may be recorded or not. */
 	atomic_store(&board->next[slot], number + 1);
 	snprintf(id, sizeof(id), "%u.%u", slot, number);
 	call = begin_call(log_, "fails", id);
@@ -86,7 +87,7 @@ start_producer(uint32_t number)
 	_exit(0);
 }
 
-/* ---- who changes things --------------------------------------------------------- */
+/* ---- who changes things ---------------------------------------------------------- */
 
 static const char *const settings[] = {
 	"keep=0",
@@ -106,7 +107,7 @@ static const char *const settings[] = {
 
 static uint32_t files;
 
-/* True: it may have been a rotation. What is refused is refused. */
+/* Change something. Returns the library's code: a change may be refused. */
 static int
 change(struct rnd *r, uint32_t what)
 {
@@ -136,7 +137,7 @@ change(struct rnd *r, uint32_t what)
 	return rc;
 }
 
-/* In a process of its own, which may be killed in the middle. */
+/* In a process of its own, which is killed. */
 static void
 change_and_die(struct rnd *r, uint32_t what)
 {
@@ -150,7 +151,7 @@ change_and_die(struct rnd *r, uint32_t what)
 	kill_child(pid);
 }
 
-/* ---- what is there in the end --------------------------------------------------- */
+/* ---- what is there in the end ---------------------------------------------------- */
 
 static unsigned char seen[SLOTS][ERRORS_MAX];
 static unsigned long found, aborted;
@@ -209,11 +210,13 @@ check_all(uint32_t rotations_killed)
 	       "rotations\n",
 	       confirmed, found, aborted, twice, files);
 	MUST(confirmed > 0 && files > 0);
-	/* A tool that is killed once the file has its name leaves them in both. */
+	/* Records are in two files where a tool died after it had named the new file
+	 * and before it took the records out of the region. */
 	MUST(rotations_killed || !twice);
 }
 
-/* A slot may fail so often until the next rotation: both rings have room for that. */
+/* Rotate, and allow each slot as many errors as both rings have room for until the next
+ * rotation. */
 static void
 rotate(struct rnd *r)
 {
@@ -236,9 +239,7 @@ START_TEST(loses_nothing)
 	pid_t pids[PRODUCERS];
 	struct fnt_stat stat;
 
-	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	MUST(board != MAP_FAILED);
+	board = share_memory(sizeof(*board));
 	atomic_store(&board->allowed, AHEAD);
 	fnt_log_close(open_sized(NAME, MIB(2)));
 	for (uint32_t i = 0; i < PRODUCERS; i++)
@@ -263,7 +264,7 @@ START_TEST(loses_nothing)
 	atomic_store(&board->over, true);
 	for (uint32_t i = 0; i < PRODUCERS; i++)
 		must_end_well(pids[i]);
-	/* Whoever comes next takes up what the dead have left. */
+	/* To open is to recover what the dead processes have left. */
 	fnt_log_close(open_log(NAME, NULL));
 	check_all(rotations_killed);
 	stat = region_stat(NAME);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * stress.c: processes × threads on one region, two readers, and no record lost, torn or
- * invented.
+ * stress.c: processes and threads write to one region, two readers read it, and no
+ * record is lost, torn or invented.
  *
  *   stress [SECONDS [PROCESSES [THREADS [SIZE_KIB [BYTES [ordered]]]]]]
  *
- * Without a shape: several in turn, SECONDS in all. Every record carries its thread's
- * number and sequence, text of random length, and a checksum over all of that, which
- * the readers verify. One follows from the beginning: what it is given and what it is
- * told it missed must add up to what the producers say they recorded, and each thread's
- * sequence must grow. The other looks at the newest again and again. Half of the
- * processes are forked, half run this program anew.
+ * If no shape is given, several are run, for SECONDS in all. Every record carries the
+ * number of its thread, a sequence number, text of random length, and a checksum over
+ * all of that, which the readers verify. One reader follows from the beginning: what it
+ * is given and what it is told it missed must add up to what the producers say they
+ * recorded, and each thread's sequence must grow. The other reads the newest records
+ * again and again. Half of the processes are forked; half execute this program anew.
  */
 #include "support/fixture.h"
 
@@ -28,7 +28,7 @@ struct shape {
 	bool ordered;
 };
 
-/* What the processes tell each other, in a file that all map. */
+/* Shared by all processes, in a file that each of them maps. */
 struct board {
 	_Atomic uint32_t go, stop, ready;
 	_Atomic uint64_t recorded[SLOTS], dropped[SLOTS], omitted[SLOTS];
@@ -50,7 +50,7 @@ give_up(const char *what)
 			give_up(#condition);                                           \
 	} while (0)
 
-/* FNV-1a (Fowler, Noll, Vo), over texts with their ends. */
+/* FNV-1a (Fowler, Noll, Vo), over a text and its NUL. */
 static uint64_t
 hash_text(uint64_t hash, const char *text)
 {
@@ -60,7 +60,7 @@ hash_text(uint64_t hash, const char *text)
 	return hash;
 }
 
-/* ---- producing ------------------------------------------------------------------ */
+/* ---- producing ------------------------------------------------------------------- */
 
 static void
 some_letters(struct rnd *r, char *text, uint32_t len)
@@ -70,8 +70,8 @@ some_letters(struct rnd *r, char *text, uint32_t len)
 	text[len] = '\0';
 }
 
-/* One call of thread `slot`: "slot.seq" as its id, ops with letters for ids, and in the
- * error message or value the checksum of all texts. */
+/* One call of thread `slot`. Its id is "slot.seq", its ops have letters for ids, and
+ * its error message or value is the checksum of all texts. */
 static int
 produce_one(struct fnt_log *log, struct rnd *r, unsigned slot, uint64_t seq, char *room)
 {
@@ -124,7 +124,7 @@ produce(void *arg)
 		recorded += rc == FNT_DONE;
 		dropped += rc == FNT_DROPPED;
 		if (seq % 1024 == 0 && rnd(&r, 4) == 0)
-			nap_us(100); /* so that blocks grow old */
+			nap_us(100); /* so that blocks of tickets expire */
 	}
 	atomic_store(&board->recorded[producer->slot], recorded);
 	atomic_store(&board->dropped[producer->slot], dropped);
@@ -150,9 +150,10 @@ run_threads(struct fnt_log *log, unsigned process)
 	return 0;
 }
 
-/* ---- verifying ------------------------------------------------------------------ */
+/* ---- verifying ------------------------------------------------------------------- */
 
-/* The thread's number and sequence of a record that is as its producer made it. */
+/* Verify that the record is as its producer made it. Returns its thread and sequence.
+ */
 static void
 verify(const struct fnt_trace *trace, unsigned *slot, uint64_t *seq)
 {
@@ -186,7 +187,8 @@ sum(const _Atomic uint64_t counts[SLOTS])
 	return total;
 }
 
-/* What is ok comes in order; what failed, as two streams that each are. */
+/* Successful calls of a thread come in order. Failed calls are in two rings, so they
+ * come as two streams, each in order. */
 static void
 in_order(uint64_t last[3], const struct fnt_trace *trace, uint64_t seq)
 {
@@ -201,12 +203,13 @@ in_order(uint64_t last[3], const struct fnt_trace *trace, uint64_t seq)
 	*stream = seq;
 }
 
-/* Follow from the beginning to the end of all producers. */
+/* Follow from the beginning until all producers have ended. */
 static int
 follow(const char *region)
 {
 	struct fnt_reader *reader = open_reader(region);
-	/* In each ring, in order; failures too large for the kept one are in the main one. */
+	/* The last sequence of each stream, see in_order. Failed calls too large for
+	 * the kept ring are in the main one. */
 	uint64_t last[SLOTS][3] = {{0}}, delivered = 0, missed, seq;
 	const struct fnt_trace *trace;
 	struct fnt_cursor *cursor;
@@ -215,8 +218,8 @@ follow(const char *region)
 
 	REQUIRE(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
 	atomic_fetch_add(&board->ready, 1);
-	/* stop 2: all producers have ended. One round may end early, to wait for a
-	 * ticket. */
+	/* stop == 2: all producers have ended. One call of next may return early, to
+	 * wait for a ticket, so look often. */
 	while (idle < 400) {
 		bool last_look = atomic_load(&board->stop) == 2;
 
@@ -245,7 +248,7 @@ follow(const char *region)
 	return 0;
 }
 
-/* Look at the newest, and at what is in flight, again and again. */
+/* Read the newest records, and the calls in flight, again and again. */
 static int
 scan(const char *region)
 {
@@ -275,7 +278,7 @@ scan(const char *region)
 	return 0;
 }
 
-/* ---- one run -------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------- */
 
 static struct fnt_log *
 open_shape(const char *region)
@@ -299,8 +302,8 @@ map_board(const char *path)
 	close(fd);
 }
 
-/* This program anew, as an unrelated process: --producer REGION BOARD PROCESS and the
- * shape. */
+/* Execute this program anew, as an unrelated process: --producer REGION BOARD PROCESS
+ * and the shape. */
 static void
 run_anew(const char *self, const char *region, const char *path, unsigned process)
 {
@@ -384,7 +387,7 @@ run(const char *self, double seconds)
 	for (unsigned i = 0; i < shape.processes + 2; i++) {
 		int status;
 
-		/* The follower, once all others are done. */
+		/* The follower is waited for last, when all others are done. */
 		unsigned at = i < shape.processes ? i : 2 * shape.processes + 1 - i;
 
 		if (at == shape.processes)
@@ -392,7 +395,8 @@ run(const char *self, double seconds)
 		waitpid(pids[at], &status, 0);
 		failed |= status != 0;
 	}
-	/* Those that were forked and never closed are cleared away. */
+	/* To open is to recover what forked processes left, which never closed their
+	 * logs. */
 	fnt_log_close(open_shape(region));
 	if (!failed)
 		check_totals(region);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_crash.c: processes killed at any moment. What they confirmed is there, what was
- * in flight becomes an aborted record once, and nothing of theirs stays taken.
+ * test_crash.c: processes are killed at random moments. What they confirmed is there,
+ * each call in flight becomes one aborted record, and all that they held is free again.
  */
 #include "support/fixture.h"
 
 #include <fcntl.h>
 
-/* ---- a producer that says what it does ------------------------------------------ */
+/* ---- a producer that says what it does ------------------------------------------- */
 
-/* One message before and after each step, through a pipe of whole messages. */
+/* One message before and after each step, through a pipe. Messages are whole: each is
+ * written by one write of less than PIPE_BUF bytes. */
 enum said {
 	BEGINS = 1,
 	BEGUN,
@@ -71,15 +72,16 @@ produce(struct fnt_log *log, int fd, uint64_t seed)
 	}
 }
 
-/* ---- what must be there afterwards ---------------------------------------------- */
+/* ---- what must be there afterwards ----------------------------------------------- */
 
 #define CALLS_MAX 20000
 
 struct story {
-	struct message last[CALLS_MAX]; /* of each call */
-	uint32_t nth[CALLS_MAX];	/* to be confirmed, from 1 */
+	struct message last[CALLS_MAX]; /* of each call, by its number */
+	/* the call was confirmed as the nth, from 1; 0: it was not */
+	uint32_t nth[CALLS_MAX];
 	uint32_t count;
-	uint32_t confirmed; /* finished and said to be recorded */
+	uint32_t confirmed; /* calls that finished and were recorded */
 };
 
 static struct story *
@@ -102,8 +104,7 @@ listen_to(int fd)
 	return story;
 }
 
-/* The ops are the first of its calls, all of those that it said, and at most one more.
- */
+/* The record has all ops that were reported, in order, and at most one more. */
 static void
 check_ops(const struct fnt_trace *trace, const struct message *last)
 {
@@ -136,8 +137,8 @@ check_trace(const struct fnt_trace *trace, const struct story *story,
 		MUST(trace->outcome == FNT_ABORTED);
 }
 
-/* Newest first: what was open, then what was confirmed, the last first and none left
- * out until the ring ends. */
+/* Newest first: the calls that were open, then the confirmed ones, the last one first
+ * and none left out until the ring ends. */
 static void
 check_story(struct fnt_log *log, const struct story *story, pid_t pid, uint64_t cells)
 {
@@ -154,11 +155,11 @@ check_story(struct fnt_log *log, const struct story *story, pid_t pid, uint64_t 
 			ck_abort_msg("confirmed as number %u, found instead of %u",
 				     story->nth[number], expect + 1);
 	}
-	/* One that was about to begin may never have been. */
+	/* A call that was about to begin may never have begun. */
 	for (uint32_t i = 0; i < story->count; i++)
 		if (!seen[i] && !story->nth[i] && story->last[i].said != BEGINS)
 			ck_abort_msg("call %u, open, is lost", i);
-	/* Records of a dozen cells at most. */
+	/* A record has a dozen cells at most. */
 	if (expect && found + 10 < cells / 12)
 		ck_abort_msg("%u confirmed calls lost, %u there", expect, found);
 	fnt_traces_free(traces);
@@ -214,9 +215,10 @@ START_TEST(killed_at_any_moment)
 }
 END_TEST
 
-/* ---- nothing stays taken -------------------------------------------------------- */
+/* ---- nothing stays taken --------------------------------------------------------- */
 
-/* More deaths than there are slots, lanes and frames, several processes at a time. */
+/* More deaths than there are slots, lanes and frames, with several processes at a time.
+ */
 START_TEST(slots_lanes_and_frames_come_back)
 {
 	enum {
@@ -227,7 +229,7 @@ START_TEST(slots_lanes_and_frames_come_back)
 	uint64_t aborted = 0;
 
 	for (int round = 0; round < rounds; round++) {
-		struct gate ready = make_gate();
+		struct latch ready = make_latch();
 		pid_t pids[AT_ONCE];
 
 		for (int i = 0; i < AT_ONCE; i++) {
@@ -237,13 +239,13 @@ START_TEST(slots_lanes_and_frames_come_back)
 
 				for (int c = 0; c < 4; c++)
 					CHILD_MUST(begin_call(log, "fn", "id"));
-				gate_open(&ready);
+				latch_open(&ready);
 				for (;;)
 					record_call(log, "fn", "id");
 			}
 		}
 		for (int i = 0; i < AT_ONCE; i++)
-			gate_wait(&ready);
+			latch_wait(&ready);
 		ck_assert_uint_eq(region_stat("taken").producers, AT_ONCE);
 		aborted = region_stat("taken").unframed;
 		for (int i = 0; i < AT_ONCE; i++)
@@ -254,30 +256,31 @@ START_TEST(slots_lanes_and_frames_come_back)
 		stat = region_stat("taken");
 		ck_assert_uint_eq(stat.producers + stat.lanes + stat.frames, 0);
 	}
-	/* 24 open calls and 6 cached frames at most: never too few. */
+	/* There were at most 24 open calls and 6 cached frames: frames never ran out.
+	 */
 	ck_assert_uint_eq(aborted, 0);
 	must_be_sound("taken");
 }
 END_TEST
 
-/* Dead processes in all slots: the next still gets in. */
+/* Dead processes hold all slots. The next process still gets one. */
 START_TEST(all_slots_dead)
 {
 	struct fnt_log *log;
 
 	for (unsigned i = 0; i < SMALL_PRODUCERS; i++) {
-		struct gate ready = make_gate();
+		struct latch ready = make_latch();
 		pid_t pid = fork();
 
 		if (!pid) {
-			/* Without looking for the dead: that is the opener's work. */
+			/* Begin recovers nobody; only the open does. */
 			log = open_sized("slots", SMALLEST);
 			CHILD_MUST(begin_call(log, "fn", "id"));
-			gate_open(&ready);
+			latch_open(&ready);
 			for (;;)
 				pause();
 		}
-		gate_wait(&ready);
+		latch_wait(&ready);
 		kill_child(pid);
 	}
 	log = open_sized("slots", SMALLEST);
@@ -288,10 +291,11 @@ START_TEST(all_slots_dead)
 }
 END_TEST
 
-/* A call that outgrew the frames, or never had one whole, leaves a sound record too. */
+/* A call that outgrew the frames, or never had a whole one, leaves a sound record, too.
+ */
 START_TEST(killed_with_frames_exhausted)
 {
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	static char text[100001];
 	struct fnt_traces *traces;
 	struct fnt_log *log;
@@ -311,11 +315,11 @@ START_TEST(killed_with_frames_exhausted)
 			for (int i = 0; i < c; i++)
 				fnt_call_op(call, FNT_OP_GET, "t", "1", 1, 1, true);
 		}
-		gate_open(&ready);
+		latch_open(&ready);
 		for (;;)
 			pause();
 	}
-	gate_wait(&ready);
+	latch_wait(&ready);
 	must_be_sound("exhausted");
 	kill_child(pid);
 	must_be_sound("exhausted");
@@ -332,7 +336,8 @@ START_TEST(killed_with_frames_exhausted)
 }
 END_TEST
 
-/* A reaper may die too: whoever comes next goes on, and nothing is there twice. */
+/* The process that recovers may die, too. The next goes on, and no call is recorded
+ * twice. */
 START_TEST(killed_while_reaping)
 {
 	enum {
@@ -341,7 +346,7 @@ START_TEST(killed_while_reaping)
 	struct rnd r = {3};
 
 	for (int round = 0; round < ROUNDS(150, 20); round++) {
-		struct gate ready = make_gate();
+		struct latch ready = make_latch();
 		struct fnt_traces *traces;
 		struct fnt_log *log;
 		unsigned seen[CALLS] = {0};
@@ -355,11 +360,11 @@ START_TEST(killed_while_reaping)
 				snprintf(id, sizeof(id), "%d", c);
 				CHILD_MUST(begin_call(log, "fn", id));
 			}
-			gate_open(&ready);
+			latch_open(&ready);
 			for (;;)
 				pause();
 		}
-		gate_wait(&ready);
+		latch_wait(&ready);
 		kill_child(pid);
 		for (int i = 0; i < 3; i++) {
 			pid_t reaper = fork();
@@ -391,10 +396,10 @@ START_TEST(killed_while_reaping)
 }
 END_TEST
 
-/* ---- the stopped ---------------------------------------------------------------- */
+/* ---- the stopped ----------------------------------------------------------------- */
 
-/* A process stopped at any point while others lap the ring: they never wait for it, and
- * what it writes when it wakes is whole, or dropped and counted. */
+/* A process is stopped at a random point while others lap the ring. They never wait for
+ * it, and what it writes when it goes on is whole, or dropped and counted. */
 START_TEST(stopped_while_others_lap_the_ring)
 {
 	struct rnd r = {17};
@@ -426,7 +431,8 @@ START_TEST(stopped_while_others_lap_the_ring)
 	waitpid(pid, NULL, 0);
 	fnt_log_close(open_sized("stop", SMALLEST));
 	total = fnt_log_total_count(log);
-	/* Those that it was just beginning or finishing when it died are in doubt. */
+	/* Calls that it was beginning or finishing when it died may be counted or not.
+	 */
 	ck_assert_uint_ge(total, mine + story->count - OPEN_AT_ONCE);
 	ck_assert_uint_le(total, mine + story->count);
 	ck_assert_uint_ge(story->confirmed + OPEN_AT_ONCE, story->count);
@@ -436,7 +442,7 @@ START_TEST(stopped_while_others_lap_the_ring)
 }
 END_TEST
 
-FIXTURE_MAIN_TURNS("crash", {killed_at_any_moment, 3},
+FIXTURE_MAIN_LOOPS("crash", {killed_at_any_moment, 3},
 		   {slots_lanes_and_frames_come_back, 1}, {all_slots_dead, 1},
 		   {killed_with_frames_exhausted, 1}, {killed_while_reaping, 1},
 		   {stopped_while_others_lap_the_ring, 1})

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * turns.c: rings that are resized and rotated while processes write to them.
+ * turns.c: rings are resized and rotated, in turn, while processes write to them.
  *
- *   producers ──► region ◄── resize, rotate, reap; tools that are killed meanwhile
+ *   producers ──► region ◄── resize, rotate; some tools are killed meanwhile
  *                   ├──► followers: delivered + missed is what was recorded
  *                   └──► at the end, the files and the region: each record once
  *
  * With `room`, producers wait for the next rotation before the smallest ring could be
- * full: then nothing may be missing. Without, rings are overwritten, and followers must
- * know by how much.
+ * full, and no record may be missing. Without it, rings are overwritten, and followers
+ * must know how many records they missed.
  */
 #include "support/fixture.h"
 
@@ -25,11 +25,11 @@
 #define SLOTS (PRODUCERS * THREADS)
 #define FOLLOWERS 2
 
-/* What processes tell each other. */
+/* Shared by all processes. */
 struct board {
 	_Atomic uint64_t made, allowed; /* calls, of all producers */
 	_Atomic uint64_t confirmed[SLOTS];
-	_Atomic uint32_t ended; /* producers */
+	_Atomic uint32_t ended; /* producers that have ended */
 	_Atomic uint32_t following;
 	atomic_bool stop;
 };
@@ -44,11 +44,11 @@ struct shape {
 	bool kill_tools;
 };
 
-/* ---- producing ------------------------------------------------------------------ */
+/* ---- producing ------------------------------------------------------------------- */
 
 static _Thread_local unsigned my_slot;
 
-/* How large the record is, and how it ends, is told by its number. */
+/* A call's number says how large its record is and how it ends. */
 static uint32_t
 filler(uint64_t n)
 {
@@ -109,7 +109,7 @@ produce(void *arg)
 				nap_us(100);
 		}
 		make_call(job->log, n);
-		/* Some wait with tickets in hand. */
+		/* Now and then, wait with reserved tickets. */
 		if (n % 997 == 0)
 			for (i = 0; i < 3; i++)
 				nap_us(500);
@@ -141,9 +141,9 @@ start_producer(const struct shape *shape, unsigned number)
 	return pid;
 }
 
-/* ---- what there is -------------------------------------------------------------- */
+/* ---- what there is --------------------------------------------------------------- */
 
-/* Which records have been seen, one bit each. */
+/* Which records were found, one byte each. */
 struct seen {
 	uint64_t calls;
 	unsigned char *bits[SLOTS];
@@ -165,7 +165,7 @@ seen_fini(struct seen *seen)
 		free(seen->bits[i]);
 }
 
-/* Whole, as it was made. */
+/* The record is whole and as its number says. */
 static void
 verify(const struct fnt_trace *trace, unsigned *slot, uint64_t *n)
 {
@@ -229,9 +229,10 @@ remove_frozen(struct seen *seen)
 	closedir(dir);
 }
 
-/* ---- following ------------------------------------------------------------------ */
+/* ---- following ------------------------------------------------------------------- */
 
-/* In each ring the calls of a thread come in order; what was missed is known. */
+/* In each ring, the calls of a thread come in order, and the follower knows how many it
+ * has missed. */
 static pid_t
 start_follower(const struct shape *shape)
 {
@@ -282,7 +283,7 @@ start_follower(const struct shape *shape)
 	_exit(0);
 }
 
-/* ---- turning -------------------------------------------------------------------- */
+/* ---- turning --------------------------------------------------------------------- */
 
 static void
 turn(struct rnd *r, unsigned number, bool may_resize)
@@ -313,7 +314,7 @@ turn(struct rnd *r, unsigned number, bool may_resize)
 	fnt_control_close(control);
 }
 
-/* In a process that is killed at some moment. */
+/* The same, in a process that is killed at a random moment. */
 static void
 turn_and_die(struct rnd *r, unsigned number)
 {
@@ -330,7 +331,8 @@ turn_and_die(struct rnd *r, unsigned number)
 	kills++;
 }
 
-/* More calls may come only when all that were made have been frozen, or fit. */
+/* Called when all records that were made have been frozen, or the rings have room for
+ * them. */
 static void
 allow_more(const struct shape *shape)
 {
@@ -344,7 +346,7 @@ turn_until_all_ended(const struct shape *shape)
 	struct rnd r = {shape->calls};
 	unsigned number = 0;
 
-	/* Where they were over sooner than one of each had come: after them. */
+	/* At least one of each, even if all producers have ended before. */
 	while (atomic_load(&board->ended) < PRODUCERS || !resizes || !rotations) {
 		unsigned long before = rotations;
 
@@ -358,7 +360,7 @@ turn_until_all_ended(const struct shape *shape)
 	}
 }
 
-/* ---- all of it ------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------- */
 
 static const struct shape shapes[] = {
 	{"nothing is lost", 4000, 400, false},
@@ -384,8 +386,8 @@ check_all(const struct shape *shape)
 	fflush(stdout);
 	if (shape->room)
 		ck_assert_uint_eq(seen.count, calls * SLOTS);
-	/* Only a tool that dies between naming the file and taking its records out of
-	 * the region leaves them in both. */
+	/* Records are in two files only where a tool died after it had named the new
+	 * file and before it took the records out of the region. */
 	if (!shape->kill_tools)
 		ck_assert_uint_eq(seen.twice, 0);
 	ck_assert_uint_gt(resizes, 0);
@@ -406,9 +408,7 @@ START_TEST(turning)
 	resizes = rotations = kills = refused = 0;
 	shape.calls = ROUNDS(shape.calls, shape.calls / 8);
 	fnt_log_close(open_log("turns", &options));
-	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	MUST(board != MAP_FAILED);
+	board = share_memory(sizeof(*board));
 	allow_more(&shape);
 	for (int i = 0; i < FOLLOWERS; i++)
 		followers[i] = start_follower(&shape);
@@ -428,4 +428,4 @@ START_TEST(turning)
 }
 END_TEST
 
-FIXTURE_MAIN_TURNS("turns", {turning, sizeof(shapes) / sizeof(shapes[0])})
+FIXTURE_MAIN_LOOPS("turns", {turning, sizeof(shapes) / sizeof(shapes[0])})

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_main.c: a fuzz target without a fuzzer. Feeds it every file that is named, and
- * every file of the directories that are named, and once nothing at all; then COUNT inputs
- * made of those by damage, the same each time. The fuzzers that look where they get are in
- * tests/soak.
+ * fuzz_main.c: runs a fuzz target without a fuzzer. Feeds it each file named, each file
+ * of each directory named, and an empty input; then COUNT inputs made by damaging
+ * those, the same ones in every run. The coverage-guided fuzzers are in tests/soak.
  *
- *       fuzz_region COUNT tests/data/corpus/region …
+ *       fuzz_region COUNT tests/fuzz/corpus/region …
  *
- * Each input is a copy of its own size, so that a sanitizer sees a byte too far.
+ * Each input is a copy of exactly its size, so that a sanitizer reports a read behind
+ * it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ fail(const char *path)
 	return -1;
 }
 
-/* How many inputs: 1, or -1. */
+/* Returns the number of inputs run, 1; or -1. */
 static int
 feed_file(const char *path, long size)
 {
@@ -61,7 +61,7 @@ feed_file(const char *path, long size)
 	return 1;
 }
 
-/* ---- damage ----------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------- */
 
 /* xorshift64* (Vigna 2016). */
 static size_t
@@ -73,7 +73,8 @@ rnd(uint64_t *state, size_t below)
 	return (size_t)((*state * 0x2545f4914f6cdd1du >> 32) % below);
 }
 
-/* A byte, a bit, the end, or some of another input over it. The size it has then. */
+/* Change a byte or a bit, cut the end, or copy a part of another input. Returns the new
+ * size. */
 static size_t
 damage(uint8_t *data, size_t size, uint64_t *state)
 {
@@ -116,7 +117,7 @@ feed_damaged(uint64_t *state)
 	free(exact);
 }
 
-/* ---- files ------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------- */
 
 static int feed(const char *path);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_payload.c: fnt_payload_next and fnt_trace_set_add on any bytes. Seeds: data/corpus/payload.
+ * fuzz_payload.c: fnt_payload_next and fnt_trace_set_add on any bytes. Seeds:
+ * tests/fuzz/corpus/payload.
  *
- * Whatever comes in: events lie within the bytes and one after the other; those of a prefix
- * that ends with one are the same, and so they are with anything behind the bytes; what is
- * decoded is valid UTF-8 and of bounded size; JSON
- * can be made of it.
+ * Events must lie within the bytes, one after the other. A prefix that ends with an
+ * event must give the same events, and so must any bytes behind the payload. What is
+ * decoded must be valid UTF-8 and of bounded size, and JSON can be made of it.
  */
 #include "read/decode.h"
 #include "region/name_table.h"
@@ -28,7 +28,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Names 1 to 3: a plain one, the longest, and one that is no UTF-8. 4 is half written. */
+/* Name 1 is plain, 2 is the longest possible, 3 is not UTF-8, and 4 is half written. */
 static void
 put_name(struct fnt_name *slot, const char *text, size_t len, uint32_t status)
 {
@@ -50,7 +50,7 @@ make_view(void)
 	return (struct fnt_view){.names = names, .name_count = NAMES};
 }
 
-/* ---- events ----------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------- */
 
 static bool
 within(struct fnt_text text, const uint8_t *from, const uint8_t *to)
@@ -94,7 +94,7 @@ check_texts(const struct fnt_event *event, const uint8_t *from, const uint8_t *t
 	}
 }
 
-/* How far the events reach, and how many there are. */
+/* Returns where the last event ends; `count`: how many there are. */
 static size_t
 walk(const uint8_t *data, size_t size, size_t *count, int *end)
 {
@@ -114,7 +114,7 @@ walk(const uint8_t *data, size_t size, size_t *count, int *end)
 	return (size_t)(sound - data);
 }
 
-/* ---- traces ----------------------------------------------------------------------- */
+/* ---- traces ---------------------------------------------------------------------- */
 
 static void
 check_text(const char *text)

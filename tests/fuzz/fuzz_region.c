@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_region.c: readers and writers of a damaged region. An input is a region's bytes or a
- * list of damages to a sound one (hostile.h). Seeds: data/corpus/region.
+ * fuzz_region.c: readers and writers of a damaged region. An input is a region's bytes
+ * or a list of damages to a sound one (hostile.h). Seeds: tests/fuzz/corpus/region.
  *
- * All of the reader's functions and the log's are called on it. Nothing may crash, hang or
- * take more memory than the region's size allows; what comes out is valid UTF-8.
+ * All functions of the reader and the log are called on it. None may crash, hang or use
+ * more memory than the region's size allows; what comes out is valid UTF-8.
  */
 #include "support/hostile.h"
 #include "base/utf8.h"
@@ -36,7 +36,7 @@ remove_file(void)
 	unlink(path);
 }
 
-/* The file as it was, whoever has it mapped, with other bytes. */
+/* Write other bytes into the same file, which others may have mapped. */
 static void
 write_region(const struct hostile *hostile)
 {
@@ -54,7 +54,7 @@ write_region(const struct hostile *hostile)
 	close(fd);
 }
 
-/* ---- reading ---------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------- */
 
 static void
 look_at(const struct fnt_trace *trace)
@@ -67,7 +67,7 @@ look_at(const struct fnt_trace *trace)
 	free(json);
 }
 
-/* A glance: JSON takes most of the time. */
+/* Print a few traces only: JSON takes most of the time. */
 static void
 glance_at(const struct fnt_trace *trace)
 {
@@ -143,7 +143,7 @@ report(void *arg, uint64_t offset, const char *problem)
 	MUST(offset < *(uint64_t *)arg && *problem);
 }
 
-/* Whatever the counts are. */
+/* The counts may be anything. */
 static void
 measure_fn(const struct fnt_fn_metrics *fn)
 {
@@ -235,7 +235,7 @@ read_region(void)
 	fnt_reader_close(reader);
 }
 
-/* The damage is done while the region is being followed. */
+/* Damage the region while it is being followed. */
 static void
 damage_under_reader(const struct hostile *sound, const struct hostile *hostile)
 {
@@ -253,9 +253,9 @@ damage_under_reader(const struct hostile *sound, const struct hostile *hostile)
 	fnt_reader_close(reader);
 }
 
-/* ---- writing ---------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------- */
 
-/* One call stays open. */
+/* Returns a call that stays open. */
 static struct fnt_call *
 produce(struct fnt_log *log)
 {
@@ -285,7 +285,7 @@ produce(struct fnt_log *log)
 	return left;
 }
 
-/* Changes of settings, by which calls go then. */
+/* Change settings. */
 static void
 change_settings(struct fnt_log *log)
 {
@@ -346,7 +346,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	damage_under_reader(&sound, &hostile);
 	read_region();
 	write_into_region();
-	/* And what writers make of it. */
+	/* Read what the writers have made of it. */
 	read_region();
 	return 0;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_tap.c: what `fntrace tap` makes of the bytes that go by. An input is lines, each with
- * its direction first: '<' from the functions, anything else to them. Seeds:
- * data/corpus/tap.
+ * fuzz_tap.c: `fntrace tap` on any bytes. An input is lines, each with its direction
+ * first: '<' from the functions, any other byte to them. Seeds: tests/fuzz/corpus/tap.
  *
- * The lines are given to the protocol twice, whole and in pieces of odd sizes. Nothing may
- * crash or hang; counts and traces must be the same both times.
+ * The lines are given to the protocol twice, whole and in pieces of varying size.
+ * Nothing may crash or hang; counts and traces must be the same both times.
  */
 #include "tap/pylon.h"
 
@@ -40,7 +39,7 @@ feed(void *state, enum protocol_dir dir, const char *bytes, size_t len, bool who
 		pylon_protocol.feed(state, dir, bytes, piece);
 		bytes += piece;
 		len -= piece;
-		/* Now a byte, now many. */
+		/* Pieces of one byte and of many. */
 		piece = whole ? len : 1 + (piece * 7 + len) % PIECE;
 	}
 }
@@ -67,7 +66,7 @@ trace_all(struct fnt_log *log, const char *bytes, size_t size, bool whole)
 	return counts;
 }
 
-/* ---- the same? -------------------------------------------------------------------- */
+/* ---- the same? ------------------------------------------------------------------- */
 
 static void
 same_text(const char *a, const char *b)

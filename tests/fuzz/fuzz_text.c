@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_text.c: what people and programs give us as short texts: settings ("keep=0.1
+ * fuzz_text.c: short texts from people and programs: settings ("keep=0.1
  * todo:*:rate=10"), a traceparent header, names of operations and function types.
- * Seeds: data/corpus/text.
+ * Seeds: tests/fuzz/corpus/text.
  *
- * Whatever is taken must come out again as it was understood.
+ * Whatever is accepted must be printed as it was understood.
  */
 #include <fntrace/fntrace.h>
 
@@ -52,7 +52,7 @@ same_settings(const struct fnt_settings *a, const struct fnt_settings *b)
 	MUST(a->capture_ids == b->capture_ids && a->capture_users == b->capture_users);
 }
 
-/* As text, and understood again. */
+/* Print it, and parse that again. */
 static void
 settings_again(const struct fnt_settings *settings)
 {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_value.c: fnt_value_to_json on any bytes. The first one picks the kind: odd is
- * msgpack, even is JSON. Seeds: data/corpus/value.
+ * fuzz_value.c: fnt_value_to_json on any bytes. The first byte picks the kind: odd is
+ * msgpack, even is JSON. Seeds: tests/fuzz/corpus/value.
  *
- * Whatever comes in, what comes out is one line of compact JSON in UTF-8, of bounded
- * size, and stays as it is when it goes through again. JSON comes out without its white
- * space and otherwise the same; what is not JSON by the oracle's judgement comes out as
- * a marker.
+ * The output is one line of compact JSON in UTF-8, of bounded size, and stays the same
+ * when it goes through again. JSON comes out without its white space and otherwise the
+ * same; what the oracle does not take for JSON comes out as a marker.
  */
 #include <fntrace/fntrace.h>
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * scribble.c: a region that somebody writes nonsense into while it is used.
+ * scribble.c: a process writes nonsense into a region while the region is used.
  *
  *       scribble SECONDS [FNTRACE]
  *
  *   scribbler ──nonsense──► region ◄── two producers, which come and go
  *                              ▲
- *             readers' loop, and FNTRACE's commands one after the other
+ *             a reader's loop, and FNTRACE's commands one after the other
  *
- * Nobody may crash, hang or take memory without bound. Producers may drop, readers may
- * find nothing or refuse. Prints what was tried; the seed is $SEED or the time.
+ * Nothing may crash, hang or use memory without bound. Producers may drop records,
+ * readers may find nothing or refuse. Prints what was tried. The seed is $SEED or the
+ * time.
  */
 #include "support/fixture.h"
 #include "format/layout.h"
@@ -37,7 +38,7 @@ enum part {
 	PARTS
 };
 
-/* What all parts have done, for the last line. */
+/* What all parts have done, for the last line printed. */
 struct tally {
 	_Atomic uint64_t scribbles, calls, opens, reads, refusals, traces;
 };
@@ -51,7 +52,7 @@ count(_Atomic uint64_t *counter, uint64_t more)
 	atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
-/* ---- nonsense --------------------------------------------------------------------- */
+/* ---- nonsense -------------------------------------------------------------------- */
 
 static uint64_t
 nonsense(const uint64_t *words)
@@ -63,7 +64,7 @@ nonsense(const uint64_t *words)
 		return UINT64_MAX;
 	case 2:
 		return rnd(&dice, 256);
-	case 3: /* what stands elsewhere */
+	case 3: /* a word of another place */
 		return words[rnd(&dice, SIZE / 8)];
 	case 4:
 		return 1ull << rnd(&dice, 64);
@@ -72,7 +73,8 @@ nonsense(const uint64_t *words)
 	}
 }
 
-/* An offset in words: half the time a first line of something, where the states are. */
+/* An offset in words; half of the time in the first cache line of an entry, where the
+ * states are. */
 static size_t
 somewhere(const struct fnt_header *header)
 {
@@ -109,7 +111,7 @@ scribble_once(uint64_t *words, const struct fnt_header *header)
 	count(&tally->scribbles, 1);
 }
 
-/* The header too, for a moment. From time to time all is as it was. */
+/* Damages the header for a moment only. From time to time restores the sound region. */
 static void
 scribble(const char *path)
 {
@@ -138,7 +140,7 @@ scribble(const char *path)
 	}
 }
 
-/* ---- producers -------------------------------------------------------------------- */
+/* ---- producers ------------------------------------------------------------------- */
 
 static void
 produce_some(struct fnt_log *log)
@@ -174,7 +176,7 @@ produce(const char *path)
 		alarm(HANG_S);
 		if (fnt_log_open(&log, path,
 				 &(struct fnt_options){.flags = FNT_ATTACH_ONLY}))
-			continue; /* the header, just now */
+			continue; /* the header is damaged just now */
 		left = begin_call(log, "left", "open");
 		produce_some(log);
 		if (rnd(&dice, 2))
@@ -186,7 +188,7 @@ produce(const char *path)
 	}
 }
 
-/* ---- readers ---------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------- */
 
 static int
 take(void *arg, const struct fnt_trace *trace)
@@ -206,7 +208,7 @@ follow(struct fnt_cursor *cursor)
 	const struct fnt_trace *trace;
 	int rc = 1;
 
-	/* Producers go on meanwhile: not for ever. */
+	/* Bounded, as producers go on meanwhile. */
 	for (int i = 0; i < 3000 && rc > 0; i++)
 		rc = fnt_cursor_next(cursor, &trace);
 }
@@ -257,7 +259,7 @@ read_all(const char *path)
 	}
 }
 
-/* ---- the whole -------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------- */
 
 static void
 bound_memory(void)
@@ -286,7 +288,7 @@ start(enum part part, const char *path)
 	_exit(0);
 }
 
-/* One of the tool's commands; false if it died of anything but our own end of patience. */
+/* Run one command of the tool. False if it died of any signal but our own timeout. */
 static bool
 run_tool(const char *tool, const char *command, const char *path)
 {
@@ -319,14 +321,14 @@ run_tool(const char *tool, const char *command, const char *path)
 	if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
 		return true;
 	if (follows && WIFSIGNALED(status) && WTERMSIG(status) == SIGINT)
-		return true; /* before it had begun */
+		return true; /* killed before it had begun */
 	fprintf(stderr, "fntrace %s: %s %d\n", command,
 		WIFSIGNALED(status) ? "signal" : "status",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	return false;
 }
 
-/* True if the child still lives. */
+/* True if the child is alive. */
 static bool
 still_runs(pid_t pid, enum part part)
 {
@@ -392,8 +394,7 @@ main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	fixture_begin();
-	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	tally = share_memory(sizeof(*tally));
 	dice.state = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
 	printf("seed %llu\n", (unsigned long long)dice.state);
 	fflush(stdout);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * An actor: does one thing at a time, and says so before and after.
+ * actor.c: an actor does one step at a time, and reports it before and after.
  */
 #include "crash/scene.h"
 
@@ -14,7 +14,7 @@ const char *const actor_call_ids[SCENE_CALLS] = {"k0", "k1", "k2", "k3"};
 char actor_text[4096];
 char actor_op_ids[SCENE_OPS][8];
 
-/* Before the first fork, so that an act does nothing but act. */
+/* Done before the first fork, so that an act has nothing else to do. */
 __attribute__((constructor)) static void
 write_texts(void)
 {
@@ -31,13 +31,13 @@ must(bool good)
 }
 
 static uint32_t
-tries(struct tally *tally)
+try_step(struct tally *tally)
 {
 	return atomic_fetch_add(&tally->tried, 1);
 }
 
 static void
-did(struct tally *tally)
+step_done(struct tally *tally)
 {
 	atomic_fetch_add(&tally->done, 1);
 }
@@ -53,14 +53,14 @@ actor_open(struct actor *actor)
 void
 actor_close(struct actor *actor)
 {
-	atomic_store(&actor->story->closing, 1);
+	atomic_store(&actor->report->closing, 1);
 	fnt_log_close(actor->log);
 }
 
 void
 actor_begin(struct actor *actor, unsigned i)
 {
-	struct told *told = &actor->story->calls[i];
+	struct call_report *report = &actor->report->calls[i];
 	struct fnt_call_info info = {
 		.call_id = actor_call_ids[i],
 		.fn_name = i == SCENE_CALLS - 1 ? "warm" : "act",
@@ -69,90 +69,90 @@ actor_begin(struct actor *actor, unsigned i)
 		.parent = i ? actor->calls[0] : NULL,
 	};
 
-	tries(&told->begin);
+	try_step(&report->begin);
 	actor->calls[i] = fnt_call_begin(actor->log, &info);
 	must(actor->calls[i]);
-	atomic_store(&told->uid, fnt_call_uid(actor->calls[i]));
-	did(&told->begin);
+	atomic_store(&report->uid, fnt_call_uid(actor->calls[i]));
+	step_done(&report->begin);
 }
 
 void
 actor_op(struct actor *actor, unsigned i)
 {
-	struct told *told = &actor->story->calls[i];
-	uint32_t n = tries(&told->ops);
+	struct call_report *report = &actor->report->calls[i];
+	uint32_t n = try_step(&report->ops);
 
 	must(!fnt_call_op(actor->calls[i], FNT_OP_UPDATE, "thing", actor_op_ids[n],
 			  1000 + n, n, true));
-	did(&told->ops);
+	step_done(&report->ops);
 }
 
 void
 actor_op_begin(struct actor *actor, unsigned i)
 {
-	struct told *told = &actor->story->calls[i];
-	uint32_t n = atomic_load(&told->ops.done);
+	struct call_report *report = &actor->report->calls[i];
+	uint32_t n = atomic_load(&report->ops.done);
 
-	tries(&told->pairs_begun);
+	try_step(&report->pairs_begun);
 	actor->handle = fnt_call_op_begin(actor->calls[i], FNT_OP_UPDATE, "thing",
 					  actor_op_ids[n]);
 	must(actor->handle >= 0);
-	did(&told->pairs_begun);
+	step_done(&report->pairs_begun);
 }
 
 void
 actor_op_end(struct actor *actor, unsigned i)
 {
-	struct told *told = &actor->story->calls[i];
-	uint32_t n = tries(&told->ops);
+	struct call_report *report = &actor->report->calls[i];
+	uint32_t n = try_step(&report->ops);
 
-	tries(&told->pairs_ended);
+	try_step(&report->pairs_ended);
 	must(!fnt_call_op_end(actor->calls[i], actor->handle, n, true));
-	did(&told->pairs_ended);
-	did(&told->ops);
+	step_done(&report->pairs_ended);
+	step_done(&report->ops);
 }
 
 void
 actor_chunk(struct actor *actor, unsigned i)
 {
-	struct told *told = &actor->story->calls[i];
+	struct call_report *report = &actor->report->calls[i];
 
-	tries(&told->chunks);
+	try_step(&report->chunks);
 	must(!fnt_call_stream_chunk(actor->calls[i], SCENE_CHUNK));
-	did(&told->chunks);
+	step_done(&report->chunks);
 }
 
 void
 actor_schedule(struct actor *actor, unsigned i)
 {
-	struct told *told = &actor->story->calls[i];
+	struct call_report *report = &actor->report->calls[i];
 
-	tries(&told->schedules);
+	try_step(&report->schedules);
 	must(!fnt_call_schedule(actor->calls[i], "later", 5, FNT_NONE));
-	did(&told->schedules);
+	step_done(&report->schedules);
 }
 
 void
 actor_user(struct actor *actor, unsigned i)
 {
-	struct told *told = &actor->story->calls[i];
+	struct call_report *report = &actor->report->calls[i];
 
-	tries(&told->users);
+	try_step(&report->users);
 	must(!fnt_call_user_id(actor->calls[i], "another"));
-	did(&told->users);
+	step_done(&report->users);
 }
 
 void
 actor_finish(struct actor *actor, unsigned i, enum fnt_outcome outcome, size_t len)
 {
-	struct told *told = &actor->story->calls[i];
+	struct call_report *report = &actor->report->calls[i];
 	struct fnt_value value = {FNT_VALUE_JSON, actor_text, len};
 	const char *message = actor_text + sizeof(actor_text) - 1 - len;
 	int rc;
 
-	atomic_store(&told->outcome, (uint32_t)outcome);
-	atomic_store(&told->value_len, (uint32_t)len);
-	tries(&told->finish);
+	atomic_store(&report->outcome, (uint32_t)outcome);
+	atomic_store(&report->value_len, (uint32_t)len);
+	try_step(&report->finish);
 	if (outcome == FNT_OK)
 		rc = fnt_call_finish_ok(actor->calls[i], len ? &value : NULL);
 	else if (outcome == FNT_ERROR)
@@ -161,31 +161,32 @@ actor_finish(struct actor *actor, unsigned i, enum fnt_outcome outcome, size_t l
 		rc = fnt_call_finish_rolled_back(actor->calls[i], "E", message);
 	else
 		rc = fnt_call_abandon(actor->calls[i]);
-	atomic_store(&told->rc, rc);
-	did(&told->finish);
+	atomic_store(&report->rc, rc);
+	step_done(&report->finish);
 }
 
 void
 actor_beside(struct actor *actor, const _Atomic uint32_t *over)
 {
-	struct story *story = actor->story;
+	struct report *report = actor->report;
 	struct fnt_call_info info = {.call_id = "other", .fn_name = "other"};
 
 	while (!atomic_load(over)) {
-		if (atomic_load(&story->beside) >= atomic_load(&story->beside_wanted)) {
+		if (atomic_load(&report->beside) >=
+		    atomic_load(&report->beside_wanted)) {
 			usleep(20);
 			continue;
 		}
 		must(fnt_call_finish_ok(fnt_call_begin(actor->log, &info), NULL) ==
 		     FNT_DONE);
-		atomic_fetch_add(&story->beside, 1);
+		atomic_fetch_add(&report->beside, 1);
 	}
 }
 
 void
 actor_push(struct actor *actor, unsigned i)
 {
-	struct told *told = &actor->story->calls[i];
+	struct call_report *report = &actor->report->calls[i];
 	struct fnt_trace_op ops[2];
 	struct fnt_trace trace = {
 		.call_id = actor_call_ids[i],
@@ -204,10 +205,10 @@ actor_push(struct actor *actor, unsigned i)
 					       .id = actor_op_ids[n],
 					       .duration_ns = 1000 + n,
 					       .row_count = n};
-	atomic_store(&told->outcome, FNT_OK);
-	atomic_store(&told->ops.tried, 2);
-	atomic_store(&told->ops.done, 2);
-	tries(&told->finish);
-	atomic_store(&told->rc, fnt_log_push(actor->log, &trace));
-	did(&told->finish);
+	atomic_store(&report->outcome, FNT_OK);
+	atomic_store(&report->ops.tried, 2);
+	atomic_store(&report->ops.done, 2);
+	try_step(&report->finish);
+	atomic_store(&report->rc, fnt_log_push(actor->log, &trace));
+	step_done(&report->finish);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * controls.h: settings changed from outside, and all that is set, as one text.
+ * controls.h: change settings from outside, and print all settings as one text.
  */
 #ifndef FNT_TEST_CONTROLS_H
 #define FNT_TEST_CONTROLS_H
@@ -20,7 +20,7 @@ open_control(const char *name)
 	return control;
 }
 
-/* One setting: what fnt_control_set returns. */
+/* Change one setting. Returns what fnt_control_set returns. */
 static inline int
 set_one(struct fnt_control *control, const char *fn, const char *assignment,
 	struct fnt_error *error)
@@ -36,7 +36,7 @@ text_of(const struct fnt_settings *settings)
 	return fnt_settings_text(settings, text, sizeof(text));
 }
 
-/* "keep=0.5; todo:* rate=3". The list is freed. */
+/* As in "keep=0.5; todo:* rate=3". Frees the list. */
 static inline const char *
 text_of_all(struct fnt_settings_list *list)
 {

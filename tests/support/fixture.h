@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * fixture.h: what suites over whole regions share: a directory of regions that goes
- * away with the suite, logs, readers and children, and how much of it sanitizers leave
- * time for.
+ * fixture.h: what suites that make regions share: a directory of regions that is
+ * removed with the suite; logs, readers and children; and how many rounds to run under
+ * sanitizers.
  */
 #ifndef FNT_TEST_FIXTURE_H
 #define FNT_TEST_FIXTURE_H
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,13 +44,13 @@
 #define TSAN 0
 #endif
 
-/* So many rounds, or a part of them where each takes ten times as long. */
+/* How many rounds to run. Under sanitizers each takes about ten times as long. */
 #define ROUNDS(plain, sanitized) (SANITIZED ? (sanitized) : (plain))
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
 
-/* Of the smallest region. */
+/* The smallest region, and how many entries it has of each kind. */
 #define SMALLEST KIB(256)
 #define SMALL_PRODUCERS 16u
 #define SMALL_LANES 32u
@@ -90,8 +93,9 @@ fixture_end(void)
 	rmdir(fixture_dir);
 }
 
-/* Path of a region, by its name or its file's. (By $FNTRACE_DIR: a suite of several
- * files begins its fixture in one.) */
+/* The path of a file in the directory of regions. Valid until the next call. (It is
+ * taken from $FNTRACE_DIR: in a suite of several files only one of them begins the
+ * fixture.) */
 static inline const char *
 region_path(const char *name, const char *suffix)
 {
@@ -101,7 +105,39 @@ region_path(const char *name, const char *suffix)
 	return path;
 }
 
-/* The main of a suite over regions. */
+/* ---- memory ---------------------------------------------------------------------- */
+
+/* Zeroed memory that this process and its children share. */
+static inline void *
+share_memory(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	MUST(memory != MAP_FAILED);
+	return memory;
+}
+
+/* Map the file of region `name` for writing. Its size is stored in `bytes`; munmap it.
+ */
+static inline unsigned char *
+map_region_file(const char *name, size_t *bytes)
+{
+	int fd = open(region_path(name, ".fnt"), O_RDWR | O_CLOEXEC);
+	struct stat st;
+	void *file;
+
+	MUST(fd >= 0 && !fstat(fd, &st));
+	*bytes = (size_t)st.st_size;
+	file = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	MUST(file != MAP_FAILED);
+	close(fd);
+	return file;
+}
+
+/* ---- main ------------------------------------------------------------------------ */
+
+/* The main of a suite that makes regions: its name, then its tests. */
 #define FIXTURE_MAIN(name, ...)                                                        \
 	int main(void)                                                                 \
 	{                                                                              \
@@ -113,19 +149,19 @@ region_path(const char *name, const char *suffix)
 		return status;                                                         \
 	}
 
-/* The same, of {test, turns}. */
-#define FIXTURE_MAIN_TURNS(name, ...)                                                  \
+/* The same, with {test, loops} for each test. */
+#define FIXTURE_MAIN_LOOPS(name, ...)                                                  \
 	int main(void)                                                                 \
 	{                                                                              \
 		int status;                                                            \
                                                                                        \
 		fixture_begin();                                                       \
-		status = SUITE_RUN_TURNS(name, __VA_ARGS__);                           \
+		status = SUITE_RUN_LOOPS(name, __VA_ARGS__);                           \
 		fixture_end();                                                         \
 		return status;                                                         \
 	}
 
-/* ---- random --------------------------------------------------------------------- */
+/* ---- random ---------------------------------------------------------------------- */
 
 struct rnd {
 	uint64_t state;
@@ -138,7 +174,7 @@ rnd(struct rnd *rnd, uint32_t below)
 	return (uint32_t)((rnd->state >> 33) % below);
 }
 
-/* ---- logs ----------------------------------------------------------------------- */
+/* ---- logs ------------------------------------------------------------------------ */
 
 static inline struct fnt_log *
 open_log(const char *name, const struct fnt_options *options)
@@ -185,7 +221,7 @@ record_call(struct fnt_log *log, const char *fn, const char *id)
 	return fnt_call_finish_ok(begin_call(log, fn, id), NULL);
 }
 
-/* With numbers for ids. */
+/* Record calls whose ids are the numbers from `from` on. */
 static inline void
 record_numbers(struct fnt_log *log, unsigned from, unsigned count)
 {
@@ -244,7 +280,7 @@ show_problem(void *arg, uint64_t offset, const char *problem)
 		problem);
 }
 
-/* The region is sound, whatever has been done to it. */
+/* Fails if the reader's check finds a problem in the region. */
 static inline void
 must_be_sound(const char *name)
 {
@@ -256,9 +292,9 @@ must_be_sound(const char *name)
 	fnt_reader_close(reader);
 }
 
-/* ---- children ------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------- */
 
-/* Wait for a child that must have ended well. */
+/* Wait for a child. Fails if it did not exit with 0. */
 static inline void
 must_end_well(pid_t pid)
 {
@@ -281,7 +317,7 @@ kill_child(pid_t pid)
 	MUST(waitpid(pid, &status, 0) == pid);
 }
 
-/* In a child: what fails is told by the line it is at. */
+/* Like MUST, in a child, which has no access to check's pipe: print where, and exit. */
 #define CHILD_MUST(condition)                                                          \
 	do {                                                                           \
 		if (!(condition)) {                                                    \
@@ -291,35 +327,35 @@ kill_child(pid_t pid)
 		}                                                                      \
 	} while (0)
 
-/* One byte each way: who waits goes on when the other says so. */
-struct gate {
+/* A pipe on which one process waits until another opens it. One byte lets one pass. */
+struct latch {
 	int fds[2];
 };
 
-static inline struct gate
-make_gate(void)
+static inline struct latch
+make_latch(void)
 {
-	struct gate gate;
+	struct latch latch;
 
-	MUST(!pipe(gate.fds));
-	return gate;
+	MUST(!pipe(latch.fds));
+	return latch;
 }
 
 static inline void
-gate_open(const struct gate *gate)
+latch_open(const struct latch *latch)
 {
 	char byte = 1;
 
-	while (write(gate->fds[1], &byte, 1) < 0 && errno == EINTR)
+	while (write(latch->fds[1], &byte, 1) < 0 && errno == EINTR)
 		;
 }
 
 static inline void
-gate_wait(const struct gate *gate)
+latch_wait(const struct latch *latch)
 {
 	char byte;
 
-	while (read(gate->fds[0], &byte, 1) < 0 && errno == EINTR)
+	while (read(latch->fds[0], &byte, 1) < 0 && errno == EINTR)
 		;
 }
 

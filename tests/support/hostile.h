@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * hostile.h: a small region, always the same, and a language of damages to it.
+ * hostile.h: a small region, always the same, and an encoding of damages to it.
  *
- *       header │ control │ 3 producers │ 4 lanes │ 8 names │ 8 frames │ 2 rings │ metrics: 6
- *       functions, 8 operations, 10 blocks │ 72 cells │ 64 cells
+ *     header │ control │ 3 producers │ 4 lanes │ 8 names │ 8 frames │ 2 ring heads │
+ *     metrics: 6 functions, 8 operations, 10 blocks │ settings │ 72 cells │ 64 cells
  *
  * It holds records of one cell and of many, calls in flight in one frame and in two, a
- * record that was begun and never committed, a dead process's slot. What is damaged is
- * said by section, entry and word, so that what a fuzzer tries next still means something
- * when a section moves.
+ * record that was begun and never committed, and the slot of a dead process. A damage
+ * names its place by section, entry and word, so that an input of a fuzzer keeps its
+ * meaning when a section moves.
  */
 #ifndef FNT_TEST_HOSTILE_H
 #define FNT_TEST_HOSTILE_H
@@ -27,7 +27,7 @@
 #include <string.h>
 
 #define HOSTILE_SECTIONS 13
-#define HOSTILE_SETTINGS 8u /* two copies */
+#define HOSTILE_SETTINGS 8u /* in two copies */
 #define HOSTILE_CELLS 72u   /* in 5 pages */
 #define HOSTILE_KEPT 64u
 #define HOSTILE_ROOM (128u << 10)
@@ -56,9 +56,9 @@ static const struct {
 	{sizeof(fnt_word), 9},
 };
 
-/* The first segment of a ring; the end of its area. */
+/* Lay out the first segment of a ring at `off`. Returns where it ends. */
 static inline uint64_t
-hostile_begin_era(struct fnt_ring_head *head, uint64_t off, uint64_t cells)
+hostile_begin_segment(struct fnt_ring_head *head, uint64_t off, uint64_t cells)
 {
 	off = (off + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
 	atomic_store(&head->cursor, cells);
@@ -101,13 +101,13 @@ hostile_lay_out(struct hostile *hostile)
 	}
 	heads = (struct fnt_ring_head *)(void *)(hostile->bytes +
 						 header->sections[5].off);
-	off = hostile_begin_era(&heads[FNT_RING_MAIN], off, HOSTILE_CELLS);
-	off = hostile_begin_era(&heads[FNT_RING_KEPT], off, HOSTILE_KEPT);
+	off = hostile_begin_segment(&heads[FNT_RING_MAIN], off, HOSTILE_CELLS);
+	off = hostile_begin_segment(&heads[FNT_RING_KEPT], off, HOSTILE_KEPT);
 	header->size_bytes = hostile->size = off;
 	memcpy(hostile->bytes, header, sizeof(*header));
 }
 
-/* To be given back by fnt_maps_fini. */
+/* Release it by fnt_maps_fini. */
 static inline struct fnt_view
 hostile_view(struct hostile *hostile)
 {
@@ -150,7 +150,8 @@ hostile_view(struct hostile *hostile)
 	return view;
 }
 
-/* The beginning of a call, two ops, one that is pending, a schedule, and a value to fill. */
+/* A payload: the begin of a call, two ops, a pending op, a schedule, and a value as
+ * filler. */
 static inline uint32_t
 hostile_payload(char *to, uint32_t fill)
 {
@@ -222,8 +223,8 @@ hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid,
 	fnt_frame_open(frame, bytes, 5000);
 }
 
-/* Recorded, or every ninth lost, and counted: what has no name, or finds no room, with the
- * others. */
+/* Count calls in the metrics: as recorded, every ninth as lost. Where a function has no
+ * row they are counted for the others. */
 static inline void
 hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64_t uid,
 	     uint32_t name)
@@ -254,7 +255,8 @@ hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64
 		fnt_record_skip_slow(writer, &ending, FNT_MARK_LIMITED);
 }
 
-/* About to be recorded, and noted: under a mark that is never made true. */
+/* A frame that is marked for commit, with a journal entry, but whose record was never
+ * committed. */
 static inline void
 hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer,
 	      uint32_t name)
@@ -301,7 +303,7 @@ hostile_fill(struct hostile *hostile)
 	fnt_maps_fini(&view);
 }
 
-/* Something of every kind, that lets calls come to be recorded. */
+/* Settings of every kind, which still let calls be recorded. */
 static inline void
 hostile_set(struct hostile *hostile)
 {
@@ -329,10 +331,10 @@ hostile_make(struct hostile *hostile)
 	hostile_set(hostile);
 }
 
-/* ---- damages ---------------------------------------------------------------------- */
+/* ---- damages --------------------------------------------------------------------- */
 
-/* Twelve bytes: what, section (7: anywhere; past that, those after the ring), entry, word,
- * and a value. */
+/* A damage has twelve bytes: the kind, the section (7: anywhere; above: sections after
+ * the rings), the entry, the word, and a value. */
 #define HOSTILE_DAMAGE 12
 
 static inline uint64_t *
@@ -346,7 +348,7 @@ hostile_word(struct hostile *hostile, const uint8_t *damage)
 	} else if (section == 0) {
 		off %= sizeof(struct fnt_header);
 	} else if (section == 6 && entry >= FNT_RINGS) {
-		/* Behind the rings' heads, the main ring's cells. */
+		/* The cells of the main ring. */
 		off = hostile->size - FNT_CELL_BYTES * HOSTILE_KEPT - 5 * FNT_PAGE +
 		      (entry - FNT_RINGS) % HOSTILE_CELLS * FNT_CELL_BYTES +
 		      off % FNT_CELL_BYTES;
@@ -378,16 +380,16 @@ hostile_damage(struct hostile *hostile, const uint8_t *damage)
 	case 3:
 		*word ^= 1ull << (value % 64);
 		break;
-	case 4: /* as elsewhere */
+	case 4: /* copy another word of the region */
 		*word = *hostile_word(hostile, damage + 4);
 		break;
-	case 5: /* a lap on: states of cells */
+	case 5: /* one lap on, in states of cells */
 		*word += (uint64_t)(int64_t)(int8_t)value << 24;
 		break;
-	case 6: /* a use on: states of frames and lanes */
+	case 6: /* one use on, in states of frames and lanes */
 		*word ^= (value & 0xff) | (value & 0xff00) << 8;
 		break;
-	default: /* a stretch */
+	default: /* a range of words */
 		memset(word, (uint8_t)value,
 		       (size_t)(value >> 8) % 512 %
 			       (size_t)(hostile->bytes + hostile->size -
@@ -396,7 +398,7 @@ hostile_damage(struct hostile *hostile, const uint8_t *damage)
 	}
 }
 
-/* Bytes that begin with the magic are a region as they are; others are damages. */
+/* Bytes that begin with the magic are taken as a whole region; others are damages. */
 static inline void
 hostile_apply(struct hostile *hostile, const uint8_t *data, size_t size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * json_oracle.h: a second opinion on JSON and UTF-8, for tests and fuzzing. Written to
- * be plainly right, recursive descent along the grammar of RFC 8259, and sharing no
- * line with what it judges.
+ * json_oracle.h: a second implementation of JSON and UTF-8, for tests and fuzzing. It
+ * is written to be plainly right, by recursive descent along the grammar of RFC 8259,
+ * and shares no line with the code under test.
  */
 #ifndef FNT_TEST_JSON_ORACLE_H
 #define FNT_TEST_JSON_ORACLE_H
@@ -14,12 +14,12 @@
 struct oracle {
 	const unsigned char *at, *end;
 	unsigned depth, depth_max;
-	bool spaces;	/* may there be white space between tokens? */
-	bool strict;	/* must strings be UTF-8, surrogates paired, lines unbroken? */
-	bool surrogate; /* an escape of a surrogate was seen, or U+2028, U+2029 */
+	bool spaces;	/* allow white space between tokens */
+	bool strict;	/* strings must be UTF-8, surrogates paired, lines unbroken */
+	bool surrogate; /* found: an escaped surrogate, U+2028 or U+2029 */
 };
 
-/* The code point at `s` by the decoding formulas of RFC 3629, and its size; 0: none. */
+/* Decode the code point at `s` by the formulas of RFC 3629. Returns its size, or 0. */
 static inline int
 oracle_utf8(const unsigned char *s, const unsigned char *end, unsigned *code)
 {
@@ -102,7 +102,7 @@ oracle_number(struct oracle *o)
 	return true;
 }
 
-/* After `\u`: the unit, or -1. */
+/* The UTF-16 unit after `\u`, or -1. */
 static inline int
 oracle_hex4(struct oracle *o)
 {
@@ -230,8 +230,8 @@ oracle_run(struct oracle *o, const char *text, size_t len)
 	return oracle_value(o) && o->at == o->end;
 }
 
-/* Is it what we may put out: one value of compact JSON, on one line, in UTF-8, with no
- * half of a surrogate pair? */
+/* True if the text is what the library may print: one value of compact JSON, on one
+ * line, in UTF-8, with no unpaired surrogate. */
 static inline bool
 oracle_is_output(const char *text, size_t len)
 {
@@ -240,8 +240,8 @@ oracle_is_output(const char *text, size_t len)
 	return oracle_is_utf8(text, len) && oracle_run(&o, text, len);
 }
 
-/* Is it JSON by the grammar, nested at most 512 deep? *plain: and nothing in it that
- * would be replaced, so that without its white space it is what must come out. */
+/* True if the text is JSON by the grammar, nested at most 512 deep. *plain: the library
+ * replaces nothing in it, so that it must print the same text without white space. */
 static inline bool
 oracle_is_json(const char *text, size_t len, bool *plain)
 {
@@ -252,7 +252,7 @@ oracle_is_json(const char *text, size_t len, bool *plain)
 	return good;
 }
 
-/* Drop the white space between tokens, of valid JSON. Returns the length. */
+/* Drop the white space between the tokens of valid JSON. Returns the length. */
 static inline size_t
 oracle_compact(char *to, const char *text, size_t len)
 {

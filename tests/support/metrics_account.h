@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * metrics_account.h: an account of what was done, kept beside the region by those who
- * do it, and compared with the metrics.
+ * metrics_account.h: producers keep an account of what they do beside the region, and a
+ * test compares it with the region's metrics.
  */
 #ifndef FNT_TEST_METRICS_ACCOUNT_H
 #define FNT_TEST_METRICS_ACCOUNT_H
@@ -40,10 +40,11 @@ struct fn_account {
 
 struct op_account {
 	_Atomic uint64_t count, errors, rows, ns;
-	_Atomic uint64_t timed; /* by the library: their time is not known here */
+	/* timed by the library, so that their durations are not known here */
+	_Atomic uint64_t timed;
 };
 
-/* In memory that processes share. */
+/* In memory that the producers share. */
 struct account {
 	struct fn_account fns[ACCOUNT_FNS];
 	struct op_account ops[ACCOUNT_ENTITIES][FNT_OP_KINDS];
@@ -60,11 +61,7 @@ struct op_entry {
 static inline struct account *
 account_create(void)
 {
-	struct account *account = mmap(NULL, sizeof(*account), PROT_READ | PROT_WRITE,
-				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	MUST(account != MAP_FAILED);
-	return account;
+	return share_memory(sizeof(struct account));
 }
 
 static inline void
@@ -130,7 +127,8 @@ account_of(const struct fnt_fn_metrics *fn, uint64_t counts[ACCOUNT_COUNTS])
 	counts[ACCOUNT_VALUES_OMITTED] = fn->values_omitted;
 }
 
-/* What one histogram has no room for is in the others', and nothing is lost of it. */
+/* Calls that one function's histogram has no room for are in the histogram of the
+ * others. */
 static inline void
 account_compare_buckets(const struct fnt_metrics *metrics)
 {
@@ -144,8 +142,8 @@ account_compare_buckets(const struct fnt_metrics *metrics)
 	ck_assert_uint_eq(metrics->total.spilled, 0);
 }
 
-/* What a row has must be what was done, as far as it has the function to itself; what
- * is missing must be the others'. */
+/* A row must have what was done, if its function has the row to itself. What is missing
+ * in it must be counted for the others. */
 static inline void
 account_compare_fn(const struct account *account, const struct fnt_metrics *metrics,
 		   uint32_t i, const char *name, uint64_t missing[ACCOUNT_COUNTS])
@@ -238,7 +236,7 @@ account_compare(struct account *account, const struct fnt_metrics *metrics,
 	account_compare_ops(account, metrics, entity_name);
 }
 
-/* A region's; free them. */
+/* The metrics of a region. Free them. */
 static inline struct fnt_metrics *
 metrics_of(const char *name)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * model.h: what random calls and traces are made of.
+ * model.h: random calls and traces, and their parts, to be compared with what is read.
  */
 #ifndef FNT_TEST_MODEL_H
 #define FNT_TEST_MODEL_H
@@ -15,7 +15,7 @@ struct model_op {
 	bool ok, timed;
 	char entity[TEXT_MAX_], id[TEXT_MAX_];
 	bool has_id;
-	uint64_t duration_ns; /* of an op that is not timed by the call */
+	uint64_t duration_ns; /* of an op that the caller times */
 	int64_t row_count;
 	int64_t handle;
 };

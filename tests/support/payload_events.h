@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload_events.h: events by chance, packed by msgpack-c as read.h's table says.
+ * payload_events.h: random events, packed by msgpack-c as the table in payload/read.h
+ * says.
  */
 #ifndef FNT_PAYLOAD_EVENTS_H
 #define FNT_PAYLOAD_EVENTS_H
@@ -40,7 +41,7 @@ pack_name(msgpack_packer *pk, const struct fnt_name_ref *name)
 
 static const size_t elements[FNT_EVENT_UNKNOWN] = {5, 2, 2, 8, 5, 5, 4, 3, 3, 2};
 
-/* `more`: elements of a version to come. */
+/* `more`: extra elements, as a later version may write them. */
 static void
 pack(msgpack_packer *pk, const struct fnt_event *event, size_t more)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload_same.h: are two events the same; is a payload read the same whatever is behind it?
+ * payload_same.h: compares events, and checks that bytes behind a payload do not change
+ * how it is read.
  */
 #ifndef FNT_PAYLOAD_SAME_H
 #define FNT_PAYLOAD_SAME_H
@@ -65,7 +66,8 @@ same_event(const struct fnt_event *a, const struct fnt_event *b)
 	}
 }
 
-/* With FNT_PAYLOAD_SLACK bytes of `junk` behind them, `len` bytes are read as without. */
+/* Read `len` bytes with FNT_PAYLOAD_SLACK bytes of `junk` behind them, and without.
+ * True if both give the same events. */
 static inline bool
 same_with_slack(const void *bytes, size_t len, int junk)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * puppets.h: several processes that trace into one region, and do what they are told,
- * all at the same time.
+ * puppets.h: several processes that trace into one region, and carry out orders of the
+ * test, all at the same time.
  */
 #ifndef FNT_TEST_PUPPETS_H
 #define FNT_TEST_PUPPETS_H
@@ -12,16 +12,18 @@
 
 struct order {
 	char fn[400];
-	uint32_t count; /* of calls; 0: end */
+	uint32_t count; /* calls; 0: end */
 	enum fnt_outcome outcome;
-	uint64_t pushed_ns;  /* pushed, with this duration; 0: begun and finished */
-	uint64_t first_tree; /* their trace ids, counted up; 0: made by the library */
-	bool detailed;	     /* with a user, a tenant, an op's id and a result */
+	/* push traces of this duration; 0: begin and finish calls */
+	uint64_t pushed_ns;
+	/* of their trace ids, counted up; 0: the library makes the ids */
+	uint64_t first_tree;
+	bool detailed; /* add a user, a tenant, ops and a value */
 };
 
 struct answer {
-	uint32_t begun; /* calls that were not NULL, and pushes that were taken */
-	uint32_t wrong; /* results that should not be */
+	uint32_t begun; /* calls that were not NULL, and traces pushed */
+	uint32_t wrong; /* unexpected return values */
 };
 
 struct puppets {
@@ -112,7 +114,8 @@ puppet_run(struct fnt_log *log, int orders, int answers)
 	_exit(0);
 }
 
-/* Processes with a log each of region `name`, and us with none. */
+/* Start them, each with a log of region `name`. The test itself has a reader and a
+ * control. */
 static inline struct puppets
 start_puppets(const char *name)
 {
@@ -120,7 +123,7 @@ start_puppets(const char *name)
 
 	fnt_log_close(open_sized(name, MIB(8)));
 	for (int i = 0; i < PUPPETS; i++) {
-		struct gate orders = make_gate(), answers = make_gate();
+		struct latch orders = make_latch(), answers = make_latch();
 
 		puppets.pids[i] = fork();
 		if (!puppets.pids[i]) {
@@ -137,9 +140,10 @@ start_puppets(const char *name)
 	return puppets;
 }
 
-/* The first so many of them at once; how many calls there were. */
+/* Give the first `some` of them an order, at once. Returns how many calls were begun.
+ */
 static inline uint32_t
-some_do(struct puppets *puppets, int some, const struct order *order)
+puppets_do_some(struct puppets *puppets, int some, const struct order *order)
 {
 	struct answer answer;
 	uint32_t begun = 0;
@@ -157,18 +161,18 @@ some_do(struct puppets *puppets, int some, const struct order *order)
 }
 
 static inline uint32_t
-all_do(struct puppets *puppets, const struct order *order)
+puppets_do(struct puppets *puppets, const struct order *order)
 {
-	return some_do(puppets, PUPPETS, order);
+	return puppets_do_some(puppets, PUPPETS, order);
 }
 
 static inline uint32_t
-all_call(struct puppets *puppets, const char *fn, uint32_t count)
+puppets_call(struct puppets *puppets, const char *fn, uint32_t count)
 {
 	struct order order = {.count = count, .outcome = FNT_OK};
 
 	strcpy(order.fn, fn);
-	return all_do(puppets, &order);
+	return puppets_do(puppets, &order);
 }
 
 static inline void
@@ -184,7 +188,7 @@ end_puppets(struct puppets *puppets)
 	fnt_reader_close(puppets->reader);
 }
 
-/* One text of assignments, for all functions or one. */
+/* Set the assignments in `text`, for all functions (NULL) or one. */
 static inline void
 set(struct puppets *puppets, const char *fn, const char *text)
 {

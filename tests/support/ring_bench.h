@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_bench.h: a ring on the bench: of a region of its own, written by writers that
- * hold their claims for as long as a test likes, in records each word of which is told
- * by its place.
+ * ring_bench.h: a ring under test, in a region of its own. Writers hold their claims
+ * for as long as a test likes. Each word of a record is determined by its place, so
+ * that a torn record is detected.
  */
 #ifndef FNT_TEST_RING_BENCH_H
 #define FNT_TEST_RING_BENCH_H
@@ -23,10 +23,11 @@ struct bench {
 	const struct fnt_segment *segment;
 	struct fnt_ring_writer writers[WRITERS];
 	uint64_t now;
-	unsigned turn; /* short ways and general ones, by turns */
+	unsigned turn; /* alternates between the fast and the slow path */
 };
 
-/* A ring of its own whose next ticket is `start`: all cells are of the lap before. */
+/* Make a ring whose next ticket is `start` and whose cells are all of the lap before.
+ */
 static inline struct bench *
 make_bench(uint64_t start, bool ordered)
 {
@@ -83,7 +84,7 @@ take_at_0(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim
 	return fnt_ring_claim(hand_of(bench, writer), count, 0, claim) == FNT_CLAIMED;
 }
 
-/* Every word of record `number` is told by its place. */
+/* Word `i` of record `number`. */
 static inline uint64_t
 word_of(uint64_t number, uint64_t i)
 {
@@ -114,7 +115,7 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 	}
 }
 
-/* False: not this way. */
+/* False if the fast path declines. */
 static inline bool
 write_quick(struct bench *bench, uint32_t writer, uint64_t number, uint64_t *ticket)
 {
@@ -146,7 +147,7 @@ write_record(struct bench *bench, uint32_t writer, uint32_t count, uint64_t numb
 	return claim.ticket;
 }
 
-/* What is at `ticket`; a record must be whole. */
+/* Read what is at `ticket`. A record must be whole. */
 static inline enum fnt_read_result
 look(struct bench *bench, uint64_t ticket, uint64_t *number)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * suite.h: the main of a suite that has one test case: each test in a process of its
- * own, or each of its turns (_i: 0, 1, …), TAP where meson asks for it
+ * suite.h: the main of a suite that has one test case. Each test, or each loop of it
+ * (_i: 0, 1, …), runs in a process of its own. Prints TAP where meson asks for it
  * (CK_TAP_LOG_FILE_NAME).
  */
 #ifndef FNT_TEST_SUITE_H
@@ -10,7 +10,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-/* As ck_assert, which tells the parent each time: too slow for millions. */
+/* Like ck_assert, which writes to the parent each time: too slow for millions of
+ * checks. */
 #define MUST(condition)                                                                \
 	do {                                                                           \
 		if (!(condition))                                                      \
@@ -21,7 +22,7 @@
 
 struct suite_test {
 	const TTest *test;
-	int turns;
+	int loops; /* the index _i goes from 0 to this */
 };
 
 static inline TCase *
@@ -36,7 +37,7 @@ suite_begin(const char *name, double timeout_s, SRunner **runner)
 	return tcase;
 }
 
-/* Run what was added, and let go of it: what main returns. */
+/* Run the tests that were added, and free the runner. Returns what main returns. */
 static inline int
 suite_end(SRunner *runner)
 {
@@ -64,19 +65,19 @@ suite_run(const char *name, const TTest *const *tests, size_t count)
 		  sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(TTest *))
 
 static inline int
-suite_run_turns(const char *name, const struct suite_test *tests, size_t count)
+suite_run_loops(const char *name, const struct suite_test *tests, size_t count)
 {
 	SRunner *runner;
 	TCase *tcase = suite_begin(name, SUITE_TIMEOUT, &runner);
 
 	for (size_t i = 0; i < count; i++)
-		tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].turns);
+		tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].loops);
 	return suite_end(runner);
 }
 
-/* With {test, turns} for each. */
-#define SUITE_RUN_TURNS(name, ...)                                                     \
-	suite_run_turns(name, (const struct suite_test[]){__VA_ARGS__},                \
+/* With {test, loops} for each test. */
+#define SUITE_RUN_LOOPS(name, ...)                                                     \
+	suite_run_loops(name, (const struct suite_test[]){__VA_ARGS__},                \
 			sizeof((const struct suite_test[]){__VA_ARGS__}) /             \
 				sizeof(struct suite_test))
 

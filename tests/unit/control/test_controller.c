@@ -153,18 +153,18 @@ START_TEST(a_killed_tool_leaves_no_lock)
 {
 	struct fnt_log *log = open_log("dead", NULL);
 	struct fnt_control *control = open_control("dead");
-	struct gate gate = make_gate();
+	struct latch ready = make_latch();
 	struct fnt_error error = {0};
 	pid_t pid = fork();
 
 	if (!pid) {
 		CHILD_MUST(!fnt_control_open(&control, "dead", &error));
 		CHILD_MUST(!fnt_control_lock(control, &error));
-		gate_open(&gate);
+		latch_open(&ready);
 		for (;;)
 			pause();
 	}
-	gate_wait(&gate);
+	latch_wait(&ready);
 	kill_child(pid);
 	ck_assert_int_eq(set_one(control, NULL, "keep=0.5", &error), 0);
 	fnt_control_close(control);

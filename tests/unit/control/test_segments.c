@@ -296,7 +296,7 @@ END_TEST
 
 START_TEST(reaped_by_a_tool)
 {
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	struct fnt_control *control;
 	struct fnt_error error = {0};
 	struct fnt_traces *traces;
@@ -310,11 +310,11 @@ START_TEST(reaped_by_a_tool)
 		struct fnt_log *own = open_log("reap", NULL);
 
 		begin_call(own, "fn", "left");
-		gate_open(&ready);
+		latch_open(&ready);
 		for (;;)
 			nap_us(100000);
 	}
-	gate_wait(&ready);
+	latch_wait(&ready);
 	control = open_control("reap");
 	MUST(!fnt_control_reap(control, &count, NULL, &error));
 	ck_assert_uint_eq(count, 0);

@@ -30,9 +30,7 @@ static struct fnt_log *log_;
 static void
 make_world(void)
 {
-	world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	MUST(world != MAP_FAILED);
+	world = share_memory(sizeof(*world));
 }
 
 static void

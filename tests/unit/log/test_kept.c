@@ -167,18 +167,18 @@ END_TEST
 START_TEST(the_dead_come_when_they_are_recorded)
 {
 	struct fnt_log *log = open_sized("late", MIB(4));
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	pid_t pid = fork();
 
 	if (!pid) {
 		struct fnt_log *own = open_log("late", NULL);
 
 		begin_call(own, "fn", "3");
-		gate_open(&ready);
+		latch_open(&ready);
 		for (;;)
 			nap_us(100000);
 	}
-	gate_wait(&ready);
+	latch_wait(&ready);
 	kill_child(pid);
 	finish_numbered(log, 1, true);
 	finish_numbered(log, 2, false);

@@ -354,7 +354,7 @@ END_TEST
 START_TEST(of_the_killed)
 {
 	struct fnt_metrics *metrics;
-	struct gate gate = make_gate();
+	struct latch ready = make_latch();
 	struct fnt_call *call;
 	struct fnt_log *log;
 	pid_t pid = fork();
@@ -367,10 +367,10 @@ START_TEST(of_the_killed)
 		fnt_call_schedule(call, "later", 1, FNT_NONE);
 		fnt_call_stream_chunk(call, 99);
 		begin_call(log, "other", "e");
-		gate_open(&gate);
+		latch_open(&ready);
 		pause();
 	}
-	gate_wait(&gate);
+	latch_wait(&ready);
 	metrics = metrics_of("killed");
 	ck_assert_uint_eq(metrics->total.in_flight, 2);
 	ck_assert_uint_eq(metrics->total.calls, 1);
@@ -396,5 +396,5 @@ START_TEST(of_the_killed)
 }
 END_TEST
 
-FIXTURE_MAIN_TURNS("metrics", {what_was_done_is_counted, SHAPES},
+FIXTURE_MAIN_LOOPS("metrics", {what_was_done_is_counted, SHAPES},
 		   {lives_do_not_take_rows, 1}, {of_the_killed, 1})

@@ -55,7 +55,7 @@ detailed(struct puppets *puppets, bool pushed, const char *settings)
 	set(puppets, NULL, settings);
 	/* Tickets of the last millisecond would put them among those before. */
 	nap_us(3000);
-	ck_assert_uint_eq(all_do(puppets, &order), 8);
+	ck_assert_uint_eq(puppets_do(puppets, &order), 8);
 	traces = newest_of(puppets, 8);
 	ck_assert_uint_eq(traces->count, 8);
 	must_look_alike(traces, pushed ? 1 : 2);

@@ -39,14 +39,14 @@ START_TEST(off_and_on)
 
 	look(&puppets);
 	for (int round = 0; round < 30; round++) {
-		ck_assert_uint_eq(all_call(&puppets, "f", 10), 40);
+		ck_assert_uint_eq(puppets_call(&puppets, "f", 10), 40);
 		must_be_more(&puppets, 40, 0, 0);
 		set(&puppets, NULL, "enabled=off");
-		ck_assert_uint_eq(all_call(&puppets, "f", 100), 0);
+		ck_assert_uint_eq(puppets_call(&puppets, "f", 100), 0);
 		must_be_more(&puppets, 0, 0, 0);
 		/* What else changes does not switch it on. */
 		set(&puppets, NULL, "keep=0.5");
-		ck_assert_uint_eq(all_call(&puppets, "f", 100), 0);
+		ck_assert_uint_eq(puppets_call(&puppets, "f", 100), 0);
 		must_be_more(&puppets, 0, 0, 0);
 		set(&puppets, NULL,
 		    round % 2 ? "enabled=on keep=1" : "enabled=default keep=default");
@@ -64,20 +64,20 @@ START_TEST(off_for_some_functions)
 	set(&puppets, "off:*", "enabled=off");
 	set(&puppets, "off:but", "enabled=on");
 	set(&puppets, "off:but:*", "keep=0");
-	ck_assert_uint_eq(all_call(&puppets, "f", 10), 40);
+	ck_assert_uint_eq(puppets_call(&puppets, "f", 10), 40);
 	must_be_more(&puppets, 40, 0, 0);
-	ck_assert_uint_eq(all_call(&puppets, "off:a", 10), 0);
-	ck_assert_uint_eq(all_call(&puppets, "off:", 10), 0);
-	ck_assert_uint_eq(all_call(&puppets, "off:but:not", 10), 0);
-	all_do(&puppets, &pushed);
+	ck_assert_uint_eq(puppets_call(&puppets, "off:a", 10), 0);
+	ck_assert_uint_eq(puppets_call(&puppets, "off:", 10), 0);
+	ck_assert_uint_eq(puppets_call(&puppets, "off:but:not", 10), 0);
+	puppets_do(&puppets, &pushed);
 	must_be_more(&puppets, 0, 0, 0);
-	ck_assert_uint_eq(all_call(&puppets, "off:but", 10), 40);
+	ck_assert_uint_eq(puppets_call(&puppets, "off:but", 10), 40);
 	must_be_more(&puppets, 40, 0, 0);
 
 	/* And the other way round: all but some. */
 	set(&puppets, NULL, "enabled=off");
-	ck_assert_uint_eq(all_call(&puppets, "f", 10), 0);
-	ck_assert_uint_eq(all_call(&puppets, "off:but", 10), 40);
+	ck_assert_uint_eq(puppets_call(&puppets, "f", 10), 0);
+	ck_assert_uint_eq(puppets_call(&puppets, "off:but", 10), 40);
 	must_be_more(&puppets, 40, 0, 0);
 	end_puppets(&puppets);
 }
@@ -92,30 +92,30 @@ START_TEST(what_is_always_kept)
 
 	look(&puppets);
 	set(&puppets, NULL, "keep=0 slow=1s");
-	ck_assert_uint_eq(all_call(&puppets, "f", 50), 200);
+	ck_assert_uint_eq(puppets_call(&puppets, "f", 50), 200);
 	must_be_more(&puppets, 0, 200, 0);
 	for (order.outcome = FNT_ERROR; order.outcome <= FNT_ABORTED; order.outcome++) {
-		ck_assert_uint_eq(all_do(&puppets, &order), 200);
+		ck_assert_uint_eq(puppets_do(&puppets, &order), 200);
 		must_be_more(&puppets, 200, 0, 0);
 	}
 	set(&puppets, NULL, "keep_errors=off");
 	for (order.outcome = FNT_ERROR; order.outcome <= FNT_ABORTED; order.outcome++) {
-		ck_assert_uint_eq(all_do(&puppets, &order), 200);
+		ck_assert_uint_eq(puppets_do(&puppets, &order), 200);
 		must_be_more(&puppets, 0, 200, 0);
 	}
 	order.outcome = FNT_OK;
 	order.pushed_ns = 999999999;
-	all_do(&puppets, &order);
+	puppets_do(&puppets, &order);
 	must_be_more(&puppets, 0, 200, 0);
 	order.pushed_ns = 1000000000;
-	all_do(&puppets, &order);
+	puppets_do(&puppets, &order);
 	must_be_more(&puppets, 200, 0, 0);
 	/* One function has patience. */
 	set(&puppets, "f", "slow=2s");
-	all_do(&puppets, &order);
+	puppets_do(&puppets, &order);
 	must_be_more(&puppets, 0, 200, 0);
 	set(&puppets, "f", "keep=1");
-	all_do(&puppets, &order);
+	puppets_do(&puppets, &order);
 	must_be_more(&puppets, 200, 0, 0);
 	end_puppets(&puppets);
 }
@@ -174,7 +174,7 @@ START_TEST(a_share_of_trees)
 		uint32_t trees = 0;
 
 		set(&puppets, NULL, shares[i].settings);
-		all_do(&puppets, &order);
+		puppets_do(&puppets, &order);
 		count_trees(&puppets, seen);
 		for (uint32_t tree = 0; tree < TREES; tree++) {
 			/* All processes decide alike; a larger share keeps what a
@@ -246,8 +246,8 @@ check_rate(struct puppets *puppets, const char *fn, uint64_t rate)
 	struct fnt_stat now;
 
 	strcpy(first.fn, fn);
-	some_do(puppets, 1, &first);
-	all_call(puppets, fn, 2000);
+	puppets_do_some(puppets, 1, &first);
+	puppets_call(puppets, fn, 2000);
 	seconds = second_now() - begin + 1;
 	now = stat_of(puppets->reader);
 	recorded = now.recorded - last.recorded;
@@ -280,17 +280,17 @@ START_TEST(so_many_a_second)
 	name[300] = '\0';
 	check_rate(&puppets, name, 10);
 	/* The rate is for those that nothing else keeps. */
-	all_do(&puppets, &order);
+	puppets_do(&puppets, &order);
 	must_be_more(&puppets, 800, 0, 0);
 	order.outcome = FNT_OK;
 	order.pushed_ns = 2000000000;
-	all_do(&puppets, &order);
+	puppets_do(&puppets, &order);
 	must_be_more(&puppets, 800, 0, 0);
-	ck_assert_uint_eq(all_call(&puppets, "none:f", 200), 800);
+	ck_assert_uint_eq(puppets_call(&puppets, "none:f", 200), 800);
 	must_be_more(&puppets, 800, 0, 0);
 	/* What is sampled out takes nothing of it. */
 	set(&puppets, NULL, "keep=0");
-	ck_assert_uint_eq(all_call(&puppets, "g", 200), 800);
+	ck_assert_uint_eq(puppets_call(&puppets, "g", 200), 800);
 	must_be_more(&puppets, 0, 800, 0);
 	end_puppets(&puppets);
 }

@@ -480,7 +480,7 @@ START_TEST(what_a_follower_has_read)
 }
 END_TEST
 
-FIXTURE_MAIN_TURNS("evicted", {in_a_ring_at_rest_nothing, 1},
+FIXTURE_MAIN_LOOPS("evicted", {in_a_ring_at_rest_nothing, 1},
 		   {what_a_walk_has_read_while_others_write, 1},
 		   {who_wants_few_keeps_them, 1}, {a_line_of_each_that_is_counted, 1},
 		   {each_ring_by_itself, 1}, {what_a_follower_has_read, 2})

@@ -119,7 +119,7 @@ START_TEST(cursor_and_a_stopped_producer)
 {
 	struct fnt_log *log = open_log("stopped", NULL);
 	struct fnt_reader *reader = open_reader("stopped");
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	struct fnt_cursor *cursor;
 	const struct fnt_trace *trace;
 	unsigned got = 0, dead = 0, mine = 0;
@@ -134,7 +134,7 @@ START_TEST(cursor_and_a_stopped_producer)
 		raise(SIGSTOP);
 		for (int i = 0; i < 1000; i++)
 			CHILD_MUST(record_call(log, "other", "0") == FNT_DONE);
-		gate_open(&ready);
+		latch_open(&ready);
 		pause();
 	}
 	waitpid(pid, NULL, WUNTRACED);
@@ -148,7 +148,7 @@ START_TEST(cursor_and_a_stopped_producer)
 	}
 	ck_assert_uint_eq(dead, 1000);
 	kill(pid, SIGCONT);
-	gate_wait(&ready);
+	latch_wait(&ready);
 	while (got < 2500)
 		if (fnt_cursor_next(cursor, &trace) == 1)
 			got++;
@@ -192,6 +192,6 @@ START_TEST(slow_cursors_keep_clear)
 }
 END_TEST
 
-FIXTURE_MAIN_TURNS("cursor", {cursor_from_now_and_from_the_oldest, 1},
+FIXTURE_MAIN_LOOPS("cursor", {cursor_from_now_and_from_the_oldest, 1},
 		   {cursor_that_is_lapped, 2}, {cursor_and_a_stopped_producer, 1},
 		   {slow_cursors_keep_clear, 1})

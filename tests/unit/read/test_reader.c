@@ -158,7 +158,7 @@ END_TEST
 static pid_t
 child_with(const char *name, bool gone)
 {
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -166,11 +166,11 @@ child_with(const char *name, bool gone)
 
 		CHILD_MUST(!gone || !unlink(fnt_log_path(log)));
 		CHILD_MUST(begin_call(log, "fn", "open"));
-		gate_open(&ready);
+		latch_open(&ready);
 		for (;;)
 			pause();
 	}
-	gate_wait(&ready);
+	latch_wait(&ready);
 	return pid;
 }
 
@@ -383,7 +383,7 @@ START_TEST(list_of_regions)
 }
 END_TEST
 
-FIXTURE_MAIN_TURNS("reader", {queries, 1}, {each_stops_when_told, 1},
+FIXTURE_MAIN_LOOPS("reader", {queries, 1}, {each_stops_when_told, 1},
 		   {tickets_in_hand_are_passed_over, 1}, {attach_by_pid, 1},
 		   {attach_by_pid_in_vain, 1}, {in_flight_shows_ops_so_far, 1},
 		   {producers_and_stat, 1}, {readers_leave_no_trace, 1},

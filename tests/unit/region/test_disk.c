@@ -121,7 +121,7 @@ produce(void *log)
 }
 
 static pid_t
-start_producing(struct gate *go)
+start_producing(struct latch *go)
 {
 	pid_t pid = fork();
 
@@ -129,7 +129,7 @@ start_producing(struct gate *go)
 		struct fnt_log *log = open_sized("full", MIB(2));
 		pthread_t threads[THREADS];
 
-		gate_wait(go);
+		latch_wait(go);
 		for (int i = 0; i < THREADS; i++)
 			CHILD_MUST(!pthread_create(&threads[i], NULL, produce, log));
 		for (int i = 0; i < THREADS; i++)
@@ -144,7 +144,7 @@ start_producing(struct gate *go)
 START_TEST(producers_do_not_notice)
 {
 	const uint64_t calls = 3ull * THREADS * ROUNDS(3000, 600);
-	struct gate go = make_gate();
+	struct latch go = make_latch();
 	pid_t early, late[2];
 
 	if (!works(_i))
@@ -157,7 +157,7 @@ START_TEST(producers_do_not_notice)
 	for (int i = 0; i < 2; i++)
 		late[i] = start_producing(&go);
 	for (int i = 0; i < 3; i++)
-		gate_open(&go);
+		latch_open(&go);
 	must_end_well(early);
 	must_end_well(late[0]);
 	must_end_well(late[1]);
@@ -257,7 +257,7 @@ main(void)
 	for (int kind = 0; kind < count; kind++)
 		usable += works(kind);
 	if (usable)
-		status = SUITE_RUN_TURNS("disk", {producers_do_not_notice, count},
+		status = SUITE_RUN_LOOPS("disk", {producers_do_not_notice, count},
 					 {no_room_is_an_error_at_open, count},
 					 {a_copy_with_holes, count});
 	fixture_end();

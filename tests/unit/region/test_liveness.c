@@ -68,18 +68,18 @@ enum descent {
 };
 
 static void
-live_on(const struct gate *ready, bool busy)
+live_on(const struct latch *ready, bool busy)
 {
 	if (busy)
 		CHILD_MUST(begin_call(log_, "fn", "descendant"));
-	gate_open(ready);
+	latch_open(ready);
 	for (;;)
 		pause();
 }
 
 /* The middle one: forked before it used the log, and forking before it does. */
 static void
-middle(enum descent descent, const struct gate *ready, const struct gate *pids)
+middle(enum descent descent, const struct latch *ready, const struct latch *pids)
 {
 	pid_t pid = fork();
 
@@ -92,7 +92,7 @@ middle(enum descent descent, const struct gate *ready, const struct gate *pids)
 }
 
 static void
-the_one_to_die(enum descent descent, const struct gate *ready, const struct gate *pids)
+the_one_to_die(enum descent descent, const struct latch *ready, const struct latch *pids)
 {
 	pid_t pid;
 
@@ -108,7 +108,7 @@ the_one_to_die(enum descent descent, const struct gate *ready, const struct gate
 static void
 die_before_descendant(enum descent descent, const char *name)
 {
-	struct gate ready = make_gate(), pids = make_gate();
+	struct latch ready = make_latch(), pids = make_latch();
 	bool busy = descent == BUSY_CHILD || descent == BUSY_GRANDCHILD;
 	struct fnt_reader *reader;
 	pid_t pid, survivor;
@@ -123,7 +123,7 @@ die_before_descendant(enum descent descent, const char *name)
 		the_one_to_die(descent, &ready, &pids);
 	}
 	MUST(read(pids.fds[0], &survivor, sizeof(survivor)) == sizeof(survivor));
-	gate_wait(&ready);
+	latch_wait(&ready);
 	reader = open_reader(name);
 	ck_assert_uint_eq(count_outcome(reader, FNT_IN_FLIGHT), 1u + busy);
 	ck_assert_uint_eq(count_outcome(reader, FNT_ABORTED), 0);
@@ -155,7 +155,7 @@ END_TEST
 
 START_TEST(a_region_without_a_name)
 {
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	struct fnt_reader *reader;
 	struct fnt_traces *traces;
 	pid_t pid;
@@ -165,11 +165,11 @@ START_TEST(a_region_without_a_name)
 	if (!pid) {
 		CHILD_MUST(record_call(log_, "fn", "child") == FNT_DONE);
 		CHILD_MUST(begin_call(log_, "fn", "open"));
-		gate_open(&ready);
+		latch_open(&ready);
 		for (;;)
 			pause();
 	}
-	gate_wait(&ready);
+	latch_wait(&ready);
 	traces = newest(log_, 9);
 	ck_assert_uint_eq(traces->count, 1);
 	ck_assert_int_eq(traces->items[0].pid, pid);
@@ -187,7 +187,7 @@ END_TEST
  * in their place: its calls are recorded, and those files are let alone. */
 START_TEST(a_child_that_closes_all_descriptors)
 {
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	struct fnt_reader *reader;
 	pid_t pid;
 
@@ -210,11 +210,11 @@ START_TEST(a_child_that_closes_all_descriptors)
 		other = open(region_path("data", ".txt"), O_RDWR);
 		CHILD_MUST(fcntl(other, F_OFD_GETLK, &probe) == 0);
 		CHILD_MUST(probe.l_type == F_UNLCK);
-		gate_open(&ready);
+		latch_open(&ready);
 		for (;;)
 			pause();
 	}
-	gate_wait(&ready);
+	latch_wait(&ready);
 	ck_assert_uint_eq(fnt_log_total_count(log_), 1);
 	reader = open_reader("daemon");
 	ck_assert_uint_eq(count_outcome(reader, FNT_IN_FLIGHT), 1);
@@ -265,7 +265,7 @@ END_TEST
  * goes on recording, and another's opening takes nothing from it. */
 START_TEST(a_host_that_closes_all_descriptors)
 {
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	struct fnt_reader *reader;
 	pid_t pid = fork();
 
@@ -279,11 +279,11 @@ START_TEST(a_host_that_closes_all_descriptors)
 		CHILD_MUST(fnt_call_op(call, FNT_OP_GET, "t", NULL, 1, 1, true) == 0);
 		CHILD_MUST(record_call(log_, "fn", "id") == FNT_DONE);
 		ready.fds[1] = 200;
-		gate_open(&ready);
+		latch_open(&ready);
 		for (;;)
 			pause();
 	}
-	gate_wait(&ready);
+	latch_wait(&ready);
 	reader = open_reader("host");
 	ck_assert_uint_eq(count_outcome(reader, FNT_IN_FLIGHT), 1);
 	log_ = open_log("host", NULL);
@@ -303,7 +303,7 @@ static void *
 hold_a_lane(void *arg)
 {
 	record_call(log_, "fn", "holder");
-	gate_open(arg);
+	latch_open(arg);
 	for (;;)
 		pause();
 	return NULL;
@@ -313,7 +313,7 @@ hold_a_lane(void *arg)
 static void
 leave_lanes(const char *name, unsigned count)
 {
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -326,7 +326,7 @@ leave_lanes(const char *name, unsigned count)
 			pause();
 	}
 	for (unsigned i = 0; i < count; i++)
-		gate_wait(&ready);
+		latch_wait(&ready);
 	kill_child(pid);
 }
 
@@ -340,7 +340,7 @@ record_one(void *arg)
 /* And it still finds the dead, when it has need of what they hold. */
 START_TEST(closed_descriptors_and_the_dead)
 {
-	struct gate ready = make_gate(), go = make_gate();
+	struct latch ready = make_latch(), go = make_latch();
 	pthread_t thread;
 	pid_t pid = fork();
 
@@ -352,22 +352,22 @@ START_TEST(closed_descriptors_and_the_dead)
 		close_range(3, 199, 0);
 		ready.fds[1] = 200;
 		go.fds[0] = 201;
-		gate_open(&ready);
-		gate_wait(&go);
+		latch_open(&ready);
+		latch_wait(&go);
 		CHILD_MUST(!pthread_create(&thread, NULL, record_one, log_));
 		pthread_join(thread, NULL);
 		_exit(0);
 	}
-	gate_wait(&ready);
+	latch_wait(&ready);
 	leave_lanes("mended", SMALL_LANES - 1);
 	ck_assert_uint_eq(region_stat("mended").lanes, SMALL_LANES);
-	gate_open(&go);
+	latch_open(&go);
 	must_end_well(pid);
 	must_be_sound("mended");
 }
 END_TEST
 
-FIXTURE_MAIN_TURNS("liveness", {what_a_child_leaves_is_recorded_once, 1},
+FIXTURE_MAIN_LOOPS("liveness", {what_a_child_leaves_is_recorded_once, 1},
 		   {a_descendant_does_not_keep_the_dead_alive, DESCENTS},
 		   {a_region_without_a_name, 1},
 		   {a_child_that_closes_all_descriptors, 1},

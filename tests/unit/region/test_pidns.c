@@ -17,7 +17,7 @@
 static pid_t
 fork_apart(void)
 {
-	struct gate told = make_gate();
+	struct latch told = make_latch();
 	pid_t helper, pid = -1;
 
 	/* Whose parent is gone is ours to wait for. */
@@ -57,7 +57,7 @@ may_unshare(void)
 static pid_t
 produce_apart(const char *name, const char *id)
 {
-	struct gate ready = make_gate();
+	struct latch ready = make_latch();
 	pid_t pid = fork_apart();
 
 	if (!pid) {
@@ -65,12 +65,12 @@ produce_apart(const char *name, const char *id)
 
 		CHILD_MUST(getpid() == 1);
 		CHILD_MUST(begin_call(log, "fn", id));
-		gate_open(&ready);
+		latch_open(&ready);
 		for (;;)
 			pause();
 	}
 	MUST(pid > 0);
-	gate_wait(&ready);
+	latch_wait(&ready);
 	close(ready.fds[0]);
 	close(ready.fds[1]);
 	return pid;
@@ -155,7 +155,7 @@ END_TEST
  * what is left of the dead. */
 START_TEST(seen_from_within)
 {
-	struct gate go = make_gate();
+	struct latch go = make_latch();
 	pid_t outside, inside;
 
 	outside = produce_apart("within", "left");
@@ -165,7 +165,7 @@ START_TEST(seen_from_within)
 
 		CHILD_MUST(fnt_log_total_count(log) == 0);
 		CHILD_MUST(count_producers("within", 1, true) == 2);
-		gate_open(&go);
+		latch_open(&go);
 		nap_us(1000);
 		while (fnt_log_total_count(log) == 0) {
 			fnt_log_close(log);
@@ -176,7 +176,7 @@ START_TEST(seen_from_within)
 		for (;;)
 			pause();
 	}
-	gate_wait(&go);
+	latch_wait(&go);
 	kill_apart(outside);
 	while (!region_stat("within").total || region_stat("within").total < 2)
 		nap_us(1000);
@@ -191,7 +191,7 @@ END_TEST
  * for that, to anyone, and what it does is recorded. When it is killed it is. */
 START_TEST(descriptors_closed_within)
 {
-	struct gate ready = make_gate(), go = make_gate();
+	struct latch ready = make_latch(), go = make_latch();
 	struct fnt_log *log;
 	pid_t pid = fork_apart();
 
@@ -206,23 +206,23 @@ START_TEST(descriptors_closed_within)
 		close_range(3, 199, 0);
 		ready.fds[1] = 200;
 		go.fds[0] = 201;
-		gate_open(&ready);
-		gate_wait(&go);
+		latch_open(&ready);
+		latch_wait(&go);
 		CHILD_MUST(fnt_call_op(call, FNT_OP_GET, "t", NULL, 1, 1, true) == 0);
 		CHILD_MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
 		CHILD_MUST(begin_call(log, "fn", "left"));
-		gate_open(&ready);
+		latch_open(&ready);
 		for (;;)
 			pause();
 	}
 	MUST(pid > 0);
-	gate_wait(&ready);
+	latch_wait(&ready);
 	ck_assert_uint_eq(count_producers("closed", 1, true), 1);
 	ck_assert_uint_eq(count_flying("closed", FNT_IN_FLIGHT), 1);
 	log = open_sized("closed", SMALLEST);
 	ck_assert_uint_eq(fnt_log_total_count(log), 0);
-	gate_open(&go);
-	gate_wait(&ready);
+	latch_open(&go);
+	latch_wait(&ready);
 	ck_assert_uint_eq(fnt_log_total_count(log), 1);
 	ck_assert_uint_eq(count_flying("closed", FNT_IN_FLIGHT), 1);
 	kill_apart(pid);
@@ -294,20 +294,20 @@ END_TEST
 /* In our own start time to the tick, but without the file: dead. */
 START_TEST(same_pid_and_time_without_the_region)
 {
-	struct gate go = make_gate(), ready = make_gate();
+	struct latch go = make_latch(), ready = make_latch();
 	struct fnt_process_id child;
 	pid_t pid = fork();
 
 	if (!pid) {
 		fnt_process_id_self(&child);
 		CHILD_MUST(write(ready.fds[1], &child, sizeof(child)) == sizeof(child));
-		gate_wait(&go);
+		latch_wait(&go);
 		_exit(0);
 	}
 	MUST(read(ready.fds[0], &child, sizeof(child)) == sizeof(child));
 	leave_slot("unmapped", child.pid, child.start_time, child.pid_ns);
 	ck_assert_uint_eq(reaped("unmapped"), 1);
-	gate_open(&go);
+	latch_open(&go);
 	must_end_well(pid);
 }
 END_TEST

@@ -398,7 +398,7 @@ START_TEST(made_by_many_at_once)
 	};
 
 	for (int round = 0; round < ROUNDS(60, 20); round++) {
-		struct gate gate = make_gate();
+		struct latch ready = make_latch();
 		pid_t pids[PROCESSES];
 		struct fnt_stat stat;
 		char name[16];
@@ -409,7 +409,7 @@ START_TEST(made_by_many_at_once)
 			if (!pids[i]) {
 				struct fnt_log *log;
 
-				gate_wait(&gate);
+				latch_wait(&ready);
 				log = open_sized(name, SMALLEST);
 				CHILD_MUST(record_call(log, "fn", "id") == FNT_DONE);
 				fnt_log_close(log);
@@ -417,15 +417,15 @@ START_TEST(made_by_many_at_once)
 			}
 		}
 		for (int i = 0; i < PROCESSES; i++)
-			gate_open(&gate);
+			latch_open(&ready);
 		for (int i = 0; i < PROCESSES; i++)
 			must_end_well(pids[i]);
 		stat = region_stat(name);
 		ck_assert_uint_eq(stat.recorded, PROCESSES);
 		ck_assert_uint_eq(stat.producers, 0);
 		unlink(region_path(name, ".fnt"));
-		close(gate.fds[0]);
-		close(gate.fds[1]);
+		close(ready.fds[0]);
+		close(ready.fds[1]);
 	}
 }
 END_TEST
