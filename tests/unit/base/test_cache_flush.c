@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_cache_flush.c: lines given back stay what they are; each of them is touched, and no
- * others are.
+ * test_cache_flush.c: flushing cache lines does not change their bytes, touches every
+ * line of the range, and touches no other.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 
 #define PAGE 4096u
 
-/* A page that may only be read, before one that may not even be that. */
+/* A readable page, followed by one without any access. */
 static unsigned char *
 read_only_page(void)
 {
@@ -29,7 +29,7 @@ read_only_page(void)
 	return page;
 }
 
-/* Any number of lines, up to the last that may be read. */
+/* Any number of lines, up to the last readable one. */
 START_TEST(lines_stay_what_they_are)
 {
 	unsigned char *page = read_only_page();
@@ -45,7 +45,7 @@ START_TEST(lines_stay_what_they_are)
 }
 END_TEST
 
-/* What has just been written, and is nowhere but in a cache. */
+/* Bytes that have just been written are in a cache and not in memory yet. */
 START_TEST(what_was_just_written_is_kept)
 {
 	unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
@@ -74,7 +74,7 @@ on_fault(int signal, siginfo_t *info, void *context)
 	siglongjmp(came_to, 1);
 }
 
-/* Where it is not allowed to look; NULL: it did not. */
+/* The address that a flush faulted at, or NULL. */
 static void *
 fault_of(const unsigned char *at, size_t bytes)
 {
@@ -94,8 +94,9 @@ can(void)
 #endif
 }
 
-/* From however many lines before it, it comes to the first that it may not read: it
- * steps over none. Where the processor can't, nothing is touched. */
+/* A range may begin any number of lines before the page without access: the flush
+ * faults at that page's first line, and so has skipped none. Where the processor has no
+ * flush instruction, nothing is touched. */
 START_TEST(no_line_is_left_out)
 {
 	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
@@ -110,7 +111,7 @@ START_TEST(no_line_is_left_out)
 }
 END_TEST
 
-/* What the kernel says that the processor can, it is asked for. */
+/* The instruction is used where the kernel says that the processor has it. */
 START_TEST(where_it_can_it_does)
 {
 	FILE *file = fopen("/proc/cpuinfo", "r");

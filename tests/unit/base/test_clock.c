@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The clock: the counter against the clock it stands for, and a wall clock that is stepped.
- * Linked with --wrap=clock_gettime.
+ * test_clock.c: the time stamp counter against the clock that it stands for, and a wall
+ * clock that is stepped. Linked with --wrap=clock_gettime.
  */
 #include "base/clock.h"
 #include "support/fixture.h"
@@ -27,8 +27,9 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	return rc;
 }
 
-/* Between two readings of the clock itself, give or take what the header promises. However
- * long we are preempted in between, that must hold. */
+/* A reading lies between two readings of the system's clock, give or take the error
+ * that the header allows. This holds however long the thread is preempted in between.
+ */
 static void *
 compare_clocks(void *arg)
 {
@@ -43,7 +44,8 @@ compare_clocks(void *arg)
 		uint64_t after = fnt_clock_mono();
 
 		if (before > end) {
-			/* And it was the counter that was compared, where there is one. */
+			/* Where there is a counter, it was the counter that was
+			 * compared. */
 			MUST(!clock.limit == (fnt_clock_kind() != FNT_CLOCK_TSC));
 			return NULL;
 		}
@@ -66,7 +68,8 @@ START_TEST(the_counter_agrees_with_the_clock)
 }
 END_TEST
 
-/* Idle for longer than an anchor lives, and again: no reading runs back. */
+/* The thread is idle for longer than an anchor is valid, twice. No reading runs back.
+ */
 START_TEST(an_idle_thread_finds_its_way_back)
 {
 	struct fnt_clock clock = {0};
@@ -111,8 +114,8 @@ started_at(struct fnt_log *log)
 	return ns;
 }
 
-/* The wall clock goes back by an hour in the middle of a call: the call's duration does not
- * know, and calls that begin a second later do. */
+/* The wall clock goes back by an hour in the middle of a call. The call's duration does
+ * not change; calls that begin a second later have the new time. */
 START_TEST(a_step_shows_in_the_next_second)
 {
 	const int64_t hour = 3600 * 1000000000ll;

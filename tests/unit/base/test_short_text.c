@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_short_text.c: short texts are looked at past their ends, which must not be
- * noticed: not where the next page is nobody's, nor by who reads the region.
+ * test_short_text.c: loads of short texts go past their ends. That must never reach an
+ * unmapped page, and bytes behind a text must never reach a reader of the region.
  */
 #include "support/fixture.h"
 
@@ -11,10 +11,10 @@
 #include <sys/mman.h>
 
 #define LONGEST 60u
-#define BEHIND 64u /* bytes of a secret */
+#define BEHIND 64u /* bytes of a secret, behind the text */
 #define SECRET 0xa5
 
-/* A page, with nothing after it. */
+/* A page with no access to the page after it. */
 static char *
 last_page(void)
 {
@@ -35,7 +35,8 @@ write_text(char *at, unsigned len)
 	return at;
 }
 
-/* With its NUL `gap` bytes before the end of the page, 1: in the last. */
+/* Put the text in the page so that its NUL is `gap` bytes before the end; 1: in the
+ * last. */
 static char *
 text_at_end(char *page, unsigned len, unsigned gap)
 {
@@ -43,7 +44,7 @@ text_at_end(char *page, unsigned len, unsigned gap)
 	return write_text(page + FNT_PAGE - gap - len, len);
 }
 
-/* ---- measured and put ----------------------------------------------------------- */
+/* ---- measured and put ------------------------------------------------------------ */
 
 static void
 must_be_put(const char *text, size_t len, bool more)
@@ -84,7 +85,7 @@ START_TEST(a_text_is_measured_and_put)
 }
 END_TEST
 
-/* ---- in calls ------------------------------------------------------------------- */
+/* ---- in calls -------------------------------------------------------------------- */
 
 static void
 record(struct fnt_log *log, const char *call_id, const char *user, const char *tenant,
@@ -139,8 +140,8 @@ START_TEST(texts_end_where_memory_ends)
 }
 END_TEST
 
-/* Another text at the same place, each second turn: another byte somewhere, a shorter
- * or a longer one. */
+/* In every second round, put another text at the same place: with another byte
+ * somewhere, or shorter, or longer. */
 static void
 change_name(char *name, unsigned len, unsigned gap, unsigned turn)
 {
@@ -152,7 +153,7 @@ change_name(char *name, unsigned len, unsigned gap, unsigned turn)
 		memcpy(name + len, "Z", 2);
 }
 
-/* Names are compared in the same way, and may be so long or short, too. */
+/* Names are loaded in the same way, and may be as long or as short. */
 START_TEST(names_end_where_memory_ends)
 {
 	struct fnt_log *log = open_log("names", NULL);
@@ -175,7 +176,7 @@ START_TEST(names_end_where_memory_ends)
 }
 END_TEST
 
-/* ---- what is behind ------------------------------------------------------------- */
+/* ---- what is behind -------------------------------------------------------------- */
 
 static const char *
 map_region(const char *name, size_t *size)
@@ -191,7 +192,7 @@ map_region(const char *name, size_t *size)
 	return bytes;
 }
 
-/* A text, and what its host has behind it. */
+/* A text, and the host's bytes behind it. */
 static const char *
 text_before_secret(char room[LONGEST + BEHIND + 1], unsigned len)
 {
@@ -200,8 +201,7 @@ text_before_secret(char room[LONGEST + BEHIND + 1], unsigned len)
 	return room;
 }
 
-/* By so many bytes of it others could tell what it was, and chance does not make them.
- */
+/* No part of the secret may be found, of a length that does not come up by chance. */
 static void
 must_not_hold_secrets(const char *bytes, size_t size)
 {
@@ -230,12 +230,13 @@ START_TEST(what_is_behind_a_text_is_nobodys_business)
 		info.call_id = texts[0];
 		info.user_id = rnd(&random, 4) ? texts[1] : NULL;
 		info.tenant_id = rnd(&random, 2) ? texts[2] : NULL;
-		/* Not short, as it is at the end of a page, and yet no more than a byte
-		 * or two over what has been put before it. */
+		/* At the end of a page, a text is loaded byte by byte. This one is
+		 * still only a byte or two longer than what was put before it. */
 		if (!rnd(&random, 4))
 			info.user_id = text_at_end(page, rnd(&random, 4),
 						   1 + rnd(&random, 30));
-		/* Each event, before the next is written over what is behind it. */
+		/* Look after each event, before the next one overwrites the bytes
+		 * behind it. */
 		call = fnt_call_begin(log, &info);
 		must_not_hold_secrets(bytes, size);
 		MUST(fnt_call_op(call, FNT_OP_GET, "Lot", texts[3], 10, 1, true) ==

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_siphash.c: the hash of captured texts.
+ * test_siphash.c: SipHash, the hash of captured texts, against published values.
  */
 #include <string.h>
 
 #include "base/siphash.h"
 #include "support/suite.h"
 
-/* Of the bytes 00, 01, … by the key 00 … 0f, one for each length: the reference
- * implementation's, and so its last but 48 the paper's (Appendix A: a129ca6149be45e5).
- */
+/* Hashes of the bytes 00, 01, … by the key 00 … 0f, for each length from 0 to 63. They
+ * are the reference implementation's; that of 15 bytes is the paper's example (Appendix
+ * A). */
 static const uint64_t vectors[64] = {
 	0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a, 0x85676696d7fb7e2d,
 	0xcf2794e0277187b7, 0x18765564cd99a68d, 0xcbc9466e58fee3ce, 0xab0200f58b01d137,
@@ -39,7 +39,7 @@ START_TEST(siphash_is_the_papers)
 	ck_assert_uint_eq(vectors[15], 0xa129ca6149be45e5u);
 	for (size_t len = 0; len < 64; len++)
 		ck_assert_uint_eq(fnt_siphash(key, bytes, len), vectors[len]);
-	/* Wherever it lies. */
+	/* The alignment of the bytes does not matter. */
 	memmove(bytes + 1, bytes, 40);
 	ck_assert_uint_eq(fnt_siphash(key, bytes + 1, 40), vectors[40]);
 }

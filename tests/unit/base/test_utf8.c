@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_utf8.c: what is a character and what is not comes from encoding all 1,112,064 of
- * them by RFC 3629's definition and remembering every prefix that occurs: no table in
- * common with utf8.c.
+ * test_utf8.c: which sequences are characters is found by encoding all 1,112,064 of
+ * them by the definition in RFC 3629 and recording every prefix. No table is shared
+ * with utf8.c.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,9 +13,9 @@
 
 #define FFFD "\xEF\xBF\xBD"
 
-/* prefixes[n]: which sequences of n bytes begin (or are) a character; whole[n]: are
- * one. One byte of bool each; of four bytes all continuations of a good three are good.
- */
+/* prefixes[n]: sequences of n bytes that begin (or are) a character; whole[n]: those
+ * that are one. One byte for each sequence. Of four bytes only three are recorded, as
+ * any continuation byte may follow them. */
 static uint8_t *prefixes[4], *whole[4];
 static uint64_t seed = 0x9E3779B97F4A7C15u;
 
@@ -72,8 +72,8 @@ make_tables(void)
 	}
 }
 
-/* Unicode 15, 3.9: the longest prefix of `s` that begins a character, at least one
- * byte. */
+/* The longest prefix of `s` that begins a character, at least one byte (Unicode 15,
+ * 3.9). */
 static size_t
 expect_piece(const unsigned char *s, size_t len, bool *valid)
 {
@@ -131,7 +131,7 @@ expect_cut(const unsigned char *s, size_t len, size_t max)
 	return at;
 }
 
-/* Everything that utf8.h promises, for one string, in memory of exactly its size. */
+/* Check all that utf8.h promises for one string, in memory of exactly its size. */
 static void
 check_string(const unsigned char *bytes, size_t len)
 {
@@ -176,8 +176,8 @@ START_TEST(every_character)
 }
 END_TEST
 
-/* All sequences of three bytes, of four with every lead and second byte, and what
- * follows them from a few of each kind. */
+/* All sequences of three bytes; of four bytes, every lead and second byte with a few of
+ * each kind after them. */
 START_TEST(every_start)
 {
 	static const unsigned char some[] = {0x00, 'a',	 0x7f, 0x80,
@@ -206,7 +206,7 @@ START_TEST(every_start)
 }
 END_TEST
 
-/* The standard's own example, table 3-8 to 3-11. */
+/* The examples of the Unicode standard, tables 3-8 to 3-11. */
 START_TEST(the_standards_examples)
 {
 	static const struct {
@@ -232,7 +232,8 @@ START_TEST(the_standards_examples)
 }
 END_TEST
 
-/* The way of eight bytes at once meets the other one at every offset. */
+/* The path for eight ASCII bytes at once hands over to the general one at every offset.
+ */
 START_TEST(one_odd_byte_anywhere)
 {
 	static const char *const odd[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_controller.c: a region's settings, changed from outside and when it is made.
+ * test_controller.c: a region's settings, given when it is made and changed from
+ * outside.
  */
 #include "support/controls.h"
 
@@ -29,7 +30,7 @@ START_TEST(set_and_reset)
 	ck_assert_int_eq(set_one(control, "a", "enabled=off", &error), 0);
 	ck_assert_str_eq(all_set(control), "keep=0.5 slow=5ms; a enabled=off; todo:* "
 					   "keep=1 rate=3");
-	/* An override that sets nothing is none. */
+	/* An override that sets nothing is removed. */
 	ck_assert_int_eq(set_one(control, "a", "enabled=default", &error), 0);
 	ck_assert_int_eq(fnt_control_reset(control, "a", &error), -ENOENT);
 	ck_assert_int_eq(fnt_control_reset(control, "todo:list", &error), -ENOENT);
@@ -88,7 +89,8 @@ START_TEST(a_full_table)
 	}
 	ck_assert_int_eq(set_one(control, "more", "rate=1", &error), -ENOSPC);
 	ck_assert_ptr_nonnull(strstr(error.message, "has room for"));
-	/* Those that are there can be changed, and one that goes makes room. */
+	/* In a full table the existing overrides can be changed, and a removed one
+	 * makes room. */
 	ck_assert_int_eq(set_one(control, "fn3", "rate=2", &error), 0);
 	ck_assert_int_eq(fnt_control_reset(control, "fn4", &error), 0);
 	ck_assert_int_eq(set_one(control, "more", "rate=1", &error), 0);
@@ -111,7 +113,7 @@ START_TEST(no_write_access)
 	MUST(!set_one(control, NULL, "keep=0.5", &error));
 	fnt_control_close(control);
 	if (geteuid() != 0)
-		return; /* nobody else to be */
+		return; /* not root: cannot become another user */
 	MUST(!chmod(fixture_dir, 0755) && !chmod(fnt_log_path(log), 0644));
 	pid = fork();
 	if (!pid) {
@@ -121,7 +123,7 @@ START_TEST(no_write_access)
 		CHILD_MUST(!setresuid(65534, 65534, 65534));
 		CHILD_MUST(fnt_control_open(&control, "locked", &error) == -EACCES);
 		CHILD_MUST(strstr(error.message, "no permission to change it"));
-		/* But reading them is allowed. */
+		/* Reading is allowed. */
 		CHILD_MUST(!fnt_reader_open(&reader, "locked", &error));
 		CHILD_MUST(!fnt_reader_settings(reader, &list));
 		CHILD_MUST(list->all.keep == 0.5);
@@ -148,7 +150,7 @@ START_TEST(regions_that_are_not_there)
 }
 END_TEST
 
-/* A lock that the dead held is no hindrance. */
+/* A lock that a killed tool held does not stop the next one. */
 START_TEST(a_killed_tool_leaves_no_lock)
 {
 	struct fnt_log *log = open_log("dead", NULL);
@@ -196,7 +198,7 @@ START_TEST(set_when_it_is_made)
 	ck_assert_int_eq(open_with("made", "keep=0.5 slow=1s f:rate=5", &error), 0);
 	control = open_control("made");
 	ck_assert_str_eq(all_set(control), "keep=0.5 slow=1s; f rate=5");
-	/* Who attaches takes it as it is. */
+	/* Attaching does not change it. */
 	ck_assert_int_eq(open_with("made", "keep=0.25", &error), 0);
 	ck_assert_str_eq(all_set(control), "keep=0.5 slow=1s; f rate=5");
 	fnt_control_close(control);
@@ -216,12 +218,13 @@ START_TEST(set_when_it_is_made)
 	unsetenv("FNTRACE_SETTINGS");
 	ck_assert_int_eq(open_with("bad", "f:rte=5", &error), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(error.message, "settings: no setting \"rte\""));
-	/* And nothing has been made. */
+	/* And no region has been made. */
 	ck_assert_int_eq(fnt_control_open(&control, "bad", &error), -ENOENT);
 }
 END_TEST
 
-/* Nobody would follow its settings, unless it is written to again. */
+/* No producer follows the settings of a frozen file, unless it is opened for writing.
+ */
 START_TEST(frozen_files_are_left_alone)
 {
 	struct fnt_log *log = open_log("app", NULL), *again;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_segments.c: resize and rotate, from inside and outside; damaged tables of segments.
+ * test_segments.c: resize and rotate, seen from inside and outside; damaged tables of
+ * segments.
  */
 #include "support/controls.h"
 
@@ -33,8 +34,8 @@ number_of(const struct fnt_trace *trace)
 	return strtoull(trace->call_id, NULL, 10);
 }
 
-/* Exactly those from `first` to `last`, newest first; also as the log itself sees them.
- */
+/* Exactly the records from `first` to `last` are there, newest first; for readers, and
+ * for the log itself. */
 static void
 must_hold(const char *name, struct fnt_log *log, uint64_t first, uint64_t last)
 {
@@ -90,7 +91,7 @@ blocks_of(const char *name)
 	return (uint64_t)st.st_blocks * 512;
 }
 
-/* ---- resize --------------------------------------------------------------------- */
+/* ---- resize ---------------------------------------------------------------------- */
 
 START_TEST(growing_keeps_all)
 {
@@ -106,7 +107,7 @@ START_TEST(growing_keeps_all)
 	must_hold("grow", log, 1, 1000);
 	finish_many(log, 1001, 1000);
 	must_hold("grow", log, 1, 2000);
-	/* Tables and options are as they were. */
+	/* Tables and options have not changed. */
 	ck_assert_uint_eq(region_stat("grow").size_bytes, MIB(20));
 	ck_assert_uint_eq(region_stat("grow").recorded, 2000);
 	fnt_log_close(log);
@@ -117,8 +118,8 @@ START_TEST(growing_keeps_all)
 }
 END_TEST
 
-/* The newest that fit stay; once the new rings are full the old ones' room is given
- * back. */
+/* The newest records that fit stay. Once the new rings are full, the space of the old
+ * ones is freed. */
 START_TEST(shrinking_gives_room_back)
 {
 	struct fnt_log *log = open_sized("shrink", MIB(24));
@@ -131,7 +132,7 @@ START_TEST(shrinking_gives_room_back)
 	ck_assert(rings.shown && rings.waiting_bytes > MIB(10));
 	must_hold("shrink", log, 1, 30000);
 	finish_many(log, 30001, 3 * cells);
-	/* Who comes next: any tool, any process. */
+	/* Any tool or process that opens the region does it. */
 	fnt_log_close(log);
 	log = open_log("shrink", NULL);
 	ck_assert_uint_le(blocks_of("shrink"), MIB(10) + 65536);
@@ -143,8 +144,8 @@ START_TEST(shrinking_gives_room_back)
 }
 END_TEST
 
-/* A thread that waits with unused tickets of an old ring neither loses a record nor
- * keeps rings from turning. */
+/* A thread waits with unused tickets of an old segment. It loses no record and does not
+ * keep the rings from being resized. */
 START_TEST(a_thread_that_waits)
 {
 	struct fnt_log *log = open_sized("waits", MIB(6));
@@ -193,7 +194,7 @@ START_TEST(sizes_that_are_none)
 }
 END_TEST
 
-/* ---- rotate --------------------------------------------------------------------- */
+/* ---- rotate ---------------------------------------------------------------------- */
 
 START_TEST(frozen_and_empty)
 {
@@ -212,14 +213,14 @@ START_TEST(frozen_and_empty)
 	ck_assert_uint_eq(region_stat(rings.path).in_flight, 0);
 	ck_assert_uint_eq(region_stat(rings.path).recorded, 500);
 	ck_assert_uint_eq(fnt_log_len(log), 0);
-	/* Errors are looked for in the empty one. */
+	/* Errors are looked for in the kept ring, which is empty now. */
 	MUST(!fnt_log_errors(log, 10, &traces));
 	ck_assert_uint_eq(traces->count, 0);
 	fnt_traces_free(traces);
 	ck_assert_uint_eq(region_stat("app").in_flight, 1);
 	MUST(fnt_call_finish_ok(open, NULL) == FNT_DONE);
 	ck_assert_uint_eq(fnt_log_len(log), 1);
-	/* Nothing is overwritten, and nothing lost by trying. */
+	/* An existing file is not overwritten, and the attempt loses no record. */
 	ck_assert_int_eq(rotate("app", rings.path, &rings, &error), -EEXIST);
 	ck_assert_int_eq(rotate("app", "/nowhere/at/all.fnt", &rings, &error), -ENOENT);
 	ck_assert_uint_eq(fnt_log_len(log), 1);
@@ -228,7 +229,7 @@ START_TEST(frozen_and_empty)
 }
 END_TEST
 
-/* Frozen files are regions: they can be written to, and turned, themselves. */
+/* Frozen files are regions: they can be written to, resized and rotated. */
 START_TEST(a_frozen_file_lives)
 {
 	struct fnt_log *log = open_sized("first", MIB(6));
@@ -250,7 +251,7 @@ START_TEST(a_frozen_file_lives)
 }
 END_TEST
 
-/* A follower goes on from ring to ring, and knows what it missed. */
+/* A follower goes on from segment to segment, and knows how many records it missed. */
 START_TEST(followed_from_ring_to_ring)
 {
 	struct fnt_log *log = open_sized("follow", MIB(6));
@@ -272,7 +273,8 @@ START_TEST(followed_from_ring_to_ring)
 		unlink(region_path("follow-frozen", ".fnt"));
 		finish_many(log, next, 50);
 		next += 50;
-		/* It waits a little for tickets that a thread has in hand. */
+		/* The follower waits a little for tickets that a thread has reserved.
+		 */
 		for (int idle = 0; idle < (turn == 19 ? 50 : 1); idle++) {
 			while (fnt_cursor_next(cursor, &trace) == 1) {
 				ck_assert_uint_gt(number_of(trace), last);
@@ -284,7 +286,7 @@ START_TEST(followed_from_ring_to_ring)
 		}
 	}
 	ck_assert_uint_eq(had + fnt_cursor_missed(cursor), next - 1);
-	/* Most were read before a rotation took them out. */
+	/* Most records were read before a rotation took them out. */
 	ck_assert_uint_lt(fnt_cursor_missed(cursor), next / 2);
 	fnt_cursor_close(cursor);
 	fnt_reader_close(reader);
@@ -292,7 +294,7 @@ START_TEST(followed_from_ring_to_ring)
 }
 END_TEST
 
-/* ---- reap, remove --------------------------------------------------------------- */
+/* ---- reap, remove ---------------------------------------------------------------- */
 
 START_TEST(reaped_by_a_tool)
 {
@@ -336,10 +338,10 @@ START_TEST(reaped_by_a_tool)
 }
 END_TEST
 
-/* ---- damaged -------------------------------------------------------------------- */
+/* ---- damaged --------------------------------------------------------------------- */
 
-/* Any nonsense in the rings' heads, before and while readers and producers are there:
- * errors, lost records, and nothing worse. */
+/* Random bytes in the ring heads, before and while readers and producers use the
+ * region. Errors and lost records are allowed, and nothing worse. */
 START_TEST(damaged_tables)
 {
 	const uint64_t values[] = {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_settings_live.c: settings that change under processes and threads in the middle
- * of things: followed at the next call, never a mixture, nothing miscounted, nothing in
- * the way.
+ * test_settings_live.c: settings change while processes and threads make calls. They
+ * are followed at the next call, never mixed, and nothing is miscounted.
  */
 #include "support/controls.h"
 
@@ -15,10 +14,10 @@
 #define PROCESSES 4
 #define THREADS 2
 
-/* What all processes see. */
+/* Shared by all processes. */
 struct world {
 	_Atomic uint32_t epoch;
-	_Atomic uint32_t done[PROCESSES * THREADS]; /* calls since `epoch` was seen */
+	_Atomic uint32_t done[PROCESSES * THREADS]; /* calls since it saw `epoch` */
 	_Atomic uint32_t seen[PROCESSES * THREADS];
 	_Atomic uint64_t begun, shut;
 	atomic_bool over;
@@ -42,7 +41,7 @@ set(struct fnt_control *control, const char *fn, const char *assignment)
 		ck_abort_msg("%s: %s", assignment, error.message);
 }
 
-/* Processes of some threads each, which run(number). */
+/* Start processes of several threads each, which call run(number). */
 static void
 start_processes(pid_t *pids, const char *name, void *(*run)(void *))
 {
@@ -72,12 +71,12 @@ end_processes(const pid_t *pids)
 		must_end_well(pids[i]);
 }
 
-/* ---- at the next call ----------------------------------------------------------- */
+/* ---- at the next call ------------------------------------------------------------ */
 
 static const char *const modes[] = {"capture.users=on", "capture.users=hash",
 				    "capture.users=off"};
 
-/* Each call says which setting had been made before it began. */
+/* Each call tells, by its name, which setting had been made before it began. */
 static void *
 says_the_epoch(void *arg)
 {
@@ -103,7 +102,7 @@ says_the_epoch(void *arg)
 	return NULL;
 }
 
-/* Everyone has finished some calls that began after the setting was made. */
+/* Wait until everyone has finished calls that began after the setting was made. */
 static void
 wait_for_all(uint32_t epoch, uint32_t calls)
 {
@@ -121,8 +120,8 @@ mode_of(const struct fnt_trace *trace)
 	return strcmp(trace->user_id, "u") != 0;
 }
 
-/* By the setting of its epoch, or by the next, which may have come while it was about
- * to begin; never by the one before. */
+/* A call follows the setting of its epoch, or the next one, which may have come while
+ * the call was about to begin; never the one before. */
 static void
 check_epochs(struct fnt_reader *reader, unsigned long *now, unsigned long *next)
 {
@@ -168,7 +167,7 @@ START_TEST(followed_at_the_next_call)
 }
 END_TEST
 
-/* ---- counts --------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------- */
 
 static const char *const functions[] = {"a", "b:1", "b:2", "c"};
 
@@ -237,7 +236,7 @@ START_TEST(everything_is_counted)
 	ck_assert_uint_eq(stat.recorded + stat.sampled + stat.limited + stat.dropped,
 			  stat.total);
 	ck_assert_uint_eq(stat.in_flight, 0);
-	/* Each of them has come about. */
+	/* Each reason has occurred. */
 	ck_assert_uint_gt(stat.sampled, 0);
 	ck_assert_uint_gt(stat.limited, 0);
 	ck_assert_uint_gt(atomic_load(&world->shut), 0);
@@ -246,7 +245,7 @@ START_TEST(everything_is_counted)
 }
 END_TEST
 
-/* ---- fork, close, and the host's own RCU ---------------------------------------- */
+/* ---- fork, close, and the host's own RCU ----------------------------------------- */
 
 START_TEST(a_child_goes_by_them_too)
 {
@@ -268,11 +267,12 @@ START_TEST(a_child_goes_by_them_too)
 		_exit(0);
 	}
 	must_end_well(pid);
-	/* By the rule it began with, though nothing is enabled any more. */
+	/* It follows the rule that it began with, though nothing is enabled any more.
+	 */
 	ck_assert_int_eq(fnt_call_finish_ok(mine, NULL), FNT_DONE);
 	ck_assert_ptr_null(begin_call(log, "f", "parent"));
-	/* A child of a process where it is off, that is the first to hear of its being
-	 * on. */
+	/* Fork while the log is disabled. The child is the first to learn that it is
+	 * enabled. */
 	pid = fork();
 	if (!pid) {
 		CHILD_MUST(!begin_call(log, "f", "child"));
@@ -305,7 +305,8 @@ count_mappings(void)
 	return count;
 }
 
-/* The page that says so is a log's for ever, but not for each log another one. */
+/* A thread may look at the page that says "disabled" after the log was closed, so it is
+ * never unmapped. It is used again, so that the number of pages stays bounded. */
 START_TEST(logs_that_come_and_go_while_it_is_off)
 {
 	struct fnt_options options = {.size_bytes = SMALLEST,
@@ -332,7 +333,7 @@ START_TEST(logs_that_come_and_go_while_it_is_off)
 		}
 		MUST(!begin_call(late, "f", "1"));
 	}
-	/* ThreadSanitizer has mappings of its own beside each. */
+	/* ThreadSanitizer adds mappings of its own for each. */
 	MUST(TSAN || count_mappings() <= before + 60);
 }
 END_TEST
@@ -349,7 +350,7 @@ begins_late(void *arg)
 	return NULL;
 }
 
-/* Switched on and off, and closed, under threads that begin calls. */
+/* The log is enabled, disabled and closed while threads begin calls. */
 START_TEST(closed_while_it_is_switched)
 {
 	for (int round = 0; round < ROUNDS(60, 10); round++) {
@@ -376,7 +377,7 @@ START_TEST(closed_while_it_is_switched)
 }
 END_TEST
 
-/* It would wait for itself if the library waited for readers there. */
+/* If the library waited for RCU readers here, the host would wait for itself. */
 START_TEST(a_host_that_reads_under_rcu)
 {
 	struct fnt_log *log = open_log("host", NULL);
@@ -395,8 +396,8 @@ START_TEST(a_host_that_reads_under_rcu)
 }
 END_TEST
 
-/* What one of the rules below leaves of a call, which has another inside of it: that
- * has another frame. */
+/* What each of the rules below leaves of a call, and of a call within it, which has
+ * another frame. */
 static void
 call_by_rule(struct fnt_log *log, uint32_t rule, int depth)
 {
@@ -416,8 +417,8 @@ call_by_rule(struct fnt_log *log, uint32_t rule, int depth)
 	fnt_traces_free(traces);
 }
 
-/* Calls go the short way again and again; then the rule is another: the next call goes
- * by that, and what was at hand for it is no more. */
+/* Calls take the fast path again and again. Then the rule changes: the next call
+ * follows the new rule, and nothing that was cached for the old one is used. */
 START_TEST(from_rule_to_rule)
 {
 	static const char *const rules[] = {"slow=1h", "keep=0", "capture.ids=hash",

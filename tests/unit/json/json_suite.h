@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * json_suite.h: what the suites of JSON share: chance, and what was put.
+ * json_suite.h: what the suites of JSON share: random numbers, and the buffer's text.
  */
 #ifndef FNT_TEST_JSON_SUITE_H
 #define FNT_TEST_JSON_SUITE_H
@@ -28,7 +28,7 @@ rnd(size_t below)
 	return (size_t)(rnd64() >> 16) % below;
 }
 
-/* What was put, as a string until the next call. */
+/* The text in the buffer, NUL-terminated. Valid until the next call. */
 static inline const char *
 taken(struct fnt_buf *buf)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_json.c: strings, JSON text, the buffer. What comes out is judged by
- * json_oracle.h.
+ * test_json.c: strings, JSON text and the buffer. json_oracle.h judges the output.
  */
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +63,7 @@ START_TEST(stringify_adds_one_level)
 }
 END_TEST
 
-/* RFC 4648, section 10. */
+/* The examples of RFC 4648, section 10. */
 START_TEST(base64)
 {
 	static const char *const expected[] = {
@@ -88,7 +87,8 @@ static const char *
 text(const char *s, size_t len)
 {
 	struct fnt_buf buf = {0};
-	char *copy = malloc(len ? len : 1); /* exactly: ASan sees one byte too many */
+	/* of exactly this size: ASan reports one byte too many */
+	char *copy = malloc(len ? len : 1);
 
 	if (len)
 		memcpy(copy, s, len);
@@ -214,7 +214,7 @@ START_TEST(the_excerpt_is_bounded)
 	memset(bytes, 1, sizeof(bytes));
 	bytes[0] = '"';
 	ck_assert_uint_lt(strlen(text(bytes, sizeof(bytes))), 400);
-	/* Two-byte characters around the fault: cut between, not in them. */
+	/* Two-byte characters around the fault: the excerpt is cut between them. */
 	for (size_t fault = 1000; fault < 1002; fault++) {
 		memcpy(bytes, "[\"", 2);
 		for (size_t i = 2; i < sizeof(bytes); i++)
@@ -264,7 +264,8 @@ random_json(char *to, int depth)
 	return (size_t)(to - start);
 }
 
-/* Valid JSON, and the same with some bytes changed: as the oracle says. */
+/* Valid JSON, and the same with some bytes changed: the oracle decides which is valid.
+ */
 START_TEST(text_agrees_with_the_oracle)
 {
 	char json[16384], compact[16384];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_json_msgpack.c: msgpack as JSON. Random objects are packed while the JSON that
- * must come out is written beside them; then every way of damaging them is tried.
+ * test_json_msgpack.c: msgpack as JSON. Random objects are packed while the expected
+ * JSON is written beside them. Then each is damaged in many ways.
  */
 #include <msgpack.h>
 #include <stdio.h>
@@ -11,13 +11,14 @@
 #include "json_suite.h"
 #include "json/msgpack_walk.h"
 
-/* Until the next call. */
+/* Valid until the next call. */
 static const char *
 json_of(const void *data, size_t len)
 {
 	struct fnt_buf buf = {0};
 	char *copy =
-		calloc(1, len ? len : 1); /* exactly: ASan sees one byte too many */
+		/* of exactly this size: ASan reports one byte too many */
+		calloc(1, len ? len : 1);
 
 	if (len)
 		memcpy(copy, data, len);
@@ -62,7 +63,7 @@ START_TEST(bytes_and_extensions)
 	ck_assert_str_eq(JSON_OF("\xC6\0\0\0\0"), "{\"$bin\":\"\"}");
 	ck_assert_str_eq(JSON_OF("\xD4\x80\x00"), "{\"$ext\":-128,\"data\":\"AA==\"}");
 	ck_assert_str_eq(JSON_OF("\xC7\x00\x05"), "{\"$ext\":5,\"data\":\"\"}");
-	/* ext -1 of a size that no timestamp has */
+	/* Extension type -1, with a size that no timestamp has. */
 	ck_assert_str_eq(JSON_OF("\xD4\xFF\x00"), "{\"$ext\":-1,\"data\":\"AA==\"}");
 }
 END_TEST
@@ -85,7 +86,7 @@ START_TEST(timestamps)
 	ck_assert_str_eq(JSON_OF("\xD6\xFF\0\0\0\0"), "\"1970-01-01T00:00:00Z\"");
 	ck_assert_str_eq(JSON_OF("\xD6\xFF\xFF\xFF\xFF\xFF"),
 			 "\"2106-02-07T06:28:15Z\"");
-	/* 30 bits of ns, 34 of seconds */
+	/* 30 bits of nanoseconds, 34 bits of seconds. */
 	ck_assert_str_eq(JSON_OF("\xD7\xFF\x77\x35\x94\x03\xFF\xFF\xFF\xFF"),
 			 "\"2514-05-30T01:53:03.5Z\"");
 	pack_time(bytes, -1, 1);
@@ -107,8 +108,7 @@ END_TEST
 START_TEST(timestamps_agree_with_gmtime)
 {
 	for (int round = 0; round < 200000; round++) {
-		/* The ends of months and years come up in days near multiples of 1461.
-		 */
+		/* Days near multiples of 1461 are at the ends of months and years. */
 		int64_t day = round % 2 ? (int64_t)rnd(3652425)
 					: (int64_t)rnd(2499) * 1461 + (int64_t)rnd(62);
 		int64_t seconds = -62167219200 + day * 86400 + (int64_t)rnd(86400);
@@ -138,7 +138,7 @@ START_TEST(keys_are_strings)
 			 "{\"{\\\"$bin\\\":\\\"AA==\\\"}\":0}");
 	ck_assert_str_eq(JSON_OF("\x81\xD6\xFF\0\0\0\0\x00"),
 			 "{\"1970-01-01T00:00:00Z\":0}");
-	/* a key in a key, then a container as one */
+	/* A map as a key, then arrays as keys. */
 	ck_assert_str_eq(JSON_OF("\x81\x81\x05\x06\x00"), "{\"{\\\"5\\\":6}\":0}");
 	ck_assert_str_eq(JSON_OF("\x81\x81\x90\x06\x00"),
 			 "{\"{\\\"<nested>\\\":6}\":0}");
@@ -194,7 +194,7 @@ static void
 random_object(msgpack_packer *pk, struct fnt_buf *json, int depth)
 {
 	size_t count =
-		rnd(20) ? rnd(5) : 14 + rnd(5); /* about the limits of fixarray */
+		rnd(20) ? rnd(5) : 14 + rnd(5); /* around the limit of fixarray */
 	bool map = rnd(2);
 	char key[16];
 
@@ -223,8 +223,8 @@ random_object(msgpack_packer *pk, struct fnt_buf *json, int depth)
 	fnt_buf_char(json, map ? '}' : ']');
 }
 
-/* Every prefix is damaged, and so is the whole with a byte more; any bytes at all come
- * out as JSON of bounded size. */
+/* Every prefix is reported as damaged, and so is the whole with one more byte. Any
+ * bytes give JSON of bounded size. */
 static void
 damage(char *bytes, size_t len)
 {
@@ -270,8 +270,8 @@ START_TEST(random_objects)
 }
 END_TEST
 
-/* Each first byte with nothing, little and enough behind it: the walk and msgpack-c
- * agree on whether that is an object, and on its size. */
+/* Each first byte, followed by nothing, by too little and by enough: our walk and
+ * msgpack-c agree on whether that is an object, and on its size. */
 START_TEST(the_walk_agrees_with_msgpack_c)
 {
 	char bytes[512];
@@ -290,7 +290,7 @@ START_TEST(the_walk_agrees_with_msgpack_c)
 			MUST(result == MSGPACK_UNPACK_SUCCESS && at == used);
 		} else {
 			MUST(used <= len && is_marker(json_of(bytes, len)));
-			/* Not asked where it might believe a count of millions. */
+			/* msgpack-c would allocate for a count of millions. */
 			if (memchr(bytes, 0xDD, len) || memchr(bytes, 0xDF, len))
 				continue;
 			result = msgpack_unpack_next(&unpacked, bytes, len, &at);
@@ -307,7 +307,8 @@ START_TEST(depth)
 	size_t used;
 
 	for (size_t deep = 0; deep <= 40; deep++) {
-		/* Arrays of one; in the innermost a number, an empty array. */
+		/* Nested arrays of one element; the innermost holds a number, or an
+		 * empty array. */
 		memset(bytes, '\x91', deep);
 		bytes[deep] = 1;
 		ck_assert(fnt_msgpack_walk(bytes, deep + 1, &used) == (deep <= 32));
@@ -315,7 +316,7 @@ START_TEST(depth)
 		bytes[deep] = '\x90';
 		ck_assert(fnt_msgpack_walk(bytes, deep + 1, &used) == (deep < 32));
 		ck_assert(is_marker(json_of(bytes, deep + 1)) == (deep >= 32));
-		/* Maps that are keys of maps: the worst there is for output size. */
+		/* Maps as keys of maps give the largest output. */
 		memset(bytes, '\x81', deep);
 		memset(bytes + deep, '\x80', deep + 1);
 		ck_assert(is_marker(json_of(bytes, 2 * deep + 1)) == (deep >= 32));
@@ -339,7 +340,7 @@ START_TEST(lies_are_marked)
 	ck_assert(is_marker(JSON_OF("\xDB\xFF\xFF\xFF\xFF\x01")));
 	ck_assert(is_marker(JSON_OF("\xC9\xFF\xFF\xFF\xFF\x01\x01")));
 	ck_assert(is_marker(JSON_OF("\xC8\x00\x02\x01\x01")));
-	/* Enough for each alone, not for both. */
+	/* Enough bytes for each array alone, but not for both. */
 	ck_assert(is_marker(JSON_OF("\x92\x92\x01\x02")));
 	ck_assert_str_eq(
 		JSON_OF("\xC1"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_json_number.c: numbers, judged by reading them back and by trying everything
- * shorter.
+ * test_json_number.c: numbers. The output is read back, and compared with every shorter
+ * decimal.
  */
 #include <float.h>
 #include <locale.h>
@@ -64,8 +64,8 @@ digit_count(const char *text)
 	return count;
 }
 
-/* The fewest digits with which any decimal reads back: for each count, the nearest
- * decimal and its neighbours on both sides. */
+/* The fewest digits with which some decimal reads back as the same number. For each
+ * count of digits, the nearest decimal and its neighbours on both sides are tried. */
 static int
 fewest_digits(double value, bool is_float)
 {
@@ -215,8 +215,8 @@ START_TEST(nanoseconds_are_doubles_of_milliseconds)
 }
 END_TEST
 
-/* A locale with a decimal comma: one that is installed, else one made for the test,
- * where the machine has the sources for it. */
+/* Set a locale with a decimal comma: an installed one, or else one that is made for the
+ * test where the machine has the sources. False if there is none. */
 static bool
 set_comma_locale(char *dir)
 {

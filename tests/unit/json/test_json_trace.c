@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_json_trace.c: the shape of a trace in JSON, the words of the enums, and what
- * happens when memory runs out. Linked with --wrap=realloc.
+ * test_json_trace.c: the shape of a trace in JSON, the words of the enums, and failed
+ * allocations. Linked with --wrap=realloc.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +14,7 @@
 #include "support/json_oracle.h"
 #include "support/suite.h"
 
-/* How many more calls of realloc succeed; the buffer is all that calls it. */
+/* How many more calls of realloc succeed. Only the buffer calls it. */
 static int reallocs_left = INT_MAX;
 
 void *__real_realloc(void *memory, size_t size);
@@ -26,7 +26,7 @@ __wrap_realloc(void *memory, size_t size)
 	return reallocs_left-- > 0 ? __real_realloc(memory, size) : NULL;
 }
 
-/* Until the next call. */
+/* Valid until the next call. */
 static const char *
 json_of(const struct fnt_trace *trace)
 {
@@ -166,7 +166,7 @@ START_TEST(how_far_it_got)
 			 ",\"elapsed_ms\":10.484756,\"pending_op\":"
 			 "{\"op\":\"insert\",\"entity\":\"Bid\",\"id\":\"7\","
 			 "\"start_ms\":10.0,\"elapsed_ms\":0.484756}}");
-	/* It began after what is known as the last sign of life: not before that. */
+	/* The end is never before the begin, even if the last sign of life was. */
 	trace.duration_ns = 1;
 	ck_assert_ptr_nonnull(strstr(json_of(&trace), ",\"elapsed_ms\":0.0}}"));
 }
@@ -242,8 +242,8 @@ START_TEST(values)
 }
 END_TEST
 
-/* Every allocation fails once: said so, nothing leaked (ASan), nothing half handed out.
- */
+/* Each allocation fails once. The failure is reported, nothing leaks (ASan), and no
+ * partial text is returned. */
 START_TEST(no_memory)
 {
 	static const char packed[] = "\x93\x01\x81\x05\x06\xA1x";

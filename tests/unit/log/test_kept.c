@@ -32,7 +32,7 @@ number_of(const struct fnt_trace *trace)
 	return strtoull(trace->call_id, NULL, 10);
 }
 
-/* ---- what outlives the flood ---------------------------------------------------- */
+/* ---- what outlives the flood ----------------------------------------------------- */
 
 /* A hundred errors, evenly among ten million calls that are in order. */
 START_TEST(a_hundred_errors_under_ten_million_calls)

@@ -17,7 +17,7 @@ fill(size_t len, char with)
 	return text;
 }
 
-/* ---- ops and schedules ---------------------------------------------------------- */
+/* ---- ops and schedules ----------------------------------------------------------- */
 
 START_TEST(a_call_of_300_inserts_and_3_kb_is_whole)
 {
@@ -205,7 +205,7 @@ START_TEST(what_has_begun_can_end)
 }
 END_TEST
 
-/* ---- outcomes ------------------------------------------------------------------- */
+/* ---- outcomes -------------------------------------------------------------------- */
 
 /* `got` is `text`, or a prefix of it and an ellipsis, whole characters, up to 4 KiB. */
 static void
@@ -344,7 +344,7 @@ START_TEST(values_fit_or_are_left_out)
 }
 END_TEST
 
-/* ---- ids and names -------------------------------------------------------------- */
+/* ---- ids and names --------------------------------------------------------------- */
 
 START_TEST(ids_of_100_kb)
 {
@@ -430,7 +430,7 @@ START_TEST(more_names_than_the_table_holds)
 }
 END_TEST
 
-/* ---- more calls than frames ----------------------------------------------------- */
+/* ---- more calls than frames ------------------------------------------------------ */
 
 START_TEST(more_open_calls_than_frames)
 {

@@ -29,7 +29,7 @@ struct run {
 	unsigned begun, finished;
 };
 
-/* ---- what happens --------------------------------------------------------------- */
+/* ---- what happens ---------------------------------------------------------------- */
 
 static void
 begin(struct run *run, struct model *model)
@@ -146,7 +146,7 @@ small_things(struct run *run, struct model *model)
 	}
 }
 
-/* ---- as it is read -------------------------------------------------------------- */
+/* ---- as it is read --------------------------------------------------------------- */
 
 static void
 check_op(const struct fnt_trace_op *got, const struct model_op *want)

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* ---- options -------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------- */
 
 static int
 try_options(const struct fnt_options *options)
@@ -89,7 +89,7 @@ START_TEST(the_largest_record_fits_the_ring)
 }
 END_TEST
 
-/* ---- names ---------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------- */
 
 static int
 try_name(const char *name)
@@ -170,7 +170,7 @@ START_TEST(size_from_the_environment)
 }
 END_TEST
 
-/* ---- life ----------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------ */
 
 START_TEST(reopening_goes_on)
 {
@@ -334,7 +334,7 @@ START_TEST(one_process_more_than_there_are_slots)
 }
 END_TEST
 
-/* ---- wrong use ------------------------------------------------------------------ */
+/* ---- wrong use ------------------------------------------------------------------- */
 
 START_TEST(null_calls)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where a duration belongs, and what percentiles come to against a sorted list.
+ * test_histogram.c: the bucket of a duration, and percentiles against a sorted list.
  */
 #include "support/fixture.h"
 
@@ -57,8 +57,8 @@ by_value(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* That of the sorted list: the element number ceil(percent / 100 * count). In
- * thousandths of a percent, so that nothing is rounded. */
+/* The percentile of a sorted list: element number ceil(percent / 100 * count). Percents
+ * are given in thousandths, so that nothing is rounded. */
 static uint64_t
 of_list(const uint64_t *sorted, size_t count, uint64_t thousandths)
 {
@@ -130,7 +130,7 @@ START_TEST(percentiles_of_one_size)
 }
 END_TEST
 
-/* From nothing to an hour, as many of each size. */
+/* Durations from nothing to an hour, equally many of each magnitude. */
 START_TEST(percentiles_of_all_sizes)
 {
 	uint64_t list[5000];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Metrics against an account that the producers keep themselves: processes and threads
- * that do anything at random, with room and without.
+ * test_metrics.c: metrics against an account that the producers keep themselves.
+ * Processes and threads do random things, with room for all rows and without.
  */
 #include "support/controls.h"
 
@@ -42,7 +42,7 @@ entity_name(uint32_t i)
 	return names[i];
 }
 
-/* Threads must not find them half made. */
+/* Made before the threads start, so that none finds a name half written. */
 static void
 make_names(void)
 {
@@ -74,7 +74,7 @@ do_op(struct worker *worker, struct rnd *r, struct fnt_call *call,
 	} else {
 		handle = fnt_call_op_begin(call, op, entity_name(entity), NULL);
 		MUST(handle > 0);
-		/* Its time is its own; the others' are exact. */
+		/* The library times this one; the times of the others are exact. */
 		ns = ACCOUNT_NO_TIME;
 		rc = fnt_call_op_end(call, handle, rows, ok);
 	}
@@ -135,7 +135,7 @@ end_call(struct rnd *r, struct fnt_call *call, struct fn_account *fn)
 	MUST(rc >= 0);
 }
 
-/* The same from elsewhere. */
+/* The same call, pushed. */
 static void
 push_call(struct worker *worker, struct rnd *r, uint32_t i, struct fn_account *fn)
 {
@@ -218,7 +218,7 @@ struct shape {
 	const char *name;
 	struct fnt_options options;
 	uint32_t processes, threads, calls, fns, entities;
-	bool shares; /* there is not a row for each */
+	bool shares; /* there are fewer rows than functions */
 };
 
 static void
@@ -272,7 +272,7 @@ static const struct shape shapes[] = {
 	 .calls = ROUNDS(2000, 200),
 	 .fns = 5,
 	 .entities = 3},
-	/* More functions, threads and entities than there is room for rows. */
+	/* More functions, threads and entities than rows. */
 	{.name = "full",
 	 .options = {.size_bytes = SMALLEST},
 	 .processes = 3,
@@ -281,7 +281,7 @@ static const struct shape shapes[] = {
 	 .fns = 30,
 	 .entities = 12,
 	 .shares = true},
-	/* And more names than there is room for names, more threads than lanes. */
+	/* And more names than the table holds, more threads than lanes. */
 	{.name = "names",
 	 .options = {.size_bytes = SMALLEST},
 	 .processes = 2,
@@ -337,7 +337,7 @@ START_TEST(lives_do_not_take_rows)
 		struct fnt_log *log = open_sized("lives", SMALLEST);
 
 		MUST(record_call(log, "fn", "c") == FNT_DONE);
-		/* Left open: a record of the reaper's. */
+		/* Left open: whoever recovers the process makes a record of it. */
 		MUST(begin_call(log, "fn", "d"));
 		fnt_log_close(log);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_metrics_damage.c: metrics that no producer can have written, and those of a
- * frozen file.
+ * test_metrics_damage.c: metrics that no producer can have written, and the metrics of
+ * a frozen file.
  */
 #include "support/controls.h"
 
@@ -9,7 +9,7 @@
 #include "support/metrics_account.h"
 #include "region/region.h"
 
-/* The row, the block or the op row that the region's only call has made. */
+/* The row, the block or the op row of the region's only call. */
 static struct fnt_fn_row *
 only_fn(const struct fnt_view *view)
 {
@@ -37,10 +37,10 @@ damage(const struct fnt_view *view, int how)
 	fnt_word *block = only_block_key(view);
 
 	switch (how) {
-	case 0: /* a lane that there is not */
+	case 0: /* a lane that does not exist */
 		atomic_fetch_or(&row->key, (uint64_t)view->lane_count << 16);
 		break;
-	case 1: /* a name that there is not */
+	case 1: /* a name that does not exist */
 		atomic_fetch_xor(&row->key, 1ull << 32);
 		break;
 	case 2:
@@ -106,8 +106,8 @@ START_TEST(check_finds_damage)
 }
 END_TEST
 
-/* A row and a name that came after their tables had been copied, and before the blocks
- * and rows were. */
+/* A frozen copy may have been made while a row and a name were added: after their
+ * tables had been copied, and before the blocks and op rows were. */
 START_TEST(a_frozen_copy_is_of_tables_that_grew)
 {
 	struct fnt_log *log = open_sized("grew", MIB(1));
@@ -128,7 +128,7 @@ START_TEST(a_frozen_copy_is_of_tables_that_grew)
 	must_be_sound(path);
 	atomic_store(&row->key, 0);
 	must_be_sound(path);
-	/* What cannot be a row is none in a copy either. */
+	/* A key of a row that cannot exist is damage in a copy, too. */
 	atomic_fetch_add(only_block_key(&region.view), 1ull << 40);
 	fnt_region_close(&region);
 	ck_assert_int_gt(problems_of(path), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_payload.c: the payload's encoding against msgpack-c: what that packs by
- * read.h's table is read as meant, what calls write is msgpack of that shape; and
+ * test_payload.c: the payload's encoding against msgpack-c. What msgpack-c packs by the
+ * table in read.h is read as meant; what calls write is msgpack of that shape; and
  * bytes that are neither do no harm.
  */
 #include "support/payload_events.h"
@@ -9,7 +9,7 @@
 #include "ring/record_read.h"
 #include "region/region.h"
 
-/* ---- packed by msgpack-c, read by us -------------------------------------------- */
+/* ---- packed by msgpack-c, read by us --------------------------------------------- */
 
 static struct fnt_payload_reader
 reader_of(const void *bytes, size_t len)
@@ -18,9 +18,9 @@ reader_of(const void *bytes, size_t len)
 					   0};
 }
 
-/* Streams of events, with events and elements of a later version between: all are read
- * as meant, whatever is behind them. Each prefix that ends with an event reads as the events in it; any other as
- * those before, and then as damaged. */
+/* Streams of events, mixed with events and elements of a later version. All are read as
+ * meant, whatever bytes are behind them. Each prefix that ends with an event gives the
+ * events in it; any other gives the events before the cut, and then reports damage. */
 START_TEST(packed_elsewhere)
 {
 	enum {
@@ -102,10 +102,10 @@ START_TEST(any_bytes)
 }
 END_TEST
 
-/* ---- written by calls, read by msgpack-c ---------------------------------------- */
+/* ---- written by calls, read by msgpack-c ----------------------------------------- */
 
-/* Everything in it is a msgpack array that begins with one of our numbers and has as
- * many elements as that has. */
+/* Check that each event is a msgpack array that begins with a known number and has as
+ * many elements as that event has. Returns how many events there are. */
 static size_t
 check_with_msgpack(const struct fnt_record_copy *raw)
 {
@@ -129,7 +129,7 @@ check_with_msgpack(const struct fnt_record_copy *raw)
 	return count;
 }
 
-/* With an error or a value, of lengths that are written each in its own way. */
+/* End the call with an error or a value, of lengths whose encodings differ. */
 static void
 finish_some(struct rnd *r, struct fnt_call *call)
 {

@@ -179,7 +179,7 @@ START_TEST(rows_are_forgotten_everywhere)
 }
 END_TEST
 
-/* ---- in calls ------------------------------------------------------------------- */
+/* ---- in calls -------------------------------------------------------------------- */
 
 struct message {
 	char fn[WIDTH], entity[2][WIDTH];

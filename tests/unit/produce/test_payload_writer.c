@@ -78,7 +78,7 @@ START_TEST(a_frame_ends_where_it_ends)
 }
 END_TEST
 
-/* ---- over the ends of frames ---------------------------------------------------- */
+/* ---- over the ends of frames ----------------------------------------------------- */
 
 #define LONGEST 60u
 #define OPS 200u /* in half a dozen frames */
@@ -178,7 +178,7 @@ START_TEST(an_op_goes_over_the_end_of_a_frame)
 }
 END_TEST
 
-/* ---- the last event ------------------------------------------------------------- */
+/* ---- the last event -------------------------------------------------------------- */
 
 static void
 fill(char *text, size_t len, unsigned seed)

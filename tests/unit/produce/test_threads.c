@@ -21,7 +21,7 @@ start(void *(*run)(void *), void *arg)
 	return thread;
 }
 
-/* ---- calls that change hands ---------------------------------------------------- */
+/* ---- calls that change hands ----------------------------------------------------- */
 
 #define QUEUE 64
 
@@ -188,7 +188,7 @@ START_TEST(begun_here_finished_there)
 }
 END_TEST
 
-/* ---- overlapping calls in many threads ------------------------------------------ */
+/* ---- overlapping calls in many threads ------------------------------------------- */
 
 #define OVERLAP 16
 
@@ -272,7 +272,7 @@ START_TEST(overlapping_calls)
 }
 END_TEST
 
-/* ---- threads that come and go --------------------------------------------------- */
+/* ---- threads that come and go ---------------------------------------------------- */
 
 static void *
 one_call(void *arg)
@@ -316,7 +316,7 @@ START_TEST(short_lived_threads)
 }
 END_TEST
 
-/* ---- threads that end ----------------------------------------------------------- */
+/* ---- threads that end ------------------------------------------------------------ */
 
 #define KEYS 6
 

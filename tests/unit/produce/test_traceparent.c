@@ -197,7 +197,7 @@ START_TEST(what_is_written_is_read)
 }
 END_TEST
 
-/* ---- calls ---------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------- */
 
 static void
 check_parents(struct fnt_log *log, const struct fnt_call_info *info, uint64_t high,

@@ -15,7 +15,7 @@
 #define NONE UINT64_MAX /* no record's uid */
 #define PLACE 32u	/* cells: a walk looks around once in so many */
 
-/* ---- what is read, and what is given back --------------------------------------- */
+/* ---- what is read, and what is given back ---------------------------------------- */
 
 static struct {
 	const char *at;
@@ -187,7 +187,7 @@ marks_of(const struct fnt_segment *segment)
 	return marks;
 }
 
-/* ---- a walk --------------------------------------------------------------------- */
+/* ---- a walk ---------------------------------------------------------------------- */
 
 struct writing {
 	struct bench *bench;
@@ -354,7 +354,7 @@ START_TEST(a_line_of_each_that_is_counted)
 }
 END_TEST
 
-/* ---- both rings ----------------------------------------------------------------- */
+/* ---- both rings ------------------------------------------------------------------ */
 
 static void
 record_one(void *log)
@@ -404,7 +404,7 @@ START_TEST(each_ring_by_itself)
 }
 END_TEST
 
-/* ---- a follower ----------------------------------------------------------------- */
+/* ---- a follower ------------------------------------------------------------------ */
 
 static void
 record_some(struct fnt_log *log, struct rnd *r, unsigned count)

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* ---- queries -------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------- */
 
 START_TEST(queries)
 {
@@ -152,7 +152,7 @@ START_TEST(tickets_in_hand_are_passed_over)
 }
 END_TEST
 
-/* ---- by pid --------------------------------------------------------------------- */
+/* ---- by pid ---------------------------------------------------------------------- */
 
 /* A child with one call open in `name`, and no file of it if `gone`. */
 static pid_t
@@ -232,7 +232,7 @@ START_TEST(attach_by_pid_in_vain)
 }
 END_TEST
 
-/* ---- what runs and who is there ------------------------------------------------- */
+/* ---- what runs and who is there -------------------------------------------------- */
 
 START_TEST(in_flight_shows_ops_so_far)
 {

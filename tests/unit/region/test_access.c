@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Who may write, who may read: as a second user, which takes root to become. And what
- * happens to a process when the region's file is taken away or replaced.
+ * test_access.c: who may write and who may read, tried as a second user (which takes
+ * root); and what happens to a process when the region's file is removed or replaced.
  */
 #include "support/fixture.h"
 
@@ -15,7 +15,7 @@
 
 static char message[508];
 
-/* Run as another user, with one more group; its exit status. */
+/* Run it as another user, with one more group. Returns its exit status. */
 static int
 as_other(int (*what)(void), gid_t group)
 {
@@ -87,7 +87,8 @@ START_TEST(a_region_is_its_owners_alone)
 	ck_assert_int_eq(chmod(fixture_dir, 0755), 0);
 	ck_assert_int_eq(as_other(write_plain, OTHER_GID), EACCES);
 	ck_assert_int_eq(as_other(read_plain, OTHER_GID), EACCES);
-	/* Even where the permissions have been opened by hand, writing takes more. */
+	/* The file's mode alone does not allow others to write, even if it was opened
+	 * by hand. */
 	ck_assert_int_eq(chmod(region_path("mine", ".fnt"), 0666), 0);
 	ck_assert_int_eq(as_other(write_plain, OTHER_GID), EPERM);
 	ck_assert_int_eq(as_other(read_plain, OTHER_GID), 0);
@@ -130,8 +131,8 @@ START_TEST(a_group_shares_on_purpose)
 }
 END_TEST
 
-/* A writer does not go into a directory where others could have planted regions; nobody
- * follows a link, whoever planted it. */
+/* A writer refuses a directory in which others could have planted regions. Nobody
+ * follows a symbolic link, whoever made it. */
 START_TEST(nothing_planted_is_followed)
 {
 	const char *link = region_path("link", ".fnt");
@@ -158,7 +159,8 @@ START_TEST(nothing_planted_is_followed)
 }
 END_TEST
 
-/* Whoever has it mapped goes on, in the old file, until it opens anew. */
+/* A process that has the removed file mapped goes on in it until it opens the log
+ * again. */
 START_TEST(a_region_taken_away)
 {
 	struct fnt_log *log = open_log("gone", NULL), *again;
@@ -182,7 +184,7 @@ START_TEST(a_region_taken_away)
 }
 END_TEST
 
-/* exec leaves nothing open and holds no lock: the process it becomes is not its producer. */
+/* exec closes all files and releases the lock: the new program is not a producer. */
 START_TEST(exec_keeps_nothing)
 {
 	struct fnt_reader *reader;
@@ -215,7 +217,7 @@ START_TEST(exec_keeps_nothing)
 }
 END_TEST
 
-/* Thousands of short lives: no table fills up, nothing stays. */
+/* Thousands of processes that live briefly fill no table and leave nothing. */
 START_TEST(thousands_of_short_lives)
 {
 	unsigned lives = ROUNDS(3000, 200);

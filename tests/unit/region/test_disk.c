@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * File systems that are full: a region has its bytes from the beginning, or there is
- * none. In memory and on a disk (a loop device); as root alone, else skipped.
+ * test_disk.c: full file systems. A region has all of its bytes from the beginning, or
+ * it is not made. In memory and on a disk (a loop device); needs root, else skipped.
  */
 #include "support/fixture.h"
 
@@ -13,8 +13,8 @@
 #define DISK MIB(8)
 #define THREADS 3
 
-static char disk[300];	/* where it is mounted, and FNTRACE_DIR */
-static char image[300]; /* of the loop device */
+static char disk[300];	/* the mount point, and FNTRACE_DIR */
+static char image[300]; /* file of the loop device */
 
 static bool
 mount_memory(void)
@@ -31,7 +31,7 @@ mount_disk(void)
 	if (fd < 0 || ftruncate(fd, DISK))
 		return false;
 	close(fd);
-	/* No blocks kept back for root: full is full. */
+	/* No blocks reserved for root, so that a full disk is full for us, too. */
 	snprintf(command, sizeof(command),
 		 "exec 2>/dev/null; mkfs.ext4 -q -F -m 0 %s && mount -o loop %s %s",
 		 image, image, disk);
@@ -82,7 +82,7 @@ path_on_disk(char path[400], const char *name)
 	snprintf(path, 400, "%s/%s", disk, name);
 }
 
-/* To the last byte that it takes. */
+/* Fill the disk to the last byte. */
 static void
 fill_up(void)
 {
@@ -140,7 +140,8 @@ start_producing(struct latch *go)
 	return pid;
 }
 
-/* Those who have it open, and those who come when there is no byte left. */
+/* Neither processes that have the region open, nor those that open it on the full disk.
+ */
 START_TEST(producers_do_not_notice)
 {
 	const uint64_t calls = 3ull * THREADS * ROUNDS(3000, 600);
@@ -165,7 +166,7 @@ START_TEST(producers_do_not_notice)
 	ck_assert_uint_eq(region_stat("full").dropped, 0);
 	must_be_sound("full");
 	if (kinds[_i] == mount_disk) {
-		/* And it is on the disk. */
+		/* The records are on the disk. */
 		char command[1400];
 		uint64_t retained = region_stat("full").retained;
 
@@ -216,8 +217,8 @@ START_TEST(no_room_is_an_error_at_open)
 }
 END_TEST
 
-/* A copy that leaves out what is zero has holes: they are filled when it is opened for
- * writing, or it is not opened. A producer that ran into one would die of SIGBUS. */
+/* A sparse copy has holes. They are filled when it is opened for writing, or the open
+ * fails. A producer that wrote into a hole on a full disk would die of SIGBUS. */
 START_TEST(a_copy_with_holes)
 {
 	struct fnt_error error = {0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * More threads than there are lanes: what they do is counted, and those that come after find
+ * test_full.c: more threads than lanes. What they do is counted, and later threads get
  * lanes again. (Processes, frames and names: test_log_use, test_log_limits.)
  */
 #include "support/fixture.h"
@@ -80,7 +80,7 @@ END_TEST
 
 static atomic_bool was_dropped;
 
-/* A thread that found none looks again, and goes on recording. */
+/* A thread that got no lane tries again at later calls, and then records. */
 static void *
 outlive(void *arg)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_liveness.c: who is seen to die, whatever children inherit and hosts close.
+ * test_liveness.c: which processes count as dead, whatever children inherit and hosts
+ * close.
  */
 #include "support/fixture.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 
-static struct fnt_log *log_; /* of the test, inherited by its children */
+static struct fnt_log *log_; /* the test's own, inherited by its children */
 
 /* ---- who has died ---------------------------------------------------------------- */
 
@@ -57,8 +58,8 @@ START_TEST(what_a_child_leaves_is_recorded_once)
 }
 END_TEST
 
-/* A process that begins a call, has a descendant that outlives it, and is killed. How
- * that one comes about, and whether it uses the log itself: */
+/* A process begins a call, has a descendant that outlives it, and is killed. How the
+ * descendant comes about, and whether it uses the log itself: */
 enum descent {
 	IDLE_CHILD,
 	BUSY_CHILD,
@@ -77,7 +78,8 @@ live_on(const struct latch *ready, bool busy)
 		pause();
 }
 
-/* The middle one: forked before it used the log, and forking before it does. */
+/* The process in the middle: it is forked before it uses the log, and forks before it
+ * does. */
 static void
 middle(enum descent descent, const struct latch *ready, const struct latch *pids)
 {
@@ -138,7 +140,7 @@ die_before_descendant(enum descent descent, const char *name)
 	ck_assert_uint_eq(fnt_log_total_count(log_), 1);
 	kill(survivor, SIGKILL);
 	while (busy && !count_outcome(reader, FNT_ABORTED))
-		nap_us(1000); /* not our child: nobody tells us when it is gone */
+		nap_us(1000); /* it is not our child, so we cannot wait for it */
 	fnt_reader_close(reader);
 	fnt_log_close(log_);
 }
@@ -183,8 +185,9 @@ START_TEST(a_region_without_a_name)
 }
 END_TEST
 
-/* A child that closes what it has inherited, as daemons do, and opens files of its own
- * in their place: its calls are recorded, and those files are let alone. */
+/* A child closes all descriptors that it has inherited, as daemons do, and opens files
+ * of its own in their place. Its calls are recorded, and the library does not touch
+ * those files. */
 START_TEST(a_child_that_closes_all_descriptors)
 {
 	struct latch ready = make_latch();
@@ -225,7 +228,7 @@ START_TEST(a_child_that_closes_all_descriptors)
 }
 END_TEST
 
-/* Open a file many times and lock all of it, for the host's own ends. */
+/* Open a file many times and lock all of it, as a host may do. */
 static int
 lock_a_file(const char *name)
 {
@@ -261,8 +264,9 @@ START_TEST(a_file_in_our_descriptors_place_stays_locked)
 }
 END_TEST
 
-/* The process that opened the log loses its lock by it: it is still seen to be alive,
- * goes on recording, and another's opening takes nothing from it. */
+/* The process that opened the log closes all descriptors, and so loses its lock. It
+ * still counts as alive and goes on recording, and another process's open takes nothing
+ * from it. */
 START_TEST(a_host_that_closes_all_descriptors)
 {
 	struct latch ready = make_latch();
@@ -309,7 +313,7 @@ hold_a_lane(void *arg)
 	return NULL;
 }
 
-/* A child that has as many lanes as it can get; then it is killed. */
+/* A child takes as many lanes as it can get. Then it is killed. */
 static void
 leave_lanes(const char *name, unsigned count)
 {
@@ -337,7 +341,7 @@ record_one(void *arg)
 	return NULL;
 }
 
-/* And it still finds the dead, when it has need of what they hold. */
+/* It still finds dead processes when it needs what they held. */
 START_TEST(closed_descriptors_and_the_dead)
 {
 	struct latch ready = make_latch(), go = make_latch();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_pidns.c: whose process is it? Death is known by the lock, across pid namespaces
- * and however often a pid is used again.
+ * test_pidns.c: whether a slot's process is alive is known by its lock: across pid
+ * namespaces, and however often a pid is used again.
  */
 #include "support/fixture.h"
 
@@ -13,14 +13,15 @@
 
 /* ---- producers in namespaces of their own ---------------------------------------- */
 
-/* A child that is process 1 of a new pid namespace; 0 in the child, -1: not allowed. */
+/* Fork a child that is process 1 of a new pid namespace. 0 in the child; -1: not
+ * allowed. */
 static pid_t
 fork_apart(void)
 {
 	struct latch told = make_latch();
 	pid_t helper, pid = -1;
 
-	/* Whose parent is gone is ours to wait for. */
+	/* So that orphans become our children, and we can wait for them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	fflush(NULL);
 	helper = fork();
@@ -76,7 +77,7 @@ produce_apart(const char *name, const char *id)
 	return pid;
 }
 
-/* One of the producers with that pid, alive or not. */
+/* How many producers have that pid and are alive, or are dead. */
 static uint32_t
 count_producers(const char *name, int32_t pid, bool alive)
 {
@@ -107,7 +108,7 @@ count_flying(const char *name, enum fnt_outcome outcome)
 	return found;
 }
 
-/* The last of a namespace takes a moment to go. */
+/* The last process of a namespace takes a moment to end. */
 static void
 kill_apart(pid_t pid)
 {
@@ -117,7 +118,7 @@ kill_apart(pid_t pid)
 		nap_us(1000);
 }
 
-/* Two processes, both number 1. One dies; the other's call goes on. */
+/* Two processes have pid 1. One dies; the call of the other goes on. */
 START_TEST(two_of_the_same_number)
 {
 	pid_t first = produce_apart("apart", "first");
@@ -151,8 +152,8 @@ START_TEST(two_of_the_same_number)
 }
 END_TEST
 
-/* And from within: who looks out of a namespace sees the others alive, and takes up
- * what is left of the dead. */
+/* A process within a namespace sees those outside as alive, and recovers what the dead
+ * have left. */
 START_TEST(seen_from_within)
 {
 	struct latch go = make_latch();
@@ -187,8 +188,9 @@ START_TEST(seen_from_within)
 }
 END_TEST
 
-/* A host in a namespace of its own closes all descriptors, ours among them: it is not dead
- * for that, to anyone, and what it does is recorded. When it is killed it is. */
+/* A host in a namespace of its own closes all descriptors, ours among them. It still
+ * counts as alive for everyone, and its calls are recorded. When it is killed it counts
+ * as dead. */
 START_TEST(descriptors_closed_within)
 {
 	struct latch ready = make_latch(), go = make_latch();
@@ -237,7 +239,7 @@ END_TEST
 
 /* ---- pids used again ------------------------------------------------------------- */
 
-/* A slot whose lock is free, as of a process with this pid and start time. */
+/* Write a slot whose lock is free, as if of a process with this pid and start time. */
 static void
 leave_slot(const char *name, uint64_t pid, uint64_t start_time, uint64_t pid_ns)
 {
@@ -274,16 +276,18 @@ START_TEST(pid_used_again)
 	struct fnt_log *log;
 
 	fnt_process_id_self(&self);
-	/* The same pid, started at another time, with the region mapped at that. */
+	/* The same pid with another start time, though the process has the region
+	 * mapped. */
 	leave_slot("again", self.pid, self.start_time - 1, self.pid_ns);
 	ck_assert_uint_eq(reaped("again"), 1);
-	/* The very process, and it does not have the region mapped. */
+	/* The very process, but it does not have the region mapped. */
 	leave_slot("not-mapped", (uint64_t)getppid(), 0, self.pid_ns);
 	ck_assert_uint_eq(reaped("not-mapped"), 1);
-	/* In another namespace pid and time mean nothing. */
+	/* In another namespace, pid and start time mean nothing. */
 	leave_slot("elsewhere", self.pid, self.start_time, self.pid_ns + 1);
 	ck_assert_uint_eq(reaped("elsewhere"), 1);
-	/* It is us, and we have it mapped: alive, with or without a lock. */
+	/* It is this process, which has the region mapped: alive, with or without a
+	 * lock. */
 	log = open_sized("ours", SMALLEST);
 	fnt_log_close(log);
 	leave_slot("ours", self.pid, self.start_time, self.pid_ns);
@@ -291,7 +295,7 @@ START_TEST(pid_used_again)
 }
 END_TEST
 
-/* In our own start time to the tick, but without the file: dead. */
+/* Our own start time to the tick, but the file is not mapped: dead. */
 START_TEST(same_pid_and_time_without_the_region)
 {
 	struct latch go = make_latch(), ready = make_latch();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_region.c: files that are no regions, damaged ones, and the making of new ones by
- * many at once. Whatever is in them, what is refused is left as it was.
+ * test_region.c: files that are not regions, damaged regions, and regions made by many
+ * processes at once. A file that is refused is left as it was, whatever is in it.
  */
 #include "support/fixture.h"
 
@@ -11,7 +11,7 @@
 
 #include "format/layout.h"
 
-/* ---- one bad file --------------------------------------------------------------- */
+/* ---- one bad file ---------------------------------------------------------------- */
 
 static unsigned char *
 read_file(const char *path, size_t *size)
@@ -47,7 +47,8 @@ one_line(const struct fnt_error *error, int rc, const char *path)
 		ck_abort_msg("which file? %s", error->message);
 }
 
-/* Refused to readers and writers alike, in one line, and not a byte of it changed. */
+/* Readers and writers refuse the file, with a message of one line, and not a byte of it
+ * changes. */
 static void
 must_be_refused(const char *path, int rc, int write_rc)
 {
@@ -87,7 +88,7 @@ refuse_bytes(const void *bytes, size_t size, int rc)
 	free(after);
 }
 
-/* A sound region's bytes: some calls, one of them in flight. */
+/* The bytes of a sound region with some calls, one of them in flight. */
 static unsigned char *
 sound_region(size_t *size)
 {
@@ -136,7 +137,7 @@ START_TEST(files_of_another_kind)
 }
 END_TEST
 
-/* Compatible features and sections of later versions are no hindrance. */
+/* Features and sections of later versions that are marked compatible are accepted. */
 START_TEST(files_of_a_later_version_that_are_compatible)
 {
 	size_t size;
@@ -187,7 +188,7 @@ START_TEST(things_that_are_no_files)
 	MUST(!symlink(target, path));
 	must_be_refused(path, -EINVAL, -EINVAL);
 	MUST(!unlink(path));
-	/* A symbolic link to nowhere makes no file there. */
+	/* No file is made through a dangling symbolic link. */
 	MUST(!symlink(region_path("nowhere", ".fnt"), path));
 	must_be_refused(path, -EINVAL, -EINVAL);
 	MUST(access(region_path("nowhere", ".fnt"), F_OK) != 0);
@@ -196,7 +197,7 @@ START_TEST(things_that_are_no_files)
 }
 END_TEST
 
-/* As another user, in a child. */
+/* Run in a child, as another user. */
 START_TEST(what_is_not_ours)
 {
 	const char *path = region_path("private", ".fnt");
@@ -219,7 +220,7 @@ START_TEST(what_is_not_ours)
 		_exit(0);
 	}
 	must_end_well(pid);
-	/* Readable by all: read, but not written. */
+	/* Readable by all: it can be read, but not written. */
 	MUST(!chmod(path, 0666));
 	pid = fork();
 	if (!pid) {
@@ -236,7 +237,7 @@ START_TEST(what_is_not_ours)
 }
 END_TEST
 
-/* ---- lies ----------------------------------------------------------------------- */
+/* ---- lies ------------------------------------------------------------------------ */
 
 static int
 touch(void *arg, const struct fnt_trace *trace)
@@ -249,7 +250,7 @@ touch(void *arg, const struct fnt_trace *trace)
 	return 0;
 }
 
-/* Read all there is, whatever it is. */
+/* Read all that can be read. */
 static void
 read_all(struct fnt_reader *reader)
 {
@@ -294,7 +295,8 @@ read_lie(const unsigned char *bytes, size_t size, bool write_too)
 	fnt_log_close(log);
 }
 
-/* Every bit of the header: refused, or sound; never a crash. */
+/* Flip every bit of the header. The file is refused, or it is sound; nothing crashes.
+ */
 START_TEST(every_bit_of_the_header)
 {
 	size_t size;
@@ -310,7 +312,7 @@ START_TEST(every_bit_of_the_header)
 }
 END_TEST
 
-/* Words of the header that lie grossly. */
+/* Extreme values in the words of the header. */
 START_TEST(lying_words_of_the_header)
 {
 	static const uint64_t lies[] = {
@@ -331,8 +333,8 @@ START_TEST(lying_words_of_the_header)
 }
 END_TEST
 
-/* The rest of it, at random: whole areas and single bits. Read, and written to: neither
- * crashes, and neither loops. */
+/* Damage the rest of the file at random: whole ranges and single bits. Reading and
+ * writing neither crash nor loop. */
 START_TEST(random_damage)
 {
 	size_t size;
@@ -356,7 +358,7 @@ START_TEST(random_damage)
 }
 END_TEST
 
-/* ---- making them ---------------------------------------------------------------- */
+/* ---- making them ----------------------------------------------------------------- */
 
 START_TEST(no_room)
 {
@@ -390,7 +392,8 @@ START_TEST(no_room)
 }
 END_TEST
 
-/* All at once: one makes it, and all are in the same. */
+/* Many processes open the log at once: one makes the region, and all use the same one.
+ */
 START_TEST(made_by_many_at_once)
 {
 	enum {

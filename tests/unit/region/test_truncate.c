@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The file cut short, or written anew, while it is mapped by a reader: -ESTALE, and no
- * SIGBUS; of other files' SIGBUS the process hears as before.
+ * test_truncate.c: the file is cut or written anew while a reader has it mapped. The
+ * reader returns -ESTALE and nobody gets SIGBUS; a SIGBUS of another file reaches the
+ * host as before.
  */
 #include "support/fixture.h"
 
@@ -15,7 +16,7 @@
 
 #define CALLS 200
 
-/* A region of its own, closed by its producer, and a reader of it. */
+/* A reader of a new region, which its producer has closed. */
 static struct fnt_reader *
 make_region(const char *name)
 {
@@ -33,7 +34,7 @@ cut(const char *name, off_t size)
 	MUST(!truncate(region_path(name, ".fnt"), size));
 }
 
-/* Every function of the reader says so. */
+/* Every function of the reader returns it. */
 static void
 must_be_stale(struct fnt_reader *reader)
 {
@@ -68,7 +69,7 @@ START_TEST(cut_before_a_call)
 		cut("cut", sizes[i]);
 		ck_assert_int_eq(fnt_cursor_next(cursor, &trace), -ESTALE);
 		must_be_stale(reader);
-		/* Grown again it is not what it was. */
+		/* A file that grew again does not have its old bytes. */
 		cut("cut", MIB(1));
 		must_be_stale(reader);
 		fnt_cursor_close(cursor);
@@ -78,7 +79,7 @@ START_TEST(cut_before_a_call)
 }
 END_TEST
 
-/* As `cp other.fnt region.fnt` does: the same file, cut and filled with another's bytes. */
+/* As by `cp other.fnt region.fnt`: the same file is cut and filled with other bytes. */
 START_TEST(copied_over)
 {
 	struct fnt_reader *reader = make_region("old"), *other = make_region("new");
@@ -109,7 +110,7 @@ START_TEST(removed_or_replaced_by_name_stays_readable)
 }
 END_TEST
 
-/* A log is opened, used and closed, again and again. */
+/* Open a log, use it and close it, again and again. */
 static void
 produce_anywhere(int fd)
 {
@@ -142,8 +143,8 @@ some_run(const pid_t *pids, int count)
 	return false;
 }
 
-/* The region is taken away, or another put in its place, under those who use it: each goes
- * on in the one that it has, and no call is lost or counted twice. */
+/* The region is removed, or replaced by another, while it is used. Each process goes on
+ * in the one that it has, and no call is lost or counted twice. */
 START_TEST(removed_and_replaced_under_load)
 {
 	enum {
@@ -194,7 +195,7 @@ START_TEST(removed_and_replaced_under_load)
 }
 END_TEST
 
-/* ---- in the middle of a call ------------------------------------------------------ */
+/* ---- in the middle of a call ----------------------------------------------------- */
 
 static int
 cut_here(void *arg, const struct fnt_trace *trace)
@@ -288,7 +289,7 @@ START_TEST(cut_at_any_moment)
 }
 END_TEST
 
-/* ---- other people's signals ------------------------------------------------------- */
+/* ---- other people's signals ------------------------------------------------------ */
 
 static sigjmp_buf caught;
 
@@ -300,7 +301,7 @@ host_handler(int number, siginfo_t *info, void *context)
 	siglongjmp(caught, info->si_addr ? 1 : 2);
 }
 
-/* A mapping of nothing: to touch it is a SIGBUS that has nothing to do with us. */
+/* A mapping behind the end of a file. To touch it raises a SIGBUS that is not ours. */
 static volatile char *
 bad_page(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Calls while they run, as others see them.
+ * test_frame.c: calls in flight, as others see them.
  */
 #include "support/fixture.h"
 
@@ -21,7 +21,7 @@ stream(void *arg)
 	return NULL;
 }
 
-/* However fast a call streams, nobody sees a chunk without its bytes. */
+/* However fast a call streams, no reader sees a chunk without its bytes. */
 START_TEST(bytes_and_chunks_agree)
 {
 	struct fnt_log *log = open_sized("stream", SMALLEST);
@@ -65,11 +65,11 @@ make_ops(struct fnt_call *call, unsigned count)
 	}
 }
 
-/* More calls than there are frames, one of them more than all frames hold: when their log is
- * closed each becomes a record, with all that happened in it. */
+/* There are more calls than frames, and one of them needs more than all frames hold.
+ * When their log is closed each becomes a record, with all that happened in it. */
 START_TEST(closed_with_calls_that_have_no_frame)
 {
-	/* One ring, for all of them. */
+	/* One ring holds all of them. */
 	struct fnt_options options = {.size_bytes = SMALLEST, .capacity = 2 * MANY};
 	struct fnt_log *log = open_log("closed", &options);
 	struct fnt_call *calls[MANY];
@@ -129,8 +129,8 @@ has_all_and_ends(void *arg)
 	return NULL;
 }
 
-/* The one in frame `n`, and all others' ends. More happens in it than its frame holds,
- * while there is no other to be had. */
+/* Returns the call that got frame `n`; all others have ended. It then outgrows its
+ * frame while no other frame is free. */
 static struct fnt_call *
 leave_one(struct fnt_call **calls, uint32_t n)
 {
@@ -166,9 +166,9 @@ must_be_one_aborted(struct fnt_log *log)
 	fnt_traces_free(traces);
 }
 
-/* All frames were another thread's, which is no more, and then ours; when the log is
- * closed one call alone is open, in each of them in turn. It becomes a record, once,
- * and its memory stays as long as somebody may use it. */
+/* All frames belonged to another thread, which has ended, and then to this one. When
+ * the log is closed a single call is open, in each frame in turn. It becomes one
+ * record, and its memory stays valid as long as somebody may use it. */
 START_TEST(closed_with_one_call_in_any_frame)
 {
 	for (uint32_t n = 0; n < SMALL_FRAMES; n++) {
@@ -194,7 +194,7 @@ START_TEST(closed_with_one_call_in_any_frame)
 }
 END_TEST
 
-/* ---- and all at once -------------------------------------------------------------- */
+/* ---- and all at once ------------------------------------------------------------- */
 
 #define USERS 3
 #define OPEN_EACH 40
@@ -204,7 +204,7 @@ struct user {
 	uint64_t begun;
 };
 
-/* Begins and ends calls, many open at any time, until it is told that the log is closed. */
+/* Begin and end calls, with many open at any time, until the log is closed. */
 static void *
 use_until_closed(void *arg)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_ring.c: cells from inside: at the edges of the counters, with cells that are
- * held, and at random.
+ * test_ring.c: cells from inside: at the limits of the counters, with cells that stay
+ * busy, and at random.
  */
 #include "region/name_table.h"
 #include "support/ring_bench.h"
 
-/* ---- edges of the counters ------------------------------------------------------ */
+/* ---- edges of the counters ------------------------------------------------------- */
 
-/* Across the edge, the newest records are there whole and in order. */
+/* Across the limit, the newest records are there, whole and in order. */
 static void
 cross(uint64_t start, bool ordered)
 {
@@ -27,7 +27,7 @@ cross(uint64_t start, bool ordered)
 		     back < cells && t > start; back++)
 			if (look(bench, --t, &seen) == FNT_READ_RECORD)
 				MUST(seen == expect--);
-		/* A ring full of them, or all. */
+		/* A full ring of them, or all that were written. */
 		MUST(number - expect >= (number < cells / 7 ? number : cells / 7));
 	}
 	free_bench(bench);
@@ -63,7 +63,7 @@ START_TEST(laps_compare_around_their_end)
 	ck_assert(fnt_lap_before(FNT_LAP_MASK, 0) && !fnt_lap_before(0, FNT_LAP_MASK));
 	ck_assert(fnt_lap_before(FNT_LAP_MASK - 1, 1));
 	ck_assert(!fnt_lap_before(2, FNT_LAP_MASK));
-	/* And as states, whatever else these say. */
+	/* The same for cell states, whatever else they hold. */
 	for (int i = 0; i < 5 * 5 * 4; i++) {
 		uint64_t a = laps[i % 5], b = laps[i / 5 % 5];
 		uint32_t lane_a = i & 25 ? 0xffff : 0, lane_b = i >= 50 ? 0xffff : 1;
@@ -79,7 +79,7 @@ START_TEST(laps_compare_around_their_end)
 }
 END_TEST
 
-/* ---- cells that are held -------------------------------------------------------- */
+/* ---- cells that are held --------------------------------------------------------- */
 
 START_TEST(a_held_cell_is_passed_over)
 {
@@ -91,7 +91,7 @@ START_TEST(a_held_cell_is_passed_over)
 	MUST(take_at_0(bench, 1, 1, &held));
 	write_claim(bench, 1, &held, 4242);
 	cell = fnt_claim_cell(&bench->writers[0].handles[0], &held, 0);
-	/* Three laps around it. */
+	/* Lap the cell three times. */
 	for (uint64_t i = 0; i < cells * 3; i++)
 		write_record(bench, 0, 1 + (uint32_t)i % 3, i);
 	ck_assert_uint_eq(look(bench, held.ticket, &seen), FNT_READ_BUSY);
@@ -99,7 +99,7 @@ START_TEST(a_held_cell_is_passed_over)
 	for (uint32_t w = FNT_RECORD_WORDS; w < FNT_CELL_WORDS; w++)
 		ck_assert_uint_eq(atomic_load(&cell->words[w]),
 				  word_of(4242, w - FNT_RECORD_WORDS));
-	/* Its owner wakes up and publishes into the past. */
+	/* Its owner wakes up and commits a record of a lap long ago. */
 	fnt_ring_commit(hand_of(bench, 1), &held);
 	ck_assert_uint_eq(look(bench, held.ticket, &seen), FNT_READ_RECORD);
 	ck_assert_uint_eq(seen, 4242);
@@ -110,8 +110,8 @@ START_TEST(a_held_cell_is_passed_over)
 }
 END_TEST
 
-/* The third of a few cells is another's, of a lap ago or of one to come: nothing is
- * taken of it, and nothing kept of the others. */
+/* The third cell of a record belongs to another writer, of a lap ago or of one to come.
+ * The claim takes nothing of it, and keeps none of the other cells. */
 static void
 meet_another(uint64_t lap, uint32_t busy)
 {
@@ -185,7 +185,7 @@ START_TEST(all_cells_held)
 }
 END_TEST
 
-/* ---- at random ------------------------------------------------------------------ */
+/* ---- at random ------------------------------------------------------------------- */
 
 struct held {
 	bool held;
@@ -209,9 +209,9 @@ must_be_apart(const struct bench *bench, const struct held held[WRITERS], uint32
 	}
 }
 
-/* Writers that claim, sleep with cells in hand while others lap them, commit at last,
- * or die and are cleared away; every record that is read is whole, and none is read
- * that was not committed. */
+/* Writers claim cells, sleep with them while others lap the ring, and commit at last,
+ * or die and are recovered. Every record that is read is whole, and none is read that
+ * was not committed. */
 START_TEST(claims_at_random)
 {
 	for (uint64_t seed = 0; seed < ROUNDS(30u, 3u); seed++) {
@@ -263,7 +263,7 @@ START_TEST(claims_at_random)
 }
 END_TEST
 
-/* ---- names, next door ----------------------------------------------------------- */
+/* ---- names, next door ------------------------------------------------------------ */
 
 START_TEST(names_are_found_again)
 {
@@ -293,7 +293,8 @@ START_TEST(names_are_found_again)
 }
 END_TEST
 
-/* A slot that its claimer left BUSY is passed over, and after its death empty again. */
+/* A slot that its writer left BUSY is skipped, and empty again after its death is
+ * noticed. */
 START_TEST(a_name_left_half_written)
 {
 	struct bench *bench = make_bench(0, false);
@@ -311,7 +312,7 @@ START_TEST(a_name_left_half_written)
 	ck_assert_uint_ne(atomic_load(&view->names[at].state), 0);
 	fnt_names_reclaim(view, 7);
 	ck_assert_uint_eq(atomic_load(&view->names[at].state), 0);
-	/* The name's other place stands. */
+	/* The name has another slot, which stays. */
 	ck_assert_int_eq(fnt_name_get(view, id, text), 4);
 	free_bench(bench);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_tickets.c: tickets from inside: blocks that go on from each other, or are
- * overtaken, and what is done with those that the dead have left.
+ * test_tickets.c: tickets from inside: blocks that follow each other, blocks that are
+ * overtaken, and the recovery of blocks that the dead have left.
  */
 #include "support/ring_bench.h"
 
-/* Where nobody has come between, tickets of a new block go on from those that are too
- * few: no cell is left out. The lane says at each moment where they are. */
+/* If no other writer has taken tickets in between, a new block continues a block that
+ * has too few left, and no cell is skipped. The lane shows at each moment which tickets
+ * it has. */
 START_TEST(tickets_go_on)
 {
 	for (uint32_t count = 2; count < 40; count++) {
@@ -16,7 +17,8 @@ START_TEST(tickets_go_on)
 		uint64_t next = 0;
 
 		for (uint64_t i = 0; i < 50; i++) {
-			/* Now and then there are some too few; and once too old. */
+			/* Now and then the block has too few tickets; once they have
+			 * expired. */
 			uint32_t some = i % 7 ? count : 1;
 			uint64_t at;
 
@@ -35,15 +37,15 @@ START_TEST(tickets_go_on)
 			ck_assert_uint_eq(atomic_load(&lane->low),
 					  next == block->end ? FNT_TICKET_NONE : next);
 		}
-		/* And none that were the other's were taken for its own. */
+		/* And no tickets of the other writer were used. */
 		ck_assert_uint_eq(atomic_load(&bench->view->lanes[1].cells_skipped), 0);
 		free_bench(bench);
 	}
 }
 END_TEST
 
-/* With a whole block in hand while others go around the ring: the next record goes
- * where the others are, and none of theirs is touched. */
+/* The writer has a whole block while others lap the ring. Its next record goes behind
+ * theirs, and none of their cells is touched. */
 START_TEST(an_overtaken_block)
 {
 	struct bench *bench = make_bench(0, false);
@@ -56,7 +58,7 @@ START_TEST(an_overtaken_block)
 	     bench->writers[0].handles[0].block.next + 4);
 	for (uint64_t i = 0; i < cells * 2; i++)
 		write_record(bench, 1, 1, number++);
-	/* Its clock was read before it slept. */
+	/* It read its clock before it slept. */
 	bench->now = bench->writers[0].handles[0].block.born_ns;
 	ticket = write_record(bench, 0, 3, 777);
 	ck_assert_uint_eq(look(bench, ticket, &seen), FNT_READ_RECORD);
@@ -68,7 +70,7 @@ START_TEST(an_overtaken_block)
 }
 END_TEST
 
-/* ---- the dead ------------------------------------------------------------------- */
+/* ---- the dead -------------------------------------------------------------------- */
 
 START_TEST(what_the_dead_held_is_cleared)
 {
@@ -94,7 +96,7 @@ START_TEST(what_the_dead_held_is_cleared)
 		write_claim(bench, 2, &living, 5);
 		fnt_ring_commit(hand_of(bench, 2), &living);
 		ck_assert_uint_eq(look(bench, living.ticket, &seen), FNT_READ_RECORD);
-		/* And the cells are to be had again. */
+		/* The cells can be claimed again. */
 		for (uint64_t i = 0; i < cells; i++)
 			write_record(bench, 0, 1, i);
 		ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].cells_skipped), 0);
@@ -103,8 +105,8 @@ START_TEST(what_the_dead_held_is_cleared)
 }
 END_TEST
 
-/* A damaged block reaches around the whole ring, or far past its end: no harm, least of
- * all to cells of the living. */
+/* A damaged block covers the whole ring, or reaches far past its end. It does no harm,
+ * above all not to cells of live writers. */
 START_TEST(a_damaged_block)
 {
 	static const uint64_t bounds[][2] = {{0, UINT64_MAX},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_settings.c: settings in the region, read while they are written, and whatever
- * its bytes say.
+ * test_settings.c: settings in the region, read while they are written, and with any
+ * bytes in their place.
  */
 #include "support/controls.h"
 
@@ -17,7 +17,7 @@ static struct fnt_control *shared;
 static atomic_bool over;
 static const unsigned PUBLISHED = ROUNDS(20000u, 3000u);
 
-/* Every one of them has the same number all over. */
+/* Write settings in which every value is the same number. */
 static void *
 publishes(void *arg)
 {
@@ -112,7 +112,7 @@ check_settings(const struct fnt_settings *settings)
 	ck_assert_uint_gt(strlen(text_of(settings)) + !settings->set, 0);
 }
 
-/* Numbers as an attacker would choose them, and others. */
+/* Numbers that an attacker would choose, and random ones. */
 static uint64_t
 bad_word(struct rnd *r)
 {
@@ -164,7 +164,7 @@ START_TEST(hostile_bytes)
 					  FNT_SETTING_NAME_MAX);
 		}
 		fnt_settings_free(list);
-		/* A producer goes by them, and a change puts things right. */
+		/* A producer uses them without harm, and a change repairs them. */
 		fnt_call_finish_ok(begin_call(log, "f", "1"), NULL);
 		if (round % 3)
 			continue;
@@ -207,7 +207,7 @@ START_TEST(a_check_finds_them)
 	atomic_fetch_or(&entry[0].mask, 1u << 20);
 	ck_assert(!fnt_reader_check(reader, &check, hears, text));
 	ck_assert_uint_eq(check.problems, 2);
-	/* The other copy is nobody's. */
+	/* The copy that is not in force is not checked. */
 	entry = fnt_settings_copy(view, atomic_load(&view->control->generation) +
 						FNT_GENERATION_SETTINGS);
 	atomic_store(&entry[1].mask, UINT64_MAX);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_settings_text.c: settings as text, and which of them are a function's.
+ * test_settings_text.c: settings as text, and which override applies to a function.
  */
 #include "support/controls.h"
 
@@ -49,7 +49,7 @@ START_TEST(values_that_are_taken)
 		fnt_settings_init(&settings);
 		ck_assert_int_eq(fnt_settings_assign(&settings, pairs[i][0], NULL), 0);
 		ck_assert_str_eq(text_of(&settings), pairs[i][1]);
-		/* And what it says is taken again, and says the same. */
+		/* What is printed is accepted again, and prints the same. */
 		fnt_settings_init(&settings);
 		ck_assert_int_eq(fnt_settings_assign(&settings, pairs[i][1], NULL), 0);
 		ck_assert_str_eq(text_of(&settings), pairs[i][1]);
@@ -173,8 +173,8 @@ END_TEST
 
 /* ---- what applies ---------------------------------------------------------------- */
 
-/* The override's place among those that match: 0 for none. By the definition in
- * control.h. */
+/* How specific the override is among those that match the name; 0: it does not match.
+ * By the definition in control.h. */
 static size_t
 how_specific(const char *override, const char *name)
 {
@@ -196,7 +196,7 @@ random_name(struct rnd *r, char *name, uint32_t most)
 	name[len] = '\0';
 }
 
-/* The rate, which tells the override that set it, by the definition. */
+/* The rate that applies by the definition. Each override sets another rate. */
 static uint64_t
 rate_by_definition(const struct fnt_settings_block *block, const char *name)
 {
@@ -241,7 +241,8 @@ START_TEST(the_most_specific_wins_key_by_key)
 			fnt_settings_for(block, name, strlen(name), &settings);
 			ck_assert_uint_eq(settings.rate,
 					  rate_by_definition(block, name));
-			/* The best match decides, which is what a process relies on. */
+			/* The best match decides, which is what a producer relies on.
+			 */
 			best = fnt_settings_match(block, name, strlen(name));
 			if (best < 0) {
 				ck_assert_mem_eq(&settings, &block->all.values,
