@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The fntrace tool: find the command and run it.
+ * The fntrace tool: the table of commands, and running one of them.
+ *
+ *      main.c ── commands[] ──► commands/NAME.c: options, settings, run()
+ *                                   │
+ *                  cli/ options, usage, which region    tap/ relay and protocol
+ *                                   │                        │
+ *                               view/ everything that is printed for people
  */
 #include "commands/commands.h"
 
@@ -28,21 +34,24 @@ find_command(const char *name)
 static void
 print_usage(FILE *out)
 {
-	tool_print(out,
-		   "usage: fntrace COMMAND [OPTION]...\n"
-		   "\n"
-		   "What a function runtime did, and does: every call, its database\n"
-		   "operations, how it ended and how long it took.\n"
-		   "\n");
+	tool_print(
+		out,
+		"usage: fntrace COMMAND [OPTION]...\n"
+		"\n"
+		"Record and inspect the calls of a function runtime: what each call\n"
+		"did, its database operations, how it ended and how long it took.\n"
+		"\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		tool_print(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
 	tool_print(
 		out,
 		"\n"
-		"Which region: -r NAME or -r PATH, -p PID, else $FNTRACE_REGION, else\n"
-		"the only one there is, or that is in use, or not frozen (fntrace "
-		"list).\n"
-		"More on a command: fntrace COMMAND --help.\n");
+		"The region is the one given by -r NAME, -r PATH or -p PID, else by\n"
+		"$FNTRACE_REGION. Without these it is the only region there is, else\n"
+		"the only one that live processes write to, else the only one that is\n"
+		"not frozen. \"fntrace list\" shows all regions.\n"
+		"\n"
+		"\"fntrace COMMAND --help\" explains a command.\n");
 }
 
 static int
@@ -50,7 +59,7 @@ print_help(const char *name)
 {
 	const struct command *command = name ? find_command(name) : NULL;
 
-	/* The command's own way: it may have commands of its own. */
+	/* The command prints its help itself, since it may have subcommands. */
 	if (command)
 		return command->run(2,
 				    (char *[]){(char *)name, (char *)"--help", NULL});

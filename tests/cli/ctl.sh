@@ -53,7 +53,7 @@ has out '^  todo:\*  rate=10 capture.users=hash$'
 run 0 fntrace ctl set slow=default
 has out '^all functions: keep=0.05$'
 run 0 fntrace ctl reset 'todo:*'
-has out '^todo:\*: nothing of its own$'
+has out '^todo:\*: no settings of its own$'
 run 0 fntrace ctl reset
 has out '^all functions: default$'
 run 0 fntrace ctl get --json
@@ -85,7 +85,7 @@ refused 2 'rate=many: give calls a second, 1 to 4294967295; or off' fn f rate=ma
 refused 2 'enabled=maybe: give on or off' set enabled=maybe
 refused 2 'capture.ids=some: give on, off or hash' set capture.ids=some
 refused 2 '"keep": say KEY=VALUE$' set keep
-refused 2 'ctl set: which settings\? say KEY=VALUE' set
+refused 2 'ctl set: which settings\? give KEY=VALUE' set
 refused 2 'ctl fn: which function\?' fn
 refused 2 'ctl fn: which settings of it\?' fn f
 refused 2 'ctl reset: unexpected "g"' reset f g

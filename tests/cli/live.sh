@@ -71,6 +71,7 @@ json "[p['pid'] for p in x['producers']] == [$producer] and x['producers'][0]['a
 run 0 fntrace stat
 has out '^  total +7 '
 has out '^  in flight +3 '
+has out '^  ops +[0-9]+  database operations in them$'
 has out "^ +$producer +produce +alive "
 
 echo die >&9
@@ -87,9 +88,11 @@ run 0 fntrace list
 has out "produce $producer \\(dead\\)"
 run 0 fntrace stat --json
 json 'x["orphaned"] == 3 and not x["producers"][0]["alive"]'
+run 0 fntrace stat
+has out '^    died +3  of these: their process died$'
 run 0 fntrace check
-has out 'sound; 7 records'
-has out 'left by processes that died'
+has out 'no problems; 7 records'
+has out '5 items held by processes that died'
 run 0 fntrace check --json
 json 'x["problems"] == [] and x["problem_count"] == 0 and x["orphans"] > 0'
 
@@ -187,7 +190,7 @@ produce capped 3 <<<'many 10 quick'
 run 0 fntrace stat -r capped --json
 json 'x["capacity"] == 3 and x["total"] == 10 and x["retained"] == 3 and x["ordered"]'
 run 0 fntrace stat -r capped
-has out 'shows the newest 3 calls, in exact order'
+has out 'the newest 3 calls are readable, in exact order'
 produce none none <<<'many 10 quick'
 run 0 fntrace stat -r none --json
 json 'x["keep_none"] and x["total"] == 10 and x["not_kept"] == 10 and x["retained"] == 0'

@@ -39,7 +39,7 @@ has out '^  browse +1 +1 '
 has out '^  \(all\) +5 +1 +1 +1 '
 has out '^  Lot +update +1 +1 '
 lacks out 'IN FLIGHT.*P50'
-lacks out 'no room'
+lacks out '\(others\)'
 run 0 fntrace stat -r app -n 2
 has out 'and 3 more functions: -n 0 shows all'
 has out 'and 1 more operation: -n 0 shows all'

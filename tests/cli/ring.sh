@@ -34,13 +34,13 @@ await t1
 # ---- resize -------------------------------------------------------------------------
 
 run 0 fntrace ctl resize 24M -r app
-has out ': 24 MiB, [0-9,]+ cells and [0-9,]+ kept ones$'
-has out 'of earlier rings still in use: their records are shown until'
+has out ': 24 MiB, [0-9,]+ ring cells and [0-9,]+ for errors and slow calls$'
+has out 'of the old rings not freed yet: their records stay readable until'
 run 0 fntrace stat -r app
 has out '24 MiB'
 has out 'retained +1,001 '
 run 0 fntrace check -r app
-has out 'sound; 1,001 records'
+has out 'no problems; 1,001 records'
 touch g1
 await t2
 run 0 fntrace stat -r app
@@ -64,7 +64,7 @@ has err 'no such region'
 run 0 fntrace ctl rotate -r app -o frozen.fnt
 has out ': 3,001 records now in frozen.fnt$'
 run 0 fntrace check -r frozen.fnt
-has out 'sound; 3,001 records in .* 0 in flight'
+has out 'no problems; 3,001 records in .* 0 in flight'
 run 0 fntrace recent -r frozen.fnt -n 1
 has out 'later'
 run 0 fntrace stat -r frozen.fnt
@@ -108,13 +108,13 @@ run 0 fntrace ctl reset -r app
 # ---- reap, rm -----------------------------------------------------------------------
 
 run 0 fntrace ctl reap -r app
-has out ': no process has died$'
+has out ': no dead processes$'
 run 1 fntrace ctl rm -r app
 has err '1 live process writes to it; --force'
 touch g3
 wait 2>/dev/null || true
 run 0 fntrace ctl reap -r app
-has out ': 1 dead process cleared away$'
+has out ': cleaned up after 1 dead process$'
 # Nobody writes to it any more, but the frozen one beside it is not meant.
 run 0 fntrace recent
 has out 'slow +open .*aborted'

@@ -321,7 +321,7 @@ def junk_between_messages():
     check(out.startswith(lines))
     check([(t["call_id"], t["outcome"]) for t in traces()] == [("a", {"status": "ok"})],
           f"{traces()}")
-    check(err.startswith(b"fntrace: tap: 1 calls, 0 operations") and
+    check(err.startswith(b"fntrace: tap: calls 1, aborted 0, operations 0; messages 2, ") and
           err.count(b"\n") == 1, f"{err!r}")
 
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "no region": say where they are looked for. Several: name them. */
+/* Print why no region was chosen: there is none, or there are several. */
 static void
 explain_choice(const struct fnt_region_info *regions, size_t count)
 {
@@ -15,9 +15,8 @@ explain_choice(const struct fnt_region_info *regions, size_t count)
 	size_t used = 0;
 
 	if (count == 0) {
-		message_fail(
-			"there is no region yet; start one with fntrace tap, or say "
-			"which with -r PATH or -p PID");
+		message_fail("there is no region yet; create one with fntrace tap, or "
+			     "name one with -r PATH or -p PID");
 		return;
 	}
 	for (size_t i = 0; i < count && used < sizeof(names) - 1; i++)
@@ -33,13 +32,14 @@ in_use(const struct fnt_region_info *region)
 	return region->alive > 0;
 }
 
-/* What a rotation has left beside a region is not in its way. */
+/* Frozen regions are the files that `ctl rotate` wrote. */
 static bool
 not_frozen(const struct fnt_region_info *region)
 {
 	return !region->frozen;
 }
 
+/* The only region for which `is` returns true; NULL if there is none or several. */
 static const struct fnt_region_info *
 only_one(const struct fnt_region_info *regions, size_t count,
 	 bool (*is)(const struct fnt_region_info *region))
@@ -56,8 +56,9 @@ only_one(const struct fnt_region_info *regions, size_t count,
 	return found;
 }
 
-/* The path of the only region there is, or of those that are there the only one that
- * processes write to, or that is not frozen. */
+/* Find the region to use when none was named: the only one there is, else the only one
+ * that live processes write to, else the only one that is not frozen. Returns false,
+ * with a message on stderr, if there is no such region. */
 static bool
 find_only(char *path, size_t size)
 {
@@ -82,8 +83,8 @@ find_only(char *path, size_t size)
 	return only != NULL;
 }
 
-/* What to open: a name or path, NULL for a process's; "" (said on stderr): there is
- * none. */
+/* What to open: a name or path; NULL: the region of process source->pid; "": none was
+ * found, and the reason is on stderr. `only` holds the path where it is returned. */
 static const char *
 choose(const struct command *command, const struct tool_source *source, char only[1024])
 {

@@ -24,7 +24,7 @@ struct tool_source {
 /* clang-format off */
 #define TOOL_SOURCE_OPTIONS(settings)                                                  \
 	{"region", 'r', TOOL_TEXT, offsetof(settings, source.region), "REGION",        \
-	 "the region's name, or a path (has a slash or ends in .fnt)"},                \
+	 "name or path of the region (a path has / or .fnt)"},                         \
 	{"pid", 'p', TOOL_PID, offsetof(settings, source.pid), "PID",                  \
 	 "the region that this process writes to"}
 /* clang-format on */

@@ -10,12 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The argument an option takes, and the type of the field it is stored in. */
 enum tool_option_kind {
-	TOOL_FLAG,  /* bool: no argument */
-	TOOL_TEXT,  /* const char *: taken as it is, not empty */
-	TOOL_COUNT, /* uint64_t: a decimal number */
-	TOOL_PID,   /* int32_t: a positive decimal number */
-	TOOL_SIZE, /* uint64_t: bytes; K, M, G, T (or KiB …) may follow: powers of 1024 */
+	TOOL_FLAG,  /* bool; no argument */
+	TOOL_TEXT,  /* const char *; not empty */
+	TOOL_COUNT, /* uint64_t; a decimal number */
+	TOOL_PID,   /* int32_t; a positive decimal number */
+	TOOL_SIZE,  /* uint64_t; bytes; with K, M, G or T (KiB …): powers of 1024 */
 };
 
 /* One option of a command. A command's options are an array that ends with TOOL_END. */
@@ -24,7 +25,7 @@ struct tool_option {
 	char letter;	  /* 'r' for -r; 0: none */
 	enum tool_option_kind kind;
 	size_t offset;	  /* of the field it sets, in the command's own struct */
-	const char *arg;  /* what the usage calls its argument; NULL for a flag */
+	const char *arg;  /* name of its argument in the usage; NULL for a flag */
 	const char *help; /* one line, lower case, no full stop */
 };
 
@@ -36,12 +37,11 @@ struct tool_option {
 struct command {
 	const char *name;
 	const char *summary;  /* one line for `fntrace help` */
-	const char *operands; /* "UID|CALL_ID", as the usage has it; NULL: takes none */
-	/* What its --help says after the summary; NULL: nothing. */
-	const char *details;
+	const char *operands; /* for the usage: "UID|CALL_ID"; NULL: takes none */
+	const char *details;  /* printed by --help after the summary; NULL: nothing */
 	const struct tool_option *options;
-	/* Options end at the first operand: the rest belongs to somebody else.
-	 * Otherwise they may come after operands too. */
+	/* True: options end at the first operand, the rest is passed on (tap's CMD).
+	 * False: options may come after operands too. */
 	bool options_first;
 	/* argv[0] is the command's name. Returns the exit code. */
 	int (*run)(int argc, char **argv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Options of commands: one table gives the parser, and usage.c the usage and the help.
+ * Parses a command's options with getopt_long, from the command's table of options.
  */
 #include "cli/command.h"
 #include "cli/tool.h"
@@ -15,7 +15,8 @@
 
 #define OPTIONS_MAX 24
 
-/* getopt_long's values: those of the table begin here, beside any letter. */
+/* What getopt_long returns for long options. All values are above those of letters. The
+ * value of an option of the table is VALUE_TABLE plus its index. */
 enum {
 	VALUE_TABLE = 0x100,
 	VALUE_HELP = 0x200,
@@ -32,7 +33,8 @@ least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Letters to be changed, added, left out or swapped with their neighbour. */
+/* The least number of letters to change, insert, delete or swap with their neighbour
+ * that turns `a` into `b` (Damerau-Levenshtein, optimal string alignment). */
 static size_t
 edit_distance(const char *a, const char *b)
 {
@@ -73,7 +75,7 @@ tool_nearest(const char *word, const char *const *words, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		size_t distance = edit_distance(word, words[i]);
 
-		/* As many changes as a word has letters make any of any other. */
+		/* A distance of a word's whole length means nothing in common. */
 		if (distance < best && distance < strlen(words[i])) {
 			best = distance;
 			nearest = words[i];
@@ -107,7 +109,7 @@ unknown_option(const struct command *command, char **argv)
 	tool_usage_error(command, "unknown option --%s", word);
 }
 
-/* Decimal digits and nothing else; *end is what follows them. */
+/* Parse decimal digits, without sign or blanks before them. *end: what follows them. */
 static bool
 parse_number(const char *text, uint64_t *number, const char **end)
 {
@@ -203,7 +205,7 @@ struct parser {
 	char letters[3 * OPTIONS_MAX];
 };
 
-/* getopt_long's two tables out of the command's one. */
+/* Fill getopt_long's two tables from the command's one. */
 static void
 prepare(struct parser *parser, const struct command *command)
 {
@@ -234,7 +236,7 @@ prepare(struct parser *parser, const struct command *command)
 		(struct option){"color", optional_argument, NULL, VALUE_COLOUR};
 }
 
-/* The row of the table that getopt_long's `value` stands for. */
+/* The option of the table that getopt_long returned `value` for. */
 static const struct tool_option *
 option_of(const struct command *command, int value)
 {
@@ -290,7 +292,7 @@ tool_options(const struct command *command, int argc, char **argv, void *setting
 		take_option(command, value, argv, settings);
 	if (optind < argc && !command->operands)
 		tool_usage_error(command, "unexpected \"%s\"%s", argv[optind],
-				 has_region(command) ? "; a region is named with -r"
+				 has_region(command) ? "; give the region with -r"
 						     : "");
 	return optind;
 }

@@ -27,9 +27,9 @@ wants_colour(void)
 	return isatty(STDOUT_FILENO);
 }
 
-/* A closed standard descriptor would be given to the next file opened, a region
- * perhaps, and what we print would go there. In its place: an empty stdin, and outputs
- * that cannot be written to. */
+/* If a standard descriptor is closed, the next file opened would get its number, for
+ * example a region, and our output would be written into it. Open /dev/null for reading
+ * in its place: stdin is empty, writes to stdout and stderr fail. */
 static void
 hold_standard_descriptors(void)
 {
@@ -38,13 +38,14 @@ hold_standard_descriptors(void)
 			abort();
 }
 
-/* A region's file that is cut short while it is mapped. Nothing but this can be done:
- * the bytes that are being read are gone. */
+/* A region's file was truncated while it is mapped, and fnt_reader_guard could not
+ * handle the fault. The bytes being read do not exist any more, so the process ends. */
 static void
 bus_error(int signal_number)
 {
 	static const char message[] =
-		"fntrace: the region's file was cut short while it was being read\n";
+		"fntrace: the region's file was truncated while it was being read; "
+		"run this again\n";
 
 	(void)signal_number;
 	(void)!write(STDERR_FILENO, message, sizeof(message) - 1);
@@ -63,7 +64,7 @@ tool_init(void)
 	text_init(strcmp(nl_langinfo(CODESET), "UTF-8") == 0, wants_colour());
 }
 
-/* ---- ends and errors ------------------------------------------------------------ */
+/* ---- the end -------------------------------------------------------------------- */
 
 int
 tool_flush(void)
@@ -80,7 +81,7 @@ tool_flush(void)
 		raise(SIGPIPE);
 		_exit(TOOL_FAILED);
 	}
-	/* Where an earlier write has failed its reason is gone. */
+	/* The errno of an earlier failed write is not known any more. */
 	return message_fail("cannot write to standard output%s%s", errno ? ": " : "",
 			    errno ? strerror(errno) : "");
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a command's table of options says to a reader: usage and help, for the width of
- * the terminal that they are shown on.
+ * Prints usage and help from a command's table of options.
  */
 #include "cli/usage.h"
 #include "view/message.h"
@@ -16,7 +15,7 @@
 
 /* ---- usage ---------------------------------------------------------------------- */
 
-/* A line that grows, and is broken before what does not fit any more. */
+/* Output position of a usage line. A word that does not fit starts a new line. */
 struct usage {
 	FILE *out;
 	size_t begin, column, width;
@@ -46,7 +45,7 @@ usage_add_option(struct usage *usage, const struct tool_option *option)
 	usage_add(usage, what);
 }
 
-/* Columns that the longest word of it takes, with the blank before it. */
+/* The columns of the longest word of the usage, with the blank before it. */
 static size_t
 widest(const struct command *command)
 {
@@ -62,7 +61,8 @@ widest(const struct command *command)
 	return most + 1;
 }
 
-/* Lines go on under the first option, or less far in where that leaves too little. */
+/* Continuation lines begin under the first option, or under "fntrace" if the longest
+ * word would not fit there. */
 static void
 print_usage(FILE *out, const struct command *command, size_t width)
 {
@@ -104,12 +104,13 @@ print_options_help(FILE *out, const struct command *command)
 		print_option_help(out, option->letter, option->name, option->arg,
 				  option->help);
 	print_option_help(out, 0, "color[=WHEN]", NULL,
-			  "auto (a terminal), always or never");
-	print_option_help(out, 'h', "help", NULL, "this");
+			  "use colour: auto (on a terminal), always or never");
+	print_option_help(out, 'h', "help", NULL, "print this help");
 }
 
+/* Format a text, malloc'd. Ends the program if there is no memory. */
 static char *
-in_words(const char *format, va_list args)
+format_text(const char *format, va_list args)
 {
 	char *text;
 
@@ -125,7 +126,7 @@ tool_print(FILE *out, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	text = in_words(format, args);
+	text = format_text(format, args);
 	va_end(args);
 	text_put_wrapped(out, text, text_columns(out));
 	free(text);
@@ -157,7 +158,7 @@ tool_usage_error(const struct command *command, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	message = in_words(format, args);
+	message = format_text(format, args);
 	va_end(args);
 	message_fail("%s: %s", command->name, message);
 	free(message);

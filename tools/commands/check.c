@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace check: verify a region.
+ * fntrace check: verify the integrity of a region. The library does the work
+ * (fnt_reader_check); this prints each problem as it is found, then the counts.
  */
 #include "commands/commands.h"
 #include "view/text.h"
@@ -15,11 +16,12 @@ struct check {
 
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct check),
-	{"json", 0, TOOL_FLAG, offsetof(struct check, json), NULL, "one JSON object"},
+	{"json", 0, TOOL_FLAG, offsetof(struct check, json), NULL,
+	 "print one JSON object"},
 	TOOL_END,
 };
 
-/* ---- problems, as they are found ------------------------------------------------ */
+/* ---- each problem --------------------------------------------------------------- */
 
 static void
 report_text(void *arg, uint64_t offset, const char *problem)
@@ -32,7 +34,7 @@ report_text(void *arg, uint64_t offset, const char *problem)
 	putchar('\n');
 }
 
-/* `arg`: how many came before it. */
+/* `arg`: the number of problems printed before, a uint64_t. */
 static void
 report_json(void *arg, uint64_t offset, const char *problem)
 {
@@ -45,7 +47,7 @@ report_json(void *arg, uint64_t offset, const char *problem)
 	(*count)++;
 }
 
-/* ---- the sum -------------------------------------------------------------------- */
+/* ---- the counts ----------------------------------------------------------------- */
 
 static void
 print_text(const char *path, const struct fnt_check *check)
@@ -59,17 +61,18 @@ print_text(const char *path, const struct fnt_check *check)
 		printf("%s problem%s", text_count(counts[0], check->problems),
 		       check->problems == 1 ? "" : "s");
 	else
-		fputs("sound", stdout);
+		fputs("no problems", stdout);
 	text_style(stdout, TEXT_PLAIN);
-	printf("; %s records in %s cells (%s busy), %s in flight, %s names\n",
+	printf("; %s records in %s cells (%s being written), %s in flight, %s names\n",
 	       text_count(counts[1], check->records),
 	       text_count(counts[2], check->cells),
 	       text_count(counts[3], check->busy_cells),
 	       text_count(counts[4], check->frames),
 	       text_count(counts[5], check->names));
 	if (check->orphans > 0)
-		printf("%s part%s of it left by processes that died; the next that "
-		       "opens the region takes up what they held\n",
+		printf("%s item%s held by processes that died; fntrace ctl reap, or "
+		       "the "
+		       "next process that opens the region, cleans up\n",
 		       text_count(counts[0], check->orphans),
 		       check->orphans == 1 ? "" : "s");
 }
@@ -113,10 +116,14 @@ run(int argc, char **argv)
 	return code == 0 && sum.problems == 0 ? TOOL_OK : TOOL_FAILED;
 }
 
+static const char details[] =
+	"The exit code is 1 if the region is damaged: if it contains anything that\n"
+	"no producer can have written.\n";
+
 const struct command command_check = {
 	.name = "check",
-	.summary = "verify a region",
-	.details = "Exit code 1 if it holds what no producer can have written.\n",
+	.summary = "verify the integrity of a region",
+	.details = details,
 	.options = options,
 	.run = run,
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * commands.h: the commands of the tool, each defined in the file of its name. Each has
- * its own options and a struct of settings that they fill.
+ * commands.h: the commands of the tool, each defined in the file of its name. A command
+ * has a table of options, a struct of settings that they fill, and a function run()
+ * that takes the command line and returns the exit code.
  */
 #ifndef FNT_COMMANDS_COMMANDS_H
 #define FNT_COMMANDS_COMMANDS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace ctl: change a region while it is in use.
+ * fntrace ctl: change a region while it is in use. Finds the subcommand and runs it.
  */
 #include "commands/ctl.h"
 
@@ -14,7 +14,7 @@ static const struct command *const subcommands[] = {
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
 
-/* "get" of "ctl get". */
+/* The subcommand's own word: "get" for the command "ctl get". */
 static const char *
 word_of(const struct command *command)
 {
@@ -33,13 +33,13 @@ find(const char *word)
 static void
 print_usage(FILE *out)
 {
-	tool_print(out, "usage: fntrace ctl WHAT [OPTION]...\n"
-			"\n"
-			"Change a region while it is in use; processes that trace into "
-			"it follow "
-			"at\n"
-			"the next call that they begin.\n"
-			"\n");
+	tool_print(
+		out,
+		"usage: fntrace ctl WHAT [OPTION]...\n"
+		"\n"
+		"Change a region while it is in use. The processes that write to it\n"
+		"apply a change at the next call that they begin.\n"
+		"\n");
 	for (size_t i = 0; i < SUBCOMMANDS; i++) {
 		const struct command *command = subcommands[i];
 		tool_print(out, "  %s%s%s\n      %s\n", word_of(command),
@@ -47,7 +47,7 @@ print_usage(FILE *out)
 			   command->operands ? command->operands : "",
 			   command->summary);
 	}
-	tool_print(out, "\nMore on one: fntrace ctl WHAT --help.\n");
+	tool_print(out, "\n\"fntrace ctl WHAT --help\" explains one of them.\n");
 }
 
 static int
@@ -64,9 +64,9 @@ unknown(const char *word)
 		message_fail("ctl: no \"%s\"; did you mean \"%s\"?", word, nearest);
 	else
 		message_fail("ctl: no \"%s\"", word);
-	tool_print(stderr,
-		   "usage: fntrace ctl WHAT [OPTION]...; fntrace ctl --help lists "
-		   "what there is\n");
+	tool_print(
+		stderr,
+		"usage: fntrace ctl WHAT [OPTION]...; fntrace ctl --help lists them\n");
 	return TOOL_USAGE;
 }
 
@@ -93,9 +93,9 @@ static const struct tool_option options[] = {
 
 const struct command command_ctl = {
 	.name = "ctl",
-	.summary = "change settings and rings, live",
+	.summary = "change settings, resize, rotate or remove a region",
 	.operands = "get|set|fn|reset|resize|rotate|reap|rm",
-	.details = "More on each of them: fntrace ctl --help.\n",
+	.details = "\"fntrace ctl --help\" explains each of them.\n",
 	.options = options,
 	.options_first = true,
 	.run = run,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ctl.h: the subcommands of `fntrace ctl`. Each is a command of its own, named "ctl
- * WORD".
+ * ctl.h: the subcommands of `fntrace ctl`. Each is a struct command named "ctl WORD".
  */
 #ifndef FNT_COMMANDS_CTL_H
 #define FNT_COMMANDS_CTL_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace ctl resize, rotate, reap, rm: the region itself.
+ * fntrace ctl resize, rotate, reap, rm: change the region's rings, clean up after dead
+ * processes, remove the file.
  */
 #include "commands/ctl.h"
 #include "view/text.h"
@@ -23,20 +24,20 @@ static const struct tool_option options_plain[] = {
 static const struct tool_option options_rotate[] = {
 	TOOL_SOURCE_OPTIONS(struct options),
 	{"output", 'o', TOOL_TEXT, offsetof(struct options, file), "FILE",
-	 "the file to write (NAME.YYYYmmdd-HHMMSS.fnt beside the region, UTC)"},
+	 "file to write (NAME.YYYYmmdd-HHMMSS.fnt, in UTC)"},
 	TOOL_END,
 };
 
 static const struct tool_option options_rm[] = {
 	TOOL_SOURCE_OPTIONS(struct options),
 	{"force", 'f', TOOL_FLAG, offsetof(struct options, force), NULL,
-	 "even while live processes write to it"},
+	 "remove it even if live processes write to it"},
 	TOOL_END,
 };
 
-/* ---- what became of it ---------------------------------------------------------- */
+/* ---- the result ----------------------------------------------------------------- */
 
-/* Why earlier rings still take room. */
+/* Say why the old rings' space is not free yet. */
 static void
 print_waiting(const struct fnt_rings *rings)
 {
@@ -44,18 +45,19 @@ print_waiting(const struct fnt_rings *rings)
 
 	if (!rings->waiting_bytes)
 		return;
-	printf("  %s of earlier rings still in use: ",
+	printf("  %s of the old rings not freed yet: ",
 	       text_bytes(room, rings->waiting_bytes));
 	if (rings->shown)
-		printf("their records are shown until the new ones are full");
+		printf("their records stay readable until the new rings are full");
 	else if (rings->threads)
-		printf("%" PRIu32 " thread%s waiting or stopped with tickets of them",
-		       rings->threads, rings->threads == 1 ? " is" : "s are");
+		printf("%" PRIu32 " thread%s in them", rings->threads,
+		       rings->threads == 1 ? " has reserved cells"
+					   : "s have reserved cells");
 	else if (rings->readers)
 		printf("%" PRIu32 " process%s reading them", rings->readers,
 		       rings->readers == 1 ? " is" : "es are");
 	else
-		printf("given back by who comes next");
+		printf("the next process that opens the region frees them");
 	putchar('\n');
 }
 
@@ -65,8 +67,7 @@ print_rings(const struct fnt_rings *rings)
 	char text[TEXT_UNIT_MAX];
 
 	if (rings->given_back)
-		printf("  %s given back to the file system\n",
-		       text_bytes(text, rings->given_back));
+		printf("  %s freed\n", text_bytes(text, rings->given_back));
 	print_waiting(rings);
 }
 
@@ -109,7 +110,7 @@ run_resize(int argc, char **argv)
 	rc = fnt_control_resize(control, bytes, &rings, &error);
 	if (!rc) {
 		print_path(control);
-		printf(": %s, %s cells and %s kept ones\n",
+		printf(": %s, %s ring cells and %s for errors and slow calls\n",
 		       text_bytes(size, rings.size_bytes),
 		       text_count(cells, rings.cells),
 		       text_count(kept, rings.kept_cells));
@@ -118,24 +119,23 @@ run_resize(int argc, char **argv)
 	return end(control, rc, &error);
 }
 
+static const char resize_details[] =
+	"SIZE is the size of the whole region, such as 64M or 1G. Only the rings\n"
+	"of records change; the tables keep their size. The newest records stay\n"
+	"readable: the old rings are freed once the new ones are full.\n";
+
 const struct command ctl_resize = {
 	.name = "ctl resize",
-	.summary = "give the region another size, while it is in use",
+	.summary = "change the region's size",
 	.operands = "SIZE",
-	.details = "SIZE is that of the whole region: 64M, 1G. Its tables stay as they "
-		   "are; "
-		   "both\nrings get what is left. The newest records stay, as many as "
-		   "fit: the "
-		   "old rings\nare read until the new ones have been filled once, and "
-		   "then given "
-		   "back.\n",
+	.details = resize_details,
 	.options = options_plain,
 	.run = run_resize,
 };
 
 /* ---- rotate --------------------------------------------------------------------- */
 
-/* Whether -r takes it for a path, not for a name. */
+/* Whether -r takes `file` as a path rather than a name. */
 static bool
 is_path(const char *file)
 {
@@ -170,13 +170,15 @@ run_rotate(int argc, char **argv)
 	return end(control, rc, &error);
 }
 
+static const char rotate_details[] =
+	"Every command can read the file (-r FILE). Calls in flight and all counts\n"
+	"stay in the region. An existing file is not overwritten, and no record is\n"
+	"lost if this command is killed.\n";
+
 const struct command ctl_rotate = {
 	.name = "ctl rotate",
-	.summary = "freeze what is there into a file, go on in an empty ring",
-	.details = "Every command reads that file (-r FILE). Calls in flight stay in "
-		   "flight, "
-		   "counts go\non. Nothing is overwritten, and nothing lost if this is "
-		   "killed.\n",
+	.summary = "move all records into a file and continue with empty rings",
+	.details = rotate_details,
 	.options = options_rotate,
 	.run = run_rotate,
 };
@@ -201,10 +203,10 @@ run_reap(int argc, char **argv)
 	if (!rc) {
 		print_path(control);
 		if (count)
-			printf(": %" PRIu32 " dead process%s cleared away\n", count,
+			printf(": cleaned up after %" PRIu32 " dead process%s\n", count,
 			       count == 1 ? "" : "es");
 		else
-			printf(": no process has died\n");
+			printf(": no dead processes\n");
 		print_rings(&rings);
 	}
 	return end(control, rc, &error);
@@ -212,8 +214,8 @@ run_reap(int argc, char **argv)
 
 const struct command ctl_reap = {
 	.name = "ctl reap",
-	.summary = "record dead processes' calls as aborted, and clear up after them",
-	.details = "Whoever opens the region for writing does that, too.\n",
+	.summary = "record the calls of dead processes as aborted and free their slots",
+	.details = "Every process that opens the region for writing does the same.\n",
 	.options = options_plain,
 	.run = run_reap,
 };
@@ -239,8 +241,8 @@ run_rm(int argc, char **argv)
 		printf(": removed\n");
 		if (alive)
 			printf("  %" PRIu32
-			       " live process%s on in a file without a name\n",
-			       alive, alive == 1 ? " goes" : "es go");
+			       " live process%s writing to the deleted file\n",
+			       alive, alive == 1 ? " keeps" : "es keep");
 	}
 	return end(control, rc, &error);
 }
@@ -248,7 +250,9 @@ run_rm(int argc, char **argv)
 const struct command ctl_rm = {
 	.name = "ctl rm",
 	.summary = "remove the region's file",
-	.details = "Not while live processes write to it, unless --force is given.\n",
+	.details =
+		"Refused while live processes write to the region, unless --force is "
+		"given.\n",
 	.options = options_rm,
 	.run = run_rm,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace ctl get, set, fn, reset: settings.
+ * fntrace ctl get, set, fn, reset: show and change settings.
  */
 #include "commands/ctl.h"
 #include "view/table.h"
@@ -21,7 +21,8 @@ struct options {
 
 static const struct tool_option options_get[] = {
 	TOOL_SOURCE_OPTIONS(struct options),
-	{"json", 0, TOOL_FLAG, offsetof(struct options, json), NULL, "one JSON object"},
+	{"json", 0, TOOL_FLAG, offsetof(struct options, json), NULL,
+	 "print one JSON object"},
 	TOOL_END,
 };
 
@@ -32,7 +33,7 @@ static const struct tool_option options_change[] = {
 
 /* ---- get ------------------------------------------------------------------------ */
 
-/* One key alone, as "KEY=VALUE"; *value: the value. */
+/* Write one key as "KEY=VALUE" into `text`, TEXT_MAX bytes. *value: the value in it. */
 static const char *
 one_key(const struct fnt_settings *settings, uint32_t key, char *text,
 	const char **value)
@@ -45,7 +46,7 @@ one_key(const struct fnt_settings *settings, uint32_t key, char *text,
 	return text;
 }
 
-/* Those of single functions, the names aligned. */
+/* The settings of single functions, as a table. */
 static void
 print_overrides(const struct fnt_settings_list *list)
 {
@@ -103,7 +104,8 @@ capture_word(enum fnt_capture capture)
 					     : "off";
 }
 
-/* The keys of `which` as members of an object, each after `comma`. */
+/* Print the settings in `which`, a set of FNT_SET_ bits, as members of a JSON object.
+ * `comma`: what to print before the first. */
 static void
 put_json(const struct fnt_settings *settings, uint32_t which, const char *comma)
 {
@@ -146,7 +148,7 @@ put_json(const struct fnt_settings *settings, uint32_t which, const char *comma)
 	}
 }
 
-/* Everything that applies to all functions, and of the others what they set. */
+/* All settings for all functions, and those that are set for single functions. */
 static void
 print_json(const char *path, const struct fnt_settings_list *list)
 {
@@ -190,7 +192,7 @@ run_get(int argc, char **argv)
 
 /* ---- changes -------------------------------------------------------------------- */
 
-/* A key that there is none of, and that looks like one that there is. */
+/* Refuse an unknown key if it looks like a misspelt one. The library refuses others. */
 static void
 check_keys(const struct command *command, char **assignments, int count)
 {
@@ -216,7 +218,7 @@ check_keys(const struct command *command, char **assignments, int count)
 	}
 }
 
-/* What is set now. */
+/* Print what is set now: for the function `fn`, for all functions if it is NULL. */
 static int
 show(struct fnt_control *control, const char *fn)
 {
@@ -233,12 +235,12 @@ show(struct fnt_control *control, const char *fn)
 			fnt_settings_text(&list->overrides[i].settings, text,
 					  sizeof(text));
 	text_put(stdout, fn ? fn : "all functions");
-	printf(": %s\n", text[0] ? text : fn ? "nothing of its own" : "default");
+	printf(": %s\n", text[0] ? text : fn ? "no settings of its own" : "default");
 	fnt_settings_free(list);
 	return TOOL_OK;
 }
 
-/* A change that did not come about: wrong usage, or a failure. */
+/* Print why a change failed. Returns the exit code. */
 static int
 failed(const struct fnt_error *error, int code)
 {
@@ -272,7 +274,7 @@ run_set(int argc, char **argv)
 	int first = tool_options(&ctl_set, argc, argv, &options);
 
 	if (first == argc)
-		tool_usage_error(&ctl_set, "which settings? say KEY=VALUE");
+		tool_usage_error(&ctl_set, "which settings? give KEY=VALUE");
 	return change(&ctl_set, &options, NULL, argv + first, argc - first);
 }
 
@@ -283,9 +285,9 @@ run_fn(int argc, char **argv)
 	int first = tool_options(&ctl_fn, argc, argv, &options);
 
 	if (first == argc)
-		tool_usage_error(&ctl_fn, "which function? say NAME, or BEGINNING*");
+		tool_usage_error(&ctl_fn, "which function? give NAME or PREFIX*");
 	if (first + 1 == argc)
-		tool_usage_error(&ctl_fn, "which settings of it? say KEY=VALUE");
+		tool_usage_error(&ctl_fn, "which settings of it? give KEY=VALUE");
 	return change(&ctl_fn, &options, argv[first], argv + first + 1,
 		      argc - first - 1);
 }
@@ -312,29 +314,30 @@ run_reset(int argc, char **argv)
 
 #define KEYS_HELP                                                                      \
 	"  enabled=on|off              record and count calls\n"                       \
-	"  keep=0..1                   the share of call trees that is kept\n"         \
-	"  slow=TIME|off               always keep calls that take as long: 50ms, "    \
-	"1.5s\n"                                                                       \
-	"  keep_errors=on|off          always keep errors, rollbacks and aborted "     \
-	"calls\n"                                                                      \
-	"  rate=N|off                  keep at most so many a second, of each "        \
-	"function\n"                                                                   \
-	"  capture.values=on|off|hash  results\n"                                      \
-	"  capture.ids=on|off|hash     ids of operations\n"                            \
-	"  capture.users=on|off|hash   user and tenant ids\n"                          \
+	"  keep=0..1                   share of call trees to record (sampling)\n"     \
+	"  slow=TIME|off               always record calls that take at least TIME,\n" \
+	"                              such as 50ms or 1.5s\n"                         \
+	"  keep_errors=on|off          always record failed, rolled back and "         \
+	"aborted\n"                                                                    \
+	"                              calls\n"                                        \
+	"  rate=N|off                  record at most N calls a second of each\n"      \
+	"                              function\n"                                     \
+	"  capture.values=on|off|hash  record results, or a hash of them\n"            \
+	"  capture.ids=on|off|hash     record the ids of operations\n"                 \
+	"  capture.users=on|off|hash   record user and tenant ids\n"                   \
 	"\n"                                                                           \
-	"KEY=default unsets a key. All are changed at once, or none.\n"
+	"KEY=default removes a setting. If one KEY=VALUE is wrong, nothing changes.\n"
 
 const struct command ctl_get = {
 	.name = "ctl get",
-	.summary = "show the settings in force",
+	.summary = "show the settings",
 	.options = options_get,
 	.run = run_get,
 };
 
 const struct command ctl_set = {
 	.name = "ctl set",
-	.summary = "change settings, of all functions",
+	.summary = "change settings for all functions",
 	.operands = "KEY=VALUE...",
 	.details = KEYS_HELP,
 	.options = options_change,
@@ -343,18 +346,19 @@ const struct command ctl_set = {
 
 const struct command ctl_fn = {
 	.name = "ctl fn",
-	.summary = "change those of one, or of all whose names begin so",
-	.operands = "NAME|BEGINNING* KEY=VALUE...",
-	.details = KEYS_HELP "Of several that match, the name itself comes first, then "
-			     "the longest beginning.\n",
+	.summary = "change settings for one function, or for all with a prefix",
+	.operands = "NAME|PREFIX* KEY=VALUE...",
+	.details =
+		KEYS_HELP "If several match a function, its full name counts, else the "
+			  "longest prefix.\n",
 	.options = options_change,
 	.run = run_fn,
 };
 
 const struct command ctl_reset = {
 	.name = "ctl reset",
-	.summary = "undo those of a function; without one, all that is set",
-	.operands = "[NAME|BEGINNING*]",
+	.summary = "remove the settings of a function; without NAME, all settings",
+	.operands = "[NAME|PREFIX*]",
 	.options = options_change,
 	.run = run_reset,
 };

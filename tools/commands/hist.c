@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace hist: how long calls took, as a histogram.
+ * fntrace hist: a histogram of how long calls took, with percentiles.
  */
 #include "commands/commands.h"
 #include "view/bar.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define ROWS_MAX 28
-#define STEPS 8 /* that an octave is drawn in, at most: so many rows */
+#define STEPS 8 /* rows per octave (a doubling of the duration), at most */
 
 struct settings {
 	struct tool_source source;
@@ -22,14 +22,14 @@ struct settings {
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct settings),
 	{"json", 0, TOOL_FLAG, offsetof(struct settings, json), NULL,
-	 "one JSON object, with every bucket that is not empty"},
+	 "print one JSON object, with all non-empty buckets"},
 	TOOL_END,
 };
 
 /* ---- for people ----------------------------------------------------------------- */
 
-/* Durations on a scale that doubles, each octave in eight steps of the same ratio, so
- * that rows are alike. 2^(n/8), times 2^16: */
+/* The scale is logarithmic: each octave is divided into eight steps of equal ratio.
+ * ratios[n] is 2^(n/8) times 2^16. */
 static const uint32_t ratios[STEPS] = {65536, 71468,  77936,  84990,
 				       92682, 101070, 110218, 120194};
 
@@ -53,7 +53,7 @@ start_of(uint32_t step)
 	return log > 16 ? ratio << (log - 16) : ratio >> (16 - log);
 }
 
-/* A bucket's step is its middle's. */
+/* The step that the middle of the bucket falls into. */
 static uint32_t
 step_of_bucket(const struct fnt_bucket *bucket)
 {
@@ -62,16 +62,17 @@ step_of_bucket(const struct fnt_bucket *bucket)
 	return step_of(bucket->low_ns + (bucket->high_ns - bucket->low_ns) / 2);
 }
 
-#define LABEL 12 /* columns of "446 us |" … */
+/* Terminal columns of the parts of a row. */
+#define LABEL 12 /* "   446 us | " */
 #define COUNT 14
-#define SHARE 8
+#define SHARE 8 /* of the calls, in percent */
 #define BAR_MIN 8
 #define BARS_MAX 120
 #define MARKS_MAX 64
 
 struct chart {
 	const struct fnt_fn_metrics *fn;
-	uint32_t first;	  /* step */
+	uint32_t first;	  /* step of the first row */
 	uint32_t per_row; /* steps */
 	uint32_t rows;
 	uint64_t counts[ROWS_MAX + 1];
@@ -80,7 +81,8 @@ struct chart {
 	bool with_count, with_share, with_marks;
 };
 
-/* As fine as fits: an octave in eight rows, or four, two, one, or several in one. */
+/* Sum the buckets into rows. An octave takes eight rows, or the next power of two
+ * fewer, so that there are at most ROWS_MAX rows. */
 static void
 lay_out(struct chart *chart, const struct fnt_fn_metrics *fn)
 {
@@ -103,7 +105,7 @@ lay_out(struct chart *chart, const struct fnt_fn_metrics *fn)
 	}
 }
 
-/* The percentiles that lie in the row: " p50 p90", or nothing. */
+/* Write the names of the percentiles that fall into the row: " p50 p90", or "". */
 static void
 marks_of(const struct chart *chart, uint32_t row, char marks[MARKS_MAX])
 {
@@ -122,7 +124,8 @@ marks_of(const struct chart *chart, uint32_t row, char marks[MARKS_MAX])
 	}
 }
 
-/* What stands beside the bars, as far as there is room: the widest first to go. */
+/* Decide what is printed next to the bars. On a narrow terminal the marks are dropped
+ * first, then the share, then the count. */
 static void
 fit(struct chart *chart)
 {
@@ -178,7 +181,7 @@ put_row(const struct chart *chart, uint32_t row)
 	putchar('\n');
 }
 
-/* "p50 446 us  p90 2.20 ms …", over as many lines as it takes. */
+/* "p50 446 us  p90 2.20 ms …", wrapped at the width of the terminal. */
 static void
 put_percentiles(const struct fnt_fn_metrics *fn)
 {
@@ -213,7 +216,8 @@ put_head(const struct fnt_fn_metrics *fn)
 	printf("\n  %s call%s\n", text_count(text, fn->calls),
 	       fn->calls == 1 ? "" : "s");
 	if (fn->spilled)
-		printf("  %s not shown: no room\n", text_count(text, fn->spilled));
+		printf("  %s of them not in the histogram: histogram table full\n",
+		       text_count(text, fn->spilled));
 }
 
 static void
@@ -324,12 +328,15 @@ run(int argc, char **argv)
 	return status;
 }
 
+static const char details[] =
+	"All finished calls are counted, whether they were recorded or not. Without\n"
+	"FUNCTION, all functions together. The scale is logarithmic.\n";
+
 const struct command command_hist = {
 	.name = "hist",
-	.summary = "how long calls took: a latency histogram",
+	.summary = "show a histogram of how long calls took",
 	.operands = "[FUNCTION]",
-	.details = "Of all calls ever finished, kept or not; without FUNCTION, of all\n"
-		   "functions together. The scale of durations is logarithmic.\n",
+	.details = details,
 	.options = options,
 	.run = run,
 };

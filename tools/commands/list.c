@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace list: the regions on this machine and their processes.
+ * fntrace list: the regions on this machine and the processes that write to them.
  */
 #include "commands/commands.h"
 #include "view/producers.h"
@@ -16,7 +16,7 @@ struct list {
 };
 
 static const struct tool_option options[] = {
-	{"json", 0, TOOL_FLAG, offsetof(struct list, json), NULL, "a JSON array"},
+	{"json", 0, TOOL_FLAG, offsetof(struct list, json), NULL, "print a JSON array"},
 	TOOL_END,
 };
 
@@ -29,8 +29,8 @@ static const struct table_column columns[] = {
 	{"PROCESSES", .min = 20, .if_used = true},
 };
 
-/* A region may go, or break, between being listed and being looked into: then it is
- * shown without its processes. */
+/* The processes of a region; free() the result. If the region was removed or damaged
+ * since it was listed: NULL and *count 0, and it is shown without processes. */
 static struct fnt_producer *
 get_producers(const struct fnt_region_info *region, size_t *count)
 {
@@ -114,7 +114,7 @@ print_table(const struct fnt_region_info *regions, size_t count)
 	table_layout(table, text_columns(stdout));
 	table_print(table, stdout);
 	table_destroy(table);
-	/* Reasons are too long for a column and too useful to be cut. */
+	/* A reason does not fit in a column, and must not be cut: print it below. */
 	for (size_t i = 0; i < count; i++)
 		if (regions[i].status < 0)
 			message_note("%s", reason(&regions[i]));
@@ -177,15 +177,16 @@ run(int argc, char **argv)
 	else if (count > 0)
 		print_table(regions, count);
 	else
-		message_note("no regions; start one with fntrace tap");
+		message_note("no regions; fntrace tap creates one");
 	free(regions);
 	return TOOL_OK;
 }
 
 const struct command command_list = {
 	.name = "list",
-	.summary = "the regions on this machine and their processes",
-	.details = "Looks into $FNTRACE_DIR, else /dev/shm/fntrace-<uid>.\n",
+	.summary = "list the regions and the processes that write to them",
+	.details = "Regions are files in $FNTRACE_DIR, else in "
+		   "/dev/shm/fntrace-<uid>.\n",
 	.options = options,
 	.run = run,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace ps: the calls in flight.
+ * fntrace ps: the calls in flight, of live and of dead processes.
  */
 #include "commands/commands.h"
 #include "view/calls.h"
@@ -16,7 +16,7 @@ struct ps {
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct ps),
 	{"json", 0, TOOL_FLAG, offsetof(struct ps, json), NULL,
-	 "a JSON array, oldest first"},
+	 "print a JSON array, oldest first"},
 	TOOL_END,
 };
 
@@ -33,7 +33,7 @@ static const struct table_column columns[] = {
 	{"PENDING", .min = 16, .want = 24, .if_used = true},
 };
 
-/* The op that waits longest, and how many more do. */
+/* The oldest pending operation, and how many more there are. */
 static void
 add_pending(struct table *table, const struct fnt_trace *trace)
 {
@@ -44,8 +44,8 @@ add_pending(struct table *table, const struct fnt_trace *trace)
 		table_cell(table, TEXT_PLAIN, "%s", "");
 		return;
 	}
-	/* Of the dead only the last sign of life is known, mostly the op's own
-	 * beginning. */
+	/* For a dead process duration_ns ends at its last recorded event, which mostly
+	 * is the start of this operation: no age can be told. */
 	if (trace->outcome == FNT_IN_FLIGHT && trace->duration_ns > op->start_ns)
 		text_duration(age, trace->duration_ns - op->start_ns);
 	if (trace->pending_count > 1)
@@ -113,11 +113,14 @@ run(int argc, char **argv)
 	return status;
 }
 
+static const char details[] =
+	"Calls whose process died are listed as aborted, with the operation that\n"
+	"they had reached.\n";
+
 const struct command command_ps = {
 	.name = "ps",
-	.summary = "the calls in flight, and what they wait for",
-	.details = "Calls of processes that died are shown as aborted, with how far\n"
-		   "they got.\n",
+	.summary = "list the calls in flight and the operations they wait for",
+	.details = details,
 	.options = options,
 	.run = run,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace recent: the newest calls that have finished.
+ * fntrace recent: the newest finished calls.
  */
 #include "commands/commands.h"
 #include "view/calls.h"
@@ -18,13 +18,13 @@ struct recent {
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct recent),
 	{"limit", 'n', TOOL_COUNT, offsetof(struct recent, limit), "N",
-	 "at most so many calls (20)"},
+	 "at most N calls (default 20)"},
 	{"fn", 0, TOOL_TEXT, offsetof(struct recent, fn_name), "NAME",
 	 "only calls of this function"},
 	{"errors", 0, TOOL_FLAG, offsetof(struct recent, errors), NULL,
-	 "only calls that did not end well"},
+	 "only calls that failed, were rolled back or aborted"},
 	{"json", 0, TOOL_FLAG, offsetof(struct recent, json), NULL,
-	 "a JSON array, newest first"},
+	 "print a JSON array, newest first"},
 	TOOL_END,
 };
 
@@ -90,7 +90,7 @@ run(int argc, char **argv)
 
 const struct command command_recent = {
 	.name = "recent",
-	.summary = "the newest calls that have finished",
+	.summary = "list the newest finished calls",
 	.options = options,
 	.run = run,
 };

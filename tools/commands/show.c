@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace show: all that is known of one call.
+ * fntrace show: everything recorded about one call, or the tree of calls it belongs to.
  */
 #include "commands/commands.h"
 #include "view/calls.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAMILY_MAX 10000 /* calls of a tree in which those made from here are sought */
+#define FAMILY_MAX 10000 /* calls of the tree searched for those that the call made */
 
 struct show {
 	struct tool_source source;
@@ -25,21 +25,22 @@ struct show {
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct show),
 	{"tree", 't', TOOL_FLAG, offsetof(struct show, tree), NULL,
-	 "all calls of its tree, of whatever process"},
+	 "show all calls of its tree, in all processes"},
 	{"all", 'a', TOOL_FLAG, offsetof(struct show, all), NULL,
-	 "a line for each operation or call, however many are alike"},
-	{"json", 0, TOOL_FLAG, offsetof(struct show, json), NULL, "one JSON object"},
+	 "one line per operation or call, without folding"},
+	{"json", 0, TOOL_FLAG, offsetof(struct show, json), NULL,
+	 "print one JSON object"},
 	TOOL_END,
 };
 
-/* ---- finding it ----------------------------------------------------------------- */
+/* ---- finding the call ----------------------------------------------------------- */
 
-/* What was found, and the sets that it lives in. */
+/* The call that was found, and the sets of traces that own it. */
 struct found {
 	struct fnt_traces *in_flight;
 	struct fnt_traces *finished;
-	const struct fnt_trace *trace; /* NULL: nothing */
-	uint64_t others;	       /* with the same call id */
+	const struct fnt_trace *trace; /* NULL: not found */
+	uint64_t others;	       /* other calls with the same call id */
 };
 
 static bool
@@ -59,10 +60,10 @@ matches(const struct fnt_query *query, const struct fnt_trace *trace)
 	return strcmp(trace->call_id, query->call_id) == 0;
 }
 
-/* Calls with the same id, other than the one that is shown, or than its tree's. */
+/* Counts the calls with the same call id as the one shown. */
 struct tally {
 	const struct fnt_trace *shown;
-	bool trees;
+	bool trees; /* count only calls of other trees */
 	uint64_t others;
 };
 
@@ -79,8 +80,8 @@ tally(void *arg, const struct fnt_trace *trace)
 	return 0;
 }
 
-/* Whichever began last. A call that has just finished may be in flight as well: then it
- * is the finished one, which is whole. */
+/* Choose the call that began last. A call that has just finished may be in both sets;
+ * the finished trace is taken, because it is complete. */
 static void
 choose(struct found *found, const struct fnt_query *query)
 {
@@ -128,7 +129,8 @@ find(struct fnt_reader *reader, struct fnt_query *query, struct found *found,
 	int code;
 
 	*found = (struct found){0};
-	/* First those in flight: what finishes meanwhile is seen twice, not never. */
+	/* In flight first: a call that finishes between the two reads is then seen
+	 * twice, otherwise not at all. */
 	code = fnt_reader_in_flight(reader, &found->in_flight);
 	query->limit = 1;
 	if (code == 0)
@@ -149,8 +151,9 @@ forget(struct found *found)
 	*found = (struct found){0};
 }
 
-/* ---- showing it ----------------------------------------------------------------- */
+/* ---- showing the call ----------------------------------------------------------- */
 
+/* Whether `traces` has another call of the same tree. */
 static bool
 has_others(const struct fnt_traces *traces, const struct fnt_trace *trace)
 {
@@ -202,9 +205,10 @@ print(struct fnt_reader *reader, const struct found *found, const struct show *s
 		status = print_trace(reader, found, !settings->all);
 	}
 	if (code < 0)
-		return message_fail_errno("the trace as JSON", code);
+		return message_fail_errno("cannot print the call as JSON", code);
 	if (found->others > 0)
-		message_note("%s older call%s with this id; recent has their uids",
+		message_note("%s older call%s with this id; fntrace recent lists their "
+			     "UIDs",
 			     text_count(count, found->others),
 			     found->others == 1 ? "" : "s");
 	return status;
@@ -218,7 +222,8 @@ not_found(struct fnt_reader *reader, const char *id)
 			    fnt_reader_path(reader), id);
 }
 
-/* What `id` means, a uid first: sixteen hex digits may be a call id too. */
+/* Find the call that `id` means. 16 hex digits are tried as a UID first, then as a call
+ * id. */
 static int
 look_up(struct fnt_reader *reader, const char *id, struct found *found, bool trees)
 {
@@ -251,9 +256,9 @@ show(struct fnt_reader *reader, const char *id, const struct show *settings)
 	return status;
 }
 
-/* ---- the tree that it belongs to ------------------------------------------------- */
+/* ---- showing the tree ----------------------------------------------------------- */
 
-/* -1: the region has none of that id. */
+/* Returns the exit code; -1: `id` is not a trace id, or no call has it. */
 static int
 show_by_trace_id(struct fnt_reader *reader, const char *id, struct showtree *what)
 {
@@ -270,7 +275,9 @@ show_by_trace_id(struct fnt_reader *reader, const char *id, struct showtree *wha
 	return status;
 }
 
-/* A call of the tree, or one that is gone and has left calls that it called. */
+/* Show the tree of the call `id`. If that call is not in the region any more, find its
+ * tree through the calls that name it as their caller. Returns as
+ * show_by_trace_id(). */
 static int
 show_by_call(struct fnt_reader *reader, const char *id, struct showtree *what)
 {
@@ -285,8 +292,8 @@ show_by_call(struct fnt_reader *reader, const char *id, struct showtree *what)
 		status = showtree_print(reader, found.in_flight, what);
 		if (found.others > 0)
 			message_note(
-				"%s older call%s with this id in other trees; recent "
-				"has their uids",
+				"%s older call%s with this id in other trees; fntrace "
+				"recent lists their UIDs",
 				text_count(count, found.others),
 				found.others == 1 ? "" : "s");
 	} else if (code == 0 && parse_uid(id, &what->uid) &&
@@ -317,7 +324,8 @@ run(int argc, char **argv)
 	int status;
 
 	if (first == argc)
-		tool_usage_error(&command_show, "which call? give a uid or a call id");
+		tool_usage_error(&command_show,
+				 "which call? give a UID, a call id or a trace id");
 	if (first + 1 < argc)
 		tool_usage_error(&command_show, "one call at a time");
 	reader = tool_reader_open(&command_show, &settings.source);
@@ -331,16 +339,18 @@ run(int argc, char **argv)
 	return status;
 }
 
+static const char details[] =
+	"A UID (16 hex digits) identifies one call. If several calls have the same\n"
+	"CALL_ID, the newest is shown. TRACE_ID (32 hex digits) needs --tree.\n"
+	"\n"
+	"--tree shows which call made or scheduled which, in all processes. A\n"
+	"dotted branch marks a call that began after its caller had finished.\n";
+
 const struct command command_show = {
 	.name = "show",
-	.summary = "one call on a time line, or with --tree all that it led to",
+	.summary = "show one call as a waterfall, or with --tree its whole tree",
 	.operands = "UID|CALL_ID|TRACE_ID",
-	.details =
-		"A uid (16 hex digits) is one call; of several calls with one id\n"
-		"the newest is shown. --tree takes a trace id (32 hex digits) as "
-		"well,\n"
-		"and draws who called whom, finished or in flight, in all processes.\n"
-		"At a dotted branch is what began after its caller had ended.\n",
+	.details = details,
 	.options = options,
 	.run = run,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace stat: totals, losses by cause, and who writes.
+ * fntrace stat: counts of calls, what was not recorded and why, how full the tables
+ * are, functions, operations and processes.
  */
 #include "commands/commands.h"
 #include "view/measures.h"
@@ -10,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct settings {
 	struct tool_source source;
@@ -17,7 +19,7 @@ struct settings {
 	bool json;
 };
 
-/* What there is to be shown. */
+/* Everything that is printed. */
 struct counts {
 	struct fnt_stat stat;
 	struct fnt_metrics *metrics;
@@ -28,9 +30,9 @@ struct counts {
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct settings),
 	{"limit", 'n', TOOL_COUNT, offsetof(struct settings, limit), "N",
-	 "at most so many functions and operations (20); 0: all"},
+	 "at most N functions and operations (20); 0: all"},
 	{"json", 0, TOOL_FLAG, offsetof(struct settings, json), NULL,
-	 "one JSON object"},
+	 "print one JSON object"},
 	TOOL_END,
 };
 
@@ -46,7 +48,7 @@ put_title(const char *title)
 	putchar('\n');
 }
 
-/* A count, and what it means; `style` where it is not 0. */
+/* Print a count and what it means. A count other than 0 is shown in `style`. */
 static void
 put_count(const char *name, uint64_t count, enum text_style style, const char *meaning)
 {
@@ -81,22 +83,23 @@ print_region(const char *path, const struct fnt_stat *stat)
 	text_style(stdout, TEXT_BOLD);
 	text_put(stdout, path);
 	text_style(stdout, TEXT_PLAIN);
-	printf("\n  %s, made %s (%s)\n", text_bytes(text[0], stat->size_bytes),
+	printf("\n  %s, created %s (%s)\n", text_bytes(text[0], stat->size_bytes),
 	       text_date(text[1], stat->created_at_ns),
 	       text_ago(text[2], stat->created_at_ns, text_now_ns()));
-	printf("  %s cells of 256 B, records of at most %s\n",
+	printf("  %s ring cells of 256 B, records of at most %s\n",
 	       text_count(text[0], stat->cells),
 	       text_bytes(text[1], stat->max_record_bytes));
 	if (stat->flags & FNT_KEEP_NONE)
-		puts("  keeps no records, only counts");
+		puts("  no records, only counts");
 	else if (stat->capacity > 0)
-		printf("  shows the newest %s calls%s\n",
+		printf("  the newest %s calls are readable%s\n",
 		       text_count(text[0], stat->capacity),
 		       stat->flags & FNT_ORDERED ? ", in exact order" : "");
-	printf("  clock %s\n", stat->clock ? stat->clock : "unknown");
+	if (stat->clock && strcmp(stat->clock, "none") != 0)
+		printf("  clock of the processes: %s\n", stat->clock);
 }
 
-/* What is not at its default. */
+/* Print the settings that are not at their default. */
 static void
 print_settings(const struct fnt_settings_list *list)
 {
@@ -124,38 +127,40 @@ print_counts(const struct counts *counts)
 	const struct fnt_stat *stat = &counts->stat;
 
 	put_title("calls");
-	put_count("total", stat->total, TEXT_PLAIN, "finished, by any process");
+	put_count("total", stat->total, TEXT_PLAIN, "finished, in all processes");
 	put_count("recorded", stat->recorded, TEXT_PLAIN, "written to the ring");
-	put_count("retained", stat->retained, TEXT_PLAIN, "still there to be read");
-	put_count("in flight", stat->in_flight, TEXT_PLAIN, "begun and not finished");
-	put_count("orphaned", stat->orphaned, TEXT_BAD, "of these: their process died");
+	put_count("retained", stat->retained, TEXT_PLAIN, "still readable");
+	put_count("in flight", stat->in_flight, TEXT_PLAIN, "started, not finished");
+	put_count("  died", stat->orphaned, TEXT_BAD, "of these: their process died");
 	put_count("ops", stat->ops, TEXT_PLAIN, "database operations in them");
 
-	put_title("left out");
-	put_count("dropped", stat->dropped, TEXT_BAD, "calls: no place in the ring");
-	put_count("not kept", stat->not_kept, TEXT_PLAIN,
-		  "calls: by the settings, of which");
-	put_count("  sampled", stat->sampled, TEXT_PLAIN,
-		  "not of the share that is kept");
+	put_title("calls not recorded");
+	put_count("dropped", stat->dropped, TEXT_BAD,
+		  "no ring space or no thread slot");
+	put_count("not kept", stat->not_kept, TEXT_PLAIN, "by the settings, of which");
+	put_count("  sampled", stat->sampled, TEXT_PLAIN, "outside the \"keep\" share");
 	put_count("  limited", stat->limited, TEXT_PLAIN,
-		  "past the rate of their function");
-	put_count("  none", stat->kept_none, TEXT_PLAIN, "the region keeps none");
-	put_count("unframed", stat->unframed, TEXT_WARN,
-		  "calls that ps could not show");
-	put_count("ops", stat->ops_omitted, TEXT_WARN, "past a record's size limit");
-	put_count("schedules", stat->schedules_omitted, TEXT_WARN, "likewise");
-	put_count("values", stat->values_omitted, TEXT_WARN, "results: likewise");
-	put_count("cells", stat->cells_skipped, TEXT_PLAIN,
-		  "passed over, held by others");
+		  "over the \"rate\" of the function");
+	put_count("  none", stat->kept_none, TEXT_PLAIN, "the region has no records");
 
-	put_title("room");
+	put_title("limits reached");
+	put_count("ops", stat->ops_omitted, TEXT_WARN, "left out: record size limit");
+	put_count("schedules", stat->schedules_omitted, TEXT_WARN,
+		  "left out: record size limit");
+	put_count("results", stat->values_omitted, TEXT_WARN,
+		  "left out: record size limit");
+	put_count("frames", stat->unframed, TEXT_WARN, "calls not visible in flight");
+	put_count("cells", stat->cells_skipped, TEXT_PLAIN,
+		  "skipped: held by slow writers");
+
+	put_title("tables");
 	put_use("processes", stat->producers, stat->producers_max);
 	put_use("threads", stat->lanes, stat->lanes_max);
 	put_use("frames", stat->frames, stat->frames_max);
 	put_use("names", stat->names, stat->names_max);
 	put_use("functions", metrics->fn_rows, metrics->fn_rows_max);
 	put_use("operations", metrics->op_rows, metrics->op_rows_max);
-	put_use("latencies", metrics->blocks, metrics->blocks_max);
+	put_use("histograms", metrics->blocks, metrics->blocks_max);
 }
 
 static const struct table_column columns[] = {
@@ -166,7 +171,7 @@ static const struct table_column columns[] = {
 	{"IN FLIGHT", .right = true},
 	{"RECORDED", .right = true},
 	{"DROPPED", .right = true, .drop = 3},
-	{"SINCE", .right = true, .drop = 2},
+	{"ATTACHED", .right = true, .drop = 2},
 };
 
 static void
@@ -270,7 +275,7 @@ print_json(const char *path, const struct counts *counts)
 	fputs("}\n", stdout);
 }
 
-/* For people, the settings too; a machine has them from `ctl get --json`. */
+/* The settings are printed for people only; programs get them from `ctl get --json`. */
 static void
 print_text(struct fnt_reader *reader, const struct counts *counts, uint64_t limit)
 {
@@ -335,7 +340,7 @@ run(int argc, char **argv)
 
 const struct command command_stat = {
 	.name = "stat",
-	.summary = "totals, losses by cause, functions, operations, processes",
+	.summary = "show counts, losses, functions, operations and processes",
 	.options = options,
 	.run = run,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace tail: calls as they finish.
+ * fntrace tail: print calls as they finish, until interrupted.
  */
 #include "commands/commands.h"
 #include "view/calls.h"
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_MS 25    /* producers do not wake anyone: how often to look */
-#define BATCH_MAX 500 /* calls between two looks at stdout and at what was missed */
+#define POLL_MS 25    /* producers do not wake readers, so the ring is polled */
+#define BATCH_MAX 500 /* calls to read before flushing stdout */
 
 struct tail {
 	struct tool_source source;
@@ -25,22 +25,22 @@ struct tail {
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct tail),
 	{"lines", 'n', TOOL_COUNT, offsetof(struct tail, earlier), "N",
-	 "begin with the last N calls (0)"},
+	 "print the last N finished calls first (default 0)"},
 	{"fn", 0, TOOL_TEXT, offsetof(struct tail, fn_name), "NAME",
 	 "only calls of this function"},
 	{"errors", 0, TOOL_FLAG, offsetof(struct tail, errors), NULL,
-	 "only calls that did not end well"},
+	 "only calls that failed, were rolled back or aborted"},
 	{"json", 0, TOOL_FLAG, offsetof(struct tail, json), NULL,
-	 "one JSON object a line"},
+	 "print one JSON object per line"},
 	TOOL_END,
 };
 
 struct follow {
 	const struct tail *tail;
 	struct fnt_cursor *cursor;
-	struct fnt_traces *earlier; /* shown at the start: not to be shown again */
+	struct fnt_traces *earlier; /* printed at the start; skipped when read again */
 	struct table *table;
-	uint64_t missed; /* as last said */
+	uint64_t missed; /* count that was last reported */
 };
 
 static bool
@@ -74,7 +74,7 @@ show(const struct follow *follow, const struct fnt_trace *trace)
 	return 0;
 }
 
-/* Print what was gathered, and say what was missed. Returns the exit code. */
+/* Print the calls of this batch, and how many were missed. Returns the exit code. */
 static int
 end_batch(struct follow *follow)
 {
@@ -101,12 +101,12 @@ show_earlier(struct follow *follow)
 		int code = show(follow, &follow->earlier->items[i - 1]);
 
 		if (code < 0)
-			return message_fail_errno("a trace as JSON", code);
+			return message_fail_errno("cannot print a call as JSON", code);
 	}
 	return end_batch(follow);
 }
 
-/* Returns how many traces there were, or a negative errno. */
+/* Read at most BATCH_MAX calls. Returns how many were read, or a negative errno. */
 static int
 take_batch(struct follow *follow)
 {
@@ -127,8 +127,8 @@ take_batch(struct follow *follow)
 	return taken;
 }
 
-/* Sleep, unless nobody reads us any more: a pipe's other end may close while there is
- * nothing to write. */
+/* Sleep for POLL_MS. Returns false if the reader of stdout has closed it: without a
+ * call to print, no write would tell. */
 static bool
 wait_a_little(void)
 {
@@ -146,7 +146,7 @@ follow_calls(struct follow *follow)
 		int taken = take_batch(follow);
 
 		if (taken < 0)
-			return message_fail_errno("cannot follow", taken);
+			return message_fail_errno("cannot read the next calls", taken);
 		status = end_batch(follow);
 		if (taken == 0 && !wait_a_little())
 			break;
@@ -165,7 +165,7 @@ start(struct fnt_reader *reader, const struct tail *tail)
 	struct follow follow = {.tail = tail};
 	int code, status;
 
-	/* First the cursor, then the earlier ones: none can fall between. */
+	/* Open the cursor before the query, so that no call falls between the two. */
 	code = fnt_cursor_open(&follow.cursor, reader, FNT_FROM_NOW);
 	if (code < 0)
 		return message_fail_errno(fnt_reader_path(reader), code);
@@ -199,11 +199,14 @@ run(int argc, char **argv)
 	return status;
 }
 
+static const char details[] =
+	"Runs until it is interrupted. If calls finish faster than they can be\n"
+	"read, the number of calls missed is printed on standard error.\n";
+
 const struct command command_tail = {
 	.name = "tail",
-	.summary = "calls as they finish",
-	.details = "Runs until it is interrupted. Calls that came too fast to be read\n"
-		   "are counted on standard error.\n",
+	.summary = "print calls as they finish",
+	.details = details,
 	.options = options,
 	.run = run,
 };

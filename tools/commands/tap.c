@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace tap: run a command between its stdin and stdout and ours.
+ * fntrace tap: run a command, relay its stdin and stdout, and record the calls in them.
  *
  *      our stdin ──► flow ──► CMD's stdin          one thread, one poll: two flows,
  *      our stdout ◄── flow ◄── CMD's stdout        and a signalfd for all else
  *
- * To whoever started us we behave as CMD would: bytes, ends of files, signals, exit
- * status.
+ * To its parent, tap behaves as CMD would: the same bytes, ends of file, reaction to
+ * signals and exit status.
  */
 #include "commands/commands.h"
 #include "tap/pylon.h"
@@ -36,7 +36,7 @@ enum {
 	EXIT_SIGNAL = 128, /* and its number */
 };
 
-/* What somebody may send us and mean for CMD. */
+/* Signals that another process sends to tap and means for CMD. */
 static const int forwarded[] = {SIGHUP,	 SIGINT,  SIGQUIT,  SIGTERM,
 				SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
 
@@ -53,14 +53,14 @@ struct tap {
 	struct relay_flow *flows[PROTOCOL_DIRS];
 	sigset_t signals, signals_before;
 	int signal_fd;
-	pid_t child; /* 0: has ended */
-	int status;  /* of waitpid */
-	bool stop;   /* told to end while CMD's last bytes wait to be read */
+	pid_t child; /* CMD; 0: it has ended */
+	int status;  /* from waitpid */
+	bool stop;   /* a signal came after CMD ended: do not wait for its last bytes */
 };
 
 /* ---- the region ----------------------------------------------------------------- */
 
-/* The base name of `path`, made fit for a region's name. */
+/* Make a region's name from the base name of `path`. */
 static void
 name_after(char name[NAME_MAX_BYTES + 1], const char *path)
 {
@@ -80,7 +80,7 @@ name_after(char name[NAME_MAX_BYTES + 1], const char *path)
 	if (len == 0)
 		name[len++] = '_';
 	name[len] = '\0';
-	/* Such a name would be taken for a path. */
+	/* A name that ends in .fnt would be taken for a path. */
 	if (len >= 4 && !strcmp(name + len - 4, ".fnt"))
 		name[len - 4] = '_';
 }
@@ -92,8 +92,8 @@ cannot_run(const char *program, int code)
 	return code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 
-/* Whether posix_spawnp will find `program`: 0 or a positive errno. A word that was
- * mistyped is not to leave a region of that name. */
+/* Whether posix_spawnp will find `program`: 0 or a positive errno. Checked before the
+ * region is created, so that a misspelt command does not leave a region behind. */
 static int
 find_program(const char *program)
 {
@@ -104,7 +104,7 @@ find_program(const char *program)
 	if (strchr(program, '/'))
 		return access(program, X_OK) == 0 ? 0 : errno;
 	if (!dir)
-		return 0; /* it has places of its own to look at */
+		return 0; /* posix_spawnp has a default path */
 	for (; dir; dir = *end ? end + 1 : NULL) {
 		end = dir + strcspn(dir, ":");
 		snprintf(path, sizeof(path), "%.*s%s%s", (int)(end - dir), dir,
@@ -124,7 +124,7 @@ check_size(void)
 	uint64_t size;
 
 	if (text && text[0] && !tool_parse_size(text, &size))
-		message_note("FNTRACE_SIZE=%s is no size such as 64M: not heeded",
+		message_note("FNTRACE_SIZE=%s is not a size such as 64M; ignored",
 			     text);
 }
 
@@ -160,7 +160,7 @@ catch_signals(struct tap *tap)
 	sigaddset(&tap->signals, SIGCHLD);
 	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
 		sigaddset(&tap->signals, forwarded[i]);
-	/* Who started us may not want to hear of its children; we must. */
+	/* The parent may have ignored SIGCHLD, which tap needs. */
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_BLOCK, &tap->signals, &tap->signals_before);
 	tap->signal_fd = signalfd(-1, &tap->signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -176,8 +176,9 @@ take_child(struct tap *tap)
 	relay_finish(tap->flows[PROTOCOL_TO_HOST]);
 }
 
-/* A signal from the kernel (the terminal's ^C, its new size) went to the whole process
- * group, which CMD is in: it has it already. One that a process sent to us is CMD's. */
+/* Forward a signal to CMD if a process sent it. A signal from the kernel (^C on the
+ * terminal, a new window size) goes to the whole process group, so CMD has it
+ * already. */
 static void
 take_signal(struct tap *tap, const struct signalfd_siginfo *info)
 {
@@ -200,7 +201,7 @@ take_signals(struct tap *tap)
 		take_signal(tap, &info);
 }
 
-/* End as CMD did. */
+/* End as CMD did: return its exit status, or die of the same signal. */
 static int
 exit_like(int status)
 {
@@ -210,7 +211,7 @@ exit_like(int status)
 	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
 	number = WTERMSIG(status);
-	prctl(PR_SET_DUMPABLE, 0); /* the core is CMD's, and written */
+	prctl(PR_SET_DUMPABLE, 0); /* CMD has left its core; do not add ours */
 	signal(number, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, number);
@@ -221,8 +222,9 @@ exit_like(int status)
 
 /* ---- CMD ------------------------------------------------------------------------ */
 
-/* Spawn, not fork: the region's mapping and lock are not CMD's, not even for a moment.
- * `stdin_fd` and `stdout_fd` become CMD's. 0 or a positive errno. */
+/* Start CMD. posix_spawn rather than fork, so that CMD never shares the region's
+ * mapping and lock. `stdin_fd` and `stdout_fd` become CMD's. Returns 0 or a positive
+ * errno. */
 static int
 spawn(struct tap *tap, char **argv, int stdin_fd, int stdout_fd)
 {
@@ -233,8 +235,7 @@ spawn(struct tap *tap, char **argv, int stdin_fd, int stdout_fd)
 	int code;
 
 	sigemptyset(&defaults);
-	/* We ignore it. If it was ignored before us, then CMD is not to have it either.
-	 */
+	/* tap ignores SIGPIPE. CMD gets the disposition that tap inherited. */
 	if (signal(SIGPIPE, SIG_IGN) != SIG_IGN)
 		sigaddset(&defaults, SIGPIPE);
 	posix_spawnattr_init(&attributes);
@@ -266,14 +267,14 @@ create_flow(struct tap *tap, enum protocol_dir dir, struct relay_end from,
 	return flow;
 }
 
-/* TOOL_OK, or the exit code of what went wrong. */
+/* Start CMD and create the flows. Returns TOOL_OK, or an exit code after a message. */
 static int
 start(struct tap *tap, char **argv)
 {
 	int to_child[2], from_child[2], code;
 
 	if (pipe2(to_child, O_CLOEXEC) < 0 || pipe2(from_child, O_CLOEXEC) < 0)
-		return message_fail_errno("cannot make a pipe", -errno);
+		return message_fail_errno("cannot create a pipe", -errno);
 	code = spawn(tap, argv, to_child[0], from_child[1]);
 	close(to_child[0]);
 	close(from_child[1]);
@@ -290,7 +291,7 @@ start(struct tap *tap, char **argv)
 	return TOOL_OK;
 }
 
-/* Until CMD has ended, and what it had written is passed on. */
+/* Relay until CMD has ended and everything it had written is passed on. */
 static void
 pump(struct tap *tap)
 {
@@ -305,8 +306,8 @@ pump(struct tap *tap)
 		fds[4] = (struct pollfd){.fd = tap->signal_fd, .events = POLLIN};
 		if (poll(fds, 5, -1) < 0)
 			continue;
-		/* Answers before questions: what CMD says now it has said before it can
-		 * know of what we are about to hand to it. */
+		/* CMD's output first: it was written before CMD can read what is passed
+		 * to it below, and the protocol must see it in that order. */
 		relay_step(to_host, fds + 2);
 		relay_step(to_fn, fds);
 		if (fds[4].revents)
@@ -320,12 +321,10 @@ static void
 print_counts(const struct protocol_counts *counts)
 {
 	message_note(
-		"tap: %llu calls, %llu operations, %llu calls aborted; %llu "
-		"messages, of "
-		"them %llu about nothing open, %llu past a limit; %llu other lines",
-		(unsigned long long)counts->calls, (unsigned long long)counts->ops,
-		(unsigned long long)counts->aborted,
-		(unsigned long long)counts->messages,
+		"tap: calls %llu, aborted %llu, operations %llu; messages %llu, for "
+		"unknown calls or operations %llu, over a limit %llu; other lines %llu",
+		(unsigned long long)counts->calls, (unsigned long long)counts->aborted,
+		(unsigned long long)counts->ops, (unsigned long long)counts->messages,
 		(unsigned long long)counts->unknown,
 		(unsigned long long)counts->untraced,
 		(unsigned long long)counts->foreign);
@@ -368,23 +367,28 @@ run_tap(int argc, char **argv)
 
 static const struct tool_option options[] = {
 	{"region", 'r', TOOL_TEXT, offsetof(struct tap_settings, region), "REGION",
-	 "write to this region: a name, or a path (has a slash or ends in .fnt)"},
+	 "write to this region, by name or path"},
 	{"size", 0, TOOL_SIZE, offsetof(struct tap_settings, size_bytes), "SIZE",
-	 "make it this large if it is not there (16M)"},
+	 "size of the region if it has to be created (default 16M)"},
 	{"verbose", 'v', TOOL_FLAG, offsetof(struct tap_settings, verbose), NULL,
-	 "say at the end what was seen"},
+	 "print counts of calls and messages at the end"},
 	TOOL_END,
 };
 
+static const char details[] =
+	"CMD exchanges newline-delimited JSON messages (Pylon's protocol) with its\n"
+	"host over stdin and stdout. Every byte is passed on unchanged and at once,\n"
+	"in both directions; the calls in the messages are recorded.\n"
+	"\n"
+	"Without -r the region is $FNTRACE_REGION, else one named after CMD. The\n"
+	"exit status is that of CMD; 126 if CMD cannot be run, 127 if it is not\n"
+	"found.\n";
+
 const struct command command_tap = {
 	.name = "tap",
-	.summary = "run a command and trace what goes over its stdin and stdout",
+	.summary = "run a command and record the calls in its stdin and stdout",
 	.operands = "[--] CMD [ARG]...",
-	.details = "Every byte is passed on unchanged and at once, in both directions. "
-		   "Without\n"
-		   "-r the region is $FNTRACE_REGION, else named after CMD. The exit "
-		   "status is\n"
-		   "CMD's; 126 and 127: it could not be run, was not found.\n",
+	.details = details,
 	.options = options,
 	.options_first = true,
 	.run = run_tap,

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-/* What a bar covers of a cell, both in eighths of it. The bar is drawn with what there
- * is: blocks that grow from the left, and two that stand at the right. */
+/* The character for a bar that covers `from` to `to`, in eighths, of a terminal column.
+ * Unicode has blocks of every width at the left, but at the right only one eighth and
+ * one half; the nearest is taken. */
 static const char *
 block(unsigned from, unsigned to)
 {
@@ -38,6 +39,7 @@ eighths(uint64_t ns, uint64_t scale_ns, size_t columns)
 	return (uint64_t)(all * ((double)ns / (double)scale_ns));
 }
 
+/* How much of the column `cell` lies before `eighth`: 0 to 8. */
 static unsigned
 within(uint64_t eighth, size_t cell)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bar.h: a span of time as a bar in one line of text, to an eighth of a column.
+ * bar.h: a span of time as a horizontal bar, with a resolution of an eighth of a
+ * column.
  */
 #ifndef FNT_VIEW_BAR_H
 #define FNT_VIEW_BAR_H
@@ -8,14 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BAR_COLUMNS 60 /* wider tells no more */
+#define BAR_COLUMNS 60 /* the widest that is useful */
 
-/* Room for a bar in so many columns. */
+/* Size of the buffer for a bar of `columns` columns. */
 #define BAR_BYTES(columns) ((columns)*3 + 1)
 
-/* Draw what lies between `start_ns` and `end_ns` of a whole that is `scale_ns` long and
- * takes `columns` (at least 1): spaces up to it, and nothing behind it. However short
- * it is, it leaves a mark. */
+/* Write a bar from `start_ns` to `end_ns` into `out`, BAR_BYTES(columns) bytes, where
+ * `columns` (at least 1) stand for `scale_ns`. Spaces precede the bar, nothing follows
+ * it. The shortest span is drawn as one eighth of a column. */
 void bar_draw(char *out, uint64_t start_ns, uint64_t end_ns, uint64_t scale_ns,
 	      size_t columns);
 

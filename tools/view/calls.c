@@ -79,7 +79,8 @@ calls_table_create(const char *when)
 	return table_create(columns, COLUMNS);
 }
 
-/* The outcome and what else is worth a word. */
+/* The outcome and its details: an error's code and message, the operation in which the
+ * call was aborted, the amount streamed. */
 static void
 add_outcome(struct table *table, const struct fnt_trace *trace)
 {
@@ -148,7 +149,7 @@ calls_put_json_array(const struct fnt_traces *traces)
 		fputs(i > 0 ? ",\n" : "\n", stdout);
 		code = calls_put_json(&traces->items[i]);
 		if (code < 0)
-			return message_fail_errno("a trace as JSON", code);
+			return message_fail_errno("cannot print a call as JSON", code);
 	}
 	fputs(traces->count > 0 ? "\n]\n" : "]\n", stdout);
 	return TOOL_OK;

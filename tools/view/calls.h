@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * calls.h: how a call is shown on one line; shared by recent, tail and ps.
+ * calls.h: one call on one line, as text and as JSON; shared by recent, tail and ps.
  */
 #ifndef FNT_VIEW_CALLS_H
 #define FNT_VIEW_CALLS_H
@@ -13,23 +13,24 @@
 const char *calls_outcome(enum fnt_outcome outcome);
 enum text_style calls_outcome_style(enum fnt_outcome outcome);
 
-/* A table of finished calls. `when`: the title of its first column. */
+/* Create a table of finished calls. `when`: the title of the column that says when a
+ * call finished. Free it with table_destroy(). */
 struct table *calls_table_create(const char *when);
 
-/* Add a line; `when` is how the time at which it ended is to be shown. */
+/* Add a row. `when`: the time at which the call finished, as text. */
 void calls_table_add(struct table *table, const struct fnt_trace *trace,
 		     const char *when);
 
-/* Print the rows for the width of the terminal. */
+/* Print the rows, fitted to the width of the terminal. */
 void calls_table_print(struct table *table);
 
-/* When the call ended, Unix time. */
+/* When the call finished, in Unix time. */
 uint64_t calls_ended_at_ns(const struct fnt_trace *trace);
 
-/* The trace as JSON on stdout, no newline. 0 or -ENOMEM. */
+/* Print the trace as JSON on stdout, without a newline. Returns 0 or -ENOMEM. */
 int calls_put_json(const struct fnt_trace *trace);
 
-/* Several as a JSON array, one a line. Returns the exit code. */
+/* Print the traces as a JSON array, one per line. Returns the exit code. */
 int calls_put_json_array(const struct fnt_traces *traces);
 
 #endif

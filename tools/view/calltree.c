@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each call may bring a caller that is missing with it. */
+/* Each call may need a node for a caller that is missing. */
 #define NODES_MAX (2 * CALLTREE_MAX)
 #define BUCKETS 65536 /* a power of two, more than NODES_MAX */
 
 struct calltree {
 	bool json;
-	size_t count; /* with those that stand for what is missing */
+	size_t count; /* of nodes, those of missing callers included */
 	struct calltree_node *first, *last; /* roots */
 	struct calltree_sum sum;
 	struct calltree_node *nodes[NODES_MAX];
@@ -47,9 +47,10 @@ calltree_destroy(struct calltree *tree)
 	free(tree);
 }
 
-/* ---- what belongs to it --------------------------------------------------------- */
+/* ---- nodes ---------------------------------------------------------------------- */
 
-/* Where the uid is, or would be. Of several with one uid the first is found. */
+/* The bucket that holds the uid, or an empty one in which to put it. If several calls
+ * have the uid, it holds the one added first. */
 static struct calltree_node **
 find(struct calltree *tree, uint64_t uid)
 {
@@ -88,7 +89,7 @@ calltree_add(struct calltree *tree, const struct fnt_trace *trace, bool in_fligh
 {
 	struct calltree_node *node;
 
-	/* One that has just finished may be both in flight and in the ring. */
+	/* A call that has just finished may be both in flight and in the ring. */
 	if (in_flight && *find(tree, trace->uid))
 		return 0;
 	if (tree->sum.calls == CALLTREE_MAX) {
@@ -142,7 +143,7 @@ count_processes(const struct calltree *tree)
 	return processes;
 }
 
-/* To be called while the nodes are calls alone, and sorted. */
+/* Call it when the nodes are sorted, and before nodes of missing callers are added. */
 static void
 sum_up(struct calltree *tree)
 {
@@ -179,7 +180,7 @@ compare_starts(const void *left, const void *right)
 	return a->index < b->index ? -1 : 1;
 }
 
-/* Those of a loop that `node` is part of: the one that began first becomes a root. */
+/* `node` is part of a loop. Make the call of the loop that began first a root. */
 static void
 cut_loop(struct calltree *tree, struct calltree_node *node)
 {
@@ -193,8 +194,8 @@ cut_loop(struct calltree *tree, struct calltree_node *node)
 	tree->sum.cut++;
 }
 
-/* From each call up, as far as nobody has been: so all are passed once. Who comes upon
- * the own trace has gone round. */
+/* Walk up from each call until a call that was visited before, so each is visited once.
+ * If it was visited in this same walk, it is on a loop. */
 static void
 cut_loops(struct calltree *tree)
 {
@@ -210,7 +211,8 @@ cut_loops(struct calltree *tree)
 	}
 }
 
-/* Who stands for the caller that is not there; its children come in order of time. */
+/* Add a node for the caller of `child`, which is not in the region. Children are
+ * handled in order of time, so it takes the start of its first child. */
 static struct calltree_node *
 missing_parent(struct calltree *tree, const struct calltree_node *child)
 {
@@ -260,7 +262,7 @@ calltree_link(struct calltree *tree)
 		struct calltree_node *node = tree->nodes[i];
 
 		if (!node->parent && !node->cut && node->parent_uid != 0) {
-			/* A brother may have brought it. */
+			/* An earlier sibling may have added the node. */
 			node->parent = *find(tree, node->parent_uid);
 			if (!node->parent) {
 				node->parent = missing_parent(tree, node);

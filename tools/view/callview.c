@@ -26,7 +26,7 @@ put_line(const char *name, const char *text)
 	putchar('\n');
 }
 
-/* placeBid  mutation  ok after 10.5 ms */
+/* "placeBid  mutation  ok after 10.5 ms" */
 static void
 print_title(const struct fnt_trace *trace)
 {
@@ -43,7 +43,6 @@ print_title(const struct fnt_trace *trace)
 	       text_duration(took, trace->duration_ns));
 }
 
-/* `has_tree`: there are more calls of its tree. */
 static void
 print_ids(const struct fnt_trace *trace, bool has_tree)
 {
@@ -103,7 +102,7 @@ put_omitted(uint64_t count, const char *what)
 	if (count == 0)
 		return;
 	put_name("left out");
-	printf("%s %s%s, past the record's size limit\n", text_count(text, count), what,
+	printf("%s %s%s, over the record size limit\n", text_count(text, count), what,
 	       count == 1 ? "" : "s");
 }
 
@@ -141,7 +140,7 @@ print_value(const struct fnt_trace *trace)
 		return TOOL_OK;
 	code = fnt_value_to_json(&trace->value, &json, &len);
 	if (code < 0)
-		return message_fail_errno("the result as JSON", code);
+		return message_fail_errno("cannot print the result as JSON", code);
 	text_style(stdout, TEXT_DIM);
 	fputs("  result", stdout);
 	text_style(stdout, TEXT_PLAIN);

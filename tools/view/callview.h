@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * callview.h: all that is known of one call but for its operations, which waterfall.h
- * draws.
+ * callview.h: prints everything about one call except its operations (waterfall.h).
  */
 #ifndef FNT_VIEW_CALLVIEW_H
 #define FNT_VIEW_CALLVIEW_H
 
 #include <fntrace/fntrace.h>
 
-/* What it was, who asked for it, where and when it ran. `has_tree`: the region has more
- * calls of its tree. */
+/* Print function, outcome, ids, user, process and start. `has_tree`: the region has
+ * more calls of its tree. */
 void callview_print_head(const struct fnt_trace *trace, bool has_tree);
 
-/* What came of it: streams, schedules, failure, result. The exit code. */
+/* Print streams, schedules, what was left out, error and result. Returns the exit
+ * code. */
 int callview_print_end(const struct fnt_trace *trace);
 
 #endif

@@ -49,7 +49,7 @@ add_count(struct table *table, uint64_t count, enum text_style style)
 	table_cell(table, count ? style : TEXT_PLAIN, "%s", text_count(text, count));
 }
 
-/* Nothing where there is none, so that a column of nothing is left out. */
+/* An empty cell for 0, so that a column without counts is not shown. */
 static void
 add_if_any(struct table *table, uint64_t count, enum text_style style)
 {
@@ -135,7 +135,7 @@ print_fns(const struct fnt_metrics *metrics, size_t limit)
 	for (size_t i = 0; i < count; i++)
 		add_fn(table, metrics->fns[i].fn_name, TEXT_BOLD, &metrics->fns[i]);
 	if (metrics->other.calls + metrics->other.in_flight)
-		add_fn(table, "(no room for more)", TEXT_DIM, &metrics->other);
+		add_fn(table, "(others)", TEXT_DIM, &metrics->other);
 	if (metrics->fn_count > 1 || metrics->other.calls)
 		add_fn(table, "(all)", TEXT_DIM, &metrics->total);
 	print_table(table);
@@ -151,7 +151,7 @@ print_ops(const struct fnt_metrics *metrics, size_t limit)
 	for (size_t i = 0; i < count; i++)
 		add_op(table, metrics->ops[i].entity, TEXT_BOLD, &metrics->ops[i]);
 	if (metrics->other_ops.count)
-		add_op(table, "(no room for more)", TEXT_DIM, &metrics->other_ops);
+		add_op(table, "(others)", TEXT_DIM, &metrics->other_ops);
 	print_table(table);
 	put_more(metrics->op_count - count, "operation");
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static void
-say(const char *format, va_list args)
+print_line(const char *format, va_list args)
 {
 	char *line;
 
@@ -31,7 +31,7 @@ message_fail(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
+	print_line(format, args);
 	va_end(args);
 	return TOOL_FAILED;
 }
@@ -42,7 +42,7 @@ message_note(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
+	print_line(format, args);
 	va_end(args);
 }
 
@@ -51,8 +51,8 @@ message_fail_errno(const char *what, int code)
 {
 	if (code == -ESTALE)
 		return message_fail(
-			"%s: the region's file was cut short or written anew; "
-			"run this again",
+			"%s: the region's file was truncated or replaced while it was "
+			"being read; run this again",
 			what);
 	return message_fail("%s: %s", what, strerror(-code));
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * producers.h: the processes of a region as JSON; shared by stat and list.
+ * producers.h: prints a region's processes as JSON; shared by stat and list.
  */
 #ifndef FNT_VIEW_PRODUCERS_H
 #define FNT_VIEW_PRODUCERS_H
 
 #include <fntrace/reader.h>
 
-/* A JSON array on stdout, no newline. */
+/* Print a JSON array on stdout, without a newline. */
 void producers_put_json(const struct fnt_producer *producers, size_t count);
 
 #endif

@@ -50,7 +50,7 @@ showtree_of_missing(struct fnt_reader *reader, const struct fnt_traces *in_fligh
 	return *code == 1;
 }
 
-/* ---- what belongs to it --------------------------------------------------------- */
+/* ---- its calls ------------------------------------------------------------------ */
 
 static int
 add(void *arg, const struct fnt_trace *trace)
@@ -110,14 +110,14 @@ put_notes(const struct calltree_sum *sum)
 	char count[TEXT_UNIT_MAX];
 
 	if (sum->omitted > 0)
-		message_note("%s older calls of this tree are left out",
+		message_note("%s older calls of this tree are not shown",
 			     text_count(count, sum->omitted));
 	if (sum->cut > 0)
 		message_note(
-			"%s call%s said to be %s own ancestor: drawn as the beginning "
-			"of a tree",
-			text_count(count, sum->cut), sum->cut == 1 ? " is" : "s are",
-			sum->cut == 1 ? "its" : "their");
+			"%s call%s own ancestor, by damaged or forged records; shown "
+			"as the root of a tree",
+			text_count(count, sum->cut),
+			sum->cut == 1 ? " is its" : "s are their");
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * showtree.h: fntrace show --tree: gathers a tree over all processes, finished and in
- * flight, and shows it.
+ * showtree.h: fntrace show --tree: collects the calls of a tree, finished and in
+ * flight, of all processes, and prints them.
  */
 #ifndef FNT_VIEW_SHOWTREE_H
 #define FNT_VIEW_SHOWTREE_H
@@ -9,22 +9,24 @@
 #include <fntrace/reader.h>
 
 struct showtree {
-	uint64_t trace_id[2]; /* 0, 0: the call `uid` alone */
+	uint64_t trace_id[2]; /* 0, 0: only the call `uid` */
 	uint64_t uid;	      /* the call that was asked for; 0: none */
-	bool all;
+	bool all;	      /* do not fold similar calls */
 	bool json;
 };
 
-/* `in_flight`: read before anything else was. TOOL_OK, TOOL_FAILED with a message;
- * nothing there to be shown: -1 and no message. */
+/* Print the tree. `in_flight` must have been read before any finished call, so that no
+ * call is missed. Returns TOOL_OK, TOOL_FAILED after a message, or -1 without a message
+ * if the tree has no calls. */
 int showtree_print(struct fnt_reader *reader, const struct fnt_traces *in_flight,
 		   const struct showtree *what);
 
-/* Thirty-two hex digits, not all 0. */
+/* Parse a trace id: 32 hex digits, not all 0. Returns false if `text` is none. */
 bool showtree_parse(const char *text, uint64_t trace_id[2]);
 
-/* Somebody called by `uid`, itself gone: sets trace_id. False: nobody. 0 or -errno to
- * *code. */
+/* The call what->uid is not in the region. Find a call that it made and set
+ * what->trace_id from that. Returns false if there is none. *code: negative errno if
+ * reading failed. */
 bool showtree_of_missing(struct fnt_reader *reader, const struct fnt_traces *in_flight,
 			 struct showtree *what, int *code);
 

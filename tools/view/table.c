@@ -18,8 +18,8 @@ struct cell {
 struct table {
 	const struct table_column *columns;
 	size_t column_count;
-	size_t *natural; /* widest cell ever, of each column */
-	size_t *width;	 /* as laid out; 0: not shown */
+	size_t *natural; /* by column: width of the widest cell so far */
+	size_t *width;	 /* by column: set by table_layout; 0: not shown */
 	struct cell *cells;
 	size_t cell_count, cell_room;
 	size_t indent;
@@ -104,6 +104,7 @@ table_cell(struct table *table, enum text_style style, const char *format, ...)
 
 /* ---- layout --------------------------------------------------------------------- */
 
+/* The width of a column if there is room for all. 0: not shown. */
 static size_t
 full_width(const struct table *table, size_t index)
 {
@@ -130,7 +131,7 @@ line_width(const struct table *table)
 	return table->indent + sum + (shown > 1 ? (shown - 1) * GAP : 0);
 }
 
-/* What `index` can give up; `wanted`: without being the less useful for it. */
+/* By how much a column can shrink: to its `min`, or with `wanted` to its `want`. */
 static size_t
 slack(const struct table *table, size_t index, bool wanted)
 {
@@ -144,7 +145,7 @@ slack(const struct table *table, size_t index, bool wanted)
 	return width > least ? width - least : 0;
 }
 
-/* The column to be dropped next, or column_count. */
+/* The column to drop next; column_count: none can be dropped. */
 static size_t
 next_drop(const struct table *table)
 {
@@ -161,7 +162,7 @@ next_drop(const struct table *table)
 	return best;
 }
 
-/* With each column as narrow as it may be and still be useful. */
+/* The width of a line in which each column has shrunk to its `want`. */
 static size_t
 wanted_width(const struct table *table)
 {
@@ -172,6 +173,7 @@ wanted_width(const struct table *table)
 	return least;
 }
 
+/* Shrink the widest columns until a line fits `width`, or none can shrink further. */
 static void
 shrink(struct table *table, size_t width, bool wanted)
 {
@@ -241,7 +243,7 @@ put_spaces(FILE *out, size_t count)
 	fprintf(out, "%*s", (int)count, "");
 }
 
-/* `text` cut to `width`; returns the columns it took. */
+/* Print `text`, cut to `width`. Returns the columns it took. */
 static size_t
 put_fitted(FILE *out, const char *text, size_t width)
 {
@@ -258,8 +260,8 @@ put_fitted(FILE *out, const char *text, size_t width)
 	return used + mark;
 }
 
-/* Write one line. Blanks are held back until something follows them, so that no line
- * ends in them. */
+/* Print one line. Blanks are printed only when something follows them, so that no line
+ * ends in blanks. */
 static void
 put_line(const struct table *table, FILE *out, const struct cell *cells)
 {
@@ -295,7 +297,7 @@ put_titles(const struct table *table, FILE *out)
 	struct cell *cells = text_alloc(table->column_count * sizeof(*cells));
 
 	for (size_t i = 0; i < table->column_count; i++) {
-		/* Written by put_line, which changes no text. */
+		/* The cast is safe: put_line only reads the text. */
 		cells[i].text = (char *)table->columns[i].title;
 		cells[i].width = text_width(cells[i].text);
 		cells[i].style = TEXT_DIM;

@@ -97,8 +97,9 @@ text_decode(const char *s, size_t len, uint32_t *character)
 	return need;
 }
 
-/* Controls, line ends, and what is invisible or turns the direction of writing. Joiners
- * (U+200C, U+200D) stay: several scripts cannot be written without them. */
+/* Control characters, line separators, invisible characters and those that change the
+ * direction of writing. Joiners (U+200C, U+200D) are safe: several scripts need
+ * them. */
 bool
 text_is_unsafe(uint32_t character)
 {
@@ -126,8 +127,8 @@ text_is_unsafe(uint32_t character)
 	return false;
 }
 
-/* What the locale cannot show is escaped too: outside UTF-8 the bytes of a character
- * may be control characters of their own. */
+/* Whether the character is printed as it is. What the locale cannot show is escaped:
+ * outside UTF-8 the bytes of a character may be control characters. */
 static bool
 is_shown(uint32_t character)
 {
@@ -154,12 +155,12 @@ print_escape(char out[12], uint32_t character, unsigned char byte)
 		snprintf(out, 12, "\\U%08x", (unsigned)character);
 }
 
-/* ---- foreign strings ------------------------------------------------------------ */
+/* ---- untrusted strings ---------------------------------------------------------- */
 
 char *
 text_escape(const char *s, size_t len)
 {
-	/* The worst is one byte that becomes four, such as \x1b. */
+	/* The longest escape is four bytes for one, such as \x1b. */
 	char *copy = text_alloc(len * 4 + 12);
 	size_t used = 0;
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * JSON on its way out: strings of our own, texts of the library's, and texts for
- * people.
+ * Prints JSON: strings, texts made by the library, and texts laid out for people.
  */
 #include "view/text.h"
 
@@ -9,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A character outside the basic plane takes a surrogate pair. */
+/* Print \uXXXX; a surrogate pair for a character outside the basic plane. */
 static void
 put_unit_escape(FILE *out, uint32_t character)
 {
@@ -32,9 +31,9 @@ text_put_json(FILE *out, const char *json)
 	bool ascii_only = !text_is_utf8() && isatty(fileno(out));
 	size_t len = strlen(json), run = 0;
 
-	/* Control characters below U+0020 are none of a JSON text's, its strings have
-	 * them escaped: so whatever is unsafe is inside a string, where an escape may
-	 * be. */
+	/* A JSON text has no unsafe characters outside strings, except line ends and
+	 * tabs, which the library does not write. So an escape is valid wherever an
+	 * unsafe character is found. */
 	for (size_t i = 0; i < len;) {
 		uint32_t character;
 		size_t taken = text_decode(json + i, len - i, &character);
@@ -76,7 +75,7 @@ text_put_json_string(FILE *out, const char *s)
 
 /* ---- for people ----------------------------------------------------------------- */
 
-/* The text is spread over lines; each is cut and escaped as it is written. */
+/* Builds a line from tokens; end_line() escapes, cuts and prints it. */
 struct pretty {
 	FILE *out;
 	size_t indent, columns, max_lines;
@@ -106,12 +105,12 @@ end_line(struct pretty *pretty)
 		putc('\n', pretty->out);
 		pretty->lines++;
 	}
-	/* Deep nesting must not push everything out of sight. */
+	/* Bounded, so that deep nesting does not push the text off the screen. */
 	pretty->used = 2 * (pretty->depth < 16 ? pretty->depth : 16);
 	memset(pretty->line, ' ', pretty->used);
 }
 
-/* The bytes of the string that begins at `json`, quotes included. */
+/* The length of the string literal at `json`, with its quotes. */
 static size_t
 string_len(const char *json)
 {
@@ -122,6 +121,7 @@ string_len(const char *json)
 	return json[i] == '"' ? i + 1 : i;
 }
 
+/* Add the token at `json` to the line, ending lines around it. Returns its length. */
 static size_t
 put_token(struct pretty *pretty, const char *json)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Numbers in the units that people read.
+ * Durations, sizes, counts and times as text for people.
  */
 #include "view/text.h"
 
@@ -12,8 +12,8 @@
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
 
-/* `value` of `unit` with three significant digits, or as many as stand before the
- * point. `exact`: it is a whole number and needs no point. */
+/* Print a value and its unit with three significant digits, or all digits before the
+ * point. `exact`: the value is a whole number, printed without a point. */
 static char *
 print_scaled(char out[TEXT_UNIT_MAX], double value, const char *unit, bool exact)
 {
@@ -39,7 +39,7 @@ text_duration(char out[TEXT_UNIT_MAX], uint64_t ns)
 
 	if (ns < NS_PER_US)
 		return print_scaled(out, (double)ns, "ns", true);
-	/* What would be printed as 1000 of a unit is 1 of the next. */
+	/* A value that would be rounded to 1000 is printed as 1 of the next unit. */
 	if (ns < NS_PER_MS - NS_PER_US / 2)
 		return print_scaled(out, (double)ns / NS_PER_US,
 				    text_is_utf8() ? "µs" : "us", ns % NS_PER_US == 0);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lines broken where a terminal ends.
+ * Wraps lines at the width of a terminal.
  */
 #include "view/text.h"
 
 #include <string.h>
 
-#define HANG 4
+#define HANG 4 /* columns of a hanging indent without a last column to align with */
 
 static size_t
 line_length(const char *line)
@@ -20,7 +20,8 @@ is_prose(const char *line)
 	return *line != '\0' && *line != '\n' && *line != ' ';
 }
 
-/* Where to go on under a line: at its last column, if that leaves half of the width. */
+/* The indent of a line's continuation: its last column of text, if that leaves half of
+ * the width. */
 static size_t
 hang_of(const char *line, size_t len, size_t columns)
 {
@@ -34,7 +35,8 @@ hang_of(const char *line, size_t len, size_t columns)
 	return begin + HANG <= columns / 2 ? begin + HANG : 0;
 }
 
-/* Of so many bytes at most `columns`, up to a blank; a longer word is left whole. */
+/* How many of the `len` bytes to print on a line of `columns`: up to the last blank
+ * that fits. A word that is longer than the line is not broken. */
 static size_t
 fitting(const char *text, size_t len, size_t columns)
 {
@@ -60,7 +62,7 @@ put_line(FILE *out, const char *line, size_t len, size_t columns)
 {
 	size_t hang = hang_of(line, len, columns), used = 0;
 
-	/* What is before the last column stays, however long. */
+	/* The first line keeps its own indent; the others get the hanging one. */
 	for (size_t done = 0; done < len;) {
 		size_t room = columns > used ? columns - used : 1;
 		size_t take = fitting(line + done, len - done, room);
@@ -72,7 +74,7 @@ put_line(FILE *out, const char *line, size_t len, size_t columns)
 	}
 }
 
-/* Lines of prose, one after the other, with blanks between: their words, anew. */
+/* Print the words of a paragraph, filled to `columns`. */
 static void
 put_paragraph(FILE *out, const char *text, size_t len, size_t columns)
 {
@@ -96,7 +98,7 @@ put_paragraph(FILE *out, const char *text, size_t len, size_t columns)
 	putc('\n', out);
 }
 
-/* The lines of prose from here on, and the longest of them. */
+/* The length of the paragraph that begins here; 0: none. *longest: its longest line. */
 static size_t
 paragraph_length(const char *text, size_t *longest)
 {

@@ -9,19 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOLD_LINES 40 /* fewer are drawn as they are */
-#define FOLD_RUN 4    /* so are fewer in a row */
+#define FOLD_LINES 40 /* trees of at most so many calls are not folded */
+#define FOLD_RUN 4    /* fewer similar siblings in a row are not folded */
 
-/* Levels that are drawn; of what lies deeper the last few, behind a number. */
+/* The deepest level whose branches are all drawn. For deeper calls the depth is printed
+ * as a number, followed by the innermost branches. */
 #define LEVELS_MAX 16
-#define NARROW 80 /* columns; on fewer a third of the levels */
+#define NARROW 80 /* terminal columns; below, a third of LEVELS_MAX is used */
 
-/* One line: a call, or several brothers that are alike. */
+/* One line: a call, or several similar siblings folded into one line. */
 struct line {
 	const struct calltree_node *node;
-	const struct calltree_node *last; /* of them */
-	uint64_t times;
-	uint64_t duration_ns; /* of all together */
+	const struct calltree_node *last; /* the last of the siblings */
+	uint64_t times;			  /* the number of siblings */
+	uint64_t duration_ns;		  /* the sum of their durations */
 	uint64_t end_ns;
 	bool one_process;
 };
@@ -54,7 +55,7 @@ extend(struct line *line, const struct calltree_node *node)
 		line->end_ns = end_ns;
 }
 
-/* How many from `node` on, itself among them, are one line. */
+/* How many siblings from `node` on, itself included, make one line. */
 static size_t
 run_length(const struct calltree_node *node)
 {
@@ -66,7 +67,7 @@ run_length(const struct calltree_node *node)
 	return run < FOLD_RUN ? 1 : run;
 }
 
-/* Brothers without children of their own follow each other. */
+/* Folded siblings have no children, so they follow each other in the walk. */
 static struct lines
 make_lines(const struct calltree *tree, bool fold)
 {
@@ -90,15 +91,15 @@ make_lines(const struct calltree *tree, bool fold)
 /* ---- branches ------------------------------------------------------------------- */
 
 enum branch {
-	BRANCH_PAST,  /* a brother of an ancestor comes below */
-	BRANCH_NONE,  /* none does */
-	BRANCH_MORE,  /* this call, and a brother below */
-	BRANCH_LAST,  /* this call, the last */
-	BRANCH_LATER, /* the same two, begun after the caller had ended */
-	BRANCH_LAST_LATER,
+	BRANCH_PAST,	   /* passes by: a sibling of an ancestor follows below */
+	BRANCH_NONE,	   /* blank: none follows */
+	BRANCH_MORE,	   /* to this call; a sibling follows below */
+	BRANCH_LAST,	   /* to this call, the last sibling */
+	BRANCH_LATER,	   /* as BRANCH_MORE; began after the caller had ended */
+	BRANCH_LAST_LATER, /* as BRANCH_LAST; began after the caller had ended */
 };
 
-#define BRANCH_BYTES 6 /* of two characters */
+#define BRANCH_BYTES 6 /* two characters in UTF-8 */
 
 static const char *
 branch_text(enum branch branch)
@@ -109,8 +110,8 @@ branch_text(enum branch branch)
 	return text_is_utf8() ? drawn[branch] : ascii[branch];
 }
 
-/* Scheduled, most likely: to a call that waits for it, it would belong in time as well.
- */
+/* Whether the call began after its caller had ended. Such a call was most likely
+ * scheduled: a caller waits for the calls that it makes. */
 static bool
 is_later(const struct calltree_node *node)
 {
@@ -128,8 +129,8 @@ own_branch(const struct line *line)
 	return is_later(line->node) ? BRANCH_LAST_LATER : BRANCH_LAST;
 }
 
-/* Everything left of the name, in `out` with room for LEVELS_MAX branches and a number.
- */
+/* Write what precedes the name into `out`, which has room for LEVELS_MAX branches and a
+ * number. */
 static void
 draw_branches(char *out, const struct line *line, size_t levels)
 {
@@ -313,8 +314,8 @@ treeview_print(const struct calltree *tree, uint64_t uid, bool fold)
 
 /* ---- JSON ----------------------------------------------------------------------- */
 
-/* Programs do not read what is nested without end: what lies deeper stands beside its
- * caller, which it names. */
+/* The deepest nesting: JSON parsers limit it. A deeper call is written as a sibling of
+ * its caller, which it names in "parent_uid". */
 #define JSON_LEVELS 64
 
 static size_t
@@ -323,7 +324,7 @@ json_level(const struct calltree_node *node)
 	return node->depth < JSON_LEVELS ? node->depth : JSON_LEVELS - 1;
 }
 
-/* The trace, left open for what comes after its own fields. */
+/* Print the members of the trace and "children":[, without the closing brackets. */
 static void
 put_node(const struct calltree_node *node)
 {

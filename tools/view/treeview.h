@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * treeview.h: a tree of calls, drawn or as JSON.
+ * treeview.h: prints a tree of calls, drawn or as JSON.
  *
  *      CALL              OUTCOME  PID   START    TOOK  0 - 4.01 s
  *      narrate           ok       812    0 ns  2.1 ms  ▏
@@ -12,12 +12,11 @@
 
 #include "view/calltree.h"
 
-/* Draw what `tree` holds, linked. `uid`: the call that was asked for, shown in bold; 0:
- * none. `fold`: where there are many, brothers in a row that are alike and called
- * nothing become one line. */
+/* Draw a linked tree. `uid`: the call to print in bold; 0: none. `fold`: in a large
+ * tree, print similar siblings in a row that made no calls as one line. */
 void treeview_print(const struct calltree *tree, uint64_t uid, bool fold);
 
-/* The same as one JSON object, with each call in its caller's "children". */
+/* Print it as one JSON object, with each call in its caller's "children". */
 void treeview_print_json(const struct calltree *tree, const uint64_t trace_id[2]);
 
 #endif

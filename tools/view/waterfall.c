@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One line: an op, or a call made from here. */
+/* One line: an operation of the call, or a call that it made. */
 struct span {
-	const struct fnt_trace_op *op; /* NULL: it is `call` */
+	const struct fnt_trace_op *op; /* NULL: the span is `call` */
 	const struct fnt_trace *call;
 	uint64_t start_ns, duration_ns;
 	uint64_t end_ns;
-	uint64_t times; /* how many ops in a row it stands for */
+	uint64_t times; /* how many operations are folded into it */
 	bool pending;
-	size_t index; /* keeps the order of those that start together */
+	size_t index; /* order of adding: keeps sorting stable */
 };
 
 struct spans {
@@ -25,7 +25,7 @@ struct spans {
 	size_t count;
 };
 
-/* ---- what there is to show ------------------------------------------------------ */
+/* ---- spans ---------------------------------------------------------------------- */
 
 static bool
 is_child(const struct fnt_trace *trace, const struct fnt_trace *other)
@@ -84,7 +84,8 @@ add_children(struct spans *spans, const struct fnt_trace *trace,
 			.pending = child->outcome == FNT_IN_FLIGHT,
 		};
 
-		/* One that has just finished may be both in flight and in the ring. */
+		/* A call that has just finished may be both in flight and in the
+		 * ring. */
 		if (!is_child(trace, child) || has_call(spans, child->uid))
 			continue;
 		if (child->started_at_ns > trace->started_at_ns)
@@ -105,8 +106,8 @@ compare(const void *left, const void *right)
 
 /* ---- folding --------------------------------------------------------------------- */
 
-#define FOLD_LINES 40 /* fewer are shown as they are */
-#define FOLD_RUN 4    /* so are fewer in a row */
+#define FOLD_LINES 40 /* calls of at most so many spans are not folded */
+#define FOLD_RUN 4    /* fewer similar spans in a row are not folded */
 
 static bool
 is_like(const struct span *a, const struct span *b)
@@ -115,7 +116,7 @@ is_like(const struct span *a, const struct span *b)
 	       a->op->op == b->op->op && strcmp(a->op->entity, b->op->entity) == 0;
 }
 
-/* One span for the `count` from `first` on. */
+/* Fold `count` spans from `first` on into one. */
 static struct span
 join(const struct span *first, size_t count)
 {
@@ -256,8 +257,8 @@ print_spans(const struct spans *spans, uint64_t scale_ns)
 	table_destroy(table);
 }
 
-/* The call's own duration, or more: what is timed elsewhere (fnt_call_op), and calls
- * made from here, may last longer. */
+/* The time that the bars cover: the call's duration, or more if an operation or a call
+ * that it made ended later. Operations timed by the host (fnt_call_op) may do so. */
 static uint64_t
 whole_ns(const struct fnt_trace *trace, const struct spans *spans)
 {

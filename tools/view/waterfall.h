@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * waterfall.h: what a call did, line by line, with bars on the call's own time.
+ * waterfall.h: prints the operations of a call and the calls that it made, one per
+ * line, with bars on a common time scale.
  *
  *      START    TOOK  OP      ENTITY  RESULT  0 - 10.5 ms
  *    1.02 ms   95 µs  lookup  Lot     1 row   ▕▏
@@ -11,15 +12,15 @@
 
 #include <fntrace/reader.h>
 
-/* Where calls made from here are sought: any number of sets of traces. */
+/* The sets of traces in which calls made by the call are searched. */
 struct waterfall_family {
 	const struct fnt_traces *const *sets;
 	size_t count;
 };
 
-/* Print the ops of `trace`, those pending among them, and those of `family` that it
- * called, by their start. `fold`: where there are many, what is done many times in a
- * row becomes one line, which adds up what they took. */
+/* Print the operations of `trace`, finished and pending, and the calls in `family` that
+ * it made, sorted by their start. `fold`: if there are many, similar operations in a
+ * row become one line, with the sum of their durations. */
 void waterfall_print(const struct fnt_trace *trace,
 		     const struct waterfall_family *family, bool fold);
 
