@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/rotate.h"
 
+#include "base/random.h"
 #include "base/error.h"
 #include "ring/record_read.h"
 #include "region/map.h"

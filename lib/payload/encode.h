@@ -14,7 +14,7 @@
 #define FNT_PAYLOAD_ENCODE_H
 
 #include "format/layout.h"
-#include "payload/read.h"
+#include "payload/events.h"
 #include "base/shm_words.h"
 
 #include <msgpack/pack.h>

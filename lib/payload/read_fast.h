@@ -15,7 +15,7 @@
 #define FNT_PAYLOAD_READ_FAST_H
 
 #include "format/layout.h"
-#include "payload/read.h"
+#include "payload/events.h"
 
 #include <assert.h>
 #include <string.h>

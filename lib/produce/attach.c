@@ -21,9 +21,6 @@
 #include <unistd.h>
 
 uint32_t fnt_fork_generation;
-#ifdef FNT_TSAN
-char fnt_rcu_edge;
-#endif
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct fnt_attachment *attachments; /* live ones */

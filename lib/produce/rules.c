@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/rules.h"
 
+#include "base/random.h"
 #include "produce/disabled.h"
 #include "settings/settings.h"
 

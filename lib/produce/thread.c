@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/thread.h"
 
+#include "base/random.h"
 #include "produce/frame_cache.h"
 #include "region/slots.h"
 #include "ring/recover.h"

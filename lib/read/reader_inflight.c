@@ -3,6 +3,7 @@
  * reader_inflight.c: the calls that are open now, from the region's frames.
  */
 #include "base/clock.h"
+#include "base/random.h"
 #include "read/attached.h"
 #include "read/decode.h"
 #include "region/region.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/header.h"
 
+#include "base/random.h"
 #include "base/error.h"
 
 #include <errno.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/liveness.h"
 
+#include "base/random.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

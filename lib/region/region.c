@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/region.h"
 
+#include "base/random.h"
 #include "region/file_space.h"
 #include "base/error.h"
 #include "region/header.h"
@@ -12,46 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define SUFFIX ".fnt"
 #define NAME_MAX_ 200
-
-void
-fnt_random(void *bytes, size_t size)
-{
-	unsigned char *at = bytes;
-
-	while (size) {
-		ssize_t got = getrandom(at, size, 0);
-
-		if (got > 0) {
-			at += got;
-			size -= (size_t)got;
-		} else if (errno != EINTR) {
-			abort(); /* a kernel without getrandom: none that runs us */
-		}
-	}
-}
-
-uint64_t
-fnt_boot_id(void)
-{
-	char text[40];
-	uint64_t hash = 0xcbf29ce484222325u;
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t got;
-
-	if (fd < 0)
-		return 0;
-	got = read(fd, text, sizeof(text));
-	close(fd);
-	for (ssize_t i = 0; i < got; i++)
-		hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
-	return got > 0 ? hash : 0;
-}
 
 /* ---- names and paths -------------------------------------------------------------- */
 

@@ -128,10 +128,4 @@ bool fnt_region_mend(struct fnt_region *region);
 /* The directory of named regions: `dir`, $FNTRACE_DIR or the default. -ENAMETOOLONG. */
 int fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error);
 
-/* This boot, hashed; 0 if unknown. */
-uint64_t fnt_boot_id(void);
-
-/* `size` random bytes. */
-void fnt_random(void *bytes, size_t size);
-
 #endif

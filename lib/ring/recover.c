@@ -7,6 +7,7 @@
 #include "ring/frame.h"
 #include "region/name_table.h"
 #include "payload/encode.h"
+#include "payload/read.h"
 #include "region/slots.h"
 #include "base/shm_words.h"
 #include "ring/record_write.h"

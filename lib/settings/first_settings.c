@@ -4,6 +4,7 @@
  */
 #include "region/map.h"
 
+#include "base/random.h"
 #include "base/error.h"
 #include "settings/settings.h"
 

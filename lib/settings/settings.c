@@ -4,7 +4,6 @@
  */
 #include "settings/settings.h"
 
-#include "settings/settings_text.h"
 #include "base/shm_words.h"
 
 #include <stdlib.h>

@@ -20,6 +20,9 @@
 
 #include <fntrace/control.h>
 
+#define FNT_SLOW_MAX_NS (24ull * 3600 * 1000000000) /* the largest `slow` */
+#define FNT_RATE_MAX UINT32_MAX /* the largest `rate`, calls a second */
+
 /* One entry, out of the region. */
 struct fnt_setting_set {
 	struct fnt_settings values;

@@ -2,7 +2,7 @@
  *
  * Settings as text. Nothing here depends on the locale.
  */
-#include "settings/settings_text.h"
+#include "settings/settings.h"
 
 #include "base/buf.h"
 #include "base/error.h"

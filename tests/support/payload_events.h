@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload_events.h: random events, packed by msgpack-c as the table in payload/read.h
+ * payload_events.h: random events, packed by msgpack-c as the table in payload/events.h
  * says.
  */
-#ifndef FNT_PAYLOAD_EVENTS_H
-#define FNT_PAYLOAD_EVENTS_H
+#ifndef FNT_TEST_PAYLOAD_EVENTS_H
+#define FNT_TEST_PAYLOAD_EVENTS_H
 
 #include "fixture.h"
 

@@ -3,8 +3,8 @@
  * payload_same.h: compares events, and checks that bytes behind a payload do not change
  * how it is read.
  */
-#ifndef FNT_PAYLOAD_SAME_H
-#define FNT_PAYLOAD_SAME_H
+#ifndef FNT_TEST_PAYLOAD_SAME_H
+#define FNT_TEST_PAYLOAD_SAME_H
 
 #include "payload/read.h"
 

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/rcu.h"
+
+#ifdef FNT_TSAN
+char fnt_rcu_edge;
+#endif
