@@ -1,52 +1,59 @@
 /* SPDX-License-Identifier: MIT
  *
- * control.h: a region's settings, read and changed from outside while it is in use.
+ * control.h: read and change a region's settings and rings, from outside, while it is
+ * in use.
  *
- * Settings live in the region. Every process that traces into it follows a change at
- * the next call that it begins: a call goes by the settings that were in force when it
- * began.
+ * Settings live in the region. Every process that writes to the region follows a change
+ * with the next call that it begins. A call keeps the settings that were in force when
+ * it began.
  *
- *   key             value                         default  says
+ *   key             value                         default  meaning
  *   enabled         on, off                       on       record and count calls
- *   keep            0 to 1                        1        share of the trees to keep
- *   slow            off, 200us, 1.5s, up to 24h   off      keep calls that take as long
- *   keep_errors     on, off                       on       keep those that failed
- *   rate            off, 0 to 4294967295          off      keep so many a second of
- *                                                          each function
+ *   keep            0 to 1                        1        share of the trees to record
+ *   slow            off, 200us, 1.5s, up to 24h   off      record calls that take as long
+ *   keep_errors     on, off                       on       record calls that failed
+ *   rate            off, 1 to 4294967295          off      record at most so many calls a
+ *                                                          second of each function
  *   capture.values  on, off, hash                 on       results
  *   capture.ids     on, off, hash                 on       ids of operations
  *   capture.users   on, off, hash                 on       user and tenant ids
  *
- * A key's value may also be `default`: it is no longer set.
+ * The value `default` unsets a key.
  *
- * Overrides are for the functions of a name (`todo:list`), or of all names that begin
- * so, as `todo:*` says. Each key goes by the most specific override that sets it: the
- * exact name, else the longest beginning; else by what is set for all functions; else
- * by the default.
+ * Overrides are settings for the functions of one name (`todo:list`), or of all names
+ * with a prefix (`todo:*`). Each key is looked up by itself: the override of the exact
+ * name is used if it sets the key, else that of the longest prefix that does, else what
+ * is set for all functions, else the default.
  *
- * What is kept is decided when a call has finished: always, if `keep_errors` is on and
- * it failed, or if it was slow; otherwise its tree has to be of the share that `keep`
- * says, and its function must have some of this second's `rate` left. Trees are chosen
- * by a hash of their trace id, so that one is kept or left out whole in every process,
- * and what a smaller share keeps a larger one keeps too. What is left out takes no room
- * in the ring and is counted (fnt_stat.sampled, limited). Calls whose process has died
- * are always kept.
+ * Sampling is decided when a call has finished. A call is recorded if it failed and
+ * `keep_errors` is on, or if it was slow. Any other call is recorded if its tree is in
+ * the share `keep` and its function is within this second's `rate`. Trees are chosen by
+ * a hash of their trace id: all processes decide alike, and the trees of a smaller
+ * share are among those of a larger one. Calls that are not recorded take no room in
+ * the ring and are counted (fnt_stat.sampled, fnt_stat.limited). Calls of processes
+ * that died are always recorded.
  *
- * A function that several processes call for the first time in the same instant may, if
- * one of them is interrupted just there, be in the region under two numbers, and then
- * has two rates.
+ * Two processes that call a new function at the same instant may, if one of them is
+ * interrupted just there, give it two entries in the region; it then has twice the
+ * rate.
  *
- * `hash` puts "h:" and 16 hexadecimal digits in place of a text: SipHash-2-4, with a
- * random key of the region. Equal texts of one region stay equal; who can read the
- * region has the key too, and can try what he suspects; a rotated copy is without it. A
- * result becomes the hash of its bytes. Call ids, names, and errors' codes and messages
- * are recorded as they are.
+ * `hash` replaces a text by "h:" and 16 hexadecimal digits: SipHash-2-4 with a random
+ * key of the region. Equal texts in one region stay equal. Whoever can read the region
+ * can read its key and test guesses; a file made by rotation does not contain the key.
+ * For `capture.values` the bytes of the result are hashed. Call ids, names, and the
+ * codes and messages of errors are always recorded as they are.
  *
- * Rules: one thread at a time for one struct fnt_control; not async-signal-safe; after
- * fork use it in one of the two processes. 0 or a negative errno, with a message. A
- * function that fails has changed nothing. Makes system calls, and waits up to five
- * seconds, then -EBUSY, for another that changes the same region; producers never wait
- * for it.
+ * Rules for every function here, unless its comment says otherwise:
+ *  - Threads: any thread, but one thread at a time for one struct fnt_control.
+ *  - Progress: all make system calls and allocate memory. What changes a region takes
+ *    the region's control lock: it waits for it for up to five seconds, then returns
+ *    -EBUSY. Producers never wait for that lock.
+ *  - Signals: no function is async-signal-safe.
+ *  - fork: afterwards use a struct fnt_control in one of the two processes only.
+ *  - Arguments: no pointer may be NULL, except `error`: a failure is then not
+ *    described.
+ *  - Returns: 0 or a negative errno, with a message in `error`. A function that fails
+ *    has changed nothing.
  */
 #ifndef FNTRACE_CONTROL_H
 #define FNTRACE_CONTROL_H
@@ -60,16 +67,19 @@ extern "C" {
 
 struct fnt_control;
 
-/* Open the region for changes: `region` as for fnt_reader_open, or the one that process
- * `pid` has mapped. It must be there, and writable: -EACCES. Blocks in the kernel
- * (files). */
+/* Open a region for changes: `region` as for fnt_reader_open, or the region that
+ * process `pid` has mapped. It must exist and be writable. 0: close *control with
+ * fnt_control_close. -EACCES: no permission to write; else as for fnt_reader_open and
+ * fnt_reader_open_pid. */
 FNT_API int fnt_control_open(struct fnt_control **control, const char *region,
 			     struct fnt_error *error);
 FNT_API int fnt_control_open_pid(struct fnt_control **control, int32_t pid,
 				 struct fnt_error *error);
+/* NULL is ignored. */
 FNT_API void fnt_control_close(struct fnt_control *control);
 
-/* What was opened, for messages; lives as long as it. */
+/* What was opened, for messages: the path, or "region without a name". Lives as long as
+ * `control`. */
 FNT_API const char *fnt_control_path(const struct fnt_control *control);
 
 /* ---- settings ------------------------------------------------------------------- */
@@ -80,6 +90,7 @@ enum fnt_capture {
 	FNT_CAPTURE_HASH,
 };
 
+/* Bits of fnt_settings.set, one for each key. */
 #define FNT_SET_ENABLED 0x01u
 #define FNT_SET_KEEP 0x02u
 #define FNT_SET_SLOW 0x04u
@@ -89,7 +100,7 @@ enum fnt_capture {
 #define FNT_SET_CAPTURE_IDS 0x40u
 #define FNT_SET_CAPTURE_USERS 0x80u
 
-/* What is not set has its default value here. */
+/* Values of all keys. A key that is not set has its default value here. */
 struct fnt_settings {
 	uint32_t set; /* FNT_SET_* */
 	bool enabled;
@@ -99,7 +110,7 @@ struct fnt_settings {
 	enum fnt_capture capture_users;
 	double keep;	  /* 0 to 1 */
 	uint64_t slow_ns; /* 0: off */
-	uint64_t rate;	  /* 0: off */
+	uint64_t rate;	  /* calls a second; 0: off */
 	uint64_t reserved[4];
 };
 
@@ -109,93 +120,117 @@ struct fnt_override {
 };
 
 struct fnt_settings_list {
-	struct fnt_settings all;
+	struct fnt_settings all; /* for all functions */
 	size_t count;
-	const struct fnt_override *overrides; /* by name */
-	size_t overrides_max;
+	const struct fnt_override *overrides; /* ordered by name */
+	size_t overrides_max;		      /* that the region has room for */
 };
 
-/* The settings in force, of one moment. Free with fnt_settings_free. -ENOMEM, -EAGAIN
- * (they were being rewritten all the time), and of a reader -ESTALE. */
+/* The settings in force at one moment. Free *list with fnt_settings_free. Takes no
+ * lock. 0; -ENOMEM; -EAGAIN: they were being changed all the time; of a reader also
+ * -ESTALE. */
 FNT_API int fnt_control_get(struct fnt_control *control,
 			    struct fnt_settings_list **list);
 FNT_API int fnt_reader_settings(struct fnt_reader *reader,
 				struct fnt_settings_list **list);
+/* NULL is ignored. */
 FNT_API void fnt_settings_free(struct fnt_settings_list *list);
 
 /* Set `count` keys, each a text "KEY=VALUE", for all functions (`fn` NULL) or for those
- * of the name or beginning `fn`, 1 to 255 bytes (and a '*'). All of them at one moment,
- * or none. -EINVAL (a key that there is none of, a value out of range, a bad name: the
- * message says what there is), -ENOSPC (the table of overrides is full), -EBUSY,
- * -ENOMEM, -EIO (the region's file has no settings or was cut short), -EROFS (it was
- * frozen by a rotation, and no live process writes to it). */
+ * with the name or prefix `fn`: 1 to 255 bytes, and a '*' after a prefix. All of them
+ * take effect at one moment, or none does.
+ *
+ * -EINVAL: an unknown key, a value out of range, or a bad name; the message says what
+ * is allowed. -ENOSPC: no room for another override. -EBUSY: the lock. -ENOMEM.
+ * -EAGAIN: the settings can't be read. -EIO: the file has no settings, or was cut
+ * short. -EROFS: it was made by a rotation, and no live process writes to it. */
 FNT_API int fnt_control_set(struct fnt_control *control, const char *fn,
 			    const char *const *assignments, size_t count,
 			    struct fnt_error *error);
 
-/* All keys of `fn` back to what applies to it without an override; `fn` NULL:
- * everything, overrides too, to its default. -ENOENT: `fn` has no override. Else as for
- * fnt_control_set. */
+/* Remove the override `fn`; NULL: remove all overrides and unset all keys. -ENOENT:
+ * there is no such override; else as for fnt_control_set. */
 FNT_API int fnt_control_reset(struct fnt_control *control, const char *fn,
 			      struct fnt_error *error);
 
-/* The keys, by number from 0; NULL past the last. Static. Any thread, any time. */
+/* The name of key `number`, from 0; NULL past the last. A static string. Any thread,
+ * signal handlers included. Wait-free. */
 FNT_API const char *fnt_setting_key(size_t number);
 
-/* What is set, as text: "keep=0.1 slow=50ms", "" for nothing. At most `size` bytes with
- * the NUL; 512 is always enough. Returns `text`. Any thread, any time. */
+/* The keys that are set, as text: "keep=0.1 slow=50ms", or "" for none. Writes at most
+ * `size` bytes with the NUL to `text`, and returns `text`; 512 bytes are always enough.
+ * Any thread. Wait-free. */
 FNT_API char *fnt_settings_text(const struct fnt_settings *settings, char *text,
 				size_t size);
 
-/* ---- the rings --------------------------------------------------------------------- */
+/* ---- the rings
+ * --------------------------------------------------------------------- */
 
-/* What became of the rings. */
+/* The rings after a change. Where `rings` is an output it may be NULL.
+ *
+ * A resize or a rotation begins new rings; the earlier ones stay in the file until
+ * nobody uses them. The next tool, or process that opens the region, then returns their
+ * space to the file system. `waiting_bytes` is what they still take; `threads`,
+ * `readers` and `shown` say who uses them. */
 struct fnt_rings {
-	uint64_t
-		size_bytes; /* of the region: its sections and the rings that are written */
-	uint64_t cells, kept_cells;
-	uint64_t given_back; /* bytes that the file system has got back just now */
-	/* Earlier rings that still take room: they are given back by whoever comes next (a
-	 * tool, a process that opens the region) and finds none of these: */
+	uint64_t size_bytes; /* of the region: its tables and the newest rings */
+	uint64_t cells;	     /* of 256 bytes, in the main ring */
+	uint64_t kept_cells; /* in the kept ring (kept_percent in fntrace.h) */
+	uint64_t given_back; /* bytes returned to the file system by this change */
 	uint64_t waiting_bytes;
-	uint32_t threads; /* that hold tickets of them: they wait, or are stopped */
-	uint32_t readers; /* processes that read their own log just now */
-	bool shown; /* their records are still to be had: the new rings are not full */
-	uint64_t frozen; /* records put into the file (rotate) */
-	char path[1024]; /* the file (rotate) */
+	/* Threads that may still write into the earlier rings: idle, or stopped. */
+	uint32_t threads;
+	/* Processes that are querying their own log now. */
+	uint32_t readers;
+	/* The earlier rings are still read, as the new ones are not full. */
+	bool shown;
+	uint64_t frozen; /* records in the new file (rotate) */
+	char path[1024]; /* the new file (rotate) */
 	uint64_t reserved[8];
 };
 
-/* Give the region another size, while it is in use: all of it, in bytes, 256 KiB to 64 GiB;
- * the tables for processes, calls in flight and names stay as they are, both rings get what
- * is left. Growing needs room for the new rings beside the old ones, for a while. Records
- * stay as many as fit: the old rings are read until the new ones have been filled once, and
- * given back then. Followers go on. -EINVAL (too small for the tables or the longest
- * record), -ENOSPC, -EBUSY (earlier rings are still in use, several of them). `rings` may be
- * NULL. Killed at any moment it leaves the region sound, in the old size or the new. */
+/* Give the region another size while it is in use: `size_bytes`, 256 KiB to 64 GiB,
+ * counts everything. The tables for processes, calls in flight and names keep their
+ * size; both rings share what is left. The new rings need room beside the old ones for
+ * a while. Records stay as far as they fit: the old rings are read until the new ones
+ * have been filled once. Cursors go on. Killed at any moment, this leaves a sound
+ * region of the old or the new size.
+ *
+ * -EINVAL: too small for the tables or for the longest record, or too large. -ENOSPC.
+ * -EBUSY: the lock; or several earlier rings are still in use. -EIO: the file was cut
+ * short. */
 FNT_API int fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
 			       struct fnt_rings *rings, struct fnt_error *error);
 
-/* Freeze all records that are there into a file of their own, a region that every reader
- * reads, and go on in empty rings. `path` NULL: NAME.YYYYmmdd-HHMMSS.fnt (UTC) beside the
- * region. Nothing is overwritten: -EEXIST. Calls in flight stay in flight; counts go on.
- * -EBUSY also: a process has been stopped while it writes a record; nothing is lost, the
- * rings have gone on and the old records are still there: continue it, and rotate again.
- * Killed at any moment it loses nothing: what has not been frozen stays in the region, for
- * the next to freeze. (Killed between giving the file its name and taking the records out
- * of the region, they are in both.) */
+/* Move all records into a file of their own, a region that every reader can read, and
+ * go on with empty rings. `path`: the file; NULL: NAME.YYYYmmdd-HHMMSS.fnt (UTC) beside
+ * the region. Calls in flight stay in flight, and counts go on. Takes at least a tenth
+ * of a second, in which cursors read the old rings to their end.
+ *
+ * -EEXIST: the file exists; nothing is overwritten. -EINVAL: the region has no name and
+ * `path` is NULL. -ENAMETOOLONG. -ENOSPC. -EUSERS: as for fnt_control_reap. -EBUSY: the
+ * lock; or a process was stopped while it writes a record. New rings are then in use,
+ * the old records are still in the region, and nothing is lost: continue the process,
+ * and rotate again. -EIO: the file was cut short.
+ *
+ * Killed at any moment, this loses nothing: records that are not in a file stay in the
+ * region for the next rotation. (If it is killed after the file has its name and before
+ * the records leave the region, they are in both.) */
 FNT_API int fnt_control_rotate(struct fnt_control *control, const char *path,
 			       struct fnt_rings *rings, struct fnt_error *error);
 
-/* Take up what dead processes have left: their calls become aborted records. *count: so many
- * processes. What of earlier rings nobody holds any more is given back. -EUSERS (all process
- * slots taken by live ones). */
+/* Recover what dead processes left: their calls in flight become records with outcome
+ * FNT_ABORTED. *count: the number of these processes. Also returns the space of earlier
+ * rings that nobody uses. -EUSERS: live processes have all process slots, and recovery
+ * needs one. -EBUSY: the lock. -EIO: the file was cut short. */
 FNT_API int fnt_control_reap(struct fnt_control *control, uint32_t *count,
 			     struct fnt_rings *rings, struct fnt_error *error);
 
-/* Remove the region's file. While live processes have it open (*alive: so many) only with
- * `force`: they go on in a file without a name, which goes when they do. -EBUSY; -ENOENT (it
- * has no name, or its name is another file's by now). */
+/* Remove the region's file. *alive, also on -EBUSY: the number of live processes that
+ * write to it. If there are any, `force` is required; they then go on in a file without
+ * a name, which is gone when they are. Takes no lock. -EBUSY: live processes, and no
+ * `force`. -ENOENT: the region has no name, or its name is that of another file by now;
+ * else -errno of removing it. */
 FNT_API int fnt_control_remove(struct fnt_control *control, bool force, uint32_t *alive,
 			       struct fnt_error *error);
 

@@ -1,29 +1,39 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace.h: producing traces, and asking one's own log.
+ * fntrace.h: record the calls of a function runtime, and query one's own log.
  *
  *      fnt_log_open ──► fnt_call_begin ──► op / stream / schedule ──► finish
  *                                │                                      │
- *                         visible in flight                    one record in the ring
+ *                     visible as "in flight"                 one record in the ring
  *
- * A log is a process's handle on a region: a file, mapped shared, into which any number
- * of processes write without a lock. See reader.h for looking in from outside.
+ * A region is a file, mapped shared, that any number of processes write into without a
+ * lock. A log is one process's handle for a region. A call is one execution of a
+ * function, from fnt_call_begin() to the function that finishes it; it then becomes a
+ * record in a ring, where newer records overwrite older ones. reader.h looks into a
+ * region from outside, control.h changes it, metrics.h has its counts.
  *
- * Rules for every function here, unless it says otherwise:
- *  - Threads: any thread, any number at once. One call is used by one thread at a time
- *    (hand it over with whatever orders your own memory); it may be finished by another
- *    thread than began it.
- *  - Progress: fnt_call_* and fnt_log_push never block, never wait for another process and
- *    make no system call, except that a thread's first use of a log registers the thread,
- *    and that a writer which runs into the remains of a dead process clears them away.
- *  - Memory: none is allocated between begin and finish but for calls that outgrow the
- *    region's in-flight frames.
- *  - Signals: not async-signal-safe. errno, signal masks and locale are left as they were.
- *  - fork: allowed at any moment. A call begun before fork belongs to the parent; in the
- *    child it takes -EPERM. The child's own calls go to the same log.
- *  - Errors: 0 or a positive enum fnt_result on success, a negative errno otherwise.
- *  - Strings are NUL-terminated, copied before the function returns. They should be UTF-8;
- *    what is not is recorded as it is and replaced by U+FFFD, and flagged, when read.
+ * Rules for every function here, unless its comment says otherwise:
+ *  - Threads: any function may be called by any thread at any time. A call is used by
+ *    one thread at a time; the caller orders the threads (a mutex, a queue). It may be
+ *    finished by another thread than the one that began it.
+ *  - Progress: fnt_call_* and fnt_log_push never block, never wait for another process
+ *    and make no system call, with these exceptions: the first use of a log by a thread
+ *    registers the thread, under a lock of its process; the first call after a change
+ *    of settings or of the rings reads the change; and a writer that runs into the
+ *    remains of a process that died clears them away.
+ *  - Memory: nothing is allocated between begin and finish, except by a call that needs
+ *    more room than the region's in-flight tables have, or that has more than a few ops
+ *    pending at once.
+ *  - Signals: no function is async-signal-safe. errno, signal masks and the locale are
+ *    left as they were.
+ *  - fork: allowed at any moment. A call that was begun before fork belongs to the
+ *    parent; in the child its functions return -EPERM. New calls of the child go to the
+ *    same log.
+ *  - Arguments: no pointer may be NULL. Strings are NUL-terminated, of any length, and
+ *    copied before the function returns. They should be UTF-8: other bytes are recorded
+ *    as they are, and a reader replaces them by U+FFFD and sets FNT_TRACE_INVALID_UTF8.
+ *  - Returns: 0 or a positive enum fnt_result on success, a negative errno on failure.
+ *    On failure, outputs are not valid and the caller owns nothing.
  */
 #ifndef FNTRACE_FNTRACE_H
 #define FNTRACE_FNTRACE_H
@@ -49,26 +59,30 @@ extern "C" {
 #define FNT_VERSION_PATCH 0
 
 /* The version of the library that the program runs with, "MAJOR.MINOR.PATCH": a static
- * string. It differs from the macros above if the program was compiled with the headers of
- * another version. The dynamic linker rejects a library with another soname or without a
- * function that the program needs, so no caller has to compare; the string is for messages
- * and bug reports. Any thread, signal handlers included, at any time. Wait-free. */
+ * string. It differs from the macros above if the program was compiled with the headers
+ * of another version. The dynamic linker rejects a library with another soname or
+ * without a function that the program needs, so no caller has to compare; the string is
+ * for messages and bug reports. Any thread, signal handlers included. Wait-free. */
 FNT_API const char *fnt_version(void);
 
-/* An optional integer that is absent. */
+/* The value of an optional integer that is absent. */
 #define FNT_NONE INT64_MIN
 
 struct fnt_log;
 struct fnt_call;
 
-/* Outcomes that are no failure: what became of the thing that was handed over. */
+/* What became of something that was recorded. None of these is a failure. */
 enum fnt_result {
-	FNT_DONE = 0,	 /* recorded */
-	FNT_OMITTED = 1, /* past the record's size limit: left out and counted */
-	FNT_DROPPED = 2, /* the whole call could not be recorded: counted */
+	/* Recorded, or left out because the settings say so (control.h). */
+	FNT_DONE = 0,
+	/* Did not fit into the record (max_record_bytes): left out and counted. */
+	FNT_OMITTED = 1,
+	/* The whole call could not be recorded: counted. */
+	FNT_DROPPED = 2,
 };
 
-/* A failure in words: one line that says what failed, on what, and what to do. */
+/* A failure in words: one line that says what failed, on what, and what to do. Written
+ * by the function that fails, and left alone by one that succeeds. */
 struct fnt_error {
 	int code; /* negative errno */
 	char message[508];
@@ -80,6 +94,7 @@ enum fnt_fn_type {
 	FNT_ACTION = 2,
 };
 
+/* Kinds of database operations. A value that is not listed counts as FNT_OP_OTHER. */
 enum fnt_op {
 	FNT_OP_GET = 0,
 	FNT_OP_LIST,
@@ -93,8 +108,8 @@ enum fnt_op {
 	FNT_OP_LINK,
 	FNT_OP_UNLINK,
 	FNT_OP_SEARCH,
-	FNT_OP_OTHER, /* an operation of no kind above */
-	FNT_OP_KINDS,
+	FNT_OP_OTHER,
+	FNT_OP_KINDS, /* their number */
 };
 
 enum fnt_outcome {
@@ -105,93 +120,126 @@ enum fnt_outcome {
 	FNT_ABORTED, /* the process died, closed the log or abandoned the call */
 };
 
-/* The JSON words of the above: "mutation", "query_graph", "rolled_back"; "unknown" for a
- * value out of range. Static strings. Any thread, any time. */
+/* The name that JSON and the tool use: "mutation", "query_graph", "rolled_back";
+ * "unknown" for a value out of range. A static string. Any thread, signal handlers
+ * included. Wait-free. */
 FNT_API const char *fnt_fn_type_name(enum fnt_fn_type type);
 FNT_API const char *fnt_op_name(enum fnt_op op);
 FNT_API const char *fnt_outcome_name(enum fnt_outcome outcome);
 
-/* The other way round; -EINVAL for a word that is none. `len` bytes, no NUL needed. */
+/* The value that has the name `word`, which is `len` bytes and needs no NUL; -EINVAL if
+ * there is none. Any thread, signal handlers included. Wait-free. */
 FNT_API int fnt_fn_type_parse(const char *word, size_t len);
 FNT_API int fnt_op_parse(const char *word, size_t len);
 
 /* ---- the log -------------------------------------------------------------------- */
 
-#define FNT_KEEP_NONE 0x1u /* count calls, keep no record of them */
-#define FNT_ORDERED                                                                    \
-	0x2u /* ring order is exactly completion order across threads; costs
-			    * one contended atomic per record. Set by `capacity`. */
-#define FNT_ATTACH_ONLY 0x4u /* -ENOENT instead of making the region */
-#define FNT_GROUP 0x8u	     /* share the region with the group `gid`, on purpose */
+/* Flags of struct fnt_options. */
 
-/* For kept_percent. */
+/* Count calls, and record none of them. */
+#define FNT_KEEP_NONE 0x1u
+/* Records lie in the ring exactly in the order in which calls completed, across
+ * threads. Costs one contended atomic operation per record. `capacity` implies it. */
+#define FNT_ORDERED 0x2u
+/* Return -ENOENT if the region does not exist, instead of creating it. */
+#define FNT_ATTACH_ONLY 0x4u
+/* Share the region with the group `gid`. */
+#define FNT_GROUP 0x8u
+
+/* A value of kept_percent: no kept ring. */
 #define FNT_KEPT_NONE UINT32_MAX
 
-/* All zero is a good default. What describes the region counts for the process that makes
- * it; who attaches to an existing region takes it as it is. */
+/* How to open a log; all zero is a good default. `size_bytes`, `capacity`,
+ * `max_record_bytes`, `kept_percent`, `settings`, FNT_KEEP_NONE and FNT_ORDERED
+ * describe a region that is created; a process that attaches to an existing region
+ * takes it as it is. The strings belong to the caller and are read by fnt_log_open
+ * only. */
 struct fnt_options {
-	/* Size of the region in bytes, 256 KiB to 64 GiB; 0: $FNTRACE_SIZE ("64M"; brought
-	 * into that range, not heeded if it is no size), else 16 MiB, or what `capacity`
-	 * needs. */
+	/* Size of the region in bytes, 256 KiB to 64 GiB. 0: the size that
+	 * $FNTRACE_SIZE says ("64M"), brought into that range and ignored if it is not
+	 * a size; without that variable 16 MiB, or what `capacity` needs. */
 	uint64_t size_bytes;
-	/* Show exactly the newest `capacity` traces, 0 to 2^32 - 1; 0: as many as fit. The region is
-	 * made to hold that many of 1 KiB (more if size_bytes says so); where larger ones
-	 * do not fit, fewer are there. */
+	/* Show exactly the newest `capacity` traces, 1 to 2^32 - 1. 0: as many as fit.
+	 * The region is made large enough for that many of 1 KiB each, or as large as
+	 * size_bytes says if that is more. If traces are larger and do not fit, fewer
+	 * are shown. */
 	uint64_t capacity;
-	/* Limit of one record, 1 KiB to 1 MiB; 0: 64 KiB. Never more than an eighth of the
-	 * main ring. One that takes more than an eighth of the kept ring goes to the main
-	 * one, whatever its outcome. */
+	/* The largest record in bytes, 1 KiB to 1 MiB. 0: 64 KiB. Reduced to an eighth
+	 * of the main ring where it is more. A record larger than an eighth of the kept
+	 * ring goes to the main ring, whatever its outcome. */
 	uint32_t max_record_bytes;
-	uint32_t flags; /* FNT_KEEP_NONE, FNT_ORDERED, FNT_ATTACH_ONLY, FNT_GROUP */
-	/* Directory of named regions; NULL: $FNTRACE_DIR, else /dev/shm/fntrace-<uid>. */
+	/* FNT_KEEP_NONE, FNT_ORDERED, FNT_ATTACH_ONLY, FNT_GROUP. */
+	uint32_t flags;
+	/* Directory of named regions. NULL: $FNTRACE_DIR, else /dev/shm/fntrace-UID. */
 	const char *dir;
-	/* Where a failure is put into words; may be NULL. */
+	/* Where fnt_log_open describes a failure. NULL: nowhere. */
 	struct fnt_error *error;
-	/* With FNT_GROUP: whoever makes the region gives it to this group (mode 0660 instead
-	 * of 0600), and who attaches accepts one that another user has given to it. All of
-	 * them trust each other with all that is recorded. The directory has to let them in:
-	 * one made for it, not the default one. */
+	/* With FNT_GROUP: a region that is created belongs to this group (mode 0660
+	 * instead of 0600), and a region of another user is accepted if it belongs to
+	 * this group. All members can read and change everything that is recorded. The
+	 * directory must let them in: make one for the group, as the default directory
+	 * is private. */
 	uint32_t gid;
-	/* The share of the kept ring in percent, 1 to 50: what fails (or is slow, see
-	 * control.h) goes there and outlives any flood of healthy calls. 0: 10, but none
-	 * with an explicit `capacity`, so that the window is exactly the newest so many.
-	 * FNT_KEPT_NONE: none. With one, `capacity` counts over both rings. */
+	/* Size of the kept ring, in percent of all ring space, 1 to 50. The kept ring
+	 * is a second ring for calls that failed or were slow (control.h), so that any
+	 * number of other calls can't overwrite them. FNT_KEPT_NONE: no such ring. 0:
+	 * 10 percent; with an explicit `capacity` none, so that exactly the newest
+	 * traces are shown. If there are both a capacity and a kept ring, the capacity
+	 * counts over both rings. */
 	uint32_t kept_percent;
-	/* Settings that the region begins with (control.h), with white space between:
-	 * "keep=0.1 slow=50ms todo:*:rate=10". NULL: none. What $FNTRACE_SETTINGS says, in
-	 * the same form, goes over them key by key: it is the operator's word. */
+	/* Settings that the region begins with (control.h), separated by white space:
+	 * "keep=0.1 slow=50ms todo:*:rate=10". NULL: none. Keys that $FNTRACE_SETTINGS
+	 * sets, in the same form, take precedence. */
 	const char *settings;
-	uint64_t reserved[2];
+	uint64_t reserved[2]; /* 0 */
 };
 
-/* Open a log on the region `name`, made if it is not there.
+/* Open a log on the region `name`, which is created if it does not exist.
  *
- * `name`: 1 to 200 bytes of [A-Za-z0-9._-], not starting with '.', for the region NAME.fnt
- * in the directory; or a path (it has a '/' or ends in ".fnt"); or NULL for a region with
- * no name, which only this process, its forked children, and readers that attach by pid
- * can reach. `options` may be NULL.
+ * `name`: 1 to 200 bytes of [A-Za-z0-9._-], not starting with '.', for the region
+ * NAME.fnt in the directory of `options`; or a path, which contains a '/' or ends in
+ * ".fnt"; or NULL for a region without a name, which only this process, its forked
+ * children, and readers that attach by pid can reach. `options`: NULL for defaults.
  *
- * Whatever processes that died have left in the region is taken up first: their calls in
- * flight become aborted records, once.
+ * First the remains of processes that died are recovered: each call that they had in
+ * flight becomes one record with outcome FNT_ABORTED.
  *
- * 0 and *log; -EINVAL (name or options), -ENOENT, -EACCES, -EPERM (the region is another
- * user's, and not shared with a group that was asked for), -ENOSPC, -EPROTO (not a region, or damaged), -ENOTSUP (another version, byte
- * order or needed feature), -EUSERS (all process slots taken by live processes), -ENOMEM.
- * Blocks in the kernel (files). Not from a read-side critical section of urcu-bp. */
+ * 0: *log is open; close it with fnt_log_close. -EINVAL: name or options. -ENOENT: the
+ * region or its directory does not exist. -EACCES, -EPERM: the region belongs to
+ * another user, and is not shared with the group of FNT_GROUP. -ENOSPC: the file system
+ * is full. -EPROTO: the file is not a region, or is damaged. -ENOTSUP: a region of
+ * another version or byte order, or with a feature that this library lacks. -EUSERS:
+ * live processes have all process slots. -ENOMEM, and what system calls on files
+ * return.
+ *
+ * Makes system calls, may block in them, and takes a lock of this process. Not inside a
+ * read-side critical section of urcu-bp. */
 FNT_API int fnt_log_open(struct fnt_log **log, const char *name,
 			 const struct fnt_options *options);
 
-/* Close: calls of this log that are still open are recorded as aborted; what comes later
- * on the log or on its calls fails with -ESHUTDOWN (or returns nothing), gently, in any
- * thread, for ever. Waits for a grace period of urcu-bp, so not from inside one of its
- * read-side critical sections. The region stays. NULL is ignored. A few hundred bytes stay
- * behind, so that late callers meet a closed log and not freed memory. */
+/* Close the log. Calls of this log that are still open are recorded as FNT_ABORTED.
+ * Afterwards, and for ever, functions on the log or on its calls return -ESHUTDOWN (or
+ * NULL, or 0), in every thread; so late callers are safe. A few hundred bytes stay
+ * allocated for that. The region stays. NULL is ignored.
+ *
+ * Blocks: waits for a grace period of urcu-bp, so not inside one of its read-side
+ * critical sections. Makes system calls. */
 FNT_API void fnt_log_close(struct fnt_log *log);
 
-/* Path of the region, "" for one without a name. Valid for ever, also after close. */
+/* Path of the region; "" for a region without a name, and for NULL. The string stays
+ * valid for ever, also after close. Wait-free. */
 FNT_API const char *fnt_log_path(const struct fnt_log *log);
 
 /* ---- one call ------------------------------------------------------------------- */
+
+/* Errors that every function of an open call returns, with nothing recorded:
+ *
+ *   -ESHUTDOWN  the call is NULL, or its log was closed
+ *   -EPERM      the call was begun before fork, in the parent
+ *   -EINVAL     the call has finished. A courtesy: its memory may serve another call by
+ *               then, so do not rely on it
+ *   -ENOMEM     no memory to register the calling thread with the log
+ */
 
 struct fnt_call_info {
 	const char *call_id; /* the runtime's own id; NULL: "" */
@@ -199,96 +247,122 @@ struct fnt_call_info {
 	enum fnt_fn_type fn_type;
 	const char *user_id;   /* NULL: none */
 	const char *tenant_id; /* NULL: none */
-	/* Who called, in one of three ways. The first that is set counts:
-	 * - `parent`: an open call of this process;
-	 * - `traceparent`: what fnt_call_traceparent made in another process, or what came
-	 *   with a request (W3C Trace Context level 1). One that is not valid counts as not
-	 *   set, as the standard asks. Its flags are not heeded;
+	/* Who called. There are three ways to say so; the first one that is set counts:
+	 * - `parent`: a call of this process that is open;
+	 * - `traceparent`: the text that fnt_call_traceparent made in another process,
+	 *   or that arrived with a request (W3C Trace Context level 1). An invalid text
+	 *   counts as not set, as the standard demands. Its flags are ignored;
 	 * - `parent_uid` and `trace_id` (high, low): the caller's ids.
-	 * None: the call is the root of a new tree. A `trace_id` without a `parent_uid`: the
-	 * root of that tree; a `parent_uid` without a `trace_id`: the caller is known, and
-	 * the tree is a new one, so give both. */
+	 * None: the call is the root of a new tree. `trace_id` without `parent_uid`:
+	 * the call is the root of that tree. `parent_uid` without `trace_id`: the
+	 * caller is recorded, but the call starts a new tree, so set both. */
 	const struct fnt_call *parent;
 	const char *traceparent; /* NULL: none */
 	uint64_t parent_uid;	 /* 0: none */
 	uint64_t trace_id[2];	 /* 0, 0: none */
 };
 
-/* Begin a call. It is visible in flight from here on. `info` is not kept.
- * NULL where nothing is traced (log closed, no memory, or `enabled` is off: control.h):
- * every function below takes a NULL call, does nothing and returns -ESHUTDOWN. Whoever has
- * a NULL call for a parent begins a new tree. */
+/* Begin a call. Before this returns the call is visible in flight. `info` and its
+ * strings belong to the caller and may go once this has returned. The call belongs to
+ * the caller, who finishes it with one of fnt_call_finish_* or fnt_call_abandon.
+ *
+ * NULL if nothing is traced: the log is NULL or closed, the setting `enabled` is off
+ * for the function (control.h), or there is no memory. Every function below accepts a
+ * NULL call, does nothing and returns -ESHUTDOWN, so the caller need not check. A call
+ * whose `parent` is NULL is the root of a new tree. */
 FNT_API struct fnt_call *fnt_call_begin(struct fnt_log *log,
 					const struct fnt_call_info *info);
 
-/* Who it is: unique in the region, never 0 (0: NULL call). */
+/* The call's id: unique in the region, never 0. 0 for a NULL call. Until the call
+ * finishes; in the child of a fork, too. Wait-free. */
 FNT_API uint64_t fnt_call_uid(const struct fnt_call *call);
+/* The id of the tree that the call belongs to: high, low; 0, 0 for a NULL call.
+ * Likewise. */
 FNT_API void fnt_call_trace_id(const struct fnt_call *call, uint64_t trace_id[2]);
 
-/* The same as text, to be handed to whatever the call calls elsewhere: a `traceparent` of
- * version 00 (W3C Trace Context level 1), 55 bytes and a NUL, whose parent-id is this call's
- * uid. Its `sampled` flag is always set: it says that a caller may have been recorded. From
- * the beginning until the call finishes; in the child of a fork as well. 0; for a NULL call
- * -ESHUTDOWN, and text is "". */
+/* Both ids as text, for whatever the call calls in other processes: a `traceparent` of
+ * version 00 (W3C Trace Context level 1), 55 bytes and a NUL, whose parent-id is this
+ * call's uid. Its `sampled` flag is always set: the caller may have been recorded. 0;
+ * -ESHUTDOWN and "" for a NULL call. Until the call finishes; in the child of a fork,
+ * too. Wait-free. */
 FNT_API int fnt_call_traceparent(const struct fnt_call *call, char text[56]);
 
-/* Set user or tenant after the beginning; the last one counts. FNT_DONE, FNT_OMITTED, or
- * -errno: -EPERM (begun before fork, in the parent), -ESHUTDOWN (log closed). */
+/* Set the user or the tenant after the beginning. The last value counts; NULL: "".
+ * FNT_DONE; FNT_OMITTED: no room, and FNT_TRACE_ID_CUT is set; or an error of an open
+ * call. */
 FNT_API int fnt_call_user_id(struct fnt_call *call, const char *user_id);
 FNT_API int fnt_call_tenant_id(struct fnt_call *call, const char *tenant_id);
 
-/* Record a database operation that has just ended after `duration_ns`. `entity` NULL: "";
- * `id` NULL: none; `row_count` FNT_NONE: none. An op that does not fit is counted in
- * ops_omitted and takes no room from later ones. Errors as above. */
+/* Record a database operation that has just ended after `duration_ns` nanoseconds.
+ * `entity`: what it worked on, a table for example; NULL: "". `id`: of the row; NULL:
+ * none. `row_count`: rows returned or changed, 0 or more; FNT_NONE: unknown. FNT_DONE;
+ * FNT_OMITTED: no room; the op is counted in ops_omitted, and later ones that are
+ * shorter may still fit; or an error of an open call. */
 FNT_API int fnt_call_op(struct fnt_call *call, enum fnt_op op, const char *entity,
 			const char *id, uint64_t duration_ns, int64_t row_count,
 			bool ok);
 
-/* The same op in two steps: timed here, and shown as pending meanwhile. The handle that
- * op_begin returns (>= 0; negative errno otherwise) is for op_end of this call, once; ops
- * may overlap. op_end with a handle that is negative or of no open op: -EINVAL. */
+/* Begin an op that the library times; readers see it as pending until it ends.
+ * Arguments as for fnt_call_op. Ops of a call may overlap. A handle (0 or more) for one
+ * fnt_call_op_end of the same call, also if the op does not fit and is only counted; or
+ * an error of an open call. -ENOMEM also: too many pending ops; the op is counted in
+ * ops_omitted. */
 FNT_API int64_t fnt_call_op_begin(struct fnt_call *call, enum fnt_op op,
 				  const char *entity, const char *id);
+/* End it: `row_count` and `ok` as for fnt_call_op. FNT_DONE; FNT_OMITTED: it did not
+ * fit; -EINVAL: `handle` is negative or belongs to no pending op of the call, for
+ * example because the op has ended; or an error of an open call. */
 FNT_API int fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count,
 			    bool ok);
 
-/* Count one chunk of `bytes` sent to the client. */
+/* Count one chunk of `bytes` bytes sent to the client. FNT_DONE, or an error of an open
+ * call. */
 FNT_API int fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes);
 
-/* Record that the call scheduled `fn_name`, in `delay_ms` or at `run_at` (Unix ms), either
- * FNT_NONE. */
+/* Record that the call has scheduled the function `fn_name` (NULL: ""), to run in
+ * `delay_ms` milliseconds or at `run_at` (Unix time in milliseconds), either of them
+ * FNT_NONE. FNT_DONE; FNT_OMITTED: no room, counted in schedules_omitted; or an error
+ * of an open call. */
 FNT_API int fnt_call_schedule(struct fnt_call *call, const char *fn_name,
 			      int64_t delay_ms, int64_t run_at);
 
 enum fnt_value_kind {
 	FNT_VALUE_NONE = 0,
-	FNT_VALUE_JSON,	   /* JSON text (RFC 8259), checked when read */
-	FNT_VALUE_MSGPACK, /* one msgpack object, checked when read */
+	FNT_VALUE_JSON,	   /* JSON text (RFC 8259) */
+	FNT_VALUE_MSGPACK, /* one msgpack object */
 };
 
+/* A result. Recorded as it is; whether it is well formed is checked when it is read. */
 struct fnt_value {
 	enum fnt_value_kind kind;
-	const void *data;
+	const void *data; /* `len` bytes, the caller's */
 	size_t len;
 };
 
-/* Finish: the record is committed to the ring, the call is gone (do not use it again).
- * FNT_DONE; FNT_OMITTED: recorded without its value, which did not fit; FNT_DROPPED: the
- * record could not be placed and was counted; -EPERM, -ESHUTDOWN as above.
- * `value` NULL: none. `code` and `message` NULL: ""; each is cut at a UTF-8 boundary to
- * 4 KiB (or what the record has room for), marked by an ellipsis. */
+/* Finish the call: its record is committed to the ring, and the call must not be used
+ * again. `value` (NULL: none) and its bytes are copied.
+ *
+ * FNT_DONE; FNT_OMITTED: recorded without its value, which did not fit; FNT_DROPPED:
+ * the record could not be placed, and was counted; or an error of an open call. After
+ * -ENOMEM the call is still open; after -EPERM it is still the parent's. */
 FNT_API int fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value);
+/* The same for a call that failed. `code` and `message`: NULL is "". Each is cut at a
+ * UTF-8 boundary to 4 KiB, or to what the record has room for, and then ends in an
+ * ellipsis. */
 FNT_API int fnt_call_finish_error(struct fnt_call *call, const char *code,
 				  const char *message);
 FNT_API int fnt_call_finish_rolled_back(struct fnt_call *call, const char *code,
 					const char *message);
-/* The call is dropped by its owner: recorded as aborted, with its ops. */
+/* The same for a call that its owner gives up: outcome FNT_ABORTED, with its ops so
+ * far. */
 FNT_API int fnt_call_abandon(struct fnt_call *call);
 
 /* ---- traces, as they are read --------------------------------------------------- */
 
-/* All strings of a trace are valid UTF-8, NUL-terminated, and live as long as the set the
- * trace came in. */
+/* A trace is what a reader makes of a record or of a call in flight. All its strings
+ * are valid UTF-8 and NUL-terminated. Everything that it points to belongs to it, and
+ * lives as long as the set of traces, or the cursor's or callback's turn, that it came
+ * in. */
 struct fnt_trace_op {
 	enum fnt_op op;
 	bool ok;
@@ -302,20 +376,27 @@ struct fnt_trace_op {
 struct fnt_trace_schedule {
 	const char *fn_name;
 	int64_t delay_ms; /* FNT_NONE: none */
-	int64_t run_at;	  /* Unix ms; FNT_NONE: none */
+	int64_t run_at;	  /* Unix time in ms; FNT_NONE: none */
 };
 
-#define FNT_TRACE_VALUE_OMITTED 0x01u /* the result value did not fit */
+/* Flags of struct fnt_trace. */
+
+/* The result did not fit. */
+#define FNT_TRACE_VALUE_OMITTED 0x01u
+/* The code, or the message, was cut. */
 #define FNT_TRACE_CODE_CUT 0x02u
 #define FNT_TRACE_MESSAGE_CUT 0x04u
-#define FNT_TRACE_ID_CUT 0x08u	     /* call id, function, user or tenant did not fit */
-#define FNT_TRACE_INVALID_UTF8 0x10u /* a string held invalid UTF-8 or NUL: replaced */
-#define FNT_TRACE_DAMAGED 0x20u	     /* part of the payload could not be read */
+/* The call id, the function, the user or the tenant was cut or left out. */
+#define FNT_TRACE_ID_CUT 0x08u
+/* A string held invalid UTF-8 or NUL, which was replaced by U+FFFD. */
+#define FNT_TRACE_INVALID_UTF8 0x10u
+/* Part of the payload could not be read. */
+#define FNT_TRACE_DAMAGED 0x20u
 
 struct fnt_trace {
-	uint64_t uid;	      /* 0 when pushing: one is made */
+	uint64_t uid;	      /* 0 when pushing: a new one is made */
 	uint64_t parent_uid;  /* 0: none */
-	uint64_t trace_id[2]; /* high, low; 0 when pushing: one is made */
+	uint64_t trace_id[2]; /* high, low; 0, 0 when pushing: a new one is made */
 	const char *call_id;
 	const char *fn_name;
 	const char *user_id;   /* NULL: none */
@@ -324,10 +405,12 @@ struct fnt_trace {
 	enum fnt_fn_type fn_type;
 	enum fnt_outcome outcome;
 	uint32_t flags; /* FNT_TRACE_* */
-	int32_t pid;	/* as the producer sees itself */
+	int32_t pid;	/* of the producer, in its own pid namespace */
 	int32_t tid;
 	uint64_t started_at_ns; /* Unix time */
-	uint64_t duration_ns; /* in flight: until now, or until the last sign of life */
+	/* Of a call in flight: until now. Of one whose process died: until the last
+	 * event that it recorded. */
+	uint64_t duration_ns;
 	struct fnt_value value; /* of FNT_OK */
 	const char *code;	/* of FNT_ERROR, FNT_ROLLED_BACK, else NULL */
 	const char *message;
@@ -343,35 +426,44 @@ struct fnt_trace {
 	uint64_t schedules_omitted;
 };
 
-/* A set of traces: one allocation that the caller frees. */
+/* A set of traces, which its receiver frees with fnt_traces_free. */
 struct fnt_traces {
 	size_t count;
 	const struct fnt_trace *items;
 };
 
-/* NULL is ignored. */
+/* Free a set and all that its traces point to. NULL is ignored. */
 FNT_API void fnt_traces_free(struct fnt_traces *traces);
 
-/* The trace as JSON, the shape of the original service's trace endpoint with our fields
- * after its own. *json: malloc'd, NUL-terminated, one line without a newline; free() it.
- * `len` may be NULL. A call in flight has outcome {"status":"in_flight"} and, like one that
- * was aborted, `elapsed_ms` and `pending_op` (null: none). 0 or -ENOMEM. */
+/* The trace as JSON, in the shape of the original service's trace endpoint, followed by
+ * fields of our own. *json: one line without a newline, NUL-terminated, from malloc:
+ * free() it. *len (NULL: not wanted): its bytes without the NUL. A call in flight has
+ * the outcome {"status":"in_flight"} and, like one that was aborted, `elapsed_ms` and
+ * `pending_op` (null: none). 0 or -ENOMEM. */
 FNT_API int fnt_trace_to_json(const struct fnt_trace *trace, char **json, size_t *len);
 
-/* A value as compact JSON: integers exact, doubles in the fewest digits that read back the
- * same, invalid UTF-8 replaced, a damaged value as a string that says so. 0 or -ENOMEM. */
+/* A value as compact JSON, *json and *len as above. Integers are exact, doubles have
+ * the fewest digits that read back as the same number, invalid UTF-8 is replaced by
+ * U+FFFD, and a value that is not well formed becomes a string that says so. 0 or
+ * -ENOMEM. */
 FNT_API int fnt_value_to_json(const struct fnt_value *value, char **json, size_t *len);
 
 /* ---- the log's own contents ----------------------------------------------------- */
 
-/* Record a trace that was built elsewhere. pid, tid and exe are this process's; a trace
- * with outcome FNT_IN_FLIGHT is -EINVAL. FNT_DONE, FNT_OMITTED (without what did not fit),
- * FNT_DROPPED, -EINVAL, -ESHUTDOWN. */
+/* Record a trace that was built elsewhere. pid, tid, exe and pending ops are ignored:
+ * the record has this process's. FNT_DONE; FNT_OMITTED: recorded without something that
+ * did not fit; FNT_DROPPED: the record could not be placed, and was counted; -EINVAL:
+ * trace is NULL, or its outcome is FNT_IN_FLIGHT or out of range; -ESHUTDOWN: the log
+ * is NULL or closed; -ENOMEM. */
 FNT_API int fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace);
 
-/* At most `limit` traces, newest first: all; those of one function; those whose outcome is
- * not ok. *traces is to be freed with fnt_traces_free. 0, -ENOMEM, -ESHUTDOWN. They never
- * wait for a producer; what is overwritten meanwhile is left out, never torn. */
+/* The newest traces, at most `limit`, newest first: all; those of the function
+ * `fn_name` (NULL: ""); those whose outcome is not FNT_OK. Free *traces with
+ * fnt_traces_free. 0, -ENOMEM, -ESHUTDOWN: the log is NULL or closed.
+ *
+ * Never wait for a producer, but allocate memory, and may make system calls after a
+ * resize or rotation. A record that is overwritten meanwhile is left out; none is ever
+ * torn. */
 FNT_API int fnt_log_recent(struct fnt_log *log, size_t limit,
 			   struct fnt_traces **traces);
 FNT_API int fnt_log_by_fn(struct fnt_log *log, const char *fn_name, size_t limit,
@@ -379,17 +471,22 @@ FNT_API int fnt_log_by_fn(struct fnt_log *log, const char *fn_name, size_t limit
 FNT_API int fnt_log_errors(struct fnt_log *log, size_t limit,
 			   struct fnt_traces **traces);
 
-/* Calls ever finished in the region, by any process, kept or not; 0 on a closed log. */
+/* Calls that have ever finished in the region, in any process, recorded or not; 0 if
+ * the log is NULL or closed. */
 FNT_API uint64_t fnt_log_total_count(struct fnt_log *log);
-/* Traces to be had now. Once the ring has wrapped this looks at every cell. */
+/* Traces that can be read now; 0 if the log is NULL or closed. Once the ring has
+ * wrapped around, this looks at every cell. */
 FNT_API uint64_t fnt_log_len(struct fnt_log *log);
+/* Whether no trace can be read now; true if the log is NULL or closed. Looks at the
+ * newest records only. */
 FNT_API bool fnt_log_is_empty(struct fnt_log *log);
 
 #ifdef __cplusplus
 }
 #endif
 
-/* Inline forms of five of the functions above; with FNT_NO_INLINE defined there are none. */
+/* Inline forms of five of the functions above. Define FNT_NO_INLINE to leave them
+ * out. */
 #include <fntrace/inline.h>
 
 #endif

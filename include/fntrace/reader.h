@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * reader.h: looking into a region from outside, or after a crash.
+ * reader.h: read a region from outside its processes, or after they have died.
  *
- * A reader maps the region read-only. It never slows a producer, never writes to the
- * region, and takes every byte in it for hostile: what makes no sense is left out and
- * counted (see fnt_reader_check), never trusted.
+ * A reader maps the region read-only. It never slows a producer down, never writes to
+ * the region, and trusts no byte in it: what makes no sense is left out and counted
+ * (see fnt_reader_check).
  *
- * Rules for every function here: any thread, one thread at a time for one reader or
- * cursor; not async-signal-safe; after fork use a reader in one of the two processes. No
- * function waits for a producer. 0 or a negative errno, unless it says otherwise.
+ * Rules for every function here, unless its comment says otherwise:
+ *  - Threads: any thread, but one thread at a time for one reader and its cursors.
+ *  - Progress: no function waits for a producer or for another process. All may
+ *    allocate memory and make system calls.
+ *  - Signals: no function is async-signal-safe.
+ *  - fork: afterwards use a reader in one of the two processes only.
+ *  - Arguments: no pointer may be NULL, except `error`: a failure is then not
+ *    described.
+ *  - Returns: 0 or a negative errno. On failure, outputs are not valid and the caller
+ *    owns nothing.
  *
- * -ESTALE, from any function that reads: the region's file was cut short, or written anew,
- * since it was opened. The reader then says so for ever: close it, open it again. A file
- * that was removed or renamed stays readable: its producers still write to it.
+ * -ESTALE, from any function that reads: the region's file was cut short or overwritten
+ * since it was opened. The reader stays in that state: close it and open it again. A
+ * file that was removed or renamed stays readable, as its producers still write to it.
  */
 #ifndef FNTRACE_READER_H
 #define FNTRACE_READER_H
@@ -26,95 +33,121 @@ extern "C" {
 struct fnt_reader;
 struct fnt_cursor;
 
-/* Attach to a region: `region` is a name or a path, as for fnt_log_open. `error` may be
- * NULL. Needs read permission only. Errors as fnt_log_open, and -EINVAL for what is not a
- * regular file (a directory, a fifo, a symbolic link). */
+/* Attach to a region: `region` is a name or a path, as for fnt_log_open, in the default
+ * directory. Needs read permission only. 0: close *reader with fnt_reader_close. Errors
+ * as for fnt_log_open; -EINVAL also for what is not a regular file (a directory, a
+ * fifo, a symbolic link). */
 FNT_API int fnt_reader_open(struct fnt_reader **reader, const char *region,
 			    struct fnt_error *error);
 
 /* Attach to the region that process `pid` has mapped, in whatever container it runs and
- * even if the file has been deleted. -ESRCH (no such process), -ENODATA (it has none),
- * -ENOTUNIQ (several: the message names them), -EACCES. Linux: reads /proc/PID. */
+ * even if the file has been removed. -ESRCH: no such process; -ENODATA: it has no
+ * region; -ENOTUNIQ: it has several, which the message names; -EACCES: no permission;
+ * else as fnt_reader_open. Linux only: reads /proc/PID. */
 FNT_API int fnt_reader_open_pid(struct fnt_reader **reader, int32_t pid,
 				struct fnt_error *error);
 
+/* Close it, after its cursors. NULL is ignored. */
 FNT_API void fnt_reader_close(struct fnt_reader *reader);
 
-/* A region's file that is cut short (truncated, copied over) is noticed whenever a function
- * here is called (by fnt_cursor_next, as long as it returns records, a few ms later). If it
- * happens while one is reading, the kernel sends SIGBUS. This makes
- * that, too, an -ESTALE: it installs a handler of SIGBUS, once for the process. The handler
- * takes care of readers' mappings, whatever thread reads them, and passes everything else on
- * to the handler that was there before; install one of your own later, and it should do
- * likewise. Nothing else in this library touches signals. Any thread. 0 or -errno. */
+/* Turn the SIGBUS of a file that is cut short while it is being read into -ESTALE, too.
+ *
+ * Every function here looks at the file's size when it is called and when it returns
+ * (fnt_cursor_next, while it returns records, every few milliseconds), and returns
+ * -ESTALE if the file was cut short. In between the kernel sends SIGBUS. This installs
+ * a handler, once for the process: it replaces the mappings of readers, whatever thread
+ * uses them, and passes every other SIGBUS on to the handler that was there before. A
+ * handler that the program installs later should pass signals on in the same way.
+ * Nothing else in this library touches signals. Any thread. 0 or -errno. */
 FNT_API int fnt_reader_guard(void);
 
-/* What was opened, for messages; lives as long as the reader. */
+/* What was opened, for messages: the path, or "region without a name". Lives as long as
+ * the reader. */
 FNT_API const char *fnt_reader_path(const struct fnt_reader *reader);
 
-/* ---- what has finished ------------------------------------------------------------ */
+/* ---- calls that have finished
+ * ----------------------------------------------------- */
 
-/* All zero asks for nothing: `limit` says how many. NULL or 0 elsewhere: any. */
+/* Which traces. NULL and 0: any; but `limit` is a number of traces, and 0 asks for
+ * none. */
 struct fnt_query {
 	size_t limit;
 	const char *fn_name;
 	const char *call_id;
 	uint64_t uid;
 	uint64_t trace_id[2];
-	bool errors_only; /* outcome is not ok */
-	uint64_t reserved[4];
+	bool errors_only;     /* outcome other than FNT_OK */
+	uint64_t reserved[4]; /* 0 */
 };
 
-/* The newest traces that match, newest first, whole or not at all. The cost depends on how
- * far back the answer lies, not on the ring's size. Free *traces with fnt_traces_free.
- * 0, -ENOMEM. */
+/* The newest traces that match, newest first. Each is complete or not there. The cost
+ * depends on how far back the answer lies, not on the size of the ring. Free *traces
+ * with fnt_traces_free. 0, -ENOMEM, -ESTALE. */
 FNT_API int fnt_reader_query(struct fnt_reader *reader, const struct fnt_query *query,
 			     struct fnt_traces **traces);
 
-/* Hand every trace that is there to `each`, newest first, until it returns other than 0,
- * which is then returned. The trace lives until `each` returns. query->limit counts. */
+/* Call `each` for every trace that matches, newest first and at most query->limit
+ * times, until it returns a value other than 0, which is then returned. `arg` is passed
+ * on. The trace lives until `each` returns; `each` must not use the reader. Otherwise
+ * 0, -ENOMEM, -ESTALE. */
 FNT_API int fnt_reader_each(struct fnt_reader *reader, const struct fnt_query *query,
 			    int (*each)(void *arg, const struct fnt_trace *trace),
 			    void *arg);
 
-/* ---- what comes next -------------------------------------------------------------- */
+/* ---- calls as they finish
+ * --------------------------------------------------------- */
 
 enum fnt_from {
-	FNT_FROM_NOW,	 /* only what finishes from now on */
-	FNT_FROM_OLDEST, /* everything that is still there first */
+	FNT_FROM_NOW,	 /* only calls that finish from now on */
+	FNT_FROM_OLDEST, /* all that is still in the rings first */
 };
 
-/* Follow the region. The reader must outlive the cursor. 0, -ENOMEM. */
+/* Follow the region with a cursor, which the reader must outlive. 0: close *cursor with
+ * fnt_cursor_close. -ENOMEM, -ESTALE. */
 FNT_API int fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reader,
 			    enum fnt_from from);
 
-/* The next trace: 1 and *trace (until the next call), 0 when there is none now (ask again
- * later: producers do not wake anyone), -ENOMEM. In the order of completion to within a
- * millisecond or so across threads, and between calls that failed (or were slow) and others,
- * which lie in two rings; exactly among the others of a thread, and among its failed ones.
- * When it is asked again as soon as it has returned 0, and producers go on, it takes up to
- * 100 us: to look more often would slow them down. */
+/* The next trace. 1: *trace, which lives until the next call for this cursor. 0: there
+ * is none now; ask again later, as producers do not wake anyone. -ENOMEM, -ESTALE.
+ *
+ * Order: a thread's failed (or slow) calls come in order of completion, and so do its
+ * other ones; they lie in two rings. Between these two, and between threads, the order
+ * is that of completion to within a millisecond or so.
+ *
+ * When it is called again right after it has returned 0, and producers are writing, it
+ * takes up to 100 us: looking at their cells more often would slow them down. */
 FNT_API int fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace);
 
-/* Records that were overwritten before the cursor came to them (or were damaged), or
- * were about to be: one that producers outrun goes on an eighth of the ring further
- * when they have come around to it; a quarter, and then half, if they do so again
- * before it has caught up. To read just ahead of them would hold them up, and it would
- * miss as many. Never too high; exact once fnt_cursor_next has returned 0 and nobody is
- * in the middle of writing: for a ticket that is in somebody's hand it waits up to 5 ms
- * before it passes on. */
+/* Records that the cursor has missed, because they were overwritten before it came to
+ * them, or were about to be, or were damaged.
+ *
+ * A cursor that producers are about to lap skips ahead, as reading right in front of
+ * them would slow them to its speed and miss as many: by an eighth of the ring; by a
+ * quarter, then a half, if it happens again before the cursor has caught up.
+ *
+ * Never too high. Exact once fnt_cursor_next has returned 0 and no producer is in the
+ * middle of writing. A record that a producer has begun and not yet completed is waited
+ * for up to 5 ms, then the cursor goes on, and comes back to it later. */
 FNT_API uint64_t fnt_cursor_missed(const struct fnt_cursor *cursor);
 
+/* NULL is ignored. */
 FNT_API void fnt_cursor_close(struct fnt_cursor *cursor);
 
-/* ---- what runs now ---------------------------------------------------------------- */
+/* ---- calls that run now
+ * ----------------------------------------------------------- */
 
 /* The calls in flight, oldest first, with their ops so far: outcome FNT_IN_FLIGHT, or
- * FNT_ABORTED where the owner is dead. Free with fnt_traces_free. 0, -ENOMEM. */
+ * FNT_ABORTED if their process is dead. Free *traces with fnt_traces_free. 0, -ENOMEM,
+ * -ESTALE. */
 FNT_API int fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces);
 
-/* ---- counts ----------------------------------------------------------------------- */
+/* ---- counts
+ * ----------------------------------------------------------------------- */
 
+/* Counts since the region was created, and what its tables hold now. The region has a
+ * main ring and, unless it was created without one, a kept ring for calls that failed
+ * or were slow (kept_percent in fntrace.h). A lane is a thread's entry in the region, a
+ * frame is the entry of a call in flight. */
 struct fnt_stat {
 	uint64_t size_bytes;	/* of the region */
 	uint64_t created_at_ns; /* Unix time */
@@ -125,31 +158,38 @@ struct fnt_stat {
 
 	uint64_t total;	   /* calls finished: recorded + dropped + not_kept */
 	uint64_t recorded; /* records ever committed */
-	uint64_t retained; /* to be had now */
-	uint64_t dropped;  /* no place in the ring, or no lane for the thread */
-	uint64_t not_kept; /* the settings said so: kept_none + sampled + limited */
+	uint64_t retained; /* traces that can be read now */
+	uint64_t dropped;  /* no room in the ring, or no lane for the thread */
+	/* Left out by the settings: kept_none + sampled + limited. */
+	uint64_t not_kept;
 	uint64_t in_flight;
-	uint64_t orphaned; /* in flight with a dead owner */
-	uint64_t unframed; /* calls that were not visible in flight: no frame left */
-	uint64_t ops;	   /* recorded and omitted */
+	uint64_t orphaned; /* in flight, and their process is dead */
+	/* Calls that were not visible in flight, as no frame was free. They live in
+	 * their process's memory, and are lost with it. */
+	uint64_t unframed;
+	uint64_t ops; /* recorded or omitted */
 	uint64_t ops_omitted;
 	uint64_t schedules_omitted;
 	uint64_t values_omitted;
-	uint64_t cells_skipped; /* found busy by someone who held them */
+	/* Cells that writers skipped, as another writer held them. */
+	uint64_t cells_skipped;
 
 	uint32_t producers, producers_max; /* process slots */
-	uint32_t lanes, lanes_max;	   /* thread slots */
+	uint32_t lanes, lanes_max;
 	uint32_t frames, frames_max;
 	uint32_t names, names_max;
-	const char *clock; /* of the producers: "tsc", "vdso", both or "none"; static */
+	/* Of the live producers: "tsc", "vdso", "tsc and vdso" or "none". Static. */
+	const char *clock;
 	/* Parts of not_kept, by cause (control.h). */
 	uint64_t kept_none;  /* FNT_KEEP_NONE */
-	uint64_t sampled;    /* `keep`: not of the share */
-	uint64_t limited;    /* `rate`: its function had enough in that second */
+	uint64_t sampled;    /* `keep`: the tree was not sampled */
+	uint64_t limited;    /* `rate`: its function had used up that second's rate */
 	uint64_t kept_cells; /* in the kept ring; 0: there is none */
 	uint64_t reserved[4];
 };
 
+/* Fill in *stat. Counters are read one after the other while producers go on, so they
+ * are of slightly different moments. 0, -ENOMEM, -ESTALE. */
 FNT_API int fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat);
 
 struct fnt_producer {
@@ -157,53 +197,60 @@ struct fnt_producer {
 	bool alive;
 	uint32_t threads; /* lanes it holds */
 	uint32_t in_flight;
-	uint64_t recorded;	 /* by its present threads */
+	uint64_t recorded;	 /* by the threads that it has now */
 	uint64_t dropped;	 /* likewise */
 	uint64_t attached_at_ns; /* Unix time */
-	char exe[64];		 /* valid UTF-8 */
+	char exe[64];		 /* name of its program: valid UTF-8 */
 };
 
-/* The processes attached, dead ones that nobody has cleared away yet among them.
- * *producers is malloc'd: free() it. 0, -ENOMEM. */
+/* The processes that are attached, and those that died and have not been recovered yet.
+ * *producers: an array of *count, from malloc: free() it. 0, -ENOMEM, -ESTALE. */
 FNT_API int fnt_reader_producers(struct fnt_reader *reader,
 				 struct fnt_producer **producers, size_t *count);
 
-/* ---- is it sound? ----------------------------------------------------------------- */
+/* ---- verification
+ * ----------------------------------------------------------------- */
 
 struct fnt_check {
-	uint64_t records;    /* whole and readable */
+	uint64_t records;    /* complete and readable */
 	uint64_t cells;	     /* looked at */
-	uint64_t busy_cells; /* being written, or left by the dead */
-	uint64_t frames;     /* in flight */
+	uint64_t busy_cells; /* being written, or left so by a process that died */
+	uint64_t frames;     /* calls in flight */
 	uint64_t names;
-	uint64_t
-		orphans; /* things of dead owners, which the next opener will take up */
-	uint64_t problems; /* things that no producer can have written */
+	/* Slots, lanes, frames and cells of processes that died. The next process that
+	 * opens the region recovers them; they are no damage. */
+	uint64_t orphans;
+	uint64_t problems; /* what no producer can have written: damage */
 };
 
-/* Verify the region, cell by cell. `report` (may be NULL) is given one line for each
- * problem, the place in bytes from the region's start. While producers write, what changes
- * under the check is looked at again before it is called a problem. 0, -ENOMEM. */
+/* Verify the region, cell by cell, and fill in *check. `report` (may be NULL) is called
+ * for each problem, with `arg`, its offset in bytes from the region's start, and one
+ * line that describes it; the text lives until `report` returns. What changes while it
+ * is being checked is looked at again before it counts as a problem. 0 (also if there
+ * are problems), -ENOMEM, -ESTALE. */
 FNT_API int fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 			     void (*report)(void *arg, uint64_t offset,
 					    const char *problem),
 			     void *arg);
 
-/* ---- what is there? --------------------------------------------------------------- */
+/* ---- the regions of a directory
+ * --------------------------------------------------- */
 
 struct fnt_region_info {
 	char name[256]; /* without ".fnt" */
 	char path[1024];
 	uint64_t size_bytes;
-	uint64_t created_at_ns;
-	uint32_t alive, dead; /* processes */
-	bool frozen;	      /* made by a rotation: it only holds what was */
-	int status;	      /* 0, or why it can't be read: negative errno */
-	char message[508];    /* the same in words, "" if it can */
+	uint64_t created_at_ns; /* Unix time */
+	uint32_t alive, dead;	/* processes */
+	bool frozen;		/* made by a rotation: a copy that nobody writes to */
+	int status;		/* 0, or why it can't be read: negative errno */
+	char message[508];	/* the same in words; "" if it can be read */
 };
 
-/* The regions in `dir` (NULL: the default), by name. *regions is malloc'd: free() it. A
- * directory that does not exist has none. 0, -ENOMEM, -errno of opening it. */
+/* The regions in the directory `dir` (NULL: the default one), ordered by name.
+ * *regions: an array of *count, from malloc: free() it. A directory that does not exist
+ * has none: 0, and *regions is NULL. Any thread. 0, -ENOMEM, or -errno of reading the
+ * directory. */
 FNT_API int fnt_regions_list(const char *dir, struct fnt_region_info **regions,
 			     size_t *count, struct fnt_error *error);
 
