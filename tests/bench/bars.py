@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What was asked, what was got, and the least that this machine takes for it: the last table.
+"""The last table: for each target (bar), what was measured, and the least that this machine takes.
 
-A bar's floor is a straight line that stores the same bytes with the same guarantees (floor.h),
-measured in the same suite, turn by turn: inlined, and by functions, as a program calls a
-library. A bar below the first can't be met by any recorder of this design here; one below the
-second, by none that is called. Of readers it is two that load a word of each line, give it
-back, and do nothing else."""
+The floor of a bar is straight-line code that stores the same bytes with the same guarantees
+(floor.h). It takes turns with the measurement in the same suite, inlined, and by functions, as
+a program calls a library. No recorder of this design can meet a bar below the first floor on
+this machine, and no recorder in a library one below the second. The floor of readers is two
+that only load a word of each cache line and flush it."""
 import report
 
-# Of a bar, (suite, name): names of its floors among the results or ratios of its suite.
+# {(suite, name) of a bar: the names of its two floors, results or ratios of that suite}
 FLOORS = {
     ("calls", "call+2ops"): ("call+2ops, bytes, by calls",
                              "call+2ops, bytes by functions, by calls"),
@@ -32,8 +32,8 @@ for _clock in "tsc", "vdso":
             f"{_how}: an op, {_clock}, the {_which}" for _how in ("floor", "floor by functions"))
 
 MET, BELOW, BELOW_CALLED, OPEN = "met", "below floor", "below floor by functions", "open"
-TITLES = {MET: "met", BELOW: "not met, and below what the machine takes",
-          BELOW_CALLED: "not met, and below what the machine takes by functions",
+TITLES = {MET: "met", BELOW: "not met: below the floor of this machine",
+          BELOW_CALLED: "not met: below the floor by functions of this machine",
           OPEN: "not met, or not measured"}
 
 
@@ -53,9 +53,9 @@ def _bar(name, asked, floors=(None, None), unit="x", **measured):
             "at_least": report.at_least(unit)}
 
 
-def bars_of(results, ratios, untried=()):
-    """A bar for each of them that has one; `untried`: (name, asked) of those that this
-    machine can't show."""
+def bars_of(results, ratios, unmeasured=()):
+    """The bars of results and ratios. `unmeasured`: (name, asked) of bars that this machine
+    cannot show."""
     floors = {(r["suite"], r["name"]): r["median"] for r in [*results, *ratios]
               if "bar" not in r}
     bars = []
@@ -67,7 +67,7 @@ def bars_of(results, ratios, untried=()):
         wanted = FLOORS.get((r["suite"], r["name"]), (None, None))
         bars.append(_bar(name, r["bar"], tuple(floors.get((r["suite"], f)) for f in wanted),
                          r["unit"], median=r["median"], met=r["met"]))
-    return bars + [_bar(name, asked) for name, asked in untried]
+    return bars + [_bar(name, asked) for name, asked in unmeasured]
 
 
 # ---- the table
@@ -76,7 +76,7 @@ NAME, NUMBER = 40, 9
 
 
 def number(value, unit):
-    """In at most eight characters: 0.17, 74.5, 3.7 us, 0.16 ms."""
+    """A number in at most eight characters: 0.17, 74.5, 3.7 us, 0.16 ms."""
     if value is None:
         return ""
     if unit == "ns" and abs(value) >= 1e5:
@@ -91,16 +91,16 @@ def number(value, unit):
 
 
 def lines_of(bars):
-    """Of at most 79 columns."""
+    """The lines of the table, of at most 79 columns."""
     for status, title in TITLES.items():
-        some = [bar for bar in bars if bar["status"] == status]
-        if not some:
+        chosen = [bar for bar in bars if bar["status"] == status]
+        if not chosen:
             continue
         yield ""
         yield f"{title}:"
         yield f"  {'':<{NAME}}" + "".join(
-            f"{head:>{NUMBER}}" for head in ("asked", "got", "floor", "by func."))
-        for bar in some:
+            f"{head:>{NUMBER}}" for head in ("target", "measured", "floor", "by func."))
+        for bar in chosen:
             name = bar["name"] + {"x": "", "ns": ""}.get(bar["unit"], f", {bar['unit']}")
             if len(name) > NAME:
                 yield f"  {name}"
@@ -112,6 +112,6 @@ def lines_of(bars):
 
 def print_bars(bars):
     if bars:
-        print("\nbars, and the least that this machine takes for the same bytes (floor)")
+        print("\ntargets, results, and the least that this machine takes (floor)")
     for line in lines_of(bars):
         print(line)

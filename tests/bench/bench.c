@@ -21,17 +21,17 @@
 #define WARM_UP_MS 150u
 #define WARM_UP_PART 8u /* of a batch, before it */
 
-/* Of one thread, in memory that all processes share. */
+/* The result of one thread, in memory that all processes share. */
 struct sample {
 	uint64_t wall_ns, cpu_ns, calls, ticks;
-	uint64_t preempted; /* times that somebody else was given our CPU */
-	uint64_t hop_ns;    /* a line of memory to a reader's CPU and back */
+	uint64_t preempted; /* involuntary context switches */
+	uint64_t hop_ns;    /* a cache line to a reader's CPU and back */
 	struct histogram latency;
 };
 
 struct shared {
 	pthread_barrier_t start, end;
-	_Atomic unsigned arrived; /* spin until all have: they start together */
+	_Atomic unsigned arrived; /* threads spin until all have, to start together */
 	_Atomic unsigned running; /* producers */
 	_Atomic bool failed;
 	struct bench_hop hop;
@@ -47,7 +47,8 @@ static cpu_set_t cpus;
 
 /* ---- a thread ------------------------------------------------------------------- */
 
-/* The last CPU first: interrupts like the first. Readers share what producers leave. */
+/* From the last CPU down, as interrupts tend to go to the first. Readers share the CPUs
+ * that producers leave. */
 static void
 pin(const struct bench_thread *thread)
 {
@@ -82,7 +83,7 @@ run_one_by_one(struct sample *sample, void *state, uint64_t calls)
 	}
 }
 
-/* Waiting for a lock is not one. */
+/* Involuntary context switches; waiting for a lock is voluntary. */
 static uint64_t
 preemptions(void)
 {
@@ -93,7 +94,7 @@ preemptions(void)
 }
 
 static bool
-hops(const struct bench_thread *thread)
+measures_hop(const struct bench_thread *thread)
 {
 	unsigned first = thread->is_reader ? options.threads * options.processes : 0;
 
@@ -106,9 +107,9 @@ produce(const struct bench_thread *thread)
 	struct sample *sample = &shared->samples[thread->index];
 	uint64_t wall, cpu, ticks, preempted;
 
-	if (hops(thread))
+	if (measures_hop(thread))
 		sample->hop_ns = bench_hop(&shared->hop);
-	/* Others have had the caches since. */
+	/* Warm up: other workers have used the caches. */
 	peer->run(thread->state, shared->calls / WARM_UP_PART + 1);
 	preempted = preemptions();
 	wall = bench_clock(CLOCK_MONOTONIC);
@@ -133,7 +134,7 @@ consume(const struct bench_thread *thread)
 {
 	uint64_t looks = 0;
 
-	if (hops(thread))
+	if (measures_hop(thread))
 		bench_hop_back(&shared->hop);
 	for (; atomic_load(&shared->running); looks++)
 		peer->read(thread->state);
@@ -215,7 +216,7 @@ process_main(unsigned process)
 	_exit(0);
 }
 
-/* A process that dies would be waited for for ever, by who asked for a batch, too. */
+/* Exit if a process died: the barriers, and bench.py, would wait for it for ever. */
 static void
 child_ended(int signal)
 {
@@ -270,7 +271,7 @@ share(void)
 	pthread_barrier_init(&shared->end, &attributes, threads_total() + 1);
 }
 
-/* A batch; how long it took its slowest thread. */
+/* Run a batch. Returns the time of its slowest thread in ns. */
 static uint64_t
 batch(uint64_t calls)
 {
@@ -300,22 +301,22 @@ was_disturbed(void)
 	return preempted != 0;
 }
 
-/* More producers than CPUs: they take them from each other. */
+/* More producers than CPUs: they preempt each other. */
 static bool
-is_crowd(void)
+is_oversubscribed(void)
 {
 	return options.threads * options.processes > (unsigned)CPU_COUNT(&cpus);
 }
 
-/* A batch in which some other program had one of our CPUs says little of us: once more,
- * a few times. Not for latencies, whose tail that would cut, nor in a crowd, where it
- * is what is measured. */
+/* Repeat a batch in which another program took one of the CPUs. Not for latencies,
+ * whose tail that would cut, nor when oversubscribed, where preemption is what is
+ * measured. */
 static void
-quiet_batch(uint64_t calls)
+undisturbed_batch(uint64_t calls)
 {
 	for (unsigned i = 0; i < options.tries; i++) {
 		batch(calls);
-		if (options.latency || is_crowd() || !was_disturbed())
+		if (options.latency || is_oversubscribed() || !was_disturbed())
 			break;
 	}
 }
@@ -365,10 +366,9 @@ print_batch(void)
 		       (unsigned long long)shared->samples[0].hop_ns);
 }
 
-/* The fastest of three: one that others interrupted would make all batches too short.
- */
+/* The fastest of three: an interrupted one would make all batches too short. */
 static uint64_t
-quick_batch(uint64_t calls)
+fastest_batch(uint64_t calls)
 {
 	uint64_t best = UINT64_MAX;
 
@@ -380,7 +380,7 @@ quick_batch(uint64_t calls)
 	return best;
 }
 
-/* So many calls that a batch lasts about batch_ms; as a side effect all is warm. */
+/* How many calls take about batch_ms. Also fills the ring, if asked, and warms up. */
 static uint64_t
 calibrate(void)
 {
@@ -393,7 +393,7 @@ calibrate(void)
 		took = batch(part);
 		printf("first_lap_ns=%.1f ", (double)took / (double)part);
 	}
-	while ((took = quick_batch(calls)) < target / 2 && calls < 1ull << 40)
+	while ((took = fastest_batch(calls)) < target / 2 && calls < 1ull << 40)
 		calls = took < target / 16 ? calls * 8 : calls * 2;
 	calls = (uint64_t)((double)calls * (double)target / (double)took) + 1;
 	do
@@ -429,9 +429,9 @@ serve(uint64_t calls)
 		if (peer->measure) {
 			peer->measure(&options, stdout);
 		} else {
-			quiet_batch(calls);
+			undisturbed_batch(calls);
 			print_batch();
-			if (!is_crowd())
+			if (!is_oversubscribed())
 				printf(" disturbed=%d", was_disturbed());
 		}
 		printf("\n");
@@ -439,7 +439,7 @@ serve(uint64_t calls)
 	}
 }
 
-/* ---- all of it ------------------------------------------------------------------- */
+/* ---- main ------------------------------------------------------------------- */
 
 int
 bench_main(int argc, char **argv,

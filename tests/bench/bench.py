@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tests/bench/run, after the build: takes the variants of each suite in turn."""
+"""The second half of tests/bench/run: lets the variants of each suite take turns."""
 import argparse
 import contextlib
 import json
@@ -10,18 +10,18 @@ import time
 
 import bars
 import report
-from suites import NAMES, PEERS, PROGRAMS, suites, untried
+from suites import NAMES, PEERS, PROGRAMS, suites, unmeasured
 from workers import Failed, Worker, lttng_session
 
 
 class Context:
-    """What workers need to know."""
+    """What a Worker needs."""
 
     def __init__(self, options):
         self.build, self.scratch = options.build, options.scratch
         self.rounds = options.rounds or (51 if options.quick else 201)
-        # Shorter than the scheduler's slices: most batches are done before anyone else
-        # has their turn, also on a busy machine.
+        # Shorter than the scheduler's slices: most batches end before another program gets the
+        # CPU, also on a busy machine.
         self.usual_batch_ms = self.batch_ms = 2
         self.missing = {}  # peer: why
         self.lttng_env, self.lttng_prefix = {}, []
@@ -31,7 +31,7 @@ class Context:
 
 
 def find_peers(context, stack):
-    """Which peers can be had; LTTng's session lives as long as `stack`."""
+    """Note which peers are missing. LTTng's session lives as long as `stack`."""
     for peer, packages in PEERS.items():
         if not os.path.exists(context.program(PROGRAMS[peer])):
             context.missing[peer] = f"not installed: {packages}"
@@ -53,7 +53,7 @@ def start(suite, context, notes):
             if note not in notes:
                 notes.append(note)
             continue
-        # One after the other: they would disturb each other's calibration.
+        # One by one, as they would disturb each other's calibration.
         worker = Worker(variant, context)
         try:
             worker.wait_ready()
@@ -101,7 +101,7 @@ def parse(argv):
 
 def list_suites():
     for suite in suites(False, ""):
-        print(f"{suite.name:<10}{suite.title}")
+        print(f"{suite.name:<16}{suite.title}")
 
 
 def main(argv):
@@ -120,10 +120,10 @@ def main(argv):
         if any(v.peer in PEERS for s in wanted for v in s.variants):
             find_peers(context, stack)
         for suite in wanted:
-            some, others = run_suite(suite, context)
-            results += some
-            ratios += others
-    asked = bars.bars_of(results, ratios, [] if options.only else untried())
+            more_results, more_ratios = run_suite(suite, context)
+            results += more_results
+            ratios += more_ratios
+    asked = bars.bars_of(results, ratios, [] if options.only else unmeasured())
     bars.print_bars(asked)
     about["seconds"] = round(time.monotonic() - began, 1)
     about["load_after"] = os.getloadavg()[0]

@@ -57,7 +57,7 @@ process_init(const struct bench_options *options, unsigned process)
 	if (rte_eal_init(sizeof(argv) / sizeof(argv[0]) - 1, argv) < 0)
 		return fprintf(stderr, "bench: rte_eal_init failed\n"), -1;
 	if (!rte_trace_point_is_enabled(&__bench_call_begin))
-		return fprintf(stderr, "bench: trace points are off\n"), -1;
+		return fprintf(stderr, "bench: the trace points are disabled\n"), -1;
 	return 0;
 }
 

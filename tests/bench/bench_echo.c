@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A function runtime that does nothing, for bench_tap: it answers each call with its
- * return, or, as `bench_echo ask`, asks the host for something first.
+ * A function runtime for bench_tap that does no work: it answers each call with its
+ * return. With the argument `ask` it sends a database request to the host first.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ flush(void)
 	out_used = 0;
 }
 
-/* The line's call_id, found where bench_tap puts it. */
+/* Answer a line; `head` is its first bytes, where bench_tap puts the call_id. */
 static void
 answer(const char *head, bool ask)
 {

@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the machine itself takes for what the design requires, with nothing around it.
- * Shapes:
+ * The floor: the least that a machine takes for what the design requires, with nothing
+ * around it. A "call" of the benchmark is one of these. Shapes:
  *
- *      rdtsc, vdso    one reading of the counter; of CLOCK_MONOTONIC
- *      cmpxchg, xadd  one, of a word that nobody else has
- *      stores         so many as a call makes, to lines that are in the cache …
- *      fenced         … and one cmpxchg after them
- *      rcu            a read-side critical section, as the library enters one
- *      stamps         four readings of the counter, scaled
- *      stamps-vdso    four of CLOCK_MONOTONIC
- *      copy           a cell's bytes into a ring, the next cell prefetched
- *      copy-cold      the same without that
- *      bytes          all that a call with two ops writes (floor.h)
- *      bytes-vdso     the same with the vDSO clock
- *      bytes-bare     the same without journal and rows
- *      sampled        the same of a call that its end leaves out
- *      many           the same of a call of `ops` ops (floor_many.h)
- *      many-vdso      that with the vDSO clock
- *      called         `bytes` through four functions, each in a read-side section; so
- *                     are called-vdso, called-sampled, called-many, called-many-vdso,
- *                     called-chunk
- *      op, op-vdso    a reading, an op's bytes, published; get and insert in turn
- *      op-counted     op, counted in its row
- *      chunk          a stream chunk: two words of the frame
+ *      rdtsc, vdso       one reading of the counter; of CLOCK_MONOTONIC
+ *      cmpxchg, xadd     one, of a word that no other thread uses
+ *      stores            as many stores as a call makes, to lines in the cache
+ *      stores-cmpxchg    the same, then one cmpxchg
+ *      rcu               a read-side critical section, as the library enters one
+ *      stamps            four readings of the counter, scaled
+ *      stamps-vdso       four readings of CLOCK_MONOTONIC
+ *      copy              a cell's bytes into a ring, the next cell prefetched
+ *      copy-no-prefetch  the same without the prefetch
+ *      bytes             everything that a call with two ops writes (floor.h)
+ *      bytes-vdso        the same with the vDSO clock
+ *      bytes-uncounted   the same without journal and rows
+ *      sampled-out       the same for a call that is sampled out at its end
+ *      long              the same for a call of `ops` ops (floor_long.h)
+ *      long-vdso         that with the vDSO clock
+ *      called            `bytes` in four functions, each with a read-side section; also
+ *                        called-vdso, called-sampled-out, called-long,
+ *                        called-long-vdso, called-chunk
+ *      op, op-vdso       a reading and an op's bytes, published; get, insert by turns
+ *      op-counted        op, counted in its row
+ *      chunk             a stream chunk: two words of the frame
  *
- * A "call" is one of these. With --verify it measures nothing, and says by its exit
- * status whether `bytes` are what the library writes.
+ * With --verify nothing is measured: the exit status says whether `bytes` and its
+ * variants are what the library writes.
  */
 #include "bench.h"
-#include "floor_acts.h"
+#include "floor_primitives.h"
 #include "floor_verify.h"
 
 #include "base/clock.h"
@@ -41,12 +41,12 @@
 #include <unistd.h>
 
 #define DEFAULT_RING (16u << 20)
-#define OPS_IN_FRAME 8u /* pairs of them, before the next is written over the first */
+#define OPS_IN_FRAME 8u /* pairs of ops; the next pair overwrites the first */
 #define OPS_MOST                                                                       \
 	((FLOOR_FRAMES * FNT_FRAME_PAYLOAD_BYTES - FLOOR_BEGUN) / FLOOR_PAIR * 2)
-#define SCALE_MS 25 /* over which the counter's rate is found */
+#define SCALE_MS 25 /* the time over which the counter's rate is measured */
 
-/* As a region has them, in a file of the same kind. */
+/* The parts of a region that a call writes. */
 struct memory {
 	struct fnt_frame frames[FLOOR_FRAMES];
 	struct fnt_lane lane;
@@ -59,98 +59,98 @@ struct memory {
 /* ---- whole calls -------------------------------------------------------------- */
 
 FLOOR_INLINE void
-run_bytes(struct floor_producer *p, uint64_t calls, struct floor_way way)
+run_bytes(struct floor_producer *p, uint64_t calls, struct floor_variant variant)
 {
 	bool claimed = true;
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
 		struct floor_call call = floor_call_number(p, i);
 
-		floor_begin(&p->floor, &call, way);
-		floor_first_op(&p->floor, &call, FLOOR_BEGUN, way);
-		floor_second_op(&p->floor, &call, FLOOR_BEGUN + FLOOR_GET, way);
-		claimed &= floor_finish(&p->floor, &call, way);
+		floor_begin(&p->floor, &call, variant);
+		floor_first_op(&p->floor, &call, FLOOR_BEGUN, variant);
+		floor_second_op(&p->floor, &call, FLOOR_BEGUN + FLOOR_GET, variant);
+		claimed &= floor_finish(&p->floor, &call, variant);
 	}
 	p->done += calls;
-	floor_must_have(claimed);
+	floor_require(claimed);
 }
 
-#define WAY(by_vdso, in_rows)                                                          \
-	((struct floor_way){.vdso = (by_vdso), .counted = (in_rows), .ops = 2})
+#define VARIANT(by_vdso, in_rows)                                                      \
+	((struct floor_variant){.vdso = (by_vdso), .counted = (in_rows), .ops = 2})
 
 static void
 run_bytes_tsc(void *state, uint64_t calls)
 {
-	run_bytes(state, calls, WAY(false, true));
+	run_bytes(state, calls, VARIANT(false, true));
 }
 
 static void
 run_bytes_vdso(void *state, uint64_t calls)
 {
-	run_bytes(state, calls, WAY(true, true));
+	run_bytes(state, calls, VARIANT(true, true));
 }
 
 static void
-run_bytes_bare(void *state, uint64_t calls)
+run_bytes_uncounted(void *state, uint64_t calls)
 {
-	run_bytes(state, calls, WAY(false, false));
+	run_bytes(state, calls, VARIANT(false, false));
 }
 
 static void
-run_sampled(void *state, uint64_t calls)
+run_sampled_out(void *state, uint64_t calls)
 {
 	struct floor_producer *p = state;
-	struct floor_way way = WAY(false, true);
+	struct floor_variant variant = VARIANT(false, true);
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
 		struct floor_call call = floor_call_number(p, i);
 
-		floor_begin(&p->floor, &call, way);
-		floor_first_op(&p->floor, &call, FLOOR_BEGUN, way);
-		floor_second_op(&p->floor, &call, FLOOR_BEGUN + FLOOR_GET, way);
-		floor_lose(&p->floor, &call, way);
+		floor_begin(&p->floor, &call, variant);
+		floor_first_op(&p->floor, &call, FLOOR_BEGUN, variant);
+		floor_second_op(&p->floor, &call, FLOOR_BEGUN + FLOOR_GET, variant);
+		floor_sample_out(&p->floor, &call, variant);
 	}
 	p->done += calls;
 }
 
 FLOOR_INLINE void
-run_many(struct floor_producer *p, uint64_t calls, struct floor_way way)
+run_long(struct floor_producer *p, uint64_t calls, struct floor_variant variant)
 {
 	bool claimed = true;
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
 		struct floor_call call = floor_call_number(p, i);
-		struct floor_pen pen = floor_pen(&p->floor);
+		struct floor_writer writer = floor_writer(&p->floor);
 
-		floor_begin(&p->floor, &call, way);
-		floor_ops(&p->floor, &call, &pen, way);
-		claimed &= floor_finish_many(&p->floor, &call, pen, way);
-		floor_turn_ring(&p->floor, p->cells);
+		floor_begin(&p->floor, &call, variant);
+		floor_ops(&p->floor, &call, &writer, variant);
+		claimed &= floor_finish_long(&p->floor, &call, writer, variant);
+		floor_skip_ring_end(&p->floor, p->cells);
 	}
 	p->done += calls;
-	floor_must_have(claimed);
+	floor_require(claimed);
 }
 
 static void
-run_many_tsc(void *state, uint64_t calls)
+run_long_tsc(void *state, uint64_t calls)
 {
 	struct floor_producer *p = state;
 
-	run_many(p, calls, (struct floor_way){false, true, p->ops});
+	run_long(p, calls, (struct floor_variant){false, true, p->ops});
 }
 
 static void
-run_many_vdso(void *state, uint64_t calls)
+run_long_vdso(void *state, uint64_t calls)
 {
 	struct floor_producer *p = state;
 
-	run_many(p, calls, (struct floor_way){true, true, p->ops});
+	run_long(p, calls, (struct floor_variant){true, true, p->ops});
 }
 
 /* ---- parts of calls ----------------------------------------------------------- */
 
 FLOOR_INLINE void
-run_ops(struct floor_producer *p, uint64_t ops, struct floor_way way)
+run_ops(struct floor_producer *p, uint64_t ops, struct floor_variant variant)
 {
 	struct floor *f = &p->floor;
 	struct floor_call call = {.began = f->clock.ns};
@@ -160,8 +160,8 @@ run_ops(struct floor_producer *p, uint64_t ops, struct floor_way way)
 						    (FLOOR_GET + FLOOR_INSERT);
 
 		call.row_id = workload_row_id(&p->work, i);
-		floor_first_op(f, &call, at, way);
-		floor_second_op(f, &call, at + FLOOR_GET, way);
+		floor_first_op(f, &call, at, variant);
+		floor_second_op(f, &call, at + FLOOR_GET, variant);
 	}
 	p->done += ops;
 }
@@ -169,19 +169,19 @@ run_ops(struct floor_producer *p, uint64_t ops, struct floor_way way)
 static void
 run_ops_tsc(void *state, uint64_t ops)
 {
-	run_ops(state, ops, WAY(false, false));
+	run_ops(state, ops, VARIANT(false, false));
 }
 
 static void
 run_ops_vdso(void *state, uint64_t ops)
 {
-	run_ops(state, ops, WAY(true, false));
+	run_ops(state, ops, VARIANT(true, false));
 }
 
 static void
 run_ops_counted(void *state, uint64_t ops)
 {
-	run_ops(state, ops, WAY(false, true));
+	run_ops(state, ops, VARIANT(false, true));
 }
 
 static void
@@ -197,7 +197,7 @@ run_chunks(void *state, uint64_t times)
 
 /* ---- set-up ------------------------------------------------------------------- */
 
-/* In a file without a name, beside where regions are; every page of it there. */
+/* In an unnamed file where regions are, with all pages allocated and mapped. */
 static struct memory *
 map_memory(uint64_t cells)
 {
@@ -214,7 +214,7 @@ map_memory(uint64_t cells)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* The library's own anchor; 0 where it does not trust the counter. */
+/* Take the library's anchor. The scale is 0 where it does not use the counter. */
 static void
 set_clock(struct floor_clock *clock)
 {
@@ -275,7 +275,7 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 	p->ops = options->ops;
 	p->cells = fnt_cells_for(FLOOR_BEGUN + p->ops / 2 * FLOOR_PAIR);
 	if (p->ops % 2 || p->ops > OPS_MOST)
-		return fprintf(stderr, "bench: ops: an even number up to %u\n",
+		return fprintf(stderr, "bench: ops: want an even number up to %u\n",
 			       OPS_MOST),
 		       NULL;
 	if (!set_floor(&p->floor,
@@ -283,7 +283,8 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 		       p->cells))
 		return perror("bench: memory"), NULL;
 	if (!p->floor.clock.scale && !strstr(options->shape, "vdso"))
-		return fprintf(stderr, "bench: the counter is not trusted here\n"),
+		return fprintf(stderr,
+			       "bench: the library does not use the counter here\n"),
 		       NULL;
 	return p;
 }
@@ -296,28 +297,28 @@ choose(const struct bench_options *options)
 		const char *shape;
 		void (*run)(void *state, uint64_t calls);
 	} shapes[] = {
-		{"rdtsc", act_rdtsc},
-		{"vdso", act_vdso},
-		{"cmpxchg", act_cmpxchg},
-		{"xadd", act_xadd},
-		{"stores", act_stores},
-		{"fenced", act_fenced},
-		{"rcu", act_rcu},
-		{"stamps", act_stamps},
-		{"stamps-vdso", act_stamps_vdso},
-		{"copy", act_copy},
-		{"copy-cold", act_copy_cold},
+		{"rdtsc", primitive_rdtsc},
+		{"vdso", primitive_vdso},
+		{"cmpxchg", primitive_cmpxchg},
+		{"xadd", primitive_xadd},
+		{"stores", primitive_stores},
+		{"stores-cmpxchg", primitive_stores_cmpxchg},
+		{"rcu", primitive_rcu},
+		{"stamps", primitive_stamps},
+		{"stamps-vdso", primitive_stamps_vdso},
+		{"copy", primitive_copy},
+		{"copy-no-prefetch", primitive_copy_no_prefetch},
 		{"bytes", run_bytes_tsc},
 		{"bytes-vdso", run_bytes_vdso},
-		{"bytes-bare", run_bytes_bare},
-		{"sampled", run_sampled},
-		{"many", run_many_tsc},
-		{"many-vdso", run_many_vdso},
+		{"bytes-uncounted", run_bytes_uncounted},
+		{"sampled-out", run_sampled_out},
+		{"long", run_long_tsc},
+		{"long-vdso", run_long_vdso},
 		{"called", called_run},
 		{"called-vdso", called_run_vdso},
-		{"called-sampled", called_run_sampled},
-		{"called-many", called_run_many},
-		{"called-many-vdso", called_run_many_vdso},
+		{"called-sampled-out", called_run_sampled_out},
+		{"called-long", called_run_long},
+		{"called-long-vdso", called_run_long_vdso},
 		{"called-chunk", called_run_chunks},
 		{"op", run_ops_tsc},
 		{"op-vdso", run_ops_vdso},

@@ -8,7 +8,7 @@
  *      private      as call, when the region has no free frame: in private memory
  *      error        as call, finished with an error code and a message
  *      parent       as call, each the child of one call that stays open
- *      messages     as call with two ops; names at addresses that change, as in messages
+ *      messages     as call with two ops; names at changing addresses, as in messages
  *      uuids        as call with two ops; call, row and user ids are UUIDs of 36 bytes
  *      push         fnt_log_push of the same trace, built elsewhere
  *      ordered      as call, on a log with FNT_ORDERED

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * libqb's ring buffer: one chunk for each call, in overwrite mode, written in place
- * with the same strings and times. It has one producer, so threads share it under a
+ * libqb's ring buffer: one chunk for each call, in overwrite mode, with the same
+ * strings and times. The ring supports one producer, so threads share it under a spin
  * lock.
  */
 #include "bench.h"

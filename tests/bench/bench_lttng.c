@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * LTTng-UST: four events for each call. run.py has made the session.
+ * LTTng-UST: four events for each call. workers.py makes the session.
  */
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #define LTTNG_UST_TRACEPOINT_DEFINE
@@ -47,7 +47,7 @@ enabled(void)
 	       lttng_ust_tracepoint_enabled(fntbench, call_end);
 }
 
-/* The session daemon switches events on from a thread of the library's own. */
+/* The session daemon enables events from a thread of LTTng's library: wait for it. */
 static void *
 thread_init(const struct bench_options *options, const struct bench_thread *thread)
 {
@@ -59,7 +59,9 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 	for (int i = 0; i < 10000 && !enabled(); i++)
 		nanosleep(&pause, NULL);
 	if (!enabled())
-		return fprintf(stderr, "bench: the session does not trace us\n"), NULL;
+		return fprintf(stderr,
+			       "bench: the LTTng session did not enable the events\n"),
+		       NULL;
 	return p;
 }
 

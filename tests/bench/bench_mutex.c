@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The original's log. Shapes: call; recent (50 copies); all (10,000 copies). Its
- * readers live in its process.
+ * The in-process log with a mutex. Shapes: call; recent (50 copies); all (10,000
+ * copies). Its readers are threads of its process.
  */
 #include "bench.h"
 #include "mutex_log.h"
@@ -70,7 +70,7 @@ run_all(void *state, uint64_t times)
 		query(CAPACITY);
 }
 
-/* One asks for what is new, one for everything. */
+/* The first reader asks for the newest traces, the others for all. */
 static void
 look(void *state)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The steps of the producing side, and recent(50), a function each, for callgrind:
- * `instructions` counts what is executed inside of step_…, and nothing else.
+ * The steps of the producing side, and recent(50), each in a function of its own, for
+ * callgrind: tests/bench/instructions counts what is executed within step_… functions.
  *
- *      bench_steps REGION [fixed]     fixed: clock_gettime goes on by 100 ns each time,
- * so that with FNTRACE_CLOCK=vdso every run is the same
+ *      bench_steps REGION [fixed]
+ *
+ * fixed: clock_gettime advances by 100 ns each time, so that with FNTRACE_CLOCK=vdso
+ * every run executes the same instructions.
  */
 #include <fntrace/fntrace.h>
 
@@ -17,9 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMES 1000u /* `instructions` knows it, too */
+#define TIMES 1000u /* also in instructions.py */
 #if defined(__has_attribute) && __has_attribute(no_icf)
-#define STEP __attribute__((noinline, no_icf)) static /* each under its own name */
+#define STEP                                                                           \
+	__attribute__((noinline, no_icf)) static /* identical functions stay apart */
 #else
 #define STEP __attribute__((noinline)) static
 #endif
@@ -27,7 +30,7 @@
 #define LARGE 16384u
 
 static bool fixed_clock;
-static struct fnt_log *log_of_process, *ruled_log, *sampled_log, *read_log;
+static struct fnt_log *log_of_process, *settings_log, *sampled_log, *read_log;
 static char large_text[LARGE];
 static const struct fnt_value small = {FNT_VALUE_JSON, "{\"accepted\":true}", 17};
 static const struct fnt_value medium = {FNT_VALUE_JSON, large_text, MEDIUM};
@@ -37,7 +40,7 @@ static const struct fnt_call_info info = {.call_id = "c_1234567",
 					  .fn_type = FNT_MUTATION,
 					  .user_id = "user_12"};
 
-/* In place of the C library's, for all of this program. */
+/* Replaces the C library's function in this program. */
 int
 clock_gettime(clockid_t id, struct timespec *time)
 {
@@ -51,7 +54,7 @@ clock_gettime(clockid_t id, struct timespec *time)
 	return 0;
 }
 
-/* ---- what is counted ------------------------------------------------------------ */
+/* ---- steps that are counted ------------------------------------------------------ */
 
 STEP struct fnt_call *
 step_begin(void)
@@ -92,7 +95,7 @@ step_finish_streamed(struct fnt_call *call)
 }
 
 STEP void
-step_finish_many_cells(struct fnt_call *call)
+step_finish_large_value(struct fnt_call *call)
 {
 	fnt_call_finish_ok(call, &large);
 }
@@ -129,21 +132,21 @@ step_call_2ops(void)
 	fnt_call_finish_ok(call, NULL);
 }
 
-/* Under settings: all are kept, or none. */
+/* With settings: all calls are recorded, or none. */
 STEP struct fnt_call *
-step_begin_ruled(void)
+step_begin_settings(void)
 {
-	return fnt_call_begin(ruled_log, &info);
+	return fnt_call_begin(settings_log, &info);
 }
 
 STEP void
-step_finish_ruled(struct fnt_call *call)
+step_finish_settings(struct fnt_call *call)
 {
 	fnt_call_finish_ok(call, NULL);
 }
 
 STEP void
-step_finish_sampled(struct fnt_call *call)
+step_finish_sampled_out(struct fnt_call *call)
 {
 	fnt_call_finish_ok(call, NULL);
 }
@@ -171,7 +174,7 @@ step_recent_50(void)
 	fnt_traces_free(traces);
 }
 
-/* ---- and what is not ------------------------------------------------------------ */
+/* ---- the rest is not counted ----------------------------------------------------- */
 
 static struct fnt_call *
 begin(void)
@@ -195,7 +198,7 @@ one_time(bool counted)
 		call = begin();
 		two_ops(call);
 		fnt_call_finish_ok(call, &small);
-		fnt_call_finish_ok(fnt_call_begin(ruled_log, &info), NULL);
+		fnt_call_finish_ok(fnt_call_begin(settings_log, &info), NULL);
 		fnt_call_finish_ok(fnt_call_begin(sampled_log, &info), NULL);
 		two_ops(call = fnt_call_begin(read_log, &info));
 		fnt_call_finish_ok(call, NULL);
@@ -221,16 +224,16 @@ one_time(bool counted)
 	step_call_2ops();
 	step_hundred_ops(call = begin());
 	step_finish_hundred_ops(call);
-	/* It takes all tickets in hand: the next record has to have new ones. */
+	/* It uses up the block of tickets: let the next record take a new one. */
 	two_ops(call = begin());
-	step_finish_many_cells(call);
+	step_finish_large_value(call);
 	two_ops(call = begin());
 	fnt_call_finish_ok(call, NULL);
 
-	two_ops(call = step_begin_ruled());
-	step_finish_ruled(call);
+	two_ops(call = step_begin_settings());
+	step_finish_settings(call);
 	two_ops(call = fnt_call_begin(sampled_log, &info));
-	step_finish_sampled(call);
+	step_finish_sampled_out(call);
 }
 
 static struct fnt_log *
@@ -247,15 +250,15 @@ open_log(const char *name, const char *settings)
 	exit(1);
 }
 
-/* REGION, REGION-ruled, REGION-sampled, REGION-read. */
+/* REGION, REGION-settings, REGION-sampled, REGION-read. */
 static void
 open_logs(const char *region)
 {
 	char name[128];
 
 	log_of_process = open_log(region, NULL);
-	snprintf(name, sizeof(name), "%s-ruled", region);
-	ruled_log = open_log(name, "slow=1h");
+	snprintf(name, sizeof(name), "%s-settings", region);
+	settings_log = open_log(name, "slow=1h");
 	snprintf(name, sizeof(name), "%s-sampled", region);
 	sampled_log = open_log(name, "keep=0");
 	snprintf(name, sizeof(name), "%s-read", region);
@@ -277,11 +280,11 @@ main(int argc, char **argv)
 		one_time(false);
 	for (unsigned i = 0; i < TIMES; i++)
 		one_time(true);
-	/* By itself: it takes so long that a clock would be looked at anew after it. */
+	/* Last: it takes so long that a clock anchor would be renewed after it. */
 	for (unsigned i = 0; i < TIMES; i++)
 		step_recent_50();
 	fnt_log_close(log_of_process);
-	fnt_log_close(ruled_log);
+	fnt_log_close(settings_log);
 	fnt_log_close(sampled_log);
 	fnt_log_close(read_log);
 	return 0;

@@ -3,8 +3,8 @@
  * The host's side of `fntrace tap -- bench_echo`, or of bench_echo alone where
  * `program` is empty. Shapes:
  *
- *      one     a call and its return, one at a time: ns a message
- *      many    128 calls at once, then their returns: ns a message
+ *      one     a call and its return, one at a time: ns for each message
+ *      window  128 calls at once, then their returns: ns for each message
  *      large   a call that asks for a result of `value` bytes: ns, and MB/s
  */
 #include "bench.h"
@@ -80,7 +80,7 @@ send_all(const char *bytes, size_t len)
 	}
 }
 
-/* Until so many lines have come. */
+/* Read until `lines` lines have come. */
 static void
 receive_lines(unsigned lines)
 {
@@ -118,7 +118,7 @@ send_calls(unsigned count)
 	send_all(out, len);
 }
 
-/* Rows until there are enough bytes. */
+/* A result of as many rows as make `bytes` bytes. */
 static void
 make_result(uint64_t bytes)
 {
@@ -163,7 +163,7 @@ run_one(void *state, uint64_t calls)
 }
 
 static void
-run_many(void *state, uint64_t calls)
+run_window(void *state, uint64_t calls)
 {
 	(void)state;
 	for (uint64_t i = 0; i < calls; i++) {
@@ -191,8 +191,8 @@ measure(const struct bench_options *options, FILE *out)
 	double messages = 2, ns;
 	uint64_t begin;
 
-	if (!strcmp(options->shape, "many")) {
-		run = run_many;
+	if (!strcmp(options->shape, "window")) {
+		run = run_window;
 		messages = 2 * WINDOW;
 	} else if (!strcmp(options->shape, "large")) {
 		run = run_large;

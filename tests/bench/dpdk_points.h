@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * dpdk_points.h: a call as four trace points of DPDK, which takes no strings of any
- * length: a string is its address. Read twice: to register, and to use.
+ * dpdk_points.h: a call as four trace points of DPDK. DPDK records no strings of
+ * variable length, so a string is recorded as its address. This header is included
+ * twice: to register the points, and to use them.
  */
 #ifndef FNT_BENCH_DPDK_POINTS_H
 #define FNT_BENCH_DPDK_POINTS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * floor.h: what a call writes, and nothing else that a call is.
+ * floor.h: everything that a call writes, and nothing else.
  *
  *      clock ─► frame: head, payload, publish ×3
  *            ─► cell: one cmpxchg
@@ -8,17 +8,19 @@
  *            ─► cell: head, payload, state ─► lane: counts
  *            ─► rows ─► lane: journal off ─► frame: closed
  *
- * and of a call that is left out, all of that but cell and ring.
+ * A call that is sampled out does all of that but for cell and ring.
  *
- * A straight line that stores the very bytes of the bench's begin, two ops and finish
- * in the order that the design asks for, into a frame, a lane, rows and cells laid out
- * as a region's (layout.h), with everything known beforehand: no API, no look for a
- * thread, a name, a row or a frame, no lengths, nothing checked. A recorder of this
- * design takes longer than this on the same machine. floor_verify.c holds it against
- * the library: whoever changes the format is told to change it here, too.
+ * Straight-line code that stores the very bytes of the benchmark's begin, two ops and
+ * finish, in the order that the design requires, into a frame, a lane, rows and cells
+ * with the layout of a region (layout.h). Everything is known in advance: there is no
+ * API, no lookup of a thread, a name, a row or a frame, no lengths, no checks. A
+ * recorder of this design takes longer than this on the same machine. floor_verify.c
+ * compares it with the library, so a change of the format has to be made here, too.
  *
- * Left out although calls need it now and then: blocks of tickets, the clock's anchors.
- * Calls of more ops than go into a frame and a cell: floor_many.h.
+ * Not included, although calls need them now and then: new blocks of tickets, new
+ * anchors of the clock. Calls of more ops than fit a frame and a cell: floor_long.h.
+ *
+ * One thread uses a struct floor. Wait-free; no system calls.
  */
 #ifndef FNT_BENCH_FLOOR_H
 #define FNT_BENCH_FLOOR_H
@@ -38,8 +40,8 @@
 
 #define FLOOR_FNS 8u
 
-/* Lengths and places of what the bench's calls record (workload.h). In a region of the
- * default size the names Lot and Bid have ids of one byte and of three. */
+/* Lengths and offsets of what the benchmark's calls record (workload.h). In a region of
+ * the default size the ids of the names Lot and Bid take one byte and three. */
 #define FLOOR_CALL_ID 9u
 #define FLOOR_USER_ID 7u
 #define FLOOR_ROW_ID 24u
@@ -54,53 +56,52 @@
 #define FLOOR_PAYLOAD (FLOOR_BEGUN + FLOOR_PAIR)
 #define FLOOR_GET_NS 2000u
 #define FLOOR_INSERT_NS 5000u
-#define FLOOR_FRAMES 4u /* that a call may have */
+#define FLOOR_FRAMES 4u /* most frames of a call */
 
 static_assert(FLOOR_PAYLOAD <= FNT_HEAD_BYTES, "one cell");
 
-/* The counter scaled from an anchor, as clock.h does; it is set once and holds for as
- * long as a measurement takes. */
+/* The counter, scaled from an anchor as in clock.h. The anchor is set once. */
 struct floor_clock {
 	uint64_t ticks, ns, scale;
 	uint64_t wall_offset;
 };
 
 struct floor {
-	struct fnt_frame *frame; /* the first of … */
+	struct fnt_frame *frame; /* frames[0] */
 	struct fnt_frame *frames[FLOOR_FRAMES];
 	uint32_t frame_nos[FLOOR_FRAMES]; /* in the region */
 	struct fnt_lane *lane;
 	struct fnt_cell *cells;
-	struct fnt_fn_row *fn_rows; /* one for each function … */
-	struct fnt_octave *octaves; /* … and its histogram's */
+	struct fnt_fn_row *fn_rows; /* one for each function */
+	struct fnt_octave *octaves; /* one for each function's histogram */
 	struct fnt_op_row *get, *insert;
 	uint64_t ticket;
 	uint64_t mask;	    /* cells - 1 */
 	uint32_t lap_shift; /* log2 of the cells */
 	uint32_t lane_no;
 	uint32_t fn_ids[FLOOR_FNS];
-	uint32_t lot, bid;		  /* names, as the payload has them */
+	uint32_t lot, bid;		  /* ids of names, encoded for the payload */
 	uint32_t first_row, first_bucket; /* for the journal */
 	uint64_t uid, trace_high;
 	uint64_t pid_tid, exe;
 	struct floor_clock clock;
 };
 
-/* What a variant does with and what without: constants, once it is inlined. */
-struct floor_way {
+/* What a variant has and has not; constants after inlining. */
+struct floor_variant {
 	bool vdso;
 	bool counted; /* journal and rows */
-	uint32_t ops; /* of a call: get and insert in turn, an even number */
+	uint32_t ops; /* of a call: get and insert by turns; even */
 };
 
-/* What a call's functions know of each other. */
+/* What the functions of one call share. */
 struct floor_call {
 	const char *call_id, *user_id, *row_id;
 	uint32_t fn;
 	uint64_t began;
 };
 
-/* Ids of names as the payload has them: false if they are of other lengths. */
+/* Encode the ids of names. False if they do not take one byte and three. */
 static inline bool
 floor_set_names(struct floor *f, uint32_t lot, uint32_t bid)
 {
@@ -109,8 +110,7 @@ floor_set_names(struct floor *f, uint32_t lot, uint32_t bid)
 	return lot < 128 && bid >= 128 && bid <= UINT16_MAX;
 }
 
-/* Cells as records of `count` each have left them a lap before this one, and frames
- * that nobody uses. */
+/* Make cells as records of `count` cells left them one lap ago, and free frames. */
 static inline void
 floor_init(struct floor *f, uint32_t count)
 {
@@ -144,25 +144,25 @@ floor_vdso(void)
 }
 
 FLOOR_INLINE uint64_t
-floor_now(const struct floor *f, struct floor_way way)
+floor_now(const struct floor *f, struct floor_variant variant)
 {
-	return way.vdso ? floor_vdso() : floor_tsc(&f->clock);
+	return variant.vdso ? floor_vdso() : floor_tsc(&f->clock);
 }
 
 FLOOR_INLINE void
-floor_set(fnt_word *word, uint64_t value)
+floor_store(fnt_word *word, uint64_t value)
 {
 	atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
 FLOOR_INLINE uint64_t
-floor_get(const fnt_word *word)
+floor_load(const fnt_word *word)
 {
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
 FLOOR_INLINE void
-floor_show(fnt_word *word, uint64_t value)
+floor_store_release(fnt_word *word, uint64_t value)
 {
 	atomic_store_explicit(word, value, memory_order_release);
 }
@@ -177,13 +177,13 @@ floor_time(char *at, uint64_t ns)
 	return at + 5;
 }
 
-/* What a call's end adds to its head; all 0 while it runs. */
+/* What the end of a call adds to its head; all 0 while it runs. */
 struct floor_end {
 	uint64_t duration, seq;
 	uint32_t bytes, ops;
 };
 
-/* A head's words. */
+/* Store a head. */
 FLOOR_INLINE void
 floor_head(const struct floor *f, fnt_word *words, const struct floor_call *call,
 	   struct floor_end end)
@@ -193,36 +193,37 @@ floor_head(const struct floor *f, fnt_word *words, const struct floor_call *call
 	uint64_t kind = (uint64_t)FNT_MUTATION << 48;
 	uint64_t lane = (uint64_t)f->lane_no << 32, outcome = (uint64_t)FNT_OK << 56;
 
-	floor_set(&words[0], f->uid);
-	floor_set(&words[1], 0);
-	floor_set(&words[2], f->trace_high);
-	floor_set(&words[3], f->uid);
-	floor_set(&words[4], call->began + f->clock.wall_offset);
-	floor_set(&words[5], end.duration);
-	floor_set(&words[6], end.seq);
-	floor_set(&words[7], fn | end.bytes);
-	floor_set(&words[8], f->pid_tid);
-	floor_set(&words[9], f->exe | kind | (ended ? lane | outcome : 0));
-	floor_set(&words[10], (uint64_t)end.ops << 32);
-	floor_set(&words[11], 0);
-	floor_set(&words[12], 0);
-	floor_set(&words[13], 0);
+	floor_store(&words[0], f->uid);
+	floor_store(&words[1], 0);
+	floor_store(&words[2], f->trace_high);
+	floor_store(&words[3], f->uid);
+	floor_store(&words[4], call->began + f->clock.wall_offset);
+	floor_store(&words[5], end.duration);
+	floor_store(&words[6], end.seq);
+	floor_store(&words[7], fn | end.bytes);
+	floor_store(&words[8], f->pid_tid);
+	floor_store(&words[9], f->exe | kind | (ended ? lane | outcome : 0));
+	floor_store(&words[10], (uint64_t)end.ops << 32);
+	floor_store(&words[11], 0);
+	floor_store(&words[12], 0);
+	floor_store(&words[13], 0);
 }
 
-/* From one status to the next, with all that was written before. */
+/* Release: everything written before is visible with the new status. */
 FLOOR_INLINE void
-floor_turn_frame(struct fnt_frame *frame, uint64_t from, uint64_t to)
+floor_set_frame_status(struct fnt_frame *frame, uint64_t from, uint64_t to)
 {
-	floor_show(&frame->state, floor_get(&frame->state) + (1ull << 32) + to - from);
+	floor_store_release(&frame->state,
+			    floor_load(&frame->state) + (1ull << 32) + to - from);
 }
 
 FLOOR_INLINE void
-floor_begin(struct floor *f, struct floor_call *call, struct floor_way way)
+floor_begin(struct floor *f, struct floor_call *call, struct floor_variant variant)
 {
 	struct fnt_frame *frame = f->frame;
 	char *at = (char *)frame->payload;
 
-	call->began = floor_now(f, way);
+	call->began = floor_now(f, variant);
 	f->uid += 0x9e3779b97f4a7c15u;
 	at[0] = (char)0x95;
 	at[1] = FNT_EVENT_CALL;
@@ -234,11 +235,11 @@ floor_begin(struct floor *f, struct floor_call *call, struct floor_way way)
 	memcpy(at + 2, call->user_id, FLOOR_USER_ID);
 	at[2 + FLOOR_USER_ID] = (char)0xc0;
 	floor_head(f, frame->record, call, (struct floor_end){0});
-	floor_set(&frame->commit, 0);
-	floor_set(&frame->published, FLOOR_BEGUN);
-	floor_set(&frame->last_ns, 0);
-	floor_set(&frame->started_mono, call->began);
-	floor_turn_frame(frame, FNT_FRAME_CACHED, FNT_FRAME_OPEN);
+	floor_store(&frame->commit, 0);
+	floor_store(&frame->published, FLOOR_BEGUN);
+	floor_store(&frame->last_ns, 0);
+	floor_store(&frame->started_mono, call->began);
+	floor_set_frame_status(frame, FNT_FRAME_CACHED, FNT_FRAME_OPEN);
 }
 
 FLOOR_INLINE char *
@@ -281,62 +282,63 @@ floor_put_insert(char *at, uint32_t bid, uint64_t since)
 FLOOR_INLINE void
 floor_publish(struct fnt_frame *frame, uint64_t since, uint64_t bytes)
 {
-	floor_set(&frame->last_ns, since);
-	floor_show(&frame->published, bytes);
+	floor_store(&frame->last_ns, since);
+	floor_store_release(&frame->published, bytes);
 }
 
 FLOOR_INLINE void
 floor_count_op(struct fnt_op_row *row, uint64_t ns, uint64_t rows)
 {
-	floor_set(&row->count, floor_get(&row->count) + 1);
-	floor_set(&row->total_ns, floor_get(&row->total_ns) + ns);
+	floor_store(&row->count, floor_load(&row->count) + 1);
+	floor_store(&row->total_ns, floor_load(&row->total_ns) + ns);
 	if (rows)
-		floor_set(&row->rows, floor_get(&row->rows) + rows);
+		floor_store(&row->rows, floor_load(&row->rows) + rows);
 }
 
-/* get, Lot, with an id, at `at`, up to byte `used` of the payload. */
+/* An op get of Lot, with an id, at `at`; the payload then has `used` bytes. */
 FLOOR_INLINE void
 floor_get_op(struct floor *f, const struct floor_call *call, char *at, uint32_t used,
-	     struct floor_way way)
+	     struct floor_variant variant)
 {
-	uint64_t since = floor_now(f, way) - call->began;
+	uint64_t since = floor_now(f, variant) - call->began;
 
 	floor_put_get(at, f->lot, call->row_id, since);
 	floor_publish(f->frame, since, used);
-	if (way.counted)
+	if (variant.counted)
 		floor_count_op(f->get, FLOOR_GET_NS, 1);
 }
 
-/* insert, Bid. */
+/* An op insert of Bid. */
 FLOOR_INLINE void
 floor_insert_op(struct floor *f, const struct floor_call *call, char *at, uint32_t used,
-		struct floor_way way)
+		struct floor_variant variant)
 {
-	uint64_t since = floor_now(f, way) - call->began;
+	uint64_t since = floor_now(f, variant) - call->began;
 
 	floor_put_insert(at, f->bid, since);
 	floor_publish(f->frame, since, used);
-	if (way.counted)
+	if (variant.counted)
 		floor_count_op(f->insert, FLOOR_INSERT_NS, 0);
 }
 
-/* `used` bytes of payload are there already, all in the first frame. */
+/* The payload has `used` bytes, all of them in the first frame. */
 FLOOR_INLINE void
 floor_first_op(struct floor *f, const struct floor_call *call, uint32_t used,
-	       struct floor_way way)
+	       struct floor_variant variant)
 {
-	floor_get_op(f, call, (char *)f->frame->payload + used, used + FLOOR_GET, way);
+	floor_get_op(f, call, (char *)f->frame->payload + used, used + FLOOR_GET,
+		     variant);
 }
 
 FLOOR_INLINE void
 floor_second_op(struct floor *f, const struct floor_call *call, uint32_t used,
-		struct floor_way way)
+		struct floor_variant variant)
 {
 	floor_insert_op(f, call, (char *)f->frame->payload + used, used + FLOOR_INSERT,
-			way);
+			variant);
 }
 
-/* Where the bytes of so many chunks are: by turns in either of two words. */
+/* The word with the bytes of `chunks` chunks; two words are used by turns. */
 FLOOR_INLINE fnt_word *
 floor_streamed(fnt_word *record, uint64_t chunks)
 {
@@ -344,56 +346,57 @@ floor_streamed(fnt_word *record, uint64_t chunks)
 				  : offsetof(struct fnt_record, stream_bytes) / 8];
 }
 
-/* One more than `chunks`, with which it is so many bytes. */
+/* Publish one more chunk than `chunks`; all chunks together have `bytes` bytes. */
 FLOOR_INLINE void
 floor_chunk(fnt_word *record, uint64_t chunks, uint64_t bytes)
 {
 	chunks++;
-	floor_show(floor_streamed(record, chunks), bytes);
-	floor_show(&record[offsetof(struct fnt_record, stream_chunks) / 8], chunks);
+	floor_store_release(floor_streamed(record, chunks), bytes);
+	floor_store_release(&record[offsetof(struct fnt_record, stream_chunks) / 8],
+			    chunks);
 }
 
-/* The row's counts as the call's end makes them, and which they are in the journal. */
+/* The row's counts after the end of the call, as the journal notes them. */
 struct floor_counts {
 	uint64_t duration;
 	uint64_t calls, bucket, ns, ops, rows, lost;
 };
 
-/* `lost` NULL: there is a record. Else the row's counter of those without. */
+/* `lost`: the row's counter of calls without a record; NULL for a recorded call. */
 FLOOR_INLINE void
 floor_note(struct floor *f, const struct floor_call *call, struct floor_counts *counts,
-	   const fnt_word *lost, struct floor_way way)
+	   const fnt_word *lost, struct floor_variant variant)
 {
 	const struct fnt_fn_row *row = &f->fn_rows[call->fn];
 	struct fnt_journal *journal = &f->lane->journal;
 
-	counts->calls = floor_get(&row->counts[FNT_FN_OK]) + 1;
-	counts->bucket = floor_get(&f->octaves[call->fn].counts[0]) + 1;
-	counts->ns = floor_get(&row->counts[FNT_FN_TOTAL_NS]) + counts->duration;
-	counts->ops = floor_get(&row->counts[FNT_FN_OPS]) + way.ops;
-	counts->rows = floor_get(&row->counts[FNT_FN_ROWS]) + way.ops / 2;
-	floor_set(&journal->counts[FNT_NOTED_CALLS], counts->calls);
-	floor_set(&journal->counts[FNT_NOTED_BUCKET], counts->bucket);
-	floor_set(&journal->counts[FNT_NOTED_NS], counts->ns);
-	floor_set(&journal->counts[FNT_NOTED_OPS], counts->ops);
-	floor_set(&journal->counts[FNT_NOTED_ROWS], counts->rows);
+	counts->calls = floor_load(&row->counts[FNT_FN_OK]) + 1;
+	counts->bucket = floor_load(&f->octaves[call->fn].counts[0]) + 1;
+	counts->ns = floor_load(&row->counts[FNT_FN_TOTAL_NS]) + counts->duration;
+	counts->ops = floor_load(&row->counts[FNT_FN_OPS]) + variant.ops;
+	counts->rows = floor_load(&row->counts[FNT_FN_ROWS]) + variant.ops / 2;
+	floor_store(&journal->counts[FNT_NOTED_CALLS], counts->calls);
+	floor_store(&journal->counts[FNT_NOTED_BUCKET], counts->bucket);
+	floor_store(&journal->counts[FNT_NOTED_NS], counts->ns);
+	floor_store(&journal->counts[FNT_NOTED_OPS], counts->ops);
+	floor_store(&journal->counts[FNT_NOTED_ROWS], counts->rows);
 	if (lost) {
-		counts->lost = floor_get(lost) + 1;
-		floor_set(&journal->counts[FNT_NOTED_LOST], counts->lost);
+		counts->lost = floor_load(lost) + 1;
+		floor_store(&journal->counts[FNT_NOTED_LOST], counts->lost);
 	}
-	floor_set(&journal->bucket,
-		  f->first_bucket + call->fn * FNT_OCTAVE_BUCKETS + 1);
+	floor_store(&journal->bucket,
+		    f->first_bucket + call->fn * FNT_OCTAVE_BUCKETS + 1);
 }
 
-/* All is noted: the end is that the counter of `end` becomes `seq`. */
+/* Arm the journal: the call has ended once the counter `end` is `seq`. */
 FLOOR_INLINE void
 floor_arm(struct floor *f, const struct floor_call *call, uint32_t end, uint64_t seq)
 {
 	struct fnt_journal *journal = &f->lane->journal;
 
-	floor_set(&journal->seq, seq);
-	floor_show(&journal->state,
-		   fnt_journal_make(f->first_row + call->fn, FNT_FN_OK, end, false));
+	floor_store(&journal->seq, seq);
+	floor_store_release(&journal->state, fnt_journal_make(f->first_row + call->fn,
+							      FNT_FN_OK, end, false));
 }
 
 FLOOR_INLINE void
@@ -402,26 +405,26 @@ floor_count(struct floor *f, const struct floor_call *call,
 {
 	struct fnt_fn_row *row = &f->fn_rows[call->fn];
 
-	floor_set(&row->counts[FNT_FN_OK], counts->calls);
-	floor_set(&row->counts[FNT_FN_TOTAL_NS], counts->ns);
-	floor_set(&row->counts[FNT_FN_OPS], counts->ops);
-	floor_set(&row->counts[FNT_FN_ROWS], counts->rows);
-	floor_set(&f->octaves[call->fn].counts[0], counts->bucket);
+	floor_store(&row->counts[FNT_FN_OK], counts->calls);
+	floor_store(&row->counts[FNT_FN_TOTAL_NS], counts->ns);
+	floor_store(&row->counts[FNT_FN_OPS], counts->ops);
+	floor_store(&row->counts[FNT_FN_ROWS], counts->rows);
+	floor_store(&f->octaves[call->fn].counts[0], counts->bucket);
 	if (lost)
-		floor_set(lost, counts->lost);
-	floor_show(&f->lane->journal.state, 0);
+		floor_store(lost, counts->lost);
+	floor_store_release(&f->lane->journal.state, 0);
 }
 
-/* Before the end: whoever finds the frame knows by `mark` whether it has come. */
+/* Mark the frame before the end: recovery tells by `mark` whether the call ended. */
 FLOOR_INLINE void
 floor_mark(const struct floor *f, uint64_t mark, uint64_t seq)
 {
-	floor_set(&f->frame->commit_seq, seq);
-	floor_set(&f->frame->commit_lane, f->lane_no);
-	floor_show(&f->frame->commit, mark);
+	floor_store(&f->frame->commit_seq, seq);
+	floor_store(&f->frame->commit_lane, f->lane_no);
+	floor_store_release(&f->frame->commit, mark);
 }
 
-/* The next cell, which is not in the cache where the ring is larger. */
+/* Prefetch the next cell: a large ring is not in the cache. */
 FLOOR_INLINE void
 floor_prefetch(const struct floor *f)
 {
@@ -431,7 +434,7 @@ floor_prefetch(const struct floor *f)
 		__builtin_prefetch((const char *)cell + line, 1);
 }
 
-/* The cell is this lane's, of the last lap, and becomes this lap's, or it was not. */
+/* From complete in the last lap to busy in this one. False: it was not this lane's. */
 FLOOR_INLINE bool
 floor_claim(struct floor *f, struct fnt_cell *cell, uint64_t lap)
 {
@@ -447,57 +450,59 @@ floor_commit(struct floor *f, struct fnt_cell *cell, uint64_t lap, uint64_t seq)
 {
 	struct fnt_lane_ring *ring = &f->lane->rings[FNT_RING_MAIN];
 
-	floor_show(&cell->state, fnt_cell_state(lap, f->lane_no, FNT_CELL_HEAD, 0));
-	floor_show(&ring->recorded, seq);
-	floor_show(&ring->low, ++f->ticket);
+	floor_store_release(&cell->state,
+			    fnt_cell_state(lap, f->lane_no, FNT_CELL_HEAD, 0));
+	floor_store_release(&ring->recorded, seq);
+	floor_store_release(&ring->low, ++f->ticket);
 	floor_prefetch(f);
 }
 
-/* False: the cell was not as it should be; then nothing counts. */
+/* False: the cell had an unexpected state, and the measurement is void. */
 FLOOR_INLINE bool
-floor_finish(struct floor *f, struct floor_call *call, struct floor_way way)
+floor_finish(struct floor *f, struct floor_call *call, struct floor_variant variant)
 {
-	struct floor_counts counts = {.duration = floor_now(f, way) - call->began};
+	struct floor_counts counts = {.duration = floor_now(f, variant) - call->began};
 	uint64_t lap = (f->ticket >> f->lap_shift) + 1;
-	uint64_t seq = floor_get(&f->lane->rings[FNT_RING_MAIN].recorded) + 1;
+	uint64_t seq = floor_load(&f->lane->rings[FNT_RING_MAIN].recorded) + 1;
 	struct fnt_cell *cell = &f->cells[f->ticket & f->mask];
 	bool claimed = floor_claim(f, cell, lap);
 
-	if (way.counted) {
-		floor_note(f, call, &counts, NULL, way);
+	if (variant.counted) {
+		floor_note(f, call, &counts, NULL, variant);
 		floor_arm(f, call, FNT_RING_MAIN, seq);
 	}
 	floor_mark(f, fnt_mark_make(FNT_RING_MAIN, f->ticket), seq);
-	floor_head(f, cell->words, call,
-		   (struct floor_end){counts.duration, seq, FLOOR_PAYLOAD, way.ops});
+	floor_head(
+		f, cell->words, call,
+		(struct floor_end){counts.duration, seq, FLOOR_PAYLOAD, variant.ops});
 	fnt_words_put(cell->words + FNT_RECORD_WORDS, (const char *)f->frame->payload,
 		      (FLOOR_PAYLOAD + 7) / 8);
 	floor_commit(f, cell, lap, seq);
-	if (way.counted)
+	if (variant.counted)
 		floor_count(f, call, &counts, NULL);
-	floor_turn_frame(f->frame, FNT_FRAME_OPEN, FNT_FRAME_CACHED);
+	floor_set_frame_status(f->frame, FNT_FRAME_OPEN, FNT_FRAME_CACHED);
 	return claimed;
 }
 
-/* The same for a call that its end leaves out: begun, shown, timed and counted like any
- * other, as it might have failed. */
+/* The same for a call that is sampled out: it is begun, published, timed and counted
+ * like any other, as it might have failed. */
 FLOOR_INLINE void
-floor_lose(struct floor *f, struct floor_call *call, struct floor_way way)
+floor_sample_out(struct floor *f, struct floor_call *call, struct floor_variant variant)
 {
-	struct floor_counts counts = {.duration = floor_now(f, way) - call->began};
+	struct floor_counts counts = {.duration = floor_now(f, variant) - call->began};
 	uint32_t end = fnt_end_of(FNT_MARK_SAMPLED);
 	fnt_word *lost = &f->fn_rows[call->fn].counts[FNT_FN_SAMPLED];
-	uint64_t seq = floor_get(&f->lane->sampled) + 1;
+	uint64_t seq = floor_load(&f->lane->sampled) + 1;
 
-	if (way.counted) {
-		floor_note(f, call, &counts, lost, way);
+	if (variant.counted) {
+		floor_note(f, call, &counts, lost, variant);
 		floor_arm(f, call, end, seq);
 	}
 	floor_mark(f, FNT_MARK_SAMPLED, seq);
-	floor_show(&f->lane->sampled, seq);
-	if (way.counted)
+	floor_store_release(&f->lane->sampled, seq);
+	if (variant.counted)
 		floor_count(f, call, &counts, lost);
-	floor_turn_frame(f->frame, FNT_FRAME_OPEN, FNT_FRAME_CACHED);
+	floor_set_frame_status(f->frame, FNT_FRAME_OPEN, FNT_FRAME_CACHED);
 }
 
 #endif

@@ -1,87 +1,88 @@
 /* SPDX-License-Identifier: MIT
  *
- * The floor's lines as a program calls a library: through functions that are not
- * inlined, a thread's side found by a thread-local, a read-side section in each,
- * lengths of texts found (and not used). How full a frame is no function knows
- * beforehand: the ops of a call of many look once each.
+ * The floor's code in functions that are not inlined, as a program calls a library:
+ * each finds its thread's state in a thread-local, has a read-side section, and
+ * measures its texts (without use). In a long call no function knows in advance how
+ * full a frame is, so each op checks once.
  */
-#include "floor_acts.h"
+#include "floor_primitives.h"
 
 #include "base/rcu.h"
 
 static _Thread_local struct floor *called;
-static _Thread_local struct floor_pen pen; /* of the call of many ops */
+static _Thread_local struct floor_writer writer; /* of a long call */
 
 /* ---- what they do --------------------------------------------------------------- */
 
 FLOOR_INLINE int
-begin(struct floor_call *call, struct floor_way way)
+begin(struct floor_call *call, struct floor_variant variant)
 {
 	fnt_rcu_read_lock();
 	use_value(strlen(call->call_id) + strlen(call->user_id));
-	floor_begin(called, call, way);
+	floor_begin(called, call, variant);
 	fnt_rcu_read_unlock();
 	return 0;
 }
 
 FLOOR_INLINE int
-get(struct floor_call *call, const char *entity, const char *id, struct floor_way way)
+get(struct floor_call *call, const char *entity, const char *id,
+    struct floor_variant variant)
 {
 	fnt_rcu_read_lock();
 	use_value(strlen(id) + (uint64_t)(uintptr_t)entity);
-	if (way.ops == 2)
-		floor_first_op(called, call, FLOOR_BEGUN, way);
-	else if (floor_pen_room(&pen) >= FLOOR_GET)
-		floor_next_get(called, call, &pen, way);
+	if (variant.ops == 2)
+		floor_first_op(called, call, FLOOR_BEGUN, variant);
+	else if (floor_writer_room(&writer) >= FLOOR_GET)
+		floor_next_get(called, call, &writer, variant);
 	else
-		floor_get_across(called, call, &pen, way);
+		floor_get_across(called, call, &writer, variant);
 	fnt_rcu_read_unlock();
 	return 0;
 }
 
 FLOOR_INLINE int
 insert(struct floor_call *call, const char *entity, const char *id,
-       struct floor_way way)
+       struct floor_variant variant)
 {
 	fnt_rcu_read_lock();
 	use_value((uint64_t)(uintptr_t)entity + (uint64_t)(uintptr_t)id);
-	if (way.ops == 2)
-		floor_second_op(called, call, FLOOR_BEGUN + FLOOR_GET, way);
-	else if (floor_pen_room(&pen) >= FLOOR_INSERT)
-		floor_next_insert(called, call, &pen, way);
+	if (variant.ops == 2)
+		floor_second_op(called, call, FLOOR_BEGUN + FLOOR_GET, variant);
+	else if (floor_writer_room(&writer) >= FLOOR_INSERT)
+		floor_next_insert(called, call, &writer, variant);
 	else
-		floor_insert_across(called, call, &pen, way);
+		floor_insert_across(called, call, &writer, variant);
 	fnt_rcu_read_unlock();
 	return 0;
 }
 
 FLOOR_INLINE bool
-finish(struct floor_call *call, struct floor_way way)
+finish(struct floor_call *call, struct floor_variant variant)
 {
 	bool claimed;
 
 	fnt_rcu_read_lock();
-	claimed = floor_finish(called, call, way);
+	claimed = floor_finish(called, call, variant);
 	fnt_rcu_read_unlock();
 	return claimed;
 }
 
 FLOOR_INLINE bool
-lose(struct floor_call *call, struct floor_way way)
+sample_out(struct floor_call *call, struct floor_variant variant)
 {
 	fnt_rcu_read_lock();
-	floor_lose(called, call, way);
+	floor_sample_out(called, call, variant);
 	fnt_rcu_read_unlock();
 	return true;
 }
 
 FLOOR_INLINE bool
-finish_many(struct floor_call *call, struct floor_way way)
+finish_long(struct floor_call *call, struct floor_variant variant)
 {
 	bool claimed;
 
 	fnt_rcu_read_lock();
-	claimed = floor_finish_many(called, call, pen, way);
+	claimed = floor_finish_long(called, call, writer, variant);
 	fnt_rcu_read_unlock();
 	return claimed;
 }
@@ -90,31 +91,31 @@ finish_many(struct floor_call *call, struct floor_way way)
 
 #define CALLED static __attribute__((noinline))
 #define SHORT(by_vdso)                                                                 \
-	((struct floor_way){.vdso = (by_vdso), .counted = true, .ops = 2})
-/* 0: as many as there are; how many is asked of the producer at the end. */
+	((struct floor_variant){.vdso = (by_vdso), .counted = true, .ops = 2})
+/* `count` 0: not known before the end of the call. */
 #define LONG(by_vdso, count)                                                           \
-	((struct floor_way){.vdso = (by_vdso), .counted = true, .ops = (count)})
+	((struct floor_variant){.vdso = (by_vdso), .counted = true, .ops = (count)})
 
-#define FUNCTIONS(name, way)                                                           \
+#define FUNCTIONS(name, variant)                                                       \
 	CALLED int name##_begin(struct floor_call *call)                               \
 	{                                                                              \
-		return begin(call, way);                                               \
+		return begin(call, variant);                                           \
 	}                                                                              \
 	CALLED int name##_get(struct floor_call *call, const char *entity,             \
 			      const char *id)                                          \
 	{                                                                              \
-		return get(call, entity, id, way);                                     \
+		return get(call, entity, id, variant);                                 \
 	}                                                                              \
 	CALLED int name##_insert(struct floor_call *call, const char *entity,          \
 				 const char *id)                                       \
 	{                                                                              \
-		return insert(call, entity, id, way);                                  \
+		return insert(call, entity, id, variant);                              \
 	}
 
 FUNCTIONS(tsc, SHORT(false))
 FUNCTIONS(vdso, SHORT(true))
-FUNCTIONS(many, LONG(false, 0))
-FUNCTIONS(many_vdso, LONG(true, 0))
+FUNCTIONS(long_call, LONG(false, 0))
+FUNCTIONS(long_call_vdso, LONG(true, 0))
 
 CALLED bool
 tsc_finish(struct floor_call *call)
@@ -123,9 +124,9 @@ tsc_finish(struct floor_call *call)
 }
 
 CALLED bool
-tsc_lose(struct floor_call *call)
+tsc_sample_out(struct floor_call *call)
 {
-	return lose(call, SHORT(false));
+	return sample_out(call, SHORT(false));
 }
 
 CALLED bool
@@ -135,26 +136,26 @@ vdso_finish(struct floor_call *call)
 }
 
 CALLED bool
-many_finish(struct floor_call *call, uint32_t ops)
+long_call_finish(struct floor_call *call, uint32_t ops)
 {
-	return finish_many(call, LONG(false, ops));
+	return finish_long(call, LONG(false, ops));
 }
 
 CALLED bool
-many_vdso_finish(struct floor_call *call, uint32_t ops)
+long_call_vdso_finish(struct floor_call *call, uint32_t ops)
 {
-	return finish_many(call, LONG(true, ops));
+	return finish_long(call, LONG(true, ops));
 }
 
-/* What there is so far is read where it is shown: nobody else writes there. */
+/* The count so far is read from the record, which only this thread writes. */
 CALLED int
 add_chunk(fnt_word *record, uint64_t bytes)
 {
 	uint64_t chunks;
 
 	fnt_rcu_read_lock();
-	chunks = floor_get(&record[offsetof(struct fnt_record, stream_chunks) / 8]);
-	floor_chunk(record, chunks, floor_get(floor_streamed(record, chunks)) + bytes);
+	chunks = floor_load(&record[offsetof(struct fnt_record, stream_chunks) / 8]);
+	floor_chunk(record, chunks, floor_load(floor_streamed(record, chunks)) + bytes);
 	fnt_rcu_read_unlock();
 	return 0;
 }
@@ -178,7 +179,7 @@ add_chunk(fnt_word *record, uint64_t bytes)
 			rest;                                                          \
 		}                                                                      \
 		p->done += calls;                                                      \
-		floor_must_have(claimed);                                              \
+		floor_require(claimed);                                                \
 	}
 
 #define TWO_OPS(name, end)                                                             \
@@ -187,20 +188,20 @@ add_chunk(fnt_word *record, uint64_t bytes)
 		claimed &= end(&call);                                                 \
 	} while (0)
 
-#define MANY_OPS(name)                                                                 \
+#define LONG_OPS(name)                                                                 \
 	do {                                                                           \
-		pen = floor_pen(called);                                               \
+		writer = floor_writer(called);                                         \
 		for (uint32_t op = 0; op < p->ops; op += 2)                            \
 			OPS(name);                                                     \
 		claimed &= name##_finish(&call, p->ops);                               \
-		floor_turn_ring(called, p->cells);                                     \
+		floor_skip_ring_end(called, p->cells);                                 \
 	} while (0)
 
 PROGRAM(called_run, tsc, TWO_OPS(tsc, tsc_finish))
 PROGRAM(called_run_vdso, vdso, TWO_OPS(vdso, vdso_finish))
-PROGRAM(called_run_sampled, tsc, TWO_OPS(tsc, tsc_lose))
-PROGRAM(called_run_many, many, MANY_OPS(many))
-PROGRAM(called_run_many_vdso, many_vdso, MANY_OPS(many_vdso))
+PROGRAM(called_run_sampled_out, tsc, TWO_OPS(tsc, tsc_sample_out))
+PROGRAM(called_run_long, long_call, LONG_OPS(long_call))
+PROGRAM(called_run_long_vdso, long_call_vdso, LONG_OPS(long_call_vdso))
 
 void
 called_run_chunks(void *state, uint64_t chunks)

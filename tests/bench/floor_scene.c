@@ -4,9 +4,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FRAMES_MOST 256u /* of a region, that are looked at */
+#define FRAMES_MOST 256u /* frames of a region that are searched */
 
-/* ---- the library's ------------------------------------------------------------ */
+/* ---- calls of the library -------------------------------------------------------- */
 
 struct fnt_call *
 scene_begin(struct scene *s)
@@ -47,7 +47,7 @@ scene_call(struct scene *s)
 	scene_finish(s, call);
 }
 
-/* ---- where it writes ---------------------------------------------------------- */
+/* ---- where they are written ------------------------------------------------------ */
 
 bool
 scene_find_lane(struct scene *s)
@@ -57,8 +57,8 @@ scene_find_lane(struct scene *s)
 	for (s->lane = 0; s->lane < view->lane_count; s->lane++) {
 		const struct fnt_lane *lane = &view->lanes[s->lane];
 
-		if (fnt_state_status(floor_get(&lane->state)) == FNT_LANE_OWNED &&
-		    floor_get(&lane->tid) == (uint64_t)syscall(SYS_gettid))
+		if (fnt_state_status(floor_load(&lane->state)) == FNT_LANE_OWNED &&
+		    floor_load(&lane->tid) == (uint64_t)syscall(SYS_gettid))
 			return true;
 	}
 	return false;
@@ -71,7 +71,7 @@ scene_find_frame(struct scene *s)
 	struct fnt_call *call = scene_begin(s);
 
 	for (s->frame = 0; s->frame < view->frame_count; s->frame++)
-		if (fnt_state_status(floor_get(&view->frames[s->frame].state)) ==
+		if (fnt_state_status(floor_load(&view->frames[s->frame].state)) ==
 		    FNT_FRAME_OPEN)
 			break;
 	scene_finish(s, call);
@@ -84,7 +84,7 @@ find_op_row(const struct scene *s, enum fnt_op op, uint32_t *row)
 	const struct fnt_view *view = &s->region.view;
 
 	for (*row = 0; *row < view->op_row_count; ++*row) {
-		uint64_t key = floor_get(&view->op_rows[*row].key);
+		uint64_t key = floor_load(&view->op_rows[*row].key);
 
 		if (fnt_key_kind(key) == FNT_ROW_OP && fnt_key_lane(key) == s->lane &&
 		    fnt_key_op(key) == (uint32_t)op)
@@ -93,14 +93,14 @@ find_op_row(const struct scene *s, enum fnt_op op, uint32_t *row)
 	return false;
 }
 
-/* There is one function, and one entity for each kind of op. */
+/* The calls use one function, and one entity for each kind of op. */
 bool
 scene_find_rows(struct scene *s)
 {
 	const struct fnt_view *view = &s->region.view;
 
 	for (s->fn_row = 0; s->fn_row < view->fn_row_count; s->fn_row++) {
-		uint64_t key = floor_get(&view->fn_rows[s->fn_row].key);
+		uint64_t key = floor_load(&view->fn_rows[s->fn_row].key);
 
 		if (fnt_key_kind(key) == FNT_ROW_FN && fnt_key_lane(key) == s->lane)
 			break;
@@ -114,15 +114,15 @@ scene_copy_cells(const struct scene *s, struct copies *to)
 {
 	const struct fnt_segment_slot *segment =
 		&s->region.view.rings[FNT_RING_MAIN].slots[0];
-	uint64_t first = fnt_mark_ticket(floor_get(&to->frames[0].commit));
+	uint64_t first = fnt_mark_ticket(floor_load(&to->frames[0].commit));
 	uint32_t count =
 		s->sampled ? 0 : fnt_cells_for(FLOOR_BEGUN + s->ops / 2 * FLOOR_PAIR);
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t at = (first + i) % floor_get(&segment->cells);
+		uint64_t at = (first + i) % floor_load(&segment->cells);
 
 		if (pread(s->region.fd, &to->cells[i], sizeof(to->cells[i]),
-			  (off_t)(floor_get(&segment->off) +
+			  (off_t)(floor_load(&segment->off) +
 				  at * sizeof(to->cells[i]))) != sizeof(to->cells[i]))
 			return false;
 	}
@@ -147,7 +147,7 @@ scene_copy_out(const struct scene *s, struct copies *to)
 	copy_words(&to->fn_row, &view->fn_rows[s->fn_row], sizeof(to->fn_row));
 	copy_words(&to->get, &view->op_rows[s->get], sizeof(to->get));
 	copy_words(&to->insert, &view->op_rows[s->insert], sizeof(to->insert));
-	to->cursor = floor_get(&view->rings[FNT_RING_MAIN].cursor);
+	to->cursor = floor_load(&view->rings[FNT_RING_MAIN].cursor);
 }
 
 bool
@@ -160,7 +160,7 @@ scene_find_chain(const struct scene *s, struct copies *to)
 		if (at >= view->frame_count || at >= FRAMES_MOST)
 			return false;
 		to->frame_nos[to->frame_count++] = (uint32_t)at;
-		at = floor_get(&view->frames[at].next);
+		at = floor_load(&view->frames[at].next);
 		if (!at--)
 			return true;
 	}

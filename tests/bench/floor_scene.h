@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * floor_scene.h: calls through the library, and what they have written, copied out of
- * the region: what floor_verify.c holds the floor against.
+ * floor_scene.h: calls through the library, and copies of what they wrote into the
+ * region. floor_verify.c compares the floor with these copies. One thread.
  */
 #ifndef FNT_BENCH_FLOOR_SCENE_H
 #define FNT_BENCH_FLOOR_SCENE_H
 
-#include "floor_many.h"
+#include "floor_long.h"
 #include "workload.h"
 
 #include "region/region.h"
 
-/* What a call writes, copied out of the region, or written by the floor. */
+/* What a call writes: copied out of the region, or written by the floor. */
 struct copies {
 	struct fnt_frame frames[FLOOR_FRAMES];
 	uint32_t frame_nos[FLOOR_FRAMES];
@@ -25,7 +25,7 @@ struct copies {
 
 struct scene {
 	struct workload work;
-	/* What is compared: calls of so many ops, kept or left out. */
+	/* The calls that are compared: of `ops` ops, recorded or sampled out. */
 	const char *settings;
 	uint32_t ops;
 	bool sampled;
@@ -35,22 +35,22 @@ struct scene {
 	uint64_t done;
 };
 
-/* A call through the library, as the scene has them: step by step, and at once. */
+/* A call through the library: in three steps, and as a whole. */
 struct fnt_call *scene_begin(struct scene *s);
 void scene_ops(struct scene *s, struct fnt_call *call);
 void scene_finish(struct scene *s, struct fnt_call *call);
 void scene_call(struct scene *s);
 
-/* Where this thread's calls are written. False: not to be found. */
+/* Find where this thread's calls are written. False: not found. */
 bool scene_find_lane(struct scene *s);
 bool scene_find_frame(struct scene *s);
 bool scene_find_rows(struct scene *s);
 
-/* Which frames the last call had: each names the next. */
+/* Find the frames of the open call: each one names the next. */
 bool scene_find_chain(const struct scene *s, struct copies *to);
 
-/* What is in them, and in lane and rows; and the cells of the last record, which the
- * mark in its frame names. */
+/* Copy these frames, lane and rows; and the cells of the last record, which the mark in
+ * its frame names. */
 void scene_copy_out(const struct scene *s, struct copies *to);
 bool scene_copy_cells(const struct scene *s, struct copies *to);
 

@@ -13,20 +13,20 @@
 #define PAYLOAD_MOST (FLOOR_FRAMES * FNT_FRAME_PAYLOAD_BYTES)
 #define SPOILT 0x5a5a5a5a5a5a5a5au
 
-/* ---- the floor's -------------------------------------------------------------- */
+/* ---- the floor's call --------------------------------------------------------- */
 
-/* Where something is to be written that does not depend on what was there before: if
- * any of this is left, it was not. */
+/* Fill what a call must overwrite with a pattern: a word that the floor does not write
+ * shows up as a difference. */
 static void
 spoil(struct copies *copies)
 {
-	uint64_t state = floor_get(&copies->frames[0].state);
+	uint64_t state = floor_load(&copies->frames[0].state);
 
 	memset(&copies->frames[0], (int)(SPOILT & 0xff), sizeof(copies->frames[0]));
-	floor_set(&copies->frames[0].state, state);
-	floor_set(&copies->frames[0].next, 0); /* as a call finds it, and leaves it */
+	floor_store(&copies->frames[0].state, state);
+	floor_store(&copies->frames[0].next, 0); /* 0 before and after a call */
 	for (uint32_t i = 1; i < copies->frame_count; i++) {
-		floor_set(&copies->frames[i].next, SPOILT);
+		floor_store(&copies->frames[i].next, SPOILT);
 		memset(copies->frames[i].payload, (int)(SPOILT & 0xff),
 		       FNT_FRAME_PAYLOAD_BYTES);
 	}
@@ -35,36 +35,36 @@ spoil(struct copies *copies)
 	       offsetof(struct fnt_journal, counts[5]));
 }
 
-/* Everything is there, as a lap ago. */
+/* Make the floor's call. False: a cell had an unexpected state. */
 static bool
 make_call(struct floor *f, const struct scene *s)
 {
 	struct floor_call call = {.call_id = workload_call_id(&s->work, s->done),
 				  .user_id = workload_user_id(&s->work, s->done),
 				  .row_id = workload_row_id(&s->work, s->done)};
-	struct floor_way way = {.vdso = true, .counted = true, .ops = s->ops};
-	struct floor_pen pen = floor_pen(f);
+	struct floor_variant variant = {.vdso = true, .counted = true, .ops = s->ops};
+	struct floor_writer writer = floor_writer(f);
 
-	floor_begin(f, &call, way);
+	floor_begin(f, &call, variant);
 	if (s->ops > 2) {
-		floor_ops(f, &call, &pen, way);
-		return floor_finish_many(f, &call, pen, way);
+		floor_ops(f, &call, &writer, variant);
+		return floor_finish_long(f, &call, writer, variant);
 	}
-	floor_first_op(f, &call, FLOOR_BEGUN, way);
-	floor_second_op(f, &call, FLOOR_BEGUN + FLOOR_GET, way);
+	floor_first_op(f, &call, FLOOR_BEGUN, variant);
+	floor_second_op(f, &call, FLOOR_BEGUN + FLOOR_GET, variant);
 	if (!s->sampled)
-		return floor_finish(f, &call, way);
-	floor_lose(f, &call, way);
+		return floor_finish(f, &call, variant);
+	floor_sample_out(f, &call, variant);
 	return true;
 }
 
-/* In copies of what was there before. Process, tree and function are those of the call
- * before it, whose head is `words`. */
+/* Make the floor's call in copies of the state before the library's call. Process, tree
+ * and function are taken from the record head `words` of the previous call. */
 static bool
 make_floor(struct copies *copies, const struct scene *s, const fnt_word *words)
 {
 	static struct fnt_octave octave;
-	uint64_t ticket = floor_get(&copies->lane.rings[FNT_RING_MAIN].low);
+	uint64_t ticket = floor_load(&copies->lane.rings[FNT_RING_MAIN].low);
 	struct floor f = {
 		.frame = &copies->frames[0],
 		.lane = &copies->lane,
@@ -76,14 +76,14 @@ make_floor(struct copies *copies, const struct scene *s, const fnt_word *words)
 		.ticket = ticket,
 		.lap_shift = 63,
 		.lane_no = s->lane,
-		.fn_ids = {(uint32_t)(floor_get(&words[7]) >> 32)},
+		.fn_ids = {(uint32_t)(floor_load(&words[7]) >> 32)},
 		.first_row = s->fn_row,
-		.trace_high = floor_get(&words[2]),
-		.pid_tid = floor_get(&words[8]),
-		.exe = floor_get(&words[9]) & UINT32_MAX,
+		.trace_high = floor_load(&words[2]),
+		.pid_tid = floor_load(&words[8]),
+		.exe = floor_load(&words[9]) & UINT32_MAX,
 	};
-	bool named = floor_set_names(&f, fnt_key_name(floor_get(&copies->get.key)),
-				     fnt_key_name(floor_get(&copies->insert.key)));
+	bool named = floor_set_names(&f, fnt_key_name(floor_load(&copies->get.key)),
+				     fnt_key_name(floor_load(&copies->insert.key)));
 
 	spoil(copies);
 	for (uint32_t i = 0; i < FLOOR_FRAMES; i++) {
@@ -91,18 +91,18 @@ make_floor(struct copies *copies, const struct scene *s, const fnt_word *words)
 		f.frame_nos[i] = copies->frame_nos[i];
 	}
 	for (uint32_t i = 0; i < FLOOR_CELLS; i++)
-		floor_set(&copies->cells[i].state,
-			  fnt_cell_state(0, s->lane, i ? FNT_CELL_MORE : FNT_CELL_HEAD,
-					 0));
+		floor_store(&copies->cells[i].state,
+			    fnt_cell_state(0, s->lane,
+					   i ? FNT_CELL_MORE : FNT_CELL_HEAD, 0));
 	return make_call(&f, s) && named;
 }
 
-/* ---- are they the same? ------------------------------------------------------- */
+/* ---- comparing ---------------------------------------------------------------- */
 
 struct part {
 	const char *name;
 	size_t at, words; /* in struct copies: bytes, and how many words are compared */
-	uint64_t apart;	  /* bits: of these words the values may differ */
+	uint64_t apart;	  /* bit mask: words whose values may differ */
 };
 
 #define WORD(type, field) (1ull << offsetof(struct type, field) / 8)
@@ -159,7 +159,7 @@ same_part(const struct part *part, const struct copies *library,
 	return same;
 }
 
-/* Payload out of frames, or cells; how many bytes. */
+/* Copy the payload out of the frames, or the cells. Returns its bytes. */
 static uint32_t
 frames_payload(const struct scene *s, const struct copies *copies, unsigned char *to)
 {
@@ -211,8 +211,8 @@ same_cells(const struct scene *s, const struct copies *library,
 
 	cells_payload(s, floor, b);
 	for (uint32_t i = 0; i < fnt_cells_for(bytes); i++) {
-		uint64_t x = floor_get(&library->cells[i].state);
-		uint64_t y = floor_get(&floor->cells[i].state);
+		uint64_t x = floor_load(&library->cells[i].state);
+		uint64_t y = floor_load(&floor->cells[i].state);
 
 		if (x == y)
 			continue;
@@ -232,12 +232,12 @@ same(const struct scene *s, const struct copies *library, const struct copies *f
 
 	frames_payload(s, floor, b);
 	all = same_payload("frames", a, b, bytes);
-	/* Two parts of the first, one of each other. */
+	/* frame_parts has two parts of the first frame, and one of each other. */
 	for (size_t i = 0; i <= library->frame_count; i++)
 		all &= same_part(&frame_parts[i], library, floor);
 	if (!s->sampled)
 		all &= same_cells(s, library, floor);
-	/* No record, no head of one. */
+	/* Without a record there is no record head, which is parts[0]. */
 	for (size_t i = s->sampled; i < sizeof(parts) / sizeof(parts[0]); i++)
 		all &= same_part(&parts[i], library, floor);
 	return all;
@@ -245,7 +245,7 @@ same(const struct scene *s, const struct copies *library, const struct copies *f
 
 /* ---- a call ------------------------------------------------------------------- */
 
-/* A call, and in which frames it was: they are only together while it is open. */
+/* Make a call and find its frames, which are linked only while it is open. */
 static bool
 call_and_chain(struct scene *s, struct copies *to)
 {
@@ -258,11 +258,11 @@ call_and_chain(struct scene *s, struct copies *to)
 	return found;
 }
 
-/* One call by either. The library takes a block of tickets, or gives one up, only now
- * and then, which the floor leaves out: then the next is looked at, up to TRIES. Which
- * frames it takes is known after it, what was in them has to be before: where it took
- * others, the next, too. A try is five calls: of large ones a block has tickets for
- * four, and each fourth would go the other way for ever. */
+/* Compare one call. The floor leaves out that the library takes a new block of tickets
+ * now and then: such a call is not compared, and the next one is tried, up to TRIES.
+ * The same holds if the call uses other frames than the one before, as their content
+ * before the call has to be known. A try makes five calls: a block has tickets for four
+ * long calls, so that with four, each try could meet a new block. */
 static int
 compare(struct scene *s)
 {
@@ -284,18 +284,20 @@ compare(struct scene *s)
 		    library.frame_count != before.frame_count ||
 		    memcmp(library.frame_nos, before.frame_nos,
 			   before.frame_count * sizeof(before.frame_nos[0])) ||
-		    (!s->sampled && floor_get(&library.lane.rings[FNT_RING_MAIN].low) ==
-					    FNT_TICKET_NONE))
+		    (!s->sampled &&
+		     floor_load(&library.lane.rings[FNT_RING_MAIN].low) ==
+			     FNT_TICKET_NONE))
 			continue;
 		s->done--;
 		if (!make_floor(&before, s, before.frames[0].record)) {
 			fprintf(stderr,
-				"the floor's cell or names are not as it says\n");
+				"the floor: a cell or a name id is not as expected\n");
 			return 1;
 		}
 		return same(s, &library, &before) ? 0 : 1;
 	}
-	fprintf(stderr, "no call went the short way: is this machine that busy?\n");
+	fprintf(stderr,
+		"no call could be compared: each took new tickets or other frames\n");
 	return CANNOT;
 }
 
@@ -318,7 +320,7 @@ verify(struct scene *s)
 	if (scene_find_lane(s) && scene_find_frame(s) && scene_find_rows(s))
 		status = compare(s);
 	else
-		fprintf(stderr, "a call's frame, lane or rows are not to be found\n");
+		fprintf(stderr, "cannot find a call's frame, lane or rows\n");
 	fnt_region_close(&s->region);
 	fnt_log_close(s->log);
 	return status;
@@ -346,8 +348,8 @@ floor_verify(void)
 		status = verify(&scenes[i]);
 		unlink(path);
 		if (status == 1)
-			fprintf(stderr, "… in a call of %u ops%s\n", scenes[i].ops,
-				scenes[i].sampled ? ", left out" : "");
+			fprintf(stderr, "in a call of %u ops%s\n", scenes[i].ops,
+				scenes[i].sampled ? ", sampled out" : "");
 	}
 	rmdir(dir);
 	return status;

@@ -2,9 +2,9 @@
 #ifndef FNT_BENCH_FLOOR_VERIFY_H
 #define FNT_BENCH_FLOOR_VERIFY_H
 
-/* One call through the library, in a region of its own, and the same by floor.h: are
- * frame, lane, cell and rows the same afterwards, times and random numbers apart? An
- * exit status: 0, or 1 and what differs on stderr; 77: it could not be found out. */
+/* Make a call through the library, in a new region, and the same call with floor.h, and
+ * compare frame, lane, cells and rows, except for times and random numbers. Returns an
+ * exit status: 0; 1 after messages about the differences; 77: could not be compared. */
 int floor_verify(void);
 
 #endif

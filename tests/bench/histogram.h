@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * histogram.h: how often which value came, to within 1.6 %: buckets in steps of 1/64 of
- * a power of two. One writer.
+ * histogram.h: a histogram with a relative error of 1.6 %: 64 buckets for each power of
+ * two. One thread.
  */
 #ifndef FNT_BENCH_HISTOGRAM_H
 #define FNT_BENCH_HISTOGRAM_H
@@ -62,7 +62,7 @@ histogram_merge(struct histogram *into, const struct histogram *from)
 		into->max = from->max;
 }
 
-/* The value that `part` of all do not exceed. */
+/* The quantile `part`, 0 to 1. */
 static inline uint64_t
 histogram_quantile(const struct histogram *histogram, double part)
 {

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""What callgrind has counted, against what is recorded: see tests/bench/instructions."""
+"""Compares callgrind's counts with the recorded ones: see tests/bench/instructions."""
 import json
 import re
 import subprocess
 import sys
 
-TIMES = 1000  # bench_steps.c does each step so often
+TIMES = 1000  # how often bench_steps.c does each step
 LIMIT = 1.03
 LINE = re.compile(r"^\s*([\d,]+)(?: \([^)]*\))?\s+\S*?:(\S+)(?: \[.*\])?$")
 
 
 def counts(path, combine=max):
-    """Function: instructions each time, of callgrind_annotate's list. What was inlined
-    from another file has a line of its own there; inclusive, the largest is the whole."""
+    """{function: instructions each time}, from the list of callgrind_annotate. Code inlined
+    from another file has a line of its own; of inclusive counts the largest is the total."""
     found = {}
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -35,7 +35,7 @@ def compiler():
 
 
 def compare(clock, counted, recorded):
-    """Print a clock's steps; how many of them have grown."""
+    """Print the steps of a clock. Returns how many take more than recorded."""
     grown = 0
     print(f"{clock:<24}{'now':>10}{'recorded':>10}")
     for name, number in counted.items():
@@ -75,7 +75,7 @@ def main(path, scratch, *options):
             json.dump(now, file, indent=1)
             file.write("\n")
     elif not same:
-        print(f"recorded with another compiler, {before['compiler']}: not compared")
+        print(f"not compared: recorded with another compiler, {before['compiler']}")
     return int(grown > 0 and same and "--check" in options)
 
 

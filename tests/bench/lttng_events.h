@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lttng_events.h: a call as four events of LTTng-UST. The header is read several times
- * by the library's macros.
+ * lttng_events.h: a call as four events of LTTng-UST. The library's macros include
+ * this header several times.
  */
 #undef LTTNG_UST_TRACEPOINT_PROVIDER
 #define LTTNG_UST_TRACEPOINT_PROVIDER fntbench
@@ -16,7 +16,7 @@
 #include <lttng/tracepoint.h>
 #include <stdint.h>
 
-/* Lists without commas. */
+/* clang-format cannot format lists without commas. */
 /* clang-format off */
 LTTNG_UST_TRACEPOINT_EVENT(
 	fntbench, call_begin,

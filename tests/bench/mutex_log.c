@@ -57,7 +57,7 @@ void
 mutex_trace_op(struct mutex_trace *trace, int op, const char *entity, const char *id,
 	       uint64_t duration_ns, int64_t row_count, bool ok)
 {
-	/* As a vector grows: 4, 8, 16 … */
+	/* Grow like a vector: 4, 8, 16 … */
 	if (trace->op_count == trace->op_room) {
 		trace->op_room = trace->op_room ? trace->op_room * 2 : 4;
 		trace->ops =

@@ -1,6 +1,6 @@
 #!/bin/sh
-# one_batch.sh PROGRAM: two batches of calls by a variant of the library that is only
-# measured, so that a change that breaks it is seen where it is made.
+# one_batch.sh PROGRAM: make two batches of calls with a build of the library that only the
+# benchmark uses, so that a change which breaks it fails a test.
 set -eu
 FNTRACE_DIR=$(mktemp -d)
 export FNTRACE_DIR

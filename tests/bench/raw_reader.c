@@ -8,9 +8,9 @@
 
 #define REST_NS 100000u /* as in follow.c */
 
-/* The bench neither resizes nor rotates: there is one segment. */
+/* The benchmark neither resizes nor rotates: there is one segment. */
 static const struct fnt_segment *
-era_of(const struct raw_reader *raw)
+segment_of(const struct raw_reader *raw)
 {
 	return &fnt_view_segments(&raw->reader->region.view, FNT_RING_MAIN)->at[0];
 }
@@ -30,7 +30,7 @@ load_cell(const struct raw_reader *raw, const struct fnt_segment *segment,
 		fnt_cache_flush(cell, FNT_CELL_BYTES);
 }
 
-/* Tickets below it are written or given up, as far as lanes say. */
+/* Every ticket below is written or will stay unused, by what the lanes say. */
 static uint64_t
 committed(const struct fnt_view *view)
 {
@@ -49,7 +49,7 @@ committed(const struct fnt_view *view)
 void
 raw_reader_follow(struct raw_reader *raw)
 {
-	const struct fnt_segment *segment = era_of(raw);
+	const struct fnt_segment *segment = segment_of(raw);
 	uint64_t until;
 
 	while (bench_clock(CLOCK_MONOTONIC) - raw->looked_at < REST_NS)
@@ -67,7 +67,7 @@ raw_reader_follow(struct raw_reader *raw)
 void
 raw_reader_scan(struct raw_reader *raw)
 {
-	const struct fnt_segment *segment = era_of(raw);
+	const struct fnt_segment *segment = segment_of(raw);
 	uint64_t end = committed(&raw->reader->region.view);
 	uint64_t begin = end - segment->first > segment->cell_count
 				 ? end - segment->cell_count

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * raw_reader.h: readers that do nothing but load one word of each line of memory that
- * ours have to look at: what it costs a producer that its lines go to another core at
- * all, and, where they give them back, what it costs at the least. Nothing is copied,
- * decoded or checked, and what was lapped is not missed.
+ * raw_reader.h: readers that only load one word of each cache line that the library's
+ * readers have to read. They show what it costs a producer that its lines go to another
+ * core, and, where they flush these lines, the least that a reader can cost. They copy,
+ * decode and check nothing, and do not count missed records. One thread each.
+ *
+ * tests/bench/compare builds bench_fntrace.c against this interface in older revisions.
  */
 #ifndef FNT_RAW_READER_H
 #define FNT_RAW_READER_H
@@ -12,17 +14,18 @@
 
 struct raw_reader {
 	struct fnt_reader *reader;
-	/* Scanned no faster than a cell in this time; 0: as fast as it goes. */
+	/* Least time that a scan takes for a cell; 0: as fast as possible. */
 	uint64_t cell_ns;
-	bool evicts; /* what it has loaded it gives back, as ours do (cache_flush.h) */
-	uint64_t position;  /* next ticket that is followed; 0: from now */
-	uint64_t looked_at; /* ns */
+	bool evicts;	    /* flush the lines that were loaded (cache_flush.h) */
+	uint64_t position;  /* next ticket to follow; 0: start at the newest */
+	uint64_t looked_at; /* time of the last pass, ns */
 };
 
-/* What was committed since the last look, once; looks as seldom as follow.c. */
+/* Load what was committed since the last pass; waits as follow.c does between passes.
+ * */
 void raw_reader_follow(struct raw_reader *raw);
 
-/* The whole ring, the newest cell first. */
+/* Load the whole ring, the newest cell first. */
 void raw_reader_scan(struct raw_reader *raw);
 
 #endif

@@ -17,7 +17,7 @@ def spread(values):
 
 
 def results_of(suite, worker):
-    """A result for each metric that the worker gave."""
+    """A result for each metric of the worker."""
     variant = worker.variant
     for metric in [m for m in SHOWN if m in worker.metrics[0]]:
         values = spread([m[metric] for m in worker.metrics])
@@ -63,7 +63,7 @@ def ratio_of(suite, ratio, workers):
 
 
 def at_least(unit):
-    """Is more of it better?"""
+    """Whether more is better."""
     return unit in ("MB/s", "/s")
 
 
@@ -93,12 +93,12 @@ def _line(name, result, most=True):
 
 
 def _disturbed(results):
-    """Of the batches that can tell: a crowd can't."""
+    """How many batches were disturbed, of those that can tell: oversubscribed ones cannot."""
     of_variant = {tuple(r[k] for k in ("peer", "of", "threads", "processes")): r
-                  for r in results if "disturbed" in r}.values()  # percentiles share theirs
+                  for r in results if "disturbed" in r}.values()  # percentiles share one
     batches = sum(r["rounds"] for r in of_variant)
     disturbed = sum(r["disturbed"] for r in of_variant)
-    return f"; others ran in {disturbed} of {batches} batches" if batches else ""
+    return f"; other programs ran in {disturbed} of {batches} batches" if batches else ""
 
 
 def print_suite(suite, results, ratios, notes):
@@ -155,4 +155,4 @@ def print_machine(about):
           f"Linux {about['kernel']}, clock {about['clocksource']}, "
           f"load {about['load']:.1f} at the start")
     if about["load"] > 0.5:
-        print("this machine is busy: see in how many batches others ran, and CPU time")
+        print("this machine is busy: look at CPU time, and at the batches that were disturbed")

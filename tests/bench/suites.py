@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What is measured: suites of variants, and what is to be compared in them."""
+"""What is measured: suites of variants, and the ratios between them."""
 import os
 from dataclasses import dataclass, field
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 CELL = 256
-CROWD = 16
+PRODUCERS = 16  # of the suite oversubscribed
 
 PROGRAMS = {"fntrace": "bench_fntrace", "lttng-ust": "bench_lttng", "dpdk": "bench_dpdk",
             "libqb": "bench_libqb", "mutex-log": "bench_mutex", "floor": "bench_floor"}
@@ -20,7 +20,7 @@ class Variant:
     args: dict = field(default_factory=dict)
     env: dict = field(default_factory=dict)
     program: str = ""
-    bars: dict = field(default_factory=dict)  # metric: not more than (not less: negative)
+    bars: dict = field(default_factory=dict)  # metric: at most; negative: at least
 
     def __post_init__(self):
         self.program = self.program or PROGRAMS[self.peer]
@@ -40,15 +40,15 @@ class Variant:
 
 @dataclass
 class Ratio:
-    """`of` against `to`, each a variant: quotient, or difference by `parts`."""
+    """`of` against `to`, each a variant: a quotient, or a difference divided by `parts`."""
     name: str
     of: Variant
-    to: Variant = None  # None: `of` alone, `times` so much
+    to: Variant = None  # None: `of` times `times`
     metric: str = "ns"
     bar: float = 0
-    parts: float = 0  # 0: a quotient; else (of - to) / parts, in ns …
-    over: Variant = None  # … or that by this
-    times: float = 1  # so much of `to`
+    parts: float = 0  # 0: a quotient; else (of - to) / parts, in ns
+    over: Variant = None  # divides that difference
+    times: float = 1  # factor of `to`
 
     @property
     def variants(self):
@@ -72,8 +72,8 @@ class Suite:
     title: str
     variants: list
     ratios: list = field(default_factory=list)
-    rounds: float = 1  # of the usual number
-    batches: int = 1  # times the usual length
+    rounds: float = 1  # factor of the usual number
+    batches: int = 1  # factor of the usual length of a batch
 
 
 VDSO = {"FNTRACE_CLOCK": "vdso"}
@@ -100,8 +100,8 @@ def _cores():
     return len(os.sched_getaffinity(0))
 
 
-def untried():
-    """Bars that this machine can't show: (name, asked)."""
+def unmeasured():
+    """(name, asked) of the bars that this machine cannot show."""
     if _cores() >= 16:
         return []
     return [(f"16 {how} / 1 (this machine has fewer cores)", 1.5)
@@ -143,7 +143,7 @@ def _calls():
         Ratio("fntrace / lttng-ust, 2 processes", two_processes, lttng_p),
         Ratio("fntrace / mutex-log, 2 threads", two_threads, mutex2),
     ]
-    if not untried():
+    if not unmeasured():
         for how in "threads", "processes":
             many = fnt("call+2ops", **{how: 16})
             variants.append(many)
@@ -151,21 +151,21 @@ def _calls():
     return Suite("calls", "begin + 2 ops + finish, by peer", variants, ratios)
 
 
-def _crowd():
-    """Nobody waits for who has been put aside in the middle of a call: many producers on few
-    cores take no more CPU time for one than one does. Batches are long enough for the
-    scheduler to do so. Where a lock is waited for asleep that takes no CPU time, but what it
-    takes to sleep does."""
+def _oversubscribed():
+    """More producers than cores. No producer waits for one that was preempted within a call, so
+    a call should take no more CPU time than with one producer. Batches are long enough to be
+    preempted. CPU time leaves out the time asleep on a lock, but not the cost of sleeping."""
     variants, ratios = [], []
     for peer, hows in (("fntrace", ("threads", "processes")), ("mutex-log", ("threads",)),
                        ("libqb", ("threads",))):
-        one = Variant(peer, "call+2ops, in a crowd", {"tries": 1})
+        one = Variant(peer, "call+2ops, oversubscribed", {"tries": 1})
         variants.append(one)
         for how in hows:
-            many = Variant(peer, one.name, {how: CROWD, **one.args})
+            many = Variant(peer, one.name, {how: PRODUCERS, **one.args})
             variants.append(many)
-            ratios.append(Ratio(f"{peer}: {CROWD} {how} / 1, CPU time", many, one, "cpu_ns"))
-    return Suite("crowd", f"{CROWD} producers on {_cores()} cores, beside one: see CPU time",
+            ratios.append(Ratio(f"{peer}: {PRODUCERS} {how} / 1, CPU time", many, one, "cpu_ns"))
+    return Suite("oversubscribed",
+                 f"{PRODUCERS} producers on {_cores()} cores, beside one: see CPU time",
                  variants, ratios, rounds=0.2, batches=20)
 
 
@@ -178,48 +178,49 @@ def _ops():
             some = {n: fnt(f"call+{n}ops, by ops" if n == 2 else f"call+{n}ops", ops=n)
                     for n in (0, 2, 10, 100)}
         variants += some.values()
-        # A frame, and a few cells, hold about thirty.
+        # The first frame holds about thirty ops.
         ratios += [Ratio(f"an op, {clock}: the 3rd to 10th", some[10], some[2], parts=8, bar=bar),
                    Ratio(f"an op, {clock}: the 11th to 100th", some[100], some[10], parts=90,
                          bar=bar)]
     pairs = {n: fnt(f"call+{n} op_begin/op_end", ops=n, shape="pairs") for n in (2, 10, 100)}
     chunks = {n: fnt(f"call+{n} chunks", ops=0, chunks=n) for n in (10, 100)}
-    # The machine itself, in the same minute.
-    many = {(how, clock, n): floor(f"call of {n} ops, bytes{how}, {clock}", f"{shape}{end}", ops=n)
-            for how, shape in (("", "many"), (" by functions", "called-many"))
+    # The floors, in the same suite.
+    floors = {(how, clock, n): floor(f"call of {n} ops, bytes{how}, {clock}", f"{shape}{end}",
+                                     ops=n)
+            for how, shape in (("", "long"), (" by functions", "called-long"))
             for clock, end in (("tsc", ""), ("vdso", "-vdso")) for n in (2, 10, 100)}
-    variants += [*pairs.values(), *chunks.values(), *many.values(),
+    variants += [*pairs.values(), *chunks.values(), *floors.values(),
                  floor("chunk, 2 words, by ops", "chunk"),
                  floor("chunk, 2 words by functions, by ops", "called-chunk")]
     ratios += [Ratio("op_begin + op_end, tsc", pairs[10], pairs[2], parts=8),
                Ratio("a stream chunk", chunks[100], chunks[10], parts=90, bar=3),
-               *(Ratio(f"floor{how}: an op, {clock}, the {which}", many[how, clock, to],
-                       many[how, clock, since], parts=to - since)
+               *(Ratio(f"floor{how}: an op, {clock}, the {which}", floors[how, clock, to],
+                       floors[how, clock, since], parts=to - since)
                  for how in ("", " by functions") for clock in ("tsc", "vdso")
                  for since, to, which in ((2, 10, "3rd to 10th"), (10, 100, "11th to 100th")))]
-    return Suite("ops", "by what happens in a call", variants, ratios)
+    return Suite("ops", "by what a call does", variants, ratios)
 
 
 def _floors():
-    """Peer floor is the machine: acts that the design asks for, with nothing around them."""
+    """The peer floor is the machine itself: what the design requires, with nothing around it."""
     call, vdso = fnt("call+2ops, by floors"), fnt("call+2ops, vdso, by floors", VDSO)
     lttng, mutex = (Variant(p, "call+2ops, by floors") for p in ("lttng-ust", "mutex-log"))
     ops = {(n, clock): fnt(f"call+{n}ops, {clock}, by floors", env, ops=n)
            for clock, env in (("tsc", {}), ("vdso", VDSO)) for n in (10, 100)}
     chunks = {n: fnt(f"call+{n} chunks, by floors", ops=0, chunks=n) for n in (10, 100)}
-    stores, fenced = floor("60 stores", "stores"), floor("60 stores, cmpxchg", "fenced")
+    stores, fenced = floor("60 stores", "stores"), floor("60 stores, cmpxchg", "stores-cmpxchg")
     stamps, stamps_vdso = floor("4 stamps, tsc", "stamps"), floor("4 stamps, vdso", "stamps-vdso")
     whole, whole_vdso = (floor("call+2ops, bytes", "bytes"),
                          floor("call+2ops, bytes, vdso", "bytes-vdso"))
     called = floor("call+2ops, bytes by functions", "called")
     called_vdso = floor("call+2ops, bytes by functions, vdso", "called-vdso")
-    sampled = floor("call+2ops, sampled out, bytes", "sampled")
-    called_sampled = floor("call+2ops, sampled out, bytes by functions", "called-sampled")
+    sampled = floor("call+2ops, sampled out, bytes", "sampled-out")
+    called_sampled = floor("call+2ops, sampled out, bytes by functions", "called-sampled-out")
     op, op_vdso = floor("op, bytes", "op"), floor("op, bytes, vdso", "op-vdso")
     chunk = floor("chunk, 2 words", "chunk")
     copies = [floor(f"248 bytes, ring of {size_name(size)}{how}", shape, size=size)
               for size in (16 * MIB, MIB)
-              for shape, how in (("copy", ""), ("copy-cold", ", no prefetch"))]
+              for shape, how in (("copy", ""), ("copy-no-prefetch", ", no prefetch"))]
     singles = [floor(name, name) for name in ("rdtsc", "vdso", "cmpxchg", "xadd", "rcu")]
     ratios = [
         Ratio("a cmpxchg after 60 stores", fenced, stores, parts=1),
@@ -245,10 +246,10 @@ def _floors():
         Ratio("op, vdso: fntrace / its bytes", ops[100, "vdso"], ops[10, "vdso"], parts=90,
               over=op_vdso),
         Ratio("chunk: fntrace / its words", chunks[100], chunks[10], parts=90, over=chunk)]
-    return Suite("floors", "the machine itself, and what is made of it", [
+    return Suite("floors", "the machine itself, and the library beside it", [
         call, vdso, lttng, mutex, *singles, stores, fenced, stamps, stamps_vdso, *copies, whole,
         called, called_vdso, sampled, called_sampled,
-        floor("call+2ops, bytes, not counted", "bytes-bare"), whole_vdso, op,
+        floor("call+2ops, bytes, not counted", "bytes-uncounted"), whole_vdso, op,
         floor("op, bytes, counted", "op-counted"), op_vdso, chunk, *ops.values(),
         *chunks.values()], ratios)
 
@@ -265,10 +266,10 @@ def _sizes(quick):
 
 
 def _readers():
-    """Elsewhere: the same readers do the same with another ring, as large, that nobody writes
-    to: what it costs that another core is at work, and not that it looks at this ring. Raw:
-    they load a word of each line and do nothing else, the scanner at about the speed of ours;
-    evicting: and give the lines back, as ours do."""
+    """Elsewhere: the readers read another ring of the same size, which has no writers. That shows
+    what another busy core costs, without shared lines. Raw: readers that only load a word of
+    each line, the scanner at about the speed of the library's; evicting: and flush the lines,
+    as the library does."""
     variants, ratios = [], []
     for size, name in (0, ""), (MIB, ", 1 MiB"), (64 * MIB, ", 64 MiB"):
         args = {"size": size} if size else {}
@@ -288,11 +289,11 @@ def _readers():
                    Ratio(f"2 raw readers / none{name}", raw, none),
                    Ratio(f"2 raw readers, evicting / none{name}", evicting, none),
                    Ratio(f"2 readers / raw, evicting{name}", both, evicting)]
-    alone, beset = (Variant("mutex-log", f"call+2ops, {n or 'no'} reader{'s' * (n > 1)}",
+    alone, read = (Variant("mutex-log", f"call+2ops, {n or 'no'} reader{'s' * (n > 1)}",
                             {"readers": n}) for n in (0, 2))
     return Suite("readers", "one follower and one reader that scans the ring in a loop",
-                 [*variants, alone, beset],
-                 [*ratios, Ratio("mutex-log: 2 readers / none", beset, alone)],
+                 [*variants, alone, read],
+                 [*ratios, Ratio("mutex-log: 2 readers / none", read, alone)],
                  rounds=0.5, batches=10)
 
 
@@ -314,14 +315,14 @@ def _ids():
     ratios += [Ratio("fntrace / lttng-ust, ids that differ", vary["fntrace"],
                      vary["lttng-ust"]),
                Ratio("names in messages / at the same address", moved, alike["fntrace"])]
-    return Suite("ids", "ids of 4 to 15 or 31 bytes, each as long as chance has it; names",
+    return Suite("ids", "ids of 4 to 15 or 31 bytes, of random lengths or alike; names",
                  [*alike.values(), *vary.values(), moved], ratios)
 
 
 def _shapes():
-    plain = fnt("call+2ops, framed")
+    plain = fnt("call+2ops, by shapes")
     some = {shape: fnt(name, shape=shape) for shape, name in (
-        ("private", "call+2ops, no frame left"), ("overlap", "call+2ops, 8 open at once"),
+        ("private", "call+2ops, no free frame"), ("overlap", "call+2ops, 8 open at once"),
         ("error", "call+2ops, finish_error"), ("parent", "call+2ops, with a parent"),
         ("push", "push of a trace with 2 ops"), ("ordered", "call+2ops, FNT_ORDERED"),
         ("count-only", "call+2ops, FNT_KEEP_NONE"), ("closed", "call+2ops, log closed"),
@@ -336,8 +337,8 @@ def _shapes():
     ordered2 = fnt("call+2ops, FNT_ORDERED", shape="ordered", threads=2)
     ratios.append(Ratio("FNT_ORDERED: 2 threads / 1", ordered2, some["ordered"]))
     floors = []
-    for how, kept, sampled in ("", "bytes", "sampled"), (" by functions", "called",
-                                                         "called-sampled"):
+    for how, kept, sampled in (("", "bytes", "sampled-out"),
+                               (" by functions", "called", "called-sampled-out")):
         floors += [floor(f"call+2ops, bytes{how}, by shapes", kept),
                    floor(f"call+2ops, sampled out, bytes{how}, by shapes", sampled)]
         ratios.append(Ratio(f"floor{how}: sampled out / kept, by shapes", floors[-1], floors[-2]))
@@ -352,19 +353,19 @@ def _latency():
     def mutex(name, **args):
         return Variant("mutex-log", name, args)
 
-    clock = Variant("none", "latency, of nothing", {"shape": "empty", "latency": 1}, {},
+    clock = Variant("none", "latency, empty", {"shape": "empty", "latency": 1}, {},
                     PROGRAMS["fntrace"])
-    call, beset = latency(fnt, "latency"), latency(fnt, "latency, 2 readers", readers=2)
+    call, call_read = latency(fnt, "latency"), latency(fnt, "latency, 2 readers", readers=2)
     push = latency(fnt, "latency of push", shape="push")
-    push_beset = latency(fnt, "latency of push, 2 readers", shape="push", readers=2)
-    old, old_beset = latency(mutex, "latency"), latency(mutex, "latency, 2 readers",
-                                                        readers=2)
+    push_read = latency(fnt, "latency of push, 2 readers", shape="push", readers=2)
+    old, old_read = latency(mutex, "latency"), latency(mutex, "latency, 2 readers",
+                                                       readers=2)
     lttng = Variant("lttng-ust", "latency", {"latency": 1})
-    return Suite("latency", "of single calls, taken by rdtsc around each",
-                 [clock, call, beset, push, push_beset, old, old_beset, lttng],
-                 [Ratio("p99.9: 2 readers / none", beset, call, "p99.9", 2),
-                  Ratio("push, p99.9: 2 readers / none", push_beset, push, "p99.9", 2),
-                  Ratio("mutex-log, p99.9: 2 readers / none", old_beset, old, "p99.9")],
+    return Suite("latency", "of single calls, by rdtsc around each",
+                 [clock, call, call_read, push, push_read, old, old_read, lttng],
+                 [Ratio("p99.9: 2 readers / none", call_read, call, "p99.9", 2),
+                  Ratio("push, p99.9: 2 readers / none", push_read, push, "p99.9", 2),
+                  Ratio("mutex-log, p99.9: 2 readers / none", old_read, old, "p99.9")],
                  rounds=0.5, batches=10)
 
 
@@ -373,7 +374,7 @@ def _reading(quick):
     recent = [reading(f"recent(50), {size_name(s)}", "recent", {"ns": 5000}, size=s)
               for s in sizes]
     all_ = reading("10,000 traces decoded", "all", {"ns": 2e6})
-    heads = reading("10,000 heads looked at", "len", {"ns": 3e5})
+    heads = reading("10,000 traces counted", "len", {"ns": 3e5})
     old = Variant("mutex-log", "recent(50)", {"shape": "recent"})
     old_all = Variant("mutex-log", "10,000 traces copied", {"shape": "all"})
     return Suite("reading", "in process, of a ring that has wrapped",
@@ -383,7 +384,7 @@ def _reading(quick):
 
 
 def _attach():
-    return Suite("attach", "to a region that is there, and what it takes", [
+    return Suite("attach", "to an existing region; memory", [
         reading("log open + close, 16 MiB", "open", {"ns": 1e6}),
         reading("log open + close, 256 MiB", "open", {"ns": 1e6}, size=256 * MIB),
         reading("reader open + close, 16 MiB", "reader-open", {"ns": 1e6}),
@@ -401,21 +402,21 @@ def _tap(fntrace):
                 Variant("none", f"bare pipe, {what}", {"shape": shape}, {}, "bench_tap"))
 
     one, one_bare = pair("one", "a message at a time")
-    many, many_bare = pair("many", "128 calls at a time")
+    window, window_bare = pair("window", "128 calls at a time")
     large, large_bare = pair("large", "results of 1 MiB")
     large.bars = {"mb_s": -100}
-    return Suite("tap", "fntrace tap, against the same child on a pipe",
-                 [one, one_bare, many, many_bare, large, large_bare],
+    return Suite("tap", "fntrace tap, against the same child on a bare pipe",
+                 [one, one_bare, window, window_bare, large, large_bare],
                  [Ratio("added to a message", one, one_bare, parts=1, bar=50e3),
-                  Ratio("128 at a time: tap / bare", many, many_bare),
+                  Ratio("128 at a time: tap / bare", window, window_bare),
                   Ratio("MB/s: tap / bare", large, large_bare, "mb_s")],
                  rounds=0.5, batches=10)
 
 
-NAMES = ["calls", "crowd", "ops", "floors", "sizes", "readers", "values", "ids", "shapes",
+NAMES = ["calls", "oversubscribed", "ops", "floors", "sizes", "readers", "values", "ids", "shapes",
          "latency", "reading", "attach", "tap"]
 
 
 def suites(quick, fntrace):
-    return [_calls(), _crowd(), _ops(), _floors(), _sizes(quick), _readers(), _values(), _ids(),
-            _shapes(), _latency(), _reading(quick), _attach(), _tap(fntrace)]
+    return [_calls(), _oversubscribed(), _ops(), _floors(), _sizes(quick), _readers(), _values(),
+            _ids(), _shapes(), _latency(), _reading(quick), _attach(), _tap(fntrace)]

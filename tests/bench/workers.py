@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Workers: a process for each variant, which does a batch when told to (bench.h)."""
+"""Workers: a process for each variant, which measures a batch on command (bench.h)."""
 import contextlib
 import os
 import shutil
@@ -13,7 +13,7 @@ class Failed(Exception):
 
 
 class Worker:
-    """One variant, set up, warm, and asleep."""
+    """One variant: set up, warm, and asleep between its batches."""
 
     _count = 0
 
@@ -21,7 +21,7 @@ class Worker:
         Worker._count += 1
         self.variant = variant
         self.metrics = []  # of each round
-        self.setup = {}  # what it said once
+        self.setup = {}  # what it printed before its first batch
         args = {"region": f"w{Worker._count}", "batch_ms": context.batch_ms}
         args.update(variant.args)
         words = [str(word) for pair in args.items() for word in pair]
@@ -32,7 +32,7 @@ class Worker:
         command = [context.program(variant.program), *words]
         if variant.peer == "lttng-ust":
             command = context.lttng_prefix + command
-        # Its children end with it (PR_SET_PDEATHSIG), ^C is for us alone.
+        # Its children end with it (PR_SET_PDEATHSIG). ^C goes to this process alone.
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, env=env,
                                         stderr=subprocess.PIPE, start_new_session=True)
@@ -76,8 +76,8 @@ def parse(line):
 
 
 def _as_nobody():
-    """Root's session daemon is the machine's: ours runs as another user, in a directory
-    of its own, and so do those whom it traces."""
+    """A command prefix. The session daemon of root is that of the whole machine, so run ours,
+    and the programs that it traces, as another user."""
     if os.geteuid() != 0:
         return []
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -85,8 +85,8 @@ def _as_nobody():
 
 @contextlib.contextmanager
 def lttng_session(scratch):
-    """A session in overwrite mode that nobody reads: (prefix, environment) for those who
-    are to be traced. Failed where it cannot be had."""
+    """A session in overwrite mode without a reader. Yields (prefix, environment) for the
+    programs to trace. Raises Failed where there is no LTTng."""
     if not shutil.which("lttng-sessiond"):
         raise Failed("not installed: lttng-tools")
     home = tempfile.mkdtemp(prefix="lttng-", dir=scratch)
@@ -103,7 +103,7 @@ def lttng_session(scratch):
         if done.returncode:
             raise Failed(f"lttng {words[0]}: {done.stdout.strip()}")
 
-    # In the foreground, so that it is ours to end.
+    # In the foreground, so that it can be ended.
     daemon = subprocess.Popen(prefix + ["lttng-sessiond", "--no-kernel"],
                               env={**os.environ, **env}, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, start_new_session=True)

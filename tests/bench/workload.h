@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * workload.h: what every peer records of a call, as a function runtime has it: id strings in memory that differ from call to call, eight functions, a few
- * entities. Each thread has a workload of its own; nothing here is shared.
+ * workload.h: what every peer records of a call, as a function runtime has it: id
+ * strings in memory that differ from call to call, eight functions, a few entities.
+ * Each thread has a workload of its own; nothing here is shared.
  */
 #ifndef FNT_BENCH_WORKLOAD_H
 #define FNT_BENCH_WORKLOAD_H

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tests/bench's last table, made of results that are given."""
+"""The last table of tests/bench/run, made from given results."""
 import os
 import sys
 
@@ -19,12 +19,12 @@ def result(suite, name, median, bar=None, unit="ns"):
 
 
 def statuses(got, floor, called):
-    """Of the call of which 60 ns were asked."""
+    """The status of the target of 60 ns for a call, with these measurements."""
     inline, by_functions = bars.FLOORS["calls", "call+2ops"]
     made = bars.bars_of([result("calls", "call+2ops", got, 60),
                          result("calls", inline, floor),
                          result("calls", by_functions, called),
-                         # Of another suite's minutes: nothing to do with it.
+                         # A result of another suite is not the floor.
                          result("floors", inline, 1000)], [])
     check(len(made) == 1, "a floor is no bar")
     check((made[0]["floor"], made[0]["floor_by_functions"]) == (floor, called))

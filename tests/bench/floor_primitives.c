@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "floor_acts.h"
+#include "floor_primitives.h"
 
 #include "base/rcu.h"
 
-/* ---- single acts -------------------------------------------------------------- */
+/* ---- single instructions ------------------------------------------------------ */
 
 void
-act_rdtsc(void *state, uint64_t times)
+primitive_rdtsc(void *state, uint64_t times)
 {
 	(void)state;
 	for (uint64_t i = 0; i < times; i++)
@@ -14,7 +14,7 @@ act_rdtsc(void *state, uint64_t times)
 }
 
 void
-act_vdso(void *state, uint64_t times)
+primitive_vdso(void *state, uint64_t times)
 {
 	(void)state;
 	for (uint64_t i = 0; i < times; i++)
@@ -29,17 +29,17 @@ compare_and_swap(fnt_word *word, uint64_t old)
 }
 
 void
-act_cmpxchg(void *state, uint64_t times)
+primitive_cmpxchg(void *state, uint64_t times)
 {
 	struct floor_producer *p = state;
-	uint64_t now = floor_get(&p->alone);
+	uint64_t now = floor_load(&p->alone);
 
 	for (uint64_t i = 0; i < times; i++)
 		compare_and_swap(&p->alone, now + i);
 }
 
 void
-act_xadd(void *state, uint64_t times)
+primitive_xadd(void *state, uint64_t times)
 {
 	struct floor_producer *p = state;
 
@@ -53,15 +53,15 @@ store_all(struct floor_producer *p, uint64_t value)
 {
 	fnt_word *words = p->words;
 
-	/* Else gcc takes the sixty addresses to the stack and back each time. */
+	/* Otherwise gcc spills the sixty addresses to the stack. */
 	__asm__ volatile("" : "+r"(words));
 #pragma GCC unroll 60
 	for (unsigned i = 0; i < FLOOR_STORES; i++)
-		floor_set(&words[i], value);
+		floor_store(&words[i], value);
 }
 
 void
-act_stores(void *state, uint64_t times)
+primitive_stores(void *state, uint64_t times)
 {
 	struct floor_producer *p = state;
 
@@ -70,10 +70,10 @@ act_stores(void *state, uint64_t times)
 }
 
 void
-act_fenced(void *state, uint64_t times)
+primitive_stores_cmpxchg(void *state, uint64_t times)
 {
 	struct floor_producer *p = state;
-	uint64_t now = floor_get(&p->alone);
+	uint64_t now = floor_load(&p->alone);
 
 	for (uint64_t i = 0; i < times; i++) {
 		store_all(p, i);
@@ -82,7 +82,7 @@ act_fenced(void *state, uint64_t times)
 }
 
 void
-act_rcu(void *state, uint64_t times)
+primitive_rcu(void *state, uint64_t times)
 {
 	(void)state;
 	for (uint64_t i = 0; i < times; i++) {
@@ -94,7 +94,7 @@ act_rcu(void *state, uint64_t times)
 /* ---- clocks ------------------------------------------------------------------- */
 
 void
-act_stamps(void *state, uint64_t times)
+primitive_stamps(void *state, uint64_t times)
 {
 	struct floor_producer *p = state;
 
@@ -105,7 +105,7 @@ act_stamps(void *state, uint64_t times)
 }
 
 void
-act_stamps_vdso(void *state, uint64_t times)
+primitive_stamps_vdso(void *state, uint64_t times)
 {
 	(void)state;
 	for (uint64_t i = 0; i < times; i++)
@@ -131,13 +131,13 @@ copy(struct floor_producer *p, uint64_t times, bool prefetch)
 }
 
 void
-act_copy(void *state, uint64_t times)
+primitive_copy(void *state, uint64_t times)
 {
 	copy(state, times, true);
 }
 
 void
-act_copy_cold(void *state, uint64_t times)
+primitive_copy_no_prefetch(void *state, uint64_t times)
 {
 	copy(state, times, false);
 }
