@@ -75,7 +75,7 @@ enter_reading(struct fnt_log *log)
 		atomic_fetch_add_explicit(
 			&attachment->region.view.producers[attachment->slot].readers, 1,
 			memory_order_seq_cst);
-	fnt_region_renew(&attachment->region);
+	fnt_segment_map_follow(&attachment->region);
 	return attachment;
 }
 

@@ -137,7 +137,7 @@ still_whole(const struct fnt_control *control, struct fnt_error *error)
 
 	if (!fstat(control->region.fd, &st) &&
 	    (uint64_t)st.st_size >= control->region.view.size_bytes &&
-	    !fnt_sigbus_gone(control->guard))
+	    !fnt_sigbus_truncated(control->guard))
 		return 0;
 	return fnt_fail(error, -EIO, "%s: its file was cut short",
 			fnt_control_path(control));
@@ -175,9 +175,9 @@ fnt_control_unlock(struct fnt_control *control)
 }
 
 void
-fnt_control_tend(const struct fnt_region *region)
+fnt_control_try_settle(const struct fnt_region *region)
 {
-	if (!fnt_resize_waiting(&region->view) ||
+	if (!fnt_resize_pending(&region->view) ||
 	    !fnt_region_owns_fd(region, region->fd) || lock_byte(region, F_WRLCK))
 		return;
 	fnt_resize_settle(region, NULL);

@@ -16,7 +16,7 @@
 
 struct fnt_control {
 	struct fnt_region region; /* mapped for writing, with a descriptor of its own */
-	struct fnt_sigbus *guard;
+	struct fnt_sigbus_range *guard;
 };
 
 /* Wait for the lock, up to five seconds: -EBUSY; -EIO: the file was cut short. */
@@ -30,6 +30,6 @@ int fnt_control_list_settings(const struct fnt_view *view,
 
 /* Where rings have been switched: complete it, and give back what nobody holds any more, if
  * the lock is to be had at once. For whoever opens the region anyway. */
-void fnt_control_tend(const struct fnt_region *region);
+void fnt_control_try_settle(const struct fnt_region *region);
 
 #endif

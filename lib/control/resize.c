@@ -93,7 +93,7 @@ seal_cell(const struct fnt_segment *segment, uint64_t ticket)
 /* All tickets of a span; a lane that is in the middle of writing one, or FNT_LANE_NONE.
  */
 static uint32_t
-seal_span(const struct fnt_span *span)
+seal_span(const struct fnt_segment_span *span)
 {
 	uint32_t busy = FNT_LANE_NONE;
 
@@ -112,9 +112,9 @@ static void
 hide_unseen(const struct fnt_view *view, uint32_t ring)
 {
 	struct fnt_ring_head *head = &view->rings[ring];
-	struct fnt_span spans[FNT_SEGMENTS];
-	uint32_t count =
-		fnt_spans(view, ring, fnt_ring_cursor(view, ring), false, spans);
+	struct fnt_segment_span spans[FNT_SEGMENTS];
+	uint32_t count = fnt_segment_spans(view, ring, fnt_ring_cursor(view, ring),
+					   false, spans);
 
 	if (count && spans[count - 1].segment->number > fnt_word_relaxed(&head->shown))
 		/* Before the look at who reads (log.c): a query that does not see this
@@ -161,15 +161,15 @@ out_of_hands(const struct fnt_region *region, uint32_t ring, uint64_t number,
 	     uint64_t next)
 {
 	struct below below = lanes_below(region, ring, next);
-	struct fnt_span spans[FNT_SEGMENTS];
+	struct fnt_segment_span spans[FNT_SEGMENTS];
 	uint32_t count;
 
 	if (below.dead)
 		return false; /* their reaper counts what is there */
 	if (!below.living)
 		return true;
-	count = fnt_spans(&region->view, ring, fnt_ring_cursor(&region->view, ring),
-			  true, spans);
+	count = fnt_segment_spans(&region->view, ring,
+				  fnt_ring_cursor(&region->view, ring), true, spans);
 	for (uint32_t i = 0; i < count; i++)
 		if (spans[i].segment->number == number)
 			return seal_span(&spans[i]) == FNT_LANE_NONE;
@@ -261,7 +261,7 @@ retire(const struct fnt_region *region, uint32_t ring,
 }
 
 bool
-fnt_resize_waiting(const struct fnt_view *view)
+fnt_resize_pending(const struct fnt_view *view)
 {
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
 		if (has_ring(view, ring) &&
@@ -281,7 +281,7 @@ fnt_resize_settle(const struct fnt_region *region, struct fnt_resize_holders *ho
 	if (!holders)
 		holders = &none;
 	*holders = none;
-	fnt_region_renew(region);
+	fnt_segment_map_follow(region);
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		if (!has_ring(view, ring))
 			continue;
@@ -291,7 +291,7 @@ fnt_resize_settle(const struct fnt_region *region, struct fnt_resize_holders *ho
 	}
 	if (any) {
 		bump(view);
-		fnt_region_renew(region);
+		fnt_segment_map_follow(region);
 	}
 	holders->threads = threads_behind(region);
 	if (!holders->threads)
@@ -334,7 +334,7 @@ prepare(const struct fnt_region *region, const struct fnt_segment *segment,
 	const char *what, struct fnt_error *error)
 {
 	uint64_t bytes = fnt_segment_bytes(segment->cell_count);
-	int rc = fnt_file_space_fill(region->fd, segment->off, bytes, what, error);
+	int rc = fnt_file_space_allocate(region->fd, segment->off, bytes, what, error);
 	struct fnt_cell *cells;
 
 	if (rc)
@@ -425,7 +425,7 @@ fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS
 		complete(&view->rings[ring]);
 	}
 	bump(view);
-	fnt_region_renew(region);
+	fnt_segment_map_follow(region);
 	return 0;
 }
 
@@ -448,12 +448,13 @@ fnt_resize_seal(const struct fnt_view *view)
 	uint32_t busy = FNT_LANE_NONE;
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		struct fnt_span spans[FNT_SEGMENTS];
+		struct fnt_segment_span spans[FNT_SEGMENTS];
 		uint32_t count;
 
 		if (!has_ring(view, ring))
 			continue;
-		count = fnt_spans(view, ring, fnt_ring_cursor(view, ring), true, spans);
+		count = fnt_segment_spans(view, ring, fnt_ring_cursor(view, ring), true,
+					  spans);
 		for (uint32_t i = 1; i < count; i++) {
 			uint32_t lane = seal_span(&spans[i]);
 

@@ -42,7 +42,7 @@ void fnt_resize_settle(const struct fnt_region *region,
 		       struct fnt_resize_holders *holders);
 
 /* Can anything be retired or completed at all? A look, without the lock. */
-bool fnt_resize_waiting(const struct fnt_view *view);
+bool fnt_resize_pending(const struct fnt_view *view);
 
 /* Begin a segment of `cells[ring]` cells in each ring that there is. -ENOSPC, -EBUSY (too
  * many segments are held already). */

@@ -172,7 +172,7 @@ fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
 	if (rc)
 		return rc;
 	fnt_resize_settle(&control->region, NULL);
-	fnt_share_cells(size - view->fixed_bytes, view->kept_percent, cells);
+	fnt_segment_partition(size - view->fixed_bytes, view->kept_percent, cells);
 	rc = fnt_resize_begin(&control->region, cells, error);
 	settle(control, rings);
 	fnt_control_unlock(control);
@@ -221,7 +221,7 @@ begin_empty(struct fnt_control *control, struct fnt_error *error)
 			cells[ring] = segments->at[segments->count - 1].cell_count;
 	}
 	rc = fnt_resize_begin(&control->region, cells, error);
-	return rc == -EBUSY && fnt_rotate_waiting(view) ? 0 : rc;
+	return rc == -EBUSY && fnt_rotate_needed(view) ? 0 : rc;
 }
 
 /* Whoever took tickets of the old rings is through with them, or will not use them. */
@@ -259,7 +259,7 @@ static int
 rotate(struct fnt_control *control, const char *path, struct fnt_rings *rings,
        struct fnt_error *error)
 {
-	struct fnt_rotate freeze = {.region = &control->region, .path = path};
+	struct fnt_rotation freeze = {.region = &control->region, .path = path};
 	int rc = fnt_rotate_open(&freeze, error);
 	uint32_t dead;
 

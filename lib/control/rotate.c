@@ -19,14 +19,15 @@
 
 /* The shown segments of a ring that are over, newest first: all but the current one. */
 static uint32_t
-over(const struct fnt_view *view, uint32_t ring, struct fnt_span spans[FNT_SEGMENTS])
+over(const struct fnt_view *view, uint32_t ring,
+     struct fnt_segment_span spans[FNT_SEGMENTS])
 {
 	uint64_t shown = fnt_word_acquire(&view->rings[ring].shown);
 	uint32_t count, kept = 0;
 
 	if (!fnt_view_segments(view, ring)->count)
 		return 0;
-	count = fnt_spans(view, ring, fnt_ring_cursor(view, ring), true, spans);
+	count = fnt_segment_spans(view, ring, fnt_ring_cursor(view, ring), true, spans);
 	for (uint32_t i = 1; i < count; i++)
 		if (spans[i].segment->number >= shown)
 			spans[kept++] = spans[i];
@@ -34,9 +35,9 @@ over(const struct fnt_view *view, uint32_t ring, struct fnt_span spans[FNT_SEGME
 }
 
 bool
-fnt_rotate_waiting(const struct fnt_view *view)
+fnt_rotate_needed(const struct fnt_view *view)
 {
-	struct fnt_span spans[FNT_SEGMENTS];
+	struct fnt_segment_span spans[FNT_SEGMENTS];
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
 		if (over(view, ring, spans))
@@ -47,7 +48,7 @@ fnt_rotate_waiting(const struct fnt_view *view)
 /* ---- the file ------------------------------------------------------------------- */
 
 int
-fnt_rotate_open(struct fnt_rotate *freeze, struct fnt_error *error)
+fnt_rotate_open(struct fnt_rotation *freeze, struct fnt_error *error)
 {
 	const char *slash = strrchr(freeze->path, '/');
 	const char *file = slash ? slash + 1 : freeze->path;
@@ -72,8 +73,8 @@ fnt_rotate_open(struct fnt_rotate *freeze, struct fnt_error *error)
 				"%s: is there already; name another file",
 				freeze->path);
 	}
-	freeze->fd =
-		fnt_region_unnamed(freeze->dir_fd, freeze->temp, freeze->path, error);
+	freeze->fd = fnt_region_create_unnamed(freeze->dir_fd, freeze->temp,
+					       freeze->path, error);
 	if (freeze->fd < 0) {
 		int rc = freeze->fd;
 
@@ -84,7 +85,7 @@ fnt_rotate_open(struct fnt_rotate *freeze, struct fnt_error *error)
 }
 
 void
-fnt_rotate_close(struct fnt_rotate *freeze)
+fnt_rotate_close(struct fnt_rotation *freeze)
 {
 	if (freeze->fd >= 0) {
 		if (*freeze->temp)
@@ -97,14 +98,14 @@ fnt_rotate_close(struct fnt_rotate *freeze)
 }
 
 static int
-failed(const struct fnt_rotate *freeze, int code, struct fnt_error *error)
+failed(const struct fnt_rotation *freeze, int code, struct fnt_error *error)
 {
 	return fnt_fail(error, -code, "%s: cannot write it: %s; nothing is lost",
 			freeze->path, strerror(code));
 }
 
 static int
-put(const struct fnt_rotate *freeze, const void *bytes, size_t size, uint64_t off)
+put(const struct fnt_rotation *freeze, const void *bytes, size_t size, uint64_t off)
 {
 	const char *at = bytes;
 
@@ -140,7 +141,7 @@ has_records(const struct fnt_cell *cells, uint64_t count)
 }
 
 static int
-put_area(const struct fnt_rotate *freeze, const struct fnt_segment *segment)
+put_area(const struct fnt_rotation *freeze, const struct fnt_segment *segment)
 {
 	_Alignas(8) char page[FNT_PAGE];
 	int code = 0;
@@ -162,9 +163,9 @@ put_area(const struct fnt_rotate *freeze, const struct fnt_segment *segment)
 }
 
 static int
-put_areas(const struct fnt_rotate *freeze)
+put_areas(const struct fnt_rotation *freeze)
 {
-	struct fnt_span spans[FNT_SEGMENTS];
+	struct fnt_segment_span spans[FNT_SEGMENTS];
 	int code = 0;
 
 	for (uint32_t ring = 0; !code && ring < FNT_RINGS; ring++) {
@@ -185,8 +186,8 @@ struct reckoning {
 };
 
 static int
-reckon_span(struct fnt_rotate *freeze, uint32_t ring, const struct fnt_span *span,
-	    bool is_over, struct reckoning *lanes)
+reckon_span(struct fnt_rotation *freeze, uint32_t ring,
+	    const struct fnt_segment_span *span, bool is_over, struct reckoning *lanes)
 {
 	const struct fnt_view *view = &freeze->region->view;
 	struct fnt_record_copy raw = {.payload = NULL};
@@ -212,10 +213,10 @@ reckon_span(struct fnt_rotate *freeze, uint32_t ring, const struct fnt_span *spa
 
 /* Once with all that is over, then with what has come since. */
 static int
-reckon(struct fnt_rotate *freeze, uint32_t ring, struct reckoning *lanes)
+reckon(struct fnt_rotation *freeze, uint32_t ring, struct reckoning *lanes)
 {
 	const struct fnt_view *view = &freeze->region->view;
-	struct fnt_span spans[FNT_SEGMENTS];
+	struct fnt_segment_span spans[FNT_SEGMENTS];
 	uint32_t count = over(view, ring, spans);
 	int code = 0;
 
@@ -223,7 +224,7 @@ reckon(struct fnt_rotate *freeze, uint32_t ring, struct reckoning *lanes)
 	for (uint32_t i = 0; !code && i < count; i++)
 		code = reckon_span(freeze, ring, &spans[i], true, lanes);
 	if (!code && count &&
-	    fnt_spans(view, ring, fnt_ring_cursor(view, ring), true, spans))
+	    fnt_segment_spans(view, ring, fnt_ring_cursor(view, ring), true, spans))
 		code = reckon_span(freeze, ring, &spans[0], false, lanes);
 	return code;
 }
@@ -281,7 +282,7 @@ close_ring(char *base, const struct fnt_view *view, uint32_t ring)
 {
 	struct fnt_ring_head *head =
 		(struct fnt_ring_head *)section_in(base, view, view->rings) + ring;
-	struct fnt_span spans[FNT_SEGMENTS];
+	struct fnt_segment_span spans[FNT_SEGMENTS];
 	uint32_t count = over(view, ring, spans);
 
 	if (!count)
@@ -300,7 +301,7 @@ close_ring(char *base, const struct fnt_view *view, uint32_t ring)
 }
 
 static int
-put_sections(struct fnt_rotate *freeze)
+put_sections(struct fnt_rotation *freeze)
 {
 	const struct fnt_view *view = &freeze->region->view;
 	struct reckoning *lanes = calloc(view->lane_count, sizeof(*lanes));
@@ -329,12 +330,12 @@ put_sections(struct fnt_rotate *freeze)
 }
 
 int
-fnt_rotate_write(struct fnt_rotate *freeze, struct fnt_error *error)
+fnt_rotate_write(struct fnt_rotation *freeze, struct fnt_error *error)
 {
 	struct stat st;
 	int code = 0, rc;
 
-	if (!fnt_rotate_waiting(&freeze->region->view))
+	if (!fnt_rotate_needed(&freeze->region->view))
 		return fnt_fail(error, -EAGAIN, "%s: the rings have not moved on",
 				freeze->path);
 	/* As long as the region's own, sparse. */
@@ -348,7 +349,7 @@ fnt_rotate_write(struct fnt_rotate *freeze, struct fnt_error *error)
 		code = errno;
 	if (code)
 		return failed(freeze, code, error);
-	rc = fnt_region_name(freeze->dir_fd, freeze->fd, freeze->temp, freeze->file);
+	rc = fnt_region_link(freeze->dir_fd, freeze->fd, freeze->temp, freeze->file);
 	if (rc)
 		return fnt_fail(error, rc, "%s: cannot name it: %s", freeze->path,
 				strerror(-rc));

@@ -13,7 +13,7 @@
 
 #include "region/region.h"
 
-struct fnt_rotate {
+struct fnt_rotation {
 	const struct fnt_region *region;
 	const char *path;
 	uint64_t records; /* in it */
@@ -23,14 +23,14 @@ struct fnt_rotate {
 };
 
 /* Is there anything over, and still shown? */
-bool fnt_rotate_waiting(const struct fnt_view *view);
+bool fnt_rotate_needed(const struct fnt_view *view);
 
 /* -EEXIST, -ENOENT (the directory), -EACCES, …: nothing has been done. */
-int fnt_rotate_open(struct fnt_rotate *freeze, struct fnt_error *error);
+int fnt_rotate_open(struct fnt_rotation *freeze, struct fnt_error *error);
 
 /* -ENOSPC, -EEXIST, -ENOMEM: there is no file. */
-int fnt_rotate_write(struct fnt_rotate *freeze, struct fnt_error *error);
+int fnt_rotate_write(struct fnt_rotation *freeze, struct fnt_error *error);
 
-void fnt_rotate_close(struct fnt_rotate *freeze);
+void fnt_rotate_close(struct fnt_rotation *freeze);
 
 #endif

@@ -157,8 +157,8 @@ enter_region(struct fnt_attachment *attachment)
 	if (left)
 		fnt_recover_slot(region, attachment->slot, attachment->slot);
 	fnt_recover_dead(region, attachment->slot);
-	fnt_control_tend(region);
-	fnt_program_name(name);
+	fnt_control_try_settle(region);
+	fnt_slot_program_name(name);
 	attachment->exe =
 		fnt_name_intern(&region->view, attachment->slot, name, strlen(name));
 }
@@ -197,7 +197,7 @@ make_attachment(const struct fnt_region *region)
 	}
 	own_descriptor(&attachment->region);
 	/* Without it we would look dead, once a host closes our descriptor. */
-	fnt_region_keep(&attachment->region);
+	fnt_region_pin_locks(&attachment->region);
 	attachment->id = ++last_id;
 	attachment->generation = fnt_fork_generation;
 	enter_region(attachment);
@@ -248,10 +248,10 @@ fnt_process_each(bool (*each)(struct fnt_attachment *attachment))
 	bool any = false;
 
 	lock();
-	fnt_maps_lock();
+	fnt_segment_map_lock();
 	for (struct fnt_attachment *at = attachments; at; at = at->next)
 		any |= each(at);
-	fnt_maps_unlock();
+	fnt_segment_map_unlock();
 	unlock();
 	return any;
 }
@@ -272,13 +272,13 @@ before_fork(void)
 {
 	urcu_bp_before_fork();
 	pthread_mutex_lock(&mutex);
-	fnt_maps_lock();
+	fnt_segment_map_lock();
 }
 
 static void
 after_fork_parent(void)
 {
-	fnt_maps_unlock();
+	fnt_segment_map_unlock();
 	unlock();
 	urcu_bp_after_fork_parent();
 }
@@ -292,7 +292,7 @@ inherit(struct fnt_attachment *attachment)
 
 	fnt_region_close_fd(&attachment->region);
 	attachment->region.fd = fd;
-	fnt_region_keep_none(&attachment->region);
+	fnt_region_forget_pins(&attachment->region);
 }
 
 static void
@@ -300,7 +300,7 @@ after_fork_child(void)
 {
 	int saved = errno;
 
-	fnt_maps_unlock();
+	fnt_segment_map_unlock();
 	fnt_fork_generation++;
 	while (attachments) {
 		struct fnt_attachment *attachment = attachments;

@@ -246,7 +246,7 @@ fnt_rules_follow(struct fnt_log *log, struct fnt_attachment *attachment)
 		return attachment;
 	}
 	updated = update(attachment);
-	fnt_region_renew(&attachment->region);
+	fnt_segment_map_follow(&attachment->region);
 	if (!fnt_rules_snapshot(attachment)->off)
 		fnt_disabled_clear(log);
 	errno = saved;

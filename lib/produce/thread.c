@@ -123,7 +123,7 @@ thread_exit(void *key)
 static uint32_t
 reap(struct fnt_attachment *attachment)
 {
-	return fnt_region_mend(&attachment->region)
+	return fnt_region_restore_fd(&attachment->region)
 		       ? fnt_recover_dead(&attachment->region, attachment->slot)
 		       : 0;
 }

@@ -5,7 +5,7 @@
 #include "produce/attach.h"
 
 static bool
-in_hand(void *arg, const struct fnt_area *area)
+in_hand(void *arg, const struct fnt_segment_mapping *mapping)
 {
 	const struct fnt_attachment *attachment = arg;
 
@@ -15,8 +15,8 @@ in_hand(void *arg, const struct fnt_area *area)
 	for (struct fnt_thread *thread = attachment->threads; thread;
 	     thread = thread->next)
 		for (uint32_t i = 0; i < FNT_RINGS; i++)
-			if (atomic_load_explicit(&thread->writer.handles[i].area,
-						 memory_order_relaxed) == area)
+			if (atomic_load_explicit(&thread->writer.handles[i].mapping,
+						 memory_order_relaxed) == mapping)
 				return true;
 	return false;
 }
@@ -24,13 +24,13 @@ in_hand(void *arg, const struct fnt_area *area)
 static bool
 give_up(struct fnt_attachment *attachment)
 {
-	return fnt_maps_give_up(&attachment->region.view);
+	return fnt_segment_map_retire(&attachment->region.view);
 }
 
 static bool
 free_all(struct fnt_attachment *attachment)
 {
-	fnt_maps_free(&attachment->region.view, in_hand, attachment);
+	fnt_segment_map_reclaim(&attachment->region.view, in_hand, attachment);
 	return true;
 }
 

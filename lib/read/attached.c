@@ -74,14 +74,16 @@ fnt_reader_path(const struct fnt_reader *reader)
 void
 fnt_reader_renew_segments(struct fnt_reader *reader)
 {
-	if (!fnt_maps_fresh(&reader->region.view) && !fnt_maps_renew(&reader->region))
-		fnt_maps_drain(&reader->region.view);
+	if (!fnt_segment_map_is_current(&reader->region.view) &&
+	    !fnt_segment_map_update(&reader->region))
+		fnt_segment_map_reclaim_all(&reader->region.view);
 }
 
 bool
 fnt_reader_mapping_lost(const struct fnt_reader *reader)
 {
-	return fnt_sigbus_gone(reader->guard) || fnt_maps_gone(&reader->region.view);
+	return fnt_sigbus_truncated(reader->guard) ||
+	       fnt_segment_map_truncated(&reader->region.view);
 }
 
 int

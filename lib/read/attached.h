@@ -18,7 +18,7 @@
 
 struct fnt_reader {
 	struct fnt_region region;
-	struct fnt_sigbus *guard;
+	struct fnt_sigbus_range *guard;
 	bool stale; /* the file was truncated or overwritten: stays set */
 };
 

@@ -59,11 +59,11 @@ trim_late(struct fnt_follower *in, uint64_t oldest)
 static void
 find_span(struct fnt_follower *in)
 {
-	struct fnt_span spans[FNT_SEGMENTS];
-	uint32_t count = fnt_spans(in->view, in->ring, in->until, true, spans);
+	struct fnt_segment_span spans[FNT_SEGMENTS];
+	uint32_t count = fnt_segment_spans(in->view, in->ring, in->until, true, spans);
 
 	while (count-- > 0) {
-		const struct fnt_span *span = &spans[count];
+		const struct fnt_segment_span *span = &spans[count];
 
 		if (in->position >= span->end)
 			continue;
@@ -409,8 +409,8 @@ static int
 find_first(struct fnt_follower *in)
 {
 	const struct fnt_view *view = in->view;
-	struct fnt_span spans[FNT_SEGMENTS];
-	uint32_t count = fnt_spans(view, in->ring, in->until, false, spans);
+	struct fnt_segment_span spans[FNT_SEGMENTS];
+	uint32_t count = fnt_segment_spans(view, in->ring, in->until, false, spans);
 	uint32_t at = count - 1;
 
 	for (uint64_t ticket = in->position; count; ticket++) {

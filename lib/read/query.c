@@ -79,7 +79,7 @@ matches(const struct fnt_view *view, const struct fnt_query *query,
 
 /* A walk back through one ring, over whole records. */
 struct ring_walk {
-	struct fnt_span spans[FNT_SEGMENTS];
+	struct fnt_segment_span spans[FNT_SEGMENTS];
 	uint32_t count, at;
 	uint64_t left; /* cells of the present span that are still to be looked at */
 	struct fnt_ring_position
@@ -106,7 +106,7 @@ struct walk {
 static void
 span_begin(struct ring_walk *walk)
 {
-	const struct fnt_span *span = &walk->spans[walk->at];
+	const struct fnt_segment_span *span = &walk->spans[walk->at];
 
 	walk->left = span->end - span->first;
 	walk->spot = fnt_ring_position_of(span->segment, span->end);
@@ -117,7 +117,7 @@ ring_begin(struct ring_walk *walk, const struct fnt_view *view, uint32_t ring)
 {
 	walk->cursor = &view->rings[ring].cursor;
 	walk->from = fnt_ring_cursor(view, ring);
-	walk->count = fnt_spans(view, ring, walk->from, false, walk->spans);
+	walk->count = fnt_segment_spans(view, ring, walk->from, false, walk->spans);
 	if (walk->count)
 		span_begin(walk);
 }
@@ -272,7 +272,7 @@ prefetch(const struct ring_walk *walk)
 static __attribute__((noinline)) void
 overtaken(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
-	const struct fnt_span *span = &walk->spans[walk->at];
+	const struct fnt_segment_span *span = &walk->spans[walk->at];
 	uint64_t ticket = span->first + walk->left;
 
 	if (!walk->at &&

@@ -228,7 +228,7 @@ verify_cell(struct verify *verify, const struct fnt_segment *segment, uint32_t r
 		if (fnt_lap_before(lap, fnt_cell_lap(state)) &&
 		    is_to_come(verify, segment, ring, ticket,
 			       fnt_cell_lap(state) - lap) &&
-		    fnt_maps_fresh(verify->view))
+		    fnt_segment_map_is_current(verify->view))
 			problem(verify, where, "cell of ticket %llu: of a lap to come",
 				(unsigned long long)ticket);
 		return;
@@ -252,7 +252,7 @@ verify_eras(struct verify *verify, uint32_t ring)
 		problem(verify, head, "ring %u: eras %llu to %llu in use", ring,
 			(unsigned long long)segments->held,
 			(unsigned long long)segments->published);
-	else if (segments->count != in_use && fnt_maps_fresh(view))
+	else if (segments->count != in_use && fnt_segment_map_is_current(view))
 		problem(verify, head, "ring %u: %u of %llu eras make sense", ring,
 			segments->count, (unsigned long long)in_use);
 }
@@ -262,8 +262,8 @@ verify_ring(struct verify *verify, uint32_t ring)
 {
 	const struct fnt_view *view = verify->view;
 	uint64_t cursor = fnt_ring_cursor(view, ring);
-	struct fnt_span spans[FNT_SEGMENTS];
-	uint32_t count = fnt_spans(view, ring, cursor, true, spans);
+	struct fnt_segment_span spans[FNT_SEGMENTS];
+	uint32_t count = fnt_segment_spans(view, ring, cursor, true, spans);
 
 	verify_eras(verify, ring);
 	if (!count)

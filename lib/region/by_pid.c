@@ -201,7 +201,7 @@ attach_found(struct fnt_region *region, pid_t pid, const struct found *found, in
 		return pid_failed(pid, fd == -ENOENT ? -EACCES : fd, error);
 	snprintf(region->path, sizeof(region->path), "%s", found->path);
 	region->fd = fd;
-	fnt_region_keep_none(region);
+	fnt_region_forget_pins(region);
 	region->dev = found->dev;
 	region->ino = found->ino;
 	rc = fnt_header_read(&header, fd, region->path, error);

@@ -57,7 +57,7 @@ fnt_region_reopen(const struct fnt_region *region)
 }
 
 bool
-fnt_region_keep(struct fnt_region *region)
+fnt_region_pin_locks(struct fnt_region *region)
 {
 	void *page = mmap(NULL, FNT_PAGE, PROT_NONE, MAP_SHARED, region->fd, 0);
 	int i = region->keepers[0] != NULL;
@@ -73,13 +73,13 @@ fnt_region_keep(struct fnt_region *region)
 }
 
 void
-fnt_region_keep_none(struct fnt_region *region)
+fnt_region_forget_pins(struct fnt_region *region)
 {
 	region->keepers[0] = region->keepers[1] = NULL;
 }
 
 bool
-fnt_region_mend(struct fnt_region *region)
+fnt_region_restore_fd(struct fnt_region *region)
 {
 	int fd, old = region->fd;
 
@@ -89,7 +89,7 @@ fnt_region_mend(struct fnt_region *region)
 	if (fd < 0)
 		return false;
 	region->fd = fd;
-	if (fnt_region_keep(region))
+	if (fnt_region_pin_locks(region))
 		return true;
 	region->fd = old;
 	close(fd);
@@ -104,6 +104,6 @@ fnt_region_close(struct fnt_region *region)
 	for (int i = 0; i < 2; i++)
 		if (region->keepers[i])
 			munmap(region->keepers[i], FNT_PAGE);
-	fnt_region_keep_none(region);
+	fnt_region_forget_pins(region);
 	fnt_view_unmap(&region->view);
 }

@@ -15,8 +15,8 @@
 
 /* ---- filling -------------------------------------------------------------------- */
 
-int
-fnt_no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error)
+static int
+no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error)
 {
 	char need[32], room[32];
 	struct statvfs fs;
@@ -32,19 +32,19 @@ fnt_no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error
 }
 
 int
-fnt_file_space_fill(int fd, uint64_t off, uint64_t bytes, const char *what,
-		    struct fnt_error *error)
+fnt_file_space_allocate(int fd, uint64_t off, uint64_t bytes, const char *what,
+			struct fnt_error *error)
 {
 	struct rlimit limit;
 	int code;
 
 	/* The kernel would send a signal. */
 	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < off + bytes)
-		return fnt_no_space(what, fd, bytes, -EFBIG, error);
+		return no_space(what, fd, bytes, -EFBIG, error);
 	do {
 		code = posix_fallocate(fd, (off_t)off, (off_t)bytes);
 	} while (code == EINTR);
-	return code ? fnt_no_space(what, fd, bytes, -code, error) : 0;
+	return code ? no_space(what, fd, bytes, -code, error) : 0;
 }
 
 /* fallocate itself, never libc's stand-in, which would write. */
@@ -58,7 +58,7 @@ fill_hole(int fd, uint64_t off, uint64_t bytes, const char *what,
 		rc = fallocate(fd, 0, (off_t)off, (off_t)bytes);
 	} while (rc && errno == EINTR);
 	if (rc && errno != EOPNOTSUPP && errno != ENOSYS)
-		return fnt_no_space(what, fd, bytes, -errno, error);
+		return no_space(what, fd, bytes, -errno, error);
 	return 0;
 }
 
@@ -104,8 +104,8 @@ list_taken(const struct fnt_view *view, const struct fnt_segment *other,
 }
 
 int
-fnt_file_space_fill_all(int fd, const struct fnt_view *view, const char *what,
-			struct fnt_error *error)
+fnt_file_space_allocate_all(int fd, const struct fnt_view *view, const char *what,
+			    struct fnt_error *error)
 {
 	struct stretch taken[TAKEN_MAX];
 	uint32_t count = list_taken(view, NULL, taken);

@@ -18,19 +18,15 @@
 
 #include "region/region.h"
 
-/* There is no room for `size` bytes, as `code` says: the error, in words. */
-int fnt_no_space(const char *path, int fd, uint64_t size, int code,
-		 struct fnt_error *error);
-
 /* Give `bytes` at `off` of the file their blocks, for good. `what` is named in
  * messages. */
-int fnt_file_space_fill(int fd, uint64_t off, uint64_t bytes, const char *what,
-			struct fnt_error *error);
+int fnt_file_space_allocate(int fd, uint64_t off, uint64_t bytes, const char *what,
+			    struct fnt_error *error);
 
 /* A copy of a region may have holes where it was zero: its sections and areas get
  * blocks. */
-int fnt_file_space_fill_all(int fd, const struct fnt_view *view, const char *what,
-			    struct fnt_error *error);
+int fnt_file_space_allocate_all(int fd, const struct fnt_view *view, const char *what,
+				struct fnt_error *error);
 
 /* The first place for `bytes`, whole pages, that no area takes; perhaps past the end.
  * `other` (NULL: none) is taken, too. */

@@ -153,7 +153,7 @@ fnt_header_fixed(const struct fnt_header *header)
 }
 
 void
-fnt_share_cells(uint64_t bytes, uint32_t kept_percent, uint64_t cells[FNT_RINGS])
+fnt_segment_partition(uint64_t bytes, uint32_t kept_percent, uint64_t cells[FNT_RINGS])
 {
 	uint64_t pages = bytes / FNT_PAGE, kept = 0;
 
@@ -166,12 +166,13 @@ fnt_share_cells(uint64_t bytes, uint32_t kept_percent, uint64_t cells[FNT_RINGS]
 }
 
 void
-fnt_rings_make(const struct fnt_header *header, struct fnt_ring_head heads[FNT_RINGS])
+fnt_header_init_rings(const struct fnt_header *header,
+		      struct fnt_ring_head heads[FNT_RINGS])
 {
 	uint64_t off = fnt_header_fixed(header), cells[FNT_RINGS];
 
 	memset(heads, 0, FNT_RINGS * sizeof(*heads));
-	fnt_share_cells(header->size_bytes - off, header->kept_percent, cells);
+	fnt_segment_partition(header->size_bytes - off, header->kept_percent, cells);
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		struct fnt_segment_slot *slot = &heads[i].slots[0];
 
@@ -274,8 +275,8 @@ fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
 		header->flags |= FNT_ORDERED;
 	lay_out(header, size_for(options));
 	header->kept_percent = kept_percent(options);
-	fnt_share_cells(header->size_bytes - fnt_header_fixed(header),
-			header->kept_percent, cells);
+	fnt_segment_partition(header->size_bytes - fnt_header_fixed(header),
+			      header->kept_percent, cells);
 	header->max_record_bytes = (uint32_t)clamp(
 		options->max_record_bytes ? options->max_record_bytes : RECORD_DEF,
 		RECORD_MIN, cells[FNT_RING_MAIN] * FNT_CELL_BYTES / 8);

@@ -21,10 +21,11 @@ int fnt_header_read(struct fnt_header *header, int fd, const char *what,
 uint64_t fnt_header_fixed(const struct fnt_header *header);
 
 /* The heads of both rings, each with the segment that it begins with. */
-void fnt_rings_make(const struct fnt_header *header,
-		    struct fnt_ring_head heads[FNT_RINGS]);
+void fnt_header_init_rings(const struct fnt_header *header,
+			   struct fnt_ring_head heads[FNT_RINGS]);
 
 /* So many bytes of areas, shared out. */
-void fnt_share_cells(uint64_t bytes, uint32_t kept_percent, uint64_t cells[FNT_RINGS]);
+void fnt_segment_partition(uint64_t bytes, uint32_t kept_percent,
+			   uint64_t cells[FNT_RINGS]);
 
 #endif

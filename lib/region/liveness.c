@@ -117,7 +117,7 @@ has_region_mapped(const char *proc, const struct fnt_region *region)
 }
 
 bool
-fnt_slot_lives_unlocked(const struct fnt_region *region, uint32_t slot)
+fnt_slot_alive_without_lock(const struct fnt_region *region, uint32_t slot)
 {
 	const struct fnt_producer_slot *at = &region->view.producers[slot];
 	uint64_t pid = atomic_load_explicit(&at->pid, memory_order_relaxed);
@@ -149,5 +149,5 @@ fnt_slot_alive(const struct fnt_region *region, uint32_t slot)
 	lock = lock_of(region, slot, F_WRLCK);
 	if (fcntl(region->fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK)
 		return true;
-	return fnt_slot_lives_unlocked(region, slot);
+	return fnt_slot_alive_without_lock(region, slot);
 }

@@ -5,7 +5,7 @@
  * Known, not guessed. A process holds an open-file-description lock on its slot's first
  * byte; the kernel drops it when the process is gone, whatever the cause, across pid
  * namespaces and however often its pid has been used again. A host may close our descriptor:
- * a page mapped through it keeps the lock (fnt_region_keep). Should that page ever be missing,
+ * a page mapped through it keeps the lock (fnt_region_pin_locks). Should that page ever be missing,
  * there is a second look where the pid can be seen from here: dead only if no process of that
  * pid and start time has the region mapped.
  *
@@ -25,7 +25,7 @@ int fnt_slot_lock(const struct fnt_region *region, uint32_t slot);
 void fnt_slot_unlock(const struct fnt_region *region, uint32_t slot);
 
 /* The lock is free, but the process is there and has the region mapped. */
-bool fnt_slot_lives_unlocked(const struct fnt_region *region, uint32_t slot);
+bool fnt_slot_alive_without_lock(const struct fnt_region *region, uint32_t slot);
 
 /* Who this process is, for its slot. */
 struct fnt_process_id {

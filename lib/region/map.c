@@ -107,7 +107,7 @@ fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, boo
 	view->flags = header->flags;
 	for (uint32_t i = 0; i < header->section_count; i++)
 		place_section(view, &header->sections[i]);
-	rc = fnt_maps_init(view, file_bytes, write);
+	rc = fnt_segment_map_init(view, file_bytes, write);
 	if (rc) {
 		munmap(base, file_bytes);
 		view->base = NULL;
@@ -125,7 +125,7 @@ fnt_view_unmap(struct fnt_view *view)
 {
 	if (!view->base)
 		return;
-	fnt_maps_fini(view);
+	fnt_segment_map_fini(view);
 	munmap(view->base, view->size_bytes);
 	view->base = NULL;
 }

@@ -22,10 +22,10 @@ void fnt_view_unmap(struct fnt_view *view);
  * where the file system has no O_TMPFILE, one with a name that nobody looks for, left
  * in `temp` (else
  * ""), to be unlinked. Its descriptor, or -errno with a message. */
-int fnt_region_unnamed(int dir_fd, char temp[64], const char *path,
-		       struct fnt_error *error);
+int fnt_region_create_unnamed(int dir_fd, char temp[64], const char *path,
+			      struct fnt_error *error);
 
 /* And give it one that is not there yet. -EEXIST, -errno. */
-int fnt_region_name(int dir_fd, int fd, const char *temp, const char *file);
+int fnt_region_link(int dir_fd, int fd, const char *temp, const char *file);
 
 #endif

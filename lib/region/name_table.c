@@ -139,7 +139,7 @@ fnt_name_get(const struct fnt_view *view, uint32_t id, char text[FNT_NAME_MAX + 
 }
 
 void
-fnt_names_reclaim(const struct fnt_view *view, uint32_t owner)
+fnt_name_reclaim(const struct fnt_view *view, uint32_t owner)
 {
 	for (uint32_t i = 0; i < view->name_count; i++) {
 		struct fnt_name *slot = &view->names[i];

@@ -27,7 +27,7 @@ uint32_t fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char
 int fnt_name_get(const struct fnt_view *view, uint32_t id, char text[FNT_NAME_MAX + 1]);
 
 /* Clear what `owner`, dead, was about to write. Its reaper only. */
-void fnt_names_reclaim(const struct fnt_view *view, uint32_t owner);
+void fnt_name_reclaim(const struct fnt_view *view, uint32_t owner);
 
 static inline uint32_t
 fnt_name_hash(const char *name, size_t len)

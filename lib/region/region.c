@@ -248,7 +248,7 @@ adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 	if (!rc)
 		rc = fnt_view_map(&region->view, &header, fd, write, what, error);
 	if (!rc && write) {
-		rc = fnt_file_space_fill_all(fd, &region->view, what, error);
+		rc = fnt_file_space_allocate_all(fd, &region->view, what, error);
 		if (rc)
 			fnt_view_unmap(&region->view);
 	}
@@ -257,7 +257,7 @@ adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 		return rc;
 	}
 	region->fd = fd;
-	fnt_region_keep_none(region);
+	fnt_region_forget_pins(region);
 	region->dev = st.st_dev;
 	region->ino = st.st_ino;
 	return 0;
@@ -297,7 +297,7 @@ write_start(int fd, const struct fnt_header *header)
 	for (uint32_t i = 0; i < header->section_count; i++)
 		if (header->sections[i].kind == FNT_SECTION_RINGS)
 			off = header->sections[i].off;
-	fnt_rings_make(header, heads);
+	fnt_header_init_rings(header, heads);
 	return pwrite(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
 	       pwrite(fd, heads, sizeof(heads), (off_t)off) == (ssize_t)sizeof(heads);
 }
@@ -309,7 +309,7 @@ fill(int fd, const struct fnt_header *header, const char *path,
 {
 	bool group = options->flags & FNT_GROUP;
 	struct fnt_error *error = options->error;
-	int rc = fnt_file_space_fill(fd, 0, header->size_bytes, path, error);
+	int rc = fnt_file_space_allocate(fd, 0, header->size_bytes, path, error);
 
 	if (rc)
 		return rc;
@@ -323,7 +323,8 @@ fill(int fd, const struct fnt_header *header, const char *path,
 }
 
 int
-fnt_region_unnamed(int dir_fd, char temp[64], const char *path, struct fnt_error *error)
+fnt_region_create_unnamed(int dir_fd, char temp[64], const char *path,
+			  struct fnt_error *error)
 {
 	uint64_t random;
 	int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -343,7 +344,7 @@ fnt_region_unnamed(int dir_fd, char temp[64], const char *path, struct fnt_error
 }
 
 int
-fnt_region_name(int dir_fd, int fd, const char *temp, const char *file)
+fnt_region_link(int dir_fd, int fd, const char *temp, const char *file)
 {
 	char self[64];
 
@@ -364,12 +365,12 @@ make_file(int dir_fd, const struct place *place, const char *path,
 
 	if (rc)
 		return rc;
-	fd = fnt_region_unnamed(dir_fd, temp, path, options->error);
+	fd = fnt_region_create_unnamed(dir_fd, temp, path, options->error);
 	if (fd < 0)
 		return fd;
 	rc = fill(fd, &header, path, options);
 	if (!rc) {
-		rc = fnt_region_name(dir_fd, fd, temp, place->file);
+		rc = fnt_region_link(dir_fd, fd, temp, place->file);
 		if (rc && rc != -EEXIST)
 			fnt_fail(options->error, rc, "%s: cannot name it: %s", path,
 				 strerror(-rc));

@@ -43,7 +43,7 @@ struct fnt_view {
 	fnt_word *block_keys;
 	struct fnt_octave *blocks;
 	struct fnt_ring_head *rings;
-	struct fnt_mapping *mapping;
+	struct fnt_segment_map *segment_map;
 	uint32_t producer_count; /* at most 65535 of each: owners are 16 bits */
 	uint32_t lane_count;
 	uint32_t name_count;
@@ -59,23 +59,23 @@ struct fnt_view {
 };
 
 /* Where the cells are, as far as this process knows. */
-static inline const struct fnt_maps *
-fnt_view_maps(const struct fnt_view *view)
+static inline const struct fnt_segment_table *
+fnt_view_segment_table(const struct fnt_view *view)
 {
-	/* [Y6] acquire: the maps are whole. Pairs with [Y5] in segment_map.c. */
-	return atomic_load_explicit(&view->mapping->now, memory_order_acquire);
+	/* [Y6] acquire: the table is whole. Pairs with [Y5] in segment_map.c. */
+	return atomic_load_explicit(&view->segment_map->table, memory_order_acquire);
 }
 
 static inline const struct fnt_segments *
 fnt_view_segments(const struct fnt_view *view, uint32_t ring)
 {
-	return &fnt_view_maps(view)->rings[ring];
+	return &fnt_view_segment_table(view)->rings[ring];
 }
 
 struct fnt_region {
 	int fd;
 	/* A page each, mapped through descriptors whose locks are to outlive them: see
-	 * fnt_region_keep. NULL: none. */
+	 * fnt_region_pin_locks. NULL: none. */
 	void *keepers[2];
 	dev_t dev;
 	ino_t ino;
@@ -95,8 +95,8 @@ int fnt_region_open_read(struct fnt_region *region, const char *name,
 int fnt_region_open_pid(struct fnt_region *region, pid_t pid, struct fnt_error *error);
 
 /* If the rings have moved on since, see where they are now. Waits for whoever holds
- * fnt_maps_lock(); what is given up stays until fnt_maps_drain(). */
-void fnt_region_renew(const struct fnt_region *region);
+ * fnt_segment_map_lock(); what is given up stays until fnt_segment_map_reclaim_all(). */
+void fnt_segment_map_follow(const struct fnt_region *region);
 
 /* Unmap and close. */
 void fnt_region_close(struct fnt_region *region);
@@ -116,14 +116,14 @@ int fnt_region_reopen(const struct fnt_region *region);
 /* A host may close our descriptor, as daemons do, but not what is mapped: as long as this
  * process has a page mapped through it, the locks taken through `region->fd` stay. No child
  * inherits that page, so they go with this process. False: it could not be mapped. */
-bool fnt_region_keep(struct fnt_region *region);
+bool fnt_region_pin_locks(struct fnt_region *region);
 
 /* In a forked child: the parent's pages are not here. */
-void fnt_region_keep_none(struct fnt_region *region);
+void fnt_region_forget_pins(struct fnt_region *region);
 
 /* If a host has closed our descriptor: another, to look for the dead with. Its locks are kept
  * as well. False: none to be had, or it has happened before. */
-bool fnt_region_mend(struct fnt_region *region);
+bool fnt_region_restore_fd(struct fnt_region *region);
 
 /* The directory of named regions: `dir`, $FNTRACE_DIR or the default. -ENAMETOOLONG. */
 int fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error);

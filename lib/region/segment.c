@@ -73,7 +73,8 @@ within(const struct fnt_view *view, const struct fnt_segment *segment)
 }
 
 void
-fnt_maps_read(struct fnt_maps *maps, const struct fnt_view *view, uint64_t file_bytes)
+fnt_segment_table_read(struct fnt_segment_table *maps, const struct fnt_view *view,
+		       uint64_t file_bytes)
 {
 	memset(maps, 0, sizeof(*maps));
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
@@ -109,7 +110,7 @@ end_of(const struct fnt_ring_head *head, const struct fnt_segment *segment,
 }
 
 uint64_t
-fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
+fnt_segment_known_cursor(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 {
 	const struct fnt_ring_head *head = &view->rings[ring];
 	const struct fnt_segments *segments = fnt_view_segments(view, ring);
@@ -126,8 +127,8 @@ fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 }
 
 uint32_t
-fnt_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor, bool all,
-	  struct fnt_span spans[FNT_SEGMENTS])
+fnt_segment_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor, bool all,
+		  struct fnt_segment_span spans[FNT_SEGMENTS])
 {
 	const struct fnt_ring_head *head = &view->rings[ring];
 	const struct fnt_segments *segments = fnt_view_segments(view, ring);
@@ -137,7 +138,7 @@ fnt_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor, bool all,
 
 	for (uint32_t i = segments->count; i-- > 0;) {
 		const struct fnt_segment *segment = &segments->at[i];
-		struct fnt_span *span = &spans[count];
+		struct fnt_segment_span *span = &spans[count];
 
 		if (segment->first > cursor)
 			continue; /* published, and not begun */

@@ -6,13 +6,13 @@
  *            └ area A of cells           └ area B
  *
  * The table of segments is in the region (layout_rings.h). A process works with a copy of it,
- * checked against the file's size: struct fnt_maps, never changed once it is published,
+ * checked against the file's size: struct fnt_segment_table, never changed once it is published,
  * replaced when the table has moved on. Areas within the mapping that the region was
  * opened with need no mapping of their own; those that the file has got since have one
  * each.
  *
- * Who may do what: fnt_maps_renew() makes system calls and allocates; one thread at a
- * time (readers: the caller's; producers: whoever holds fnt_maps_lock()). All else is
+ * Who may do what: fnt_segment_map_update() makes system calls and allocates; one thread at a
+ * time (readers: the caller's; producers: whoever holds fnt_segment_map_lock()). All else is
  * wait-free, over maps that must stay: readers' until their next renewal, producers'
  * until they leave the read-side critical section.
  */
@@ -28,7 +28,7 @@
 struct fnt_view;
 
 /* A mapping of its own. */
-struct fnt_area;
+struct fnt_segment_mapping;
 
 struct fnt_segment {
 	uint64_t number;
@@ -37,7 +37,7 @@ struct fnt_segment {
 	uint64_t cell_count;
 	uint64_t off;
 	struct fnt_cell *cells;
-	struct fnt_area *area; /* NULL: within the region's mapping */
+	struct fnt_segment_mapping *mapping; /* NULL: within the region's mapping */
 };
 
 /* Whole pages for so many cells. */
@@ -55,18 +55,19 @@ struct fnt_segments {
 	struct fnt_segment at[FNT_SEGMENTS];
 };
 
-struct fnt_maps {
-	struct fnt_maps *next; /* of those given up */
+struct fnt_segment_table {
+	struct fnt_segment_table *next; /* of those given up */
 	struct fnt_segments rings[FNT_RINGS];
 };
 
 /* What a process has mapped of a region. */
-struct fnt_mapping {
-	_Atomic(struct fnt_maps *) now;
+struct fnt_segment_map {
+	_Atomic(struct fnt_segment_table *) table;
 	bool write;
-	struct fnt_maps *old;	 /* given up, perhaps still in use */
-	struct fnt_maps *doomed; /* of those, the ones noted before the grace period */
-	struct fnt_area *areas;
+	struct fnt_segment_table *replaced; /* perhaps still in use */
+	struct fnt_segment_table
+		*retired; /* of those, the ones noted before the grace period */
+	struct fnt_segment_mapping *mappings;
 };
 
 /* The segment of `ticket`; NULL: one that is over and gone. */
@@ -95,8 +96,8 @@ fnt_segment_lap(const struct fnt_segment *segment, uint64_t ticket)
 
 /* Fill in `maps` from the table of `view`, whose file has `file_bytes`. What does not
  * lie within the view's own mapping has no cells. */
-void fnt_maps_read(struct fnt_maps *maps, const struct fnt_view *view,
-		   uint64_t file_bytes);
+void fnt_segment_table_read(struct fnt_segment_table *table,
+			    const struct fnt_view *view, uint64_t file_bytes);
 
 /* Segment `number` of a ring as the table has it, without its cells; false: it has none. */
 bool fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
@@ -108,36 +109,38 @@ struct fnt_region;
 uint64_t fnt_view_bytes(const struct fnt_view *view);
 
 /* Has the table of segments not changed since it was read? */
-bool fnt_maps_fresh(const struct fnt_view *view);
+bool fnt_segment_map_is_current(const struct fnt_view *view);
 
 /* For a view that is mapped but for this: -ENOMEM, -EPROTO (no main ring to be found).
  */
-int fnt_maps_init(struct fnt_view *view, uint64_t file_bytes, bool write);
-void fnt_maps_fini(struct fnt_view *view);
+int fnt_segment_map_init(struct fnt_view *view, uint64_t file_bytes, bool write);
+void fnt_segment_map_fini(struct fnt_view *view);
 
 /* Look at the table anew, and map what is new. What is given up stays on a list:
  * threads may still be at it. -errno: all is as it was. */
-int fnt_maps_renew(const struct fnt_region *region);
+int fnt_segment_map_update(const struct fnt_region *region);
 
 /* Free what was given up, as a reader may at any time. */
-void fnt_maps_drain(const struct fnt_view *view);
+void fnt_segment_map_reclaim_all(const struct fnt_view *view);
 
 /* The same for a producer, in two steps: what was given up by now is noted (false:
  * nothing was), with the lock; and freed after a grace period, again with the lock, but
  * for areas that `used` says are in some thread's hand. */
-bool fnt_maps_give_up(const struct fnt_view *view);
-void fnt_maps_free(const struct fnt_view *view,
-		   bool (*used)(void *arg, const struct fnt_area *area), void *arg);
+bool fnt_segment_map_retire(const struct fnt_view *view);
+void fnt_segment_map_reclaim(const struct fnt_view *view,
+			     bool (*used)(void *arg,
+					  const struct fnt_segment_mapping *mapping),
+			     void *arg);
 
 /* Has an area's file been cut under its reader? */
-bool fnt_maps_gone(const struct fnt_view *view);
+bool fnt_segment_map_truncated(const struct fnt_view *view);
 
 /* One lock a process, below all others: whoever holds it waits for nobody. */
-void fnt_maps_lock(void);
-void fnt_maps_unlock(void);
+void fnt_segment_map_lock(void);
+void fnt_segment_map_unlock(void);
 
 /* A stretch of tickets that can still be there. */
-struct fnt_span {
+struct fnt_segment_span {
 	uint64_t first, end;
 	const struct fnt_segment *segment;
 };
@@ -145,11 +148,12 @@ struct fnt_span {
 /* Those of a ring up to `cursor`, newest first: what is shown, or with `all`, what is
  * held as well (rotated away, or more than fits by now, and not yet given to others).
  */
-uint32_t fnt_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor,
-		   bool all, struct fnt_span spans[FNT_SEGMENTS]);
+uint32_t fnt_segment_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor,
+			   bool all, struct fnt_segment_span spans[FNT_SEGMENTS]);
 
 /* The ring's next ticket, if its segment is known; else where the last one that is known
  * ends: who looks at the ring now looks at it as it was before it moved on. */
-uint64_t fnt_cursor_known(const struct fnt_view *view, uint32_t ring, uint64_t cursor);
+uint64_t fnt_segment_known_cursor(const struct fnt_view *view, uint32_t ring,
+				  uint64_t cursor);
 
 #endif

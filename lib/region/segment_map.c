@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where the cells are, process by process: maps, and the areas that they need.
+ * Where the cells are, process by process: table, and the areas that they need.
  */
 #include "region/segment.h"
 
@@ -14,42 +14,42 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct fnt_area {
-	struct fnt_area *next;
+struct fnt_segment_mapping {
+	struct fnt_segment_mapping *next;
 	uint64_t off, bytes;
 	unsigned char *base;
-	struct fnt_sigbus *guard; /* of a reader */
-	bool doomed;
+	struct fnt_sigbus_range *sigbus; /* of a reader */
+	bool unused;
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 void
-fnt_maps_lock(void)
+fnt_segment_map_lock(void)
 {
 	pthread_mutex_lock(&mutex);
 }
 
 void
-fnt_maps_unlock(void)
+fnt_segment_map_unlock(void)
 {
 	pthread_mutex_unlock(&mutex);
 }
 
 bool
-fnt_maps_fresh(const struct fnt_view *view)
+fnt_segment_map_is_current(const struct fnt_view *view)
 {
-	const struct fnt_maps *maps = fnt_view_maps(view);
+	const struct fnt_segment_table *table = fnt_view_segment_table(view);
 
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		const struct fnt_ring_head *head = &view->rings[i];
 
-		if (!maps->rings[i].count && i)
+		if (!table->rings[i].count && i)
 			continue;
 		if (atomic_load_explicit(&head->segments, memory_order_acquire) !=
-			    maps->rings[i].published ||
+			    table->rings[i].published ||
 		    atomic_load_explicit(&head->held, memory_order_relaxed) !=
-			    maps->rings[i].held)
+			    table->rings[i].held)
 			return false;
 	}
 	return true;
@@ -57,17 +57,17 @@ fnt_maps_fresh(const struct fnt_view *view)
 
 /* ---- areas ---------------------------------------------------------------------- */
 
-static struct fnt_area *
-find_area(const struct fnt_mapping *mapping, const struct fnt_segment *segment)
+static struct fnt_segment_mapping *
+find_mapping(const struct fnt_segment_map *map, const struct fnt_segment *segment)
 {
-	struct fnt_area *area = mapping->areas;
+	struct fnt_segment_mapping *mapping = map->mappings;
 
-	while (area &&
-	       (segment->off < area->off || segment->off - area->off > area->bytes ||
-		segment->cell_count * FNT_CELL_BYTES >
-			area->bytes - (segment->off - area->off)))
-		area = area->next;
-	return area;
+	while (mapping && (segment->off < mapping->off ||
+			   segment->off - mapping->off > mapping->bytes ||
+			   segment->cell_count * FNT_CELL_BYTES >
+				   mapping->bytes - (segment->off - mapping->off)))
+		mapping = mapping->next;
+	return mapping;
 }
 
 /* Through a descriptor of its own: a child that inherits the mapping must not inherit,
@@ -87,47 +87,48 @@ map_bytes(const struct fnt_region *region, bool write, uint64_t off, uint64_t by
 	return base;
 }
 
-static struct fnt_area *
-add_area(const struct fnt_region *region, const struct fnt_segment *segment)
+static struct fnt_segment_mapping *
+add_mapping(const struct fnt_region *region, const struct fnt_segment *segment)
 {
-	struct fnt_mapping *mapping = region->view.mapping;
-	struct fnt_area *area = calloc(1, sizeof(*area));
+	struct fnt_segment_map *map = region->view.segment_map;
+	struct fnt_segment_mapping *mapping = calloc(1, sizeof(*mapping));
 
-	if (!area)
+	if (!mapping)
 		return NULL;
-	area->off = segment->off;
-	area->bytes = segment->cell_count * FNT_CELL_BYTES;
-	area->base = map_bytes(region, mapping->write, area->off, area->bytes);
-	if (area->base == MAP_FAILED) {
-		free(area);
+	mapping->off = segment->off;
+	mapping->bytes = segment->cell_count * FNT_CELL_BYTES;
+	mapping->base = map_bytes(region, map->write, mapping->off, mapping->bytes);
+	if (mapping->base == MAP_FAILED) {
+		free(mapping);
 		return NULL;
 	}
-	if (!mapping->write) {
-		area->guard = fnt_sigbus_add(area->base, area->bytes);
-		if (!area->guard) {
-			munmap(area->base, area->bytes);
-			free(area);
+	if (!map->write) {
+		mapping->sigbus = fnt_sigbus_add(mapping->base, mapping->bytes);
+		if (!mapping->sigbus) {
+			munmap(mapping->base, mapping->bytes);
+			free(mapping);
 			return NULL;
 		}
 	}
-	area->next = mapping->areas;
-	mapping->areas = area;
-	return area;
+	mapping->next = map->mappings;
+	map->mappings = mapping;
+	return mapping;
 }
 
 static void
-free_area(struct fnt_area *area)
+free_mapping(struct fnt_segment_mapping *mapping)
 {
-	fnt_sigbus_remove(area->guard);
-	munmap(area->base, area->bytes);
-	free(area);
+	fnt_sigbus_remove(mapping->sigbus);
+	munmap(mapping->base, mapping->bytes);
+	free(mapping);
 }
 
 bool
-fnt_maps_gone(const struct fnt_view *view)
+fnt_segment_map_truncated(const struct fnt_view *view)
 {
-	for (struct fnt_area *area = view->mapping->areas; area; area = area->next)
-		if (fnt_sigbus_gone(area->guard))
+	for (struct fnt_segment_mapping *mapping = view->segment_map->mappings; mapping;
+	     mapping = mapping->next)
+		if (fnt_sigbus_truncated(mapping->sigbus))
 			return true;
 	return false;
 }
@@ -137,7 +138,7 @@ fnt_maps_gone(const struct fnt_view *view)
 /* Find or map the areas of segments that have no cells yet. What can't be mapped is as if
  * it were not there: its records can't be read, and nothing is written to it. */
 static void
-map_eras(const struct fnt_region *region, struct fnt_segments *segments)
+map_segments(const struct fnt_region *region, struct fnt_segments *segments)
 {
 	uint32_t kept = 0;
 
@@ -145,15 +146,16 @@ map_eras(const struct fnt_region *region, struct fnt_segments *segments)
 		struct fnt_segment *segment = &segments->at[i];
 
 		if (!segment->cells) {
-			segment->area = find_area(region->view.mapping, segment);
-			if (!segment->area)
-				segment->area = add_area(region, segment);
-			if (!segment->area)
+			segment->mapping =
+				find_mapping(region->view.segment_map, segment);
+			if (!segment->mapping)
+				segment->mapping = add_mapping(region, segment);
+			if (!segment->mapping)
 				continue;
 			segment->cells =
-				(struct fnt_cell *)(void *)(segment->area->base +
+				(struct fnt_cell *)(void *)(segment->mapping->base +
 							    (segment->off -
-							     segment->area->off));
+							     segment->mapping->off));
 		}
 		segments->at[kept++] = *segment;
 	}
@@ -161,157 +163,160 @@ map_eras(const struct fnt_region *region, struct fnt_segments *segments)
 }
 
 static void
-publish(struct fnt_mapping *mapping, struct fnt_maps *maps)
+publish(struct fnt_segment_map *map, struct fnt_segment_table *table)
 {
-	struct fnt_maps *old =
-		atomic_load_explicit(&mapping->now, memory_order_relaxed);
+	struct fnt_segment_table *old =
+		atomic_load_explicit(&map->table, memory_order_relaxed);
 
-	/* [Y5] release: the maps are whole before they can be reached. Pairs with [Y6]
+	/* [Y5] release: the table is whole before it can be reached. Pairs with [Y6]
 	 * in region.h. */
-	atomic_store_explicit(&mapping->now, maps, memory_order_release);
+	atomic_store_explicit(&map->table, table, memory_order_release);
 	if (old) {
-		old->next = mapping->old;
-		mapping->old = old;
+		old->next = map->replaced;
+		map->replaced = old;
 	}
 }
 
 int
-fnt_maps_renew(const struct fnt_region *region)
+fnt_segment_map_update(const struct fnt_region *region)
 {
 	const struct fnt_view *view = &region->view;
-	struct fnt_maps *maps = malloc(sizeof(*maps));
+	struct fnt_segment_table *table = malloc(sizeof(*table));
 	struct stat st;
 	int fd = region->fd, own = -1, rc = 0;
 
-	if (!maps)
+	if (!table)
 		return -ENOMEM;
 	if (!fnt_region_owns_fd(region, fd))
-		fd = own = view->mapping->write ? fnt_region_reopen(region) : -1;
+		fd = own = view->segment_map->write ? fnt_region_reopen(region) : -1;
 	if (fd < 0 || fstat(fd, &st))
 		rc = -EBADF;
 	if (own >= 0)
 		close(own);
 	if (rc) {
-		free(maps);
+		free(table);
 		return rc;
 	}
-	fnt_maps_read(maps, view, (uint64_t)st.st_size);
+	fnt_segment_table_read(table, view, (uint64_t)st.st_size);
 	for (uint32_t i = 0; i < FNT_RINGS; i++)
-		map_eras(region, &maps->rings[i]);
-	publish(view->mapping, maps);
+		map_segments(region, &table->rings[i]);
+	publish(view->segment_map, table);
 	return 0;
 }
 
 void
-fnt_region_renew(const struct fnt_region *region)
+fnt_segment_map_follow(const struct fnt_region *region)
 {
-	if (fnt_maps_fresh(&region->view))
+	if (fnt_segment_map_is_current(&region->view))
 		return;
-	fnt_maps_lock();
-	if (!fnt_maps_fresh(&region->view))
-		fnt_maps_renew(region);
-	fnt_maps_unlock();
+	fnt_segment_map_lock();
+	if (!fnt_segment_map_is_current(&region->view))
+		fnt_segment_map_update(region);
+	fnt_segment_map_unlock();
 }
 
 int
-fnt_maps_init(struct fnt_view *view, uint64_t file_bytes, bool write)
+fnt_segment_map_init(struct fnt_view *view, uint64_t file_bytes, bool write)
 {
-	struct fnt_maps *maps = malloc(sizeof(*maps));
+	struct fnt_segment_table *table = malloc(sizeof(*table));
 
-	view->mapping = calloc(1, sizeof(*view->mapping));
-	if (!maps || !view->mapping) {
-		free(maps);
-		free(view->mapping);
-		view->mapping = NULL;
+	view->segment_map = calloc(1, sizeof(*view->segment_map));
+	if (!table || !view->segment_map) {
+		free(table);
+		free(view->segment_map);
+		view->segment_map = NULL;
 		return -ENOMEM;
 	}
-	view->mapping->write = write;
+	view->segment_map->write = write;
 	/* The view is of the whole file: all cells lie within it. */
-	fnt_maps_read(maps, view, file_bytes);
-	publish(view->mapping, maps);
-	if (!maps->rings[FNT_RING_MAIN].count) {
-		fnt_maps_fini(view);
+	fnt_segment_table_read(table, view, file_bytes);
+	publish(view->segment_map, table);
+	if (!table->rings[FNT_RING_MAIN].count) {
+		fnt_segment_map_fini(view);
 		return -EPROTO;
 	}
 	return 0;
 }
 
 static bool
-is_current(const struct fnt_mapping *mapping, const struct fnt_area *area)
+is_current(const struct fnt_segment_map *map, const struct fnt_segment_mapping *mapping)
 {
-	const struct fnt_maps *maps =
-		atomic_load_explicit(&mapping->now, memory_order_relaxed);
+	const struct fnt_segment_table *table =
+		atomic_load_explicit(&map->table, memory_order_relaxed);
 
-	for (uint32_t ring = 0; maps && ring < FNT_RINGS; ring++)
-		for (uint32_t i = 0; i < maps->rings[ring].count; i++)
-			if (maps->rings[ring].at[i].area == area)
+	for (uint32_t ring = 0; table && ring < FNT_RINGS; ring++)
+		for (uint32_t i = 0; i < table->rings[ring].count; i++)
+			if (table->rings[ring].at[i].mapping == mapping)
 				return true;
 	return false;
 }
 
 bool
-fnt_maps_give_up(const struct fnt_view *view)
+fnt_segment_map_retire(const struct fnt_view *view)
 {
-	struct fnt_mapping *mapping = view->mapping;
-	bool any = mapping->old || mapping->doomed;
+	struct fnt_segment_map *map = view->segment_map;
+	bool any = map->replaced || map->retired;
 
-	while (mapping->old) {
-		struct fnt_maps *old = mapping->old;
+	while (map->replaced) {
+		struct fnt_segment_table *old = map->replaced;
 
-		mapping->old = old->next;
-		old->next = mapping->doomed;
-		mapping->doomed = old;
+		map->replaced = old->next;
+		old->next = map->retired;
+		map->retired = old;
 	}
-	for (struct fnt_area *area = mapping->areas; area; area = area->next) {
-		area->doomed = !is_current(mapping, area);
-		any |= area->doomed;
+	for (struct fnt_segment_mapping *mapping = map->mappings; mapping;
+	     mapping = mapping->next) {
+		mapping->unused = !is_current(map, mapping);
+		any |= mapping->unused;
 	}
 	return any;
 }
 
 void
-fnt_maps_free(const struct fnt_view *view,
-	      bool (*used)(void *arg, const struct fnt_area *area), void *arg)
+fnt_segment_map_reclaim(const struct fnt_view *view,
+			bool (*used)(void *arg,
+				     const struct fnt_segment_mapping *mapping),
+			void *arg)
 {
-	struct fnt_mapping *mapping = view->mapping;
-	struct fnt_area **link = &mapping->areas;
+	struct fnt_segment_map *map = view->segment_map;
+	struct fnt_segment_mapping **link = &map->mappings;
 
-	while (mapping->doomed) {
-		struct fnt_maps *old = mapping->doomed;
+	while (map->retired) {
+		struct fnt_segment_table *old = map->retired;
 
-		mapping->doomed = old->next;
+		map->retired = old->next;
 		free(old);
 	}
 	while (*link) {
-		struct fnt_area *area = *link;
+		struct fnt_segment_mapping *mapping = *link;
 
 		/* A segment may have begun in it meanwhile. */
-		if (!area->doomed || is_current(mapping, area) ||
-		    (used && used(arg, area))) {
-			link = &area->next;
+		if (!mapping->unused || is_current(map, mapping) ||
+		    (used && used(arg, mapping))) {
+			link = &mapping->next;
 			continue;
 		}
-		*link = area->next;
-		free_area(area);
+		*link = mapping->next;
+		free_mapping(mapping);
 	}
 }
 
 void
-fnt_maps_drain(const struct fnt_view *view)
+fnt_segment_map_reclaim_all(const struct fnt_view *view)
 {
-	fnt_maps_give_up(view);
-	fnt_maps_free(view, NULL, NULL);
+	fnt_segment_map_retire(view);
+	fnt_segment_map_reclaim(view, NULL, NULL);
 }
 
 void
-fnt_maps_fini(struct fnt_view *view)
+fnt_segment_map_fini(struct fnt_view *view)
 {
-	struct fnt_mapping *mapping = view->mapping;
+	struct fnt_segment_map *map = view->segment_map;
 
-	if (!mapping)
+	if (!map)
 		return;
-	publish(mapping, NULL);
-	fnt_maps_drain(view);
-	free(mapping);
-	view->mapping = NULL;
+	publish(map, NULL);
+	fnt_segment_map_reclaim_all(view);
+	free(map);
+	view->segment_map = NULL;
 }

@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 
 /* Never freed, used again: the handler goes through the list whenever it likes. */
-struct fnt_sigbus {
-	struct fnt_sigbus *next;
+struct fnt_sigbus_range {
+	struct fnt_sigbus_range *next;
 	_Atomic uintptr_t base; /* 0: free */
 	_Atomic size_t size;	/* 0: not to be looked at */
 	atomic_bool gone;
@@ -22,7 +22,7 @@ struct fnt_sigbus {
 
 #define CLAIMED 1
 
-static _Atomic(struct fnt_sigbus *) guards;
+static _Atomic(struct fnt_sigbus_range *) guards;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct sigaction previous;
 static int installed;
@@ -30,10 +30,10 @@ static int installed;
 /* ---- mappings --------------------------------------------------------------------- */
 
 /* One that nobody has, now ours. */
-static struct fnt_sigbus *
+static struct fnt_sigbus_range *
 claim(void)
 {
-	struct fnt_sigbus *guard = atomic_load(&guards);
+	struct fnt_sigbus_range *guard = atomic_load(&guards);
 
 	for (; guard; guard = guard->next) {
 		uintptr_t nobody = 0;
@@ -51,10 +51,10 @@ claim(void)
 	return guard;
 }
 
-struct fnt_sigbus *
+struct fnt_sigbus_range *
 fnt_sigbus_add(void *base, size_t size)
 {
-	struct fnt_sigbus *guard = claim();
+	struct fnt_sigbus_range *guard = claim();
 
 	if (!guard)
 		return NULL;
@@ -65,7 +65,7 @@ fnt_sigbus_add(void *base, size_t size)
 }
 
 void
-fnt_sigbus_remove(struct fnt_sigbus *guard)
+fnt_sigbus_remove(struct fnt_sigbus_range *guard)
 {
 	if (!guard)
 		return;
@@ -74,7 +74,7 @@ fnt_sigbus_remove(struct fnt_sigbus *guard)
 }
 
 bool
-fnt_sigbus_gone(const struct fnt_sigbus *guard)
+fnt_sigbus_truncated(const struct fnt_sigbus_range *guard)
 {
 	return atomic_load_explicit(&guard->gone, memory_order_relaxed);
 }
@@ -83,7 +83,7 @@ fnt_sigbus_gone(const struct fnt_sigbus *guard)
 
 /* Zeroes instead of the file. mmap is a bare system call, and so safe in a handler. */
 static bool
-replace(struct fnt_sigbus *guard, uintptr_t base)
+replace(struct fnt_sigbus_range *guard, uintptr_t base)
 {
 	void *at = (void *)base;
 
@@ -96,7 +96,7 @@ replace(struct fnt_sigbus *guard, uintptr_t base)
 static bool
 is_ours(uintptr_t address)
 {
-	for (struct fnt_sigbus *guard = atomic_load(&guards); guard;
+	for (struct fnt_sigbus_range *guard = atomic_load(&guards); guard;
 	     guard = guard->next) {
 		uintptr_t base = atomic_load(&guard->base);
 

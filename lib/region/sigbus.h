@@ -22,15 +22,15 @@
 #include <stddef.h>
 
 /* A mapping under guard. */
-struct fnt_sigbus;
+struct fnt_sigbus_range;
 
 /* Name a mapping; NULL: no memory. Any thread. */
-struct fnt_sigbus *fnt_sigbus_add(void *base, size_t size);
+struct fnt_sigbus_range *fnt_sigbus_add(void *base, size_t size);
 
 /* Before it is unmapped. NULL is ignored. */
-void fnt_sigbus_remove(struct fnt_sigbus *guard);
+void fnt_sigbus_remove(struct fnt_sigbus_range *guard);
 
 /* Has the mapping been replaced? */
-bool fnt_sigbus_gone(const struct fnt_sigbus *guard);
+bool fnt_sigbus_truncated(const struct fnt_sigbus_range *guard);
 
 #endif

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 void
-fnt_program_name(char name[64])
+fnt_slot_program_name(char name[64])
 {
 	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd < 0 ? -1 : read(fd, name, 63);
@@ -47,7 +47,7 @@ enter(const struct fnt_region *region, uint32_t slot)
 	char name[64];
 
 	fnt_process_id_self(&self);
-	fnt_program_name(name);
+	fnt_slot_program_name(name);
 	put(&at->readers, 0);
 	put(&at->pid, self.pid);
 	put(&at->pid_ns, self.pid_ns);
@@ -69,7 +69,7 @@ to_be_had(const struct fnt_region *region, uint32_t slot, uint64_t wanted)
 
 	if (status == FNT_PRODUCER_FREE || wanted == FNT_PRODUCER_FREE)
 		return status == wanted;
-	return !fnt_slot_lives_unlocked(region, slot);
+	return !fnt_slot_alive_without_lock(region, slot);
 }
 
 static uint32_t

@@ -41,6 +41,6 @@ fnt_lane_recorded(const struct fnt_lane *lane)
 }
 
 /* Name of this program, for people. */
-void fnt_program_name(char name[64]);
+void fnt_slot_program_name(char name[64]);
 
 #endif

@@ -125,7 +125,7 @@ fnt_ring_cursor(const struct fnt_view *view, uint32_t ring)
 {
 	/* [T2] acquire: see [T1] in ring.c: who took a ticket below this has said so.
 	 * And [Y7] in resize.c: the segments are in the table. */
-	return fnt_cursor_known(
+	return fnt_segment_known_cursor(
 		view, ring,
 		atomic_load_explicit(&view->rings[ring].cursor, memory_order_acquire));
 }
@@ -134,8 +134,8 @@ fnt_ring_cursor(const struct fnt_view *view, uint32_t ring)
 static inline uint64_t
 fnt_ring_oldest(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 {
-	struct fnt_span spans[FNT_SEGMENTS];
-	uint32_t count = fnt_spans(view, ring, cursor, false, spans);
+	struct fnt_segment_span spans[FNT_SEGMENTS];
+	uint32_t count = fnt_segment_spans(view, ring, cursor, false, spans);
 
 	return count ? spans[count - 1].first : cursor;
 }

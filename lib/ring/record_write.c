@@ -204,11 +204,12 @@ fnt_record_emit_many(struct fnt_ring_writer *writer,
 void
 fnt_ring_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region)
 {
-	fnt_region_renew(region);
+	fnt_segment_map_follow(region);
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		struct fnt_ring_handle *handle = &writer->handles[i];
 
 		if (handle->head && handle->block.next == handle->block.end)
-			fnt_ring_handle_move(handle, fnt_view_maps(&region->view));
+			fnt_ring_handle_move(handle,
+					     fnt_view_segment_table(&region->view));
 	}
 }

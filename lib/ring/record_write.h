@@ -56,7 +56,7 @@ void fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *end
 
 /* Where the table of segments has changed: see what it is now, and put hands that hold no
  * tickets into the current segments. Makes system calls; waits for whoever holds
- * fnt_maps_lock(). */
+ * fnt_segment_map_lock(). */
 void fnt_ring_writer_move(struct fnt_ring_writer *writer,
 			  const struct fnt_region *region);
 

@@ -145,7 +145,7 @@ clear_lanes(const struct fnt_view *view, uint32_t slot)
 	for (uint32_t i = 0; i < view->lane_count; i++)
 		if (owned_lane(&view->lanes[i], slot))
 			clear_lane(view, i);
-	fnt_names_reclaim(view, slot);
+	fnt_name_reclaim(view, slot);
 }
 
 /* The payload of an open call: its frames, as far as its published bytes reach. The links
@@ -345,7 +345,7 @@ fnt_recover_slot(const struct fnt_region *region, uint32_t slot, uint32_t self)
 	const struct fnt_view *view = &region->view;
 
 	/* The dead knew of all segments in which they have left something. */
-	fnt_region_renew(region);
+	fnt_segment_map_follow(region);
 	settle_frames(view, slot);
 	clear_lanes(view, slot);
 	if (!record_all(region, slot, self))
@@ -366,7 +366,7 @@ reap_one(const struct fnt_region *region, uint32_t slot, uint32_t self)
 		return false;
 	dead = atomic_load_explicit(&at->status, memory_order_acquire) ==
 		       FNT_PRODUCER_LIVE &&
-	       !fnt_slot_lives_unlocked(region, slot);
+	       !fnt_slot_alive_without_lock(region, slot);
 	if (!dead) {
 		fnt_slot_unlock(region, slot);
 		return false;

@@ -27,7 +27,8 @@ current(const struct fnt_segments *segments, uint64_t cursor, uint64_t *limit)
 }
 
 bool
-fnt_ring_handle_move(struct fnt_ring_handle *handle, const struct fnt_maps *maps)
+fnt_ring_handle_move(struct fnt_ring_handle *handle,
+		     const struct fnt_segment_table *maps)
 {
 	const struct fnt_segments *segments = &maps->rings[handle->ring];
 	uint64_t cursor =
@@ -42,7 +43,7 @@ fnt_ring_handle_move(struct fnt_ring_handle *handle, const struct fnt_maps *maps
 	handle->first = segment->first;
 	handle->lap = segment->lap;
 	handle->published = segments->published;
-	atomic_store_explicit(&handle->area, segment->area, memory_order_relaxed);
+	atomic_store_explicit(&handle->mapping, segment->mapping, memory_order_relaxed);
 	most = segment->cell_count / BLOCK_PART;
 	if (handle->block.size_max != 1)
 		handle->block.size_max = most < BLOCK_MAX ? (uint32_t)most : BLOCK_MAX;
@@ -56,7 +57,7 @@ void
 fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view,
 		     uint32_t lane_no)
 {
-	const struct fnt_maps *maps = fnt_view_maps(view);
+	const struct fnt_segment_table *maps = fnt_view_segment_table(view);
 
 	*writer = (struct fnt_ring_writer){.lane = &view->lanes[lane_no],
 					   .lane_no = lane_no};

@@ -51,7 +51,7 @@ struct fnt_ring_handle {
 	uint64_t state;	     /* of a head that is complete, in the lap of block.next */
 	uint64_t published;  /* segments, when it was looked up */
 	/* Read by whoever wants to unmap it. */
-	_Atomic(struct fnt_area *) area;
+	_Atomic(struct fnt_segment_mapping *) mapping;
 };
 
 /* A thread's ends of both rings. */
@@ -81,7 +81,8 @@ void fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view 
 			  uint32_t lane_no);
 
 /* Into the segment that is current by now; no tickets in hand. False: it is not in `maps`. */
-bool fnt_ring_handle_move(struct fnt_ring_handle *handle, const struct fnt_maps *maps);
+bool fnt_ring_handle_move(struct fnt_ring_handle *handle,
+			  const struct fnt_segment_table *maps);
 
 /* Claim `count` cells in a row. `now_ns`: any clock that runs evenly. */
 enum fnt_claimed fnt_ring_claim(struct fnt_ring_handle *handle, uint32_t count,

@@ -107,7 +107,7 @@ hostile_lay_out(struct hostile *hostile)
 	memcpy(hostile->bytes, header, sizeof(*header));
 }
 
-/* Release it by fnt_maps_fini. */
+/* Release it by fnt_segment_map_fini. */
 static inline struct fnt_view
 hostile_view(struct hostile *hostile)
 {
@@ -145,7 +145,7 @@ hostile_view(struct hostile *hostile)
 		.kept_percent = hostile->header.kept_percent,
 		.fixed_bytes = FNT_PAGE,
 	};
-	if (fnt_maps_init(&view, hostile->size, true))
+	if (fnt_segment_map_init(&view, hostile->size, true))
 		abort();
 	return view;
 }
@@ -300,7 +300,7 @@ hostile_fill(struct hostile *hostile)
 	hostile_open_frame(&view, 0, 61, 0, name);
 	hostile_open_frame(&view, 1, 62, 1000, name);
 	hostile_begin(&view, &writers[1], name);
-	fnt_maps_fini(&view);
+	fnt_segment_map_fini(&view);
 }
 
 /* Settings of every kind, which still let calls be recorded. */
@@ -320,7 +320,7 @@ hostile_set(struct hostile *hostile)
 		abort();
 	fnt_settings_publish(&view, block);
 	free(block);
-	fnt_maps_fini(&view);
+	fnt_segment_map_fini(&view);
 }
 
 static inline void

@@ -308,9 +308,9 @@ START_TEST(a_name_left_half_written)
 	id = fnt_name_intern(view, 1, "name", 4);
 	ck_assert_uint_ne(id, at);
 	ck_assert_uint_ne(id, FNT_NAME_NONE);
-	fnt_names_reclaim(view, 6);
+	fnt_name_reclaim(view, 6);
 	ck_assert_uint_ne(atomic_load(&view->names[at].state), 0);
-	fnt_names_reclaim(view, 7);
+	fnt_name_reclaim(view, 7);
 	ck_assert_uint_eq(atomic_load(&view->names[at].state), 0);
 	/* The name has another slot, which stays. */
 	ck_assert_int_eq(fnt_name_get(view, id, text), 4);
