@@ -11,6 +11,7 @@
  *      stream CALL BYTES
  *      schedule CALL FUNCTION DELAY_MS RUN_AT_MS
  *      ok CALL [JSON]                                       the rest of the line
+ *      msgpack CALL HEX                                     ok, with a value
  *      error CALL CODE MESSAGE
  *      rollback CALL CODE MESSAGE
  *      abandon CALL
@@ -169,6 +170,23 @@ finish(char **words, const char *rest)
 }
 
 static void
+finish_msgpack(char **words)
+{
+	char bytes[256], digits[3] = "";
+	struct fnt_value value = {FNT_VALUE_MSGPACK, bytes, 0};
+	struct fnt_call **call = find(words[1]);
+
+	for (const char *at = words[2] ? words[2] : ""; at[0] && at[1]; at += 2) {
+		if (value.len == sizeof(bytes))
+			refuse("too long", words[2]);
+		memcpy(digits, at, 2);
+		bytes[value.len++] = (char)strtoul(digits, NULL, 16);
+	}
+	fnt_call_finish_ok(*call, &value);
+	*call = NULL;
+}
+
+static void
 put_traceparent(const char *id)
 {
 	char text[56];
@@ -244,6 +262,8 @@ step_call(char **words, const char *rest)
 		put_traceparent(words[1]);
 	else if (strcmp(verb, "push") == 0)
 		push(words);
+	else if (strcmp(verb, "msgpack") == 0)
+		finish_msgpack(words);
 	else if (strcmp(verb, "ok") == 0 || strcmp(verb, "error") == 0 ||
 		 strcmp(verb, "rollback") == 0 || strcmp(verb, "abandon") == 0)
 		finish(words, rest);
