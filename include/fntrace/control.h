@@ -7,16 +7,16 @@
  * with the next call that it begins. A call keeps the settings that were in force when
  * it began.
  *
- *   key             value                         default  meaning
- *   enabled         on, off                       on       record and count calls
- *   keep            0 to 1                        1        share of the trees to record
- *   slow            off, 200us, 1.5s, up to 24h   off      record calls that take as long
- *   keep_errors     on, off                       on       record calls that failed
- *   rate            off, 1 to 4294967295          off      record at most so many calls a
- *                                                          second of each function
- *   capture.values  on, off, hash                 on       results
- *   capture.ids     on, off, hash                 on       ids of operations
- *   capture.users   on, off, hash                 on       user and tenant ids
+ *   key             value                        default  meaning
+ *   enabled         on, off                      on       record and count calls
+ *   keep            0 to 1                       1        share of the trees to record
+ *   slow            off, 200us, 1.5s, up to 24h  off      record calls that take as long
+ *   keep_errors     on, off                      on       record calls that failed
+ *   rate            off, 1 to 4294967295         off      record at most so many calls
+ *                                                         a second of each function
+ *   capture.values  on, off, hash                on       results
+ *   capture.ids     on, off, hash                on       ids of operations
+ *   capture.users   on, off, hash                on       user and tenant ids
  *
  * The value `default` unsets a key.
  *
