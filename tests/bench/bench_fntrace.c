@@ -149,7 +149,7 @@ run_errors(void *state, uint64_t calls)
 	p->done += calls;
 }
 
-/* Each op goes to another call than the last. */
+/* Consecutive ops belong to different calls. */
 static void
 run_overlapping(void *state, uint64_t calls)
 {
@@ -467,7 +467,7 @@ begin_again(struct reader *r)
 }
 
 static void
-look(void *state)
+read_once(void *state)
 {
 	struct reader *r = state;
 	const struct fnt_trace *trace;
@@ -515,8 +515,9 @@ static const struct {
 static const struct bench_peer *
 choose(const struct bench_options *options)
 {
-	static struct bench_peer peer = {
-		.process_init = process_init, .thread_init = thread_init, .read = look};
+	static struct bench_peer peer = {.process_init = process_init,
+					 .thread_init = thread_init,
+					 .read = read_once};
 
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		if (!is_shape(options, shapes[i].name))

@@ -72,7 +72,7 @@ run_all(void *state, uint64_t times)
 
 /* The first reader asks for the newest traces, the others for all. */
 static void
-look(void *state)
+read_once(void *state)
 {
 	query(*(size_t *)state);
 }
@@ -109,7 +109,7 @@ choose(const struct bench_options *options)
 	static struct bench_peer peer = {.process_init = process_init,
 					 .thread_init = thread_init,
 					 .run = run,
-					 .read = look,
+					 .read = read_once,
 					 .readers_inside = true};
 
 	if (!strcmp(options->shape, "recent"))

@@ -19,7 +19,7 @@ LIBRARY = "lib/libfntrace.a"
 # Two-sided 95 % quantiles of Student's t, by the number of link orders of a side.
 WITHIN = {2: 4.30, 3: 2.78, 4: 2.45, 5: 2.31, 6: 2.23, 7: 2.18, 8: 2.14, 9: 2.12,
           10: 2.10, 11: 2.09, 12: 2.07, 13: 2.06, 14: 2.06, 15: 2.05}
-MANY = 2.04
+WITHIN_MORE = 2.04
 
 
 @dataclass
@@ -157,7 +157,7 @@ def ratio_of(old, new):
     of, to = (statistics.mean(share) for share in reversed(shares))
     parts = sum((statistics.stdev(share) / statistics.mean(share)) ** 2 / len(share)
                 for share in shares)
-    return of / to, WITHIN.get(len(old.rounds), MANY) * of / to * parts ** 0.5
+    return of / to, WITHIN.get(len(old.rounds), WITHIN_MORE) * of / to * parts ** 0.5
 
 
 def print_sides(old, new, options):

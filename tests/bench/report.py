@@ -93,7 +93,7 @@ def _line(name, result, most=True):
 
 
 def _disturbed(results):
-    """How many batches were disturbed, of those that can tell: oversubscribed ones cannot."""
+    """How parallel batches were disturbed, of those that can tell: oversubscribed ones cannot."""
     of_variant = {tuple(r[k] for k in ("peer", "of", "threads", "processes")): r
                   for r in results if "disturbed" in r}.values()  # percentiles share one
     batches = sum(r["rounds"] for r in of_variant)
@@ -107,8 +107,8 @@ def print_suite(suite, results, ratios, notes):
     print(f"  {'':<44}{'median':>12}{'min':>12}{'max':>12}{'CPU time':>12}")
     for r in results:
         who = f"{r['peer']} " if r["peer"] != "none" else ""
-        many = "".join(f", {r[k]} {k}" for k in ("threads", "processes") if r[k] > 1)
-        _line(f"{who}{r['name']}{many}", r, not at_least(r["unit"]))
+        parallel = "".join(f", {r[k]} {k}" for k in ("threads", "processes") if r[k] > 1)
+        _line(f"{who}{r['name']}{parallel}", r, not at_least(r["unit"]))
     for r in ratios:
         _line(r["name"], r)
     for note in notes:

@@ -145,9 +145,9 @@ def _calls():
     ]
     if not unmeasured():
         for how in "threads", "processes":
-            many = fnt("call+2ops", **{how: 16})
-            variants.append(many)
-            ratios.append(Ratio(f"16 {how} / 1", many, one, bar=1.5))
+            parallel = fnt("call+2ops", **{how: 16})
+            variants.append(parallel)
+            ratios.append(Ratio(f"16 {how} / 1", parallel, one, bar=1.5))
     return Suite("calls", "begin + 2 ops + finish, by peer", variants, ratios)
 
 
@@ -161,9 +161,10 @@ def _oversubscribed():
         one = Variant(peer, "call+2ops, oversubscribed", {"tries": 1})
         variants.append(one)
         for how in hows:
-            many = Variant(peer, one.name, {how: PRODUCERS, **one.args})
-            variants.append(many)
-            ratios.append(Ratio(f"{peer}: {PRODUCERS} {how} / 1, CPU time", many, one, "cpu_ns"))
+            parallel = Variant(peer, one.name, {how: PRODUCERS, **one.args})
+            variants.append(parallel)
+            ratios.append(Ratio(f"{peer}: {PRODUCERS} {how} / 1, CPU time", parallel, one,
+                                "cpu_ns"))
     return Suite("oversubscribed",
                  f"{PRODUCERS} producers on {_cores()} cores, beside one: see CPU time",
                  variants, ratios, rounds=0.2, batches=20)
@@ -173,14 +174,14 @@ def _ops():
     variants, ratios = [], []
     for clock, env, bar in ("tsc", {}, 15), ("vdso", VDSO, 27):
         if clock == "vdso":
-            some = {n: fnt(f"call+{n}ops, vdso, by ops", env, ops=n) for n in (2, 10, 100)}
+            calls = {n: fnt(f"call+{n}ops, vdso, by ops", env, ops=n) for n in (2, 10, 100)}
         else:
-            some = {n: fnt(f"call+{n}ops, by ops" if n == 2 else f"call+{n}ops", ops=n)
+            calls = {n: fnt(f"call+{n}ops, by ops" if n == 2 else f"call+{n}ops", ops=n)
                     for n in (0, 2, 10, 100)}
-        variants += some.values()
+        variants += calls.values()
         # The first frame holds about thirty ops.
-        ratios += [Ratio(f"an op, {clock}: the 3rd to 10th", some[10], some[2], parts=8, bar=bar),
-                   Ratio(f"an op, {clock}: the 11th to 100th", some[100], some[10], parts=90,
+        ratios += [Ratio(f"an op, {clock}: the 3rd to 10th", calls[10], calls[2], parts=8, bar=bar),
+                   Ratio(f"an op, {clock}: the 11th to 100th", calls[100], calls[10], parts=90,
                          bar=bar)]
     pairs = {n: fnt(f"call+{n} op_begin/op_end", ops=n, shape="pairs") for n in (2, 10, 100)}
     chunks = {n: fnt(f"call+{n} chunks", ops=0, chunks=n) for n in (10, 100)}
@@ -258,11 +259,11 @@ def _sizes(quick):
     sizes = [MIB, 16 * MIB, 64 * MIB, 256 * MIB, GIB]
     if quick:
         sizes = [MIB, 16 * MIB, 256 * MIB, GIB]
-    some = [fnt(f"call+2ops, region of {size_name(size)}", size=size,
+    sized = [fnt(f"call+2ops, region of {size_name(size)}", size=size,
                 fill=size // CELL + size // CELL // 8) for size in sizes]
-    return Suite("sizes", "by size of the region", some,
-                 [Ratio(f"{size_name(size)} / {size_name(sizes[1])}", v, some[1])
-                  for size, v in zip(sizes, some) if v is not some[1]])
+    return Suite("sizes", "by size of the region", sized,
+                 [Ratio(f"{size_name(size)} / {size_name(sizes[1])}", v, sized[1])
+                  for size, v in zip(sizes, sized) if v is not sized[1]])
 
 
 def _readers():
@@ -299,10 +300,10 @@ def _readers():
 
 def _values():
     none = fnt("call+2ops, no value")
-    some = [fnt(f"call+2ops, value of {name}", value=size)
+    valued = [fnt(f"call+2ops, value of {name}", value=size)
             for name, size in (("16 B", 16), ("1 KiB", KIB), ("16 KiB", 16 * KIB))]
-    return Suite("values", "by size of the record", [none, *some],
-                 [Ratio(f"{v.name[11:]} / none", v, none) for v in some])
+    return Suite("values", "by size of the record", [none, *valued],
+                 [Ratio(f"{v.name[11:]} / none", v, none) for v in valued])
 
 
 def _ids():
@@ -321,7 +322,7 @@ def _ids():
 
 def _shapes():
     plain = fnt("call+2ops, by shapes")
-    some = {shape: fnt(name, shape=shape) for shape, name in (
+    shaped = {shape: fnt(name, shape=shape) for shape, name in (
         ("private", "call+2ops, no free frame"), ("overlap", "call+2ops, 8 open at once"),
         ("error", "call+2ops, finish_error"), ("parent", "call+2ops, with a parent"),
         ("push", "push of a trace with 2 ops"), ("ordered", "call+2ops, FNT_ORDERED"),
@@ -330,12 +331,12 @@ def _shapes():
         ("settings", "call+2ops, settings not default"))}
     stubs = fnt("call+2ops, functions that do nothing", shape="stubs")
     ratios = [Ratio(f"{v.name.removeprefix('call+2ops, ')} / plain", v, plain)
-              for v in some.values()]
-    ratios += [Ratio("disabled, less the loop", some["disabled"], stubs, parts=1, bar=2),
-               Ratio("sampled out / kept, both by settings", some["sampled-out"],
-                     some["settings"], bar=0.8)]
+              for v in shaped.values()]
+    ratios += [Ratio("disabled, less the loop", shaped["disabled"], stubs, parts=1, bar=2),
+               Ratio("sampled out / kept, both by settings", shaped["sampled-out"],
+                     shaped["settings"], bar=0.8)]
     ordered2 = fnt("call+2ops, FNT_ORDERED", shape="ordered", threads=2)
-    ratios.append(Ratio("FNT_ORDERED: 2 threads / 1", ordered2, some["ordered"]))
+    ratios.append(Ratio("FNT_ORDERED: 2 threads / 1", ordered2, shaped["ordered"]))
     floors = []
     for how, kept, sampled in (("", "bytes", "sampled-out"),
                                (" by functions", "called", "called-sampled-out")):
@@ -343,7 +344,7 @@ def _shapes():
                    floor(f"call+2ops, sampled out, bytes{how}, by shapes", sampled)]
         ratios.append(Ratio(f"floor{how}: sampled out / kept, by shapes", floors[-1], floors[-2]))
     return Suite("shapes", "by kind of call",
-                 [plain, *some.values(), stubs, ordered2, *floors], ratios)
+                 [plain, *shaped.values(), stubs, ordered2, *floors], ratios)
 
 
 def _latency():
