@@ -112,7 +112,8 @@ begin c5 gone action
 pend c5 list Lot -
 abandon c5
 begin c6 m query
-msgpack c6 87a16101a162cb3ff8000000000000a163c4026869a164d3ffffffffffffffffa165cfffffffffffffffffa166c0a16793c2c30f
+msgpack c6 87a16101a162cb3ff8000000000000a163c4026869a164d3ffffffffffffffffa165cf\
+ffffffffffffffffa166c0a16793c2c30f
 begin c7 m query
 msgpack c7 92a161
 begin c8 m query
@@ -234,33 +235,32 @@ def resize_and_rotate():
     check(compare(frozen) == before, "a frozen file changes")
 
 
-@case
 def demo_runtime():
-    if not os.access(RUNTIME, os.X_OK):
-        print("# no demo runtime here")
-        return
     # Of a session of its own, so that all of its processes can be stopped at once.
     runtime = subprocess.Popen([RUNTIME, "-r", "auction", "--hold", "--workers", "2",
                                 "--rate", "150"], stdout=subprocess.PIPE,
                                start_new_session=True,
                                env={**os.environ, "FNTRACE_SIZE": "1M"})
-    path, seen = in_directory("auction.fnt"), {}
+    path, seen, rounds = in_directory("auction.fnt"), {}, 0
     wait_until(lambda: os.path.exists(path), "a region")
-    for _ in range(3):
+    while rounds < 3 or len(seen) < 50:
         time.sleep(0.3)
+        rounds += 1
         # What is read while it is written to …
         seen.update((record["uid"], record)
                     for record in json.loads(region_reader.read(path, ALL)))
         # … is what is there when all is stopped, in the middle of whatever it does.
         os.killpg(runtime.pid, signal.SIGSTOP)
-        records = compare_both("auction", limits=(ALL,))
-        for record in records:
+        for record in compare_both("auction", limits=(ALL,)):
             check(seen.get(record["uid"], record)["ops"] == record["ops"], f"{record}")
         os.killpg(runtime.pid, signal.SIGCONT)
     os.kill(runtime.pid, signal.SIGTERM)
     runtime.communicate(timeout=PATIENCE_S)
-    check(len(seen) > 50, f"only {len(seen)} records were read while they were made")
     compare_both("auction", limits=(ALL,))
+
+
+if os.access(RUNTIME, os.X_OK):  # it is built where there is SQLite
+    case(demo_runtime)
 
 
 def deep(levels):
