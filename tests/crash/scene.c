@@ -209,8 +209,8 @@ other_laps(struct scene *scene, uint32_t ring)
 {
 	struct fnt_call_info info = {.call_id = "other", .fn_name = "other"};
 	const struct fnt_view *view = &scene->region.view;
-	uint64_t until =
-		fnt_ring_cursor(view, ring) + 2 * scene_segment(scene, ring)->cell_count;
+	uint64_t until = fnt_ring_cursor(view, ring) +
+			 2 * scene_segment(scene, ring)->cell_count;
 
 	while (fnt_ring_cursor(view, ring) < until + 7) {
 		struct fnt_call *call = fnt_call_begin(scene->other, &info);

@@ -30,7 +30,7 @@ read_only_page(void)
 }
 
 /* Any number of lines, up to the last readable one. */
-START_TEST(lines_stay_what_they_are)
+START_TEST(flushing_changes_no_byte)
 {
 	unsigned char *page = read_only_page();
 
@@ -46,7 +46,7 @@ START_TEST(lines_stay_what_they_are)
 END_TEST
 
 /* Bytes that have just been written are in a cache and not in memory yet. */
-START_TEST(what_was_just_written_is_kept)
+START_TEST(unwritten_back_bytes_are_kept)
 {
 	unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -97,7 +97,7 @@ can(void)
 /* A range may begin any number of lines before the page without access: the flush
  * faults at that page's first line, and so has skipped none. Where the processor has no
  * flush instruction, nothing is touched. */
-START_TEST(no_line_is_left_out)
+START_TEST(every_line_is_flushed)
 {
 	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
 	unsigned char *page = read_only_page(), *next = page + PAGE;
@@ -112,7 +112,7 @@ START_TEST(no_line_is_left_out)
 END_TEST
 
 /* The instruction is used where the kernel says that the processor has it. */
-START_TEST(where_it_can_it_does)
+START_TEST(flushes_where_the_processor_can)
 {
 	FILE *file = fopen("/proc/cpuinfo", "r");
 	static char line[16384];
@@ -130,7 +130,7 @@ END_TEST
 int
 main(void)
 {
-	return SUITE_RUN("evict", lines_stay_what_they_are,
-			 what_was_just_written_is_kept, no_line_is_left_out,
-			 where_it_can_it_does);
+	return SUITE_RUN("cache_flush", flushing_changes_no_byte,
+			 unwritten_back_bytes_are_kept, every_line_is_flushed,
+			 flushes_where_the_processor_can);
 }

@@ -56,7 +56,7 @@ compare_clocks(void *arg)
 	}
 }
 
-START_TEST(the_counter_agrees_with_the_clock)
+START_TEST(counter_agrees_with_clock)
 {
 	pthread_t threads[3];
 
@@ -70,7 +70,7 @@ END_TEST
 
 /* The thread is idle for longer than an anchor is valid, twice. No reading runs back.
  */
-START_TEST(an_idle_thread_finds_its_way_back)
+START_TEST(idle_thread_sets_its_clock_again)
 {
 	struct fnt_clock clock = {0};
 	uint64_t last = 0;
@@ -90,7 +90,7 @@ START_TEST(an_idle_thread_finds_its_way_back)
 }
 END_TEST
 
-START_TEST(the_environment_chooses)
+START_TEST(environment_chooses_clock)
 {
 	struct fnt_clock clock = {0};
 
@@ -116,7 +116,7 @@ started_at(struct fnt_log *log)
 
 /* The wall clock goes back by an hour in the middle of a call. The call's duration does
  * not change; calls that begin a second later have the new time. */
-START_TEST(a_step_shows_in_the_next_second)
+START_TEST(wall_clock_step_shows_within_a_second)
 {
 	const int64_t hour = 3600 * 1000000000ll;
 	struct fnt_log *log = open_log("step", NULL);
@@ -136,6 +136,5 @@ START_TEST(a_step_shows_in_the_next_second)
 }
 END_TEST
 
-FIXTURE_MAIN("clock", the_counter_agrees_with_the_clock,
-	     an_idle_thread_finds_its_way_back, the_environment_chooses,
-	     a_step_shows_in_the_next_second)
+FIXTURE_MAIN("clock", counter_agrees_with_clock, idle_thread_sets_its_clock_again,
+	     environment_chooses_clock, wall_clock_step_shows_within_a_second)

@@ -63,7 +63,7 @@ must_be_put(const char *text, size_t len, bool more)
 #endif
 }
 
-START_TEST(a_text_is_measured_and_put)
+START_TEST(text_length_and_copy)
 {
 	char *page = last_page();
 
@@ -119,7 +119,7 @@ must_be_recorded(struct fnt_log *log, const char *call_id, const char *user,
 	fnt_traces_free(traces);
 }
 
-START_TEST(texts_end_where_memory_ends)
+START_TEST(texts_at_end_of_memory)
 {
 	struct fnt_log *log = open_log("memory", NULL);
 	char *page = last_page(), other[LONGEST + 1];
@@ -154,7 +154,7 @@ change_name(char *name, unsigned len, unsigned gap, unsigned turn)
 }
 
 /* Names are loaded in the same way, and may be as long or as short. */
-START_TEST(names_end_where_memory_ends)
+START_TEST(names_at_end_of_memory)
 {
 	struct fnt_log *log = open_log("names", NULL);
 	struct fnt_traces *traces;
@@ -211,7 +211,7 @@ must_not_hold_secrets(const char *bytes, size_t size)
 	MUST(!memmem(bytes, size, some, sizeof(some)));
 }
 
-START_TEST(what_is_behind_a_text_is_nobodys_business)
+START_TEST(bytes_behind_a_text_stay_private)
 {
 	struct fnt_log *log = open_sized("behind", SMALLEST);
 	char rooms[4][LONGEST + BEHIND + 1];
@@ -252,5 +252,5 @@ START_TEST(what_is_behind_a_text_is_nobodys_business)
 }
 END_TEST
 
-FIXTURE_MAIN("quick_text", a_text_is_measured_and_put, texts_end_where_memory_ends,
-	     names_end_where_memory_ends, what_is_behind_a_text_is_nobodys_business)
+FIXTURE_MAIN("short_text", text_length_and_copy, texts_at_end_of_memory,
+	     names_at_end_of_memory, bytes_behind_a_text_stay_private)

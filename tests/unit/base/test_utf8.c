@@ -178,7 +178,7 @@ END_TEST
 
 /* All sequences of three bytes; of four bytes, every lead and second byte with a few of
  * each kind after them. */
-START_TEST(every_start)
+START_TEST(every_sequence_start)
 {
 	static const unsigned char some[] = {0x00, 'a',	 0x7f, 0x80,
 					     0xbf, 0xc0, 0xe2, 0xff};
@@ -207,7 +207,7 @@ START_TEST(every_start)
 END_TEST
 
 /* The examples of the Unicode standard, tables 3-8 to 3-11. */
-START_TEST(the_standards_examples)
+START_TEST(examples_of_the_standard)
 {
 	static const struct {
 		const char *in, *out;
@@ -234,7 +234,7 @@ END_TEST
 
 /* The path for eight ASCII bytes at once hands over to the general one at every offset.
  */
-START_TEST(one_odd_byte_anywhere)
+START_TEST(one_non_ascii_byte_at_every_offset)
 {
 	static const char *const odd[] = {
 		"",	"\x80", "\xC3\xA4", "\xE2\x82", "\xF0\x9F\x98\x80",
@@ -280,8 +280,9 @@ main(void)
 	int status;
 
 	make_tables();
-	status = SUITE_RUN("utf8", every_character, every_start, the_standards_examples,
-			   one_odd_byte_anywhere, random_strings);
+	status = SUITE_RUN("utf8", every_character, every_sequence_start,
+			   examples_of_the_standard, one_non_ascii_byte_at_every_offset,
+			   random_strings);
 	for (size_t n = 1; n <= 3; n++) {
 		free(prefixes[n]);
 		free(whole[n]);

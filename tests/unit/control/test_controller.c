@@ -43,7 +43,7 @@ START_TEST(set_and_reset)
 }
 END_TEST
 
-START_TEST(all_of_a_set_or_nothing)
+START_TEST(set_is_all_or_nothing)
 {
 	struct fnt_log *log = open_log("atomic", NULL);
 	struct fnt_control *control = open_control("atomic");
@@ -73,7 +73,7 @@ START_TEST(all_of_a_set_or_nothing)
 }
 END_TEST
 
-START_TEST(a_full_table)
+START_TEST(full_table_of_overrides)
 {
 	struct fnt_log *log = open_sized("full", SMALLEST);
 	struct fnt_control *control = open_control("full");
@@ -134,7 +134,7 @@ START_TEST(no_write_access)
 }
 END_TEST
 
-START_TEST(regions_that_are_not_there)
+START_TEST(missing_regions)
 {
 	struct fnt_log *log = open_log("short", NULL);
 	struct fnt_control *control;
@@ -151,7 +151,7 @@ START_TEST(regions_that_are_not_there)
 END_TEST
 
 /* A lock that a killed tool held does not stop the next one. */
-START_TEST(a_killed_tool_leaves_no_lock)
+START_TEST(killed_tool_leaves_no_lock)
 {
 	struct fnt_log *log = open_log("dead", NULL);
 	struct fnt_control *control = open_control("dead");
@@ -190,7 +190,7 @@ open_with(const char *name, const char *settings, struct fnt_error *error)
 	return rc;
 }
 
-START_TEST(set_when_it_is_made)
+START_TEST(settings_at_creation)
 {
 	struct fnt_error error = {0};
 	struct fnt_control *control;
@@ -225,7 +225,7 @@ END_TEST
 
 /* No producer follows the settings of a frozen file, unless it is opened for writing.
  */
-START_TEST(frozen_files_are_left_alone)
+START_TEST(frozen_files_cannot_be_changed)
 {
 	struct fnt_log *log = open_log("app", NULL), *again;
 	struct fnt_control *control = open_control("app");
@@ -251,6 +251,7 @@ START_TEST(frozen_files_are_left_alone)
 }
 END_TEST
 
-FIXTURE_MAIN("controller", set_and_reset, all_of_a_set_or_nothing, a_full_table,
-	     no_write_access, regions_that_are_not_there, a_killed_tool_leaves_no_lock,
-	     set_when_it_is_made, frozen_files_are_left_alone)
+FIXTURE_MAIN("controller", set_and_reset, set_is_all_or_nothing,
+	     full_table_of_overrides, no_write_access, missing_regions,
+	     killed_tool_leaves_no_lock, settings_at_creation,
+	     frozen_files_cannot_be_changed)

@@ -93,7 +93,7 @@ blocks_of(const char *name)
 
 /* ---- resize ---------------------------------------------------------------------- */
 
-START_TEST(growing_keeps_all)
+START_TEST(growing_keeps_all_records)
 {
 	struct fnt_log *log = open_sized("grow", MIB(6));
 	uint64_t before = region_stat("grow").cells;
@@ -120,7 +120,7 @@ END_TEST
 
 /* The newest records that fit stay. Once the new rings are full, the space of the old
  * ones is freed. */
-START_TEST(shrinking_gives_room_back)
+START_TEST(shrinking_frees_space)
 {
 	struct fnt_log *log = open_sized("shrink", MIB(24));
 	uint64_t before = blocks_of("shrink"), cells;
@@ -146,7 +146,7 @@ END_TEST
 
 /* A thread waits with unused tickets of an old segment. It loses no record and does not
  * keep the rings from being resized. */
-START_TEST(a_thread_that_waits)
+START_TEST(waiting_thread_keeps_its_tickets)
 {
 	struct fnt_log *log = open_sized("waits", MIB(6));
 	struct fnt_control *control = open_control("waits");
@@ -173,7 +173,7 @@ START_TEST(a_thread_that_waits)
 }
 END_TEST
 
-START_TEST(sizes_that_are_none)
+START_TEST(invalid_sizes)
 {
 	static const uint64_t sizes[] = {0, 1, 4096, 300 << 10, MIB(1), 1ull << 40};
 	struct fnt_control *control;
@@ -196,7 +196,7 @@ END_TEST
 
 /* ---- rotate ---------------------------------------------------------------------- */
 
-START_TEST(frozen_and_empty)
+START_TEST(rotate_leaves_empty_rings)
 {
 	struct fnt_log *log = open_sized("app", MIB(6));
 	struct fnt_call *open = begin_call(log, "slow", "in flight");
@@ -230,7 +230,7 @@ START_TEST(frozen_and_empty)
 END_TEST
 
 /* Frozen files are regions: they can be written to, resized and rotated. */
-START_TEST(a_frozen_file_lives)
+START_TEST(frozen_file_can_be_written)
 {
 	struct fnt_log *log = open_sized("first", MIB(6));
 	struct fnt_error error = {0};
@@ -252,7 +252,7 @@ START_TEST(a_frozen_file_lives)
 END_TEST
 
 /* A follower goes on from segment to segment, and knows how many records it missed. */
-START_TEST(followed_from_ring_to_ring)
+START_TEST(follower_crosses_segments)
 {
 	struct fnt_log *log = open_sized("follow", MIB(6));
 	struct fnt_reader *reader = open_reader("follow");
@@ -296,7 +296,7 @@ END_TEST
 
 /* ---- reap, remove ---------------------------------------------------------------- */
 
-START_TEST(reaped_by_a_tool)
+START_TEST(tool_recovers_the_dead)
 {
 	struct latch ready = make_latch();
 	struct fnt_control *control;
@@ -342,7 +342,7 @@ END_TEST
 
 /* Random bytes in the ring heads, before and while readers and producers use the
  * region. Errors and lost records are allowed, and nothing worse. */
-START_TEST(damaged_tables)
+START_TEST(damaged_segment_tables)
 {
 	const uint64_t values[] = {
 		0,	    1,		2,	    63,		4096,
@@ -407,6 +407,7 @@ START_TEST(damaged_tables)
 }
 END_TEST
 
-FIXTURE_MAIN("eras", growing_keeps_all, shrinking_gives_room_back, a_thread_that_waits,
-	     sizes_that_are_none, frozen_and_empty, a_frozen_file_lives,
-	     followed_from_ring_to_ring, reaped_by_a_tool, damaged_tables)
+FIXTURE_MAIN("segments", growing_keeps_all_records, shrinking_frees_space,
+	     waiting_thread_keeps_its_tickets, invalid_sizes, rotate_leaves_empty_rings,
+	     frozen_file_can_be_written, follower_crosses_segments,
+	     tool_recovers_the_dead, damaged_segment_tables)

@@ -139,7 +139,7 @@ check_epochs(struct fnt_reader *reader, unsigned long *now, unsigned long *next)
 	fnt_traces_free(traces);
 }
 
-START_TEST(followed_at_the_next_call)
+START_TEST(settings_apply_at_the_next_call)
 {
 	struct fnt_log *log = open_sized("next", MIB(2));
 	struct fnt_control *control = open_control("next");
@@ -197,7 +197,7 @@ makes_calls(void *arg)
 	return NULL;
 }
 
-START_TEST(everything_is_counted)
+START_TEST(every_call_is_counted)
 {
 	static const char *const changes[] = {
 		"enabled=off",	    "enabled=on",
@@ -247,7 +247,7 @@ END_TEST
 
 /* ---- fork, close, and the host's own RCU ----------------------------------------- */
 
-START_TEST(a_child_goes_by_them_too)
+START_TEST(forked_child_follows_settings)
 {
 	struct fnt_log *log = open_log("fork", NULL);
 	struct fnt_control *control = open_control("fork");
@@ -307,7 +307,7 @@ count_mappings(void)
 
 /* A thread may look at the page that says "disabled" after the log was closed, so it is
  * never unmapped. It is used again, so that the number of pages stays bounded. */
-START_TEST(logs_that_come_and_go_while_it_is_off)
+START_TEST(logs_come_and_go_while_disabled)
 {
 	struct fnt_options options = {.size_bytes = SMALLEST,
 				      .settings = "enabled=off"};
@@ -351,7 +351,7 @@ begins_late(void *arg)
 }
 
 /* The log is enabled, disabled and closed while threads begin calls. */
-START_TEST(closed_while_it_is_switched)
+START_TEST(closed_while_settings_change)
 {
 	for (int round = 0; round < ROUNDS(60, 10); round++) {
 		struct fnt_control *control;
@@ -378,7 +378,7 @@ START_TEST(closed_while_it_is_switched)
 END_TEST
 
 /* If the library waited for RCU readers here, the host would wait for itself. */
-START_TEST(a_host_that_reads_under_rcu)
+START_TEST(host_calls_within_rcu_reader)
 {
 	struct fnt_log *log = open_log("host", NULL);
 	struct fnt_control *control = open_control("host");
@@ -419,7 +419,7 @@ call_by_rule(struct fnt_log *log, uint32_t rule, int depth)
 
 /* Calls take the fast path again and again. Then the rule changes: the next call
  * follows the new rule, and nothing that was cached for the old one is used. */
-START_TEST(from_rule_to_rule)
+START_TEST(rules_change_on_the_fast_path)
 {
 	static const char *const rules[] = {"slow=1h", "keep=0", "capture.ids=hash",
 					    "capture.users=off"};
@@ -446,7 +446,7 @@ START_TEST(from_rule_to_rule)
 }
 END_TEST
 
-FIXTURE_MAIN("control_live", followed_at_the_next_call, from_rule_to_rule,
-	     everything_is_counted, a_child_goes_by_them_too,
-	     logs_that_come_and_go_while_it_is_off, closed_while_it_is_switched,
-	     a_host_that_reads_under_rcu)
+FIXTURE_MAIN("settings_live", settings_apply_at_the_next_call,
+	     rules_change_on_the_fast_path, every_call_is_counted,
+	     forked_child_follows_settings, logs_come_and_go_while_disabled,
+	     closed_while_settings_change, host_calls_within_rcu_reader)

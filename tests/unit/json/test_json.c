@@ -31,7 +31,7 @@ START_TEST(strings_are_escaped)
 }
 END_TEST
 
-START_TEST(any_bytes_become_a_string)
+START_TEST(any_bytes_give_a_valid_string)
 {
 	char bytes[64];
 
@@ -48,7 +48,7 @@ START_TEST(any_bytes_become_a_string)
 }
 END_TEST
 
-START_TEST(stringify_adds_one_level)
+START_TEST(stringify_escapes_once_more)
 {
 	struct fnt_buf buf = {0};
 
@@ -132,7 +132,7 @@ START_TEST(text_is_compacted)
 }
 END_TEST
 
-START_TEST(what_is_no_json_is_marked)
+START_TEST(invalid_json_is_marked)
 {
 	static const char *const bad[] = {
 		"",
@@ -206,7 +206,7 @@ START_TEST(what_is_no_json_is_marked)
 }
 END_TEST
 
-START_TEST(the_excerpt_is_bounded)
+START_TEST(excerpt_is_bounded)
 {
 	char bytes[4096];
 	const char *json;
@@ -266,7 +266,7 @@ random_json(char *to, int depth)
 
 /* Valid JSON, and the same with some bytes changed: the oracle decides which is valid.
  */
-START_TEST(text_agrees_with_the_oracle)
+START_TEST(text_agrees_with_oracle)
 {
 	char json[16384], compact[16384];
 	size_t valid_count = 0;
@@ -298,7 +298,7 @@ END_TEST
 
 /* ---- the buffer ------------------------------------------------------------------ */
 
-START_TEST(a_failed_buffer_stays_failed)
+START_TEST(failed_buffer_stays_failed)
 {
 	struct fnt_buf buf;
 	char *data = (char *)&buf;
@@ -323,9 +323,8 @@ END_TEST
 int
 main(void)
 {
-	return SUITE_RUN("json", strings_are_escaped, any_bytes_become_a_string,
-			 stringify_adds_one_level, base64, text_is_compacted,
-			 what_is_no_json_is_marked, the_excerpt_is_bounded,
-			 nesting_is_bounded, text_agrees_with_the_oracle,
-			 a_failed_buffer_stays_failed);
+	return SUITE_RUN("json", strings_are_escaped, any_bytes_give_a_valid_string,
+			 stringify_escapes_once_more, base64, text_is_compacted,
+			 invalid_json_is_marked, excerpt_is_bounded, nesting_is_bounded,
+			 text_agrees_with_oracle, failed_buffer_stays_failed);
 }

@@ -272,7 +272,7 @@ END_TEST
 
 /* Each first byte, followed by nothing, by too little and by enough: our walk and
  * msgpack-c agree on whether that is an object, and on its size. */
-START_TEST(the_walk_agrees_with_msgpack_c)
+START_TEST(walk_agrees_with_msgpack_c)
 {
 	char bytes[512];
 
@@ -326,7 +326,7 @@ START_TEST(depth)
 }
 END_TEST
 
-START_TEST(lies_are_marked)
+START_TEST(false_counts_are_marked)
 {
 	ck_assert_str_eq(JSON_OF(""), "\"<invalid msgpack at byte 0 of 0:>\"");
 	ck_assert_str_eq(JSON_OF("\xDD\xFF\xFF\xFF\xFF\x01"),
@@ -353,7 +353,7 @@ END_TEST
 int
 main(void)
 {
-	return SUITE_RUN("msgpack_json", scalars, bytes_and_extensions, timestamps,
+	return SUITE_RUN("json_msgpack", scalars, bytes_and_extensions, timestamps,
 			 timestamps_agree_with_gmtime, keys_are_strings, random_objects,
-			 the_walk_agrees_with_msgpack_c, depth, lies_are_marked);
+			 walk_agrees_with_msgpack_c, depth, false_counts_are_marked);
 }

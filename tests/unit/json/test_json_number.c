@@ -199,7 +199,7 @@ START_TEST(floats_are_shortest)
 }
 END_TEST
 
-START_TEST(nanoseconds_are_doubles_of_milliseconds)
+START_TEST(nanoseconds_as_milliseconds_are_exact)
 {
 	static const uint64_t edges[] = {0, 1, 999999, 1000000, 10484756, UINT64_MAX};
 	struct fnt_buf buf = {0};
@@ -232,7 +232,7 @@ set_comma_locale(char *dir)
 	       setlocale(LC_ALL, "de_DE.UTF-8");
 }
 
-START_TEST(the_locale_does_not_matter)
+START_TEST(locale_does_not_matter)
 {
 	char dir[] = "/tmp/fntrace-locale-XXXXXX", command[100], text[16];
 
@@ -256,6 +256,5 @@ main(void)
 {
 	return SUITE_RUN("json_number", integers_are_exact, known_doubles,
 			 doubles_are_shortest, floats_are_shortest,
-			 nanoseconds_are_doubles_of_milliseconds,
-			 the_locale_does_not_matter);
+			 nanoseconds_as_milliseconds_are_exact, locale_does_not_matter);
 }

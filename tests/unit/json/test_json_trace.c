@@ -99,7 +99,7 @@ static const struct fnt_trace full = {
 	",\"ops_omitted\":0,\"schedules_omitted\":0,\"truncated\":false"
 /* clang-format on */
 
-START_TEST(everything_in_its_place)
+START_TEST(full_trace)
 {
 	ck_assert_str_eq(
 		json_of(&full), FULL_HEAD
@@ -108,7 +108,7 @@ START_TEST(everything_in_its_place)
 }
 END_TEST
 
-START_TEST(nothing_at_all)
+START_TEST(empty_trace)
 {
 	static const struct fnt_trace empty = {.outcome = FNT_OK};
 
@@ -146,7 +146,7 @@ START_TEST(outcomes)
 }
 END_TEST
 
-START_TEST(how_far_it_got)
+START_TEST(traces_in_flight_and_aborted)
 {
 	static const struct fnt_trace_op pending[] = {
 		{FNT_OP_INSERT, false, "Bid", "7", 10000000, 0, FNT_NONE},
@@ -172,7 +172,7 @@ START_TEST(how_far_it_got)
 }
 END_TEST
 
-START_TEST(what_was_cut)
+START_TEST(flags_of_cut_traces)
 {
 	static const struct {
 		uint32_t flag;
@@ -273,7 +273,7 @@ START_TEST(no_memory)
 }
 END_TEST
 
-START_TEST(words_go_both_ways)
+START_TEST(words_of_enums_round_trip)
 {
 	static const char *const op_words[] = {
 		"get",	  "list",   "paginate", "insert",      "update",
@@ -311,7 +311,7 @@ END_TEST
 int
 main(void)
 {
-	return SUITE_RUN("trace_json", everything_in_its_place, nothing_at_all,
-			 outcomes, how_far_it_got, what_was_cut, values, no_memory,
-			 words_go_both_ways);
+	return SUITE_RUN("json_trace", full_trace, empty_trace, outcomes,
+			 traces_in_flight_and_aborted, flags_of_cut_traces, values,
+			 no_memory, words_of_enums_round_trip);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_kept.c: the kept ring: what goes there, how both rings are read as one.
+ * test_kept.c: the kept ring: which records go there, and how both rings are read as
+ * one.
  */
 #include "support/fixture.h"
 
@@ -34,8 +35,8 @@ number_of(const struct fnt_trace *trace)
 
 /* ---- what outlives the flood ----------------------------------------------------- */
 
-/* A hundred errors, evenly among ten million calls that are in order. */
-START_TEST(a_hundred_errors_under_ten_million_calls)
+/* A hundred errors, evenly spaced among ten million successful calls. */
+START_TEST(hundred_errors_under_ten_million_calls)
 {
 	const uint64_t calls = ROUNDS(10000000ull, 100000ull);
 	struct fnt_log *log = open_sized("flood", MIB(4));
@@ -56,15 +57,15 @@ START_TEST(a_hundred_errors_under_ten_million_calls)
 		ck_assert_uint_eq(number_of(&traces->items[i]),
 				  calls - calls / 200 - i * (calls / 100));
 	fnt_traces_free(traces);
-	/* The main ring has been gone around many times meanwhile. */
+	/* The main ring has been lapped many times meanwhile. */
 	ck_assert_uint_lt(region_stat("flood").retained, calls / 2);
 	fnt_log_close(log);
 	must_be_sound("flood");
 }
 END_TEST
 
-/* Which calls are kept: all that failed, and those that the settings call slow. */
-START_TEST(what_is_kept)
+/* All calls that failed are kept, and those that the settings call slow. */
+START_TEST(errors_and_slow_calls_are_kept)
 {
 	struct fnt_options options = {.size_bytes = MIB(1), .settings = "slow=1ms"};
 	struct fnt_log *log = open_log("which", &options);
@@ -98,10 +99,10 @@ START_TEST(what_is_kept)
 }
 END_TEST
 
-/* ---- both as one
- * --------------------------------------------------------------------- */
+/* ---- both as one ----------------------------------------------------------------- */
 
-/* Newest first whatever the ring; a thread's calls exactly so. */
+/* Traces come newest first, from whatever ring. Calls of one thread are in exact order.
+ */
 static void
 must_be_merged(struct fnt_log *log, uint64_t newest, size_t limit)
 {
@@ -114,7 +115,7 @@ must_be_merged(struct fnt_log *log, uint64_t newest, size_t limit)
 	fnt_traces_free(traces);
 }
 
-START_TEST(newest_first_over_both)
+START_TEST(newest_first_over_both_rings)
 {
 	struct fnt_log *log = open_sized("both", MIB(4));
 	struct rnd r = {7};
@@ -132,8 +133,8 @@ START_TEST(newest_first_over_both)
 }
 END_TEST
 
-/* Pushed records bear times of their own, any times: they come in the order in which
- * they were pushed. */
+/* Pushed records carry their own times, which may be any. They are returned in the
+ * order in which they were pushed. */
 START_TEST(pushed_in_any_order_of_time)
 {
 	struct fnt_log *log = open_sized("pushed", MIB(4));
@@ -163,8 +164,8 @@ START_TEST(pushed_in_any_order_of_time)
 }
 END_TEST
 
-/* What was in flight when its process died ended then and is recorded now. */
-START_TEST(the_dead_come_when_they_are_recorded)
+/* A call that was in flight when its process died ended then, and is recorded now. */
+START_TEST(aborted_calls_sort_by_recording)
 {
 	struct fnt_log *log = open_sized("late", MIB(4));
 	struct latch ready = make_latch();
@@ -183,15 +184,15 @@ START_TEST(the_dead_come_when_they_are_recorded)
 	finish_numbered(log, 1, true);
 	finish_numbered(log, 2, false);
 	fnt_log_close(log);
-	log = open_log("late", NULL); /* and takes them up */
+	log = open_log("late", NULL); /* recovers the dead process */
 	finish_numbered(log, 4, true);
 	must_be_merged(log, 4, SIZE_MAX);
 	fnt_log_close(log);
 }
 END_TEST
 
-/* A window of so many over both rings. */
-START_TEST(capacity_counts_over_both)
+/* The capacity limits the number of records in both rings together. */
+START_TEST(capacity_spans_both_rings)
 {
 	struct fnt_options options = {.capacity = 50, .kept_percent = 20};
 	struct fnt_log *log = open_log("window", &options);
@@ -205,12 +206,12 @@ START_TEST(capacity_counts_over_both)
 }
 END_TEST
 
-START_TEST(its_share)
+START_TEST(kept_share_of_the_cells)
 {
 	static const struct {
 		uint32_t percent;
 		uint64_t capacity;
-		uint32_t low, high; /* of a hundred cells */
+		uint32_t low, high; /* bounds of its hundredth of the cells */
 	} shares[] = {{0, 0, 9, 11},  {50, 0, 49, 51},
 		      {1, 0, 0, 2},   {FNT_KEPT_NONE, 0, 0, 0},
 		      {0, 100, 0, 0}, {30, 100, 29, 31}};
@@ -243,8 +244,8 @@ START_TEST(its_share)
 }
 END_TEST
 
-/* Too large for the kept ring: in the main one, and found there. */
-START_TEST(errors_that_are_too_large)
+/* Errors too large for the kept ring are in the main ring, and are found there. */
+START_TEST(errors_too_large_for_the_kept_ring)
 {
 	struct fnt_options options = {.size_bytes = MIB(1), .kept_percent = 1};
 	struct fnt_log *log = open_log("large", &options);
@@ -265,8 +266,8 @@ START_TEST(errors_that_are_too_large)
 }
 END_TEST
 
-/* Both rings are followed as one, each record once. */
-START_TEST(followed_as_one)
+/* A follower gets the records of both rings as one stream, each once. */
+START_TEST(both_rings_followed_as_one)
 {
 	struct fnt_log *log = open_sized("follow", MIB(1));
 	struct fnt_reader *reader = open_reader("follow");
@@ -280,7 +281,8 @@ START_TEST(followed_as_one)
 		finish_numbered(log, n, rnd(&r, 4));
 		if (n % 40 && n != 5000)
 			continue;
-		/* It waits a little for tickets that a thread has in hand. */
+		/* The follower waits a little for tickets that a thread has reserved.
+		 */
 		for (int idle = 0; idle < (n == 5000 ? 50 : 1); idle++) {
 			while (fnt_cursor_next(cursor, &trace) == 1) {
 				ck_assert_uint_gt(number_of(trace), last);
@@ -299,7 +301,8 @@ START_TEST(followed_as_one)
 }
 END_TEST
 
-FIXTURE_MAIN("kept", a_hundred_errors_under_ten_million_calls, what_is_kept,
-	     newest_first_over_both, pushed_in_any_order_of_time,
-	     the_dead_come_when_they_are_recorded, capacity_counts_over_both, its_share,
-	     errors_that_are_too_large, followed_as_one)
+FIXTURE_MAIN("kept", hundred_errors_under_ten_million_calls,
+	     errors_and_slow_calls_are_kept, newest_first_over_both_rings,
+	     pushed_in_any_order_of_time, aborted_calls_sort_by_recording,
+	     capacity_spans_both_rings, kept_share_of_the_cells,
+	     errors_too_large_for_the_kept_ring, both_rings_followed_as_one)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_log.c: the log as its user sees it: what is kept, in which order, what it
- * counts.
+ * test_log.c: the log as its user sees it: what is kept, in which order, and what is
+ * counted.
  */
 #include "support/fixture.h"
 
@@ -32,7 +32,7 @@ START_TEST(newest_three_of_four)
 }
 END_TEST
 
-/* Call number i: which function, and how it ends. */
+/* Call number i: its function, and how it ends. */
 static const char *const fns[] = {"alpha", "beta", "gamma"};
 
 static int
@@ -59,8 +59,8 @@ record_number(struct fnt_log *log, unsigned i)
 	ck_assert_int_eq(finish_some_way(begin_call(log, fns[i % 3], id), i), FNT_DONE);
 }
 
-/* `traces`: of calls 0 to count - 1, those in the window that `want` takes, newest
- * first. */
+/* `traces` must be, of calls 0 to count - 1, those in the window that `want` accepts,
+ * newest first. */
 static void
 check_answer(struct fnt_traces *traces, unsigned count, unsigned window, unsigned limit,
 	     bool (*want)(unsigned i))
@@ -125,9 +125,9 @@ START_TEST(answers_keep_order_and_limit)
 }
 END_TEST
 
-/* Without a capacity: after the ring has wrapped many times, what is there is exactly
- * the newest of what went in, and no less than the ring has room for. */
-START_TEST(contents_are_the_newest_suffix)
+/* Without a capacity, after the ring has been lapped many times, it holds exactly the
+ * newest records, and no fewer than it has room for. */
+START_TEST(contents_are_the_newest_records)
 {
 	struct fnt_log *log = open_sized("suffix", SMALLEST);
 	struct rnd r = {1};
@@ -148,7 +148,8 @@ START_TEST(contents_are_the_newest_suffix)
 		for (size_t i = 0; i < traces->count; i++)
 			ck_assert_uint_eq(strtoul(traces->items[i].call_id, NULL, 10),
 					  count - i);
-		/* Records of at most five cells, blocks of at most an eighth. */
+		/* Records have at most five cells, blocks at most an eighth of the
+		 * ring. */
 		room = cells / 5 - cells / 8 / 5;
 		ck_assert_uint_ge(traces->count, count < room ? count : room);
 		ck_assert_uint_eq(fnt_log_len(log), traces->count);
@@ -184,8 +185,8 @@ START_TEST(keeping_none_still_counts)
 }
 END_TEST
 
-/* What close itself ends is counted and not kept either. */
-START_TEST(keeping_none_of_the_aborted)
+/* Calls that close itself ends are counted, and not kept either. */
+START_TEST(keeping_none_keeps_no_aborted_call)
 {
 	struct fnt_options options = {.flags = FNT_KEEP_NONE};
 	struct fnt_log *log = open_log("none-aborted", &options);
@@ -302,7 +303,7 @@ START_TEST(msgpack_integers_are_exact)
 }
 END_TEST
 
-/* Who and when. */
+/* Process, thread and time. */
 START_TEST(identity_of_a_trace)
 {
 	struct fnt_log *log = open_log("identity", NULL);
@@ -337,7 +338,7 @@ START_TEST(identity_of_a_trace)
 	ck_assert_int_eq(trace->fn_type, FNT_ACTION);
 	ck_assert_str_eq(trace->code, "");
 	ck_assert_str_eq(trace->message, "");
-	/* The wall clock's tick, and its anchor's second. */
+	/* A tick of the wall clock, and the second for which its anchor is valid. */
 	ck_assert_uint_ge(trace->started_at_ns + 1000000000,
 			  (uint64_t)before.tv_sec * 1000000000);
 	ck_assert_uint_le(trace->started_at_ns,
@@ -348,7 +349,7 @@ START_TEST(identity_of_a_trace)
 }
 END_TEST
 
-START_TEST(nothing_but_defaults)
+START_TEST(default_options)
 {
 	struct fnt_log *log = open_log("defaults", NULL);
 	struct fnt_call *call = fnt_call_begin(log, NULL);
@@ -371,7 +372,7 @@ START_TEST(nothing_but_defaults)
 }
 END_TEST
 
-/* Texts that are no UTF-8 come out as such, and say so. */
+/* Texts that are not UTF-8 come out as valid UTF-8, and the trace is flagged. */
 START_TEST(invalid_utf8_is_replaced)
 {
 	struct fnt_log *log = open_log("utf8", NULL);
@@ -393,7 +394,7 @@ START_TEST(invalid_utf8_is_replaced)
 END_TEST
 
 FIXTURE_MAIN("log", newest_three_of_four, answers_keep_order_and_limit,
-	     contents_are_the_newest_suffix, keeping_none_still_counts,
-	     keeping_none_of_the_aborted, absent_fields, present_fields,
-	     msgpack_integers_are_exact, identity_of_a_trace, nothing_but_defaults,
+	     contents_are_the_newest_records, keeping_none_still_counts,
+	     keeping_none_keeps_no_aborted_call, absent_fields, present_fields,
+	     msgpack_integers_are_exact, identity_of_a_trace, default_options,
 	     invalid_utf8_is_replaced)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_log_limits.c: what is cut, left out, counted and flagged, and that nothing else
- * is.
+ * test_log_limits.c: what is cut, left out, counted and flagged at each limit; and
+ * nothing is below it.
  */
 #include "support/fixture.h"
 
@@ -19,7 +19,7 @@ fill(size_t len, char with)
 
 /* ---- ops and schedules ----------------------------------------------------------- */
 
-START_TEST(a_call_of_300_inserts_and_3_kb_is_whole)
+START_TEST(call_of_300_inserts_and_3_kb_is_whole)
 {
 	struct fnt_log *log = open_sized("whole", MIB(1));
 	struct fnt_call *call = begin_call(log, "fn", "id");
@@ -52,8 +52,8 @@ START_TEST(a_call_of_300_inserts_and_3_kb_is_whole)
 }
 END_TEST
 
-/* Ops and schedules of all sizes into records of one size, until far past the limit:
- * those that were taken are there in order, the others are in the counts. */
+/* Add ops and schedules of all sizes to records of one size, far past the limit. Those
+ * that were accepted are there, in order; the others are counted. */
 static void
 overfill(struct fnt_log *log, uint32_t max_record, struct rnd *r)
 {
@@ -94,7 +94,7 @@ overfill(struct fnt_log *log, uint32_t max_record, struct rnd *r)
 	ck_assert(trace->ops_omitted && trace->schedules_omitted);
 	for (unsigned i = 0; i < taken_ops; i++)
 		ck_assert_uint_eq(strtoul(trace->ops[i].id, NULL, 10), numbers[i]);
-	/* The outcome's room is its own. */
+	/* Room for the outcome is reserved. */
 	ck_assert_str_eq(trace->code, "CODE");
 	ck_assert_str_eq(trace->message, "message");
 	ck_assert_uint_eq(trace->flags & FNT_TRACE_DAMAGED, 0);
@@ -148,7 +148,7 @@ START_TEST(totals_of_what_was_omitted)
 }
 END_TEST
 
-START_TEST(one_huge_op_takes_no_room)
+START_TEST(omitted_op_takes_no_room)
 {
 	struct fnt_options options = {.size_bytes = MIB(1), .max_record_bytes = 4096};
 	struct fnt_log *log = open_log("huge", &options);
@@ -176,8 +176,8 @@ START_TEST(one_huge_op_takes_no_room)
 }
 END_TEST
 
-/* Whatever begun ops there are, the end of each that was taken fits too. */
-START_TEST(what_has_begun_can_end)
+/* The end of each op that was begun fits, too. */
+START_TEST(begun_ops_can_end)
 {
 	struct fnt_options options = {.size_bytes = MIB(16), .max_record_bytes = 65536};
 	struct fnt_log *log = open_log("ends", &options);
@@ -207,7 +207,8 @@ END_TEST
 
 /* ---- outcomes -------------------------------------------------------------------- */
 
-/* `got` is `text`, or a prefix of it and an ellipsis, whole characters, up to 4 KiB. */
+/* `got` is `text`, or a prefix of it in whole characters and an ellipsis, up to 4 KiB.
+ */
 static void
 check_cut(const char *got, const char *text, bool flagged)
 {
@@ -220,7 +221,7 @@ check_cut(const char *got, const char *text, bool flagged)
 		ck_assert_str_eq(got, text);
 		return;
 	}
-	/* Not a byte less than the characters make necessary. */
+	/* Not shorter than whole characters require. */
 	ck_assert_uint_ge(len, 4096 - 3);
 	ck_assert_str_eq(got + len - 3, "\xE2\x80\xA6");
 	ck_assert(!strncmp(got, text, len - 3));
@@ -243,7 +244,7 @@ check_error(struct fnt_log *log, const char *code, const char *message)
 	fnt_traces_free(traces);
 }
 
-START_TEST(error_texts_are_cut_at_characters)
+START_TEST(error_texts_are_cut_between_characters)
 {
 	static const char *const parts[] = {"a", "\xc3\xa4", "\xe2\x82\xac",
 					    "\xf0\x9f\x98\x80"};
@@ -269,7 +270,7 @@ START_TEST(error_texts_are_cut_at_characters)
 }
 END_TEST
 
-/* In the smallest record both texts still show how they begin. */
+/* Even in the smallest record the beginnings of both texts are there. */
 START_TEST(error_texts_in_a_small_record)
 {
 	struct fnt_options options = {.size_bytes = SMALLEST, .max_record_bytes = 1024};
@@ -304,8 +305,8 @@ START_TEST(error_texts_in_a_small_record)
 }
 END_TEST
 
-/* A value is there whole or not at all, wherever the limit lies. */
-START_TEST(values_fit_or_are_left_out)
+/* A value is whole or left out, wherever the limit is. */
+START_TEST(values_are_whole_or_left_out)
 {
 	struct fnt_options options = {.size_bytes = MIB(1), .max_record_bytes = 2048};
 	struct fnt_log *log = open_log("values", &options);
@@ -336,7 +337,7 @@ START_TEST(values_fit_or_are_left_out)
 		}
 		fnt_traces_free(traces);
 	}
-	/* Not less than the record has, but for its head and the op. */
+	/* As much as the record holds, less its head and the op. */
 	ck_assert_uint_ge(largest, 2048 - 112 - 100);
 	ck_assert_uint_lt(largest, 2048);
 	fnt_log_close(log);
@@ -375,8 +376,8 @@ START_TEST(ids_of_100_kb)
 }
 END_TEST
 
-/* Where a long name of many-byte characters is cut, it is cut between two. */
-START_TEST(long_names_are_cut_at_characters)
+/* A long name is cut between two characters. */
+START_TEST(long_names_are_cut_between_characters)
 {
 	struct fnt_log *log = open_sized("chars", MIB(1));
 	char text[6001];
@@ -400,7 +401,7 @@ START_TEST(long_names_are_cut_at_characters)
 }
 END_TEST
 
-/* Names of every length, far more of them than the table holds: all come back whole. */
+/* Names of every length, far more than the table holds: all are returned whole. */
 START_TEST(more_names_than_the_table_holds)
 {
 	struct fnt_log *log = open_sized("names", SMALLEST);
@@ -480,10 +481,10 @@ START_TEST(more_open_calls_than_frames)
 }
 END_TEST
 
-FIXTURE_MAIN("log_limits", a_call_of_300_inserts_and_3_kb_is_whole,
+FIXTURE_MAIN("log_limits", call_of_300_inserts_and_3_kb_is_whole,
 	     omitted_counts_are_exact, totals_of_what_was_omitted,
-	     one_huge_op_takes_no_room, what_has_begun_can_end,
-	     error_texts_are_cut_at_characters, error_texts_in_a_small_record,
-	     values_fit_or_are_left_out, ids_of_100_kb,
-	     long_names_are_cut_at_characters, more_names_than_the_table_holds,
+	     omitted_op_takes_no_room, begun_ops_can_end,
+	     error_texts_are_cut_between_characters, error_texts_in_a_small_record,
+	     values_are_whole_or_left_out, ids_of_100_kb,
+	     long_names_are_cut_between_characters, more_names_than_the_table_holds,
 	     more_open_calls_than_frames)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_log_model.c: random calls, overlapping in one thread, against a plain model of
- * what each has been told: while they run as a reader sees them, and as records in the
- * end.
+ * test_log_model.c: random calls that overlap in one thread, against a simple model of
+ * what each of them was given: while they are in flight, and as records in the end.
  */
 #include "support/model.h"
 
-#define CALLS 12 /* at once; the region has frames for some of them only */
+#define CALLS 12 /* at once; the region may have fewer frames */
 
 struct model {
 	struct fnt_call *call; /* NULL: none */
@@ -224,8 +223,8 @@ finish(struct run *run, struct model *model)
 	run->finished++;
 }
 
-/* Every call that is in flight, and of each all that it has been told. Those that have
- * no frame are not seen; of those that outgrew the frames, less is. */
+/* Every call in flight is there, with all that it was given. Calls without a frame are
+ * not seen; of calls that outgrew the frames, only a part is. */
 static void
 look_in_flight(struct run *run, bool all)
 {
@@ -290,7 +289,8 @@ play(const char *name, uint64_t size_bytes, uint64_t seed, bool all)
 	ck_assert_uint_eq(fnt_log_total_count(run->log), run->finished);
 	for (int i = 0; i < CALLS; i++)
 		open += run->models[i].call != NULL;
-	/* The next round begins with what this one leaves open ended. */
+	/* Calls that are left open end here; the next round begins with them recorded.
+	 */
 	fnt_log_close(run->log);
 	ck_assert_uint_eq(stat_of(run->reader).total, run->finished + open);
 	fnt_reader_close(run->reader);

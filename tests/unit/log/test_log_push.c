@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_log_push.c: traces built elsewhere: what is pushed is what is read.
+ * test_log_push.c: traces that are built elsewhere and pushed.
  */
 #include "support/model.h"
 
@@ -109,7 +109,7 @@ same_trace(const struct fnt_trace *got, const struct fnt_trace *want)
 	MUST(!got->pending_count);
 }
 
-/* What is pushed is what is read; and what is read can be pushed again. */
+/* A trace is read as it was pushed, and what is read can be pushed again. */
 START_TEST(pushed_traces)
 {
 	struct fnt_log *log =

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_log_use.c: opening, closing, options, and what wrong use gets.
+ * test_log_use.c: opening, closing, options, and wrong use.
  */
 #include "support/fixture.h"
 
@@ -57,7 +57,7 @@ START_TEST(options_are_checked)
 }
 END_TEST
 
-START_TEST(what_describes_the_region_is_the_makers)
+START_TEST(creator_chooses_region_options)
 {
 	struct fnt_options maker = {.capacity = 5, .max_record_bytes = 2048};
 	struct fnt_options guest = {.capacity = 9, .flags = FNT_KEEP_NONE};
@@ -76,7 +76,7 @@ START_TEST(what_describes_the_region_is_the_makers)
 }
 END_TEST
 
-START_TEST(the_largest_record_fits_the_ring)
+START_TEST(largest_record_fits_the_ring)
 {
 	struct fnt_options options = {.size_bytes = SMALLEST,
 				      .max_record_bytes = 1u << 20};
@@ -123,7 +123,7 @@ START_TEST(names_are_checked)
 }
 END_TEST
 
-START_TEST(a_path_and_a_name_are_the_same_region)
+START_TEST(path_and_name_open_the_same_region)
 {
 	struct fnt_log *log = open_log("same", NULL), *other;
 	char path[256];
@@ -143,7 +143,7 @@ START_TEST(a_path_and_a_name_are_the_same_region)
 }
 END_TEST
 
-START_TEST(attach_only_makes_nothing)
+START_TEST(attach_only_creates_nothing)
 {
 	struct fnt_options options = {.flags = FNT_ATTACH_ONLY};
 	struct fnt_log *log;
@@ -247,13 +247,13 @@ must_be_shut(struct fnt_log *log, struct fnt_call *call)
 	ck_assert_int_eq(fnt_call_schedule(call, "fn", 1, 1), -ESHUTDOWN);
 }
 
-START_TEST(a_closed_log_stays_closed)
+START_TEST(closed_log_stays_closed)
 {
 	int (*const ends[])(struct fnt_call *) = {fnt_call_abandon};
 	struct fnt_log *log = open_log("shut", NULL);
 	struct fnt_call *calls[60];
 
-	/* Some framed, some not: the region has 128 frames. */
+	/* Some of these calls get no frame. */
 	for (int i = 0; i < 60; i++)
 		calls[i] = begin_call(log, "fn", "id");
 	fnt_log_close(log);
@@ -275,7 +275,7 @@ START_TEST(a_closed_log_stays_closed)
 }
 END_TEST
 
-START_TEST(two_logs_of_one_region_and_two_regions)
+START_TEST(two_logs_of_one_region_and_of_two)
 {
 	struct fnt_log *a = open_log("both", NULL), *b = open_log("both", NULL);
 	struct fnt_log *c = open_log("another", NULL), *d = open_log(NULL, NULL);
@@ -301,7 +301,7 @@ START_TEST(two_logs_of_one_region_and_two_regions)
 }
 END_TEST
 
-/* More logs than a thread remembers at a glance. */
+/* More logs than a thread caches. */
 START_TEST(many_logs_at_once)
 {
 	struct fnt_log *logs[14];
@@ -318,7 +318,7 @@ START_TEST(many_logs_at_once)
 }
 END_TEST
 
-START_TEST(one_process_more_than_there_are_slots)
+START_TEST(more_processes_than_slots)
 {
 	struct fnt_log *logs[SMALL_PRODUCERS], *more;
 	struct fnt_error error;
@@ -372,7 +372,7 @@ START_TEST(bad_handles)
 		ck_assert_int_eq(fnt_call_op_end(call, handles[i], 1, true), FNT_DONE);
 		ck_assert_int_eq(fnt_call_op_end(call, handles[i], 1, true), -EINVAL);
 	}
-	/* Entries used again make handles of their own. */
+	/* An entry that is used again has a new handle. */
 	for (int i = 0; i < 40; i++) {
 		ck_assert_int_ge(fnt_call_op_begin(call, FNT_OP_GET, "t", "2"), 0);
 		ck_assert_int_eq(fnt_call_op_end(call, handles[i], 1, true), -EINVAL);
@@ -386,7 +386,7 @@ START_TEST(bad_handles)
 }
 END_TEST
 
-/* Past the contract, but common: a call in a frame notices. */
+/* This breaks the contract, but is common. A call in a frame notices. */
 START_TEST(finish_twice)
 {
 	struct fnt_log *log = open_log("twice", NULL);
@@ -400,7 +400,7 @@ START_TEST(finish_twice)
 }
 END_TEST
 
-START_TEST(errno_is_left_alone)
+START_TEST(errno_does_not_change)
 {
 	struct fnt_log *log;
 
@@ -418,10 +418,10 @@ START_TEST(errno_is_left_alone)
 }
 END_TEST
 
-FIXTURE_MAIN("log_use", options_are_checked, what_describes_the_region_is_the_makers,
-	     the_largest_record_fits_the_ring, names_are_checked,
-	     a_path_and_a_name_are_the_same_region, attach_only_makes_nothing,
+FIXTURE_MAIN("log_use", options_are_checked, creator_chooses_region_options,
+	     largest_record_fits_the_ring, names_are_checked,
+	     path_and_name_open_the_same_region, attach_only_creates_nothing,
 	     size_from_the_environment, reopening_goes_on, close_ends_open_calls,
-	     a_closed_log_stays_closed, two_logs_of_one_region_and_two_regions,
-	     many_logs_at_once, one_process_more_than_there_are_slots, null_calls,
-	     bad_handles, finish_twice, errno_is_left_alone)
+	     closed_log_stays_closed, two_logs_of_one_region_and_of_two,
+	     many_logs_at_once, more_processes_than_slots, null_calls, bad_handles,
+	     finish_twice, errno_does_not_change)

@@ -14,7 +14,7 @@
 
 /* ---- buckets --------------------------------------------------------------------- */
 
-START_TEST(buckets_cover_all_without_a_gap)
+START_TEST(buckets_have_no_gaps)
 {
 	uint64_t next = 0;
 
@@ -131,7 +131,7 @@ START_TEST(percentiles_of_one_size)
 END_TEST
 
 /* Durations from nothing to an hour, equally many of each magnitude. */
-START_TEST(percentiles_of_all_sizes)
+START_TEST(percentiles_of_all_magnitudes)
 {
 	uint64_t list[5000];
 	struct rnd r = {11};
@@ -169,5 +169,5 @@ START_TEST(beyond_the_last_bucket)
 }
 END_TEST
 
-FIXTURE_MAIN("histogram", buckets_cover_all_without_a_gap, percentiles_of_one_size,
-	     percentiles_of_all_sizes, beyond_the_last_bucket)
+FIXTURE_MAIN("histogram", buckets_have_no_gaps, percentiles_of_one_size,
+	     percentiles_of_all_magnitudes, beyond_the_last_bucket)

@@ -294,7 +294,7 @@ static const struct shape shapes[] = {
 
 #define SHAPES ((int)(sizeof(shapes) / sizeof(shapes[0])))
 
-START_TEST(what_was_done_is_counted)
+START_TEST(metrics_equal_the_account)
 {
 	const struct shape *shape = &shapes[_i];
 	struct account *account = account_create();
@@ -329,7 +329,7 @@ END_TEST
 
 /* ---- lives ----------------------------------------------------------------------- */
 
-START_TEST(lives_do_not_take_rows)
+START_TEST(short_processes_take_no_rows)
 {
 	struct fnt_metrics *metrics;
 
@@ -351,7 +351,7 @@ START_TEST(lives_do_not_take_rows)
 }
 END_TEST
 
-START_TEST(of_the_killed)
+START_TEST(metrics_of_killed_processes)
 {
 	struct fnt_metrics *metrics;
 	struct latch ready = make_latch();
@@ -396,5 +396,5 @@ START_TEST(of_the_killed)
 }
 END_TEST
 
-FIXTURE_MAIN_LOOPS("metrics", {what_was_done_is_counted, SHAPES},
-		   {lives_do_not_take_rows, 1}, {of_the_killed, 1})
+FIXTURE_MAIN_LOOPS("metrics", {metrics_equal_the_account, SHAPES},
+		   {short_processes_take_no_rows, 1}, {metrics_of_killed_processes, 1})

@@ -81,7 +81,7 @@ problems_of(const char *name)
 	return (int)check.problems;
 }
 
-START_TEST(check_finds_damage)
+START_TEST(check_finds_damaged_metrics)
 {
 	struct fnt_options options = {.size_bytes = MIB(1)};
 
@@ -108,7 +108,7 @@ END_TEST
 
 /* A frozen copy may have been made while a row and a name were added: after their
  * tables had been copied, and before the blocks and op rows were. */
-START_TEST(a_frozen_copy_is_of_tables_that_grew)
+START_TEST(frozen_copy_of_growing_tables)
 {
 	struct fnt_log *log = open_sized("grew", MIB(1));
 	struct fnt_control *control = open_control("grew");
@@ -135,4 +135,5 @@ START_TEST(a_frozen_copy_is_of_tables_that_grew)
 }
 END_TEST
 
-FIXTURE_MAIN("metrics_damage", check_finds_damage, a_frozen_copy_is_of_tables_that_grew)
+FIXTURE_MAIN("metrics_damage", check_finds_damaged_metrics,
+	     frozen_copy_of_growing_tables)

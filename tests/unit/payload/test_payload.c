@@ -21,7 +21,7 @@ reader_of(const void *bytes, size_t len)
 /* Streams of events, mixed with events and elements of a later version. All are read as
  * meant, whatever bytes are behind them. Each prefix that ends with an event gives the
  * events in it; any other gives the events before the cut, and then reports damage. */
-START_TEST(packed_elsewhere)
+START_TEST(events_packed_by_msgpack_c)
 {
 	enum {
 		EVENTS = 12
@@ -186,7 +186,7 @@ write_some(struct rnd *r, struct fnt_log *log)
 	return events;
 }
 
-START_TEST(written_by_calls)
+START_TEST(payloads_written_by_calls)
 {
 	struct fnt_options options = {.size_bytes = MIB(4),
 				      .max_record_bytes = 160000,
@@ -215,4 +215,5 @@ START_TEST(written_by_calls)
 }
 END_TEST
 
-FIXTURE_MAIN("payload", packed_elsewhere, any_bytes, written_by_calls)
+FIXTURE_MAIN("payload", events_packed_by_msgpack_c, any_bytes,
+	     payloads_written_by_calls)

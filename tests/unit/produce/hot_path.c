@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * hot_path.c: calls in steady state between two getppid(), for hot_path.sh to look at
- * through strace; and no allocation between them, which it counts itself.
+ * hot_path.c: makes calls in steady state between two getppid(), so that hot_path.sh
+ * finds in strace's output which system calls they make. Counts allocations itself.
  *
  *   hot_path REGION CALLS
  */
@@ -69,14 +69,15 @@ free(void *at)
 static void
 must(int rc)
 {
-	/* Of a function that is not enabled there is no call. */
+	/* A function that is not enabled has no calls. */
 	if (rc == FNT_DONE || (rc == -ESHUTDOWN && getenv("FNTRACE_SETTINGS")))
 		return;
 	fprintf(stderr, "hot_path: %d\n", rc);
 	exit(1);
 }
 
-/* One call of every kind of step, now and then a larger one, and two that overlap. */
+/* A call with a step of every kind, sometimes a larger one, and two calls that overlap.
+ */
 static void
 one_call(struct fnt_log *log, unsigned i)
 {
@@ -118,7 +119,7 @@ main(int argc, char **argv)
 			argc < 2 ? "which region?" : error.message);
 		return 1;
 	}
-	/* The counter itself works. */
+	/* Check that the counter works. */
 	atomic_store(&counting, true);
 	free(strdup("x"));
 	before = atomic_exchange(&allocations, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * memcheck.c: a host that is run under Memcheck is not told of errors in what it hands
- * us: texts of all lengths, in blocks of memory that end where they do. Run by it.
+ * memcheck.c: a host under Memcheck, which must report no error in the texts that the
+ * host passes: texts of all lengths, in heap blocks that end with them.
  */
 #include <fntrace/fntrace.h>
 
@@ -45,7 +45,7 @@ main(void)
 	struct fnt_log *log;
 	int rc = fnt_log_open(&log, NULL, NULL);
 
-	/* Twice, so that names are known. */
+	/* Twice, so that the names are known the second time. */
 	for (unsigned i = 0; !rc && i <= 2 * LONGEST + 1; i++) {
 		unsigned len = i / 2;
 		char *fn = text_of(len % 24 + 1), *a = text_of(len);

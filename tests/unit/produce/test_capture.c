@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_capture.c: what is left of texts, with several processes that trace at the same
- * time: all of them, a hash, or nothing, in flight neither.
+ * test_capture.c: how texts are captured (whole, hashed, or not at all), with several
+ * processes that trace at the same time; in records and in flight.
  */
 #include "support/puppets.h"
 
@@ -20,7 +20,7 @@ is_hash(const char *text)
 	       strspn(text + 2, "0123456789abcdef") == 16;
 }
 
-/* The newest of all processes look like `first`. */
+/* The newest traces of all processes are like `first`. */
 static void
 must_look_alike(struct fnt_traces *traces, size_t ops)
 {
@@ -53,7 +53,7 @@ detailed(struct puppets *puppets, bool pushed, const char *settings)
 	if (pushed)
 		order.pushed_ns = 5;
 	set(puppets, NULL, settings);
-	/* Tickets of the last millisecond would put them among those before. */
+	/* Reserved tickets of the last millisecond would sort them before these. */
 	nap_us(3000);
 	ck_assert_uint_eq(puppets_do(puppets, &order), 8);
 	traces = newest_of(puppets, 8);
@@ -62,7 +62,7 @@ detailed(struct puppets *puppets, bool pushed, const char *settings)
 	return traces;
 }
 
-START_TEST(what_is_captured)
+START_TEST(captured_texts)
 {
 	struct puppets puppets = start_puppets("capture");
 	char user[32], tenant[32], op[32], value[32];
@@ -97,7 +97,7 @@ START_TEST(what_is_captured)
 		ck_assert(strcmp(first->user_id, first->tenant_id) != 0);
 		ck_assert_uint_eq(first->value.len, 20);
 		if (pushed) {
-			/* Pushed or begun: equal stays equal. */
+			/* Equal texts have equal hashes, pushed or begun. */
 			ck_assert_str_eq(first->user_id, user);
 			ck_assert_str_eq(first->tenant_id, tenant);
 			ck_assert_str_eq(first->ops[0].id, op);
@@ -130,8 +130,8 @@ START_TEST(what_is_captured)
 }
 END_TEST
 
-/* What is not captured is not in the region at all, in flight neither. */
-START_TEST(nothing_leaks_while_it_runs)
+/* A text that is not captured is nowhere in the region, not even in flight. */
+START_TEST(calls_in_flight_leak_no_text)
 {
 	struct fnt_log *log = open_log(
 		"leak", &(struct fnt_options){.size_bytes = MIB(1),
@@ -168,8 +168,9 @@ START_TEST(nothing_leaks_while_it_runs)
 }
 END_TEST
 
-/* Who has a rotated copy can't try what the texts were; and it still is a region. */
-START_TEST(a_frozen_copy_has_no_key)
+/* Whoever has a rotated copy cannot test guesses of the texts; and the copy is a
+ * region. */
+START_TEST(frozen_copy_has_no_key)
 {
 	struct fnt_log *log = open_log(
 		"key",
@@ -212,5 +213,5 @@ START_TEST(a_frozen_copy_has_no_key)
 }
 END_TEST
 
-FIXTURE_MAIN("capture", what_is_captured, nothing_leaks_while_it_runs,
-	     a_frozen_copy_has_no_key)
+FIXTURE_MAIN("capture", captured_texts, calls_in_flight_leak_no_text,
+	     frozen_copy_has_no_key)

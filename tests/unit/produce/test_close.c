@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_close.c: a log that is closed under the threads that use it, and by several.
+ * test_close.c: a log is closed while threads use it, and by several threads at once.
  */
 #include "support/fixture.h"
 
@@ -78,7 +78,7 @@ use_whatever_is_open(void *arg)
 	return NULL;
 }
 
-START_TEST(close_among_users)
+START_TEST(closed_while_threads_use_it)
 {
 	enum {
 		THREADS = 5
@@ -97,7 +97,7 @@ START_TEST(close_among_users)
 
 		nap_us(i % 10 * 50);
 		fnt_log_close(log);
-		/* Now and then they go on with a log that is closed for good. */
+		/* Sometimes they go on to use the closed log. */
 		if (i % 3 == 0)
 			nap_us(200);
 		atomic_store(&shared, open_log("race", &options));
@@ -111,7 +111,7 @@ START_TEST(close_among_users)
 		pthread_join(threads[i], NULL);
 	fnt_log_close(atomic_load(&shared));
 	stat = region_stat("race");
-	/* What was confirmed is counted; the rest are calls that close has ended. */
+	/* Confirmed calls are counted; the others are calls that close has ended. */
 	ck_assert_uint_ge(stat.total, atomic_load(&confirmed));
 	ck_assert_uint_le(stat.total,
 			  atomic_load(&confirmed) + 2u * (unsigned)rounds + 2);
@@ -120,7 +120,7 @@ START_TEST(close_among_users)
 }
 END_TEST
 
-/* Several close the same log at once: one does it, the others find it done. */
+/* Several threads close the same log. One does it, the others return. */
 static void *
 closes(void *arg)
 {
@@ -129,7 +129,7 @@ closes(void *arg)
 	return NULL;
 }
 
-START_TEST(closed_by_several)
+START_TEST(closed_by_several_threads)
 {
 	for (int i = 0; i < ROUNDS(200, 40); i++) {
 		struct fnt_log *log = open_sized("several", SMALLEST);
@@ -146,4 +146,4 @@ START_TEST(closed_by_several)
 }
 END_TEST
 
-FIXTURE_MAIN("close", close_among_users, closed_by_several)
+FIXTURE_MAIN("close", closed_while_threads_use_it, closed_by_several_threads)

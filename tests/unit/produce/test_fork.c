@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_fork.c: fork in the middle of calls: whose call is whose.
+ * test_fork.c: fork in the middle of calls. A call belongs to the process that began
+ * it.
  */
 #include "support/fixture.h"
 
@@ -8,11 +9,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-static struct fnt_log *log_; /* of the test, inherited by its children */
+static struct fnt_log *log_; /* the test's own, inherited by its children */
 
 /* ---- whose call ------------------------------------------------------------------ */
 
-START_TEST(a_parents_call_is_refused_to_the_child)
+START_TEST(child_cannot_use_parents_call)
 {
 	struct fnt_call *call;
 	struct fnt_traces *traces;
@@ -60,7 +61,7 @@ START_TEST(a_parents_call_is_refused_to_the_child)
 }
 END_TEST
 
-/* A tree of processes, each with calls open around the forks it makes. */
+/* A tree of processes, each of which has calls open around its forks. */
 static int
 grow(int depth)
 {
@@ -87,7 +88,7 @@ grow(int depth)
 	return 0;
 }
 
-START_TEST(a_tree_of_forks)
+START_TEST(tree_of_forks)
 {
 	enum {
 		DEPTH = 4,
@@ -146,7 +147,7 @@ call_all_the_time(void *arg)
 	return NULL;
 }
 
-/* Logs come and go, and with them threads that use them for the first time. */
+/* Open and close logs, and use each in a new thread. */
 static void *
 open_and_close(void *arg)
 {
@@ -174,7 +175,7 @@ child_among_threads(void)
 	_exit(0);
 }
 
-START_TEST(fork_among_threads)
+START_TEST(fork_while_threads_run)
 {
 	static char names[2][16] = {"churn-0", "churn-1"};
 	const int forks = ROUNDS(60, 20);
@@ -206,5 +207,5 @@ START_TEST(fork_among_threads)
 }
 END_TEST
 
-FIXTURE_MAIN("fork", a_parents_call_is_refused_to_the_child, a_tree_of_forks,
-	     fork_among_threads)
+FIXTURE_MAIN("fork", child_cannot_use_parents_call, tree_of_forks,
+	     fork_while_threads_run)

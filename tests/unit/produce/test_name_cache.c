@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_name_cache.c: names come at addresses that stay and at such as change, and texts
- * change at addresses that stay: what a thread remembers of them is never another's.
+ * test_name_cache.c: names come at addresses that stay and at addresses that change,
+ * and the text at an address may change. A thread must never take one name for another.
  */
 #include "support/fixture.h"
 
@@ -9,14 +9,14 @@
 
 #define TEXTS 3000u
 #define BUFFERS 200u
-#define WIDTH 128u /* so that the short ones do not go over the end of a page */
+#define WIDTH 128u /* so that short texts do not cross the end of a page */
 
 static struct fnt_name_cache names;
 static _Alignas(WIDTH) char texts[TEXTS][WIDTH];
 static _Alignas(WIDTH) char buffers[BUFFERS][WIDTH];
 static unsigned learnt;
 
-/* Of 1 to 79 bytes; many begin or end alike, or are as long as others. */
+/* Texts of 1 to 79 bytes. Many begin or end alike, or have the same length. */
 static void
 make_texts(void)
 {
@@ -27,7 +27,7 @@ make_texts(void)
 			 "zzzzzzzzyyyyyyyyxxxxxxxxwwwwwwwwvvvv");
 }
 
-/* As fnt_call_name() does it; its number is its id in the region. */
+/* As fnt_call_name() does it. The number is the name's id in the region. */
 static struct fnt_name_entry *
 name_of(const char *name, unsigned number)
 {
@@ -60,7 +60,7 @@ begin_test(void)
 	learnt = 0;
 }
 
-START_TEST(a_name_is_its_text_wherever_it_is)
+START_TEST(names_are_told_apart_by_text)
 {
 	struct rnd random = {7};
 
@@ -69,7 +69,7 @@ START_TEST(a_name_is_its_text_wherever_it_is)
 		unsigned which = rnd(&random, BUFFERS), number = rnd(&random, TEXTS);
 		char *at = buffers[which] + rnd(&random, 8);
 
-		/* Some buffers say the same for a while. */
+		/* Some buffers keep their text for a while. */
 		if (which % 3 || !*at)
 			strcpy(at, texts[number]);
 		else
@@ -79,8 +79,8 @@ START_TEST(a_name_is_its_text_wherever_it_is)
 }
 END_TEST
 
-/* A literal is at hand when it has been learnt. */
-START_TEST(what_stays_is_at_hand)
+/* A literal is found by its address once it has been learnt. */
+START_TEST(literal_is_found_by_address)
 {
 	begin_test();
 	for (unsigned i = 0; i < 30; i++)
@@ -91,8 +91,9 @@ START_TEST(what_stays_is_at_hand)
 }
 END_TEST
 
-/* One that comes in messages is looked up in the region once, … */
-START_TEST(what_moves_is_learnt_once)
+/* A name that comes in messages, at changing addresses, is looked up in the region
+ * once, … */
+START_TEST(moving_name_is_learnt_once)
 {
 	struct rnd random = {3};
 	unsigned first;
@@ -112,8 +113,8 @@ START_TEST(what_moves_is_learnt_once)
 }
 END_TEST
 
-/* … wherever the thread keeps what it knows, … */
-START_TEST(what_moves_is_learnt_wherever_that_is)
+/* … at whatever address the cache itself is, … */
+START_TEST(moving_name_is_learnt_in_any_cache_position)
 {
 	size_t size = (sizeof(names) / 4096 + 2) * 4096;
 	char *memory = aligned_alloc(4096, size);
@@ -134,13 +135,14 @@ START_TEST(what_moves_is_learnt_wherever_that_is)
 }
 END_TEST
 
-/* … and at an address that comes again and again with the same text it is at hand. */
-START_TEST(what_has_come_to_stay_is_at_hand)
+/* … and at an address that comes again and again with the same text it is found by its
+ * address. */
+START_TEST(repeated_address_is_found_by_address)
 {
 	char *at = buffers[0];
 
 	begin_test();
-	/* Where neither of the two is. */
+	/* Choose an address whose place in the cache is not that of either. */
 	while (fnt_name_place_no(at) == fnt_name_place_no(texts[8]) ||
 	       fnt_name_place_no(at) == fnt_name_place_no(texts[9]))
 		at += WIDTH;
@@ -150,7 +152,7 @@ START_TEST(what_has_come_to_stay_is_at_hand)
 	must_be(fnt_name_find(&names, at), 9);
 	must_be(fnt_name_find(&names, at), 9);
 	must_be(fnt_name_by_address(&names, at), 9);
-	/* Other texts do not drive it out. */
+	/* Other texts do not displace it. */
 	must_be(name_of(texts[8], 8), 8);
 	for (unsigned i = 0; i < 10; i++) {
 		strcpy(at, texts[8]);
@@ -161,7 +163,7 @@ START_TEST(what_has_come_to_stay_is_at_hand)
 }
 END_TEST
 
-START_TEST(rows_are_forgotten_everywhere)
+START_TEST(forgetting_a_row_clears_every_copy)
 {
 	static struct fnt_op_row row;
 	struct fnt_name_entry *seen;
@@ -224,7 +226,7 @@ START_TEST(names_in_messages_are_recorded)
 }
 END_TEST
 
-FIXTURE_MAIN("name_seen", a_name_is_its_text_wherever_it_is, what_stays_is_at_hand,
-	     what_moves_is_learnt_once, what_moves_is_learnt_wherever_that_is,
-	     what_has_come_to_stay_is_at_hand, rows_are_forgotten_everywhere,
+FIXTURE_MAIN("name_cache", names_are_told_apart_by_text, literal_is_found_by_address,
+	     moving_name_is_learnt_once, moving_name_is_learnt_in_any_cache_position,
+	     repeated_address_is_found_by_address, forgetting_a_row_clears_every_copy,
 	     names_in_messages_are_recorded)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_payload_writer.c: a call's payload where one frame ends and the next goes on.
+ * test_payload_writer.c: a call's payload across the end of a frame, into the next one.
  */
 #include "support/fixture.h"
 
@@ -14,8 +14,8 @@ state_after(const struct fnt_call *call)
 	return atomic_load_explicit(&call->frame[1].state, memory_order_relaxed);
 }
 
-/* One more event, of one kind or another; nothing of what lies behind the frame is
- * touched, unless the call has taken it to go on in. */
+/* Add one event of some kind. The bytes behind the frame must not change, unless the
+ * call has taken that frame, too, to go on in. */
 static void
 one_more(struct fnt_call *call, unsigned kind, const char *id, int64_t rows)
 {
@@ -51,8 +51,8 @@ newest_op_count(struct fnt_log *log)
 	return count;
 }
 
-/* Texts and numbers of every length, up to the end of a frame and over it. */
-START_TEST(a_frame_ends_where_it_ends)
+/* Texts and numbers of every length, up to the end of a frame and across it. */
+START_TEST(no_write_past_the_end_of_a_frame)
 {
 	static const int64_t rows[] = {FNT_NONE, 1, 200, 70000, INT64_MAX, -5};
 	struct fnt_log *log = open_log("ends", NULL);
@@ -81,11 +81,11 @@ END_TEST
 /* ---- over the ends of frames ----------------------------------------------------- */
 
 #define LONGEST 60u
-#define OPS 200u /* in half a dozen frames */
+#define OPS 200u /* in about six frames */
 
 static const int64_t some_rows[] = {FNT_NONE, 1, 200, 70000, INT64_MAX, -5};
 
-/* Op number `i`, its id of up to `len` letters that no other has in that order. */
+/* Add op `i`. Its id has up to `len` letters, in an order that no other id has. */
 static void
 op_number(unsigned i, unsigned len, char id[LONGEST + 1])
 {
@@ -95,7 +95,7 @@ op_number(unsigned i, unsigned len, char id[LONGEST + 1])
 	id[len] = '\0';
 }
 
-/* What is seen of the open call after op `i`: all from before, and that op. */
+/* The open call is seen with op `i`, and with all that was there before it. */
 static void
 must_end_with(const struct fnt_record_copy *now, const struct fnt_record_copy *before,
 	      unsigned i, const char *id)
@@ -138,11 +138,12 @@ must_be_recorded(const struct fnt_view *view, const struct fnt_record_copy *seen
 	ck_assert_uint_eq(raw->head.op_count, OPS);
 }
 
-/* Ids of every length, so that events end, and frames end in them, everywhere: after
- * each op a reader finds it and all before, and the record is what was seen. */
-START_TEST(an_op_goes_over_the_end_of_a_frame)
+/* Ids have every length, so that frames end at every place of an event. After each op a
+ * reader finds it and all before, and the record is what was seen. */
+START_TEST(op_crosses_the_end_of_a_frame)
 {
-	struct fnt_log *log = open_sized("over", KIB(512)); /* which is lapped */
+	/* small, so that it is lapped */
+	struct fnt_log *log = open_sized("over", KIB(512));
 	struct fnt_record_copy seen = {.payload = NULL}, now = {.payload = NULL};
 	struct fnt_region region;
 	char id[LONGEST + 1];
@@ -188,7 +189,7 @@ fill(char *text, size_t len, unsigned seed)
 	text[len] = '\0';
 }
 
-/* A call of so many ops, to be finished. */
+/* Begin a call and add so many ops. */
 static struct fnt_call *
 call_of(struct fnt_log *log, unsigned ops)
 {
@@ -223,7 +224,7 @@ finish_with(struct fnt_log *log, unsigned ops, enum fnt_value_kind kind, char *t
 	must_have_value(log, &value);
 }
 
-/* Frames that others went on in begin calls now. */
+/* Frames that continued other calls begin calls now. */
 static void
 two_at_once(struct fnt_log *log)
 {
@@ -234,10 +235,10 @@ two_at_once(struct fnt_log *log)
 	MUST(fnt_call_finish_ok(one, NULL) == FNT_DONE);
 }
 
-/* Of every length, in what is left of a frame and over its end, and of lengths that no
- * frame has: those are not copied into any, and frames are afterwards what they were.
- */
-START_TEST(a_value_is_what_was_given)
+/* Values of every length: that fit into the rest of a frame, that cross its end, and
+ * that no frame has room for. The last are not copied into frames, which stay as they
+ * were. */
+START_TEST(value_is_recorded_unchanged)
 {
 	struct fnt_log *log = open_log("values", NULL);
 	char text[9000];
@@ -268,7 +269,7 @@ must_have_failed(struct fnt_log *log, const char *code, const char *message)
 	fnt_traces_free(traces);
 }
 
-START_TEST(an_error_is_what_was_given)
+START_TEST(error_is_recorded_unchanged)
 {
 	struct fnt_log *log = open_log("errors", NULL);
 	char code[80], message[80];
@@ -290,9 +291,9 @@ START_TEST(an_error_is_what_was_given)
 }
 END_TEST
 
-/* Two threads' clocks may disagree by a little: an op that the one begins and the other
- * ends at once took no time, and not as good as 600 years. */
-START_TEST(an_op_does_not_end_before_it_began)
+/* Clocks of two threads may differ a little. An op that one thread begins and another
+ * ends at once has duration 0, and not 600 years. */
+START_TEST(op_does_not_end_before_it_began)
 {
 	struct fnt_log *log = open_log("before", NULL);
 	struct fnt_traces *traces;
@@ -302,7 +303,7 @@ START_TEST(an_op_does_not_end_before_it_began)
 		int64_t op = fnt_call_op_begin(call, FNT_OP_GET, "Lot", NULL);
 
 		call->pending_few[0].start_ns += 1000000000;
-		/* The first goes the general way, the last the short one. */
+		/* The first end takes the slow path, the last one the fast path. */
 		MUST(fnt_call_op_end(call, op, 1, true) == FNT_DONE);
 		MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
 		traces = newest(log, 1);
@@ -313,6 +314,6 @@ START_TEST(an_op_does_not_end_before_it_began)
 }
 END_TEST
 
-FIXTURE_MAIN("pen", a_frame_ends_where_it_ends, an_op_goes_over_the_end_of_a_frame,
-	     a_value_is_what_was_given, an_error_is_what_was_given,
-	     an_op_does_not_end_before_it_began)
+FIXTURE_MAIN("payload_writer", no_write_past_the_end_of_a_frame,
+	     op_crosses_the_end_of_a_frame, value_is_recorded_unchanged,
+	     error_is_recorded_unchanged, op_does_not_end_before_it_began)

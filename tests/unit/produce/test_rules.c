@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_rules.c: settings, with several processes that trace at the same time: what is
- * kept, what is counted and why.
+ * test_rules.c: settings, with several processes that trace at the same time: which
+ * calls are kept, and which counter has the others.
  */
 #include "support/puppets.h"
 
 #include <time.h>
 
-/* What has come to the counts since they were last looked at. */
+/* The counters as they were last looked at. */
 static struct fnt_stat last;
 
 static void
@@ -33,7 +33,7 @@ must_be_more(struct puppets *puppets, uint64_t recorded, uint64_t sampled,
 
 /* ---- enabled --------------------------------------------------------------------- */
 
-START_TEST(off_and_on)
+START_TEST(disabled_and_enabled)
 {
 	struct puppets puppets = start_puppets("off");
 
@@ -44,7 +44,7 @@ START_TEST(off_and_on)
 		set(&puppets, NULL, "enabled=off");
 		ck_assert_uint_eq(puppets_call(&puppets, "f", 100), 0);
 		must_be_more(&puppets, 0, 0, 0);
-		/* What else changes does not switch it on. */
+		/* Other changes do not enable it. */
 		set(&puppets, NULL, "keep=0.5");
 		ck_assert_uint_eq(puppets_call(&puppets, "f", 100), 0);
 		must_be_more(&puppets, 0, 0, 0);
@@ -55,7 +55,7 @@ START_TEST(off_and_on)
 }
 END_TEST
 
-START_TEST(off_for_some_functions)
+START_TEST(disabled_for_some_functions)
 {
 	struct puppets puppets = start_puppets("some");
 	struct order pushed = {"off:x", 10, FNT_OK, 1000, 0, false};
@@ -74,7 +74,7 @@ START_TEST(off_for_some_functions)
 	ck_assert_uint_eq(puppets_call(&puppets, "off:but", 10), 40);
 	must_be_more(&puppets, 40, 0, 0);
 
-	/* And the other way round: all but some. */
+	/* The other way round: all disabled but some. */
 	set(&puppets, NULL, "enabled=off");
 	ck_assert_uint_eq(puppets_call(&puppets, "f", 10), 0);
 	ck_assert_uint_eq(puppets_call(&puppets, "off:but", 10), 40);
@@ -85,7 +85,7 @@ END_TEST
 
 /* ---- keep ------------------------------------------------------------------------ */
 
-START_TEST(what_is_always_kept)
+START_TEST(errors_are_always_kept)
 {
 	struct puppets puppets = start_puppets("always");
 	struct order order = {.fn = "f", .count = 50};
@@ -110,7 +110,7 @@ START_TEST(what_is_always_kept)
 	order.pushed_ns = 1000000000;
 	puppets_do(&puppets, &order);
 	must_be_more(&puppets, 200, 0, 0);
-	/* One function has patience. */
+	/* One function is slow only after two seconds. */
 	set(&puppets, "f", "slow=2s");
 	puppets_do(&puppets, &order);
 	must_be_more(&puppets, 0, 200, 0);
@@ -121,7 +121,7 @@ START_TEST(what_is_always_kept)
 }
 END_TEST
 
-START_TEST(a_call_that_is_slow)
+START_TEST(slow_calls_are_kept)
 {
 	struct fnt_log *log =
 		open_log("slow", &(struct fnt_options){.size_bytes = MIB(1),
@@ -140,7 +140,7 @@ END_TEST
 
 #define TREES 20000u
 
-/* How often each tree is there, in all processes. */
+/* How often each tree is there, in all processes together. */
 static void
 count_trees(struct puppets *puppets, unsigned char *seen)
 {
@@ -153,9 +153,9 @@ count_trees(struct puppets *puppets, unsigned char *seen)
 	fnt_traces_free(traces);
 }
 
-/* With these ids it comes out the same each time: the bounds are five times the
- * standard deviation. */
-START_TEST(a_share_of_trees)
+/* These trace ids give the same numbers each time. The bounds are five standard
+ * deviations. */
+START_TEST(share_of_trees_is_kept)
 {
 	static unsigned char seen[TREES], before[TREES];
 	static const struct {
@@ -177,8 +177,8 @@ START_TEST(a_share_of_trees)
 		puppets_do(&puppets, &order);
 		count_trees(&puppets, seen);
 		for (uint32_t tree = 0; tree < TREES; tree++) {
-			/* All processes decide alike; a larger share keeps what a
-			 * smaller one kept. */
+			/* All processes decide alike, and a larger share keeps all that
+			 * a smaller one keeps. */
 			MUST(seen[tree] % PUPPETS == 0);
 			MUST(!before[tree] || seen[tree] >= before[tree] + PUPPETS);
 			trees += seen[tree] > before[tree];
@@ -213,7 +213,7 @@ START_TEST(trees_are_kept_whole)
 	traces = newest(log, 4000);
 	sampled = region_stat("whole").sampled;
 	ck_assert_uint_eq(traces->count + sampled, 4000);
-	/* Twenty standard deviations: the library's own random ids. */
+	/* The library's own random ids: twenty standard deviations. */
 	ck_assert_uint_gt(traces->count, 1100);
 	ck_assert_uint_lt(traces->count, 2900);
 	for (size_t i = 0; i < traces->count; i += 2) {
@@ -236,8 +236,8 @@ second_now(void)
 	return (uint64_t)now.tv_sec;
 }
 
-/* One of them first: a name that all bring up at once may get two ids, and so two
- * rates, if who writes it is interrupted there. */
+/* One process first: a name that several add at once may get two ids, and so two rates,
+ * if the process that writes it is interrupted. */
 static void
 check_rate(struct puppets *puppets, const char *fn, uint64_t rate)
 {
@@ -259,7 +259,7 @@ check_rate(struct puppets *puppets, const char *fn, uint64_t rate)
 	last = now;
 }
 
-START_TEST(so_many_a_second)
+START_TEST(rate_limits_calls_a_second)
 {
 	struct puppets puppets = start_puppets("rate");
 	struct order order = {.fn = "f", .count = 200, .outcome = FNT_ERROR};
@@ -275,11 +275,11 @@ START_TEST(so_many_a_second)
 	set(&puppets, "none:*", "rate=off");
 	check_rate(&puppets, "one:f", 1);
 	check_rate(&puppets, "one:g", 1);
-	/* Names too long for the table have one rate between them. */
+	/* Names too long for the table share one rate. */
 	memset(name, 'x', sizeof(name));
 	name[300] = '\0';
 	check_rate(&puppets, name, 10);
-	/* The rate is for those that nothing else keeps. */
+	/* The rate limits only calls that nothing else keeps. */
 	puppets_do(&puppets, &order);
 	must_be_more(&puppets, 800, 0, 0);
 	order.outcome = FNT_OK;
@@ -288,7 +288,7 @@ START_TEST(so_many_a_second)
 	must_be_more(&puppets, 800, 0, 0);
 	ck_assert_uint_eq(puppets_call(&puppets, "none:f", 200), 800);
 	must_be_more(&puppets, 800, 0, 0);
-	/* What is sampled out takes nothing of it. */
+	/* Sampled-out calls do not count against the rate. */
 	set(&puppets, NULL, "keep=0");
 	ck_assert_uint_eq(puppets_call(&puppets, "g", 200), 800);
 	must_be_more(&puppets, 0, 800, 0);
@@ -296,6 +296,6 @@ START_TEST(so_many_a_second)
 }
 END_TEST
 
-FIXTURE_MAIN("control", off_and_on, off_for_some_functions, what_is_always_kept,
-	     a_call_that_is_slow, a_share_of_trees, trees_are_kept_whole,
-	     so_many_a_second)
+FIXTURE_MAIN("rules", disabled_and_enabled, disabled_for_some_functions,
+	     errors_are_always_kept, slow_calls_are_kept, share_of_trees_is_kept,
+	     trees_are_kept_whole, rate_limits_calls_a_second)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_threads.c: many threads on one log: calls that change hands, threads that come
- * and go.
+ * test_threads.c: many threads on one log: calls that move between threads, and threads
+ * that come and go.
  */
 #include "support/fixture.h"
 
@@ -68,7 +68,8 @@ static const unsigned HANDED = ROUNDS(20000u, 3000u);
 
 #define BEGINNERS 2
 
-/* Stage 0 begins, 1 and 2 add, the last finishes; every stage has several threads. */
+/* Stage 0 begins calls, 1 and 2 add events, the last finishes. Each stage has several
+ * threads. */
 static void *
 begins(void *arg)
 {
@@ -161,7 +162,7 @@ check_handed(void)
 	fnt_traces_free(traces);
 }
 
-START_TEST(begun_here_finished_there)
+START_TEST(finished_by_another_thread)
 {
 	pthread_t threads[4][2];
 
@@ -280,7 +281,7 @@ one_call(void *arg)
 	struct fnt_call *call = begin_call(log_, "short", "id");
 
 	if (arg)
-		return call; /* left open: whoever joins us finishes it */
+		return call; /* left open; whoever joins the thread finishes it */
 	MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
 	return NULL;
 }
@@ -290,7 +291,7 @@ START_TEST(short_lived_threads)
 	const unsigned rounds = ROUNDS(3000u, 400u);
 	struct fnt_stat stat;
 
-	/* A hundred times more threads than there are lanes. */
+	/* A hundred times more threads than lanes. */
 	log_ = open_sized("short", SMALLEST);
 	for (unsigned i = 0; i < rounds; i++) {
 		pthread_t threads[4];
@@ -320,8 +321,8 @@ END_TEST
 
 #define KEYS 6
 
-/* How often a destructor sets its value again. ThreadSanitizer lets go of a thread in a
- * destructor of its own, which waits for no more than two rounds. */
+/* How often a destructor sets its key again. ThreadSanitizer ends a thread in a
+ * destructor of its own, which waits for two rounds only. */
 #ifdef FNT_TSAN
 #define AGAIN 2u
 #else
@@ -330,8 +331,8 @@ END_TEST
 
 static pthread_key_t keys[KEYS];
 
-/* Also after urcu-bp's destructor, and again and again: nothing that the thread
- * remembered of its reader is left by then. */
+/* This also runs after urcu-bp's destructor, several times: what the thread cached of
+ * its RCU reader must be gone by then. */
 static void
 uses_the_log(void *arg)
 {
@@ -363,7 +364,7 @@ START_TEST(destructors_use_the_log)
 	const unsigned rounds = ROUNDS(300u, 60u), each = 1 + AGAIN + KEYS - 1;
 	struct fnt_stat stat;
 
-	/* Some before the log's own and urcu-bp's, some after them. */
+	/* Some keys before those of the log and of urcu-bp, some after them. */
 	for (int i = 0; i < KEYS; i++) {
 		if (i == KEYS / 2) {
 			log_ = open_sized("late", SMALLEST);
@@ -406,7 +407,7 @@ waits_for_all(void *arg)
 	return (void *)done;
 }
 
-/* More threads than lanes: those without one drop what they have, and count it. */
+/* More threads than lanes: threads without a lane drop their calls, and count them. */
 START_TEST(more_threads_than_lanes)
 {
 	enum {
@@ -432,12 +433,12 @@ START_TEST(more_threads_than_lanes)
 	ck_assert_uint_eq(stat.dropped, THREADS * 20 - done);
 	ck_assert_uint_ge(done, SMALL_LANES * 20);
 	ck_assert_uint_gt(stat.dropped, 0);
-	/* With the crowd gone there are lanes again. */
+	/* Once those threads have ended, there are lanes again. */
 	ck_assert_int_eq(record_call(log_, "fn", "id"), FNT_DONE);
 	fnt_log_close(log_);
 	must_be_sound("crowd");
 }
 END_TEST
 
-FIXTURE_MAIN("threads", begun_here_finished_there, overlapping_calls,
+FIXTURE_MAIN("threads", finished_by_another_thread, overlapping_calls,
 	     short_lived_threads, destructors_use_the_log, more_threads_than_lanes)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Who called, as text: what the standard calls valid and nothing else, and trees that
- * go over from process to process by it.
+ * test_traceparent.c: the caller as text. What the W3C standard calls valid is
+ * accepted, and nothing else; trees of calls continue across processes by it.
  */
 #include "produce/traceparent.h"
 
@@ -17,8 +17,8 @@
 #define LOW UINT64_C(0x8448eb211c80319c)
 #define CALLER UINT64_C(0xb7ad6b7169203331)
 
-/* From memory that ends with the text, so that ASan sees who reads on. What is not
- * valid leaves what was there. */
+/* Parse from memory that ends with the text, so that ASan reports a read past it. A
+ * text that is not valid must leave the ids as they were. */
 static bool
 parses(const char *text)
 {
@@ -32,7 +32,7 @@ parses(const char *text)
 	return valid;
 }
 
-START_TEST(what_is_valid_is_taken_apart)
+START_TEST(valid_texts_are_parsed)
 {
 	static const char *const valid[] = {
 		"00" IDS "01",
@@ -58,7 +58,7 @@ START_TEST(what_is_valid_is_taken_apart)
 }
 END_TEST
 
-START_TEST(what_is_not_valid_changes_nothing)
+START_TEST(invalid_texts_change_nothing)
 {
 	static const char *const invalid[] = {
 		"",
@@ -71,7 +71,7 @@ START_TEST(what_is_not_valid_changes_nothing)
 		"00" IDS "01-00",
 		"00" IDS "01.",
 		"00" IDS "011",
-		"01" IDS "01.x", /* of later ones a dash comes next */
+		"01" IDS "01.x", /* in later versions a dash must follow */
 		"01" IDS "011",
 		"ff" IDS "01",
 		"ff" IDS "01-x",
@@ -111,8 +111,8 @@ START_TEST(what_is_not_valid_changes_nothing)
 }
 END_TEST
 
-/* Half of an id may be zeros, all of it may not. */
-START_TEST(zeros)
+/* Half of an id may be zero, but not all of it. */
+START_TEST(ids_of_zeros_are_invalid)
 {
 	ck_assert(parses("00-0000000000000000844000000000019c-" PARENT "-01"));
 	ck_assert(parses("00-0af76519000000000000000000000000-" PARENT "-01"));
@@ -126,7 +126,7 @@ has_zero_id(const char *text)
 	return strspn(text + 3, "0") >= 32 || strspn(text + 36, "0") >= 16;
 }
 
-/* The same rules, said in another language. */
+/* The same rules, written in another way. */
 static bool
 should_parse(const regex_t *shape, const char *text)
 {
@@ -136,8 +136,8 @@ should_parse(const regex_t *shape, const char *text)
 	       (strncmp(text, "00", 2) != 0 || strlen(text) == 55);
 }
 
-/* Every byte in every place, every length, and many changes at once. */
-START_TEST(as_the_rules_say)
+/* Every byte at every place, every length, and many changes at once. */
+START_TEST(agrees_with_a_second_parser)
 {
 	static const char *const seeds[] = {"00" IDS "01", "fe" IDS "01-more",
 					    "00-000000000000000000000000000000a0"
@@ -174,7 +174,7 @@ START_TEST(as_the_rules_say)
 }
 END_TEST
 
-START_TEST(what_is_written_is_read)
+START_TEST(written_text_is_read_again)
 {
 	struct rnd r = {7};
 
@@ -218,7 +218,7 @@ check_parents(struct fnt_log *log, const struct fnt_call_info *info, uint64_t hi
 	fnt_traces_free(traces);
 }
 
-START_TEST(the_first_that_is_set_counts)
+START_TEST(parent_goes_before_traceparent)
 {
 	struct fnt_log *log = open_log("order", NULL);
 	struct fnt_call *parent = begin_call(log, "parent", "p");
@@ -234,7 +234,8 @@ START_TEST(the_first_that_is_set_counts)
 	check_parents(log, &info, id[0], id[1], fnt_call_uid(parent));
 	info.parent = NULL;
 	check_parents(log, &info, HIGH, LOW, CALLER);
-	info.traceparent = "00" IDS "00"; /* not sampled there: recorded here */
+	/* the caller does not sample; it is recorded all the same */
+	info.traceparent = "00" IDS "00";
 	check_parents(log, &info, HIGH, LOW, CALLER);
 	info.traceparent = "ff" IDS "01";
 	check_parents(log, &info, 12, 13, 11);
@@ -245,7 +246,7 @@ START_TEST(the_first_that_is_set_counts)
 }
 END_TEST
 
-START_TEST(one_that_is_not_valid_begins_a_tree)
+START_TEST(invalid_traceparent_begins_a_tree)
 {
 	static const char *const invalid[] = {"", "00", "ff" IDS "01", "00" IDS "0A"};
 	struct fnt_log *log = open_log("roots", NULL);
@@ -267,7 +268,7 @@ START_TEST(one_that_is_not_valid_begins_a_tree)
 }
 END_TEST
 
-START_TEST(no_call_has_none)
+START_TEST(null_call_has_no_traceparent)
 {
 	char text[56] = "something";
 
@@ -278,7 +279,7 @@ END_TEST
 
 #define HOPS 6
 
-/* Each process calls the next by the text alone. */
+/* Each process calls the next, which knows only the text. */
 static void
 hop(struct fnt_log *log, const char *traceparent, int left)
 {
@@ -303,7 +304,7 @@ hop(struct fnt_log *log, const char *traceparent, int left)
 	CHILD_MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
 }
 
-START_TEST(a_tree_over_processes)
+START_TEST(tree_across_processes)
 {
 	struct fnt_log *log = open_log("hops", NULL);
 	struct fnt_traces *traces;
@@ -316,7 +317,7 @@ START_TEST(a_tree_over_processes)
 
 		MUST(trace->trace_id[0] == traces->items[0].trace_id[0] &&
 		     trace->trace_id[1] == traces->items[0].trace_id[1]);
-		/* Newest first: who calls ends after what it has called. */
+		/* Newest first: a caller ends after the call it made. */
 		if (i == 0)
 			MUST(trace->parent_uid == 0);
 		else
@@ -328,8 +329,8 @@ START_TEST(a_tree_over_processes)
 }
 END_TEST
 
-FIXTURE_MAIN("traceparent", what_is_valid_is_taken_apart,
-	     what_is_not_valid_changes_nothing, zeros, as_the_rules_say,
-	     what_is_written_is_read, the_first_that_is_set_counts,
-	     one_that_is_not_valid_begins_a_tree, no_call_has_none,
-	     a_tree_over_processes)
+FIXTURE_MAIN("traceparent", valid_texts_are_parsed, invalid_texts_change_nothing,
+	     ids_of_zeros_are_invalid, agrees_with_a_second_parser,
+	     written_text_is_read_again, parent_goes_before_traceparent,
+	     invalid_traceparent_begins_a_tree, null_call_has_no_traceparent,
+	     tree_across_processes)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The shared library taken out of a program that has used it: threads that end and
- * forks that come afterwards must not run into what was there.
+ * test_unload.c: a program unloads the shared library after it has used it. Threads
+ * that end and forks that come afterwards must not run code or use memory that is gone.
  *
  *       test_unload libfntrace.so
  */
@@ -42,7 +42,7 @@ use(void *arg)
 	REQUIRE(lib.finish(lib.begin(log_, &info), NULL) == FNT_DONE);
 	pthread_barrier_wait(&used);
 	pthread_barrier_wait(&unloaded);
-	return NULL; /* and its keys' destructors run */
+	return NULL; /* the destructors of its keys run now */
 }
 
 static void *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cache_flush_calls.h: included before all else where a suite wants to be told what is given
- * back: in place of lib/base/cache_flush.h.
+ * cache_flush_calls.h: included before all else, in place of lib/base/cache_flush.h, so
+ * that a suite is told what is flushed.
  */
 #ifndef FNT_BASE_CACHE_FLUSH_H
 #define FNT_BASE_CACHE_FLUSH_H
@@ -10,7 +10,7 @@
 
 #define FNT_CACHE_FLUSH_LINE 64
 
-/* The suite's. */
+/* Defined by the suite. */
 void flush_told(const void *at, size_t bytes);
 
 static inline void

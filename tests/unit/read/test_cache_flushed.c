@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_cache_flushed.c: which lines readers give back (cache_flush.h), and which they keep.
+ * test_cache_flushed.c: which cache lines readers flush (cache_flush.h), and which they
+ * do not.
  *
- * record_read.c and query.c are compiled into this suite, with a fnt_cache_flush that only says
- * what it was to give back (cache_flush_calls.h); what they read the functions say that do it,
- * wrapped.
+ * record_read.c and query.c are compiled into this suite with a fnt_cache_flush that
+ * only notes what it was given (cache_flush_calls.h). The functions that read cells are
+ * wrapped, to note what was read.
  */
 #include "support/ring_bench.h"
 
@@ -12,8 +13,8 @@
 #include "read/attached.h"
 
 #define TOLD_MAX 20000u
-#define NONE UINT64_MAX /* no record's uid */
-#define PLACE 32u	/* cells: a walk looks around once in so many */
+#define NONE UINT64_MAX /* a uid that no record has */
+#define PLACE 32u	/* a walk checks for writers once in so many cells */
 
 /* ---- what is read, and what is given back ---------------------------------------- */
 
@@ -32,19 +33,20 @@ flush_told(const void *at, size_t bytes)
 	told[told_count++].bytes = bytes;
 }
 
-/* Of one look at a ring. */
+/* One read of a cell. */
 struct seen {
 	const struct fnt_cell *cell;
 	enum fnt_read_result is;
-	uint32_t cells;			   /* of the record */
-	const struct fnt_segment *segment; /* which has them */
-	unsigned told;			   /* how much had been given back before */
+	uint32_t cells;			   /* of the record; 0: no record */
+	const struct fnt_segment *segment; /* the cell's segment */
+	unsigned told;			   /* flushes before this read */
 };
 
 static struct seen seen[TOLD_MAX];
 static unsigned seen_count;
 
-/* Somebody writes when so many looks have been taken, now, and after each. */
+/* A writer writes after read number `after`, and after each later one before `until`.
+ */
 static struct {
 	unsigned after, until;
 	void (*write)(void *arg);
@@ -88,7 +90,7 @@ enum fnt_read_result __wrap_fnt_record_read(const struct fnt_view *view, uint32_
 					    uint64_t ticket,
 					    struct fnt_record_copy *raw);
 
-/* A walk's. */
+/* Called by a walk. */
 enum fnt_read_result
 __wrap_fnt_record_read_at(const struct fnt_view *view,
 			  const struct fnt_ring_position *position,
@@ -103,7 +105,7 @@ __wrap_fnt_record_read_at(const struct fnt_view *view,
 	return is;
 }
 
-/* Of who only counts. */
+/* Called to count records. */
 enum fnt_read_result
 __wrap_fnt_record_probe_at(const struct fnt_view *view,
 			   const struct fnt_ring_position *position)
@@ -116,7 +118,7 @@ __wrap_fnt_record_probe_at(const struct fnt_view *view,
 	return is;
 }
 
-/* A follower's. */
+/* Called by a follower. */
 enum fnt_read_result
 __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t ticket,
 		       struct fnt_record_copy *raw)
@@ -133,7 +135,7 @@ __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t tick
 	return is;
 }
 
-/* How much has been given back by the time of the next look, or the end. */
+/* How many flushes there were before the next read, or the end. */
 static unsigned
 told_after(unsigned look)
 {
@@ -149,7 +151,8 @@ index_of(const struct fnt_segment *segment, const void *at)
 	return off / FNT_CELL_BYTES;
 }
 
-/* Of a cell: read, so that it has to be given back; looked at; given back whole. */
+/* Of a cell: part of a record that was read, and so to be flushed; looked at; flushed
+ * whole. */
 struct marks {
 	bool read, looked, given;
 };
@@ -167,8 +170,8 @@ mark_looked(struct marks *marks, const struct seen *look)
 	}
 }
 
-/* Of the cells of a ring, which is the only one of which anything was given back: and
- * nothing before it was looked at. */
+/* The marks of a segment's cells. Nothing of another segment was flushed, and nothing
+ * before it was looked at. */
 static struct marks *
 marks_of(const struct fnt_segment *segment)
 {
@@ -200,13 +203,13 @@ write_one(void *arg)
 {
 	struct writing *writing = arg;
 
-	/* And until now nothing was given back. */
+	/* Nothing was flushed before the first write. */
 	if (seen_count == meanwhile.after)
 		MUST(!told_count);
 	write_record(writing->bench, writing->writer, 1, writing->number++);
 }
 
-/* A ring that has wrapped, of records of up to `most` cells. */
+/* A ring that has been lapped, with records of up to `most` cells. */
 static struct bench *
 make_full(uint32_t most, uint64_t *number)
 {
@@ -223,7 +226,7 @@ make_full(uint32_t most, uint64_t *number)
 	return bench;
 }
 
-/* As far as it has `limit` records of this uid. */
+/* Query until `limit` records of this uid are found. */
 static void
 walk(const struct bench *bench, uint64_t uid, size_t limit)
 {
@@ -235,7 +238,7 @@ walk(const struct bench *bench, uint64_t uid, size_t limit)
 	fnt_traces_free(traces);
 }
 
-START_TEST(in_a_ring_at_rest_nothing)
+START_TEST(ring_at_rest_flushes_nothing)
 {
 	for (uint32_t most = 1; most < 8; most++) {
 		uint64_t number;
@@ -253,7 +256,8 @@ START_TEST(in_a_ring_at_rest_nothing)
 }
 END_TEST
 
-/* What is read from then on is given back, whole, and what was read before as well. */
+/* From the write on, records that are read are flushed whole, and so are those read
+ * before. */
 static void
 written_meanwhile(uint32_t most, unsigned after)
 {
@@ -278,7 +282,7 @@ written_meanwhile(uint32_t most, unsigned after)
 	free_bench(bench);
 }
 
-START_TEST(what_a_walk_has_read_while_others_write)
+START_TEST(walk_flushes_while_others_write)
 {
 	for (uint32_t most = 1; most < 8; most++)
 		for (unsigned after = 1; after < 200; after += 1 + after / 8)
@@ -286,9 +290,9 @@ START_TEST(what_a_walk_has_read_while_others_write)
 }
 END_TEST
 
-/* Who wants few records, and has them before the second place (here after 64), will
- * soon come to the same ones again. */
-START_TEST(who_wants_few_keeps_them)
+/* A query for a few records that finds them before the second check for writers (here
+ * after 64 cells) flushes nothing, as the same records will soon be read again. */
+START_TEST(query_for_a_few_records_flushes_nothing)
 {
 	for (unsigned few = 1; few < 2 * PLACE; few++) {
 		struct writing writing = {.writer = 1};
@@ -308,16 +312,17 @@ START_TEST(who_wants_few_keeps_them)
 }
 END_TEST
 
-/* Who counts looks at no more than a line of each cell. What is not written yet is left
- * where it is: its producer is about to. */
-START_TEST(a_line_of_each_that_is_counted)
+/* Counting reads and flushes one line of each cell. Cells that are not written yet are
+ * not flushed, as their producer is about to write them. */
+START_TEST(count_flushes_one_line_of_each_cell)
 {
 	struct bench *bench = make_bench(0, false);
 	const struct fnt_ring_handle *handle = hand_of(bench, 0);
 	struct writing writing = {bench, 2, 1};
 	unsigned begun = UINT32_MAX, older = 0;
 
-	/* One has tickets in hand, below those of another, who has some, too. */
+	/* Writer 0 has reserved tickets below those of writer 1, which has some, too.
+	 */
 	for (uint32_t some = 0; writing.number < 4 * bench->segment->cell_count ||
 				handle->block.end < handle->block.next + 2;
 	     some = (some + 1) % 3)
@@ -345,7 +350,8 @@ START_TEST(a_line_of_each_that_is_counted)
 		MUST(!given || (told[seen[i].told].at == (const char *)seen[i].cell &&
 				told[seen[i].told].bytes == FNT_CACHE_FLUSH_LINE));
 	}
-	/* A walk over tickets in hand comes to such a place a little earlier. */
+	/* Reserved tickets are skipped, so the walk may check for writers a little
+	 * earlier. */
 	ck_assert_uint_ge(begun, meanwhile.after - 1);
 	ck_assert_uint_le(begun, meanwhile.after + 2 * PLACE);
 	ck_assert_uint_gt(older, 0);
@@ -362,8 +368,8 @@ record_one(void *log)
 	record_call(log, "fn", "1");
 }
 
-/* Calls are written meanwhile, and no errors: their ring stays as it is. */
-START_TEST(each_ring_by_itself)
+/* Meanwhile successful calls are written, and no errors: the kept ring is at rest. */
+START_TEST(each_ring_flushes_by_itself)
 {
 	struct fnt_log *log = open_log("rings", NULL);
 	struct fnt_reader *reader = open_reader("rings");
@@ -424,7 +430,8 @@ record_some(struct fnt_log *log, struct rnd *r, unsigned count)
 	}
 }
 
-/* Each record as soon as it is read, whole, and nothing else. */
+/* Each record is flushed whole as soon as it is read, and nothing else is. Returns how
+ * many. */
 static unsigned
 must_have_given_records(void)
 {
@@ -447,7 +454,7 @@ must_have_given_records(void)
 	return records;
 }
 
-START_TEST(what_a_follower_has_read)
+START_TEST(follower_flushes_what_it_has_read)
 {
 	const char *name = _i ? "oldest" : "now";
 	struct fnt_log *log = open_log(name, NULL);
@@ -480,7 +487,9 @@ START_TEST(what_a_follower_has_read)
 }
 END_TEST
 
-FIXTURE_MAIN_LOOPS("evicted", {in_a_ring_at_rest_nothing, 1},
-		   {what_a_walk_has_read_while_others_write, 1},
-		   {who_wants_few_keeps_them, 1}, {a_line_of_each_that_is_counted, 1},
-		   {each_ring_by_itself, 1}, {what_a_follower_has_read, 2})
+FIXTURE_MAIN_LOOPS("cache_flushed", {ring_at_rest_flushes_nothing, 1},
+		   {walk_flushes_while_others_write, 1},
+		   {query_for_a_few_records_flushes_nothing, 1},
+		   {count_flushes_one_line_of_each_cell, 1},
+		   {each_ring_flushes_by_itself, 1},
+		   {follower_flushes_what_it_has_read, 2})

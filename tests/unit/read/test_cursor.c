@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_cursor.c: followers: from now, from the oldest, lapped, slow, and held up.
+ * test_cursor.c: followers that start now or at the oldest record, that are lapped,
+ * that are slow, and that meet a stopped producer.
  */
 #include "support/fixture.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* All that is there now; how many, the numbers of their ids following `expect`. */
+/* Read all that is there. Their ids must be the numbers from `expect` on. Returns how
+ * many. */
 static unsigned
 drain(struct fnt_cursor *cursor, unsigned expect)
 {
@@ -50,7 +52,7 @@ START_TEST(cursor_from_now_and_from_the_oldest)
 }
 END_TEST
 
-/* Take up to `take` records; the numbers of all so far grow. The last answer. */
+/* Read up to `take` records, with ids that grow. Returns the last result of next. */
 static int
 take_some(struct fnt_cursor *cursor, unsigned take, unsigned *last, unsigned *got)
 {
@@ -67,10 +69,10 @@ take_some(struct fnt_cursor *cursor, unsigned take, unsigned *last, unsigned *go
 	return rc;
 }
 
-/* However far it falls behind: what it gets is in order, and with what it missed it
- * makes what there was. With tickets in someone's hand it may wait for them a little;
- * in an ordered ring nobody has any. */
-START_TEST(cursor_that_is_lapped)
+/* However far a follower falls behind, it gets records in order; with those that it
+ * missed they add up to what was recorded. It may wait a little for reserved tickets.
+ * An ordered ring has none. */
+START_TEST(lapped_cursor)
 {
 	static const char *const names[] = {"lapped", "lapped-ordered"};
 	struct fnt_options options = {.size_bytes = SMALLEST,
@@ -100,7 +102,7 @@ START_TEST(cursor_that_is_lapped)
 	}
 	ck_assert_uint_gt(fnt_cursor_missed(cursor), 0);
 	fnt_cursor_close(cursor);
-	/* From the oldest, later: nothing is missed of what is still there. */
+	/* Opened later at the oldest record, it misses nothing that is still there. */
 	ck_assert(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
 	got = last = 0;
 	ck_assert_int_eq(take_some(cursor, UINT32_MAX, &last, &got), 0);
@@ -113,8 +115,8 @@ START_TEST(cursor_that_is_lapped)
 }
 END_TEST
 
-/* A producer stopped with tickets in hand holds nobody up; when it goes on, its records
- * come too. */
+/* A producer that is stopped with reserved tickets does not hold up a follower. When it
+ * goes on, the follower gets its records, too. */
 START_TEST(cursor_and_a_stopped_producer)
 {
 	struct fnt_log *log = open_log("stopped", NULL);
@@ -128,7 +130,7 @@ START_TEST(cursor_and_a_stopped_producer)
 	ck_assert(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
 	pid = fork();
 	if (!pid) {
-		/* Fast, so that it holds a block. */
+		/* Fast, so that it reserves a block. */
 		for (int i = 0; i < 1000; i++)
 			CHILD_MUST(record_call(log, "other", "0") == FNT_DONE);
 		raise(SIGSTOP);
@@ -160,10 +162,10 @@ START_TEST(cursor_and_a_stopped_producer)
 }
 END_TEST
 
-/* One that is slower than its producers leaves to them what they are about to
- * overwrite: it is never within a sixteenth of the ring of them, but for the tickets
- * between two looks. */
-START_TEST(slow_cursors_keep_clear)
+/* A follower slower than the producers skips what they are about to overwrite. It is
+ * never within a sixteenth of the ring of them, but for the tickets taken between two
+ * reads. */
+START_TEST(slow_cursor_keeps_its_distance)
 {
 	struct fnt_options options = {.size_bytes = MIB(1), .flags = FNT_ORDERED};
 	struct fnt_log *log = open_log("slow", &options);
@@ -181,7 +183,7 @@ START_TEST(slow_cursors_keep_clear)
 			MUST(recorded - last < cells - cells / 16 + 140);
 	}
 	ck_assert_uint_gt(fnt_cursor_missed(cursor), 8 * cells);
-	/* All the time in the world: what is left is had. */
+	/* Once the producers are done it gets all that is left. */
 	while (got + fnt_cursor_missed(cursor) < recorded)
 		ck_assert_int_eq(take_some(cursor, UINT32_MAX, &last, &got), 0);
 	ck_assert_uint_eq(last, recorded);
@@ -193,5 +195,5 @@ START_TEST(slow_cursors_keep_clear)
 END_TEST
 
 FIXTURE_MAIN_LOOPS("cursor", {cursor_from_now_and_from_the_oldest, 1},
-		   {cursor_that_is_lapped, 2}, {cursor_and_a_stopped_producer, 1},
-		   {slow_cursors_keep_clear, 1})
+		   {lapped_cursor, 2}, {cursor_and_a_stopped_producer, 1},
+		   {slow_cursor_keeps_its_distance, 1})

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_decode.c: records whose payloads are in the usual forms, read straight from the
- * bytes, against the same with a further element in each event, which none of the short
- * ways takes: both must come to the same traces.
+ * test_decode.c: records whose payloads have the usual encoding, which the fast path
+ * decodes, against the same events with one more element each, which it declines. Both
+ * must give the same traces.
  */
 #include "support/payload_events.h"
 
 #include "read/decode.h"
 #include "region/name_table.h"
 
-#define NAMES 600 /* ids of one byte, and of two */
+#define NAMES 600 /* so that ids have one byte, or two */
 
 static struct fnt_view view;
-static uint32_t known[8]; /* ids of names that are there */
+static uint32_t known[8]; /* ids of names in the table */
 
 static void
 make_names(void)
@@ -35,7 +35,7 @@ make_names(void)
 		known[i] = fnt_name_intern(&view, 0, names[i], strlen(names[i]));
 }
 
-/* Such as ids are, and such as they are not. */
+/* Some ids are like real ones, others are not. */
 static struct fnt_text
 some_id(struct rnd *r)
 {
@@ -63,7 +63,7 @@ usual_name(struct rnd *r, struct fnt_name_ref *name)
 		*name = (struct fnt_name_ref){.id = known[rnd(r, 8)]};
 }
 
-/* Rather a beginning, and ops, than anything else. */
+/* More often a begin or an op than other events. */
 static void
 likely_event(struct rnd *r, struct fnt_event *event, int i)
 {
@@ -163,7 +163,7 @@ same_trace(const struct fnt_trace *a, const struct fnt_trace *b)
 	       same_ops(a->pending, a->pending_count, b->pending, b->pending_count);
 }
 
-/* And all that came before: what is added later takes nothing from it. */
+/* The last trace, and all before it: adding one must not change another. */
 static bool
 same_traces(const struct fnt_traces *a, const struct fnt_traces *b)
 {
@@ -191,8 +191,9 @@ some_head(struct rnd *r)
 	return head;
 }
 
-/* As if it had been copied out of a ring: there is room for what a cell has, and more
- * is copied than is payload. To where it is to be, if `placed` and it is short. */
+/* As if it had been copied out of a ring: the buffer has room for whole cells, and
+ * holds more bytes than the payload. `placed`: a short payload is copied to its place
+ * in the set. */
 static const struct fnt_trace *
 decode(struct fnt_trace_set *set, struct fnt_record head,
        const msgpack_sbuffer *payload, uint32_t op_count, bool placed)
@@ -228,7 +229,7 @@ pack_all(msgpack_sbuffer *to, const struct fnt_event *events, int count, size_t 
 		pack(&pk, &events[i], more);
 }
 
-/* Both end within their last event. */
+/* Cut both payloads within their last event. */
 static void
 cut_short(struct rnd *r, msgpack_sbuffer *usual, msgpack_sbuffer *other,
 	  const struct fnt_event *events, int count)
@@ -244,9 +245,9 @@ cut_short(struct rnd *r, msgpack_sbuffer *usual, msgpack_sbuffer *other,
 	msgpack_sbuffer_destroy(&before);
 }
 
-/* As many ops as the head says, more, and fewer; sets that are used again, with names
- * in them; payloads that end within their last event. */
-START_TEST(short_ways_and_long)
+/* With as many ops as the head says, more, and fewer; with sets that are used again and
+ * have names in them; with payloads that end within their last event. */
+START_TEST(fast_path_agrees_with_slow_path)
 {
 	enum {
 		EVENTS = 40
@@ -292,5 +293,5 @@ END_TEST
 int
 main(void)
 {
-	return SUITE_RUN("decode", short_ways_and_long);
+	return SUITE_RUN("decode", fast_path_agrees_with_slow_path);
 }

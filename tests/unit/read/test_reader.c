@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_reader.c: looking in from outside: by name, path and pid, what runs, who is
- * there.
+ * test_reader.c: attaching by name, path and pid; queries, calls in flight, producers,
+ * regions.
  */
 #include "support/fixture.h"
 
@@ -108,10 +108,10 @@ recent_count(struct fnt_reader *reader)
 	return count;
 }
 
-/* Tickets that a lane says it has in hand are passed over, up to the first of them,
- * which is looked at: so we know that they were. Not where it says what no lane does,
- * nor those of others. */
-START_TEST(tickets_in_hand_are_passed_over)
+/* Tickets that a lane says it has reserved are skipped, down to the first of them. That
+ * one is read, to check that they still are reserved. Nothing is skipped where the
+ * lane's words are impossible, and no tickets of other lanes. */
+START_TEST(reserved_tickets_are_skipped)
 {
 	struct fnt_log *log = open_log("hand", NULL);
 	struct fnt_reader *reader = open_reader("hand");
@@ -131,9 +131,10 @@ START_TEST(tickets_in_hand_are_passed_over)
 	} says[] = {
 		{cursor, cursor, cursor + 10, 20},
 		{first, first, cursor + 10, 1},
-		{first, first, first + 1, 20},	     /* the newest are another's */
-		{first + 1, first, cursor + 10, 20}, /* of two blocks */
-		{0, first, UINT64_MAX - 1, 20},	     /* too many */
+		/* the newest tickets belong to another lane */
+		{first, first, first + 1, 20},
+		{first + 1, first, cursor + 10, 20}, /* words of two blocks */
+		{0, first, UINT64_MAX - 1, 20},	     /* too many tickets for a block */
 		{0, 0, 0, 20},			     /* between two blocks */
 		{0, FNT_TICKET_NONE, cursor + 10, 20},
 		{cursor + 10, cursor + 10, UINT64_MAX, 20},
@@ -154,7 +155,7 @@ END_TEST
 
 /* ---- by pid ---------------------------------------------------------------------- */
 
-/* A child with one call open in `name`, and no file of it if `gone`. */
+/* A child with one call open in `name`. `gone`: it has removed the file. */
 static pid_t
 child_with(const char *name, bool gone)
 {
@@ -208,7 +209,7 @@ START_TEST(attach_by_pid)
 }
 END_TEST
 
-START_TEST(attach_by_pid_in_vain)
+START_TEST(attach_by_pid_fails)
 {
 	struct fnt_log *a, *b;
 	struct fnt_reader *reader;
@@ -313,7 +314,7 @@ START_TEST(producers_and_stat)
 }
 END_TEST
 
-/* Reading changes nothing: neither bytes nor times. */
+/* Reading changes neither bytes nor times of the file. */
 START_TEST(readers_leave_no_trace)
 {
 	struct fnt_log *log = open_sized("silent", SMALLEST);
@@ -384,7 +385,7 @@ START_TEST(list_of_regions)
 END_TEST
 
 FIXTURE_MAIN_LOOPS("reader", {queries, 1}, {each_stops_when_told, 1},
-		   {tickets_in_hand_are_passed_over, 1}, {attach_by_pid, 1},
-		   {attach_by_pid_in_vain, 1}, {in_flight_shows_ops_so_far, 1},
+		   {reserved_tickets_are_skipped, 1}, {attach_by_pid, 1},
+		   {attach_by_pid_fails, 1}, {in_flight_shows_ops_so_far, 1},
 		   {producers_and_stat, 1}, {readers_leave_no_trace, 1},
 		   {list_of_regions, 1})

@@ -75,7 +75,7 @@ read_plain(void)
 	return -rc;
 }
 
-START_TEST(a_region_is_its_owners_alone)
+START_TEST(only_the_owner_has_access)
 {
 	struct stat st;
 
@@ -109,7 +109,7 @@ write_as_no_team(void)
 	return -open_with(region_path("team", ".fnt"), &(struct fnt_options){0});
 }
 
-START_TEST(a_group_shares_on_purpose)
+START_TEST(group_shares_on_purpose)
 {
 	struct fnt_log *log;
 	struct stat st;
@@ -133,7 +133,7 @@ END_TEST
 
 /* A writer refuses a directory in which others could have planted regions. Nobody
  * follows a symbolic link, whoever made it. */
-START_TEST(nothing_planted_is_followed)
+START_TEST(planted_files_are_not_followed)
 {
 	const char *link = region_path("link", ".fnt");
 	struct fnt_options options = {0};
@@ -161,7 +161,7 @@ END_TEST
 
 /* A process that has the removed file mapped goes on in it until it opens the log
  * again. */
-START_TEST(a_region_taken_away)
+START_TEST(removed_region_stays_usable)
 {
 	struct fnt_log *log = open_log("gone", NULL), *again;
 	struct fnt_reader *reader = open_reader("gone");
@@ -185,7 +185,7 @@ START_TEST(a_region_taken_away)
 END_TEST
 
 /* exec closes all files and releases the lock: the new program is not a producer. */
-START_TEST(exec_keeps_nothing)
+START_TEST(exec_leaves_nothing_open)
 {
 	struct fnt_reader *reader;
 	struct fnt_log *log;
@@ -218,7 +218,7 @@ START_TEST(exec_keeps_nothing)
 END_TEST
 
 /* Thousands of processes that live briefly fill no table and leave nothing. */
-START_TEST(thousands_of_short_lives)
+START_TEST(thousands_of_short_processes)
 {
 	unsigned lives = ROUNDS(3000, 200);
 	struct fnt_reader *reader;
@@ -252,6 +252,6 @@ START_TEST(thousands_of_short_lives)
 }
 END_TEST
 
-FIXTURE_MAIN("access", a_region_is_its_owners_alone, a_group_shares_on_purpose,
-	     nothing_planted_is_followed, a_region_taken_away, exec_keeps_nothing,
-	     thousands_of_short_lives)
+FIXTURE_MAIN("access", only_the_owner_has_access, group_shares_on_purpose,
+	     planted_files_are_not_followed, removed_region_stays_usable,
+	     exec_leaves_nothing_open, thousands_of_short_processes)

@@ -196,7 +196,7 @@ open_error(const char *name, uint64_t size, struct fnt_error *error)
 	return rc;
 }
 
-START_TEST(no_room_is_an_error_at_open)
+START_TEST(full_disk_is_an_error_at_open)
 {
 	struct fnt_error error = {0};
 	struct dirent *entry;
@@ -219,7 +219,7 @@ END_TEST
 
 /* A sparse copy has holes. They are filled when it is opened for writing, or the open
  * fails. A producer that wrote into a hole on a full disk would die of SIGBUS. */
-START_TEST(a_copy_with_holes)
+START_TEST(sparse_copy_is_filled)
 {
 	struct fnt_error error = {0};
 	char command[1400], path[400];
@@ -259,8 +259,8 @@ main(void)
 		usable += works(kind);
 	if (usable)
 		status = SUITE_RUN_LOOPS("disk", {producers_do_not_notice, count},
-					 {no_room_is_an_error_at_open, count},
-					 {a_copy_with_holes, count});
+					 {full_disk_is_an_error_at_open, count},
+					 {sparse_copy_is_filled, count});
 	fixture_end();
 	return status;
 }

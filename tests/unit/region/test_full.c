@@ -105,7 +105,7 @@ hold_a_lane(void *arg)
 	return NULL;
 }
 
-START_TEST(a_lane_in_time)
+START_TEST(thread_without_lane_gets_one_later)
 {
 	pthread_t holders[SMALL_LANES], patient;
 
@@ -123,4 +123,4 @@ START_TEST(a_lane_in_time)
 }
 END_TEST
 
-FIXTURE_MAIN("full", more_threads_than_lanes, a_lane_in_time)
+FIXTURE_MAIN("full", more_threads_than_lanes, thread_without_lane_gets_one_later)

@@ -24,7 +24,7 @@ count_outcome(struct fnt_reader *reader, enum fnt_outcome outcome)
 	return count;
 }
 
-START_TEST(what_a_child_leaves_is_recorded_once)
+START_TEST(dead_child_is_recorded_once)
 {
 	struct fnt_log *again;
 	struct fnt_traces *traces;
@@ -94,7 +94,8 @@ middle(enum descent descent, const struct latch *ready, const struct latch *pids
 }
 
 static void
-the_one_to_die(enum descent descent, const struct latch *ready, const struct latch *pids)
+the_one_to_die(enum descent descent, const struct latch *ready,
+	       const struct latch *pids)
 {
 	pid_t pid;
 
@@ -145,7 +146,7 @@ die_before_descendant(enum descent descent, const char *name)
 	fnt_log_close(log_);
 }
 
-START_TEST(a_descendant_does_not_keep_the_dead_alive)
+START_TEST(descendant_does_not_keep_the_dead_alive)
 {
 	static const char *const names[DESCENTS] = {"idle", "busy", "idle-2", "busy-2"};
 
@@ -155,7 +156,7 @@ END_TEST
 
 /* ---- odd hosts ------------------------------------------------------------------- */
 
-START_TEST(a_region_without_a_name)
+START_TEST(region_without_a_name)
 {
 	struct latch ready = make_latch();
 	struct fnt_reader *reader;
@@ -188,7 +189,7 @@ END_TEST
 /* A child closes all descriptors that it has inherited, as daemons do, and opens files
  * of its own in their place. Its calls are recorded, and the library does not touch
  * those files. */
-START_TEST(a_child_that_closes_all_descriptors)
+START_TEST(child_closes_all_descriptors)
 {
 	struct latch ready = make_latch();
 	struct fnt_reader *reader;
@@ -242,7 +243,7 @@ lock_a_file(const char *name)
 	return fd;
 }
 
-START_TEST(a_file_in_our_descriptors_place_stays_locked)
+START_TEST(host_file_under_our_descriptor_stays_locked)
 {
 	pid_t pid = fork();
 
@@ -267,7 +268,7 @@ END_TEST
 /* The process that opened the log closes all descriptors, and so loses its lock. It
  * still counts as alive and goes on recording, and another process's open takes nothing
  * from it. */
-START_TEST(a_host_that_closes_all_descriptors)
+START_TEST(host_closes_all_descriptors)
 {
 	struct latch ready = make_latch();
 	struct fnt_reader *reader;
@@ -342,7 +343,7 @@ record_one(void *arg)
 }
 
 /* It still finds dead processes when it needs what they held. */
-START_TEST(closed_descriptors_and_the_dead)
+START_TEST(dead_are_found_after_descriptors_closed)
 {
 	struct latch ready = make_latch(), go = make_latch();
 	pthread_t thread;
@@ -371,10 +372,9 @@ START_TEST(closed_descriptors_and_the_dead)
 }
 END_TEST
 
-FIXTURE_MAIN_LOOPS("liveness", {what_a_child_leaves_is_recorded_once, 1},
-		   {a_descendant_does_not_keep_the_dead_alive, DESCENTS},
-		   {a_region_without_a_name, 1},
-		   {a_child_that_closes_all_descriptors, 1},
-		   {a_file_in_our_descriptors_place_stays_locked, 1},
-		   {a_host_that_closes_all_descriptors, 1},
-		   {closed_descriptors_and_the_dead, 1})
+FIXTURE_MAIN_LOOPS("liveness", {dead_child_is_recorded_once, 1},
+		   {descendant_does_not_keep_the_dead_alive, DESCENTS},
+		   {region_without_a_name, 1}, {child_closes_all_descriptors, 1},
+		   {host_file_under_our_descriptor_stays_locked, 1},
+		   {host_closes_all_descriptors, 1},
+		   {dead_are_found_after_descriptors_closed, 1})

@@ -119,7 +119,7 @@ kill_apart(pid_t pid)
 }
 
 /* Two processes have pid 1. One dies; the call of the other goes on. */
-START_TEST(two_of_the_same_number)
+START_TEST(two_processes_with_pid_1)
 {
 	pid_t first = produce_apart("apart", "first");
 	pid_t second = produce_apart("apart", "second");
@@ -154,7 +154,7 @@ END_TEST
 
 /* A process within a namespace sees those outside as alive, and recovers what the dead
  * have left. */
-START_TEST(seen_from_within)
+START_TEST(seen_from_within_a_namespace)
 {
 	struct latch go = make_latch();
 	pid_t outside, inside;
@@ -191,7 +191,7 @@ END_TEST
 /* A host in a namespace of its own closes all descriptors, ours among them. It still
  * counts as alive for everyone, and its calls are recorded. When it is killed it counts
  * as dead. */
-START_TEST(descriptors_closed_within)
+START_TEST(descriptors_closed_within_a_namespace)
 {
 	struct latch ready = make_latch(), go = make_latch();
 	struct fnt_log *log;
@@ -324,8 +324,9 @@ main(void)
 	if (!may_unshare())
 		return 77;
 	fixture_begin();
-	status = SUITE_RUN("pidns", two_of_the_same_number, seen_from_within,
-			   descriptors_closed_within, pid_used_again,
+	status = SUITE_RUN("pidns", two_processes_with_pid_1,
+			   seen_from_within_a_namespace,
+			   descriptors_closed_within_a_namespace, pid_used_again,
 			   same_pid_and_time_without_the_region);
 	fixture_end();
 	return status;

@@ -109,7 +109,7 @@ sound_region(size_t *size)
 	return bytes;
 }
 
-START_TEST(files_of_another_kind)
+START_TEST(files_that_are_not_regions)
 {
 	size_t size;
 	unsigned char *bytes = sound_region(&size);
@@ -138,7 +138,7 @@ START_TEST(files_of_another_kind)
 END_TEST
 
 /* Features and sections of later versions that are marked compatible are accepted. */
-START_TEST(files_of_a_later_version_that_are_compatible)
+START_TEST(compatible_files_of_a_later_version)
 {
 	size_t size;
 	unsigned char *bytes = sound_region(&size);
@@ -170,7 +170,7 @@ START_TEST(truncated_at_every_power_of_two)
 }
 END_TEST
 
-START_TEST(things_that_are_no_files)
+START_TEST(paths_that_are_not_files)
 {
 	char path[256], target[256];
 	size_t size;
@@ -198,7 +198,7 @@ START_TEST(things_that_are_no_files)
 END_TEST
 
 /* Run in a child, as another user. */
-START_TEST(what_is_not_ours)
+START_TEST(files_of_other_users)
 {
 	const char *path = region_path("private", ".fnt");
 	pid_t pid;
@@ -297,7 +297,7 @@ read_lie(const unsigned char *bytes, size_t size, bool write_too)
 
 /* Flip every bit of the header. The file is refused, or it is sound; nothing crashes.
  */
-START_TEST(every_bit_of_the_header)
+START_TEST(every_bit_of_the_header_flipped)
 {
 	size_t size;
 	unsigned char *bytes = sound_region(&size);
@@ -313,7 +313,7 @@ START_TEST(every_bit_of_the_header)
 END_TEST
 
 /* Extreme values in the words of the header. */
-START_TEST(lying_words_of_the_header)
+START_TEST(extreme_words_in_the_header)
 {
 	static const uint64_t lies[] = {
 		0,	    1,		127,	    4095,	UINT32_MAX,
@@ -360,7 +360,7 @@ END_TEST
 
 /* ---- making them ----------------------------------------------------------------- */
 
-START_TEST(no_room)
+START_TEST(full_file_system)
 {
 	const char *dir = region_path("tiny", "");
 	struct fnt_error error = {0};
@@ -394,7 +394,7 @@ END_TEST
 
 /* Many processes open the log at once: one makes the region, and all use the same one.
  */
-START_TEST(made_by_many_at_once)
+START_TEST(created_by_many_at_once)
 {
 	enum {
 		PROCESSES = 4
@@ -433,8 +433,8 @@ START_TEST(made_by_many_at_once)
 }
 END_TEST
 
-FIXTURE_MAIN("region", files_of_another_kind,
-	     files_of_a_later_version_that_are_compatible,
-	     truncated_at_every_power_of_two, things_that_are_no_files,
-	     what_is_not_ours, every_bit_of_the_header, lying_words_of_the_header,
-	     random_damage, no_room, made_by_many_at_once)
+FIXTURE_MAIN("region", files_that_are_not_regions, compatible_files_of_a_later_version,
+	     truncated_at_every_power_of_two, paths_that_are_not_files,
+	     files_of_other_users, every_bit_of_the_header_flipped,
+	     extreme_words_in_the_header, random_damage, full_file_system,
+	     created_by_many_at_once)

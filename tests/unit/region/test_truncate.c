@@ -266,7 +266,7 @@ read_all_ways(struct fnt_reader *reader)
 	return rc;
 }
 
-START_TEST(cut_at_any_moment)
+START_TEST(cut_at_random_moments)
 {
 	int stale = 0;
 
@@ -312,7 +312,7 @@ bad_page(void)
 	return at;
 }
 
-START_TEST(a_hosts_handler_still_hears)
+START_TEST(host_handler_still_gets_sigbus)
 {
 	struct sigaction action = {.sa_sigaction = host_handler,
 				   .sa_flags = SA_SIGINFO};
@@ -359,7 +359,7 @@ by_signal(void)
 	raise(SIGBUS);
 }
 
-START_TEST(without_a_handler_it_still_kills)
+START_TEST(sigbus_still_kills_without_handler)
 {
 	must_die_of_sigbus(by_fault);
 	must_die_of_sigbus(by_signal);
@@ -368,5 +368,5 @@ END_TEST
 
 FIXTURE_MAIN("truncate", cut_before_a_call, copied_over,
 	     removed_or_replaced_by_name_stays_readable,
-	     removed_and_replaced_under_load, cut_while_reading, cut_at_any_moment,
-	     a_hosts_handler_still_hears, without_a_handler_it_still_kills)
+	     removed_and_replaced_under_load, cut_while_reading, cut_at_random_moments,
+	     host_handler_still_gets_sigbus, sigbus_still_kills_without_handler)

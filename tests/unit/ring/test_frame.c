@@ -169,7 +169,7 @@ must_be_one_aborted(struct fnt_log *log)
 /* All frames belonged to another thread, which has ended, and then to this one. When
  * the log is closed a single call is open, in each frame in turn. It becomes one
  * record, and its memory stays valid as long as somebody may use it. */
-START_TEST(closed_with_one_call_in_any_frame)
+START_TEST(closed_with_one_call_in_each_frame)
 {
 	for (uint32_t n = 0; n < SMALL_FRAMES; n++) {
 		struct fnt_options options = {.size_bytes = SMALLEST,
@@ -236,7 +236,7 @@ use_until_closed(void *arg)
 	return NULL;
 }
 
-START_TEST(closed_among_calls_without_frames)
+START_TEST(closed_while_calls_have_no_frame)
 {
 	struct rnd r = {7};
 
@@ -266,5 +266,5 @@ START_TEST(closed_among_calls_without_frames)
 }
 END_TEST
 
-FIXTURE_MAIN("inflight", bytes_and_chunks_agree, closed_with_calls_that_have_no_frame,
-	     closed_with_one_call_in_any_frame, closed_among_calls_without_frames)
+FIXTURE_MAIN("frame", bytes_and_chunks_agree, closed_with_calls_that_have_no_frame,
+	     closed_with_one_call_in_each_frame, closed_while_calls_have_no_frame)

@@ -33,7 +33,7 @@ cross(uint64_t start, bool ordered)
 	free_bench(bench);
 }
 
-START_TEST(edges_of_the_counters)
+START_TEST(limits_of_the_counters)
 {
 	struct bench *bench = make_bench(0, false);
 	const uint64_t cells = bench->segment->cell_count;
@@ -53,7 +53,7 @@ START_TEST(edges_of_the_counters)
 }
 END_TEST
 
-START_TEST(laps_compare_around_their_end)
+START_TEST(laps_compare_across_wrap_around)
 {
 	const uint64_t laps[] = {0, 1, 2, FNT_LAP_MASK - 1, FNT_LAP_MASK};
 
@@ -81,7 +81,7 @@ END_TEST
 
 /* ---- cells that are held --------------------------------------------------------- */
 
-START_TEST(a_held_cell_is_passed_over)
+START_TEST(busy_cell_is_skipped)
 {
 	struct bench *bench = make_bench(0, true);
 	uint64_t cells = bench->segment->cell_count, seen;
@@ -150,7 +150,7 @@ meet_another(uint64_t lap, uint32_t busy)
 	free_bench(bench);
 }
 
-START_TEST(a_few_cells_meet_anothers)
+START_TEST(claim_meets_another_writers_cell)
 {
 	meet_another(0, 1);
 	meet_another(2, 1);
@@ -159,7 +159,7 @@ START_TEST(a_few_cells_meet_anothers)
 }
 END_TEST
 
-START_TEST(all_cells_held)
+START_TEST(all_cells_busy)
 {
 	struct bench *bench = make_bench(0, true);
 	uint64_t cells = bench->segment->cell_count;
@@ -212,7 +212,7 @@ must_be_apart(const struct bench *bench, const struct held held[WRITERS], uint32
 /* Writers claim cells, sleep with them while others lap the ring, and commit at last,
  * or die and are recovered. Every record that is read is whole, and none is read that
  * was not committed. */
-START_TEST(claims_at_random)
+START_TEST(random_claims)
 {
 	for (uint64_t seed = 0; seed < ROUNDS(30u, 3u); seed++) {
 		struct bench *bench = make_bench(0, seed % 2);
@@ -295,7 +295,7 @@ END_TEST
 
 /* A slot that its writer left BUSY is skipped, and empty again after its death is
  * noticed. */
-START_TEST(a_name_left_half_written)
+START_TEST(half_written_name_is_skipped)
 {
 	struct bench *bench = make_bench(0, false);
 	struct fnt_view *view = bench->view;
@@ -318,6 +318,6 @@ START_TEST(a_name_left_half_written)
 }
 END_TEST
 
-FIXTURE_MAIN("ring", edges_of_the_counters, laps_compare_around_their_end,
-	     a_held_cell_is_passed_over, a_few_cells_meet_anothers, all_cells_held,
-	     claims_at_random, names_are_found_again, a_name_left_half_written)
+FIXTURE_MAIN("ring", limits_of_the_counters, laps_compare_across_wrap_around,
+	     busy_cell_is_skipped, claim_meets_another_writers_cell, all_cells_busy,
+	     random_claims, names_are_found_again, half_written_name_is_skipped)

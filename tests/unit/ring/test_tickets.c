@@ -8,7 +8,7 @@
 /* If no other writer has taken tickets in between, a new block continues a block that
  * has too few left, and no cell is skipped. The lane shows at each moment which tickets
  * it has. */
-START_TEST(tickets_go_on)
+START_TEST(new_block_continues_the_old)
 {
 	for (uint32_t count = 2; count < 40; count++) {
 		struct bench *bench = make_bench(0, false);
@@ -46,7 +46,7 @@ END_TEST
 
 /* The writer has a whole block while others lap the ring. Its next record goes behind
  * theirs, and none of their cells is touched. */
-START_TEST(an_overtaken_block)
+START_TEST(overtaken_block)
 {
 	struct bench *bench = make_bench(0, false);
 	uint64_t cells = bench->segment->cell_count, seen, number = 100000, ticket;
@@ -72,7 +72,7 @@ END_TEST
 
 /* ---- the dead -------------------------------------------------------------------- */
 
-START_TEST(what_the_dead_held_is_cleared)
+START_TEST(cells_of_the_dead_are_recovered)
 {
 	for (uint32_t count = 1; count < 40; count++) {
 		struct bench *bench = make_bench(0, false);
@@ -107,7 +107,7 @@ END_TEST
 
 /* A damaged block covers the whole ring, or reaches far past its end. It does no harm,
  * above all not to cells of live writers. */
-START_TEST(a_damaged_block)
+START_TEST(damaged_block_does_no_harm)
 {
 	static const uint64_t bounds[][2] = {{0, UINT64_MAX},
 					     {UINT64_MAX, 0},
@@ -130,5 +130,5 @@ START_TEST(a_damaged_block)
 }
 END_TEST
 
-FIXTURE_MAIN("tickets", tickets_go_on, an_overtaken_block,
-	     what_the_dead_held_is_cleared, a_damaged_block)
+FIXTURE_MAIN("tickets", new_block_continues_the_old, overtaken_block,
+	     cells_of_the_dead_are_recovered, damaged_block_does_no_harm)

@@ -82,7 +82,7 @@ reads(void *arg)
 	return NULL;
 }
 
-START_TEST(never_a_mixture)
+START_TEST(settings_are_never_mixed)
 {
 	struct fnt_log *log = open_sized("mixture", SMALLEST);
 	pthread_t threads[3];
@@ -138,7 +138,7 @@ bad_word(struct rnd *r)
 	return (uint64_t)rnd(r, UINT32_MAX) << 32 | rnd(r, UINT32_MAX);
 }
 
-START_TEST(hostile_bytes)
+START_TEST(hostile_settings_bytes)
 {
 	struct fnt_log *log = open_log("hostile", NULL);
 	struct fnt_control *control = open_control("hostile");
@@ -184,7 +184,7 @@ hears(void *arg, uint64_t offset, const char *problem)
 	snprintf(arg, 200, "%s", problem);
 }
 
-START_TEST(a_check_finds_them)
+START_TEST(check_finds_damaged_settings)
 {
 	struct fnt_log *log = open_log("check", NULL);
 	struct fnt_control *control = open_control("check");
@@ -219,4 +219,5 @@ START_TEST(a_check_finds_them)
 }
 END_TEST
 
-FIXTURE_MAIN("settings", never_a_mixture, hostile_bytes, a_check_finds_them)
+FIXTURE_MAIN("settings", settings_are_never_mixed, hostile_settings_bytes,
+	     check_finds_damaged_settings)

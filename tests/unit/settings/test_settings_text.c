@@ -8,7 +8,7 @@
 
 /* ---- as text --------------------------------------------------------------------- */
 
-START_TEST(values_that_are_taken)
+START_TEST(valid_values)
 {
 	static const char *const pairs[][2] = {
 		{"enabled=on", "enabled=on"},
@@ -57,7 +57,7 @@ START_TEST(values_that_are_taken)
 }
 END_TEST
 
-START_TEST(values_that_are_not)
+START_TEST(invalid_values)
 {
 	static const char *const bad[][2] = {
 		{"enabled=yes", "on or off"},
@@ -125,7 +125,7 @@ START_TEST(default_unsets)
 }
 END_TEST
 
-START_TEST(many_in_one_text)
+START_TEST(several_settings_in_one_text)
 {
 	struct fnt_settings_block *block = fnt_settings_create(3);
 	struct fnt_error error = {0};
@@ -152,7 +152,7 @@ START_TEST(many_in_one_text)
 }
 END_TEST
 
-START_TEST(names_of_functions)
+START_TEST(function_names_and_prefixes)
 {
 	char name[FNT_NAME_MAX + 3];
 
@@ -214,7 +214,7 @@ rate_by_definition(const struct fnt_settings_block *block, const char *name)
 	return rate;
 }
 
-START_TEST(the_most_specific_wins_key_by_key)
+START_TEST(most_specific_override_wins_for_each_key)
 {
 	struct rnd r = {7};
 
@@ -258,6 +258,6 @@ START_TEST(the_most_specific_wins_key_by_key)
 }
 END_TEST
 
-FIXTURE_MAIN("settings_text", values_that_are_taken, values_that_are_not,
-	     default_unsets, many_in_one_text, names_of_functions,
-	     the_most_specific_wins_key_by_key)
+FIXTURE_MAIN("settings_text", valid_values, invalid_values, default_unsets,
+	     several_settings_in_one_text, function_names_and_prefixes,
+	     most_specific_override_wins_for_each_key)
