@@ -46,7 +46,7 @@ give_up(const char *file, int line, const char *what)
 	_exit(1);
 }
 
-/* ---- the supervisor's books ------------------------------------------------------ */
+/* ---- the supervisor's counts ----------------------------------------------------- */
 
 struct worker {
 	pid_t pid; /* 0: none */
@@ -59,17 +59,17 @@ static struct worker workers[WORKERS_MAX];
 static struct life *lives;
 static uint32_t life_count;
 
-struct books {
+struct counts {
 	uint64_t deaths, deaths_stopped, ends, stops, changes, changes_killed;
 	uint64_t finished, dropped; /* as the workers confirmed them */
 	uint64_t open, in_doubt;    /* of the killed: begun, and perhaps begun */
 	uint64_t delivered, missed, aborted, unframed;
 };
-static struct books round_, all;
+static struct counts round_, all;
 
 /* Read all messages in the worker's pipe. */
 static void
-listen_to(struct worker *worker)
+read_messages(struct worker *worker)
 {
 	struct message messages[256];
 	ssize_t got;
@@ -83,11 +83,11 @@ listen_to(struct worker *worker)
 }
 
 static void
-listen_to_all(void)
+read_all_messages(void)
 {
 	for (uint32_t i = 0; i < shape->workers; i++)
 		if (workers[i].pid)
-			listen_to(&workers[i]);
+			read_messages(&workers[i]);
 }
 
 static void
@@ -113,11 +113,11 @@ start_worker(struct worker *worker)
 /* The worker has ended. A thread that was killed may have begun a call without
  * reporting it; a call that was reported as begun must be found again. */
 static void
-bury(struct worker *worker, bool killed)
+worker_ended(struct worker *worker, bool killed)
 {
 	struct life *life = &lives[worker->life];
 
-	listen_to(worker);
+	read_messages(worker);
 	close(worker->fd);
 	for (uint32_t i = 0; i < worker->threads; i++) {
 		round_.finished += life->confirmed[i];
@@ -147,12 +147,12 @@ kill_worker(struct worker *worker)
 	} else {
 		round_.ends++;
 	}
-	bury(worker, WIFSIGNALED(status));
+	worker_ended(worker, WIFSIGNALED(status));
 }
 
 /* Workers that have come to their own end. */
 static void
-bury_the_ended(void)
+collect_ended(void)
 {
 	int status;
 
@@ -161,7 +161,7 @@ bury_the_ended(void)
 			continue;
 		REQUIRE(WIFEXITED(status) && !WEXITSTATUS(status));
 		round_.ends++;
-		bury(&workers[i], false);
+		worker_ended(&workers[i], false);
 	}
 }
 
@@ -273,8 +273,8 @@ stop_one(struct worker *worker)
 	/* If the others waited for it, this loop would never end. */
 	while (calls_confirmed() < until && !all_stopped()) {
 		nap_us(50);
-		listen_to_all();
-		bury_the_ended();
+		read_all_messages();
+		collect_ended();
 		for (uint32_t i = 0; i < shape->workers; i++)
 			if (!workers[i].pid)
 				start_worker(&workers[i]);
@@ -282,7 +282,7 @@ stop_one(struct worker *worker)
 }
 
 static void
-happen(struct worker *worker)
+stop_continue_or_kill(struct worker *worker)
 {
 	switch (rnd(&dice, 6)) {
 	case 0:
@@ -304,7 +304,7 @@ happen(struct worker *worker)
 }
 
 static void
-live_and_die(struct fnt_cursor *cursor, double seconds)
+run_workers(struct fnt_cursor *cursor, double seconds)
 {
 	struct timespec now;
 	double end;
@@ -313,7 +313,7 @@ live_and_die(struct fnt_cursor *cursor, double seconds)
 	end = (double)now.tv_sec + (double)now.tv_nsec / 1e9 + seconds;
 	while ((double)now.tv_sec + (double)now.tv_nsec / 1e9 < end &&
 	       life_count < LIVES_MAX - 2 * WORKERS_MAX) {
-		bury_the_ended();
+		collect_ended();
 		for (uint32_t i = 0; i < shape->workers; i++)
 			if (!workers[i].pid)
 				start_worker(&workers[i]);
@@ -321,10 +321,10 @@ live_and_die(struct fnt_cursor *cursor, double seconds)
 		if (all_stopped())
 			kill_worker(&workers[rnd(&dice, shape->workers)]);
 		else
-			happen(&workers[rnd(&dice, shape->workers)]);
+			stop_continue_or_kill(&workers[rnd(&dice, shape->workers)]);
 		if (shape->changing)
 			change(&dice, &round_.changes, &round_.changes_killed);
-		listen_to_all();
+		read_all_messages();
 		follow(cursor, 3000);
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
@@ -333,7 +333,7 @@ live_and_die(struct fnt_cursor *cursor, double seconds)
 			kill_worker(&workers[i]);
 }
 
-/* ---- does it add up? ------------------------------------------------------------- */
+/* ---- the counts add up ----------------------------------------------------------- */
 
 /* Write around both rings once more: no cell is busy any more, and none is skipped. */
 static void
@@ -409,23 +409,25 @@ add_to_all(void)
 }
 
 static void
-print_books(const char *what, const struct books *books)
+print_counts(const char *what, const struct counts *counts)
 {
 	printf("# %-13s %llu deaths (%llu while stopped), %llu stops, %llu ends, "
 	       "%llu changes (%llu killed); %llu "
 	       "calls "
-	       "confirmed, %llu in hand, %llu in doubt; %llu dropped, %llu unframed; "
+	       "confirmed, %llu in flight, %llu in doubt; %llu dropped, %llu without a "
+	       "frame; "
 	       "%llu records read, %llu missed, %llu aborted\n",
-	       what, (unsigned long long)books->deaths,
-	       (unsigned long long)books->deaths_stopped,
-	       (unsigned long long)books->stops, (unsigned long long)books->ends,
-	       (unsigned long long)books->changes,
-	       (unsigned long long)books->changes_killed,
-	       (unsigned long long)books->finished, (unsigned long long)books->open,
-	       (unsigned long long)books->in_doubt, (unsigned long long)books->dropped,
-	       (unsigned long long)books->unframed,
-	       (unsigned long long)books->delivered, (unsigned long long)books->missed,
-	       (unsigned long long)books->aborted);
+	       what, (unsigned long long)counts->deaths,
+	       (unsigned long long)counts->deaths_stopped,
+	       (unsigned long long)counts->stops, (unsigned long long)counts->ends,
+	       (unsigned long long)counts->changes,
+	       (unsigned long long)counts->changes_killed,
+	       (unsigned long long)counts->finished, (unsigned long long)counts->open,
+	       (unsigned long long)counts->in_doubt,
+	       (unsigned long long)counts->dropped,
+	       (unsigned long long)counts->unframed,
+	       (unsigned long long)counts->delivered,
+	       (unsigned long long)counts->missed, (unsigned long long)counts->aborted);
 	fflush(stdout);
 }
 
@@ -442,12 +444,12 @@ run_round(double seconds)
 	fnt_log_close(open_log(shape->name, &options));
 	reader = open_reader(shape->name);
 	REQUIRE(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
-	live_and_die(cursor, seconds);
+	run_workers(cursor, seconds);
 	add_up(cursor);
 	fnt_cursor_close(cursor);
 	fnt_reader_close(reader);
 	REQUIRE(!unlink(region_path(shape->name, ".fnt")));
-	print_books(shape->name, &round_);
+	print_counts(shape->name, &round_);
 	add_to_all();
 }
 
@@ -466,7 +468,7 @@ main(int argc, char **argv)
 		shape = &shapes[i % SHAPES];
 		run_round(once);
 	}
-	print_books("deaths:", &all);
+	print_counts("deaths:", &all);
 	munmap(lives, LIVES_MAX * sizeof(*lives));
 	fixture_end();
 	return EXIT_SUCCESS;

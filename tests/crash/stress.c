@@ -63,7 +63,7 @@ hash_text(uint64_t hash, const char *text)
 /* ---- producing ------------------------------------------------------------------- */
 
 static void
-some_letters(struct rnd *r, char *text, uint32_t len)
+random_letters(struct rnd *r, char *text, uint32_t len)
 {
 	for (uint32_t i = 0; i < len; i++)
 		text[i] = (char)('a' + rnd(r, 26));
@@ -90,7 +90,7 @@ produce_one(struct fnt_log *log, struct rnd *r, unsigned slot, uint64_t seq, cha
 
 		some = some < left ? some : left;
 		left -= some;
-		some_letters(r, room, some);
+		random_letters(r, room, some);
 		if (fnt_call_op(call, FNT_OP_GET, "table", room, 1, (int64_t)seq,
 				true) == FNT_DONE)
 			hash = hash_text(hash, room);

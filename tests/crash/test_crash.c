@@ -11,7 +11,7 @@
 
 /* One message before and after each step, through a pipe. Messages are whole: each is
  * written by one write of less than PIPE_BUF bytes. */
-enum said {
+enum step {
 	BEGINS = 1,
 	BEGUN,
 	OP,
@@ -20,16 +20,16 @@ enum said {
 };
 
 struct message {
-	uint32_t said;
+	uint32_t step;
 	uint32_t number; /* of the call */
 	int32_t rc;
 	uint32_t ops; /* done so far */
 };
 
 static void
-say(int fd, uint32_t said, uint32_t number, int rc, uint32_t ops)
+report_step(int fd, uint32_t step, uint32_t number, int rc, uint32_t ops)
 {
-	struct message message = {said, number, rc, ops};
+	struct message message = {step, number, rc, ops};
 
 	CHILD_MUST(write(fd, &message, sizeof(message)) == sizeof(message));
 }
@@ -52,21 +52,21 @@ produce(struct fnt_log *log, int fd, uint64_t seed)
 			numbers[i] = next++;
 			ops[i] = 0;
 			snprintf(id, sizeof(id), "%u", numbers[i]);
-			say(fd, BEGINS, numbers[i], 0, 0);
+			report_step(fd, BEGINS, numbers[i], 0, 0);
 			calls[i] = begin_call(log, "crash", id);
-			say(fd, BEGUN, numbers[i], 0, 0);
+			report_step(fd, BEGUN, numbers[i], 0, 0);
 		} else if (rnd(&r, 12)) {
 			snprintf(id, sizeof(id), "%u.%u %*s", numbers[i], ops[i],
 				 (int)rnd(&r, 50), "");
 			CHILD_MUST(fnt_call_op(calls[i], FNT_OP_INSERT, "t", id, 1, 1,
 					       true) == FNT_DONE);
-			say(fd, OP, numbers[i], 0, ++ops[i]);
+			report_step(fd, OP, numbers[i], 0, ++ops[i]);
 		} else {
 			int rc;
 
-			say(fd, FINISHES, numbers[i], 0, ops[i]);
+			report_step(fd, FINISHES, numbers[i], 0, ops[i]);
 			rc = fnt_call_finish_ok(calls[i], NULL);
-			say(fd, FINISHED, numbers[i], rc, ops[i]);
+			report_step(fd, FINISHED, numbers[i], rc, ops[i]);
 			calls[i] = NULL;
 		}
 	}
@@ -76,7 +76,7 @@ produce(struct fnt_log *log, int fd, uint64_t seed)
 
 #define CALLS_MAX 20000
 
-struct story {
+struct report {
 	struct message last[CALLS_MAX]; /* of each call, by its number */
 	/* the call was confirmed as the nth, from 1; 0: it was not */
 	uint32_t nth[CALLS_MAX];
@@ -84,24 +84,24 @@ struct story {
 	uint32_t confirmed; /* calls that finished and were recorded */
 };
 
-static struct story *
-listen_to(int fd)
+static struct report *
+read_report(int fd)
 {
-	struct story *story = calloc(1, sizeof(*story));
+	struct report *report = calloc(1, sizeof(*report));
 	struct message message;
 	ssize_t got;
 
 	while ((got = read(fd, &message, sizeof(message))) == sizeof(message)) {
 		MUST(message.number < CALLS_MAX);
-		MUST(message.said != FINISHED || message.rc == FNT_DONE);
-		story->last[message.number] = message;
-		if (message.said == FINISHED)
-			story->nth[message.number] = ++story->confirmed;
-		if (message.number >= story->count)
-			story->count = message.number + 1;
+		MUST(message.step != FINISHED || message.rc == FNT_DONE);
+		report->last[message.number] = message;
+		if (message.step == FINISHED)
+			report->nth[message.number] = ++report->confirmed;
+		if (message.number >= report->count)
+			report->count = message.number + 1;
 	}
 	MUST(got == 0);
-	return story;
+	return report;
 }
 
 /* The record has all ops that were reported, in order, and at most one more. */
@@ -119,20 +119,20 @@ check_ops(const struct fnt_trace *trace, const struct message *last)
 }
 
 static void
-check_trace(const struct fnt_trace *trace, const struct story *story,
+check_trace(const struct fnt_trace *trace, const struct report *report,
 	    unsigned char *seen)
 {
 	uint32_t number = (uint32_t)strtoul(trace->call_id, NULL, 10);
-	const struct message *last = &story->last[number];
+	const struct message *last = &report->last[number];
 
-	MUST(number < story->count);
+	MUST(number < report->count);
 	if (seen[number]++)
 		ck_abort_msg("call %u is there twice", number);
 	check_ops(trace, last);
-	if (last->said == FINISHED)
+	if (last->step == FINISHED)
 		MUST(trace->outcome == FNT_OK);
 	else if (trace->outcome == FNT_OK)
-		MUST(last->said == FINISHES);
+		MUST(last->step == FINISHES);
 	else
 		MUST(trace->outcome == FNT_ABORTED);
 }
@@ -140,24 +140,25 @@ check_trace(const struct fnt_trace *trace, const struct story *story,
 /* Newest first: the calls that were open, then the confirmed ones, the last one first
  * and none left out until the ring ends. */
 static void
-check_story(struct fnt_log *log, const struct story *story, pid_t pid, uint64_t cells)
+check_report(struct fnt_log *log, const struct report *report, pid_t pid,
+	     uint64_t cells)
 {
-	struct fnt_traces *traces = newest(log, story->count);
+	struct fnt_traces *traces = newest(log, report->count);
 	unsigned char *seen = calloc(CALLS_MAX, 1);
-	uint32_t expect = story->confirmed, found = 0;
+	uint32_t expect = report->confirmed, found = 0;
 
 	for (; found < traces->count && traces->items[found].pid == pid; found++) {
 		uint32_t number =
 			(uint32_t)strtoul(traces->items[found].call_id, NULL, 10);
 
-		check_trace(&traces->items[found], story, seen);
-		if (story->nth[number] && story->nth[number] != expect--)
+		check_trace(&traces->items[found], report, seen);
+		if (report->nth[number] && report->nth[number] != expect--)
 			ck_abort_msg("confirmed as number %u, found instead of %u",
-				     story->nth[number], expect + 1);
+				     report->nth[number], expect + 1);
 	}
 	/* A call that was about to begin may never have begun. */
-	for (uint32_t i = 0; i < story->count; i++)
-		if (!seen[i] && !story->nth[i] && story->last[i].said != BEGINS)
+	for (uint32_t i = 0; i < report->count; i++)
+		if (!seen[i] && !report->nth[i] && report->last[i].step != BEGINS)
 			ck_abort_msg("call %u, open, is lost", i);
 	/* A record has a dozen cells at most. */
 	if (expect && found + 10 < cells / 12)
@@ -170,7 +171,7 @@ static void
 kill_one(const char *name, uint64_t size, struct rnd *r, uint64_t *total)
 {
 	struct fnt_log *log;
-	struct story *story;
+	struct report *report;
 	int fds[2];
 	pid_t pid;
 
@@ -184,19 +185,19 @@ kill_one(const char *name, uint64_t size, struct rnd *r, uint64_t *total)
 	fcntl(fds[0], F_SETPIPE_SZ, 1 << 20);
 	nap_us(rnd(r, 3) ? 500 + rnd(r, 3000) : 500 + rnd(r, 12000));
 	MUST(!kill(pid, SIGKILL));
-	story = listen_to(fds[0]);
+	report = read_report(fds[0]);
 	close(fds[0]);
 	waitpid(pid, NULL, 0);
 	for (int i = 0; i < 2; i++) {
 		log = open_sized(name, size);
-		check_story(log, story, pid, region_stat(name).cells);
+		check_report(log, report, pid, region_stat(name).cells);
 		if (i)
 			MUST(fnt_log_total_count(log) == *total);
 		*total = fnt_log_total_count(log);
 		fnt_log_close(log);
 	}
 	must_be_sound(name);
-	free(story);
+	free(report);
 }
 
 START_TEST(killed_at_any_moment)
@@ -405,7 +406,7 @@ START_TEST(stopped_while_others_lap_the_ring)
 	struct rnd r = {17};
 	struct fnt_log *log = open_sized("stop", SMALLEST);
 	uint64_t cells = region_stat("stop").cells, mine = 0, total;
-	struct story *story;
+	struct report *report;
 	int fds[2];
 	pid_t pid;
 
@@ -427,16 +428,16 @@ START_TEST(stopped_while_others_lap_the_ring)
 		MUST(!kill(pid, SIGCONT));
 	}
 	kill(pid, SIGKILL);
-	story = listen_to(fds[0]);
+	report = read_report(fds[0]);
 	waitpid(pid, NULL, 0);
 	fnt_log_close(open_sized("stop", SMALLEST));
 	total = fnt_log_total_count(log);
 	/* Calls that it was beginning or finishing when it died may be counted or not.
 	 */
-	ck_assert_uint_ge(total, mine + story->count - OPEN_AT_ONCE);
-	ck_assert_uint_le(total, mine + story->count);
-	ck_assert_uint_ge(story->confirmed + OPEN_AT_ONCE, story->count);
-	free(story);
+	ck_assert_uint_ge(total, mine + report->count - OPEN_AT_ONCE);
+	ck_assert_uint_le(total, mine + report->count);
+	ck_assert_uint_ge(report->confirmed + OPEN_AT_ONCE, report->count);
+	free(report);
 	fnt_log_close(log);
 	must_be_sound("stop");
 }

@@ -173,7 +173,7 @@ verify(const struct fnt_trace *trace, unsigned *slot, uint64_t *n)
 	char text[640];
 
 	if (sscanf(trace->call_id, "%u.%llu", slot, &number) != 2 || *slot >= SLOTS)
-		ck_abort_msg("a record of nobody's: %s", trace->call_id);
+		ck_abort_msg("an unknown record: %s", trace->call_id);
 	*n = number;
 	text_of(text, number);
 	if (fails(number))
@@ -283,10 +283,10 @@ start_follower(const struct shape *shape)
 	_exit(0);
 }
 
-/* ---- turning --------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------- */
 
 static void
-turn(struct rnd *r, unsigned number, bool may_resize)
+change_rings(struct rnd *r, unsigned number, bool may_resize)
 {
 	struct fnt_error error = {0};
 	struct fnt_control *control;
@@ -307,22 +307,22 @@ turn(struct rnd *r, unsigned number, bool may_resize)
 		rotations += !rc;
 		refused += rc == -EBUSY;
 	}
-	if (rc && getenv("TURNS_SHOW"))
-		fprintf(stderr, "turn %u: %d, %s\n", number, rc, error.message);
+	if (rc && getenv("TURNS_VERBOSE"))
+		fprintf(stderr, "change %u: %d, %s\n", number, rc, error.message);
 	if (rc && rc != -EBUSY && rc != -EAGAIN)
-		ck_abort_msg("turn %u: %d, %s", number, rc, error.message);
+		ck_abort_msg("change %u: %d, %s", number, rc, error.message);
 	fnt_control_close(control);
 }
 
 /* The same, in a process that is killed at a random moment. */
 static void
-turn_and_die(struct rnd *r, unsigned number)
+change_and_die(struct rnd *r, unsigned number)
 {
 	long us = (long)rnd(r, 4000);
 	pid_t pid = fork();
 
 	if (!pid) {
-		turn(r, number, true);
+		change_rings(r, number, true);
 		_exit(0);
 	}
 	nap_us(us);
@@ -341,7 +341,7 @@ allow_more(const struct shape *shape)
 }
 
 static void
-turn_until_all_ended(const struct shape *shape)
+change_until_all_ended(const struct shape *shape)
 {
 	struct rnd r = {shape->calls};
 	unsigned number = 0;
@@ -352,9 +352,9 @@ turn_until_all_ended(const struct shape *shape)
 
 		nap_us((long)rnd(&r, shape->room ? 8000 : 1500));
 		if (shape->kill_tools && rnd(&r, 2))
-			turn_and_die(&r, number++);
+			change_and_die(&r, number++);
 		else
-			turn(&r, number++, !shape->room || rnd(&r, 2));
+			change_rings(&r, number++, !shape->room || rnd(&r, 2));
 		if (rotations > before)
 			allow_more(shape);
 	}
@@ -395,7 +395,7 @@ check_all(const struct shape *shape)
 	seen_fini(&seen);
 }
 
-START_TEST(turning)
+START_TEST(rings_change_under_load)
 {
 	struct shape shape = shapes[_i];
 	struct fnt_options options = {.size_bytes = MIB(3), .max_record_bytes = 2048};
@@ -416,7 +416,7 @@ START_TEST(turning)
 		nap_us(1000);
 	for (unsigned i = 0; i < PRODUCERS; i++)
 		producers[i] = start_producer(&shape, i);
-	turn_until_all_ended(&shape);
+	change_until_all_ended(&shape);
 	for (unsigned i = 0; i < PRODUCERS; i++)
 		must_end_well(producers[i]);
 	atomic_store(&board->stop, true);
@@ -428,4 +428,5 @@ START_TEST(turning)
 }
 END_TEST
 
-FIXTURE_MAIN_LOOPS("turns", {turning, sizeof(shapes) / sizeof(shapes[0])})
+FIXTURE_MAIN_LOOPS("turns",
+		   {rings_change_under_load, sizeof(shapes) / sizeof(shapes[0])})

@@ -26,7 +26,7 @@ struct model_schedule {
 };
 
 static inline void
-some_text(struct rnd *r, char text[TEXT_MAX_])
+random_text(struct rnd *r, char text[TEXT_MAX_])
 {
 	static const char *const bits[] = {
 		"a",  "todo", "\xc3\xa9", "\xe2\x82\xac",    "_", "\"",
@@ -39,13 +39,13 @@ some_text(struct rnd *r, char text[TEXT_MAX_])
 }
 
 static inline int64_t
-some_number(struct rnd *r)
+random_number(struct rnd *r)
 {
-	static const int64_t odd[] = {
+	static const int64_t special[] = {
 		FNT_NONE, 0,	 -1,	    127,	   128,	      -32,
 		-33,	  65536, INT64_MAX, INT64_MIN + 1, INT32_MIN, UINT32_MAX};
 
-	return rnd(r, 2) ? odd[rnd(r, sizeof(odd) / sizeof(odd[0]))]
+	return rnd(r, 2) ? special[rnd(r, sizeof(special) / sizeof(special[0]))]
 			 : (int64_t)rnd(r, 1u << 30) - (1 << 29);
 }
 
@@ -55,10 +55,10 @@ fill_op(struct rnd *r, struct model_op *op)
 	memset(op, 0, sizeof(*op));
 	op->op = (enum fnt_op)rnd(r, FNT_OP_KINDS);
 	op->ok = rnd(r, 2);
-	some_text(r, op->entity);
-	some_text(r, op->id);
+	random_text(r, op->entity);
+	random_text(r, op->id);
 	op->has_id = rnd(r, 3) > 0;
-	op->row_count = some_number(r);
+	op->row_count = random_number(r);
 	op->duration_ns = rnd(r, 2) ? rnd(r, 1u << 30) : UINT64_MAX;
 }
 

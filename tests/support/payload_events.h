@@ -102,7 +102,7 @@ pack(msgpack_packer *pk, const struct fnt_event *event, size_t more)
 static char letters[70000];
 
 static struct fnt_text
-some_text(struct rnd *r)
+random_text(struct rnd *r)
 {
 	static const uint32_t edges[] = {0, 31, 32, 255, 256, 65535, 65536};
 	uint32_t len = rnd(r, 8) ? rnd(r, 60) : edges[rnd(r, 7)];
@@ -113,7 +113,7 @@ some_text(struct rnd *r)
 static struct fnt_text
 text_or_nil(struct rnd *r)
 {
-	return rnd(r, 3) ? some_text(r) : (struct fnt_text){NULL, 0};
+	return rnd(r, 3) ? random_text(r) : (struct fnt_text){NULL, 0};
 }
 
 static struct fnt_name_ref
@@ -124,7 +124,7 @@ some_name(struct rnd *r)
 	if (rnd(r, 2))
 		name.id = rnd(r, 2) ? rnd(r, 300) : UINT32_MAX - 1 - rnd(r, 5);
 	else
-		name.text = some_text(r);
+		name.text = random_text(r);
 	return name;
 }
 
@@ -151,7 +151,7 @@ some_event(struct rnd *r, struct fnt_event *event)
 	event->type = (enum fnt_event_type)rnd(r, FNT_EVENT_UNKNOWN);
 	switch (event->type) {
 	case FNT_EVENT_CALL:
-		event->call.call_id = some_text(r);
+		event->call.call_id = random_text(r);
 		event->call.fn = text_or_nil(r);
 		event->call.user = text_or_nil(r);
 		event->call.tenant = text_or_nil(r);
@@ -180,18 +180,18 @@ some_event(struct rnd *r, struct fnt_event *event)
 		event->schedule.run_at = number_or_nil(r);
 		break;
 	case FNT_EVENT_ERROR:
-		event->error.code = some_text(r);
-		event->error.message = some_text(r);
+		event->error.code = random_text(r);
+		event->error.message = random_text(r);
 		break;
 	case FNT_EVENT_VALUE:
 		event->value.kind = rnd(r, 5);
-		event->value.bytes = some_text(r);
+		event->value.bytes = random_text(r);
 		break;
 	case FNT_EVENT_COMMITTED:
 		event->time_ns = some_bits(r);
 		break;
 	default:
-		event->text = some_text(r);
+		event->text = random_text(r);
 	}
 }
 

@@ -23,7 +23,7 @@ struct bench {
 	const struct fnt_segment *segment;
 	struct fnt_ring_writer writers[WRITERS];
 	uint64_t now;
-	unsigned turn; /* alternates between the fast and the slow path */
+	unsigned round; /* alternates between the fast and the slow path */
 };
 
 /* Make a ring whose next ticket is `start` and whose cells are all of the lap before.
@@ -62,7 +62,7 @@ free_bench(struct bench *bench)
 }
 
 static inline struct fnt_ring_handle *
-hand_of(struct bench *bench, uint32_t writer)
+handle_of(struct bench *bench, uint32_t writer)
 {
 	return &bench->writers[writer].handles[FNT_RING_MAIN];
 }
@@ -70,18 +70,18 @@ hand_of(struct bench *bench, uint32_t writer)
 static inline bool
 take(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *claim)
 {
-	struct fnt_ring_handle *handle = hand_of(bench, writer);
+	struct fnt_ring_handle *handle = handle_of(bench, writer);
 
-	if (bench->turn++ % 2 && fnt_ring_claim_few(handle, count, bench->now, claim))
+	if (bench->round++ % 2 && fnt_ring_claim_few(handle, count, bench->now, claim))
 		return true;
-	return fnt_ring_claim(hand_of(bench, writer), count, bench->now, claim) ==
+	return fnt_ring_claim(handle_of(bench, writer), count, bench->now, claim) ==
 	       FNT_CLAIMED;
 }
 
 static inline bool
 take_at_0(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *claim)
 {
-	return fnt_ring_claim(hand_of(bench, writer), count, 0, claim) == FNT_CLAIMED;
+	return fnt_ring_claim(handle_of(bench, writer), count, 0, claim) == FNT_CLAIMED;
 }
 
 /* Word `i` of record `number`. */
@@ -100,7 +100,7 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 		.lane = (uint16_t)writer,
 		.outcome = FNT_OK,
 		.payload_bytes = FNT_HEAD_BYTES + (claim->count - 1) * FNT_MORE_BYTES,
-		.seq = fnt_ring_next_seq(hand_of(bench, writer)),
+		.seq = fnt_ring_next_seq(handle_of(bench, writer)),
 	};
 	uint64_t n = 0;
 
@@ -117,9 +117,9 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 
 /* False if the fast path declines. */
 static inline bool
-write_quick(struct bench *bench, uint32_t writer, uint64_t number, uint64_t *ticket)
+write_fast(struct bench *bench, uint32_t writer, uint64_t number, uint64_t *ticket)
 {
-	struct fnt_ring_handle *handle = hand_of(bench, writer);
+	struct fnt_ring_handle *handle = handle_of(bench, writer);
 	struct fnt_cell *cell = fnt_ring_next_cell(handle);
 	struct fnt_claim claim = {.ticket = *ticket = handle->block.next, .count = 1};
 
@@ -138,12 +138,12 @@ write_record(struct bench *bench, uint32_t writer, uint32_t count, uint64_t numb
 	struct fnt_claim claim;
 
 	bench->now += 1000;
-	if (count == 1 && bench->turn++ % 3 &&
-	    write_quick(bench, writer, number, &claim.ticket))
+	if (count == 1 && bench->round++ % 3 &&
+	    write_fast(bench, writer, number, &claim.ticket))
 		return claim.ticket;
 	MUST(take(bench, writer, count, &claim));
 	write_claim(bench, writer, &claim, number);
-	fnt_ring_commit(hand_of(bench, writer), &claim);
+	fnt_ring_commit(handle_of(bench, writer), &claim);
 	return claim.ticket;
 }
 

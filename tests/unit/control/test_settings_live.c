@@ -15,7 +15,7 @@
 #define THREADS 2
 
 /* Shared by all processes. */
-struct world {
+struct shared {
 	_Atomic uint32_t epoch;
 	_Atomic uint32_t done[PROCESSES * THREADS]; /* calls since it saw `epoch` */
 	_Atomic uint32_t seen[PROCESSES * THREADS];
@@ -23,13 +23,13 @@ struct world {
 	atomic_bool over;
 };
 
-static struct world *world;
+static struct shared *shared;
 static struct fnt_log *log_;
 
 static void
-make_world(void)
+make_shared(void)
 {
-	world = share_memory(sizeof(*world));
+	shared = share_memory(sizeof(*shared));
 }
 
 static void
@@ -66,7 +66,7 @@ start_processes(pid_t *pids, const char *name, void *(*run)(void *))
 static void
 end_processes(const pid_t *pids)
 {
-	atomic_store(&world->over, true);
+	atomic_store(&shared->over, true);
 	for (int i = 0; i < PROCESSES; i++)
 		must_end_well(pids[i]);
 }
@@ -82,13 +82,13 @@ says_the_epoch(void *arg)
 {
 	uint32_t number = (uint32_t)(uintptr_t)arg;
 
-	while (!atomic_load(&world->over)) {
-		uint32_t epoch = atomic_load(&world->epoch);
+	while (!atomic_load(&shared->over)) {
+		uint32_t epoch = atomic_load(&shared->epoch);
 		char id[16];
 
-		if (atomic_load(&world->seen[number]) != epoch) {
-			atomic_store(&world->done[number], 0);
-			atomic_store(&world->seen[number], epoch);
+		if (atomic_load(&shared->seen[number]) != epoch) {
+			atomic_store(&shared->done[number], 0);
+			atomic_store(&shared->seen[number], epoch);
 		}
 		snprintf(id, sizeof(id), "%u", epoch);
 		fnt_call_finish_ok(
@@ -96,7 +96,7 @@ says_the_epoch(void *arg)
 								     .fn_name = "f",
 								     .user_id = "u"}),
 			NULL);
-		atomic_fetch_add(&world->done[number], 1);
+		atomic_fetch_add(&shared->done[number], 1);
 		nap_us(20);
 	}
 	return NULL;
@@ -107,8 +107,8 @@ static void
 wait_for_all(uint32_t epoch, uint32_t calls)
 {
 	for (int i = 0; i < PROCESSES * THREADS; i++)
-		while (atomic_load(&world->seen[i]) != epoch ||
-		       atomic_load(&world->done[i]) < calls)
+		while (atomic_load(&shared->seen[i]) != epoch ||
+		       atomic_load(&shared->done[i]) < calls)
 			nap_us(100);
 }
 
@@ -148,12 +148,12 @@ START_TEST(settings_apply_at_the_next_call)
 	pid_t pids[PROCESSES];
 
 	fnt_log_close(log);
-	make_world();
+	make_shared();
 	start_processes(pids, "next", says_the_epoch);
 	reader = open_reader("next");
 	for (uint32_t epoch = 1; epoch < ROUNDS(300, 60); epoch++) {
 		set(control, NULL, modes[epoch % 3]);
-		atomic_store(&world->epoch, epoch);
+		atomic_store(&shared->epoch, epoch);
 		wait_for_all(epoch, 5);
 		check_epochs(reader, &now, &next);
 	}
@@ -177,7 +177,7 @@ makes_calls(void *arg)
 	struct rnd r = {(uint64_t)(uintptr_t)arg};
 	uint64_t begun = 0, shut = 0;
 
-	while (!atomic_load(&world->over)) {
+	while (!atomic_load(&shared->over)) {
 		struct fnt_call *call = begin_call(log_, functions[rnd(&r, 4)], "1");
 
 		if (!call) {
@@ -192,8 +192,8 @@ makes_calls(void *arg)
 		else
 			fnt_call_finish_error(call, "C", "m");
 	}
-	atomic_fetch_add(&world->begun, begun);
-	atomic_fetch_add(&world->shut, shut);
+	atomic_fetch_add(&shared->begun, begun);
+	atomic_fetch_add(&shared->shut, shut);
 	return NULL;
 }
 
@@ -219,7 +219,7 @@ START_TEST(every_call_is_counted)
 	struct rnd r = {5};
 
 	fnt_log_close(log);
-	make_world();
+	make_shared();
 	start_processes(pids, "counts", makes_calls);
 	for (int i = 0; i < ROUNDS(2000, 300); i++) {
 		set(control, whose[rnd(&r, 4)],
@@ -229,17 +229,17 @@ START_TEST(every_call_is_counted)
 	end_processes(pids);
 	stat = region_stat("counts");
 	printf("# %lu begun, %lu not: %lu recorded, %lu sampled, %lu limited\n",
-	       (unsigned long)world->begun, (unsigned long)world->shut,
+	       (unsigned long)shared->begun, (unsigned long)shared->shut,
 	       (unsigned long)stat.recorded, (unsigned long)stat.sampled,
 	       (unsigned long)stat.limited);
-	ck_assert_uint_eq(stat.total, atomic_load(&world->begun));
+	ck_assert_uint_eq(stat.total, atomic_load(&shared->begun));
 	ck_assert_uint_eq(stat.recorded + stat.sampled + stat.limited + stat.dropped,
 			  stat.total);
 	ck_assert_uint_eq(stat.in_flight, 0);
 	/* Each reason has occurred. */
 	ck_assert_uint_gt(stat.sampled, 0);
 	ck_assert_uint_gt(stat.limited, 0);
-	ck_assert_uint_gt(atomic_load(&world->shut), 0);
+	ck_assert_uint_gt(atomic_load(&shared->shut), 0);
 	must_be_sound("counts");
 	fnt_control_close(control);
 }
@@ -344,9 +344,9 @@ begins_late(void *arg)
 	uint64_t begun = 0;
 
 	(void)arg;
-	while (!atomic_load(&world->over))
+	while (!atomic_load(&shared->over))
 		begun += !fnt_call_finish_ok(begin_call(log_, "f", "1"), NULL);
-	atomic_fetch_add(&world->begun, begun);
+	atomic_fetch_add(&shared->begun, begun);
 	return NULL;
 }
 
@@ -357,7 +357,7 @@ START_TEST(closed_while_settings_change)
 		struct fnt_control *control;
 		pthread_t threads[THREADS];
 
-		make_world();
+		make_shared();
 		log_ = open_log("closing", NULL);
 		control = open_control("closing");
 		for (int i = 0; i < THREADS; i++)
@@ -368,7 +368,7 @@ START_TEST(closed_while_settings_change)
 			set(control, NULL, "enabled=off");
 		fnt_log_close(log_);
 		set(control, NULL, "enabled=on");
-		atomic_store(&world->over, true);
+		atomic_store(&shared->over, true);
 		for (int i = 0; i < THREADS; i++)
 			pthread_join(threads[i], NULL);
 		MUST(!begin_call(log_, "f", "1"));

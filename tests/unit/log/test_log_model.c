@@ -40,9 +40,9 @@ begin(struct run *run, struct model *model)
 
 	memset(model, 0, sizeof(*model));
 	model->number = run->begun++;
-	some_text(r, model->fn);
-	some_text(r, model->user);
-	some_text(r, model->tenant);
+	random_text(r, model->fn);
+	random_text(r, model->user);
+	random_text(r, model->tenant);
 	model->has_user = rnd(r, 2);
 	model->has_tenant = rnd(r, 2);
 	model->type = (enum fnt_fn_type)rnd(r, 3);
@@ -114,9 +114,9 @@ schedule(struct run *run, struct model *model)
 
 	if (model->schedule_count == OPS_MAX)
 		return;
-	some_text(&run->rnd, at->fn);
-	at->delay_ms = some_number(&run->rnd);
-	at->run_at = some_number(&run->rnd);
+	random_text(&run->rnd, at->fn);
+	at->delay_ms = random_number(&run->rnd);
+	at->run_at = random_number(&run->rnd);
 	MUST(fnt_call_schedule(model->call, at->fn, at->delay_ms, at->run_at) ==
 	     FNT_DONE);
 	model->schedule_count++;
@@ -129,12 +129,12 @@ small_things(struct run *run, struct model *model)
 
 	switch (rnd(&run->rnd, 3)) {
 	case 0:
-		some_text(&run->rnd, model->user);
+		random_text(&run->rnd, model->user);
 		model->has_user = true;
 		MUST(fnt_call_user_id(model->call, model->user) == FNT_DONE);
 		break;
 	case 1:
-		some_text(&run->rnd, model->tenant);
+		random_text(&run->rnd, model->tenant);
 		model->has_tenant = true;
 		MUST(fnt_call_tenant_id(model->call, model->tenant) == FNT_DONE);
 		break;

@@ -15,7 +15,7 @@ build_trace(struct rnd *r)
 	static struct fnt_trace trace;
 
 	for (int i = 0; i < 6; i++)
-		some_text(r, texts[i]);
+		random_text(r, texts[i]);
 	memset(&trace, 0, sizeof(trace));
 	trace.uid = 1 + rnd(r, 1u << 31);
 	trace.parent_uid = rnd(r, 1u << 31);
@@ -55,9 +55,9 @@ build_trace(struct rnd *r)
 	trace.schedule_count = rnd(r, OPS_MAX);
 	trace.schedules = trace_schedules;
 	for (size_t i = 0; i < trace.schedule_count; i++) {
-		some_text(r, schedules[i].fn);
+		random_text(r, schedules[i].fn);
 		trace_schedules[i] = (struct fnt_trace_schedule){
-			schedules[i].fn, some_number(r), some_number(r)};
+			schedules[i].fn, random_number(r), random_number(r)};
 	}
 	return &trace;
 }

@@ -327,7 +327,7 @@ START_TEST(metrics_equal_the_account)
 }
 END_TEST
 
-/* ---- lives ----------------------------------------------------------------------- */
+/* ---- short processes ------------------------------------------------------------- */
 
 START_TEST(short_processes_take_no_rows)
 {

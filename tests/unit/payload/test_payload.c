@@ -133,7 +133,7 @@ check_with_msgpack(const struct fnt_record_copy *raw)
 static void
 finish_some(struct rnd *r, struct fnt_call *call)
 {
-	struct fnt_text some = some_text(r);
+	struct fnt_text some = random_text(r);
 	struct fnt_value value = {.kind = rnd(r, 2) ? FNT_VALUE_JSON
 						    : FNT_VALUE_MSGPACK,
 				  .data = some.at,
@@ -155,7 +155,7 @@ write_some(struct rnd *r, struct fnt_log *log)
 	char text[300];
 
 	for (size_t i = 0; i < steps; i++) {
-		struct fnt_text some = some_text(r);
+		struct fnt_text some = random_text(r);
 		uint32_t len = some.len < sizeof(text) ? some.len : sizeof(text) - 1;
 
 		memcpy(text, some.at, len);

@@ -11,12 +11,12 @@
 #define FNT_CACHE_FLUSH_LINE 64
 
 /* Defined by the suite. */
-void flush_told(const void *at, size_t bytes);
+void note_flush(const void *at, size_t bytes);
 
 static inline void
 fnt_cache_flush(const void *at, size_t bytes)
 {
-	flush_told(at, bytes);
+	note_flush(at, bytes);
 }
 
 #endif

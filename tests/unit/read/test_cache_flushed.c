@@ -4,33 +4,33 @@
  * do not.
  *
  * record_read.c and query.c are compiled into this suite with a fnt_cache_flush that
- * only notes what it was given (cache_flush_calls.h). The functions that read cells are
- * wrapped, to note what was read.
+ * only notes what it was flushed (cache_flush_calls.h). The functions that read cells
+ * are wrapped, to note what was read.
  */
 #include "support/ring_bench.h"
 
 #include "read/query.h"
 #include "read/attached.h"
 
-#define TOLD_MAX 20000u
+#define NOTES_MAX 20000u
 #define NONE UINT64_MAX /* a uid that no record has */
 #define PLACE 32u	/* a walk checks for writers once in so many cells */
 
-/* ---- what is read, and what is given back ---------------------------------------- */
+/* ---- what is read, and what is flushed back -------------------------------------- */
 
 static struct {
 	const char *at;
 	size_t bytes;
-} told[TOLD_MAX];
+} flushes[NOTES_MAX];
 
-static unsigned told_count;
+static unsigned flush_count;
 
 void
-flush_told(const void *at, size_t bytes)
+note_flush(const void *at, size_t bytes)
 {
-	MUST(told_count < TOLD_MAX);
-	told[told_count].at = at;
-	told[told_count++].bytes = bytes;
+	MUST(flush_count < NOTES_MAX);
+	flushes[flush_count].at = at;
+	flushes[flush_count++].bytes = bytes;
 }
 
 /* One read of a cell. */
@@ -39,10 +39,10 @@ struct seen {
 	enum fnt_read_result is;
 	uint32_t cells;			   /* of the record; 0: no record */
 	const struct fnt_segment *segment; /* the cell's segment */
-	unsigned told;			   /* flushes before this read */
+	unsigned flushes_before;	   /* flushes before this read */
 };
 
-static struct seen seen[TOLD_MAX];
+static struct seen seen[NOTES_MAX];
 static unsigned seen_count;
 
 /* A writer writes after read number `after`, and after each later one before `until`.
@@ -51,24 +51,24 @@ static struct {
 	unsigned after, until;
 	void (*write)(void *arg);
 	void *arg;
-} meanwhile;
+} concurrent;
 
 static void
-begin_to_look(void)
+begin_reading(void)
 {
-	told_count = seen_count = 0;
+	flush_count = seen_count = 0;
 }
 
 static void
 note(const struct fnt_ring_position *position, enum fnt_read_result is, uint32_t cells,
      unsigned before)
 {
-	MUST(seen_count < TOLD_MAX);
+	MUST(seen_count < NOTES_MAX);
 	seen[seen_count++] = (struct seen){fnt_ring_position_cell(position), is, cells,
 					   position->segment, before};
-	if (meanwhile.write && seen_count >= meanwhile.after &&
-	    seen_count < meanwhile.until)
-		meanwhile.write(meanwhile.arg);
+	if (concurrent.write && seen_count >= concurrent.after &&
+	    seen_count < concurrent.until)
+		concurrent.write(concurrent.arg);
 }
 
 enum fnt_read_result __real_fnt_record_read_at(const struct fnt_view *view,
@@ -96,7 +96,7 @@ __wrap_fnt_record_read_at(const struct fnt_view *view,
 			  const struct fnt_ring_position *position,
 			  struct fnt_record_copy *raw)
 {
-	unsigned before = told_count;
+	unsigned before = flush_count;
 	enum fnt_read_result is = __real_fnt_record_read_at(view, position, raw);
 
 	note(position, is,
@@ -110,10 +110,10 @@ enum fnt_read_result
 __wrap_fnt_record_probe_at(const struct fnt_view *view,
 			   const struct fnt_ring_position *position)
 {
-	unsigned before = told_count;
+	unsigned before = flush_count;
 	enum fnt_read_result is = __real_fnt_record_probe_at(view, position);
 
-	MUST(told_count == before);
+	MUST(flush_count == before);
 	note(position, is, 1, before);
 	return is;
 }
@@ -126,7 +126,7 @@ __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t tick
 	const struct fnt_segment *segment =
 		fnt_segment_find(fnt_view_segments(view, ring), ticket);
 	struct fnt_ring_position position = fnt_ring_position_of(segment, ticket);
-	unsigned before = told_count;
+	unsigned before = flush_count;
 	enum fnt_read_result is = __real_fnt_record_read(view, ring, ticket, raw);
 
 	note(&position, is,
@@ -137,9 +137,9 @@ __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t tick
 
 /* How many flushes there were before the next read, or the end. */
 static unsigned
-told_after(unsigned look)
+flushes_until_next(unsigned look)
 {
-	return look + 1 < seen_count ? seen[look + 1].told : told_count;
+	return look + 1 < seen_count ? seen[look + 1].flushes_before : flush_count;
 }
 
 static uint64_t
@@ -154,7 +154,7 @@ index_of(const struct fnt_segment *segment, const void *at)
 /* Of a cell: part of a record that was read, and so to be flushed; looked at; flushed
  * whole. */
 struct marks {
-	bool read, looked, given;
+	bool read, looked, flushed;
 };
 
 static void
@@ -180,11 +180,12 @@ marks_of(const struct fnt_segment *segment)
 	for (unsigned i = 0; i < seen_count; i++) {
 		if (seen[i].segment == segment)
 			mark_looked(marks, &seen[i]);
-		for (unsigned t = seen[i].told; t < told_after(i); t++) {
-			struct marks *mark = &marks[index_of(segment, told[t].at)];
+		for (unsigned t = seen[i].flushes_before; t < flushes_until_next(i);
+		     t++) {
+			struct marks *mark = &marks[index_of(segment, flushes[t].at)];
 
-			MUST(told[t].bytes == FNT_CELL_BYTES && mark->looked);
-			mark->given = true;
+			MUST(flushes[t].bytes == FNT_CELL_BYTES && mark->looked);
+			mark->flushed = true;
 		}
 	}
 	return marks;
@@ -204,8 +205,8 @@ write_one(void *arg)
 	struct writing *writing = arg;
 
 	/* Nothing was flushed before the first write. */
-	if (seen_count == meanwhile.after)
-		MUST(!told_count);
+	if (seen_count == concurrent.after)
+		MUST(!flush_count);
 	write_record(writing->bench, writing->writer, 1, writing->number++);
 }
 
@@ -232,7 +233,7 @@ walk(const struct bench *bench, uint64_t uid, size_t limit)
 {
 	struct fnt_traces *traces;
 
-	begin_to_look();
+	begin_reading();
 	MUST(!fnt_query_run(bench->view,
 			    &(struct fnt_query){.limit = limit, .uid = uid}, &traces));
 	fnt_traces_free(traces);
@@ -246,11 +247,11 @@ START_TEST(ring_at_rest_flushes_nothing)
 
 		walk(bench, NONE, SIZE_MAX);
 		ck_assert_uint_ge(seen_count, bench->segment->cell_count - most);
-		ck_assert_uint_eq(told_count, 0);
-		begin_to_look();
+		ck_assert_uint_eq(flush_count, 0);
+		begin_reading();
 		ck_assert_uint_gt(fnt_query_retained(bench->view), 0);
 		ck_assert_uint_ge(seen_count, bench->segment->cell_count - most);
-		ck_assert_uint_eq(told_count, 0);
+		ck_assert_uint_eq(flush_count, 0);
 		free_bench(bench);
 	}
 }
@@ -259,26 +260,26 @@ END_TEST
 /* From the write on, records that are read are flushed whole, and so are those read
  * before. */
 static void
-written_meanwhile(uint32_t most, unsigned after)
+walk_with_writer(uint32_t most, unsigned after)
 {
 	struct writing writing = {.writer = 1};
 	struct bench *bench = writing.bench = make_full(most, &writing.number);
 	struct marks *marks;
-	uint64_t given = 0;
+	uint64_t flushed = 0;
 
-	meanwhile.after = after;
-	meanwhile.until = after + 1;
-	meanwhile.arg = &writing;
-	meanwhile.write = write_one;
+	concurrent.after = after;
+	concurrent.until = after + 1;
+	concurrent.arg = &writing;
+	concurrent.write = write_one;
 	walk(bench, NONE, SIZE_MAX);
 	marks = marks_of(bench->segment);
 	for (uint64_t i = 0; i < bench->segment->cell_count; i++) {
-		MUST(marks[i].given || !marks[i].read);
-		given += marks[i].given;
+		MUST(marks[i].flushed || !marks[i].read);
+		flushed += marks[i].flushed;
 	}
-	ck_assert_uint_ge(given, bench->segment->cell_count - 3 * most);
+	ck_assert_uint_ge(flushed, bench->segment->cell_count - 3 * most);
 	free(marks);
-	meanwhile.write = NULL;
+	concurrent.write = NULL;
 	free_bench(bench);
 }
 
@@ -286,7 +287,7 @@ START_TEST(walk_flushes_while_others_write)
 {
 	for (uint32_t most = 1; most < 8; most++)
 		for (unsigned after = 1; after < 200; after += 1 + after / 8)
-			written_meanwhile(most, after);
+			walk_with_writer(most, after);
 }
 END_TEST
 
@@ -299,14 +300,14 @@ START_TEST(query_for_a_few_records_flushes_nothing)
 		struct bench *bench = writing.bench = make_full(1, &writing.number);
 
 		MUST(bench->segment->cell_count % PLACE == 0);
-		meanwhile.after = 1;
-		meanwhile.until = UINT32_MAX;
-		meanwhile.arg = &writing;
-		meanwhile.write = write_one;
+		concurrent.after = 1;
+		concurrent.until = UINT32_MAX;
+		concurrent.arg = &writing;
+		concurrent.write = write_one;
 		walk(bench, writing.number - few, 1);
 		ck_assert_uint_eq(seen_count, few);
-		ck_assert_uint_eq(told_count, 0);
-		meanwhile.write = NULL;
+		ck_assert_uint_eq(flush_count, 0);
+		concurrent.write = NULL;
 		free_bench(bench);
 	}
 }
@@ -317,7 +318,7 @@ END_TEST
 START_TEST(count_flushes_one_line_of_each_cell)
 {
 	struct bench *bench = make_bench(0, false);
-	const struct fnt_ring_handle *handle = hand_of(bench, 0);
+	const struct fnt_ring_handle *handle = handle_of(bench, 0);
 	struct writing writing = {bench, 2, 1};
 	unsigned begun = UINT32_MAX, older = 0;
 
@@ -329,33 +330,35 @@ START_TEST(count_flushes_one_line_of_each_cell)
 		write_record(bench, 0, 1 + some, writing.number++);
 	for (int i = 0; i < 150; i++)
 		write_record(bench, 1, 1, writing.number++);
-	meanwhile.after = 10;
-	meanwhile.until = 11;
-	meanwhile.arg = &writing;
-	meanwhile.write = write_one;
-	begin_to_look();
+	concurrent.after = 10;
+	concurrent.until = 11;
+	concurrent.arg = &writing;
+	concurrent.write = write_one;
+	begin_reading();
 	fnt_query_retained(bench->view);
 	for (unsigned i = 0; i < seen_count; i++) {
-		unsigned given = told_after(i) - seen[i].told;
+		unsigned flushed = flushes_until_next(i) - seen[i].flushes_before;
 		bool is_there = seen[i].is == FNT_READ_RECORD ||
 				seen[i].is == FNT_READ_MORE ||
 				seen[i].is == FNT_READ_PAD;
 
-		if (given && begun == UINT32_MAX)
+		if (flushed && begun == UINT32_MAX)
 			begun = i;
 		if (begun == UINT32_MAX)
 			continue;
 		older += seen[i].is == FNT_READ_OLDER;
-		ck_assert_uint_eq(given, is_there);
-		MUST(!given || (told[seen[i].told].at == (const char *)seen[i].cell &&
-				told[seen[i].told].bytes == FNT_CACHE_FLUSH_LINE));
+		ck_assert_uint_eq(flushed, is_there);
+		MUST(!flushed ||
+		     (flushes[seen[i].flushes_before].at ==
+			      (const char *)seen[i].cell &&
+		      flushes[seen[i].flushes_before].bytes == FNT_CACHE_FLUSH_LINE));
 	}
 	/* Reserved tickets are skipped, so the walk may check for writers a little
 	 * earlier. */
-	ck_assert_uint_ge(begun, meanwhile.after - 1);
-	ck_assert_uint_le(begun, meanwhile.after + 2 * PLACE);
+	ck_assert_uint_ge(begun, concurrent.after - 1);
+	ck_assert_uint_le(begun, concurrent.after + 2 * PLACE);
 	ck_assert_uint_gt(older, 0);
-	meanwhile.write = NULL;
+	concurrent.write = NULL;
 	free_bench(bench);
 }
 END_TEST
@@ -375,35 +378,35 @@ START_TEST(each_ring_flushes_by_itself)
 	struct fnt_reader *reader = open_reader("rings");
 	struct fnt_query all = {.limit = SIZE_MAX, .uid = NONE};
 	const struct fnt_view *view = &reader->region.view;
-	const struct fnt_segment *main_era =
+	const struct fnt_segment *main_segment =
 		&fnt_view_segments(view, FNT_RING_MAIN)->at[0];
-	const struct fnt_segment *kept_era =
+	const struct fnt_segment *kept_segment =
 		&fnt_view_segments(view, FNT_RING_KEPT)->at[0];
 	struct fnt_traces *traces;
 	uint64_t of_main = 0, of_kept = 0;
 	struct marks *marks;
 
-	for (unsigned i = 0; i < 2 * main_era->cell_count; i++) {
+	for (unsigned i = 0; i < 2 * main_segment->cell_count; i++) {
 		record_numbers(log, i, 1);
 		MUST(!fnt_call_finish_error(begin_call(log, "fn", "e"), "E", "failed"));
 	}
-	meanwhile.after = 10;
-	meanwhile.until = UINT32_MAX;
-	meanwhile.arg = log;
-	meanwhile.write = record_one;
-	begin_to_look();
+	concurrent.after = 10;
+	concurrent.until = UINT32_MAX;
+	concurrent.arg = log;
+	concurrent.write = record_one;
+	begin_reading();
 	MUST(!fnt_reader_query(reader, &all, &traces));
-	meanwhile.write = NULL;
+	concurrent.write = NULL;
 	fnt_traces_free(traces);
 	for (unsigned i = 0; i < seen_count; i++) {
-		of_main += seen[i].segment == main_era && seen[i].cells;
-		of_kept += seen[i].segment == kept_era && seen[i].cells;
+		of_main += seen[i].segment == main_segment && seen[i].cells;
+		of_kept += seen[i].segment == kept_segment && seen[i].cells;
 	}
 	ck_assert_uint_gt(of_main, 4 * PLACE);
 	ck_assert_uint_gt(of_kept, 4 * PLACE);
-	marks = marks_of(main_era);
-	for (uint64_t i = 0; i < main_era->cell_count; i++)
-		MUST(marks[i].given || !marks[i].read);
+	marks = marks_of(main_segment);
+	for (uint64_t i = 0; i < main_segment->cell_count; i++)
+		MUST(marks[i].flushed || !marks[i].read);
 	free(marks);
 	fnt_reader_close(reader);
 	fnt_log_close(log);
@@ -433,21 +436,23 @@ record_some(struct fnt_log *log, struct rnd *r, unsigned count)
 /* Each record is flushed whole as soon as it is read, and nothing else is. Returns how
  * many. */
 static unsigned
-must_have_given_records(void)
+must_have_flushed_records(void)
 {
 	unsigned records = 0;
 
 	for (unsigned i = 0; i < seen_count; i++) {
 		uint64_t at = index_of(seen[i].segment, seen[i].cell);
 
-		MUST(told_after(i) - seen[i].told == seen[i].cells);
+		MUST(flushes_until_next(i) - seen[i].flushes_before == seen[i].cells);
 		for (uint32_t n = 0; n < seen[i].cells; n++) {
 			const struct fnt_segment *segment = seen[i].segment;
 			const struct fnt_cell *cell =
 				&segment->cells[(at + n) % segment->cell_count];
 
-			MUST(told[seen[i].told + n].at == (const char *)cell);
-			MUST(told[seen[i].told + n].bytes == FNT_CELL_BYTES);
+			MUST(flushes[seen[i].flushes_before + n].at ==
+			     (const char *)cell);
+			MUST(flushes[seen[i].flushes_before + n].bytes ==
+			     FNT_CELL_BYTES);
 		}
 		records += seen[i].is == FNT_READ_RECORD;
 	}
@@ -472,11 +477,12 @@ START_TEST(follower_flushes_what_it_has_read)
 		record_some(log, &r, more);
 		recorded += more;
 		while (got + fnt_cursor_missed(cursor) < recorded) {
-			begin_to_look();
-			while (seen_count < TOLD_MAX / 2 && told_count < TOLD_MAX / 2 &&
+			begin_reading();
+			while (seen_count < NOTES_MAX / 2 &&
+			       flush_count < NOTES_MAX / 2 &&
 			       fnt_cursor_next(cursor, &trace) == 1)
 				got++;
-			records += must_have_given_records();
+			records += must_have_flushed_records();
 		}
 	}
 	ck_assert_uint_ge(records, got);

@@ -41,7 +41,7 @@ some_id(struct rnd *r)
 {
 	static const char odd[] =
 		"\xc3\xa9t\xc3\xa9-\xe4\xb8\xad\xe6\x96\x87\xff\x80z\0y";
-	struct fnt_text text = some_text(r);
+	struct fnt_text text = random_text(r);
 
 	if (rnd(r, 6))
 		return (struct fnt_text){text.at, rnd(r, 34)};

@@ -220,17 +220,17 @@ END_TEST
 /* Thousands of processes that live briefly fill no table and leave nothing. */
 START_TEST(thousands_of_short_processes)
 {
-	unsigned lives = ROUNDS(3000, 200);
+	unsigned processes = ROUNDS(3000, 200);
 	struct fnt_reader *reader;
 	struct fnt_stat stat;
 
-	fnt_log_close(open_sized("lives", SMALLEST));
-	reader = open_reader("lives");
-	for (unsigned i = 0; i < lives; i++) {
+	fnt_log_close(open_sized("processes", SMALLEST));
+	reader = open_reader("processes");
+	for (unsigned i = 0; i < processes; i++) {
 		pid_t pid = fork();
 
 		if (!pid) {
-			struct fnt_log *log = open_sized("lives", SMALLEST);
+			struct fnt_log *log = open_sized("processes", SMALLEST);
 
 			record_call(log, "fn", "life");
 			if (i % 3)
@@ -241,9 +241,9 @@ START_TEST(thousands_of_short_processes)
 		}
 		MUST(waitpid(pid, NULL, 0) == pid);
 	}
-	fnt_log_close(open_sized("lives", SMALLEST));
+	fnt_log_close(open_sized("processes", SMALLEST));
 	stat = stat_of(reader);
-	ck_assert_uint_eq(stat.total, lives + (lives + 2) / 6);
+	ck_assert_uint_eq(stat.total, processes + (processes + 2) / 6);
 	ck_assert_uint_eq(stat.dropped, 0);
 	ck_assert_uint_eq(stat.producers, 0);
 	ck_assert_uint_eq(stat.lanes, 0);

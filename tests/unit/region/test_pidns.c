@@ -95,7 +95,7 @@ count_producers(const char *name, int32_t pid, bool alive)
 }
 
 static uint32_t
-count_flying(const char *name, enum fnt_outcome outcome)
+count_in_flight(const char *name, enum fnt_outcome outcome)
 {
 	struct fnt_reader *reader = open_reader(name);
 	struct fnt_traces *traces = in_flight(reader);
@@ -127,12 +127,12 @@ START_TEST(two_processes_with_pid_1)
 	struct fnt_log *log;
 
 	ck_assert_uint_eq(count_producers("apart", 1, true), 2);
-	ck_assert_uint_eq(count_flying("apart", FNT_IN_FLIGHT), 2);
+	ck_assert_uint_eq(count_in_flight("apart", FNT_IN_FLIGHT), 2);
 	fnt_log_close(open_sized("apart", SMALLEST));
-	ck_assert_uint_eq(count_flying("apart", FNT_IN_FLIGHT), 2);
+	ck_assert_uint_eq(count_in_flight("apart", FNT_IN_FLIGHT), 2);
 	kill_apart(first);
 	ck_assert_uint_eq(count_producers("apart", 1, false), 1);
-	ck_assert_uint_eq(count_flying("apart", FNT_ABORTED), 1);
+	ck_assert_uint_eq(count_in_flight("apart", FNT_ABORTED), 1);
 	log = open_sized("apart", SMALLEST);
 	traces = newest(log, 5);
 	ck_assert_uint_eq(traces->count, 1);
@@ -140,7 +140,7 @@ START_TEST(two_processes_with_pid_1)
 	ck_assert_int_eq(traces->items[0].outcome, FNT_ABORTED);
 	fnt_traces_free(traces);
 	ck_assert_uint_eq(count_producers("apart", 1, true), 1);
-	ck_assert_uint_eq(count_flying("apart", FNT_IN_FLIGHT), 1);
+	ck_assert_uint_eq(count_in_flight("apart", FNT_IN_FLIGHT), 1);
 	fnt_log_close(log);
 	kill_apart(second);
 	log = open_sized("apart", SMALLEST);
@@ -173,7 +173,7 @@ START_TEST(seen_from_within_a_namespace)
 			log = open_sized("within", SMALLEST);
 			nap_us(1000);
 		}
-		record_call(log, "fn", "taken up");
+		record_call(log, "fn", "recovered");
 		for (;;)
 			pause();
 	}
@@ -220,15 +220,15 @@ START_TEST(descriptors_closed_within_a_namespace)
 	MUST(pid > 0);
 	latch_wait(&ready);
 	ck_assert_uint_eq(count_producers("closed", 1, true), 1);
-	ck_assert_uint_eq(count_flying("closed", FNT_IN_FLIGHT), 1);
+	ck_assert_uint_eq(count_in_flight("closed", FNT_IN_FLIGHT), 1);
 	log = open_sized("closed", SMALLEST);
 	ck_assert_uint_eq(fnt_log_total_count(log), 0);
 	latch_open(&go);
 	latch_wait(&ready);
 	ck_assert_uint_eq(fnt_log_total_count(log), 1);
-	ck_assert_uint_eq(count_flying("closed", FNT_IN_FLIGHT), 1);
+	ck_assert_uint_eq(count_in_flight("closed", FNT_IN_FLIGHT), 1);
 	kill_apart(pid);
-	ck_assert_uint_eq(count_flying("closed", FNT_ABORTED), 1);
+	ck_assert_uint_eq(count_in_flight("closed", FNT_ABORTED), 1);
 	fnt_log_close(log);
 	fnt_log_close(open_sized("closed", SMALLEST));
 	ck_assert_uint_eq(region_stat("closed").total, 2);

@@ -79,7 +79,7 @@ START_TEST(laps_compare_across_wrap_around)
 }
 END_TEST
 
-/* ---- cells that are held --------------------------------------------------------- */
+/* ---- busy cells ------------------------------------------------------------------ */
 
 START_TEST(busy_cell_is_skipped)
 {
@@ -100,7 +100,7 @@ START_TEST(busy_cell_is_skipped)
 		ck_assert_uint_eq(atomic_load(&cell->words[w]),
 				  word_of(4242, w - FNT_RECORD_WORDS));
 	/* Its owner wakes up and commits a record of a lap long ago. */
-	fnt_ring_commit(hand_of(bench, 1), &held);
+	fnt_ring_commit(handle_of(bench, 1), &held);
 	ck_assert_uint_eq(look(bench, held.ticket, &seen), FNT_READ_RECORD);
 	ck_assert_uint_eq(seen, 4242);
 	for (uint64_t i = 0; i < cells; i++)
@@ -116,7 +116,7 @@ static void
 meet_another(uint64_t lap, uint32_t busy)
 {
 	struct bench *bench = make_bench(0, false);
-	struct fnt_ring_handle *handle = hand_of(bench, 0);
+	struct fnt_ring_handle *handle = handle_of(bench, 0);
 	uint64_t theirs = fnt_cell_state(lap, 3, FNT_CELL_HEAD, busy), first, seen;
 	struct fnt_claim claim;
 	struct fnt_cell *cell;
@@ -236,7 +236,7 @@ START_TEST(random_claims)
 				continue; /* sleeps */
 			} else if (rnd(&r, 10)) {
 				write_claim(bench, w, &held[w].claim, held[w].number);
-				fnt_ring_commit(hand_of(bench, w), &held[w].claim);
+				fnt_ring_commit(handle_of(bench, w), &held[w].claim);
 				committed[held[w].number] = 1;
 				held[w].held = false;
 			} else {

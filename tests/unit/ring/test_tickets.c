@@ -13,7 +13,7 @@ START_TEST(new_block_continues_the_old)
 	for (uint32_t count = 2; count < 40; count++) {
 		struct bench *bench = make_bench(0, false);
 		const struct fnt_lane_ring *lane = &bench->view->lanes[1].rings[0];
-		const struct fnt_block *block = &hand_of(bench, 1)->block;
+		const struct fnt_block *block = &handle_of(bench, 1)->block;
 		uint64_t next = 0;
 
 		for (uint64_t i = 0; i < 50; i++) {
@@ -94,7 +94,7 @@ START_TEST(cells_of_the_dead_are_recovered)
 					  FNT_READ_BUSY);
 		}
 		write_claim(bench, 2, &living, 5);
-		fnt_ring_commit(hand_of(bench, 2), &living);
+		fnt_ring_commit(handle_of(bench, 2), &living);
 		ck_assert_uint_eq(look(bench, living.ticket, &seen), FNT_READ_RECORD);
 		/* The cells can be claimed again. */
 		for (uint64_t i = 0; i < cells; i++)
@@ -125,7 +125,7 @@ START_TEST(damaged_block_does_no_harm)
 				  FNT_READ_BUSY);
 	}
 	write_claim(bench, 2, &claim, 9);
-	fnt_ring_commit(hand_of(bench, 2), &claim);
+	fnt_ring_commit(handle_of(bench, 2), &claim);
 	free_bench(bench);
 }
 END_TEST
