@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The examples of lib/README.md compile, as they stand there, and do what they say.
-#   examples.sh README LIBRARY INCLUDE SCRATCH
+# The examples of lib/README.md compile as they are, and do what the text says.
+#
+#   examples.sh README LIBRARY INCLUDE
 set -euo pipefail
 readme=$1 library=$2 include=$3
 read -ra cc <<<"${CC:-cc}" # CC may be "ccache cc"

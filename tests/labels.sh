@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Every ordered access in lib/ that bears a label, as in
+# Every ordered access in lib/ that has a label, as in
 #
 #	/* [C1] release: the words come before the state. Pairs with [C2] in record.c. */
 #
-# names a partner that is there and that names it. The tree is the first argument.
+# must name a partner that exists, on the other side. The first argument is the source tree.
 set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
 
@@ -29,7 +29,7 @@ for path in sys.argv[1:]:
 wrong = []
 for label, path, line in mentions:
     if label not in sides:
-        wrong.append(f"{path}:{line}: [{label}] is nobody's label")
+        wrong.append(f"{path}:{line}: no access has the label [{label}]")
 for label in sorted(sides):
     if len(sides[label]) != 1:
         wrong.append(f"{places[label]}: [{label}] is both release and acquire")
@@ -38,7 +38,7 @@ for label in sorted(sides):
     if not any(sides[other] != sides[label] for other in answered):
         wrong.append(f"{places[label]}: [{label}] has no partner on the other side")
 if len(sides) < 10:
-    wrong.append(f"only {len(sides)} labels found: has their shape changed?")
+    wrong.append(f"only {len(sides)} labels found: has the form of the comments changed?")
 print("\n".join(wrong) or f"{len(sides)} labels, all paired")
 sys.exit(bool(wrong))
 PYTHON

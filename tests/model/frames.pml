@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * frames.pml: a call from begin to record, whoever dies on the way (lib/inflight.c,
- * lib/finish.c, lib/writer.c, lib/reap.c).
+ * frames.pml: a call from begin to record, with processes that die at any step
+ * (lib/ring/frame.c, lib/produce/finish.c, lib/ring/record_write.c, lib/ring/recover.c).
  *
- * One owner with one call; reapers that may be killed while they reap, and are reaped in
- * turn; a last one that is not; a writer that laps the ring meanwhile; a reader of the frame
- * and the ring. A death frees all locks that the dead one held, and nothing else.
+ * There are an owner with one call; reapers, which recover what the dead have left, and may
+ * be killed while they do and be recovered in turn; a last reaper that is never killed; a
+ * writer that laps the ring; and a reader of the frame and the ring. A death releases all
+ * locks of the process, and nothing else.
  *
  *   each begun call ends as exactly one record, committed or aborted
- *   at any moment it is visible in flight or a record, never neither
+ *   at any moment the call is in flight or a record, never neither
  *   a live owner's cell and frame are never taken
- *   in the end nothing is busy, owned or marked by the dead
+ *   in the end nothing is busy, owned or marked by a dead process
  *
- * Without one of its guards (-D…) it must fail: NO_MARK, MARK_LATE (after the commit),
- * NO_LOCK (reap without the slot's lock), NO_UNMARK (a dead reaper's marks stay, and with
- * -DNO_WIPE a dead owner's), CLEAR_FIRST (cells before frames), NO_BUSY (claim what others
- * hold), FREE_FIRST (the frame before its record), NO_MARK_AGAIN (take the cell's word
- * though the mark has gone meanwhile).
+ * Without any one of its guards (-D…) the model must fail: NO_MARK, MARK_LATE (after the
+ * commit), NO_LOCK (reap without the slot's lock), NO_UNMARK (a dead reaper's marks stay,
+ * and with -DNO_WIPE a dead owner's), CLEAR_FIRST (cells before frames), NO_BUSY (claim a
+ * cell that another holds), FREE_FIRST (the frame before its record), NO_MARK_AGAIN
+ * (believe the cell's state though the mark has changed since).
  */
 #define CELLS 2
 #define LANES 4
@@ -24,14 +25,14 @@
 #define LAPS 3 /* records of the writer that overwrites */
 #endif
 
-/* Slots: one of each process. */
+/* One slot for each process. */
 #define OWNER 0
 #define REAPER_1 1
 #define REAPER_2 2
 #define LAST 3
 #define SLOTS 4
 #define FREE_LANE 9
-#define OVERWRITER 8 /* its lane is not one of those that change hands */
+#define OVERWRITER 8 /* its lane is never released */
 
 mtype = { FREE, CACHED, OPEN, REAPED };
 mtype = { PAD, HEAD };
@@ -51,7 +52,7 @@ byte mark;	      /* ticket + 1 */
 byte mark_lane;
 
 byte lane_owner[LANES];
-byte block[LANES]; /* the ticket in hand */
+byte block[LANES]; /* the lane's ticket */
 
 bool live[SLOTS]; /* status of the slot */
 byte lock[SLOTS]; /* holder + 1 */
@@ -63,8 +64,8 @@ byte done, aborted;
 
 #define QUIET(s) (dead[s] || ended[s])
 
-/* Is the record that the mark names committed? That mark must be there still, when its cell
- * has been looked at: else another may have wiped it, and the cell have been cleared. */
+/* yes: the record that the mark names is committed. The mark is loaded again after its cell:
+ * if it has changed, another reaper may have wiped it and cleared the cell. */
 inline look_at_mark(m, yes)
 {
 	m = mark;
@@ -88,7 +89,7 @@ inline look_at_mark(m, yes)
 	od
 }
 
-/* To the next lane of `slot`. */
+/* Advance to the next lane of `slot`. */
 #define NEXT_LANE(slot) \
 	atomic { \
 		do \
@@ -104,14 +105,14 @@ inline look_at_mark(m, yes)
 #endif
 byte deaths;
 
-/* Before any step, up to so many times in all. */
+/* A mortal process may die before any step, up to DEATHS times in all. */
 #define MAY_DIE \
 	if \
 	:: mortal && deaths < DEATHS -> deaths++; goto killed; \
 	:: true; \
 	fi
 
-/* A cell under `ticket` for lane `which`; got: false after two tries. */
+/* Claim a cell, under `ticket`, for lane `which`. got: false after two tries. */
 inline claim(which)
 {
 	atomic { tries = 0; got = false; }
@@ -123,7 +124,7 @@ inline claim(which)
 			tries++;
 			ticket = cursor;
 			cursor++;
-			if /* said a little later, but before the cell is claimed */
+			if /* in lib a little later, but before the cell is claimed */
 			:: which < LANES -> block[which] = ticket;
 			:: else -> skip;
 			fi
@@ -156,7 +157,7 @@ inline put_mark(which)
 	atomic { MAY_DIE; mark = ticket + 1; }
 }
 
-/* A death takes all locks with it, at once. */
+/* A death releases all locks of the process, at once. */
 inline die(who)
 {
 	d_step {
@@ -203,7 +204,7 @@ proctype Owner()
 #ifdef MARK_LATE
 		put_mark(0);
 #endif
-	:: else -> /* dropped, and counted: as good as a record here */
+	:: else -> /* dropped and counted, which is as good as a record here */
 		atomic { mark_lane = 0; mark = 1; done++; }
 	fi;
 	assert(frame == OPEN);
@@ -408,7 +409,7 @@ end:
 
 #define TO_REAP(s) (live[s] && dead[s] && lock[s] == 0)
 
-/* Is never killed, and goes on until all is done. */
+/* Never killed; goes on until there is nothing left to reap. */
 proctype LastReaper(byte me)
 {
 	byte ticket, tries, lane, seen;
@@ -435,7 +436,8 @@ killed:
 	skip;
 }
 
-/* The frame first, then the records: what is not in flight any more is there by then. */
+/* Reads the frame first, then the records: a call that is not in flight any more is a record
+ * by then. */
 proctype Reader()
 {
 	mtype first;

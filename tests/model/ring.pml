@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring.pml: the cells of the ring (lib/ring.c, lib/record.c), as steps that may interleave
- * in any way. Memory here is sequentially consistent: what the barriers are for is argued at
- * each of them, and tried under ThreadSanitizer.
+ * ring.pml: the protocol of a ring's cells (lib/ring/ring.c, lib/ring/record_read.c), as
+ * steps that may interleave in any order. Memory is sequentially consistent here: the
+ * comment at each barrier says why it is enough, and ThreadSanitizer tries them.
  *
- * Writers take tickets, claim the ticket's cell by one compare-and-swap, write two words,
- * commit. Each may be killed at any step; a reaper then clears what it left busy. A reader
- * copies words between two looks at the state.
+ * Writers take tickets, claim the ticket's cell by one compare-and-swap, write two words
+ * and commit. Each may be killed at any step; a reaper then clears the cells that it left
+ * busy. A reader copies the words between two loads of the state.
  *
- *   mutual exclusion, no live owner dispossessed   assert at every step of an owner
+ *   mutual exclusion, no live owner loses a cell   assert at every step of an owner
  *   no torn read                                   assert by the reader
- *   no committed record lost within capacity       a cell goes from lap to later lap only
+ *   no committed record lost within capacity       a cell goes to later laps only
  *   a dead owner is always replaced                at the end no cell is busy
  *
- * Without one of its guards (-D…) it must fail: NO_BUSY (claim what others hold), NO_LAP
- * (claim for a lap gone by), NO_SECOND_LOOK, COMMIT_EARLY (before the last word),
- * REAP_LIVE (no proof of death), NO_REAP.
+ * Without any one of its guards (-D…) the model must fail: NO_BUSY (claim a cell that
+ * another holds), NO_LAP (claim for an earlier lap), NO_SECOND_LOOK, COMMIT_EARLY (before
+ * the last word), REAP_LIVE (no proof of death), NO_REAP.
  */
 #ifndef WRITERS
 #define WRITERS 3
@@ -37,12 +37,12 @@ typedef Cell {
 };
 
 Cell cell[CELLS];
-byte cursor = CELLS; /* a fresh ring is of lap 0 */
+byte cursor = CELLS; /* in a new ring all cells are of lap 0 */
 bool dead[WRITERS];
-byte finished; /* writers that have ended, one way or the other */
+byte finished; /* writers that have ended or died */
 byte kept[CELLS]; /* ghost: lap of the last record committed there */
 
-/* Mine still, whatever the others do? */
+/* True if the cell is still this writer's. */
 #define MINE(i, l) (cell[i].busy && cell[i].owner == me && cell[i].lap == (l))
 
 #ifndef DEATHS
@@ -50,7 +50,7 @@ byte kept[CELLS]; /* ghost: lap of the last record committed there */
 #endif
 byte deaths;
 
-/* Before any step, up to so many times in all. */
+/* The process may die before any step, up to DEATHS times in all. */
 #define MAY_DIE \
 	if \
 	:: deaths < DEATHS -> deaths++; goto killed; \
@@ -112,7 +112,7 @@ proctype Writer(byte me)
 				kept[i] = lap;
 			}
 #endif
-		:: else -> skip; /* passed over */
+		:: else -> skip; /* the cell is skipped */
 		fi
 	od;
 	goto end;
@@ -138,7 +138,7 @@ inline reclaim(who)
 	od
 }
 
-/* Each writer once, when it is dead; a little before the end a last time. */
+/* Looks at each writer once, and again when all have ended. */
 proctype Reaper()
 {
 	byte who, i;
@@ -152,7 +152,7 @@ proctype Reaper()
 #else
 		if
 		:: dead[who] -> reclaim(who);
-		:: else -> skip; /* lives */
+		:: else -> skip; /* alive */
 		fi;
 #endif
 		who++;

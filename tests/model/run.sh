@@ -3,10 +3,11 @@
 #
 #       tests/model/run.sh [--short|--more SECONDS] [SCRATCH_DIR]
 #
-# Two minutes on two processors. --short leaves out the largest, of which smaller ones are
-# there; --more adds larger ones, hashed into bits and cut off when each has had its share of
-# SECONDS. Prints the states of each; ends with 0, 1, or 77 where there is no spin. As many
-# at once as there are processors; the largest takes 760 MB.
+# Takes two minutes on two processors. --short leaves out the largest models, but not their
+# smaller variants. --more adds larger ones, whose states are hashed into bits (spin's
+# BITSTATE), and which end when each has had its share of SECONDS. Runs one model on each
+# processor; the largest takes 760 MB. Prints the states of each. Exits with 0, 1, or 77
+# (skipped) where spin is not installed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 command -v spin >/dev/null || { echo "no spin: skipped"; exit 77; }
@@ -49,11 +50,11 @@ cut_off() {
 	fi
 }
 
-# What a search has come to. Only a whole one proves that all holds, and only an
-# assertion, or a process that is stuck, that something fails.
+# The result of a search. Only a complete search proves that the model holds, and only a
+# failed assertion, or a process that is stuck, that it fails.
 verdict() {
 	if grep -q '^cut off' pan.log && ! grep -q '^pan:1:' pan.log; then
-		echo holds # as far as it came
+		echo holds # as far as the search got
 	elif grep -Eq 'search depth too small|out of memory|search not completed' pan.log &&
 		! grep -q '^pan:1: assertion violated' pan.log; then
 		echo unclear
@@ -83,7 +84,7 @@ check() {
 	printf '%-7s %-40s %s, %s states%s\n' "$model" "${flags#-- }" "$got" \
 		"${states:-no}" "$(sed -n 's/^cut off/, &/p' pan.log)"
 	if [[ $got != "$outcome" ]]; then
-		printf 'FAILED: it should be: %s\n' "$outcome"
+		printf 'FAILED: expected: %s\n' "$outcome"
 		tail -n 25 pan.log
 		touch "$scratch/failed"
 	fi
@@ -107,8 +108,8 @@ fi
 if [[ $size != short ]]; then
 	start frames holds -O2 -DCOLLAPSE -- -DTWO_REAPERS -DLAPS=2
 	start ring holds -- -DWRITERS=3 -DRECORDS=1
-	# Either way of wiping a dead owner's own mark would do; a dead reaper's takes
-	# NO_UNMARK's.
+	# A dead owner's own mark is wiped in two places, and one would do. A dead reaper's
+	# mark needs the one that NO_UNMARK removes.
 	start frames holds -- -DNO_WIPE
 fi
 start frames holds -- -DREADER -DDEATHS=1 -DLAPS=2

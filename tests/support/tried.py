@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the proofs have tried, in one line, from what they print (files, or stdin)."""
+"""Print, in one line, how much the tests have tried, from their output (files, or stdin)."""
 import re
 import sys
 
@@ -15,8 +15,8 @@ tried = [
     (total(r"held at (\d+) of", text), "stops between instructions"),
     (total(r"^# deaths: +(\d+) deaths", text), "deaths under load"),
     (total(r"^# deaths: .*?(\d+) stops", text), "stops under load"),
-    (total(r"^# deaths: .*?(\d+) changes", text), "changes under load"),
-    (total(r"^# deaths: .*?(\d+) calls confirmed", text), "calls confirmed there"),
+    (total(r"^# deaths: .*?(\d+) changes", text), "changes of settings and rings under load"),
+    (total(r"^# deaths: .*?(\d+) calls confirmed", text), "calls confirmed under load"),
     (total(r"^(\d+) inputs", text) + total(r"^(?:fuzz_\w+: )?Done (\d+) runs", text),
      "inputs"),
     (total(r"^(?:scribble: )?(\d+) scribbles", text), "scribbles"),

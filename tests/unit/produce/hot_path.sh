@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A producer in steady state makes no system call between begin and finish, and allocates
-# nothing. The argument is the program that does it, hot_path.
+# nothing. The argument is the producer, hot_path.
 set -euo pipefail
 
 program=$1
@@ -9,14 +9,14 @@ trap 'rm -rf "$scratch"' EXIT
 
 "$program" "$scratch/plain.fnt" 100000
 if ! strace -o "$scratch/try" true 2>/dev/null; then
-	echo "strace is missing, or may not trace"
+	echo "strace is not installed, or not allowed to trace: skipped"
 	exit 77
 fi
 
-# quiet SETTINGS...: with these the steady state is quiet.
+# quiet SETTINGS...: with these settings, fail if a call in steady state makes a system call.
 quiet() {
 	local between
-	rm -f "$scratch/traced.fnt" # settings are for regions that are made
+	rm -f "$scratch/traced.fnt" # settings apply only to a new region
 	FNTRACE_SETTINGS="$*" strace -f -o "$scratch/trace" "$program" "$scratch/traced.fnt" 100000
 	if [[ $(grep -c 'getppid()' "$scratch/trace") != 2 ]]; then
 		echo "the trace does not show where the calls begin and end"
