@@ -327,7 +327,7 @@ print_counts(const struct protocol_counts *counts)
 		(unsigned long long)counts->ops, (unsigned long long)counts->messages,
 		(unsigned long long)counts->unknown,
 		(unsigned long long)counts->untraced,
-		(unsigned long long)counts->foreign);
+		(unsigned long long)counts->other_lines);
 }
 
 static int

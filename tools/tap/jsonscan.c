@@ -91,8 +91,8 @@ is_within(const struct jsonscan *scan, int index, int outer)
 	return index == outer;
 }
 
-/* A member's name is read: whose value comes? What was found under this name before,
- * and inside it, is forgotten. */
+/* A member's name is complete: find the want it belongs to. If the name occurred before
+ * in this object, what was found there and inside it is cleared. */
 static void
 choose_field(struct jsonscan *scan)
 {
@@ -160,7 +160,7 @@ begin_string(struct jsonscan *scan, bool key)
 	scan->in_key = key;
 	scan->key_len = 0;
 	scan->state = IN_STRING;
-	/* An empty string has a text too. */
+	/* An empty string gets an empty text, not none. */
 	if (!key && scan->field != JSONSCAN_NONE && !scan->wants[scan->field].raw)
 		jsonscan_keep(scan, scan->field, "", 0);
 }
@@ -196,7 +196,7 @@ end_string(struct jsonscan *scan)
 	scan->state = AFTER_VALUE;
 }
 
-/* ---- the bytes ------------------------------------------------------------------ */
+/* ---- bytes ---------------------------------------------------------------------- */
 
 static bool
 is_space(char c)
@@ -389,7 +389,7 @@ take_some(struct jsonscan *scan, const char *p, const char *end)
 	}
 }
 
-/* The raw text goes on up to `p`. */
+/* Append the bytes up to `p` to the raw text. */
 static void
 keep_raw(struct jsonscan *scan, const char *from, const char *p)
 {
@@ -397,8 +397,9 @@ keep_raw(struct jsonscan *scan, const char *from, const char *p)
 	jsonscan_keep(scan, scan->raw, from, (size_t)(p - from));
 }
 
-/* Raw text begins and ends between two takes: a value's first byte is always taken
- * alone, and nothing of what follows is taken with its last. */
+/* Raw text begins and ends between two calls of take_some(): the first byte of a value
+ * is always taken alone, and nothing after a value is taken together with its last
+ * byte. */
 void
 jsonscan_feed(struct jsonscan *scan, const char *bytes, size_t len)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * jsonscan.h: a JSON text read as it passes by, in pieces of any size.
+ * jsonscan.h: reads chosen members of a JSON text that comes in pieces of any size.
  *
  *      bytes ──► jsonscan_feed ──► … ──► jsonscan_end ──► fields[i]
  *                (any chunking)          (whole? valid?)
  *
- * A 50 MB line must not need 50 MB: the scanner keeps nothing but the members that were
- * asked for, each up to a bound, and one bit for each level of nesting. What it reports
- * is the same whatever pieces the text came in.
+ * Memory does not grow with the text: the scanner keeps only the wanted members, each
+ * up to a limit, and one bit for each level of nesting. The result does not depend on
+ * how the text was cut into pieces.
  *
- * It accepts what RFC 8259 calls a JSON text, with three marks of its own: nesting
- * deeper than JSONSCAN_DEPTH_MAX is refused; bytes that are no UTF-8 are taken as they
- * are; of members with the same name the last one counts.
+ * It accepts a JSON text as RFC 8259 defines it, except that nesting deeper than
+ * JSONSCAN_DEPTH_MAX is refused, bytes that are not UTF-8 are accepted as they are, and
+ * of members with the same name the last one counts.
  *
  * Threads: one at a time for a scanner. No function blocks.
  */
@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define JSONSCAN_DEPTH_MAX 512
-/* How deep a member may lie that is asked for: 4 is {"a":{"b":{"c":{"here":…}}}}. */
+/* The greatest depth of a wanted member: 4 is {"a":{"b":{"c":{"here":…}}}}. */
 #define JSONSCAN_WANT_DEPTH 4
 #define JSONSCAN_NAME_MAX 31
 
@@ -40,32 +40,32 @@ enum json_type {
 	JSON_OBJECT,
 };
 
-/* A member that is asked for. */
+/* A wanted member. */
 struct jsonscan_want {
-	const char *name; /* as decoded; at most JSONSCAN_NAME_MAX bytes */
-	int parent;	  /* index of the want whose object it is in; JSONSCAN_TOP */
+	const char *name; /* without escapes; at most JSONSCAN_NAME_MAX bytes */
+	int parent;	  /* index of the want that is its object; JSONSCAN_TOP: none */
 	size_t keep_max;  /* bytes of text to keep; 0: none, text_cut stays false */
-	bool raw;	  /* keep the JSON text of the value, not a string's content */
+	bool raw;	  /* keep the value as JSON text, not a string's content */
 };
 
-/* What was found. Numbers have no text unless raw. */
+/* What was found of a wanted member. Numbers have no text unless raw. */
 struct jsonscan_field {
 	enum json_type type;
-	bool text_cut;	     /* text is the beginning only, cut between characters */
-	bool integer_known;  /* a number without exponent, in range */
-	bool integer_exact;  /* and without fraction */
-	int64_t integer;     /* cut towards zero */
-	uint64_t len;	     /* string: bytes of its content in UTF-8; raw: of JSON */
-	uint64_t item_count; /* array: how many */
-	/* NUL-terminated, or NULL: none kept. A string's text has neither NUL nor lone
-	 * surrogates: U+FFFD stands for them. */
+	bool text_cut;	    /* text is only the beginning, cut between characters */
+	bool integer_known; /* a number without an exponent that fits `integer` */
+	bool integer_exact; /* and without a fraction */
+	int64_t integer;    /* rounded towards zero */
+	uint64_t len;	    /* bytes of a string's content in UTF-8; raw: of the JSON */
+	uint64_t item_count; /* of an array */
+	/* NUL-terminated; NULL: nothing kept. In a string's text U+FFFD replaces NUL
+	 * and lone surrogates. */
 	char *text;
 	size_t text_len;
-	size_t text_room; /* the scanner's own */
+	size_t text_room; /* bytes allocated; private */
 };
 
-/* All of it is the scanner's own but `fields`. Of a text that is no object they are all
- * absent. */
+/* A scanner. Only `fields` may be read from outside. If the text is not an object, all
+ * fields are absent. */
 struct jsonscan {
 	const struct jsonscan_want *wants;
 	int want_count;
@@ -73,11 +73,11 @@ struct jsonscan {
 
 	int state;
 	unsigned depth;
-	uint64_t object_bits[JSONSCAN_DEPTH_MAX / 64 +
-			     1];	    /* by level: is it an object? */
-	int scope[JSONSCAN_WANT_DEPTH + 1]; /* by level: whose value it is */
-	int field;			    /* whose value comes or is being read */
-	int raw;			    /* whose text is being kept */
+	/* By level: 1 for an object, 0 for an array. */
+	uint64_t object_bits[JSONSCAN_DEPTH_MAX / 64 + 1];
+	int scope[JSONSCAN_WANT_DEPTH + 1]; /* by level: the want whose value it is */
+	int field; /* the want whose value comes next or is being read */
+	int raw;   /* the want whose JSON text is being kept */
 	unsigned raw_depth;
 
 	bool in_key;
@@ -85,27 +85,31 @@ struct jsonscan {
 	size_t key_len; /* JSONSCAN_NAME_MAX + 1: longer */
 	unsigned hex, hex_digits, high;
 
-	const char *literal; /* what is still to come of true, false, null */
-	int number;	     /* how far one has come: jsonscan_number.c */
+	const char *literal; /* the expected rest of true, false or null */
+	int number;	     /* state within a number: jsonscan_number.c */
 	bool negative, too_large, fraction;
 	uint64_t magnitude;
 };
 
-/* Make a scanner of `wants`, which must outlive it. 0, -ENOMEM, -EINVAL (a name too
- * long, a parent that does not come before its member, or too deep). */
+/* Make a scanner for `wants`, which must outlive it. Returns 0, -ENOMEM, or -EINVAL if
+ * a name is too long, a parent does not come before its member, or a member is too
+ * deep. */
 int jsonscan_init(struct jsonscan *scan, const struct jsonscan_want *wants, int count);
+
+/* Free the scanner's memory. */
 void jsonscan_fini(struct jsonscan *scan);
 
-/* Begin a new text. The fields of the last one are gone; their memory is used again. */
+/* Begin a new text. All fields become absent; their memory is reused. */
 void jsonscan_reset(struct jsonscan *scan);
 
-/* The next `len` bytes. Bytes after an error cost nothing. */
+/* Scan the next `len` bytes. After an error they are ignored. */
 void jsonscan_feed(struct jsonscan *scan, const char *bytes, size_t len);
 
-/* No more comes. True if it was one JSON text; else the fields mean nothing. */
+/* End the text. Returns true if it was one valid JSON text. If not, the fields are
+ * meaningless. */
 bool jsonscan_end(struct jsonscan *scan);
 
-/* True once it is known that this is no JSON text, whatever may come. */
+/* Whether an error was found: the text cannot become valid any more. */
 bool jsonscan_failed(const struct jsonscan *scan);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "tap/jsonscan_text.h"
 
-/* What has been read of it. */
+/* What the last byte of the number was. */
 enum {
 	MINUS,
 	ZERO,
@@ -38,7 +38,7 @@ take_digit(struct jsonscan *scan, char c)
 	scan->magnitude = scan->magnitude * 10 + digit;
 }
 
-/* What it is with `c`; OVER: that is not part of it; BAD: it is none. */
+/* The next state; OVER: `c` is not part of the number; BAD: the number is not valid. */
 static int
 number_next(int number, char c)
 {
@@ -66,9 +66,9 @@ number_next(int number, char c)
 	}
 }
 
-/* It is whole: is it an integer that we can say? */
+/* The number is complete: store it in the field, if there is one and it fits. */
 static void
-give(struct jsonscan *scan)
+store(struct jsonscan *scan)
 {
 	struct jsonscan_field *field;
 	uint64_t limit = (uint64_t)INT64_MAX + (scan->negative ? 1 : 0);
@@ -91,7 +91,7 @@ jsonscan_number_take(struct jsonscan *scan, const char *p, const char *end,
 		int next = number_next(scan->number, *p);
 
 		if (next == OVER) {
-			give(scan);
+			store(scan);
 			*how = JSONSCAN_NUMBER_OVER;
 			break;
 		}
@@ -115,6 +115,6 @@ jsonscan_number_end(struct jsonscan *scan)
 {
 	if (number_next(scan->number, ' ') != OVER)
 		return false;
-	give(scan);
+	store(scan);
 	return true;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * jsonscan_number.h: what jsonscan.c needs of jsonscan_number.c: a number, digit by
- * digit.
+ * jsonscan_number.h: a number, digit by digit. For jsonscan.c only.
  */
 #ifndef FNT_TAP_JSONSCAN_NUMBER_H
 #define FNT_TAP_JSONSCAN_NUMBER_H
@@ -15,20 +14,20 @@ jsonscan_is_digit(char c)
 }
 
 enum jsonscan_number {
-	JSONSCAN_NUMBER_MORE, /* all is taken, and it may go on */
-	JSONSCAN_NUMBER_OVER, /* the next byte is not part of it; its field says what it
-				 is */
-	JSONSCAN_NUMBER_BAD,
+	JSONSCAN_NUMBER_MORE, /* all bytes are taken, more may follow */
+	JSONSCAN_NUMBER_OVER, /* complete, and stored in the field; a byte is left */
+	JSONSCAN_NUMBER_BAD,  /* not a valid number */
 };
 
-/* The first byte, '-' or a digit, of the value of scan->field. */
+/* Begin a number with its first byte: '-' or a digit. It is the value of
+ * scan->field. */
 void jsonscan_number_begin(struct jsonscan *scan, char c);
 
-/* Those that follow. The first byte that is not taken. */
+/* Take the bytes that follow. Returns the first byte that is not part of the number. */
 const char *jsonscan_number_take(struct jsonscan *scan, const char *p, const char *end,
 				 enum jsonscan_number *how);
 
-/* No more comes. False: what there was is no number. */
+/* End of the text. Returns false if the number is not complete. */
 bool jsonscan_number_end(struct jsonscan *scan);
 
 #endif

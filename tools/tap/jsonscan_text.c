@@ -17,10 +17,10 @@ jsonscan_clear_field(struct jsonscan_field *field)
 		text[0] = '\0';
 }
 
-/* Room for `need` bytes and a NUL. Grows by doubling, so that a bound of 1 MiB
- * costs nothing to those who send 20 bytes. */
+/* Make room for `need` bytes and a NUL. Grows by doubling rather than to the limit, so
+ * that short texts use little memory. Returns false if there is no memory. */
 static bool
-fnt_call_make_room(struct jsonscan_field *field, size_t need)
+reserve(struct jsonscan_field *field, size_t need)
 {
 	size_t room = field->text_room ? field->text_room : 64;
 	char *text;
@@ -49,7 +49,7 @@ jsonscan_keep(struct jsonscan *scan, int index, const char *bytes, size_t len)
 		field->text_cut = true;
 		len = left;
 	}
-	if (!fnt_call_make_room(field, field->text_len + len)) {
+	if (!reserve(field, field->text_len + len)) {
 		field->text_cut = true;
 		return;
 	}
@@ -58,7 +58,6 @@ jsonscan_keep(struct jsonscan *scan, int index, const char *bytes, size_t len)
 	field->text[field->text_len] = '\0';
 }
 
-/* A character that the bound went through is taken away whole. */
 void
 jsonscan_trim(struct jsonscan_field *field)
 {
@@ -80,8 +79,6 @@ jsonscan_trim(struct jsonscan_field *field)
 	}
 }
 
-/* Content of the string being read: `bytes` to keep, which stand for `content` bytes.
- */
 void
 jsonscan_put(struct jsonscan *scan, const char *bytes, size_t len, size_t content)
 {
@@ -105,7 +102,7 @@ put_code_point(struct jsonscan *scan, unsigned code)
 	bool nul = !code;
 	size_t len = 0;
 
-	/* NUL can't be in a C string, but it counts for the one byte it is. */
+	/* A C string cannot contain NUL. It counts as one byte of content. */
 	if (nul)
 		code = 0xfffd;
 	if (code < 0x80) {
@@ -121,7 +118,6 @@ put_code_point(struct jsonscan *scan, unsigned code)
 	jsonscan_put(scan, utf8, len, nul ? 1 : len);
 }
 
-/* A high surrogate that nothing followed. */
 void
 jsonscan_flush(struct jsonscan *scan)
 {
@@ -149,9 +145,9 @@ jsonscan_put_utf16(struct jsonscan *scan, unsigned unit)
 		put_code_point(scan, unit >= 0xdc00 && unit <= 0xdfff ? 0xfffd : unit);
 }
 
-/* The first byte that means something in a string. Eight bytes at a time: the lowest
- * byte that any of the three tests marks is marked rightly, so where one is marked the
- * loop over single bytes ends within eight. */
+/* Tests eight bytes at a time. A borrow can mark bytes above a marked one wrongly, but
+ * the lowest marked byte is right. So when any is marked, the loop over single bytes
+ * finds a special byte within the next eight. */
 const char *
 jsonscan_find_special(const char *p, const char *end)
 {

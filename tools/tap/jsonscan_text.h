@@ -1,37 +1,36 @@
 /* SPDX-License-Identifier: MIT
  *
- * jsonscan_text.h: what a scanner keeps, and the content of strings. For jsonscan.c
- * only.
+ * jsonscan_text.h: the texts that a scanner keeps, and the content of strings. For
+ * jsonscan.c and jsonscan_number.c only.
  */
 #ifndef FNT_TAP_JSONSCAN_TEXT_H
 #define FNT_TAP_JSONSCAN_TEXT_H
 
 #include "tap/jsonscan.h"
 
-/* In `scope`, `field` and `raw`: nobody asked for it. */
+/* In `scope`, `field` and `raw`: no wanted member. */
 #define JSONSCAN_NONE (-2)
 
-/* Forget what was found; keep its memory. */
+/* Make a field absent, but keep its memory. */
 void jsonscan_clear_field(struct jsonscan_field *field);
 
-/* Append to field `index` what its bound has room for. */
+/* Append bytes to the text of field `index`, up to its limit. */
 void jsonscan_keep(struct jsonscan *scan, int index, const char *bytes, size_t len);
 
-/* The text is complete: a character that the bound went through is taken away whole. */
+/* The text is complete. If the limit cut a character in two, remove the part of it. */
 void jsonscan_trim(struct jsonscan_field *field);
 
-/* Content of the string or name being read: `bytes` to keep, which stand for `content`
- * bytes in UTF-8. */
+/* Add content to the string or name being read: `len` bytes to keep. `content`: the
+ * number of bytes that they count for in the string's length. */
 void jsonscan_put(struct jsonscan *scan, const char *bytes, size_t len, size_t content);
 
-/* The same for one \uXXXX: two that make a pair are one character, one alone is U+FFFD.
- */
+/* Add a \uXXXX. A high surrogate waits for the low one; a lone one becomes U+FFFD. */
 void jsonscan_put_utf16(struct jsonscan *scan, unsigned unit);
 
-/* What comes next is no \uXXXX: a first half that still waits is alone. */
+/* Something else than \uXXXX follows: a high surrogate that waits becomes U+FFFD. */
 void jsonscan_flush(struct jsonscan *scan);
 
-/* The first byte from `p` that means something in a string, or `end`. */
+/* The first quote, backslash or control character from `p` on; `end`: none. */
 const char *jsonscan_find_special(const char *p, const char *end);
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a. Who can choose the identifiers can make them collide; they slow down a tap on
- * their own runtime by it. */
+/* FNV-1a. A runtime can choose ids that collide, but slows down only its own tap by it,
+ * so the hash needs no key. */
 static size_t
 bucket_of(struct open_key key)
 {
@@ -16,7 +16,7 @@ bucket_of(struct open_key key)
 	return (size_t)((hash ^ hash >> 32) % OPENCALLS_BUCKETS);
 }
 
-/* By call and op_id: the call's address tells calls apart well enough. */
+/* Hash of op_id and the call's address. */
 static size_t
 bucket_in_call(const struct open_call *call, struct open_key key)
 {

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * opencalls.h: the calls that a protocol's messages are about, found by what they say.
+ * opencalls.h: the calls and operations that are open in a protocol, found by the ids
+ * in its messages.
  *
  *      call_id ──► struct open_call ──┬── ops: pending, by op_id or oldest first
  *      op_id ────► struct open_op ────┤
  *      fn_name ──► struct open_wait ──┴── waits: nested calls asked for, oldest first
  *
- * What a runtime forgets to answer must not pile up: at most OPENCALLS_MAX of each
- * kind; past that nothing is added, and the caller counts it. All is found by hash,
- * also where every call numbers its ops from 1.
+ * Memory is bounded even if a runtime never answers: there are at most OPENCALLS_MAX of
+ * each kind. Beyond that nothing is added, and the caller counts it. Everything is
+ * found through a hash table; op_ids are hashed with their call too, since runtimes may
+ * number the operations of every call from 1.
  *
  * Threads: one at a time. Nothing here blocks.
  */
@@ -22,31 +24,32 @@
 #define OPENCALLS_MAX 65536
 #define OPENCALLS_BUCKETS 16384
 
-/* What a message calls something: `len` bytes, not kept. */
+/* An id or name in a message: `len` bytes, copied where they are kept. text NULL:
+ * none. */
 struct open_key {
 	const char *text;
 	size_t len;
 };
 
+/* A pending operation. */
 struct open_op {
 	TAILQ_ENTRY(open_op) of_call;
-	LIST_ENTRY(open_op) by_id; /* both only if it has an op_id */
+	LIST_ENTRY(open_op) by_id; /* this and the next only if it has an op_id */
 	LIST_ENTRY(open_op) by_call_and_id;
 	struct open_call *call;
-	int64_t handle; /* of fnt_call_op_begin */
+	int64_t handle; /* from fnt_call_op_begin */
 	enum fnt_op op;
-	bool named;
+	bool named; /* has an op_id */
 	size_t id_len;
 	char id[];
 };
 
-/* A nested call that was asked for. It stays with its call until that got its answer.
- */
+/* A nested call that `call` has requested. It exists until `call` gets the answer. */
 struct open_wait {
 	TAILQ_ENTRY(open_wait) of_call;
-	TAILQ_ENTRY(open_wait) in_bucket; /* only while no call has come for it */
+	TAILQ_ENTRY(open_wait) in_bucket; /* only until it is claimed */
 	struct open_call *call;
-	bool claimed;
+	bool claimed; /* the nested call has begun */
 	size_t name_len;
 	char name[];
 };
@@ -57,10 +60,10 @@ TAILQ_HEAD(open_waits, open_wait);
 struct open_call {
 	LIST_ENTRY(open_call) in_bucket;
 	struct fnt_call *trace; /* NULL: could not be traced */
-	struct open_ops ops;	/* with an op_id */
+	struct open_ops ops;	/* those with an op_id, oldest first */
 	struct open_ops nameless_ops;
 	struct open_waits waits;
-	char *user_id; /* NULL: none; for its nested calls */
+	char *user_id; /* inherited by its nested calls; NULL: none */
 	char *tenant_id;
 	size_t id_len;
 	char id[];
@@ -77,40 +80,51 @@ struct opencalls {
 	uint32_t call_count, op_count, wait_count;
 };
 
-/* NULL: no memory. Destroying abandons the calls that are open; returns how many. */
+/* Returns NULL if there is no memory. */
 struct opencalls *opencalls_create(void);
+
+/* Abandon the traces of all open calls and free everything. Returns how many calls were
+ * open. */
 uint64_t opencalls_destroy(struct opencalls *open);
 
+/* Find a call by its id. NULL: none. */
 struct open_call *opencalls_find(struct opencalls *open, struct open_key call_id);
 
-/* Add a call that is not there. NULL: the limit, or no memory. */
+/* Add a call; there must be none with this id. NULL: the limit, or no memory. */
 struct open_call *opencalls_add(struct opencalls *open, struct open_key call_id);
 
-/* Take a call out, with its ops and waits. Its trace is the caller's. */
+/* Remove and free a call with its operations and waits. The caller of this function
+ * still owns call->trace, which it must have copied. */
 void opencalls_remove(struct opencalls *open, struct open_call *call);
 
-/* Add a pending op. op_id.text NULL: it has none. An op of the same call with this
- * op_id can't be answered any more and gives way. NULL: the limit, or no memory. */
+/* Add a pending operation. op_id.text NULL: it has no id. It replaces an operation of
+ * the same call with the same id, which can't be answered any more. NULL: the limit, or
+ * no memory. */
 struct open_op *opencalls_add_op(struct opencalls *open, struct open_call *call,
 				 struct open_key op_id);
 
-/* The op with this op_id, of `call` if it has one, else of any (`call` may be NULL). */
+/* Find an operation by its id: of `call`, else of any call. `call` may be NULL. NULL:
+ * none. */
 struct open_op *opencalls_find_op(struct opencalls *open, const struct open_call *call,
 				  struct open_key op_id);
 
-/* The oldest op of `call` without an op_id; NULL: none. */
+/* The oldest operation of `call` without an op_id. NULL: none. */
 struct open_op *opencalls_first_op(const struct open_call *call);
 
+/* Remove and free an operation. */
 void opencalls_remove_op(struct opencalls *open, struct open_op *op);
 
-/* `call` waits for a nested call of fn_name. False: the limit, or no memory. */
+/* Add that `call` waits for a nested call of fn_name. False: the limit, or no
+ * memory. */
 bool opencalls_add_wait(struct opencalls *open, struct open_call *call,
 			struct open_key fn_name);
 
-/* A call of fn_name has come: who has waited longest for one? NULL: nobody. */
+/* A call of fn_name begins: claim the oldest wait for one and return the call that
+ * waits, its caller. NULL: no call waits for it. */
 struct open_call *opencalls_claim_wait(struct opencalls *open, struct open_key fn_name);
 
-/* `call` got the answer to a nested call: the oldest. False: it waits for none. */
+/* `call` got the answer to a nested call: remove its oldest wait. False: it has
+ * none. */
 bool opencalls_end_wait(struct opencalls *open, struct open_call *call);
 
 #endif

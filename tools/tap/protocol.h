@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * protocol.h: what `fntrace tap` asks of a protocol.
+ * protocol.h: the interface of a protocol that `fntrace tap` records.
  *
  *      host ──► feed(PROTOCOL_TO_FN) ──┐
  *                                      ├──► fnt_call_…
  *      CMD ───► feed(PROTOCOL_TO_HOST) ┘
  *
- * The tap moves bytes and knows nothing of what they mean; a protocol sees the bytes
- * after they have been sent on, and changes none. Pieces come in any size, each
- * direction on its own, in the order in which the tap read them: what was said in
- * answer to something comes after it.
+ * The tap relays bytes without knowing what they mean. A protocol sees the bytes after
+ * they have been passed on, and cannot change them. It gets them in pieces of any size,
+ * in the order in which the tap read them: an answer comes after its question.
+ *
+ * Threads: one at a time. No function may block, since the relay waits for it.
  */
 #ifndef FNT_TAP_PROTOCOL_H
 #define FNT_TAP_PROTOCOL_H
@@ -18,34 +19,36 @@
 
 enum protocol_dir {
 	PROTOCOL_TO_FN = 0,   /* from the host to the functions: CMD's stdin */
-	PROTOCOL_TO_HOST = 1, /* CMD's stdout */
+	PROTOCOL_TO_HOST = 1, /* from the functions to the host: CMD's stdout */
 	PROTOCOL_DIRS,
 };
 
 struct protocol_counts {
-	uint64_t messages; /* understood */
-	uint64_t foreign;  /* lines that are no message of the protocol */
-	uint64_t unknown;  /* messages about a call or an operation that is not open */
-	uint64_t untraced; /* calls, operations, nested calls past a limit */
-	uint64_t calls;	   /* begun */
-	uint64_t ops;
-	uint64_t aborted; /* calls that were dropped by a newer one or left open at the
-			     end */
+	uint64_t messages;    /* lines that are messages of the protocol */
+	uint64_t other_lines; /* lines that are not */
+	uint64_t unknown;     /* messages about a call or operation that is not open */
+	uint64_t untraced;    /* calls, operations and nested calls over a limit */
+	uint64_t calls;	      /* calls begun */
+	uint64_t ops;	      /* operations begun */
+	uint64_t
+		aborted; /* calls still open at the end, or replaced by one of the same id */
 };
 
 struct protocol {
 	const char *name;
 
-	/* Begin to trace into `log`, which must outlive it. NULL: no memory. */
+	/* Create the state. It records into `log`, which must outlive it. Returns NULL
+	 * if there is no memory. */
 	void *(*create)(struct fnt_log *log);
 
-	/* `len` bytes have gone by in `dir`. Bounded in memory; never fails. */
+	/* `len` bytes were passed on in `dir`. Uses bounded memory and never fails. */
 	void (*feed)(void *state, enum protocol_dir dir, const char *bytes, size_t len);
 
-	/* Nothing more comes in `dir`: a last line without a newline is complete. */
+	/* End of file in `dir`: a last line without a newline is complete. */
 	void (*eof)(void *state, enum protocol_dir dir);
 
-	/* CMD is gone: its open calls are abandoned. `counts` may be NULL. */
+	/* CMD has ended: abandon its open calls and free the state. `counts` may be
+	 * NULL. */
 	void (*destroy)(void *state, struct protocol_counts *counts);
 };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All that is ever looked at in a message. */
+/* The members of a message that are read. */
 enum field {
 	TYPE,
 	CALL_ID,
@@ -32,7 +32,7 @@ enum field {
 	FIELDS,
 };
 
-#define WORD_MAX 32 /* no type, op or fn_type is as long */
+#define WORD_MAX 32 /* longer than any type, op or fn_type */
 
 static const struct jsonscan_want wants[FIELDS] = {
 	[TYPE] = {"type", JSONSCAN_TOP, WORD_MAX, false},
@@ -62,21 +62,21 @@ struct pylon {
 	struct fnt_log *log;
 	struct opencalls *open;
 	struct jsonscan scans[PROTOCOL_DIRS];
-	bool in_line[PROTOCOL_DIRS]; /* bytes have come since the last newline */
+	bool in_line[PROTOCOL_DIRS]; /* there were bytes since the last newline */
 	struct protocol_counts counts;
 };
 
-/* What a message turned out to be. */
+/* What a line turned out to be; counted in struct protocol_counts. */
 enum verdict {
 	UNDERSTOOD,
-	FOREIGN,
-	UNKNOWN,  /* about nothing that is open */
-	UNTRACED, /* past a limit */
+	NO_MESSAGE, /* not a message of this protocol */
+	UNKNOWN,    /* about a call or operation that is not open */
+	UNTRACED,   /* over a limit */
 };
 
 /* ---- fields --------------------------------------------------------------------- */
 
-/* A string's content; NULL: it is no string, or not there. */
+/* The content of a string; NULL: the member is absent or not a string. */
 static const char *
 text_of(const struct jsonscan_field *field)
 {
@@ -101,7 +101,7 @@ integer_of(const struct jsonscan_field *field)
 	return field->integer_known ? field->integer : FNT_NONE;
 }
 
-/* The open call that a message is about. */
+/* The open call that a message is about; NULL: none. */
 static struct open_call *
 call_of(struct pylon *pylon, const struct jsonscan_field *fields)
 {
@@ -112,9 +112,8 @@ call_of(struct pylon *pylon, const struct jsonscan_field *fields)
 
 /* ---- host to functions ---------------------------------------------------------- */
 
-/* Who calls: what the message says, else what the calling call has. The copy is for the
- * calls that this one will make; that one may be cut keeps the memory of many bounded.
- */
+/* A copy of the user or tenant id for the nested calls of this one: its own, else its
+ * caller's. Cut at PYLON_ID_MAX to bound the memory of many calls. NULL: none. */
 static char *
 inherit(const struct jsonscan_field *field, const char *of_parent)
 {
@@ -142,7 +141,8 @@ begin_trace(struct pylon *pylon, struct open_call *call, const struct open_call 
 	};
 	int type = fn_type ? fnt_fn_type_parse(fn_type, strlen(fn_type)) : -1;
 
-	/* A kind of function we don't know may do anything: what an action may. */
+	/* A function of an unknown type is recorded as an action, which may do
+	 * anything. */
 	if (type >= 0)
 		info.fn_type = (enum fnt_fn_type)type;
 	call->trace = fnt_call_begin(pylon->log, &info);
@@ -154,7 +154,7 @@ take_call(struct pylon *pylon, const struct jsonscan_field *fields)
 	struct open_call *call = call_of(pylon, fields), *parent = NULL;
 
 	if (!text_of(&fields[CALL_ID]) || !text_of(&fields[FN_NAME]))
-		return FOREIGN;
+		return NO_MESSAGE;
 	if (call) {
 		struct fnt_call *older = call->trace;
 
@@ -162,7 +162,7 @@ take_call(struct pylon *pylon, const struct jsonscan_field *fields)
 		fnt_call_abandon(older);
 		pylon->counts.aborted++;
 	}
-	/* What brings a request with it comes from a client, not from a function. */
+	/* A call with a request comes from a client, one without it from a function. */
 	if (!is_there(&fields[REQUEST]))
 		parent = opencalls_claim_wait(pylon->open, key_of(&fields[FN_NAME]));
 	call = fields[CALL_ID].text_cut
@@ -203,8 +203,8 @@ row_count(enum fnt_op op, const struct jsonscan_field *fields)
 	}
 }
 
-/* The op that a result answers: the one it names, else the call's oldest without a
- * name. */
+/* The operation that a result answers: the one with its op_id, or if the result has
+ * none the call's oldest operation without an op_id. NULL: none. */
 static struct open_op *
 answered_op(struct pylon *pylon, const struct open_call *call,
 	    const struct jsonscan_field *fields)
@@ -224,7 +224,7 @@ take_result(struct pylon *pylon, const struct jsonscan_field *fields)
 	bool ok = !is_there(&fields[ERROR]);
 
 	if (!text_of(&fields[CALL_ID]) && !text_of(&fields[OP_ID]))
-		return FOREIGN;
+		return NO_MESSAGE;
 	if (op) {
 		fnt_call_op_end(op->call->trace, op->handle,
 				ok ? row_count(op->op, fields) : FNT_NONE, ok);
@@ -247,7 +247,7 @@ take_db(struct pylon *pylon, const struct jsonscan_field *fields)
 	int kind;
 
 	if (!word)
-		return FOREIGN;
+		return NO_MESSAGE;
 	if (!call)
 		return UNKNOWN;
 	if (fields[OP_ID].text_cut)
@@ -269,7 +269,7 @@ take_stream(struct pylon *pylon, const struct jsonscan_field *fields)
 	struct open_call *call = call_of(pylon, fields);
 
 	if (fields[DATA].type != JSON_STRING)
-		return FOREIGN;
+		return NO_MESSAGE;
 	if (!call)
 		return UNKNOWN;
 	fnt_call_stream_chunk(call->trace, fields[DATA].len);
@@ -282,7 +282,7 @@ take_schedule(struct pylon *pylon, const struct jsonscan_field *fields)
 	struct open_call *call = call_of(pylon, fields);
 
 	if (!text_of(&fields[FN_NAME]))
-		return FOREIGN;
+		return NO_MESSAGE;
 	if (!call)
 		return UNKNOWN;
 	fnt_call_schedule(call->trace, text_of(&fields[FN_NAME]),
@@ -296,7 +296,7 @@ take_run_fn(struct pylon *pylon, const struct jsonscan_field *fields)
 	struct open_call *call = call_of(pylon, fields);
 
 	if (!text_of(&fields[FN_NAME]))
-		return FOREIGN;
+		return NO_MESSAGE;
 	if (!call)
 		return UNKNOWN;
 	return opencalls_add_wait(pylon->open, call, key_of(&fields[FN_NAME]))
@@ -304,7 +304,7 @@ take_run_fn(struct pylon *pylon, const struct jsonscan_field *fields)
 		       : UNTRACED;
 }
 
-/* The call is over: its trace, free of the tables. */
+/* Remove a call that has ended. Returns its trace. */
 static struct fnt_call *
 close_call(struct pylon *pylon, struct open_call *call)
 {
@@ -323,8 +323,8 @@ take_return(struct pylon *pylon, const struct jsonscan_field *fields)
 
 	if (!call)
 		return UNKNOWN;
-	/* Too large to have been kept: no data, but a length, and the record says so.
-	 */
+	/* The value was too large to keep. A length without data makes the record say
+	 * that it was left out. */
 	if (fields[VALUE].text_cut)
 		value.data = NULL;
 	fnt_call_finish_ok(close_call(pylon, call),
@@ -357,7 +357,7 @@ take_nothing(struct pylon *pylon, const struct jsonscan_field *fields)
 static const struct {
 	const char *type;
 	enum protocol_dir dir;
-	bool of_call; /* means nothing without a call_id */
+	bool of_call; /* not valid without a call_id */
 	enum verdict (*take)(struct pylon *pylon, const struct jsonscan_field *fields);
 } messages[] = {
 	{"call", PROTOCOL_TO_FN, true, take_call},
@@ -379,27 +379,27 @@ take_message(struct pylon *pylon, enum protocol_dir dir,
 	const char *type = text_of(&fields[TYPE]);
 
 	if (!type || fields[TYPE].text_cut)
-		return FOREIGN;
+		return NO_MESSAGE;
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
 		if (messages[i].dir != dir || strcmp(messages[i].type, type) != 0)
 			continue;
 		if (messages[i].of_call && !text_of(&fields[CALL_ID]))
-			return FOREIGN;
+			return NO_MESSAGE;
 		return messages[i].take(pylon, fields);
 	}
-	return FOREIGN;
+	return NO_MESSAGE;
 }
 
 static void
 end_line(struct pylon *pylon, enum protocol_dir dir)
 {
 	struct jsonscan *scan = &pylon->scans[dir];
-	enum verdict verdict = FOREIGN;
+	enum verdict verdict = NO_MESSAGE;
 
 	if (jsonscan_end(scan))
 		verdict = take_message(pylon, dir, scan->fields);
-	pylon->counts.messages += verdict != FOREIGN;
-	pylon->counts.foreign += verdict == FOREIGN;
+	pylon->counts.messages += verdict != NO_MESSAGE;
+	pylon->counts.other_lines += verdict == NO_MESSAGE;
 	pylon->counts.unknown += verdict == UNKNOWN;
 	pylon->counts.untraced += verdict == UNTRACED;
 	jsonscan_reset(scan);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A terminal says that it can be written to when it has room for this much. */
+/* A terminal polls as writable when it has room for at least this many bytes. */
 #define TERMINAL_WRITE_MAX 256
 
 struct relay_end
@@ -22,8 +22,8 @@ relay_own(int fd)
 	return (struct relay_end){.fd = fd, .write_max = SIZE_MAX};
 }
 
-/* Open the pipe at `fd` a second time and put that in its place: the same pipe, with
- * flags of its own. Fails without /proc, or where the pipe is another user's. */
+/* Open the pipe at `fd` a second time, with flags of its own, and put it in its place.
+ * Fails without /proc, and for a pipe of another user. */
 static bool
 reopen(int fd, int open_flags)
 {
@@ -72,7 +72,8 @@ write_end(const struct relay_end *end, const char *bytes, size_t len)
 	return write(end->fd, bytes, len < end->write_max ? len : end->write_max);
 }
 
-/* A standard descriptor is not left free for the next file that is opened. */
+/* Close an end. A standard descriptor is replaced by /dev/null, so that no other file
+ * gets its number. */
 static void
 close_end(struct relay_end *end)
 {
@@ -103,7 +104,7 @@ relay_is_done(const struct relay_flow *flow)
 	return flow->to.fd < 0;
 }
 
-/* Nothing more will come: when the buffer is empty `to` is closed. */
+/* End of file on `from`. `to` is closed once the buffer is empty. */
 static void
 end_of_input(struct relay_flow *flow)
 {
@@ -128,9 +129,9 @@ write_some(struct relay_flow *flow)
 	if (len < 0) {
 		if (is_temporary(errno))
 			return;
-		/* That nobody reads is passed on, and no news. */
+		/* A reader that has gone is not an error: `from` is closed as well. */
 		if (errno != EPIPE && errno != ECONNRESET)
-			message_fail_errno("cannot pass on bytes", -errno);
+			message_fail_errno("tap: cannot write what was read", -errno);
 		relay_close(flow);
 		return;
 	}
@@ -153,7 +154,7 @@ read_some(struct relay_flow *flow)
 	len = size ? read_end(&flow->from, flow->buffer, size) : 0;
 	if (len < 0 && is_temporary(errno))
 		return;
-	/* A terminal whose other side is gone says EIO: that is its end. */
+	/* EIO is the end of file of a terminal whose other side has been closed. */
 	if (len <= 0) {
 		end_of_input(flow);
 		return;
@@ -161,7 +162,8 @@ read_some(struct relay_flow *flow)
 	if (flow->limited)
 		flow->limit -= (size_t)len;
 	flow->end = (size_t)len;
-	/* The bytes first. They stay in the buffer, whatever becomes of them. */
+	/* Pass the bytes on before the protocol looks at them. They stay in the buffer
+	 * even after they are written. */
 	write_some(flow);
 	flow->protocol->feed(flow->state, flow->dir, flow->buffer, (size_t)len);
 	if (flow->limited && flow->limit == 0 && flow->from.fd >= 0)
@@ -173,9 +175,9 @@ relay_poll(const struct relay_flow *flow, struct pollfd fds[2])
 {
 	bool waiting = flow->begin < flow->end;
 
-	/* `from` is not watched at all while there is something to write: its hang-up
-	 * would wake us again and again. `to` is always watched, for the end of who
-	 * reads it. */
+	/* `from` is not polled while the buffer holds bytes: a hang-up on it would make
+	 * every poll return at once. `to` is always polled, to notice that its reader
+	 * has gone. */
 	fds[0] = (struct pollfd){.fd = waiting ? -1 : flow->from.fd, .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = flow->to.fd,
 				 .events = (short)(waiting ? POLLOUT : 0)};

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * relay.h: bytes from one descriptor to another, shown to a protocol on the way.
+ * relay.h: copies bytes from one descriptor to another and shows them to a protocol.
  *
  *      from ──read──► buffer ──write──► to
  *                        └──► protocol->feed, after the write
  *
- * A flow holds one buffer and reads only when that is empty: who does not read stops
- * who writes, as with a pipe between the two. The two ends pass on to each other: the
- * end of `from` closes `to`; a `to` that nobody reads any more closes `from`. Nothing
- * blocks where it can be helped, so that two flows in one thread do not stop each
- * other.
+ * A flow has one buffer and reads only when it is empty. So a reader that stops reading
+ * stops the writer, as with a pipe. End of file on `from` closes `to`; if the reader of
+ * `to` has gone, `from` is closed. Reads and writes do not block, so that two flows in
+ * one thread do not stop each other. The exception are descriptors that cannot be made
+ * non-blocking without affecting other processes, see relay_inherit().
  *
  * Threads: one at a time.
  */
@@ -27,43 +27,45 @@
 struct relay_end {
 	int fd; /* -1: closed */
 	bool is_socket;
-	size_t write_max; /* bytes that a write takes without blocking once poll says so
-			   */
+	size_t write_max; /* bytes that can be written without blocking after POLLOUT */
 };
 
 struct relay_flow {
 	struct relay_end from, to;
 	const struct protocol *protocol;
-	void *state; /* the protocol's */
+	void *state; /* of the protocol */
 	enum protocol_dir dir;
 	bool limited;
-	size_t limit; /* bytes still to be read, if limited */
-	size_t begin, end;
+	size_t limit;	   /* bytes still to read, if limited */
+	size_t begin, end; /* of the unwritten bytes in `buffer` */
 	char buffer[RELAY_BUFFER_BYTES];
 };
 
-/* An end made of a descriptor that nobody else has: it is set to O_NONBLOCK. */
+/* Use a descriptor whose open file no other process shares; sets O_NONBLOCK on it. */
 struct relay_end relay_own(int fd);
 
-/* An end made of a standard descriptor. Others may have the same open file, a terminal
- * or the next program's pipe, and would be hurt by O_NONBLOCK; so a pipe is opened anew
- * in its place, and others are left as they are and used with care. */
+/* Use a standard descriptor. Other processes may share its open file (a terminal, a
+ * pipe of a shell's pipeline), and O_NONBLOCK would affect them. So a pipe is opened a
+ * second time; other files are left as they are, and write_max bounds what is written
+ * at once. */
 struct relay_end relay_inherit(int fd, int open_flags);
 
-/* What to poll for: fds[0] is from's, fds[1] to's; -1 where there is nothing to wait
- * for. */
+/* Fill in what to poll for: fds[0] for `from`, fds[1] for `to`. fd is -1 where there is
+ * nothing to wait for. */
 void relay_poll(const struct relay_flow *flow, struct pollfd fds[2]);
 
-/* Do what poll said can be done. */
+/* Read and write what poll said is possible. */
 void relay_step(struct relay_flow *flow, const struct pollfd fds[2]);
 
-/* Send on what is there to be read now, and then be done: who else may hold the other
- * side open is not waited for. */
+/* The writer of `from` has ended: relay what can be read now, then close both ends.
+ * Does not wait for the end of file, as another process may still hold the other side
+ * open. */
 void relay_finish(struct relay_flow *flow);
 
-/* Close both ends; what is in the buffer is lost. */
+/* Close both ends. What is in the buffer is lost. */
 void relay_close(struct relay_flow *flow);
 
+/* Whether both ends are closed. */
 bool relay_is_done(const struct relay_flow *flow);
 
 #endif

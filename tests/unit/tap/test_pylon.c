@@ -53,7 +53,7 @@ START_TEST(test_a_call)
 	ck_assert_int_eq(trace->schedules[1].run_at, 1795447202689);
 	ck_assert_uint_eq(counts.calls, 1);
 	ck_assert_uint_eq(counts.messages, 9);
-	ck_assert_uint_eq(counts.foreign + counts.unknown + counts.untraced, 0);
+	ck_assert_uint_eq(counts.other_lines + counts.unknown + counts.untraced, 0);
 	finish();
 }
 END_TEST

@@ -44,7 +44,7 @@ START_TEST(test_foreign)
 	ck_assert_uint_eq(traces->count, 1);
 	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
 	ck_assert_uint_eq(trace_of("a")->stream_chunks, 0);
-	ck_assert_uint_eq(counts.foreign, count + 4);
+	ck_assert_uint_eq(counts.other_lines, count + 4);
 	ck_assert_uint_eq(counts.messages, 5);
 	ck_assert_uint_eq(counts.unknown, 2);
 	finish();
@@ -60,7 +60,7 @@ START_TEST(test_last_line_without_newline)
 	pylon_protocol.eof(state, PROTOCOL_TO_FN);
 	end();
 	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
-	ck_assert_uint_eq(counts.foreign, 0);
+	ck_assert_uint_eq(counts.other_lines, 0);
 	finish();
 }
 END_TEST
