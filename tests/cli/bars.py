@@ -52,7 +52,7 @@ def without_a_floor_and_without_a_measurement():
 
 
 @case
-def what_is_named_is_measured():
+def every_bar_and_floor_is_measured():
     there = {(suite.name, one.name) for suite in suites(False, "")
              for one in [*suite.variants, *suite.ratios]}
     for bar, names in bars.FLOORS.items():
@@ -62,12 +62,12 @@ def what_is_named_is_measured():
 
 
 @case
-def names_of_a_suite_are_one_each():
+def names_in_a_suite_are_unique():
     for suite in suites(False, ""):
         keys = [v.key for v in suite.variants]
-        check(len(keys) == len(set(keys)), f"{suite.name}: two variants of one name")
+        check(len(keys) == len(set(keys)), f"{suite.name}: two variants with one name")
         names = [r.name for r in suite.ratios]
-        check(len(names) == len(set(names)), f"{suite.name}: two ratios of one name")
+        check(len(names) == len(set(names)), f"{suite.name}: two ratios with one name")
 
 
 @case

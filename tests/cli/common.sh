@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# What the command-line tests share. Each is run as
+# Functions shared by the command-line tests. Each test is run as
 #
 #       FNTRACE=…/fntrace PRODUCE=…/produce tests/cli/NAME.sh [SCRATCH_DIR]
 #
-# and ends with 0, 1 (what failed is printed) or 77 (skipped). Its regions are in a
-# directory of its own, so that it meets no other's.
+# Exit status: 0 passed, 1 failed (with a message), 77 skipped. Regions are in a directory
+# of its own, so that tests do not see each other's.
 
 [[ -x ${FNTRACE:-} && -x ${PRODUCE:-} ]] || {
-	echo "FNTRACE and PRODUCE are to be the paths of the two programs"
+	echo "set FNTRACE and PRODUCE to the paths of the two programs"
 	exit 77
 }
 
@@ -17,7 +17,7 @@ if [[ -n ${1:-} ]]; then
 else
 	scratch=$(mktemp -d)
 fi
-# Absolute, since we go there.
+# Absolute, since the test changes its directory.
 scratch=$(realpath "$scratch") FNTRACE=$(realpath "$FNTRACE") PRODUCE=$(realpath "$PRODUCE")
 export FNTRACE_DIR=$scratch/regions LC_ALL=C.UTF-8 TERM=xterm
 unset FNTRACE_REGION FNTRACE_SIZE NO_COLOR COLUMNS
@@ -27,7 +27,7 @@ cd "$scratch" || exit 1
 
 failures=0
 
-# fail MESSAGE: with what the last command said.
+# fail MESSAGE: count and print a failure, with the output of the last command.
 fail() {
 	failures=$((failures + 1))
 	printf 'FAILED (line %s): %s\n' "${BASH_LINENO[-2]}" "$1"
@@ -35,7 +35,7 @@ fail() {
 	sed -n '1,20s/^/    err: /p' err 2>/dev/null | cat -v
 }
 
-# run STATUS COMMAND...: its output goes to the files out and err.
+# run STATUS COMMAND...: checks its exit status; its output goes to the files out and err.
 run() {
 	local want=$1 got=0
 	shift
@@ -47,7 +47,7 @@ fntrace() {
 	"$FNTRACE" "$@"
 }
 
-# out/err has/lacks an extended regular expression.
+# has FILE REGEX, lacks FILE REGEX: whether a line matches the extended regular expression.
 has() {
 	grep -Eq -- "$2" "$1" || fail "$1 lacks: $2"
 }
@@ -56,7 +56,7 @@ lacks() {
 	! grep -Eq -- "$2" "$1" || fail "$1 has: $2"
 }
 
-# one_line FILE: a message is one line that says who speaks.
+# one_line FILE: it is one message: a single line that begins with "fntrace: ".
 one_line() {
 	if [[ $(wc -l <"$1") != 1 ]] || ! grep -q '^fntrace: ' "$1"; then
 		fail "$1: not one line"
@@ -67,9 +67,9 @@ empty() {
 	[[ ! -s $1 ]] || fail "$1 is not empty"
 }
 
-# json EXPRESSION: true of the JSON in out.
+# json EXPRESSION: the Python expression is true of x, the JSON in the file out.
 json() {
-	python3 - "$1" out <<'PYTHON' || fail "not so: $1"
+	python3 - "$1" out <<'PYTHON' || fail "not true: $1"
 import json, sys
 with open(sys.argv[2], encoding="utf-8", newline="") as file:
     x = json.load(file)
@@ -77,12 +77,12 @@ sys.exit(not eval(sys.argv[1]))
 PYTHON
 }
 
-# produce REGION: runs the steps on stdin to their end.
+# produce REGION: records the steps on stdin (produce.c).
 produce() {
 	"$PRODUCE" "$@"
 }
 
-# terminal COLUMNS COMMAND...: its output, to a terminal of that width, goes to out.
+# terminal COLUMNS COMMAND...: runs it on a terminal of that width; its output goes to out.
 terminal() {
 	python3 - "$@" >out 2>err <<'PYTHON'
 import fcntl, os, pty, struct, sys, termios
@@ -103,7 +103,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 PYTHON
 }
 
-# until COMMAND...: true within ten seconds.
+# until_true COMMAND...: repeats it until it succeeds, for ten seconds.
 until_true() {
 	for _ in {1..500}; do
 		"$@" && return
@@ -113,7 +113,7 @@ until_true() {
 	return 1
 }
 
-# The story that several tests tell: five calls, one of them made by another.
+# Steps used by several tests: five calls, one of them made by another.
 story() {
 	cat <<'STEPS'
 begin c1 placeBid mutation alice acme

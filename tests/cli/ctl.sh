@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Settings from the command line: shown, changed, refused, and followed by a live process.
+# fntrace ctl get, set, fn, reset: settings are shown, changed or refused, and a live
+# process follows them.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -61,7 +62,7 @@ json 'x["functions"] == [] and x["settings"]["keep"] == 1'
 run 0 fntrace stat
 lacks out '^settings$'
 
-# ---- what is refused: nothing changes -------------------------------------------------
+# ---- refused changes leave the region as it is ----------------------------------------
 
 run 0 fntrace ctl set keep=0.5
 cp "$FNTRACE_DIR/app.fnt" before
@@ -105,7 +106,7 @@ for what in get set fn reset; do
 	empty err
 done
 
-# Full: said, with what to do.
+# The table of functions is full.
 for i in {1..64}; do
 	fntrace ctl fn "f$i" rate=1 >out 2>err || fail "fn f$i"
 done
@@ -115,7 +116,7 @@ run 0 fntrace ctl reset f7
 run 0 fntrace ctl fn f65 rate=1
 run 0 fntrace ctl reset
 
-# Not ours to change: by permission, and a copy that is read-only for all.
+# Without permission to write.
 if [[ $(id -u) != 0 ]]; then
 	chmod a-w "$FNTRACE_DIR/app.fnt"
 	run 1 fntrace ctl set keep=1
@@ -162,7 +163,7 @@ lacks out 'secret|hidden|"value"'
 touch six
 wait
 
-# ---- what a region begins with ---------------------------------------------------------
+# ---- the settings of a new region -------------------------------------------------------
 
 FNTRACE_SETTINGS='keep=0.25 a:b:keep=1' produce begun </dev/null
 run 0 fntrace ctl get --json -r begun

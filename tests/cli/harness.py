@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the command line share: cases, TAP out, a region directory each."""
+"""Shared by the Python tests of the command line: cases, TAP output, and a region directory
+for each case."""
 import contextlib
 import ctypes
 import os
@@ -13,7 +14,7 @@ import traceback
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FNTRACE = os.environ.get("FNTRACE", "")
-PATIENCE_S = 60  # only to end what hangs
+PATIENCE_S = 60  # after that a case hangs
 
 cases = []
 
@@ -29,7 +30,7 @@ def check(condition, message=""):
 
 
 def run(*args, expect=0, **options):
-    """`fntrace ARGS`: its stdout, as text."""
+    """Run `fntrace ARGS`, check its exit status, return its stdout as text."""
     done = subprocess.run([FNTRACE, *args], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=PATIENCE_S, **options)
     check(done.returncode == expect,
@@ -38,14 +39,14 @@ def run(*args, expect=0, **options):
 
 
 def wait_until(condition, what):
-    """`condition()`'s first true value."""
+    """Call `condition()` until it is true; return its value."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.005)
-    raise AssertionError(f"waited in vain for {what}")
+    raise AssertionError(f"timed out waiting for {what}")
 
 
 @contextlib.contextmanager
@@ -71,7 +72,8 @@ def children():
 
 
 def end_children():
-    """What a case has left running, the children of its children too: those come to us."""
+    """Kill the processes a case has left running. Orphaned grandchildren are ours too, since
+    this process is a subreaper."""
     while pids := list(children()):
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
@@ -81,7 +83,7 @@ def end_children():
 
 def main():
     if not FNTRACE or not os.access(FNTRACE, os.X_OK):
-        print("1..0 # SKIP $FNTRACE is no program")
+        print("1..0 # SKIP $FNTRACE is not a program")
         sys.exit(77)
     wanted = sys.argv[1:]
     chosen = [c for c in cases if not wanted or c.__name__ in wanted]
@@ -104,5 +106,5 @@ def main():
             signal.alarm(0)
             end_children()
         print(f"{word} {number} - {function.__name__}", flush=True)
-    # Not sys.exit, which would wait for threads that hang.
+    # sys.exit would wait for threads that hang.
     os._exit(1 if failed else 0)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# fntrace ps, tail, stat and check: what happens now, and what the dead left.
+# fntrace ps, tail, stat and check: calls in flight, of live and of dead processes, calls as
+# they finish, and damaged regions.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -14,9 +15,9 @@ has err 'no calls in flight'
 run 0 fntrace ps --json
 json 'x == []'
 
-# ---- a live producer, then a dead one -----------------------------------------------
+# ---- a process that writes, then dies -----------------------------------------------
 
-# finished FUNCTION: a call of it has ended.
+# finished FUNCTION: a call of it has finished.
 finished() {
 	[[ $("$FNTRACE" recent -r app --fn "$1" 2>/dev/null) ]]
 }
@@ -49,7 +50,7 @@ has out 'get +Lot +3 +1 row '
 has out 'insert +Bid +pending '
 has out 'call +nested +l2 +pending '
 
-# Of several with one call id the newest is shown, in flight or finished.
+# Of several calls with one call id the newest is shown, in flight or finished.
 run 0 fntrace show c3
 has out '^again  query  in flight for '
 has err '^fntrace: 1 older call with this id'
@@ -96,7 +97,7 @@ has out '5 items held by processes that died'
 run 0 fntrace check --json
 json 'x["problems"] == [] and x["problem_count"] == 0 and x["orphans"] > 0'
 
-# The next that opens the region takes them up, once.
+# The next process that opens the region records them as aborted, once.
 produce app <<<''
 produce app <<<''
 run 0 fntrace ps --json
@@ -109,8 +110,8 @@ has out 'aborted in insert Bid$'
 
 # ---- tail ---------------------------------------------------------------------------
 
-# tail_while LAST STEPS OPTIONS...: what tail shows while the steps are produced, until it
-# shows LAST.
+# tail_while LAST STEPS OPTIONS...: runs tail while the steps are produced, until it prints
+# LAST.
 tail_while() {
 	local last=$1 steps=$2 tail status=0
 	shift 2
@@ -129,7 +130,7 @@ tail_while() {
 tail_while t2 $'begin t1 first query\nok t1\nbegin t2 last query\nerror t2 OOPS no' -n 1
 has out '^ *TIME +TOOK '
 [[ $(sed 1d out | grep -Eo '\b(t1|t2)\b' | tr '\n' ' ') == 't1 t2 ' ]] || fail 'order'
-[[ $(wc -l <out) == 4 ]] || fail 'not three calls and a title'
+[[ $(wc -l <out) == 4 ]] || fail 'not three calls and a line of titles'
 has out 'last +t2 .*error OOPS: no$'
 
 tail_while t4 $'begin t3 other query\nok t3\nbegin t4 last query\nok t4' -n 1 --json
@@ -142,11 +143,11 @@ lacks out t5
 tail_while t8 $'begin t7 other query\nok t7\nbegin t8 last query\nerror t8 E m' -n 1 --errors
 lacks out t7
 
-# Nobody reads it any more: it ends, though nothing more happens.
+# The reader of its output has gone: tail ends, even if no call finishes.
 timeout 20 "$FNTRACE" tail -n 3 2>err | head -n 1 >out || fail 'tail | head'
 empty err
 
-# What ends while tail looks at the earlier ones is shown once.
+# A call that finishes while tail prints the earlier ones is printed once.
 longer_than() {
 	[[ -s out && $(wc -l <out) -gt $1 ]]
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# fntrace stat's functions and operations, fntrace hist: what was counted, kept or not.
+# fntrace stat's functions and operations, and fntrace hist: every call counts, whether it
+# was recorded or not.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -73,7 +74,7 @@ for columns in 1 20 40 60 80 200; do
 	((columns < 20)) || fits out $columns || fail "hist at $columns: too wide"
 done
 
-# ---- what the settings leave out counts all the same --------------------------------
+# ---- calls that the settings exclude are counted too --------------------------------
 
 story | produce none none
 run 0 fntrace stat -r none --json
@@ -91,7 +92,7 @@ has out '^  0 calls$'
 run 0 fntrace hist -r empty --json
 json 'x["buckets"] == [] and "p50_ms" not in x'
 
-# ---- of the dead --------------------------------------------------------------------
+# ---- calls of a dead process --------------------------------------------------------
 
 printf 'begin d1 slow action\ndie\n' | produce dead || true
 run 0 fntrace stat -r dead --json

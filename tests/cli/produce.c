@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: MIT
  *
- * produce REGION [CAPACITY]: traces calls as standard input says, one step a line; the
- * command-line tests' source of data. CAPACITY as in struct fnt_options; "none" keeps
- * none.
+ * produce REGION [CAPACITY]: records calls into a region as told by standard input, one
+ * step per line; the data of the command-line tests. CAPACITY as in struct fnt_options;
+ * "none" sets FNT_KEEP_NONE.
  *
  *      begin CALL FUNCTION TYPE [USER [TENANT [PARENT]]]    PARENT: an open call, or a
  *                                                           traceparent
  *      op CALL OP ENTITY ID MICROSECONDS ROWS ok|failed
- *      pend CALL OP ENTITY ID                               left open
+ *      pend CALL OP ENTITY ID                               begun and not ended
  *      stream CALL BYTES
  *      schedule CALL FUNCTION DELAY_MS RUN_AT_MS
- *      ok CALL [JSON]                                       the rest of the line
+ *      ok CALL [JSON]                                       JSON: the rest of the line
  *      msgpack CALL HEX                                     ok, with a value
  *      error CALL CODE MESSAGE
  *      rollback CALL CODE MESSAGE
  *      abandon CALL
  *      uid CALL, traceparent CALL                           print it
- *      push CALL FUNCTION UID PARENT TRACE START_NS TOOK_NS from elsewhere; ids are hex
- *      many COUNT FUNCTION                                  end at once; call ids m0, m1 …
+ *      push CALL FUNCTION UID PARENT TRACE START_NS TOOK_NS fnt_log_push; ids are hex
+ *      many COUNT FUNCTION                                  empty calls m0, m1 …
  *      sleep MILLISECONDS
- *      touch FILE                                           says to a script: come so far
- *      wait FILE                                            until it is there
+ *      touch FILE                                           create it, as a sign to a script
+ *      wait FILE                                            until it exists
  *      die                                                  SIGKILL to itself
  *
- * "-" stands for none; \n and \s in a word for a newline and a space. The line of a
- * step that makes no sense ends the program with 2.
+ * "-" stands for none; \n and \s in a word stand for a newline and a space. An invalid
+ * step ends the program with exit status 2.
  */
 #include <fntrace/fntrace.h>
 
@@ -81,7 +81,7 @@ or_none(const char *word)
 	return or_null(word) ? strtoll(word, NULL, 10) : FNT_NONE;
 }
 
-/* `words` keeps NULL where the line has none. */
+/* Split a line at spaces; the entries of `words` after the last word are NULL. */
 static void
 split(char *line, char *words[WORDS_MAX + 1])
 {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fntrace recent and show: what has finished.
+# fntrace recent and show: finished calls.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -88,7 +88,7 @@ one_line err
 run 1 fntrace show 0123456789abcdef
 one_line err
 
-# Sixteen hex digits that are a call id; several calls with one id.
+# A call id of sixteen hex digits; several calls with one id.
 produce app <<'STEPS'
 begin 00000000000000aa older query
 ok 00000000000000aa
@@ -105,7 +105,7 @@ run 0 fntrace show twice
 has out '^newest'
 has err '^fntrace: 2 older calls with this id'
 
-# Without UTF-8: letters only.
+# Without UTF-8 the output is ASCII.
 run 0 env LC_ALL=C "$FNTRACE" show c1
 ! LC_ALL=C grep -q '[^ -~]' out || fail 'not ASCII'
 has out 'insert .*#'
@@ -129,7 +129,7 @@ run 0 fntrace show long
 has out '600 µs +insert +Row +ok, 60 times '
 has out 'insert +Row +61 +failed '
 has out 'get +Row +61 +1 row '
-[[ $(grep -c ' update ' out) == 3 ]] || fail 'three in a row are not many'
+[[ $(grep -c ' update ' out) == 3 ]] || fail 'three in a row were folded'
 run 0 fntrace show --all long
 [[ $(grep -c ' insert ' out) == 61 ]] || fail 'not every operation'
 

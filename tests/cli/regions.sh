@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Which region is read, and what is said of files that are none.
+# Which region a command reads, and the messages for files that are not regions.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
-# ---- none, one, several -------------------------------------------------------------
+# ---- no region, one, several --------------------------------------------------------
 
 for command in 'recent' 'show x' 'tail' 'ps' 'stat' 'check'; do
 	# shellcheck disable=SC2086
@@ -34,7 +34,7 @@ produce two <<<''
 run 1 fntrace recent
 one_line err
 has err 'one, two'
-# Of several the only one that is in use.
+# Of several regions the only one that a live process writes to.
 produce two <<STEPS &
 begin live watch query
 touch running
@@ -58,7 +58,7 @@ one_line err
 run 1 env FNTRACE_REGION=three "$FNTRACE" recent
 one_line err
 
-# A copy is a snapshot.
+# A copy of a region can be read.
 cp "$FNTRACE_DIR/one.fnt" copy.fnt
 run 0 fntrace recent -r copy.fnt
 [[ $(wc -l <out) == 6 ]] || fail 'not five calls'
@@ -86,9 +86,9 @@ one_line err
 run 1 fntrace ps -p $$
 one_line err
 
-# ---- files that are no regions ------------------------------------------------------
+# ---- files that are not regions -----------------------------------------------------
 
-# bad FILE WORDS...: every command refuses it in one line that names it and says WORDS.
+# bad FILE WORDS...: every command refuses it with one line that has its name and WORDS.
 bad() {
 	local file=$1 command
 	shift
@@ -101,7 +101,7 @@ bad() {
 	done
 }
 
-# patch FILE OFFSET BYTES: a copy of a good region with other bytes (printf's escapes).
+# patch FILE OFFSET BYTES: a copy of a good region with BYTES (printf's escapes) at OFFSET.
 patch() {
 	cp "$FNTRACE_DIR/one.fnt" "$1"
 	# shellcheck disable=SC2059
@@ -149,12 +149,12 @@ if [[ $(id -u) != 0 ]]; then
 	bad ./secret.fnt 'permission denied'
 fi
 
-# Nothing was written, and nothing made.
+# Nothing was written or created.
 cmp -s "$FNTRACE_DIR/one.fnt" <(cat ./secret.fnt 2>/dev/null || cat "$FNTRACE_DIR/one.fnt") ||
 	fail 'the region was changed by being read'
-[[ ! -e missing.fnt && ! -e nowhere ]] || fail 'reading made a file'
+[[ ! -e missing.fnt && ! -e nowhere ]] || fail 'reading created a file'
 
-# list shows what it cannot read, and why.
+# list shows a region that it cannot read, and why.
 cp ./cut.fnt "$FNTRACE_DIR/cut.fnt"
 run 0 fntrace list
 has out '^cut .* cannot be read$'

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# fntrace ctl resize, rotate, reap, rm: while a process traces.
+# fntrace ctl resize, rotate, reap, rm: while a process writes to the region.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
-# Waits for a file, for ten seconds.
+# await FILE: waits until it exists, for ten seconds.
 await() {
 	for _ in {1..200}; do
 		[[ -e $1 ]] && return
 		sleep 0.05
 	done
-	fail "$1 has not come"
+	fail "$1 does not exist"
 }
 
 here=$PWD
@@ -92,7 +92,7 @@ run 0 fntrace list --json
 has out '"name":"app",.*"frozen":false'
 has out '"name":"app\.[0-9-]*",.*"frozen":true'
 
-# Settings of what only holds what was are a mistake.
+# A frozen region has no settings to change.
 for change in 'set keep=0.5' 'fn f keep=0.5' reset; do
 	# shellcheck disable=SC2086
 	run 1 fntrace ctl $change -r ./frozen.fnt
@@ -115,7 +115,7 @@ touch g3
 wait 2>/dev/null || true
 run 0 fntrace ctl reap -r app
 has out ': cleaned up after 1 dead process$'
-# Nobody writes to it any more, but the frozen one beside it is not meant.
+# No process writes to it any more. It is still chosen, since the other one is frozen.
 run 0 fntrace recent
 has out 'slow +open .*aborted'
 run 0 fntrace ctl rm -r app

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The demo's runtime: what one worker calls and schedules and another runs is one tree.
+# The demo's runtime: a call, the calls it makes and those it schedules are one tree, also
+# when different workers run them.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
 [[ -x ${RUNTIME:-} ]] || {
-	echo "RUNTIME is to be the path of fntrace-runtime"
+	echo "set RUNTIME to the path of fntrace-runtime"
 	exit 77
 }
 
@@ -41,7 +42,7 @@ for _ in {1..300}; do
 	kill -0 "$runtime" 2>/dev/null || break
 	sleep 0.2
 done
-# Sound while it is written to, whatever is written behind the check's back.
+# check finds no problems while processes write to the region.
 for _ in {1..20}; do
 	run 0 fntrace check -r auction
 done
@@ -57,7 +58,7 @@ has out '╌(sweep|closeAuction) '
 run 0 fntrace show -r auction --tree "$(cat tree)" --json
 json 'len(x["roots"]) == 1 and x["processes"] >= 2'
 
-# What it says it did is what the region has counted.
+# The runtime's own counts are those of the region.
 run 0 fntrace stat -r auction --json
 calls=$(sed -n 's/^calls \([0-9]*\),.*/\1/p' log)
 grep -q ' 0 lost$' log || fail 'requests were lost'

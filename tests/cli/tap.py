@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""`fntrace tap` between a host and a command: it must not be noticed by either, and its
-traces must outlive it. How it ends, and what signals do to it: tap_ends.py."""
+"""`fntrace tap` between a host and a command: neither may notice it, and its traces must
+survive its death. Ends of file, exits and signals are in tap_ends.py."""
 import json
 import os
 import random
@@ -56,18 +56,18 @@ def a_line_of_50_mb_of_structure():
 
 @case
 def at_once():
-    """A byte that is no line goes through before anything follows it."""
+    """A single byte is passed on at once, without waiting for the rest of a line."""
     process = tap("cat", bufsize=0)
     for byte in (b"a", b"{", b"\n", b"\0"):
         process.stdin.write(byte)
-        check(process.stdout.read(1) == byte, "another byte")
+        check(process.stdout.read(1) == byte, "a different byte")
     process.stdin.close()
     check(process.wait(PATIENCE_S) == 0)
 
 
 @case
 def both_sides_full():
-    """CMD does not read until it has written more than any pipe holds, and so do we."""
+    """CMD and the host both write more than a pipe holds before they read."""
     process = python("import sys\n"
                      "sys.stdout.buffer.write(b'o' * (8 << 20)); sys.stdout.flush()\n"
                      "n = len(sys.stdin.buffer.read())\n"
@@ -82,21 +82,22 @@ def both_sides_full():
     check(process.wait(PATIENCE_S) == 0)
 
 
-SPEAKS_WHILE_IT_LISTENS = """
+WRITES_WHILE_IT_READS = """
 import sys, threading
-def speak():
+def write():
     sys.stdout.buffer.write(b'o' * (4 << 20)); sys.stdout.flush()
-speaker = threading.Thread(target=speak); speaker.start()
-heard = len(sys.stdin.buffer.read())
-speaker.join()
-print(heard)
+writer = threading.Thread(target=write); writer.start()
+count = len(sys.stdin.buffer.read())
+writer.join()
+print(count)
 """
 
 
 @case
 def one_side_full():
-    """What CMD says is not read until it has heard all: that must not hold up the host."""
-    process = python(SPEAKS_WHILE_IT_LISTENS)
+    """The host does not read CMD's output until it has written everything: a full output must
+    not stop the input."""
+    process = python(WRITES_WHILE_IT_READS)
     process.stdin.write(b"i" * 4 * MIB)
     process.stdin.close()
     out = process.stdout.read()
@@ -107,7 +108,7 @@ def one_side_full():
 @case
 def one_side_full_of_a_socket():
     ours, theirs = socket.socketpair()
-    process = python(SPEAKS_WHILE_IT_LISTENS, stdin=theirs, stdout=theirs)
+    process = python(WRITES_WHILE_IT_READS, stdin=theirs, stdout=theirs)
     theirs.close()
     ours.sendall(b"i" * 4 * MIB)
     ours.shutdown(socket.SHUT_WR)
@@ -118,7 +119,7 @@ def one_side_full_of_a_socket():
 
 @case
 def waiting_costs_nothing():
-    """Both sides full, and the host has gone away on one: no loop that spins."""
+    """One side is full, the host has closed the other: tap must sleep, not spin."""
     process = python("import sys, time\n"
                      "sys.stdout.buffer.write(b'o' * (1 << 20)); sys.stdout.flush()\n"
                      "sys.stdin.read()")
@@ -176,7 +177,7 @@ def sockets():
 
 @case
 def shared_descriptors_stay_as_they_are():
-    """O_NONBLOCK on our stdin or stdout would be on everybody's who has the same one."""
+    """tap must not set O_NONBLOCK on an open file that it shares with other processes."""
     import fcntl
     in_read, in_write = os.pipe()
     out_read, out_write = os.pipe()
@@ -195,7 +196,7 @@ def shared_descriptors_stay_as_they_are():
 
 @case
 def files():
-    """A file goes on from where it is, and is not read from its beginning."""
+    """A file as stdin or stdout is used from its current offset, not from its beginning."""
     path = os.path.join(os.environ["FNTRACE_DIR"], "input")
     with open(path, "wb") as file:
         file.write(b"skip" + b"y" * MIB)
@@ -278,13 +279,13 @@ def killed_in_a_call():
     ops = [(o["op"], o["entity"], o.get("row_count")) for o in shown[0]["ops"]]
     check(ops == [("list", "Done", 2)], f"{ops}")
     check(shown[0]["pending_op"]["entity"] == "Pending", f"{shown[0]['pending_op']}")
-    check(traces() == [], "a record before anybody has written")
+    check(traces() == [], "a record before a process opened the region for writing")
     for _ in range(2):
         through(["true"], b"")
         recorded = traces()
         check(len(recorded) == 1, f"{len(recorded)} records")
         check(recorded[0]["outcome"]["status"] == "aborted", f"{recorded}")
-        check(recorded[0]["uid"] == shown[0]["uid"], "another call")
+        check(recorded[0]["uid"] == shown[0]["uid"], "a different call")
         check([o["entity"] for o in recorded[0]["ops"]] == ["Done"], "ops")
         check(traces("ps") == [], "still in flight")
 

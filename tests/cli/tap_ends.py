@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""`fntrace tap`, when the host, the command or it itself comes to an end, and signals."""
+"""`fntrace tap`: ends of file, exits of the host, of the command and of tap, and signals."""
 import os
 import re
 import select
@@ -24,23 +24,23 @@ def stdin_ends():
 
 @case
 def cmd_closes_stdout():
-    """The host sees the end, and what it says still arrives."""
-    path = os.path.join(os.environ["FNTRACE_DIR"], "heard")
+    """The host sees the end of file, and its input still reaches CMD."""
+    path = os.path.join(os.environ["FNTRACE_DIR"], "received")
     process = tap("sh", "-c", 'echo last; exec >&-; cat >"$0"', path)
     check(process.stdout.read() == b"last\n")
     check(process.poll() is None, "ended with CMD's stdout")
-    # Not free for the next file that is opened.
+    # The descriptor is not left free for the next file that is opened.
     check(os.readlink(f"/proc/{process.pid}/fd/1") == "/dev/null")
     process.stdin.write(b"still here")
     process.stdin.close()
     check(process.wait(PATIENCE_S) == 0)
-    with open(path, "rb") as heard:
-        check(heard.read() == b"still here")
+    with open(path, "rb") as received:
+        check(received.read() == b"still here")
 
 
 @case
 def host_stops_reading():
-    """CMD gets SIGPIPE, as it would without us, and its end is ours."""
+    """CMD gets SIGPIPE, as it would without tap, and tap dies of the same signal."""
     process = tap("yes")
     process.stdout.read(10)
     process.stdout.close()
@@ -48,8 +48,8 @@ def host_stops_reading():
 
 
 @case
-def host_stops_reading_in_silence():
-    """CMD can see that nobody reads, before anybody has written."""
+def host_closes_before_cmd_writes():
+    """CMD sees by poll that the host has closed the pipe, without writing."""
     process = python("import select\n"
                      "poll = select.poll(); poll.register(1, 0)\n"
                      "raise SystemExit(poll.poll()[0][1])")
@@ -58,7 +58,7 @@ def host_stops_reading_in_silence():
 
 
 @case
-def cmd_closes_stdin_in_silence():
+def cmd_closes_stdin_before_the_host_writes():
     process = tap("sh", "-c", "exec <&-; exec sleep 1000")
     poll = select.poll()
     poll.register(process.stdin, 0)
@@ -99,9 +99,9 @@ def grandchild_holds_the_pipe():
         os.kill(grandchild, signal.SIGKILL)
 
 
-def check_last_words(*sizes):
-    """CMD writes so much at a time and ends, though somebody else holds its stdout open;
-    only then do we read."""
+def check_last_output(*sizes):
+    """CMD writes pieces of these sizes and ends, while its child still holds its stdout open.
+    The host reads only after that."""
     path = os.path.join(os.environ["FNTRACE_DIR"], f"pid{len(sizes)}")
     process = tap("sh", "-c", 'sleep 1000 2>/dev/null & echo $$ $! >"$0.new"\n'
                   'mv "$0.new" "$0"; for size; do head -c $size /dev/zero; sleep 0.2\n'
@@ -121,13 +121,13 @@ def check_last_words(*sizes):
 
 
 @case
-def last_words_in_our_buffer():
-    check_last_words(65536, 1000)
+def last_output_in_the_buffer_of_tap():
+    check_last_output(65536, 1000)
 
 
 @case
-def last_words_in_the_pipe():
-    check_last_words(65536, 1000, 60000)
+def last_output_in_the_pipe():
+    check_last_output(65536, 1000, 60000)
 
 
 @case
@@ -152,7 +152,7 @@ def cannot_run():
     check(status == 126, f"{status}")
     process = tap("fntrace-no-such-program", stderr=PIPE)
     check(b"fntrace-no-such-program" in process.communicate(timeout=PATIENCE_S)[1])
-    # No region is left that is named after a mistyped word.
+    # A misspelt command leaves no region behind.
     process = subprocess.run([FNTRACE, "tap", "--", "fntrace-no-such-program"],
                              stderr=subprocess.DEVNULL)
     check(process.returncode == 127, f"{process.returncode}")
@@ -185,7 +185,7 @@ def signals_are_passed_on():
 
 @case
 def interrupt_of_a_terminal_comes_once():
-    """^C goes to the whole process group: CMD has it without us."""
+    """^C goes to the whole process group, so tap must not forward it to CMD."""
     import fcntl
     import pty
     import termios
@@ -199,7 +199,7 @@ def interrupt_of_a_terminal_comes_once():
     check(process.stdout.readline() == b"ready\n")
     os.write(master, b"\x03")
     check(process.stdout.readline() == b"2\n")
-    # Were it passed on too, it would be here before what follows: ours go in order.
+    # A forwarded interrupt would arrive before this signal: tap forwards in order.
     process.send_signal(signal.SIGUSR1)
     line = process.stdout.readline()
     check(line == b"10\n", f"after the interrupt: {line!r}")
@@ -211,11 +211,11 @@ def interrupt_of_a_terminal_comes_once():
 
 
 @case
-def cmd_starts_as_without_us():
-    """Signal mask, ignored signals, open descriptors."""
+def cmd_starts_as_without_tap():
+    """Signal mask, ignored signals and open descriptors are the same."""
     look = ["sh", "-c", "grep -E 'Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd"]
-    # 32 and 33 are glibc's own; its posix_spawn ignores them. We may be started with others
-    # ignored, as by nohup.
+    # Signals 32 and 33 are glibc's own; its posix_spawn ignores them. Others may be ignored
+    # already, for example by nohup.
     ignored = re.compile(rb"(?<=SigIgn:\t)[0-9a-f]+")
 
     def without_glibcs(out):
@@ -224,7 +224,7 @@ def cmd_starts_as_without_us():
     plain = subprocess.run(look, stdin=PIPE, stdout=PIPE, check=True).stdout
     out, status = through(look, b"")
     plain, out = without_glibcs(plain), without_glibcs(out)
-    check(status == 0 and out == plain, f"{out!r}, without us {plain!r}")
+    check(status == 0 and out == plain, f"{out!r}, without tap {plain!r}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Two recorded runners at once through `fntrace tap` into one region, and what `fntrace
-recent --json` makes of them against what the original service's trace endpoint said."""
+"""Two recorded runners are replayed at once through `fntrace tap` into one region. The output
+of `fntrace recent --json` is compared with that of the original service's trace endpoint."""
 import collections
 import json
 import os
@@ -40,7 +40,7 @@ def replay_both():
 
 
 def timeless(trace):
-    """The original's fields without what differs from run to run, to be compared."""
+    """The original's fields, without those that differ from run to run."""
     kept = {key: trace[key] for key in KEYS if key not in ("started_at", "duration_ms")}
     kept["ops"] = [{key: op[key] for key in OP_KEYS if key in op and key != "duration_ms"}
                    for op in trace["ops"]]
@@ -52,7 +52,8 @@ def canonical(trace):
 
 
 def check_shape(trace):
-    """Order of the original's fields, ours behind, and what can't be compared by value."""
+    """The original's fields come first and in the same order. Values that differ from run to
+    run are plausible."""
     check(list(trace)[:len(KEYS)] == KEYS, f"order of fields: {list(trace)}")
     check(isinstance(trace["started_at"], int) and trace["started_at"] > 1.6e12,
           f"started_at {trace['started_at']}")
@@ -64,7 +65,7 @@ def check_shape(trace):
 
 
 def nested_calls(path):
-    """{call_id of a nested call: call_id of its caller}, as the transcript has it."""
+    """{call_id of a nested call: call_id of its caller}, from the transcript."""
     waiting, nested = [], {}
     for _, line in replay.read_transcript(path):
         message = json.loads(line)
@@ -80,7 +81,7 @@ def nested_calls(path):
 
 
 @case
-def every_field_is_the_originals():
+def fields_equal_those_of_the_original():
     ours = [trace for traces in replay_both() for trace in traces]
     check(len(EXPECTED) == 68 and len(ours) == 68, f"{len(ours)} traces")
     for trace in ours:
@@ -88,14 +89,14 @@ def every_field_is_the_originals():
     expected = collections.Counter(map(canonical, EXPECTED))
     got = collections.Counter(map(canonical, ours))
     missing, extra = expected - got, got - expected
-    for word, left in ("missing", missing), ("too many", extra):
+    for word, left in ("missing", missing), ("unexpected", extra):
         for text in left:
             print(f"# {word}: {text[:600]}")
-    check(not missing and not extra, f"{len(missing)} missing, {len(extra)} too many")
+    check(not missing and not extra, f"{len(missing)} missing, {len(extra)} unexpected")
 
 
 @case
-def each_call_is_of_its_runner():
+def calls_are_recorded_by_their_runner():
     for path, traces in zip(TRANSCRIPTS, replay_both()):
         begun = [json.loads(line)["call_id"]
                  for by_host, line in replay.read_transcript(path)
@@ -104,7 +105,7 @@ def each_call_is_of_its_runner():
 
 
 @case
-def nested_calls_are_of_their_callers_tree():
+def nested_calls_join_their_callers_tree():
     found = 0
     for path, traces in zip(TRANSCRIPTS, replay_both()):
         by_id = {trace["call_id"]: trace for trace in traces}
@@ -125,13 +126,13 @@ def nested_calls_are_of_their_callers_tree():
 
 
 def shape(node):
-    """(call_id, its children likewise) of a tree in `show --tree --json`."""
+    """(call_id, shapes of its children) of a tree in `show --tree --json`."""
     return node["call_id"], [shape(child) for child in node["children"]]
 
 
 @case
-def the_tree_is_drawn_as_it_was_called():
-    """Callers and what they called, from the transcripts, against what is drawn."""
+def show_tree_draws_the_calls_of_the_transcript():
+    """The tree that `show --tree` draws has the calls and callers of the transcript."""
     drawn = 0
     for path, traces in zip(TRANSCRIPTS, replay_both()):
         called = collections.defaultdict(list)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`fntrace tap` and a command, for those who test it."""
+"""Shared by the tests of `fntrace tap`: run a command under it."""
 import json
 import signal
 import subprocess
@@ -22,7 +22,7 @@ def python(code, *args, **more):
 
 
 def through(command, data, **more):
-    """What comes out of `command` when `data` goes in, and its exit status."""
+    """The output of `command` under tap for the input `data`, and its exit status."""
     process = tap(*command, **more)
     out, _ = process.communicate(data, timeout=PATIENCE_S)
     return out, process.returncode
@@ -39,5 +39,5 @@ def traces(command="recent", region="t"):
     return json.loads(run(command, "-r", region, *options, "--json"))
 
 
-# Under nohup children would not die of it.
+# nohup ignores SIGHUP, and children inherit that; the tests need it to kill.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What reaches a terminal: no control characters, colour where it is wanted, no line wider
-# than it.
+# Output on a terminal: no control characters, colour only where it is wanted, and no line
+# wider than the terminal.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -49,14 +49,14 @@ for word in fn user tenant entity id sched code message; do
 	has out "$word$escaped"
 done
 has out 'h\\ni'
-# In JSON the escapes are JSON's own: the value is what it was.
+# In JSON the escapes are those of JSON, so the value is unchanged.
 run 0 fntrace recent --json -n 2
 json 'x[1]["fn_name"].startswith("fna\x1b[31mb\x07c\x7fd\x9be\u202ef\u2028g")'
 json 'x[0]["outcome"]["value"]["text"] == "a\x1b[31m\x9b\u202e"'
 run 1 fntrace show "$evil"
 run 1 fntrace recent -r "$evil/x"
 no_controls err
-# Beyond UTF-8 no byte that is not ASCII gets through.
+# Outside UTF-8 the output is ASCII.
 run 0 env LC_ALL=C "$FNTRACE" show "$uid"
 ! LC_ALL=C grep -q '[^ -~]' out || fail 'not ASCII'
 
@@ -127,21 +127,21 @@ terminal 60 "$FNTRACE" show 中文中文中文中文 -r wide || fail 'show at 60
 sed -n '/result/,$p' out >value
 fits value 60
 has value '…'
-# Absurdly narrow: cut, but alive.
+# On a terminal too narrow for anything the command still succeeds.
 terminal 5 "$FNTRACE" recent -r wide || fail 'recent at 5'
 terminal 1 "$FNTRACE" show c1 -r nice || fail 'show at 1'
-# No terminal, no cut.
+# Lines are cut on a terminal only.
 COLUMNS=60 run 0 fntrace recent -r wide
 has out "$(printf 'f%.0s' {1..100})"
 lacks out '…'
 
-# Help and usage: the same words whatever the width, and no line wider. In one process: each
-# of nineteen on seven terminals.
+# Help has the same words at every width, and no line is wider. One Python process runs all
+# nineteen commands at seven widths.
 python3 - "$FNTRACE" >err <<'PYTHON' || fail "$(cat err)"
 import fcntl, os, pty, struct, subprocess, sys, termios
 
-def said(command, columns):
-    """What it says to a terminal, or, without columns, to a pipe."""
+def output(command, columns):
+    """Its output on a terminal of that width; 0: into a pipe."""
     if not columns:
         return subprocess.run(command, capture_output=True, text=True).stdout
     ours, theirs = pty.openpty()
@@ -165,9 +165,9 @@ commands = [["help"]] + [["help", word] for word in
 commands += [["ctl", word, "-h"] for word in
     "get set fn reset resize rotate reap rm".split()]
 for command in commands:
-    whole = said([sys.argv[1], *command], 0)
+    whole = output([sys.argv[1], *command], 0)
     for columns in 5, 30, 46, 60, 72, 80, 200:
-        text = said([sys.argv[1], *command], columns)
+        text = output([sys.argv[1], *command], columns)
         if text.split() != whole.split() or not whole:
             sys.exit(print(f"{command} at {columns}: other words") or 1)
         wide = [line for line in text.split("\n") if len(line) > columns]
@@ -181,7 +181,7 @@ has usage 'TRACE_ID'
 terminal 46 "$FNTRACE" && fail 'without a command'
 fits out 46
 
-# ---- where output cannot go ---------------------------------------------------------
+# ---- output that cannot be written --------------------------------------------------
 
 if [[ -e /dev/full ]]; then
 	status=0

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# fntrace show --tree: who called whom, over processes, and what nobody can have meant.
+# fntrace show --tree: trees of calls over several processes, with missing callers, and with
+# hostile records.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -13,12 +14,12 @@ sys.exit(max(widths) > int(sys.argv[2]))
 PYTHON
 }
 
-# The names in out, as they are drawn.
+# drawn: the branches and names in the file out.
 drawn() {
 	sed '1,/^CALL/d' out | grep -Eo '^([│├└─╌ ]*[[:alnum:]_]+|[^ ]*\(parent.*region\))'
 }
 
-# as_drawn: out has these names, in this shape (standard input).
+# as_drawn: the branches and names in out are those on standard input.
 as_drawn() {
 	cat >want
 	drawn >got || true
@@ -28,9 +29,10 @@ as_drawn() {
 	}
 }
 
-# nested: in the JSON of out each call is in its caller's children, and all are there.
+# nested COUNT: in the JSON of out each call is among its caller's children, and there are
+# COUNT calls.
 nested() {
-	python3 - out "$1" <<'PYTHON' || fail 'JSON is not as nested as it says'
+	python3 - out "$1" <<'PYTHON' || fail 'the JSON is not nested correctly'
 import json, sys
 x = json.load(open(sys.argv[1], encoding="utf-8"))
 count = missing = 0
@@ -108,7 +110,7 @@ narrate
 SHAPE
 }
 
-# In flight, but for what has ended. Each of its calls finds it, and its own id.
+# Some calls are in flight. The tree is found by each of its calls and by its trace id.
 for id in "$uid" a1 a2 d1 "$trace" "${trace^^}"; do
 	run 0 fntrace show --tree "$id"
 	empty err
@@ -133,7 +135,7 @@ json 'x["roots"][0]["children"][1]["children"][0]["children"][0]["outcome"] == {
 run 0 fntrace show a2
 has out '^  tree +has more calls: show --tree$'
 
-# Ended: what had begun before its caller ended is no later than it.
+# All have ended. Calls that began before their caller ended have no dotted branch.
 echo 'ok a1 {"done":true}' >&3
 exec 3>&- 4>&-
 # shellcheck disable=SC2086
@@ -143,7 +145,7 @@ shape | as_drawn
 lacks out 'in flight'
 has out '^└─watch .* aborted '
 
-# Another tree: told apart by all of its id, and a note where a call id is in both.
+# Another tree with the same call id: the newest is shown, with a note.
 produce app <<STEPS
 begin a1 other query
 ok a1
@@ -160,7 +162,7 @@ has out '^1 call in 1 process, '
 run 0 fntrace show a9
 lacks out 'more calls'
 
-# ---- callers that are gone ----------------------------------------------------------
+# ---- callers that are not in the region ---------------------------------------------
 
 far=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
 produce lost <<STEPS
@@ -190,10 +192,10 @@ run 0 fntrace show -r lost --tree o3 --json
 nested 4
 json '[n["uid"] for n in x["roots"]] == ["00f067aa0ba902b7", "11f067aa0ba902b7"]'
 
-# ---- what nobody can have meant -----------------------------------------------------
+# ---- hostile records ----------------------------------------------------------------
 
-# A call that is its own caller, two and three that are each other's, one below such a
-# loop, two with one uid, times beyond all measure.
+# A call that is its own caller, loops of two and of three calls, a call below a loop, two
+# calls with one uid, times at the limits of 64 bits.
 produce evil <<'STEPS'
 push s1 self 1 1 aa 1000 10
 push l1 left 2 3 aa 2000 10
@@ -227,7 +229,7 @@ STEPS
 run 0 fntrace show -r evil --tree z1
 has err '^fntrace: 1 call is its own ancestor, by damaged or forged records'
 
-# Names that would act on a terminal, or look like branches.
+# Names with control characters.
 produce names <<STEPS
 push n1 a$(printf '\e')[31mb\nc 1 0 cc 5 5
 push n2 $(printf '\xe2\x80\xae')d 2 1 cc 6 5
@@ -237,9 +239,9 @@ has out '^a\\x1b\[31mb\\nc '
 has out '^└─\\u202ed '
 lacks out $'\e'
 
-# ---- many ---------------------------------------------------------------------------
+# ---- many calls ---------------------------------------------------------------------
 
-# A chain: each calls the next.
+# A chain: each call makes the next.
 python3 - >steps <<'PYTHON'
 for i in range(1, 3001):
     print(f"push k{i} link {i:x} {i - 1:x} dd {i} 1")
@@ -256,7 +258,7 @@ terminal 60 "$FNTRACE" show -r chain --tree k1 --color=never || fail 'at 60'
 fits out 60
 has out '^…2999 .*link '
 
-# A caller of more than are drawn; those that are alike fold.
+# A call that made more calls than are shown; similar ones are folded.
 python3 - >steps <<'PYTHON'
 print("push top crowd 1 0 ee 1 100000")
 for i in range(2, 11002):

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The region's file cut short, before a command and under one: an error in one line.
+# The region's file is truncated, before a command opens it or while it reads it: the
+# command prints an error of one line.
 . "$(dirname "$0")/common.sh"
 
 region=$FNTRACE_DIR/app.fnt
 story | produce app
 size=$(stat -c %s "$region")
 
-# Before: refused at open.
+# Truncated before: refused at open.
 for command in recent ps stat check tail 'show c1'; do
 	cp "$region" cut.fnt
 	truncate -s $((size / 2)) cut.fnt
@@ -16,7 +17,7 @@ for command in recent ps stat check tail 'show c1'; do
 	has err truncated
 done
 
-# Under tail, by every way there is.
+# Truncated or overwritten while tail follows it.
 spoil() {
 	case $1 in
 	half) truncate -s $((size / 2)) cut.fnt ;;
@@ -35,11 +36,12 @@ for how in half empty page over; do
 	spoil "$how"
 	got=0
 	wait "$pid" || got=$?
-	[[ $got == 1 ]] || fail "tail of a region spoilt ($how): exit $got"
+	[[ $got == 1 ]] || fail "tail of a damaged region ($how): exit $got"
 	one_line err
 done
 
-# Under commands that are just reading: an answer, or an error, and no signal.
+# Truncated and replaced again and again while other commands read: each succeeds or prints
+# an error, and none dies of a signal.
 spoiler() {
 	while :; do
 		truncate -s 4096 cut.fnt

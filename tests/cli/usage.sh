@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Help, versions, and what wrong usage is told.
+# Help, version, and the messages for wrong usage.
 set -eu
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -26,7 +26,7 @@ for command in $commands; do
 	cmp -s out help || fail "help $command"
 done
 
-# A command that has commands of its own.
+# A command with subcommands.
 run 0 fntrace ctl --help
 cp out help
 run 0 fntrace help ctl
@@ -37,7 +37,7 @@ run 2 fntrace
 empty out
 has err '^usage: fntrace COMMAND'
 
-# Unknown words: the nearest, where there is one.
+# Misspelt commands: the nearest one is suggested.
 run 2 fntrace recnet
 empty out
 has err '^fntrace: no command "recnet"; did you mean "recent"\?$'

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * jsonscan_suite.h: what the suites of the scanner ask it for, and feed it with.
+ * jsonscan_suite.h: a scanner with a set of wanted members, shared by its suites.
  */
 #ifndef FNT_TEST_JSONSCAN_SUITE_H
 #define FNT_TEST_JSONSCAN_SUITE_H
@@ -57,6 +57,7 @@ teardown(void)
 	jsonscan_fini(&scan);
 }
 
+/* Scan a text. Returns whether it is valid JSON. */
 static inline bool
 feed_all(const char *text, size_t len)
 {
@@ -71,6 +72,7 @@ feed(const char *text)
 	return feed_all(text, strlen(text));
 }
 
+/* Scan a valid text; the field of want `index`. */
 static inline const struct jsonscan_field *
 field(const char *text, int index)
 {

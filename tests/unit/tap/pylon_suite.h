@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pylon_suite.h: lines said between a host and its functions, and what the tap has made
- * of them, in a log of its own.
+ * pylon_suite.h: feeds lines between a host and its functions to the protocol, and
+ * finds the traces that it recorded in a private log.
  *
  *      begin(); host(CALL("a", "f")); fn(RETURN("a", "")); end(); … finish();
  */
@@ -26,7 +26,7 @@ begin(void)
 	ck_assert_ptr_nonnull(state);
 }
 
-/* The runtime is gone. What there is now is all there will be, newest first. */
+/* The runtime has ended: read all traces, newest first. */
 static inline void
 end(void)
 {
@@ -41,6 +41,7 @@ finish(void)
 	fnt_log_close(log_);
 }
 
+/* A line from the host to the functions. */
 static inline void
 host(const char *line)
 {
@@ -48,6 +49,7 @@ host(const char *line)
 	pylon_protocol.feed(state, PROTOCOL_TO_FN, "\n", 1);
 }
 
+/* A line from the functions to the host. */
 static inline void
 fn(const char *line)
 {
@@ -86,6 +88,7 @@ check_value(const char *call_id, const char *expected)
 	free(json);
 }
 
+/* The entities of the call's operations, concatenated. */
 static inline void
 check_entities(const char *call_id, const char *expected)
 {

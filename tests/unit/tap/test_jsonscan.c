@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the scanner takes for JSON, and what it reports of it. That pieces do not matter
- * is test_jsonscan_pieces.c's.
+ * What the scanner accepts as JSON, and what it reports. test_jsonscan_pieces.c tests
+ * that the result does not depend on how the text is cut into pieces.
  */
 #include "jsonscan_suite.h"
 
@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(test_invalid)
 {
-	ck_assert_msg(!feed(invalid[_i]), "taken: %s", invalid[_i]);
+	ck_assert_msg(!feed(invalid[_i]), "accepted: %s", invalid[_i]);
 }
 END_TEST
 
@@ -143,7 +143,7 @@ START_TEST(test_strings)
 }
 END_TEST
 
-START_TEST(test_cut)
+START_TEST(test_text_limit)
 {
 	const struct jsonscan_field *id;
 
@@ -256,9 +256,11 @@ START_TEST(test_integers)
 }
 END_TEST
 
-/* ---- memory, and what is asked for ----------------------------------------------- */
+/* ---- memory and wants ----------------------------------------------------------- */
 
-START_TEST(test_string_words)
+/* Every byte value at every offset from a word's start: jsonscan_find_special() must
+ * stop at the same byte whether it tests eight bytes at a time or one. */
+START_TEST(test_every_byte_in_a_string)
 {
 	char text[40];
 
@@ -330,12 +332,12 @@ main(void)
 	tcase_add_test(tcase, test_nul_and_control);
 	tcase_add_test(tcase, test_depth);
 	tcase_add_test(tcase, test_strings);
-	tcase_add_test(tcase, test_cut);
+	tcase_add_test(tcase, test_text_limit);
 	tcase_add_test(tcase, test_raw);
 	tcase_add_test(tcase, test_counts);
 	tcase_add_test(tcase, test_last_one_counts);
 	tcase_add_test(tcase, test_integers);
-	tcase_add_test(tcase, test_string_words);
+	tcase_add_test(tcase, test_every_byte_in_a_string);
 	tcase_add_test(tcase, test_memory_is_bounded);
 	tcase_add_test(tcase, test_bad_wants);
 	return suite_end(runner);

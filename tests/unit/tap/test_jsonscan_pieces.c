@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The scanner's promise is that pieces do not matter. So each text here is fed whole,
- * at every split, byte by byte and in random pieces, and every field is compared.
+ * The scanner's result must not depend on how the text is cut into pieces. Each text is
+ * fed whole, at every split into three, byte by byte and in random pieces, and every
+ * field is compared.
  */
 #include "jsonscan_suite.h"
 
@@ -73,8 +74,8 @@ check_same(const struct result *whole, const char *text)
 	drop_result(&now);
 }
 
-/* Pieces are copied to memory of exactly their size, so that a byte read past the end
- * is seen by ASan and valgrind. */
+/* Pieces are copied to memory of exactly their size, so that ASan and Valgrind notice a
+ * read past the end. */
 static void
 feed_piece(const char *bytes, size_t len)
 {
@@ -130,8 +131,7 @@ START_TEST(test_random_pieces)
 }
 END_TEST
 
-/* What becomes of a damaged text may be anything but a crash, and is the same in
- * pieces. */
+/* A damaged text must not crash the scanner, and the result is the same in pieces. */
 START_TEST(test_damaged)
 {
 	srand(2);
@@ -156,8 +156,6 @@ START_TEST(test_damaged)
 }
 END_TEST
 
-/* Every byte value at every offset from a word's start: the fast loop over strings must
- * stop at exactly what the slow one stops at. */
 int
 main(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the tap makes of the protocol's messages: each test says lines, and looks at the
- * traces in a log of its own.
+ * Pylon's protocol: each test feeds lines to it and checks the traces it records in a
+ * private log.
  */
 #include "pylon_suite.h"
 
@@ -79,7 +79,8 @@ START_TEST(test_values)
 }
 END_TEST
 
-/* A value past every bound is left out and said to be; what follows is as it was. */
+/* A value over the limit is left out and marked as left out; the next call is not
+ * affected. */
 START_TEST(test_value_too_large)
 {
 	static char big[100000];
@@ -202,7 +203,7 @@ START_TEST(test_ops_end_in_any_order)
 	fn(DB("b", "\"op\":\"get\",\"op_id\":\"1\",\"entity\":\"Z\""));
 	host(RESULT("a", "\"op_id\":\"2\""));
 	host(RESULT("a", "\"op_id\":\"1\""));
-	host(RESULT("a", "\"op_id\":\"2\"")); /* of nobody */
+	host(RESULT("a", "\"op_id\":\"2\"")); /* no such operation any more */
 	host("{\"type\":\"result\",\"op_id\":\"1\"}");
 	fn(RETURN("a", ""));
 	fn(RETURN("b", ""));
@@ -298,9 +299,9 @@ START_TEST(test_nested)
 }
 END_TEST
 
-/* The oldest that waits is the caller; each waits for as many as it asked for; a call
- * that a client made is nobody's. */
-START_TEST(test_who_waits)
+/* The caller of a nested call is the call that has waited longest for that function. It
+ * waits once for each request. A call made by a client has no caller. */
+START_TEST(test_caller_of_a_nested_call)
 {
 	begin();
 	host(CALL("a", "outer"));
@@ -325,8 +326,8 @@ START_TEST(test_who_waits)
 }
 END_TEST
 
-/* Where another process ran the nested call, its answer ends the wait. */
-START_TEST(test_answered_elsewhere)
+/* A nested call that another process runs is not seen, but its answer ends the wait. */
+START_TEST(test_nested_call_in_another_process)
 {
 	begin();
 	host(CALL("a", "outer"));
@@ -334,7 +335,7 @@ START_TEST(test_answered_elsewhere)
 	host(RESULT("a", "\"data\":1"));
 	host(CALL("b", "inner"));
 	fn(RUN_FN("a", "other"));
-	host(RESULT("a", "\"op_id\":\"of an op\""));
+	host(RESULT("a", "\"op_id\":\"unknown\""));
 	host(CALL("c", "other"));
 	end();
 	ck_assert_uint_eq(trace_of("b")->parent_uid, 0);
@@ -344,7 +345,8 @@ START_TEST(test_answered_elsewhere)
 }
 END_TEST
 
-START_TEST(test_call_id_again)
+/* A call with the id of an open one replaces it; the older is recorded as aborted. */
+START_TEST(test_call_id_reused)
 {
 	begin();
 	host(CALL("a", "first"));
@@ -364,7 +366,7 @@ START_TEST(test_call_id_again)
 }
 END_TEST
 
-START_TEST(test_odd_auth)
+START_TEST(test_malformed_auth)
 {
 	begin();
 	host("{\"type\":\"call\",\"call_id\":\"a\",\"fn_name\":\"f\",\"auth\":null}");
@@ -396,6 +398,7 @@ main(void)
 	return SUITE_RUN("pylon", test_a_call, test_values, test_value_too_large,
 			 test_errors, test_row_counts, test_ops_end_in_any_order,
 			 test_ops_without_id, test_pending_ops, test_nested,
-			 test_who_waits, test_answered_elsewhere, test_call_id_again,
-			 test_odd_auth);
+			 test_caller_of_a_nested_call,
+			 test_nested_call_in_another_process, test_call_id_reused,
+			 test_malformed_auth);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Trees out of whatever calls say of their callers: each call in one place, nothing
- * lost, nothing invented, no walk without end.
+ * calltree: whatever callers the calls name, the trees contain each call exactly once,
+ * and every walk over them ends.
  */
 #include "view/calltree.h"
 
@@ -9,7 +9,7 @@
 
 #define CALLS_MAX 60
 
-/* What was added, as an oracle that looks at all of it for each question. */
+/* The calls that were added. An oracle that searches all of them for each question. */
 struct story {
 	struct fnt_trace calls[CALLS_MAX];
 	size_t count;
@@ -44,9 +44,9 @@ by_uid(const struct story *story, uint64_t uid)
 	return NULL;
 }
 
-/* Whether who follows the callers from `call` on comes back to it. */
+/* Whether the chain of callers of `call` leads back to it. */
 static bool
-goes_round(const struct story *story, const struct fnt_trace *call)
+is_in_loop(const struct story *story, const struct fnt_trace *call)
 {
 	const struct fnt_trace *at = call;
 
@@ -74,7 +74,7 @@ check_place(const struct story *story, const struct calltree_node *node)
 	}
 	MUST(parent ? parent->uid == node->parent_uid
 		    : node->cut || node->parent_uid == 0);
-	MUST(!node->cut || goes_round(story, &story->calls[node->index]));
+	MUST(!node->cut || is_in_loop(story, &story->calls[node->index]));
 	if (parent && !parent->missing)
 		MUST(parent->index ==
 		     (size_t)(by_uid(story, node->parent_uid) - story->calls));
@@ -103,7 +103,7 @@ check(const struct calltree *tree, const struct story *story)
 	     cut == sum->cut);
 }
 
-START_TEST(whatever_they_say)
+START_TEST(random_callers)
 {
 	struct rnd r = {42};
 	size_t cut = 0, missing = 0, deep = 0;
@@ -114,8 +114,8 @@ START_TEST(whatever_they_say)
 		uint32_t uids = 1 + rnd(&r, 50), calls = rnd(&r, CALLS_MAX);
 		uint64_t far = rnd(&r, 4) ? 0 : UINT64_MAX - 40;
 
-		/* Few uids: many have the same. Parents from beyond them: some are not
-		 * there. */
+		/* Few uids, so that many calls have the same one. Parents from a larger
+		 * range, so that some are missing. */
 		for (uint32_t i = 0; i < calls; i++)
 			MUST(!add(tree, &story, 1 + rnd(&r, uids), rnd(&r, uids + 4),
 				  rnd(&r, 40) + far));
@@ -141,7 +141,7 @@ START_TEST(sums)
 	ck_assert_int_eq(add(tree, &story, 1, 0, 100), 0);
 	ck_assert_int_eq(add(tree, &story, 2, 1, 130), 0);
 	ck_assert_int_eq(add(tree, &story, 4, 1, 90), 0);
-	/* In flight when that was read, finished since: once. */
+	/* Added as finished before, now as in flight: counted once. */
 	ck_assert_int_eq(calltree_add(tree, &story.calls[1], true), 0);
 	calltree_link(tree);
 	ck_assert_uint_eq(sum->calls, 3);
@@ -156,7 +156,7 @@ START_TEST(sums)
 }
 END_TEST
 
-START_TEST(nothing)
+START_TEST(no_calls)
 {
 	struct calltree *tree = calltree_create(false);
 
@@ -167,15 +167,15 @@ START_TEST(nothing)
 }
 END_TEST
 
-/* A chain and a loop of as many as there may be, the last added first. */
-START_TEST(long_ones)
+/* A chain and a loop of CALLTREE_MAX calls, the last one added first. */
+START_TEST(long_chain_and_loop)
 {
 	for (uint64_t loop = 0; loop < 2; loop++) {
 		struct calltree *tree = calltree_create(false);
 		size_t depth = 0;
 
 		for (uint64_t i = CALLTREE_MAX + 5; i > 0; i--) {
-			bool last = i == 6; /* that is taken */
+			bool last = i == 6; /* the last within CALLTREE_MAX */
 			struct fnt_trace call = {
 				.uid = i,
 				.parent_uid = last && loop ? CALLTREE_MAX + 5 : i - 1,
@@ -190,7 +190,8 @@ START_TEST(long_ones)
 		for (struct calltree_node *at = calltree_first(tree); at;
 		     at = calltree_next(at))
 			depth = at->depth > depth ? at->depth : depth;
-		/* Below the caller that was left out, or from where it is cut. */
+		/* The chain hangs below its missing caller; the loop begins where it is
+		 * cut. */
 		ck_assert_uint_eq(depth, CALLTREE_MAX - loop);
 		ck_assert_uint_eq(calltree_sum(tree)->cut, loop);
 		ck_assert_uint_eq(calltree_sum(tree)->missing, 1 - loop);
@@ -202,5 +203,6 @@ END_TEST
 int
 main(void)
 {
-	return SUITE_RUN("calltree", whatever_they_say, sums, nothing, long_ones);
+	return SUITE_RUN("calltree", random_callers, sums, no_calls,
+			 long_chain_and_loop);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the tap makes of lines that are no messages, of ids and runtimes past all
- * bounds, and of pieces of any size.
+ * Pylon's protocol: lines that are not messages, ids and runtimes over the limits, and
+ * input cut into pieces.
  */
 #include "pylon_suite.h"
 
 #include <stdio.h>
 
-START_TEST(test_foreign)
+START_TEST(test_lines_that_are_no_messages)
 {
 	static const char *const lines[] = {
 		"",
@@ -22,8 +22,8 @@ START_TEST(test_foreign)
 		"{\"type\":\"return\",\"call_id\":7}",
 		"{\"type\":\"db\",\"call_id\":\"a\"}",
 		"{\"type\":\"stream\",\"call_id\":\"a\",\"data\":{}}",
-		"{\"type\":\"call\",\"call_id\":\"b\",\"fn_name\":\"f\"}", /* wrong way
-									    */
+		/* Messages in the wrong direction. */
+		"{\"type\":\"call\",\"call_id\":\"b\",\"fn_name\":\"f\"}",
 		"{\"type\":\"result\",\"call_id\":\"a\"}",
 	};
 	size_t count = sizeof(lines) / sizeof(lines[0]);
@@ -76,9 +76,9 @@ START_TEST(test_long_ids)
 		snprintf(line, sizeof(line), CALL("%s", "f"), id);
 		host(line);
 	}
-	fn(line); /* the wrong way */
+	fn(line); /* the wrong direction */
 	snprintf(line, sizeof(line), RETURN("%s", ""), id);
-	fn(line); /* of the longer: not to be taken for the shorter's */
+	fn(line); /* for the longer id: must not end the call with the shorter one */
 	id[PYLON_ID_MAX] = '\0';
 	snprintf(line, sizeof(line), RETURN("%s", ",\"value\":1"), id);
 	fn(line);
@@ -92,8 +92,8 @@ START_TEST(test_long_ids)
 }
 END_TEST
 
-/* A runtime that never answers: what it begins is bounded, and what goes on is traced.
- */
+/* A runtime that never answers: the number of open operations is bounded, and later
+ * calls are still recorded. */
 #define MOST 65536
 #define TOO_MANY 66000
 
@@ -143,7 +143,7 @@ START_TEST(test_too_many_calls)
 }
 END_TEST
 
-/* Pieces of any size: a whole conversation byte by byte. */
+/* A whole conversation, byte by byte. */
 START_TEST(test_byte_by_byte)
 {
 	const char *lines[] = {CALL("a", "f"),
@@ -171,7 +171,7 @@ END_TEST
 int
 main(void)
 {
-	return SUITE_RUN("pylon_odd", test_foreign, test_last_line_without_newline,
-			 test_long_ids, test_too_many_ops, test_too_many_calls,
-			 test_byte_by_byte);
+	return SUITE_RUN("pylon_limits", test_lines_that_are_no_messages,
+			 test_last_line_without_newline, test_long_ids,
+			 test_too_many_ops, test_too_many_calls, test_byte_by_byte);
 }
