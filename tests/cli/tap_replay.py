@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 from harness import FNTRACE, case, check, run  # noqa: E402
 
-sys.path.insert(0, harness.TESTS)
+sys.path.insert(0, os.path.join(harness.TESTS, "support"))
 import replay  # noqa: E402
 
 DATA = os.path.join(harness.TESTS, "data", "pylon")
