@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- what functions call -------------------------------------------------------- */
+/* ---- called by functions -------------------------------------------------------- */
 
 const char *
 fn_arg(const struct ctx *ctx, const char *name)
@@ -63,7 +63,7 @@ fn_fail(struct ctx *ctx, const char *code, const char *format, ...)
 }
 
 void
-fn_forgive(struct ctx *ctx)
+fn_clear_failure(struct ctx *ctx)
 {
 	ctx->code = ctx->message = NULL;
 }
@@ -84,8 +84,8 @@ take_result(struct ctx *ctx, struct call_outcome *outcome)
 	outcome->message = arena_copy(&ctx->arena, message, strlen(message));
 }
 
-/* Let another worker do it, if one is free: its part of the tree is written by another
- * process. False: none is. */
+/* Let an idle worker run the call, so that its part of the tree is recorded by another
+ * process. Returns false if no worker is idle. */
 static bool
 call_elsewhere(struct ctx *ctx, const struct request *request,
 	       struct call_outcome *outcome)
@@ -96,8 +96,9 @@ call_elsewhere(struct ctx *ctx, const struct request *request,
 	request_pack(request, wire);
 	if (wire_send(wire, ctx->host->parent_fd) ||
 	    wire_receive(wire, ctx->host->parent_fd) != WIRE_RESULT) {
-		*outcome = (struct call_outcome){.code = "RUNTIME_GONE",
-						 .message = "nobody runs the call"};
+		*outcome =
+			(struct call_outcome){.code = "RUNTIME_GONE",
+					      .message = "the parent process has gone"};
 		return true;
 	}
 	if (!*wire_text(wire, 1))
@@ -140,7 +141,7 @@ fn_stream(struct ctx *ctx, const char *format, ...)
 	wire_begin(wire, WIRE_CHUNK);
 	wire_add(wire, data);
 	if (wire_send(wire, ctx->host->parent_fd))
-		return fn_fail(ctx, "CLIENT_GONE", "nobody takes the stream");
+		return fn_fail(ctx, "CLIENT_GONE", "the client has gone");
 	fnt_call_stream_chunk(ctx->call, strlen(data));
 	return 0;
 }
@@ -163,7 +164,7 @@ schedule(struct ctx *ctx, const struct request *request, int64_t delay_ms,
 			       : arena_printf(&ctx->arena, "%lld", (long long)run_at));
 	request_pack(&later, wire);
 	if (wire_send(wire, ctx->host->parent_fd))
-		return fn_fail(ctx, "CLIENT_GONE", "nobody takes the schedule");
+		return fn_fail(ctx, "RUNTIME_GONE", "the parent process has gone");
 	fnt_call_schedule(ctx->call, later.fn_name, delay_ms, run_at);
 	return 0;
 }
@@ -180,7 +181,7 @@ fn_schedule_at(struct ctx *ctx, const struct request *request, int64_t run_at)
 	return schedule(ctx, request, FNT_NONE, run_at);
 }
 
-/* ---- running one ---------------------------------------------------------------- */
+/* ---- running a function --------------------------------------------------------- */
 
 static bool
 is_number(const char *text)
@@ -227,7 +228,8 @@ commit(struct ctx *ctx)
 	return 0;
 }
 
-/* The function in its transaction. True if it failed and there were writes to undo. */
+/* Run the function in a transaction. Returns true if it failed and writes were
+ * undone. */
 static bool
 transact(struct ctx *ctx)
 {

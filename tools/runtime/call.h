@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * call.h: runs one function: checks its arguments, holds its transaction, traces it.
+ * call.h: runs one function: checks its arguments, opens and ends its transaction, and
+ * records the call with fntrace.
  */
 #ifndef RUNTIME_CALL_H
 #define RUNTIME_CALL_H
@@ -10,15 +11,16 @@
 
 #include <fntrace/fntrace.h>
 
-/* What the calls of one worker share. */
+/* Shared by the calls of one worker. */
 struct host {
 	struct db db;
 	struct fnt_log *log;
 	int parent_fd;
-	uint64_t calls_run; /* nested ones too */
-	struct wire wire;   /* for what goes to the parent */
+	uint64_t calls_run; /* nested calls included */
+	struct wire wire;   /* messages to and from the parent */
 };
 
+/* A call that runs. */
 struct ctx {
 	struct host *host;
 	const struct fn *fn;
@@ -26,19 +28,19 @@ struct ctx {
 	struct fnt_call *call;
 	struct arena arena;
 	struct json result;
-	const char *code; /* NULL: nothing has failed */
+	const char *code; /* of the first failure; NULL: none */
 	const char *message;
-	unsigned nested; /* calls begun by this one */
+	unsigned nested; /* calls that this one has made */
 };
 
 struct call_outcome {
 	const char *status; /* "ok", "error", "rolled_back" */
-	const char *value;  /* JSON, of ok */
+	const char *value;  /* JSON; only if ok */
 	const char *code, *message;
 };
 
-/* Run `request`; what `outcome` points to is in `arena`. `parent`: the call that calls
- * it here and now, NULL for none. */
+/* Run `request`. The strings of `outcome` are allocated in `arena`. `parent`: the call
+ * in this process that makes it; NULL: none. */
 void call_run(struct host *host, const struct request *request, struct ctx *parent,
 	      struct arena *arena, struct call_outcome *outcome);
 

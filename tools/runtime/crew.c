@@ -12,25 +12,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A worker that died is replaced after a pause: what killed it may kill the next as
- * well. */
+/* A worker that died is replaced after a pause, since the next may die of the same
+ * cause. */
 #define FORK_PAUSE_NS NS_PER_S
-#define FALSE_STARTS_MAX 5u
+#define FALSE_STARTS_MAX 5u /* deaths in a row before a worker was ready */
 
 static void
 become_worker(struct pool *pool, int fd)
 {
 	sigset_t none;
 
-	/* A worker that held its brothers' sockets would keep them from noticing that
-	 * the parent is gone. */
+	/* While this worker held the other workers' sockets, those would not notice
+	 * that the parent has gone. */
 	for (size_t i = 0; i < pool->options->workers; i++) {
 		if (pool->workers[i].pid)
 			close(pool->workers[i].fd);
 	}
 	close(pool->signal_fd);
 	due_fini(&pool->due);
-	/* Ctrl-C is for the parent, which lets the calls come to their end. */
+	/* The parent handles Ctrl-C: it lets running calls finish. */
 	signal(SIGINT, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -67,9 +67,10 @@ fork_worker(struct pool *pool, struct worker *worker)
 	return 0;
 }
 
+/* Send the result of a nested call to the worker that made it. */
 static void
-answer(struct pool *pool, struct worker *caller, const char *status, const char *code,
-       const char *message)
+send_result(struct pool *pool, struct worker *caller, const char *status,
+	    const char *code, const char *message)
 {
 	struct wire *wire = &pool->wire;
 
@@ -78,7 +79,8 @@ answer(struct pool *pool, struct worker *caller, const char *status, const char 
 	wire_add(wire, status);
 	wire_add(wire, code);
 	wire_add(wire, message);
-	/* Broken: SIGCHLD will tell. Full it can't be, it waits. */
+	/* The socket is not full, since the worker waits for this. If the worker died,
+	 * SIGCHLD follows. */
 	wire_send(wire, caller->fd);
 }
 
@@ -94,22 +96,22 @@ idle_worker(struct pool *pool)
 	return NULL;
 }
 
-/* A call that `caller` makes, and waits for. Only to who is idle: were it to wait in
- * the queue, workers could all wait for each other. */
+/* Let an idle worker run the call in pool->wire, which `caller` makes and waits for. It
+ * is not queued: if no worker is idle, workers could all wait for each other. */
 static void
-pass_on(struct pool *pool, struct worker *caller)
+run_nested(struct pool *pool, struct worker *caller)
 {
 	struct worker *worker = idle_worker(pool);
 	struct request request;
 
 	if (!worker || request_unpack(&request, &pool->wire, 0)) {
-		answer(pool, caller, "", "", "");
+		send_result(pool, caller, "", "", "");
 		return;
 	}
 	wire_begin(&pool->wire, WIRE_CALL);
 	request_pack(&request, &pool->wire);
 	if (wire_send(&pool->wire, worker->fd)) {
-		answer(pool, caller, "", "", "");
+		send_result(pool, caller, "", "", "");
 		return;
 	}
 	worker->request = request;
@@ -126,10 +128,10 @@ take_return(struct pool *pool, struct worker *worker)
 	pool->counts.calls += wire_int(&pool->wire, 0);
 	if (worker->caller) {
 		pool->wire.bytes[0] = WIRE_RESULT;
-		if (!worker->orphan)
+		if (!worker->caller_died)
 			wire_send(&pool->wire, worker->caller->fd);
 		worker->caller = NULL;
-		worker->busy = worker->orphan = false;
+		worker->busy = worker->caller_died = false;
 		return;
 	}
 	pool->counts.done++;
@@ -164,7 +166,7 @@ take_schedule(struct pool *pool)
 }
 
 bool
-crew_hear(struct pool *pool, struct worker *worker)
+crew_receive(struct pool *pool, struct worker *worker)
 {
 	for (;;) {
 		int kind = wire_receive(&pool->wire, worker->fd);
@@ -182,7 +184,7 @@ crew_hear(struct pool *pool, struct worker *worker)
 			take_schedule(pool);
 			break;
 		case WIRE_RUN:
-			pass_on(pool, worker);
+			run_nested(pool, worker);
 			break;
 		case WIRE_RETURN:
 			take_return(pool, worker);
@@ -193,30 +195,31 @@ crew_hear(struct pool *pool, struct worker *worker)
 	}
 }
 
-/* Whoever waits for it is told; whoever works for it works for nobody. */
+/* A worker died in a call: tell the worker that waits for it, and drop the result of
+ * the worker that runs a nested call for it. */
 static void
-bury_call(struct pool *pool, const struct worker *dead)
+fail_call(struct pool *pool, const struct worker *dead)
 {
 	for (size_t i = 0; i < pool->options->workers; i++) {
 		if (pool->workers[i].caller == dead)
-			pool->workers[i].orphan = true;
+			pool->workers[i].caller_died = true;
 	}
-	if (dead->caller && !dead->orphan)
-		answer(pool, dead->caller, "error", "WORKER_DIED",
-		       "who ran it has died");
+	if (dead->caller && !dead->caller_died)
+		send_result(pool, dead->caller, "error", "WORKER_DIED",
+			    "the worker that ran it died");
 	else if (!dead->caller)
 		pool->counts.lost++;
 }
 
 static void
-bury(struct pool *pool, struct worker *worker, int status)
+remove_worker(struct pool *pool, struct worker *worker, int status)
 {
-	/* What it said before it died still counts. */
-	crew_hear(pool, worker);
+	/* Messages that it sent before it died still count. */
+	crew_receive(pool, worker);
 	close(worker->fd);
 	pool->counts.died++;
 	if (worker->busy)
-		bury_call(pool, worker);
+		fail_call(pool, worker);
 	if (!worker->ready)
 		pool->false_starts++;
 	if (!pool->options->quiet)
@@ -240,7 +243,7 @@ crew_reap(struct pool *pool)
 			struct worker *worker = &pool->workers[i];
 
 			if (worker->pid == pid)
-				bury(pool, worker, status);
+				remove_worker(pool, worker, status);
 		}
 	}
 	return pool->false_starts < FALSE_STARTS_MAX ? 0 : -ECHILD;
@@ -261,7 +264,7 @@ crew_fork(struct pool *pool, uint64_t now_ns)
 }
 
 void
-crew_dismiss(struct pool *pool)
+crew_stop(struct pool *pool)
 {
 	for (size_t i = 0; i < pool->options->workers; i++) {
 		struct worker *worker = &pool->workers[i];

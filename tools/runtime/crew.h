@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * crew.h: the pool's workers, as the parent has to do with them: forked, heard, buried
- * when they die, replaced, dismissed. What they are to do is pool.c's.
+ * crew.h: the parent's side of the worker processes: fork them, read their messages,
+ * replace those that die, stop them. pool.c decides what they run.
  */
 #ifndef RUNTIME_CREW_H
 #define RUNTIME_CREW_H
@@ -28,16 +28,17 @@ unix_ms(void)
 	return (int64_t)(clock_ns(CLOCK_REALTIME) / NS_PER_MS);
 }
 
-/* Those that are missing, if their time has come. 0, -errno. */
+/* Fork the missing workers whose pause after a death is over. Returns 0 or -errno. */
 int crew_fork(struct pool *pool, uint64_t now_ns);
 
-/* All that the worker has sent. False: it is gone. */
-bool crew_hear(struct pool *pool, struct worker *worker);
+/* Handle all messages that the worker has sent. Returns false if it has gone. */
+bool crew_receive(struct pool *pool, struct worker *worker);
 
-/* Bury the dead. 0; -ECHILD: they die before they can work. */
+/* Clean up after workers that died. Returns 0; -ECHILD if workers repeatedly die before
+ * they are ready. */
 int crew_reap(struct pool *pool);
 
-/* All of them end, at once if they are busy. */
-void crew_dismiss(struct pool *pool);
+/* Stop all workers and wait for them. Busy ones are killed. */
+void crew_stop(struct pool *pool);
 
 #endif

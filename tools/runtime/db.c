@@ -18,8 +18,8 @@ db_open(struct db *db, const char *path)
 		return rc;
 	sqlite3_extended_result_codes(db->handle, 1);
 	sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
-	/* NORMAL: a crash of the machine may lose the last transactions, never mix
-	 * them. */
+	/* NORMAL: a crash of the machine may lose the last transactions, but does not
+	 * damage the database. */
 	return db_script(db, "PRAGMA journal_mode = WAL;"
 			     "PRAGMA synchronous = NORMAL;"
 			     "PRAGMA foreign_keys = ON;");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * db.h: one SQLite connection with its prepared statements. Knows SQL, nothing of
- * entities or of tracing. A connection belongs to the process that opened it.
+ * db.h: one SQLite connection with a cache of prepared statements. It knows SQL, but
+ * neither entities nor tracing. A connection must not be used after a fork.
  */
 #ifndef RUNTIME_DB_H
 #define RUNTIME_DB_H
@@ -21,10 +21,10 @@ struct db {
 		sqlite3_stmt *prepared;
 	} statements[DB_STATEMENTS];
 	size_t statement_count;
-	size_t victim; /* whose place the next statement takes when all are taken */
+	size_t victim; /* the statement to replace next when the cache is full */
 };
 
-/* A bound parameter: text, or where that is NULL a number. */
+/* A bound parameter: text, or a number if that is NULL. */
 struct value {
 	const char *text;
 	int64_t number;
@@ -47,7 +47,7 @@ struct cell {
 	bool number;
 };
 
-/* What a statement returned, in an arena. */
+/* The rows that a statement returned, in an arena. */
 struct rows {
 	size_t count, width, room;
 	const char **names;
@@ -59,17 +59,16 @@ int db_open(struct db *db, const char *path);
 int db_run(struct db *db, struct arena *arena, const char *sql, struct values values,
 	   struct rows *rows);
 
-/* Many statements in one string, no rows: for the schema. */
+/* Run several statements that return no rows. Returns as db_run(). */
 int db_script(struct db *db, const char *sql);
 
-/* BEGIN, COMMIT and the like; waits for other writers longer than one statement does.
- */
+/* Run BEGIN, COMMIT or ROLLBACK. If another process writes, it is retried for longer
+ * than other statements. Returns as db_run(). */
 int db_control(struct db *db, const char *sql);
 
 void db_close(struct db *db);
 
-/* A cell of row `at`: NULL for null, for a row or column that is not there; 0 likewise.
- */
+/* A cell of row `at`. NULL, or 0, if it is null or there is no such row or column. */
 const char *rows_text(const struct rows *rows, size_t at, const char *column);
 int64_t rows_int(const struct rows *rows, size_t at, const char *column);
 

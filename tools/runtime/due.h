@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * due.h: functions that are to run later, in order of when.
+ * due.h: scheduled function calls, ordered by the time at which they run.
  */
 #ifndef RUNTIME_DUE_H
 #define RUNTIME_DUE_H
@@ -21,13 +21,13 @@ struct due {
 	size_t count, room;
 };
 
-/* False: there are DUE_MAX already, or there is no memory. */
+/* Schedule a request. Returns false if there are DUE_MAX already or no memory. */
 bool due_add(struct due *due, int64_t at_ms, const struct request *request);
 
-/* When the next one is due; INT64_MAX: there is none. */
+/* When the next request runs, Unix time; INT64_MAX: there is none. */
 int64_t due_next_ms(const struct due *due);
 
-/* Take the next one out. There must be one. */
+/* Remove the next request. There must be one. */
 void due_take(struct due *due, struct request *request);
 
 void due_fini(struct due *due);

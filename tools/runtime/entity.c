@@ -6,21 +6,22 @@
 #include <unistd.h>
 
 static const struct entity {
-	const char *name, *table, *newest; /* the column whose order is age */
+	const char *name, *table;
+	const char *newest; /* the column to sort by age */
 } entities[] = {
 	{"User", "user", "id"},
 	{"Lot", "lot", "opened_at"},
 	{"Bid", "bid", "placed_at"},
 };
 
-/* One operation: what the trace says of it, and what the database is asked. */
+/* One operation: what is recorded about it, and the SQL that it runs. */
 struct operation {
 	enum fnt_op op;
 	const char *entity, *id;
 	const char *sql;
 	struct values values;
 	bool writes;  /* must change a row */
-	bool counted; /* its rows are what was asked for */
+	bool counted; /* the number of rows is recorded */
 };
 
 static const struct entity *
@@ -63,7 +64,7 @@ check_allowed(struct ctx *ctx, const struct operation *operation)
 	return 0;
 }
 
-/* The one place where the database is used and an operation traced. */
+/* Run and record an operation. Every function below ends here. */
 static int
 perform(struct ctx *ctx, const struct operation *operation, struct rows *rows)
 {
@@ -85,8 +86,8 @@ perform(struct ctx *ctx, const struct operation *operation, struct rows *rows)
 		return fn_fail(ctx, code_of(rc), "%s: %s", operation->entity,
 			       sqlite3_errmsg(db->handle));
 	if (missing)
-		return fn_fail(ctx, "NOT_FOUND", "%s %s is not there",
-			       operation->entity, operation->id);
+		return fn_fail(ctx, "NOT_FOUND", "there is no %s %s", operation->entity,
+			       operation->id);
 	return 0;
 }
 
@@ -225,7 +226,8 @@ db_search(struct ctx *ctx, const char *entity, const char *words, int64_t limit,
 
 /* ---- writing -------------------------------------------------------------------- */
 
-/* Unique among the processes of this machine, and in order of age within one. */
+/* An id that is unique among the processes of this machine; ids of one process sort by
+ * age. */
 static const char *
 make_id(struct ctx *ctx, const struct entity *entity)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * entity.h: the database as functions see it: entities by name, never connections. Each
- * function here is one operation of the call's trace.
+ * entity.h: the database for functions: entities by name, without connections. Each
+ * function here records one operation in the call's trace.
  *
- * All return 0, or -1 with the call failed (see fn_fail): CONFLICT, BAD_REFERENCE,
- * REFUSED (a CHECK), NOT_FOUND (update and delete), BUSY, or DATABASE. No row is no
- * failure of the reading ones.
+ * All return 0, or -1 after fn_fail() with CONFLICT, BAD_REFERENCE, REFUSED (a CHECK),
+ * NOT_FOUND (update and delete), BUSY or DATABASE. Reading without finding a row is not
+ * a failure.
  */
 #ifndef RUNTIME_ENTITY_H
 #define RUNTIME_ENTITY_H
@@ -27,13 +27,14 @@ struct fields {
 	((struct fields){sizeof((struct field[]){__VA_ARGS__}) / sizeof(struct field), \
 			 (struct field[]){__VA_ARGS__}})
 
-/* One row or none, by id or by a field that is unique. */
+/* Read one row or none, by id or by a unique field. */
 int db_get(struct ctx *ctx, const char *entity, const char *id, struct rows *row);
 int db_lookup(struct ctx *ctx, const char *entity, const char *field, const char *text,
 	      struct rows *row);
 
-/* The newest `limit`; those after the id `after`, in order of id; those that a clause
- * ("lot = ?1 ORDER BY amount") selects; those whose words match. */
+/* Read several rows. list: the newest `limit`. paginate: those after the id `after`, in
+ * order of id. query: those that a clause selects ("lot = ?1 ORDER BY amount"). search:
+ * those that match `words`. */
 int db_list(struct ctx *ctx, const char *entity, int64_t limit, struct rows *rows);
 int db_paginate(struct ctx *ctx, const char *entity, const char *after, int64_t limit,
 		struct rows *page);
@@ -42,13 +43,14 @@ int db_query(struct ctx *ctx, const char *entity, const char *clause,
 int db_search(struct ctx *ctx, const char *entity, const char *words, int64_t limit,
 	      struct rows *hits);
 
-/* SQL of one's own: figures over an entity; an entity with what hangs on it. */
+/* Run a whole SQL statement. aggregate: figures over an entity. query_graph: an entity
+ * joined with others. */
 int db_aggregate(struct ctx *ctx, const char *entity, const char *sql,
 		 struct values values, struct rows *rows);
 int db_query_graph(struct ctx *ctx, const char *entity, const char *sql,
 		   struct values values, struct rows *rows);
 
-/* Mutations only. *id: of the new row; may be NULL. */
+/* Mutations only. *id: the id of the new row; `id` may be NULL. */
 int db_insert(struct ctx *ctx, const char *entity, struct fields fields,
 	      const char **id);
 int db_update(struct ctx *ctx, const char *entity, const char *id,
@@ -57,7 +59,7 @@ int db_delete(struct ctx *ctx, const char *entity, const char *id);
 int db_link(struct ctx *ctx, const char *entity, const char *id, const char *user);
 int db_unlink(struct ctx *ctx, const char *entity, const char *id, const char *user);
 
-/* Row `at` as a JSON object. */
+/* Write row `at` as a JSON object. */
 void rows_json(struct json *json, const struct rows *rows, size_t at);
 
 #endif

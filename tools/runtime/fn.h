@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * fn.h: what the author of a function sees; entity.h has the database. Tracing is
- * nobody's business here: the runtime sees to it in call.c and entity.c.
+ * fn.h: the interface for the author of a function; entity.h is that of the database.
+ * Functions do not deal with tracing: call.c and entity.c do it for them.
  *
- * A function returns 0, its result written to fn_result; or -1 after fn_fail, or after
- * one of the functions here or in entity.h that returned -1. A mutation that fails is
- * rolled back. All memory belongs to the call and goes when it ends.
+ * A function returns 0 after it has written its result to fn_result(). It returns -1
+ * after fn_fail(), or if a function of this header or of entity.h returned -1. A
+ * mutation that fails is rolled back. All memory belongs to the call and is freed when
+ * it ends.
  */
 #ifndef RUNTIME_FN_H
 #define RUNTIME_FN_H
@@ -19,9 +20,9 @@
 struct ctx;
 
 enum fn_type {
-	FN_QUERY,    /* reads, in a snapshot */
-	FN_MUTATION, /* reads and writes, in one transaction */
-	FN_ACTION,   /* no database of its own: calls functions, streams */
+	FN_QUERY,    /* reads a snapshot */
+	FN_MUTATION, /* reads and writes in one transaction */
+	FN_ACTION,   /* calls functions and streams; has no access to the database */
 };
 
 enum fn_arg_type {
@@ -40,7 +41,7 @@ struct fn {
 	} args[REQUEST_ARGS + 1]; /* all are required, and checked before run */
 };
 
-/* All functions there are; NULL for a name that is none. */
+/* Find a function by its name. NULL: none. */
 const struct fn *fn_find(const char *name);
 
 const char *fn_arg(const struct ctx *ctx, const char *name);
@@ -50,20 +51,21 @@ int64_t fn_now_ms(void);
 struct arena *fn_arena(struct ctx *ctx);
 struct json *fn_result(struct ctx *ctx);
 
-/* Always -1. The first failure counts. */
+/* Make the call fail. Returns -1. The first failure counts. */
 int fn_fail(struct ctx *ctx, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Actions only. Run another function now, in a transaction of its own, on behalf of the
- * same user; *value is the JSON it returned. Its failure is ours, unless forgiven. */
+/* Actions only. Run another function now, in its own transaction, for the same user.
+ * *value: the JSON that it returned. If it fails, so does this call, unless
+ * fn_clear_failure() is called. */
 int fn_call(struct ctx *ctx, const struct request *request, const char **value);
-void fn_forgive(struct ctx *ctx);
+void fn_clear_failure(struct ctx *ctx);
 
 /* Send data to the client. */
 int fn_stream(struct ctx *ctx, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Have a function run later: in `delay_ms`, or at `run_at` (Unix ms). */
+/* Schedule a function: in `delay_ms`, or at `run_at` (Unix time in ms). */
 int fn_schedule_in(struct ctx *ctx, const struct request *request, int64_t delay_ms);
 int fn_schedule_at(struct ctx *ctx, const struct request *request, int64_t run_at);
 

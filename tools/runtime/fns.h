@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fns.h: the auction house's functions, for the table in fns.c. Queries, mutations and
- * actions each have a file of their own.
+ * fns.h: the functions of the auction house, for the table in fns.c. They are defined
+ * in fns_query.c, fns_mutation.c and fns_action.c.
  */
 #ifndef RUNTIME_FNS_H
 #define RUNTIME_FNS_H

@@ -3,8 +3,8 @@
 
 #define TIDY_UP_MS 4000
 
-/* The auctioneer talks: what is on offer, read by a query, and what he opens himself.
- */
+/* An auctioneer's stream: calls browse for the lots on offer, opens a lot, and
+ * schedules two sweeps. */
 int
 fn_narrate(struct ctx *ctx)
 {
@@ -24,8 +24,8 @@ fn_narrate(struct ctx *ctx)
 	request_add(&open, "price", "20");
 	request_add(&open, "open_ms", "9000");
 	if (fn_call(ctx, &open, &lot)) {
-		/* He had one already. */
-		fn_forgive(ctx);
+		/* The auctioneer has one already. */
+		fn_clear_failure(ctx);
 		lot = "null";
 	}
 	if (fn_stream(ctx, "Going, going, ") || fn_stream(ctx, "gone.\n"))

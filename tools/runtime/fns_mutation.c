@@ -7,7 +7,7 @@
 #define SWEEP_BATCH 60
 #define SWEEP_DELAY_MS 1500
 
-/* A bidder leaves a tenth of the bid as a deposit until someone bids more. */
+/* The deposit that a bidder pays until there is a higher bid: a tenth of the bid. */
 static int64_t
 deposit(int64_t amount)
 {
@@ -32,7 +32,7 @@ is_open(const struct rows *lot)
 	return !strcmp(rows_text(lot, 0, "status"), "open");
 }
 
-/* The account changes by `change`; the database refuses a negative one. */
+/* Add `change` to the user's balance. The database refuses a negative balance. */
 static int
 move_money(struct ctx *ctx, const char *user, int64_t change)
 {
@@ -50,7 +50,7 @@ move_money(struct ctx *ctx, const char *user, int64_t change)
 static int
 find_leader(struct ctx *ctx, const char *lot, struct rows *leader)
 {
-	/* Imported bids have a reference, and no deposit here. */
+	/* Imported bids, which have a reference, paid no deposit. */
 	return db_query(ctx, "Bid",
 			"lot = ?1 AND ref IS NULL ORDER BY amount DESC LIMIT 1",
 			VALUES(TEXT(lot)), leader);
@@ -186,7 +186,7 @@ fn_close_auction(struct ctx *ctx)
 	return 0;
 }
 
-/* Bids taken on paper, under the numbers of their slips: all of them or none. */
+/* Import bids taken on paper, each with the number of its slip: all of them or none. */
 int
 fn_import_bids(struct ctx *ctx)
 {
@@ -216,7 +216,7 @@ fn_import_bids(struct ctx *ctx)
 	return 0;
 }
 
-/* The losing bids on a lot that is sold go, some at a time. */
+/* Delete losing bids on a sold lot, SWEEP_BATCH at a time. */
 int
 fn_sweep(struct ctx *ctx)
 {

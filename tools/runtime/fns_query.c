@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* The front page: the newest lots, how the bidding on the first of them goes, and a
- * page of the catalogue. */
+/* The front page: the newest lots, the bids on the first three of them, and a page of
+ * the catalogue. */
 int
 fn_browse(struct ctx *ctx)
 {
@@ -85,9 +85,9 @@ fn_search_lots(struct ctx *ctx)
 	return 0;
 }
 
-/* How far later bids are higher bids, category by category: Kendall's rank correlation
- * of time and amount, by comparing every pair of the newest n. That is real work, in
- * the square of n: a second or two a call for n = 2000. */
+/* For each category, Kendall's rank correlation of the time and the amount of bids, by
+ * comparing every pair of the newest n. It is slow on purpose, quadratic in n: a second
+ * or two for n = 2000. */
 int
 fn_slow_report(struct ctx *ctx)
 {

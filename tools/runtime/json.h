@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * json.h: writes the value a function returns. Commas look after themselves:
+ * json.h: writes the value that a function returns. Commas are added automatically:
  *
  *      json_open(j, '{'); json_key(j, "lots"); json_int(j, 7); json_close(j, '}');
  */
@@ -16,7 +16,7 @@ struct json {
 	struct arena *arena;
 	char *text; /* NUL-terminated; NULL: nothing written yet */
 	size_t len, room;
-	bool separate; /* the next item is preceded by a comma */
+	bool separate; /* the next item needs a comma before it */
 };
 
 void json_open(struct json *json, char bracket);
@@ -26,6 +26,6 @@ void json_text(struct json *json, const char *text); /* NULL: null */
 void json_int(struct json *json, int64_t number);
 void json_real(struct json *json, double number);
 void json_bool(struct json *json, bool truth);
-void json_raw(struct json *json, const char *value); /* JSON already */
+void json_raw(struct json *json, const char *value); /* a JSON text */
 
 #endif

@@ -29,7 +29,7 @@ one_in(struct load *load, int64_t n)
 	return below(load, n) == 0;
 }
 
-/* The newest lots are the ones that people want. */
+/* A random lot; newer lots are more likely. */
 static int64_t
 some_lot(struct load *load)
 {
@@ -42,7 +42,7 @@ some_lot(struct load *load)
 static void
 add_title(struct load *load, struct request *request)
 {
-	/* A link to what never was. */
+	/* Sometimes a lot that does not exist. */
 	if (one_in(load, 60))
 		request_add(request, "title", "lot-%lld", (long long)load->lots + 5000);
 	else
@@ -62,7 +62,7 @@ make_search(struct load *load, struct request *request)
 					    "rare lamps",  "signed",	 "radios",
 					    "chip prints", "chairs OR",	 "boxed"};
 
-	/* "chairs OR" is what people type; the search does not understand it. */
+	/* "chairs OR" is a syntax error in a search. */
 	request_add(request, "words", "%s",
 		    words[below(load, sizeof(words) / sizeof(*words))]);
 }
@@ -79,7 +79,7 @@ make_bid(struct load *load, struct request *request)
 			    (long long)(1 + below(load, 30)));
 		return;
 	}
-	/* More than anybody has: found out when it is to be paid. */
+	/* More than any user has: fails only when the deposit is paid. */
 	if (one_in(load, 40))
 		amount += 100000;
 	else
@@ -97,7 +97,7 @@ make_open(struct load *load, struct request *request)
 
 	request_add(request, "category", "%s", categories[below(load, 6)]);
 	request_add(request, "open_ms", "%lld", (long long)(6000 + below(load, 40000)));
-	if (one_in(load, 15)) { /* a title that is taken */
+	if (one_in(load, 15)) { /* a title that exists: CONFLICT */
 		request_add(request, "title", "lot-%lld", (long long)some_lot(load));
 		request_add(request, "price", "%lld", (long long)price);
 		return;
@@ -123,7 +123,7 @@ make_import(struct load *load, struct request *request)
 {
 	int64_t n = 200 + below(load, 100), first = load->next_slip;
 
-	/* Slips that are in already, behind some that are not: all of it is undone. */
+	/* New slips followed by some that were imported already: all is rolled back. */
 	if (load->last_import && one_in(load, 4))
 		first = load->last_import - 80;
 	else
@@ -141,7 +141,7 @@ make_report(struct load *load, struct request *request)
 	request_add(request, "n", "%d", REPORT_BIDS);
 }
 
-/* How often, of 1000. */
+/* The weights add up to 1000. */
 static const struct {
 	int weight;
 	const char *fn_name;
@@ -203,7 +203,7 @@ read_lots(struct load *load, struct db *db, struct arena *arena)
 			" WHERE title GLOB 'lot-[0-9]*' ORDER BY n",
 			NO_VALUES, &rows);
 
-	/* In a strange database there may be none: its clients meet NO_SUCH_LOT. */
+	/* A database given by --db may have no lots: clients then get NO_SUCH_LOT. */
 	load->lots = 1;
 	for (size_t i = 0; !rc && i < rows.count; i++) {
 		int64_t n = rows_int(&rows, i, "n");

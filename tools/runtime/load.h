@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * load.h: the auction house's clients, made up: who wants what next. The same seed on a
- * new database makes the same requests, but for what depends on the workers' speed.
+ * load.h: the simulated clients of the auction house. The same seed on a new database
+ * makes the same requests, except for what depends on the speed of the workers.
  */
 #ifndef RUNTIME_LOAD_H
 #define RUNTIME_LOAD_H
@@ -9,22 +9,22 @@
 #include "db.h"
 #include "request.h"
 
-#define LOAD_WINDOW 300 /* the newest lots, which people bid on */
+#define LOAD_WINDOW 300 /* the newest lots, which clients bid on */
 
 struct load {
-	uint64_t state;		     /* of the generator */
+	uint64_t state;		     /* of the random generator */
 	uint64_t made;		     /* requests so far */
-	int64_t users;		     /* u_0 … */
-	int64_t lots;		     /* lot-0 … are open or have been */
-	int64_t next_slip;	     /* of the next import */
-	int64_t last_import;	     /* first slip of the last one; 0: none yet */
-	int64_t prices[LOAD_WINDOW]; /* what the last bids should have come to */
+	int64_t users;		     /* number of users: u_0 … */
+	int64_t lots;		     /* number of lots: lot-0 … */
+	int64_t next_slip;	     /* first slip of the next import */
+	int64_t last_import;	     /* first slip of the last import; 0: none yet */
+	int64_t prices[LOAD_WINDOW]; /* expected prices of the newest lots */
 };
 
-/* Begin with what is in the database. 0 or an SQLite result code. */
+/* Read users, lots and slips from the database. Returns 0 or an SQLite result code. */
 int load_init(struct load *load, struct db *db, uint64_t seed);
 
-/* The next request. `report` false: no long report (there is one running). */
+/* Make the next request. `report` false: not a long report, since one is running. */
 void load_next(struct load *load, bool report, struct request *request);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace-runtime: an auction house as a pre-forking function runtime over SQLite,
- * whose every call is traced with fntrace. What the demo shows, and a load for trying
- * things.
+ * fntrace-runtime: the pre-forking function runtime of tools/demo: an auction house
+ * over SQLite with simulated clients. It records every call with fntrace.
  */
 #include "pool.h"
 #include "schema.h"
@@ -21,27 +20,26 @@
 static const char usage[] =
 	"usage: fntrace-runtime [OPTION...]\n"
 	"\n"
-	"A pre-forking function runtime over SQLite, under a made-up load, traced "
-	"with\n"
-	"fntrace.\n"
+	"A pre-forking function runtime over SQLite with simulated clients. Every "
+	"call\n"
+	"is recorded with fntrace.\n"
 	"\n"
-	"  -r, --region NAME   region to trace into (demo)\n"
-	"      --workers N     worker processes, 1 to 64 (4)\n"
-	"      --requests N    requests to make (1000, if --seconds and --hold are "
-	"absent)\n"
-	"      --seconds S     make requests for so long\n"
-	"      --rate R        requests a second; 0: as many as the workers take "
-	"(200)\n"
-	"      --seed N        of the load (1)\n"
-	"      --db PATH       database file (a new one, deleted at the end)\n"
-	"      --hold          stay until SIGINT or SIGTERM; without --requests or\n"
-	"                      --seconds the load goes on as well\n"
-	"  -q, --quiet         say nothing but errors\n"
-	"  -h, --help          this\n";
+	"  -r, --region NAME   region to write to (default demo)\n"
+	"      --workers N     worker processes, 1 to 64 (default 4)\n"
+	"      --requests N    number of requests (default 1000, unless --seconds or\n"
+	"                      --hold is given)\n"
+	"      --seconds S     make requests for S seconds\n"
+	"      --rate R        requests per second (default 200); 0: no limit\n"
+	"      --seed N        seed of the simulated clients (default 1)\n"
+	"      --db PATH       database file (default: a new one, deleted at the end)\n"
+	"      --hold          run until SIGINT or SIGTERM; without --requests and\n"
+	"                      --seconds requests are made all the time\n"
+	"  -q, --quiet         print errors only\n"
+	"  -h, --help          print this help\n";
 
 struct settings {
 	struct pool_options pool;
-	const char *region, *db_path; /* db_path NULL: a new one */
+	const char *region, *db_path; /* db_path NULL: a new file */
 	uint64_t seed;
 };
 
@@ -98,7 +96,7 @@ set_number(struct settings *settings, int option, const char *text)
 	}
 }
 
-/* -1: go on; else the exit status. */
+/* Returns the exit status; -1: continue. */
 static int
 parse_options(struct settings *settings, int argc, char **argv)
 {
@@ -139,13 +137,13 @@ parse_options(struct settings *settings, int argc, char **argv)
 			return 2;
 		default:
 			if (!set_number(settings, option, optarg))
-				return bad_usage("not a fitting number", optarg);
+				return bad_usage("not a number in range", optarg);
 		}
 	}
 	return optind < argc ? bad_usage("unexpected argument", argv[optind]) : -1;
 }
 
-/* Directory of a database of our own, "" where one was given. */
+/* The temporary directory of a new database; "": --db was given. */
 static char own_dir[PATH_MAX];
 static char own_path[PATH_MAX + 16];
 
@@ -183,8 +181,8 @@ remove_own_db(void)
 	rmdir(own_dir);
 }
 
-/* The connection is closed again before the first fork: SQLite's must not be carried
- * over. */
+/* The connection is closed before the first fork: SQLite connections must not be used
+ * after a fork. */
 static int
 prepare_db(const struct settings *settings, struct load *load)
 {
@@ -247,7 +245,7 @@ print_counts(const struct pool_counts *counts)
 	       (unsigned long long)counts->errors,
 	       (unsigned long long)counts->rolled_back,
 	       (unsigned long long)counts->lost);
-	printf("calls %llu, %llu of them by one worker to another\n",
+	printf("calls %llu, %llu of them from one worker to another\n",
 	       (unsigned long long)counts->calls,
 	       (unsigned long long)counts->passed_on);
 	printf("chunks %llu, bytes %llu\n", (unsigned long long)counts->chunks,

@@ -9,9 +9,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define DRAIN_NS (10ull * NS_PER_S)
+#define DRAIN_NS (10ull * NS_PER_S) /* the time that running calls get to finish */
 
-/* ---- work ----------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------- */
 
 static void
 enqueue(struct pool *pool, const struct request *request)
@@ -27,7 +27,8 @@ is_report(const struct request *request)
 	return strstr(request->fn_name, "Report") != NULL;
 }
 
-/* One long report at a time, or a fast load would soon be nothing else. */
+/* Only one long report runs at a time, otherwise reports would soon occupy all
+ * workers. */
 static bool
 report_running(const struct pool *pool)
 {
@@ -83,14 +84,14 @@ admit_load(struct pool *pool, uint64_t now_ns)
 		if (rate)
 			pool->next_ns += NS_PER_S / rate;
 	}
-	/* What could not be taken in time is not made up for later. */
+	/* If the workers are more than a second behind, the rate is not caught up. */
 	if (pool->next_ns + NS_PER_S < now_ns)
 		pool->next_ns = now_ns;
 }
 
-/* Hand the first request of the queue to `worker`, if it will have it. */
+/* Send the first request of the queue to `worker`, if it is idle. */
 static void
-hand_over(struct pool *pool, struct worker *worker)
+send_next(struct pool *pool, struct worker *worker)
 {
 	const struct request *next = &pool->queue[pool->queue_first];
 
@@ -98,7 +99,8 @@ hand_over(struct pool *pool, struct worker *worker)
 		return;
 	wire_begin(&pool->wire, WIRE_CALL);
 	request_pack(next, &pool->wire);
-	/* Full or broken: it stays in the queue, and SIGCHLD tells of the latter. */
+	/* If the socket is full or closed, the request stays in the queue. SIGCHLD
+	 * follows if the worker died. */
 	if (wire_send(&pool->wire, worker->fd))
 		return;
 	worker->request = *next;
@@ -107,12 +109,12 @@ hand_over(struct pool *pool, struct worker *worker)
 	pool->queue_count--;
 }
 
-/* By turns, or the first worker would do nearly all of a light load. */
+/* Round robin, otherwise the first worker would run nearly all of a light load. */
 static void
 dispatch(struct pool *pool)
 {
 	for (size_t i = 0; i < pool->options->workers && pool->queue_count; i++) {
-		hand_over(pool, &pool->workers[pool->turn]);
+		send_next(pool, &pool->workers[pool->turn]);
 		pool->turn = (pool->turn + 1) % pool->options->workers;
 	}
 }
@@ -151,7 +153,7 @@ take_signals(struct pool *pool)
 		if (info.ssi_signo == SIGCHLD) {
 			rc = crew_reap(pool);
 		} else {
-			/* The second time means now. */
+			/* The second signal stops at once. */
 			pool->drain_ns = pool->drain_ns ? 1 : clock_ns(CLOCK_MONOTONIC);
 			pool->queue_count = 0;
 		}
@@ -159,7 +161,7 @@ take_signals(struct pool *pool)
 	return rc;
 }
 
-/* Until the next fork that is due, at most a second. */
+/* The time until the next fork, at most a second. */
 static uint64_t
 wait_fork_ns(const struct pool *pool, uint64_t now_ns)
 {
@@ -211,7 +213,7 @@ wait_and_take(struct pool *pool, uint64_t now_ns)
 		return errno == EINTR ? 0 : -errno;
 	for (size_t i = 0; i < workers; i++) {
 		if (fds[i].revents && pool->workers[i].pid)
-			crew_hear(pool, &pool->workers[i]);
+			crew_receive(pool, &pool->workers[i]);
 	}
 	return fds[workers].revents ? take_signals(pool) : 0;
 }
@@ -252,10 +254,10 @@ pool_run(struct pool *pool)
 		rc = wait_and_take(pool, now_ns);
 	}
 	if (rc == -ECHILD)
-		fprintf(stderr, "fntrace-runtime: workers die before they can work\n");
+		fprintf(stderr, "fntrace-runtime: workers die as soon as they start\n");
 	else if (rc)
 		fprintf(stderr, "fntrace-runtime: %s\n", strerror(-rc));
-	crew_dismiss(pool);
+	crew_stop(pool);
 	if (pool->signal_fd >= 0)
 		close(pool->signal_fd);
 	due_fini(&pool->due);

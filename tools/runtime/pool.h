@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool.h: the parent: forks the workers and replaces those that die, hands them
- * requests, one at a time each, and takes what they return, stream and schedule.
+ * pool.h: the parent process. It sends requests to the workers, one at a time each, and
+ * handles what they return, stream and schedule. crew.h forks and replaces the workers.
  *
  *      load ──┐                       ┌─ worker 0
  *             ├─► queue ─► dispatch ──┼─ worker 1     (one socket pair each)
  *      due ───┘   ▲                   └─ …  │  ▲
  *                 └──── schedules ◄─────────┤  │
- *                             nested calls ◄┘──┘  to whoever is idle
+ *                             nested calls ◄┘──┘  to an idle worker
  */
 #ifndef RUNTIME_POOL_H
 #define RUNTIME_POOL_H
@@ -23,10 +23,10 @@
 
 struct pool_options {
 	unsigned workers;
-	uint64_t requests; /* to make; 0: no limit */
-	uint64_t seconds;  /* to make them for; 0: no limit */
-	uint64_t rate;	   /* requests a second; 0: as many as the workers take */
-	bool hold;	   /* stay when all are made, until a signal */
+	uint64_t requests; /* number of requests; 0: no limit */
+	uint64_t seconds;  /* time in which they are made; 0: no limit */
+	uint64_t rate;	   /* requests per second; 0: as many as the workers can run */
+	bool hold;	   /* when all are made, wait for a signal */
 	bool quiet;
 	const char *db_path;
 };
@@ -35,17 +35,17 @@ struct worker {
 	pid_t pid; /* 0: none */
 	int fd;	   /* -1: none */
 	bool ready, busy;
-	struct worker *caller;	/* busy for this one's call; NULL: for a client's */
-	bool orphan;		/* and that one has died */
-	uint64_t fork_at_ns;	/* where there is none: when to fork one */
-	struct request request; /* what it is busy with */
+	struct worker *caller;	/* the worker that made its call; NULL: a client */
+	bool caller_died;	/* nobody waits for the result */
+	uint64_t fork_at_ns;	/* pid 0: when to fork it, CLOCK_MONOTONIC */
+	struct request request; /* the call that it runs */
 };
 
 struct pool_counts {
 	uint64_t made, done, ok, errors, rolled_back;
-	uint64_t calls;	    /* with those that calls made, of requests that returned */
-	uint64_t passed_on; /* of them: made by one worker, run by another */
-	uint64_t lost;	    /* their worker died */
+	uint64_t calls;	    /* of returned requests, nested calls included */
+	uint64_t passed_on; /* of these, made by one worker and run by another */
+	uint64_t lost;	    /* requests whose worker died */
 	uint64_t scheduled, scheduled_run, refused;
 	uint64_t chunks, bytes;
 	uint64_t forked, died;
@@ -57,20 +57,21 @@ struct pool {
 	struct load *load;
 	struct due due;
 	struct worker workers[POOL_WORKERS_MAX];
-	struct request queue[POOL_QUEUE]; /* a circle */
+	struct request queue[POOL_QUEUE]; /* circular */
 	size_t queue_first, queue_count;
-	size_t turn;		 /* the worker that is first to get the next request */
-	uint64_t schedule_count; /* for call ids */
-	uint64_t started_ns, next_ns,
-		drain_ns;      /* monotonic; drain_ns 0: not draining */
-	unsigned false_starts; /* workers in a row that died before they were ready */
+	size_t turn;		 /* the worker to try first for the next request */
+	uint64_t schedule_count; /* numbers the call ids of scheduled calls */
+	uint64_t started_ns;	 /* CLOCK_MONOTONIC, as the next two */
+	uint64_t next_ns;	 /* when to make the next request */
+	uint64_t drain_ns;	 /* when draining began; 0: not draining */
+	unsigned false_starts;	 /* workers in a row that died before they were ready */
 	int signal_fd;
 	struct pool_counts counts;
 	struct wire wire;
 };
 
-/* Serve until the work is done or a signal says so. SIGCHLD, SIGINT and SIGTERM must be
- * blocked. 0, or -errno after a message. */
+/* Serve until all requests are done, or until SIGINT or SIGTERM. The caller must have
+ * blocked these and SIGCHLD. Returns 0, or -errno after a message. */
 int pool_run(struct pool *pool);
 
 #endif

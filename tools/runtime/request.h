@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * request.h: one function to be run: which, for whom, with what, and on whose account.
+ * request.h: a request to run a function: its name, arguments, user and caller.
  */
 #ifndef RUNTIME_REQUEST_H
 #define RUNTIME_REQUEST_H
@@ -19,22 +19,23 @@ struct request {
 	char fn_name[32];
 	char user_id[16];     /* "": none */
 	char tenant_id[16];   /* "": none */
-	char traceparent[56]; /* of the call that made or scheduled this one; "": none
-			       */
+	char traceparent[56]; /* of the caller or scheduler; "": none */
 	struct request_arg args[REQUEST_ARGS];
 	size_t arg_count;
 };
 
 void request_init(struct request *request, const char *fn_name);
 
-/* One argument more; more of them, or longer ones, than fit are a bug of the caller. */
+/* Add an argument. It is a bug to add more than REQUEST_ARGS, or a longer text than
+ * fits. */
 void request_add(struct request *request, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The argument's text, NULL where there is none. */
+/* The argument's text; NULL: there is none of that name. */
 const char *request_arg(const struct request *request, const char *name);
 
-/* Append to a message; read from field `at` on. -EPROTO for what is no request. */
+/* Append a request to a message, and read one from its field `at` on. Reading returns 0
+ * or -EPROTO if it is not a request. */
 void request_pack(const struct request *request, struct wire *wire);
 int request_unpack(struct request *request, const struct wire *wire, size_t at);
 

@@ -29,9 +29,9 @@ static const char tables[] =
 	"    VALUES (new.id, new.title || ' ' || new.category || ' ' || new.about);"
 	"END;";
 
-/* 240 users, 300 lots, 12,000 bids. Plain arithmetic makes the variety, so that the
- * first day is the same on every machine. */
-static const char first_day[] =
+/* 240 users, 300 lots, 12,000 bids. They vary by arithmetic, not by chance, so that the
+ * data is the same on every machine. */
+static const char initial_data[] =
 	"WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 239)"
 	"INSERT INTO user (id, name, tenant, balance)"
 	"  SELECT 'u_' || i, 'user-' || i, 't_' || (i % 4), 400 + i * 7919 % 2600 FROM n;"
@@ -68,7 +68,7 @@ schema_create(struct db *db)
 	if (!rc)
 		rc = db_run(db, &arena, "SELECT 1 FROM user LIMIT 1", NO_VALUES, &rows);
 	if (!rc && !rows.count)
-		rc = db_script(db, first_day);
+		rc = db_script(db, initial_data);
 	arena_fini(&arena);
 	if (rc) {
 		db_control(db, "ROLLBACK");

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * schema.h: the auction house's tables, and what is in them on the first day.
+ * schema.h: the tables of the auction house and their initial data.
  */
 #ifndef RUNTIME_SCHEMA_H
 #define RUNTIME_SCHEMA_H
 
 #include "db.h"
 
-/* Make the tables where they are not there, fill them where they are empty. 0 or an
- * SQLite result code. */
+/* Create missing tables, and fill them if there are no users. Returns 0 or an SQLite
+ * result code. */
 int schema_create(struct db *db);
 
 #endif
