@@ -149,8 +149,8 @@ print_counts(const struct counts *counts)
 		  "left out: record size limit");
 	put_count("results", stat->values_omitted, TEXT_WARN,
 		  "left out: record size limit");
-	put_count("frames", stat->unframed, TEXT_WARN, "calls not visible in flight");
-	put_count("cells", stat->cells_skipped, TEXT_PLAIN,
+	put_count("no frame", stat->unframed, TEXT_WARN, "calls not visible in flight");
+	put_count("busy cells", stat->cells_skipped, TEXT_PLAIN,
 		  "skipped: held by slow writers");
 
 	put_title("tables");
