@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* ---- open and close --------------------------------------------------------------- */
+/* ---- open and close --------------------------------------------------------- */
 
 /* Takes over `made`, whose region has been opened with the result `rc`. */
 static int
@@ -69,7 +69,7 @@ fnt_reader_path(const struct fnt_reader *reader)
 	return *reader->region.path ? reader->region.path : "region without a name";
 }
 
-/* ---- before and after ------------------------------------------------------------- */
+/* ---- before and after ------------------------------------------------------- */
 
 void
 fnt_reader_renew_segments(struct fnt_reader *reader)
@@ -128,7 +128,7 @@ fnt_reader_owner_alive(const struct fnt_reader *reader, unsigned char *lives,
 	return lives[slot] == LIFE_ALIVE;
 }
 
-/* ---- queries ---------------------------------------------------------------------- */
+/* ---- queries ---------------------------------------------------------------- */
 
 int
 fnt_reader_query(struct fnt_reader *reader, const struct fnt_query *query,

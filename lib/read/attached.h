@@ -22,12 +22,12 @@ struct fnt_reader {
 	bool stale; /* the file was truncated or overwritten: stays set */
 };
 
-/* Is the file still as long as the mapping, and still the region that was opened? If so,
- * the rings' segments are renewed too. 0, or -ESTALE: then for ever. */
+/* Is the file still as long as the mapping, and still the region that was opened? If
+ * so, the rings' segments are renewed too. 0, or -ESTALE: then for ever. */
 int fnt_reader_ensure_fresh(struct fnt_reader *reader);
 
-/* Map segments that resizing or rotating has added, and drop those that are gone. If that
- * fails, the old ones stay in use. */
+/* Map segments that resizing or rotating has added, and drop those that are gone. If
+ * that fails, the old ones stay in use. */
 void fnt_reader_renew_segments(struct fnt_reader *reader);
 
 /* Has the SIGBUS handler replaced any of the reader's mappings by zeroes? What was read

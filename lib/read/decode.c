@@ -7,19 +7,17 @@
 #include <string.h>
 
 #define OP_BYTES_LEAST 8u /* of an op's event, about */
-#define OPS_EXPECTED 32u
+#define OPS_EXPECTED_MAX 32u
 
-/* ---- texts --------------------------------------------------------------------- */
-
-/* An op that has begun. */
-struct begin {
+/* An op that has begun; its end is another event. */
+struct op_begin {
 	struct fnt_trace_op op;
 	bool ended;
 };
 
-/* Room for one more; NULL without memory. */
+/* Room for one more item in the list; NULL: no memory. */
 static inline void *
-more(struct fnt_decoder *in, struct fnt_trace_list *list, size_t size)
+add_item(struct fnt_decoder *in, struct fnt_trace_list *list, size_t size)
 {
 	void *item = fnt_trace_list_add(&in->set->arena, list, size);
 
@@ -28,49 +26,52 @@ more(struct fnt_decoder *in, struct fnt_trace_list *list, size_t size)
 	return item;
 }
 
-/* The bytes in the payload, with a NUL after them. */
+/* ---- texts ------------------------------------------------------------------ */
+
+/* Terminates `from` where it is in the payload. */
 static const char *
-terminated(struct fnt_decoder *in, struct fnt_text from)
+terminate(struct fnt_decoder *in, struct fnt_text from)
 {
-	char *end = in->payload + (from.at - in->payload) + from.len;
+	char *end = fnt_decode_text_end(in, from);
 
 	if (end == (const char *)in->reader.at)
-		in->nul = end;
+		in->pending_nul = end;
 	else
 		*end = '\0';
 	return from.at;
 }
 
 static const char *
-text(struct fnt_decoder *in, struct fnt_text from)
+decode_text(struct fnt_decoder *in, struct fnt_text from)
 {
 	if (__builtin_expect(!fnt_decode_text_valid(from.at, from.len), 0))
 		return fnt_decode_sanitized(in, from.at, from.len);
-	return terminated(in, from);
+	return terminate(in, from);
 }
 
 static const char *
-optional_text(struct fnt_decoder *in, struct fnt_text from)
+decode_optional_text(struct fnt_decoder *in, struct fnt_text from)
 {
-	return from.at ? text(in, from) : NULL;
+	return from.at ? decode_text(in, from) : NULL;
 }
 
+/* A name that is interned, or given as text. */
 static const char *
-ref_text(struct fnt_decoder *in, const struct fnt_name_ref *name)
+decode_name_ref(struct fnt_decoder *in, const struct fnt_name_ref *name)
 {
-	return name->id == FNT_NAME_NONE ? text(in, name->text)
+	return name->id == FNT_NAME_NONE ? decode_text(in, name->text)
 					 : fnt_decode_name(in, name->id);
 }
 
-/* ---- events -------------------------------------------------------------------- */
+/* ---- events ----------------------------------------------------------------- */
 
 static void
 fill_op(struct fnt_decoder *in, struct fnt_trace_op *op,
 	const struct fnt_event_op *from)
 {
 	op->op = from->op < FNT_OP_KINDS ? (enum fnt_op)from->op : FNT_OP_OTHER;
-	op->entity = ref_text(in, &from->entity);
-	op->id = optional_text(in, from->id);
+	op->entity = decode_name_ref(in, &from->entity);
+	op->id = decode_optional_text(in, from->id);
 	op->start_ns = from->start_ns;
 	op->duration_ns = from->duration_ns;
 	op->row_count = from->row_count;
@@ -78,18 +79,19 @@ fill_op(struct fnt_decoder *in, struct fnt_trace_op *op,
 }
 
 static void
-take_op(struct fnt_decoder *in, const struct fnt_event *event)
+decode_op(struct fnt_decoder *in, const struct fnt_event *event)
 {
-	struct fnt_trace_op *op = more(in, &in->ops, sizeof(*op));
+	struct fnt_trace_op *op = add_item(in, &in->ops, sizeof(*op));
 
 	if (op)
 		fill_op(in, op, &event->op);
 }
 
 static void
-take_begin(struct fnt_decoder *in, const struct fnt_event *event)
+decode_op_begin(struct fnt_decoder *in, const struct fnt_event *event)
 {
-	struct begin *begin = fnt_trace_table_add(&in->set->begins, sizeof(*begin));
+	struct op_begin *begin =
+		fnt_trace_table_add(&in->set->op_begins, sizeof(*begin));
 
 	if (!begin) {
 		in->no_memory = true;
@@ -100,18 +102,18 @@ take_begin(struct fnt_decoder *in, const struct fnt_event *event)
 }
 
 static void
-take_end(struct fnt_decoder *in, const struct fnt_event *event)
+decode_op_end(struct fnt_decoder *in, const struct fnt_event *event)
 {
-	struct begin *begin = in->set->begins.items;
+	struct op_begin *begin = in->set->op_begins.items;
 	struct fnt_trace_op *op;
 
-	if (event->end.number >= in->set->begins.count ||
+	if (event->end.number >= in->set->op_begins.count ||
 	    begin[event->end.number].ended) {
 		in->trace->flags |= FNT_TRACE_DAMAGED;
 		return;
 	}
 	begin += event->end.number;
-	op = more(in, &in->ops, sizeof(*op));
+	op = add_item(in, &in->ops, sizeof(*op));
 	if (!op)
 		return;
 	begin->ended = true;
@@ -122,19 +124,19 @@ take_end(struct fnt_decoder *in, const struct fnt_event *event)
 }
 
 static void
-take_beginning(struct fnt_decoder *in, const struct fnt_event_call *call)
+decode_beginning(struct fnt_decoder *in, const struct fnt_event_call *call)
 {
 	struct fnt_trace *trace = in->trace;
 
-	trace->call_id = text(in, call->call_id);
-	trace->user_id = optional_text(in, call->user);
-	trace->tenant_id = optional_text(in, call->tenant);
+	trace->call_id = decode_text(in, call->call_id);
+	trace->user_id = decode_optional_text(in, call->user);
+	trace->tenant_id = decode_optional_text(in, call->tenant);
 	if (call->fn.at)
-		trace->fn_name = text(in, call->fn);
+		trace->fn_name = decode_text(in, call->fn);
 }
 
 static void
-take_value(struct fnt_decoder *in, const struct fnt_event *event)
+decode_value(struct fnt_decoder *in, const struct fnt_event *event)
 {
 	struct fnt_trace *trace = in->trace;
 
@@ -144,55 +146,55 @@ take_value(struct fnt_decoder *in, const struct fnt_event *event)
 	else
 		trace->value = (struct fnt_value){
 			(enum fnt_value_kind)event->value.kind,
-			terminated(in, event->value.bytes), event->value.bytes.len};
+			terminate(in, event->value.bytes), event->value.bytes.len};
 }
 
 static void
-take_schedule(struct fnt_decoder *in, const struct fnt_event *event)
+decode_schedule(struct fnt_decoder *in, const struct fnt_event *event)
 {
 	struct fnt_trace_schedule *schedule =
-		more(in, &in->schedules, sizeof(*schedule));
+		add_item(in, &in->schedules, sizeof(*schedule));
 
 	if (!schedule)
 		return;
-	schedule->fn_name = ref_text(in, &event->schedule.fn);
+	schedule->fn_name = decode_name_ref(in, &event->schedule.fn);
 	schedule->delay_ms = event->schedule.delay_ms;
 	schedule->run_at = event->schedule.run_at;
 }
 
 static void
-take_event(struct fnt_decoder *in, const struct fnt_event *event)
+decode_event(struct fnt_decoder *in, const struct fnt_event *event)
 {
 	struct fnt_trace *trace = in->trace;
 
 	switch (event->type) {
 	case FNT_EVENT_CALL:
-		take_beginning(in, &event->call);
+		decode_beginning(in, &event->call);
 		break;
 	case FNT_EVENT_USER:
-		trace->user_id = text(in, event->text);
+		trace->user_id = decode_text(in, event->text);
 		break;
 	case FNT_EVENT_TENANT:
-		trace->tenant_id = text(in, event->text);
+		trace->tenant_id = decode_text(in, event->text);
 		break;
 	case FNT_EVENT_OP:
-		take_op(in, event);
+		decode_op(in, event);
 		break;
 	case FNT_EVENT_OP_BEGIN:
-		take_begin(in, event);
+		decode_op_begin(in, event);
 		break;
 	case FNT_EVENT_OP_END:
-		take_end(in, event);
+		decode_op_end(in, event);
 		break;
 	case FNT_EVENT_SCHEDULE:
-		take_schedule(in, event);
+		decode_schedule(in, event);
 		break;
 	case FNT_EVENT_ERROR:
-		trace->code = text(in, event->error.code);
-		trace->message = text(in, event->error.message);
+		trace->code = decode_text(in, event->error.code);
+		trace->message = decode_text(in, event->error.message);
 		break;
 	case FNT_EVENT_VALUE:
-		take_value(in, event);
+		decode_value(in, event);
 		break;
 	case FNT_EVENT_COMMITTED:
 	case FNT_EVENT_UNKNOWN:
@@ -200,9 +202,11 @@ take_event(struct fnt_decoder *in, const struct fnt_event *event)
 	}
 }
 
-/* What is looked at, though it makes no difference, is something all the same. In
- * pieces: gcc clears the whole by "rep stos", which takes as long as all the rest of
- * this. */
+/* ---- the payload ------------------------------------------------------------ */
+
+/* Fast ways load bytes behind the payload: their values make no difference, but must be
+ * defined. In pieces: gcc clears the whole by "rep stos", which takes as long as all
+ * the rest of decoding. */
 static inline void
 clear_slack(char *slack)
 {
@@ -212,32 +216,34 @@ clear_slack(char *slack)
 	memset(slack + 128, 0, 8);
 }
 
-/* A copy of `bytes` of payload; some more of it is there than is kept, which may become
- * anything. NULL without memory. */
+/* Copies `bytes` of payload into the set, with slack behind it; NULL: no memory. Of a
+ * one-cell record as much as a cell can hold, as a copy of constant length is faster:
+ * the bytes behind the payload may have any value. */
 static char *
-copy_of(struct fnt_trace_arena *arena, const struct fnt_record_copy *raw, size_t bytes)
+copy_into_set(struct fnt_trace_arena *arena, const struct fnt_record_copy *copy,
+	      size_t bytes)
 {
 	char *payload = fnt_trace_arena_take(arena, bytes + FNT_PAYLOAD_SLACK);
 
 	if (!payload)
 		return NULL;
-	if (bytes <= FNT_HEAD_BYTES && raw->buffer_bytes >= FNT_HEAD_BYTES)
-		memcpy(payload, raw->payload, FNT_HEAD_BYTES);
+	if (bytes <= FNT_HEAD_BYTES && copy->buffer_bytes >= FNT_HEAD_BYTES)
+		memcpy(payload, copy->payload, FNT_HEAD_BYTES);
 	else
-		memcpy(payload, raw->payload, bytes);
+		memcpy(payload, copy->payload, bytes);
 	return payload;
 }
 
-/* The payload into the set, unless it has been read to where it is to be. */
+/* Sets in->payload, and keeps it and one byte for the last NUL. False: no memory. */
 static inline bool
-take_payload(struct fnt_decoder *in, const struct fnt_record_copy *raw)
+place_payload(struct fnt_decoder *in, const struct fnt_record_copy *copy)
 {
 	struct fnt_trace_arena *arena = &in->set->arena;
-	size_t bytes = raw->head.payload_bytes;
+	size_t bytes = copy->head.payload_bytes;
 
-	in->payload = raw->direct && raw->payload == raw->direct
-			      ? raw->direct
-			      : copy_of(arena, raw, bytes);
+	in->payload = copy->direct && copy->payload == copy->direct
+			      ? copy->direct
+			      : copy_into_set(arena, copy, bytes);
 	if (!in->payload)
 		return false;
 	clear_slack(in->payload + bytes);
@@ -245,44 +251,38 @@ take_payload(struct fnt_decoder *in, const struct fnt_record_copy *raw)
 	return true;
 }
 
-/* Most calls have as many ops as their head says, and few. It may say anything. */
-static inline size_t
-ops_expected(const struct fnt_record *head)
-{
-	uint32_t most = head->payload_bytes / OP_BYTES_LEAST;
-	uint32_t count = head->op_count < most ? head->op_count : most;
-
-	return count <= OPS_EXPECTED ? count : 0;
-}
+/* ---- all events ------------------------------------------------------------- */
 
 static inline void
-show_nul(struct fnt_decoder *in)
+write_pending_nul(struct fnt_decoder *in)
 {
-	if (in->nul)
-		*in->nul = '\0';
-	in->nul = NULL;
+	if (in->pending_nul)
+		*in->pending_nul = '\0';
+	in->pending_nul = NULL;
 }
 
-/* Ops as most are, if they come next. */
+/* Decodes the ops that come next, while they are of the usual form and there is
+ * room. */
 static void
-take_ops(struct fnt_decoder *in)
+decode_next_ops(struct fnt_decoder *in)
 {
 	struct fnt_trace_op *ops = in->ops.items;
 	size_t left = in->ops.room - in->ops.count;
 
 	if (!left)
 		return;
-	in->reader.at = fnt_decode_ops_fast(in, in->reader.at, in->reader.end,
-					    ops + in->ops.count, &left, &in->nul);
+	in->reader.at =
+		fnt_decode_ops_fast(in, in->reader.at, in->reader.end,
+				    ops + in->ops.count, &left, &in->pending_nul);
 	in->ops.count = in->ops.room - left;
 }
 
-/* What has begun and not ended: the pending ones. */
+/* Ops that have begun and not ended. */
 static void
-keep_pending(struct fnt_decoder *in)
+set_pending(struct fnt_decoder *in)
 {
-	const struct fnt_trace_table *table = &in->set->begins;
-	const struct begin *begins = table->items;
+	const struct fnt_trace_table *table = &in->set->op_begins;
+	const struct op_begin *begins = table->items;
 	struct fnt_trace_op *pending =
 		fnt_trace_arena_take(&in->set->arena, table->count * sizeof(*pending));
 
@@ -296,9 +296,10 @@ keep_pending(struct fnt_decoder *in)
 			pending[in->trace->pending_count++] = begins[i].op;
 }
 
-/* Of the list that was begun last, what is not used is given back. */
+/* Hands the lists to the trace. What the list of ops has not used goes back to the
+ * arena, if nothing has been taken after it. */
 static void
-keep_lists(struct fnt_decoder *in)
+set_lists(struct fnt_decoder *in)
 {
 	struct fnt_trace_arena *arena = &in->set->arena;
 	struct fnt_trace *trace = in->trace;
@@ -310,36 +311,49 @@ keep_lists(struct fnt_decoder *in)
 	trace->op_count = in->ops.count;
 	trace->schedules = in->schedules.items;
 	trace->schedule_count = in->schedules.count;
-	if (in->set->begins.count)
-		keep_pending(in);
+	if (in->set->op_begins.count)
+		set_pending(in);
 }
 
-/* From `at` on. */
+/* Decodes events of any kind from `at` on. */
 static __attribute__((noinline)) void
-take_rest(struct fnt_decoder *in, const unsigned char *at, const unsigned char *end)
+decode_events_slow(struct fnt_decoder *in, const unsigned char *at,
+		   const unsigned char *end)
 {
 	struct fnt_event event;
 	int rc;
 
 	in->reader = (struct fnt_payload_reader){at, end, FNT_PAYLOAD_SLACK};
 	in->schedules = (struct fnt_trace_list){NULL, 0, 0};
-	in->set->begins.count = 0;
+	in->set->op_begins.count = 0;
 	for (;;) {
 		rc = fnt_payload_next(&in->reader, &event);
-		show_nul(in);
+		write_pending_nul(in);
 		if (rc != 1)
 			break;
-		take_event(in, &event);
-		take_ops(in);
+		decode_event(in, &event);
+		decode_next_ops(in);
 	}
 	if (rc < 0)
 		in->trace->flags |= FNT_TRACE_DAMAGED;
-	keep_lists(in);
+	set_lists(in);
 }
 
-/* A beginning, and ops: of most calls that is all. */
+/* How many ops to make room for: usually as many as there are. The head may be damaged,
+ * so no more than the payload can have; 0 if they are many. */
+static inline size_t
+ops_expected(const struct fnt_record *head)
+{
+	uint32_t most = head->payload_bytes / OP_BYTES_LEAST;
+	uint32_t count = head->op_count < most ? head->op_count : most;
+
+	return count <= OPS_EXPECTED_MAX ? count : 0;
+}
+
+/* A beginning, and as many ops as the head says, all of the usual form, are decoded the
+ * fast way; from the first other event on, the slow way. */
 static inline void
-take_events(struct fnt_decoder *in, const struct fnt_record *head)
+decode_events(struct fnt_decoder *in, const struct fnt_record *head)
 {
 	const unsigned char *at = (const unsigned char *)in->payload;
 	const unsigned char *end = at + head->payload_bytes;
@@ -347,54 +361,57 @@ take_events(struct fnt_decoder *in, const struct fnt_record *head)
 	size_t room = ops_expected(head), left;
 	struct fnt_trace_op *ops = NULL;
 	struct fnt_trace *trace = in->trace;
-	char *nul = NULL;
+	char *pending_nul = NULL;
 
 	if (room)
 		ops = fnt_trace_arena_take(arena, room * sizeof(*ops));
 	left = room = ops ? room : 0;
-	at = fnt_decode_beginning_fast(in, at, end, &nul);
-	at = fnt_decode_ops_fast(in, at, end, ops, &left, &nul);
+	at = fnt_decode_beginning_fast(in, at, end, &pending_nul);
+	at = fnt_decode_ops_fast(in, at, end, ops, &left, &pending_nul);
 	if (__builtin_expect(at != end || left, 0)) {
 		in->ops = (struct fnt_trace_list){ops, room - left, room};
-		in->nul = nul;
-		take_rest(in, at, end);
+		in->pending_nul = pending_nul;
+		decode_events_slow(in, at, end);
 		return;
 	}
-	/* Where a NUL waits, it is behind the payload, which is one. */
+	/* A pending NUL would go right behind the payload: there is one already. */
 	trace->ops = ops;
 	trace->op_count = room;
 	trace->schedules = NULL;
 	trace->schedule_count = 0;
 }
 
-/* How far it is from one field of a struct to the end of another behind it. */
-#define SPAN(type, first, last)                                                        \
+/* ---- the head --------------------------------------------------------------- */
+
+/* Bytes from the field `first` to the end of the field `last`. */
+#define FIELDS_BYTES(type, first, last)                                                \
 	(offsetof(type, last) + sizeof(((type *)0)->last) - offsetof(type, first))
 
-/* What lies together, and alike in a record's head and in a trace, is one move. */
-#define TAKE(trace, head, first, last)                                                 \
+/* Copies fields that have the same layout in a record's head and in a trace. */
+#define COPY_FIELDS(trace, head, first, last)                                          \
 	do {                                                                           \
-		static_assert(SPAN(struct fnt_trace, first, last) ==                   \
-				      SPAN(struct fnt_record, first, last),            \
-			      "alike");                                                \
+		static_assert(FIELDS_BYTES(struct fnt_trace, first, last) ==           \
+				      FIELDS_BYTES(struct fnt_record, first, last),    \
+			      "same layout");                                          \
 		memcpy((char *)(trace) + offsetof(struct fnt_trace, first),            \
 		       (const char *)(head) + offsetof(struct fnt_record, first),      \
-		       SPAN(struct fnt_record, first, last));                          \
+		       FIELDS_BYTES(struct fnt_record, first, last));                  \
 	} while (0)
-#define CLEAR(trace, first, last)                                                      \
+#define CLEAR_FIELDS(trace, first, last)                                               \
 	memset((char *)(trace) + offsetof(struct fnt_trace, first), 0,                 \
-	       SPAN(struct fnt_trace, first, last))
+	       FIELDS_BYTES(struct fnt_trace, first, last))
 
-/* Not all at once: gcc clears a whole trace by "rep stos", a third of all this. */
+/* Fields are cleared in groups: gcc clears a whole trace by "rep stos", which takes a
+ * third of the time of all this. */
 static void
-take_head(struct fnt_decoder *in, const struct fnt_record *head)
+decode_head(struct fnt_decoder *in, const struct fnt_record *head)
 {
 	struct fnt_trace *trace = in->trace;
 
-	TAKE(trace, head, uid, trace_id);
-	CLEAR(trace, user_id, tenant_id);
-	CLEAR(trace, value, message);
-	CLEAR(trace, pending, pending_count);
+	COPY_FIELDS(trace, head, uid, trace_id);
+	CLEAR_FIELDS(trace, user_id, tenant_id);
+	CLEAR_FIELDS(trace, value, message);
+	CLEAR_FIELDS(trace, pending, pending_count);
 	trace->fn_type = (enum fnt_fn_type)head->fn_type;
 	trace->outcome = (enum fnt_outcome)head->outcome;
 	trace->flags = head->flags & (FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
@@ -403,9 +420,9 @@ take_head(struct fnt_decoder *in, const struct fnt_record *head)
 		trace->outcome = FNT_ABORTED;
 		trace->flags |= FNT_TRACE_DAMAGED;
 	}
-	TAKE(trace, head, pid, tid);
-	TAKE(trace, head, started_at_ns, duration_ns);
-	TAKE(trace, head, stream_bytes, stream_chunks);
+	COPY_FIELDS(trace, head, pid, tid);
+	COPY_FIELDS(trace, head, started_at_ns, duration_ns);
+	COPY_FIELDS(trace, head, stream_bytes, stream_chunks);
 	trace->ops_omitted = head->ops_omitted;
 	trace->schedules_omitted = head->schedules_omitted;
 	trace->call_id = trace->fn_name = "";
@@ -416,19 +433,19 @@ take_head(struct fnt_decoder *in, const struct fnt_record *head)
 
 struct fnt_trace *
 fnt_trace_set_add(struct fnt_trace_set *set, const struct fnt_view *view,
-		  const struct fnt_record_copy *raw)
+		  const struct fnt_record_copy *copy)
 {
 	struct fnt_decoder in;
 
-	/* Each by itself: see take_head(). */
+	/* Only these fields are always needed: clearing all of it takes time. */
 	in.set = set;
 	in.view = view;
 	in.no_memory = false;
 	in.trace = fnt_trace_set_next(set);
-	if (!in.trace || !take_payload(&in, raw))
+	if (!in.trace || !place_payload(&in, copy))
 		return NULL;
-	take_head(&in, &raw->head);
-	take_events(&in, &raw->head);
+	decode_head(&in, &copy->head);
+	decode_events(&in, &copy->head);
 	if (in.trace->outcome == FNT_ERROR || in.trace->outcome == FNT_ROLLED_BACK) {
 		in.trace->code = in.trace->code ? in.trace->code : "";
 		in.trace->message = in.trace->message ? in.trace->message : "";

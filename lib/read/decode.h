@@ -1,26 +1,31 @@
 /* SPDX-License-Identifier: MIT
  *
- * decode.h: from a copied record to a struct fnt_trace.
+ * decode.h: from the copy of a record to a struct fnt_trace in a trace set.
  *
- * A set collects traces and owns all their memory: one fnt_traces_free() gives it back.
- * Texts are made valid UTF-8 on the way (and flagged), so that everything behind this
- * may rely on it. What can't be read is flagged FNT_TRACE_DAMAGED and left out.
- */
+ * Texts become valid UTF-8, and are flagged if they were not, so that nobody behind
+ * this needs to check them. What can't be decoded is left out, and the trace is flagged
+ * FNT_TRACE_DAMAGED.
+ *
+ * The set belongs to one thread. Names that the set does not remember are looked up in
+ * the region, which never waits. No system call except by malloc(), as the set
+ * grows. */
 #ifndef FNT_READ_DECODE_H
 #define FNT_READ_DECODE_H
 
 #include "payload/read.h"
-#include "ring/record_read.h"
 #include "read/trace_set.h"
+#include "ring/record_read.h"
 
-/* Decode and add; the trace, until the next add, or NULL without memory. Outcome and
- * duration are as in the record. */
+/* Decodes `copy` and adds it to the set. Returns the trace, which may be changed until
+ * the next one is added; its outcome and duration are the record's. NULL: no memory,
+ * and nothing is added. */
 struct fnt_trace *fnt_trace_set_add(struct fnt_trace_set *set,
 				    const struct fnt_view *view,
-				    const struct fnt_record_copy *raw);
+				    const struct fnt_record_copy *copy);
 
-/* Where the payload of the next record that is added may be read to (fnt_record_copy), if
- * nothing is added before it; NULL: there is no room. */
+/* Where the payload of a one-cell record may be copied to (fnt_record_copy.direct), so
+ * that adding the record need not copy it again; NULL: no room for it. Valid until
+ * something is added to the set: the record must be the next that is. */
 static inline char *
 fnt_trace_set_next_payload(const struct fnt_trace_set *set)
 {

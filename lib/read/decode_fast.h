@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * decode_fast.h: a beginning and ops, as most calls are made of, straight from the
- * payload's bytes into the trace. Whatever is otherwise is left to decode.c, with
- * nothing done.
+ * decode_fast.h: decodes the beginning of a call, and ops, straight from the payload's
+ * bytes into the trace. Most calls consist of nothing else.
  *
- * What is behind the payload is looked at as if it were of it: see FNT_PAYLOAD_SLACK.
- */
+ * Each function parses and validates one event first. If the event is not of the usual
+ * form, it changes nothing that is in use, and leaves the event to the slow way in
+ * decode.c, which finds the same wherever both can decode it.
+ *
+ * Loads may pass the payload's end by up to FNT_PAYLOAD_SLACK; ends are checked
+ * afterwards. */
 #ifndef FNT_READ_DECODE_FAST_H
 #define FNT_READ_DECODE_FAST_H
 
-#include "read/decode_text.h"
 #include "payload/read_fast.h"
+#include "read/decode_text.h"
 
 static inline bool
 fnt_decode_optional_valid(struct fnt_text text)
@@ -19,18 +22,11 @@ fnt_decode_optional_valid(struct fnt_text text)
 	       __builtin_expect(fnt_decode_text_valid(text.at, text.len), 1);
 }
 
-/* A NUL after a text, where the next element, or event, has been read. */
-static inline char *
-fnt_decode_text_end(struct fnt_decoder *in, struct fnt_text text)
-{
-	return in->payload + (text.at - in->payload) + text.len;
-}
-
-/* The call's beginning at `at`, if it is one: what comes after it; else `at`. `nul`:
- * where one waits for what comes next to have been read. */
+/* Decodes the call's beginning at `at`, and returns what comes after it; `at` if it
+ * can't. `*pending_nul`: as in struct fnt_decoder. */
 static inline const unsigned char *
 fnt_decode_beginning_fast(struct fnt_decoder *in, const unsigned char *at,
-			  const unsigned char *end, char **nul)
+			  const unsigned char *end, char **pending_nul)
 {
 	struct fnt_trace *trace = in->trace;
 	struct fnt_event_call call;
@@ -48,14 +44,14 @@ fnt_decode_beginning_fast(struct fnt_decoder *in, const unsigned char *at,
 	if (call.user.at)
 		*fnt_decode_text_end(in, call.user) = '\0';
 	if (call.tenant.at)
-		*nul = fnt_decode_text_end(in, call.tenant);
+		*pending_nul = fnt_decode_text_end(in, call.tenant);
 	trace->call_id = call.call_id.at;
 	trace->user_id = call.user.at;
 	trace->tenant_id = call.tenant.at;
 	return next;
 }
 
-/* The interned name at `at`; NULL: it is none. */
+/* Reads the id of an interned name, and returns what comes after it; NULL: not one. */
 static inline const unsigned char *
 fnt_decode_name_id_fast(const unsigned char *at, uint32_t *id)
 {
@@ -67,7 +63,8 @@ fnt_decode_name_id_fast(const unsigned char *at, uint32_t *id)
 	return *at < 0x80 ? at + 1 : NULL;
 }
 
-/* An op at `at`, into `to`: what comes after it, or NULL. */
+/* Decodes the op at `at` into `to`, and returns what comes after it; NULL if it can't:
+ * then `to` may have been written to. */
 static inline const unsigned char *
 fnt_decode_op_fast(struct fnt_decoder *in, const unsigned char *at,
 		   const unsigned char *end, struct fnt_trace_op *to)
@@ -95,19 +92,19 @@ fnt_decode_op_fast(struct fnt_decoder *in, const unsigned char *at,
 	return at;
 }
 
-/* The ops that come at `at`, one after the other, to `to`, where there is room for
- * `*left`; what comes after them. */
+/* Decodes ops one after the other into `to`, which has room for `*left`, until one is
+ * not of the usual form. Returns what comes after the last, and counts `*left` down. */
 static inline const unsigned char *
 fnt_decode_ops_fast(struct fnt_decoder *in, const unsigned char *at,
 		    const unsigned char *end, struct fnt_trace_op *to, size_t *left,
-		    char **nul)
+		    char **pending_nul)
 {
 	const unsigned char *next;
 
 	for (; *left && (next = fnt_decode_op_fast(in, at, end, to)); to++) {
-		if (__builtin_expect(*nul != NULL, 0)) {
-			**nul = '\0';
-			*nul = NULL;
+		if (__builtin_expect(*pending_nul != NULL, 0)) {
+			**pending_nul = '\0';
+			*pending_nul = NULL;
 		}
 		at = next;
 		--*left;

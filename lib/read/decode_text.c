@@ -20,10 +20,10 @@ fnt_decode_sanitized(struct fnt_decoder *in, const char *from, size_t len)
 	return to;
 }
 
-/* `name`, taken last, made valid in its place, which has room for three bytes for each.
- */
+/* Sanitizes `name`, the piece taken last, in place: there is room for three bytes for
+ * each of its bytes. Remembers it apart from valid names. */
 static void
-make_valid(struct fnt_trace_arena *arena, char *name, size_t len)
+keep_invalid_name(struct fnt_decoder *in, uint32_t id, char *name, size_t len)
 {
 	char from[FNT_NAME_MAX];
 	size_t valid_len;
@@ -31,21 +31,15 @@ make_valid(struct fnt_trace_arena *arena, char *name, size_t len)
 	memcpy(from, name, len);
 	valid_len = fnt_utf8_sanitize(name, from, len);
 	name[valid_len] = '\0';
-	fnt_trace_arena_trim(arena, name, valid_len + 1);
-}
-
-/* It was not UTF-8 as it stood. */
-static void
-take_odd(struct fnt_decoder *in, uint32_t id, char *name, size_t len)
-{
-	make_valid(&in->set->name_arena, name, len);
+	fnt_trace_arena_trim(&in->set->name_arena, name, valid_len + 1);
 	in->trace->flags |= FNT_TRACE_INVALID_UTF8;
 	in->set->invalid_name_key = id + 1;
 	in->set->invalid_name = name;
 }
 
+/* Looks the name up in the region, and remembers it in `slot`. */
 static const char *
-read_name(struct fnt_decoder *in, uint32_t id, uint32_t place)
+load_name(struct fnt_decoder *in, uint32_t id, uint32_t slot)
 {
 	struct fnt_trace_arena *arena = &in->set->name_arena;
 	char *name = fnt_trace_arena_take(arena, 3 * FNT_NAME_MAX + 1);
@@ -62,11 +56,11 @@ read_name(struct fnt_decoder *in, uint32_t id, uint32_t place)
 	if (len < 0)
 		return "";
 	if (!fnt_utf8_valid(name, (size_t)len)) {
-		take_odd(in, id, name, (size_t)len);
+		keep_invalid_name(in, id, name, (size_t)len);
 		return name;
 	}
-	in->set->name_keys[place] = id + 1;
-	in->set->names[place] = name;
+	in->set->name_keys[slot] = id + 1;
+	in->set->names[slot] = name;
 	return name;
 }
 
@@ -74,13 +68,13 @@ const char *
 fnt_decode_name_slow(struct fnt_decoder *in, uint32_t id)
 {
 	const struct fnt_trace_set *set = in->set;
-	uint32_t place = fnt_trace_set_name_slot(set, id);
+	uint32_t slot = fnt_trace_set_name_slot(set, id);
 
-	if (set->name_keys[place] == id + 1)
-		return set->names[place];
+	if (set->name_keys[slot] == id + 1)
+		return set->names[slot];
 	if (set->invalid_name_key == id + 1) {
 		in->trace->flags |= FNT_TRACE_INVALID_UTF8;
 		return set->invalid_name;
 	}
-	return read_name(in, id, place);
+	return load_name(in, id, slot);
 }

@@ -13,8 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Nanoseconds since the call started, if its owner is alive and the monotonic clock is of
- * this boot; otherwise until the call's last sign of life. */
+/* Nanoseconds since the call started, if its owner is alive and the monotonic clock is
+ * of this boot; otherwise until the call's last sign of life. */
 static uint64_t
 elapsed_ns(const struct fnt_view *view, const struct fnt_record_copy *raw, bool alive)
 {
@@ -26,8 +26,9 @@ elapsed_ns(const struct fnt_view *view, const struct fnt_record_copy *raw, bool 
 }
 
 /* Adds the payload's size to `bytes`. False: more than there can be. A frame belongs to
- * one call, so all payloads together are no longer than all frames, unless a damaged region
- * has chains that share frames. Four times that, as calls come and go meanwhile. */
+ * one call, so all payloads together are no longer than all frames, unless a damaged
+ * region has chains that share frames. Four times that, as calls come and go
+ * meanwhile. */
 static bool
 within_bounds(const struct fnt_view *view, uint64_t *bytes,
 	      const struct fnt_record_copy *raw)

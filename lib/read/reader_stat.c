@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- counts ----------------------------------------------------------------------- */
+/* ---- counts ----------------------------------------------------------------- */
 
 static void
 count_lanes(const struct fnt_view *view, struct fnt_stat *stat)
@@ -164,7 +164,7 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	return fnt_reader_ensure_fresh(reader);
 }
 
-/* ---- producers -------------------------------------------------------------------- */
+/* ---- producers -------------------------------------------------------------- */
 
 /* What the slot itself says, and the executable's name. */
 static void
@@ -187,7 +187,8 @@ describe_producer(const struct fnt_reader *reader, uint32_t slot,
 			name);
 }
 
-/* Adds each lane and each open frame to its owner in `list`, which is indexed by slot. */
+/* Adds each lane and each open frame to its owner in `list`, which is indexed by
+ * slot. */
 static void
 count_by_owner(const struct fnt_view *view, struct fnt_producer *list)
 {

@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_CHUNKS 8u /* more, and names are thrown away with the traces */
-
-#define LIST_FIRST 4u
+#define NAME_CHUNKS_MAX 8u /* with more, a reset drops names as well */
+#define LIST_ROOM_FIRST 4u /* items */
+#define TABLE_ROOM_FIRST 16u
 
 struct fnt_trace_chunk {
 	struct fnt_trace_chunk *next;
 	_Alignas(16) char bytes[];
 };
 
-/* ---- pieces -------------------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------------- */
 
 static void
 arena_init(struct fnt_trace_arena *arena, char *first, size_t size)
@@ -37,8 +37,8 @@ arena_free(struct fnt_trace_arena *arena)
 	arena->end = arena->first_end;
 }
 
-/* What is left of the present one is given up: what does not fit into it is a record of
- * some size, or the last of many small ones. */
+/* Wastes what is left of the present chunk: little if pieces are small, and large
+ * pieces are rare. */
 void *
 fnt_trace_arena_take_slow(struct fnt_trace_arena *arena, size_t size)
 {
@@ -57,7 +57,7 @@ fnt_trace_arena_take_slow(struct fnt_trace_arena *arena, size_t size)
 void *
 fnt_trace_table_add(struct fnt_trace_table *table, size_t size)
 {
-	size_t room = table->room ? 2 * table->room : 16;
+	size_t room = table->room ? 2 * table->room : TABLE_ROOM_FIRST;
 	void *items;
 
 	if (table->count == table->room) {
@@ -70,13 +70,13 @@ fnt_trace_table_add(struct fnt_trace_table *table, size_t size)
 	return (char *)table->items + table->count++ * size;
 }
 
-/* Where it is, if nothing has been taken since and there is room; what is taken and not
- * used is given back for the next to take. */
+/* Extends the list in place if it is the piece taken last and the chunk has room;
+ * otherwise moves it, and wastes the old place. */
 bool
 fnt_trace_list_grow(struct fnt_trace_arena *arena, struct fnt_trace_list *list,
 		    size_t size)
 {
-	size_t room = list->room ? 2 * list->room : LIST_FIRST;
+	size_t room = list->room ? 2 * list->room : LIST_ROOM_FIRST;
 	char *end = list->room ? (char *)list->items + list->room * size : NULL;
 	char *items;
 
@@ -96,7 +96,7 @@ fnt_trace_list_grow(struct fnt_trace_arena *arena, struct fnt_trace_list *list,
 	return true;
 }
 
-/* ---- the set ------------------------------------------------------------------- */
+/* ---- the set ---------------------------------------------------------------- */
 
 struct fnt_trace_set *
 fnt_trace_set_create(void)
@@ -122,7 +122,7 @@ fnt_trace_set_destroy(struct fnt_trace_set *set)
 	arena_free(&set->name_arena);
 	if (set->items != set->first_items)
 		free(set->items);
-	free(set->begins.items);
+	free(set->op_begins.items);
 	free(set);
 }
 
@@ -132,15 +132,16 @@ fnt_traces_free(struct fnt_traces *traces)
 	fnt_trace_set_destroy((struct fnt_trace_set *)traces);
 }
 
-/* So many names, of which most are forgotten by now, are no help. */
+/* Drops the names if they take many chunks: most of those are no longer in a slot, as
+ * others have replaced them. */
 static void
-forget_names(struct fnt_trace_set *set)
+drop_old_names(struct fnt_trace_set *set)
 {
 	unsigned chunks = 0;
 
 	for (const struct fnt_trace_chunk *c = set->name_arena.chunks; c; c = c->next)
 		chunks++;
-	if (chunks <= NAME_CHUNKS)
+	if (chunks <= NAME_CHUNKS_MAX)
 		return;
 	arena_free(&set->name_arena);
 	memset(set->name_keys, 0, sizeof(set->name_keys));
@@ -151,11 +152,11 @@ uint32_t
 fnt_trace_set_name_slot(const struct fnt_trace_set *set, uint32_t id)
 {
 	for (uint32_t i = 0; i < FNT_TRACE_SET_NAME_PROBES; i++) {
-		uint32_t place = (id + i) % FNT_TRACE_SET_NAMES;
-		uint32_t key = set->name_keys[place];
+		uint32_t slot = (id + i) % FNT_TRACE_SET_NAMES;
+		uint32_t key = set->name_keys[slot];
 
 		if (!key || key == id + 1)
-			return place;
+			return slot;
 	}
 	return id % FNT_TRACE_SET_NAMES;
 }
@@ -166,7 +167,7 @@ fnt_trace_set_reset(struct fnt_trace_set *set)
 	if (set->arena.chunks)
 		arena_free(&set->arena);
 	if (set->name_arena.chunks)
-		forget_names(set);
+		drop_old_names(set);
 	set->arena.at = set->arena.first;
 	set->traces.count = 0;
 }

@@ -1,80 +1,82 @@
 /* SPDX-License-Identifier: MIT
  *
- * trace_set.h: traces and all that they point to, in as few allocations as will do.
+ * trace_set.h: traces, and the memory of all that they point to.
  *
- *   struct fnt_trace_set │ names │ texts, ops │ traces
- *                      └► chunks └► chunks   └► a larger array
+ *   struct fnt_trace_set │ names │ texts, ops │ traces     one allocation
+ *                      └► chunks └► chunks   └► a larger array, as they fill up
  *
- * One allocation holds what most queries return; what does not fit goes into chunks of
- * its own. A name's text is in the set once, and stays when the traces are thrown away,
- * so that a follower does not look it up for each record: names that are there never
- * change.
+ * The set itself is large enough for the answer to most queries. A name's text is
+ * stored once, and stays when the traces are dropped, as a name never changes: a
+ * follower need not look it up for each record.
  *
- * One thread at a time.
+ * Private memory of one thread. Adding allocates when a part is full, and only then.
  */
 #ifndef FNT_READ_TRACE_SET_H
 #define FNT_READ_TRACE_SET_H
 
 #include <fntrace/fntrace.h>
 
-#define FNT_TRACE_SET_ITEMS 64u	   /* more than most ask for */
-#define FNT_TRACE_SET_BYTES 16384u /* their texts and ops; a chunk, after that */
-#define FNT_TRACE_SET_NAMES 256u   /* that are remembered at a time */
-#define FNT_TRACE_SET_NAME_PROBES 4u
-#define FNT_TRACE_SET_NAME_BYTES 2048u
+/* What a set has room for before it allocates more. */
+#define FNT_TRACE_SET_ITEMS 64u	       /* traces */
+#define FNT_TRACE_SET_BYTES 16384u     /* of texts and ops; also the size of a chunk */
+#define FNT_TRACE_SET_NAME_BYTES 2048u /* of names */
 
-/* Memory that is taken piece by piece and given back as a whole. */
+#define FNT_TRACE_SET_NAMES 256u     /* slots for names that are remembered */
+#define FNT_TRACE_SET_NAME_PROBES 4u /* slots that a name may be in */
+
+/* Memory that is taken in pieces and freed as a whole. */
 struct fnt_trace_arena {
-	char *at, *end;
-	struct fnt_trace_chunk *chunks; /* the newest first, beside the first piece */
-	char *first, *first_end;
+	char *at, *end;			/* free bytes of the newest chunk */
+	struct fnt_trace_chunk *chunks; /* newest first; without the set's own bytes */
+	char *first, *first_end;	/* the set's own bytes */
 };
 
-/* A table that is filled for one trace after the other. */
+/* A scratch array of items, reused for one trace after the other. */
 struct fnt_trace_table {
 	void *items;
 	size_t count, room;
 };
 
-/* One that stays with its trace, in the set's memory. */
+/* An array of items of one trace, in the set's arena. */
 struct fnt_trace_list {
 	void *items;
 	size_t count, room;
 };
 
 struct fnt_trace_set {
-	struct fnt_traces traces; /* first: what the caller holds */
+	struct fnt_traces traces; /* first: fnt_traces_free() casts back */
 	struct fnt_trace *items;
-	size_t room;
+	size_t room; /* of `items` */
 	struct fnt_trace_arena arena, name_arena;
-	struct fnt_trace_table begins;
-	/* Ids + 1 of names that are known and were UTF-8 as they stood (see
-	 * fnt_trace_set_name_slot); and of the last that was not. 0: none. */
+	struct fnt_trace_table op_begins; /* of the trace that is being decoded */
+	/* Which names are remembered: ids plus 1, by slot; 0: none. And one name, the
+	 * last seen that is not valid UTF-8: its use is flagged each time. */
 	uint32_t name_keys[FNT_TRACE_SET_NAMES], invalid_name_key;
 
-	/* From here on nothing is set to begin with. */
+	/* Not initialized: only what is above says which parts of this are in use. */
 	const char *names[FNT_TRACE_SET_NAMES], *invalid_name;
 	_Alignas(16) char first_names[FNT_TRACE_SET_NAME_BYTES];
 	_Alignas(16) char first_bytes[FNT_TRACE_SET_BYTES];
 	struct fnt_trace first_items[FNT_TRACE_SET_ITEMS];
 };
 
-/* NULL: no memory. */
+/* An empty set; NULL: no memory. */
 struct fnt_trace_set *fnt_trace_set_create(void);
 
 /* `set` may be NULL. */
 void fnt_trace_set_destroy(struct fnt_trace_set *set);
 
-/* Throw away all traces, keep the memory for the next, and names while they are few. */
+/* Drops all traces. Keeps memory for the next, and names unless they are many. */
 void fnt_trace_set_reset(struct fnt_trace_set *set);
 
-/* The set becomes the caller's traces. */
+/* The set's traces as the caller gets them: fnt_traces_free() destroys the set. */
 struct fnt_traces *fnt_trace_set_traces(struct fnt_trace_set *set);
 
-/* More room for traces; false: no memory. */
+/* Doubles the room for traces; false: no memory. */
 bool fnt_trace_set_grow(struct fnt_trace_set *set);
 
-/* Room for one more trace, not counted yet; NULL: no memory. */
+/* A place for one more trace, which the caller counts when it is complete; NULL: no
+ * memory. */
 static inline struct fnt_trace *
 fnt_trace_set_next(struct fnt_trace_set *set)
 {
@@ -84,17 +86,13 @@ fnt_trace_set_next(struct fnt_trace_set *set)
 	return &set->items[set->traces.count];
 }
 
-/* Where name `id` is, or may be put: in one of a few places in a row. */
+/* The slot of name `id`: the one that has it, or else where it is to be stored. */
 uint32_t fnt_trace_set_name_slot(const struct fnt_trace_set *set, uint32_t id);
 
-/* Room for one more; NULL: no memory. */
+/* Room for one more item of `size` bytes; NULL: no memory. */
 void *fnt_trace_table_add(struct fnt_trace_table *table, size_t size);
 
-/* Twice the room, or the first; false: no memory. */
-bool fnt_trace_list_grow(struct fnt_trace_arena *arena, struct fnt_trace_list *list,
-			 size_t size);
-
-/* The way round of fnt_trace_arena_take. */
+/* fnt_trace_arena_take() from a new chunk. `size` is a multiple of 8. */
 void *fnt_trace_arena_take_slow(struct fnt_trace_arena *arena, size_t size);
 
 /* `size` bytes, aligned to 8; NULL: no memory. */
@@ -110,14 +108,18 @@ fnt_trace_arena_take(struct fnt_trace_arena *arena, size_t size)
 	return at;
 }
 
-/* Of the piece taken last, keep only the first `size` bytes. */
+/* Of `piece`, the one taken last, keeps only the first `size` bytes. */
 static inline void
 fnt_trace_arena_trim(struct fnt_trace_arena *arena, void *piece, size_t size)
 {
 	arena->at = (char *)piece + ((size + 7) & ~(size_t)7);
 }
 
-/* Room for one more; NULL: no memory. */
+/* Doubles the list's room, or makes the first; false: no memory. */
+bool fnt_trace_list_grow(struct fnt_trace_arena *arena, struct fnt_trace_list *list,
+			 size_t size);
+
+/* Room for one more item of `size` bytes; NULL: no memory. */
 static inline void *
 fnt_trace_list_add(struct fnt_trace_arena *arena, struct fnt_trace_list *list,
 		   size_t size)

@@ -13,7 +13,7 @@
 #define FRAME_READ_TRIES 4
 #define BUFFER_BYTES_LEAST 4096u /* enough for most records */
 
-/* ---- a copy's buffer ----------------------------------------------------------- */
+/* ---- a copy's buffer -------------------------------------------------------- */
 
 void
 fnt_record_copy_free(struct fnt_record_copy *copy)
@@ -23,7 +23,8 @@ fnt_record_copy_free(struct fnt_record_copy *copy)
 	copy->buffer_bytes = 0;
 }
 
-/* Makes room for `bytes` of payload in the buffer, and for the rest of the last word. */
+/* Makes room for `bytes` of payload in the buffer, and for the rest of the last
+ * word. */
 static bool
 reserve_payload(struct fnt_record_copy *copy, uint32_t bytes)
 {
@@ -42,7 +43,7 @@ reserve_payload(struct fnt_record_copy *copy, uint32_t bytes)
 	return true;
 }
 
-/* ---- from the ring ------------------------------------------------------------- */
+/* ---- from the ring ---------------------------------------------------------- */
 
 /* What a cell with this state is to a reader that looks for lap `lap`. */
 static enum fnt_read_result
@@ -93,8 +94,8 @@ read_more_cell(const struct fnt_ring_position *position, uint64_t head_state, ch
 	return FNT_READ_RECORD;
 }
 
-/* Checks all continuation cells of a record of `bytes`, and copies them to their places in
- * `payload` unless that is NULL. */
+/* Checks all continuation cells of a record of `bytes`, and copies them to their places
+ * in `payload` unless that is NULL. */
 static enum fnt_read_result
 read_more_cells(const struct fnt_ring_position *position, uint64_t head_state,
 		uint32_t bytes, char *payload)
@@ -145,8 +146,8 @@ cells_of_record(const struct fnt_view *view, const struct fnt_ring_position *pos
 	return cells <= position->segment->cell_count ? cells : 0;
 }
 
-/* After the first cell, of `cells`, has been loaded: copies the others to `payload` (NULL:
- * only checks them), and finds out whether the record was whole all the time. */
+/* After the first cell, of `cells`, has been loaded: copies the others to `payload`
+ * (NULL: only checks them), and finds out whether the record was whole all the time. */
 static enum fnt_read_result
 read_rest(const struct fnt_ring_position *position, uint64_t head_state, uint32_t bytes,
 	  uint32_t cells, char *payload)
@@ -219,9 +220,9 @@ read_at_slow(const struct fnt_view *view, const struct fnt_ring_position *positi
 	return is == FNT_READ_RECORD ? read_record(view, position, state, copy) : is;
 }
 
-/* The fast way, for a complete record of one cell: two compares of the same state word tell
- * that it is whole. It repeats what read_record() does in general, because nearly all
- * records are of one cell and this halves the instructions of reading one. */
+/* The fast way, for a complete record of one cell: two compares of the same state word
+ * tell that it is whole. It repeats what read_record() does in general, because nearly
+ * all records are of one cell and this halves the instructions of reading one. */
 enum fnt_read_result
 fnt_record_read_at(const struct fnt_view *view,
 		   const struct fnt_ring_position *position,
@@ -299,7 +300,7 @@ fnt_record_time_slow(const struct fnt_record_copy *copy)
 	return copy->head.started_at_ns + copy->head.duration_ns;
 }
 
-/* ---- from a frame -------------------------------------------------------------- */
+/* ---- from a frame ----------------------------------------------------------- */
 
 static void
 copy_frame_payload(const struct fnt_frame *frame, char *to, uint32_t bytes)
@@ -309,9 +310,9 @@ copy_frame_payload(const struct fnt_frame *frame, char *to, uint32_t bytes)
 						       : FNT_FRAME_PAYLOAD_BYTES);
 }
 
-/* Copies `published` bytes of payload, from `frame` and those linked to it. Fewer where the
- * chain is broken: it is damaged, or changes meanwhile, which the caller finds out. False:
- * no memory. */
+/* Copies `published` bytes of payload, from `frame` and those linked to it. Fewer where
+ * the chain is broken: it is damaged, or changes meanwhile, which the caller finds out.
+ * False: no memory. */
 static bool
 copy_frame_chain(const struct fnt_view *view, const struct fnt_frame *frame,
 		 uint64_t published, struct fnt_record_copy *copy)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * record_read.h: copies records and open calls out of a region while producers write to it.
- * The reader's side of the cell protocol (ring.h, record_write.h).
+ * record_read.h: copies records and open calls out of a region while producers write to
+ * it. The reader's side of the cell protocol (ring.h, record_write.h).
  *
  *   load the state ──► copy the words ──► load the state again
  *     acquire: a        relaxed            after an acquire fence: unchanged?
  *     complete cell                        then the copy is one whole record
  *     of this lap?
  *
- * Readers never write to the region. Wait-free: a record that a producer changes meanwhile
- * is reported as such, not waited for. No system call except by realloc(), as a copy's
- * buffer grows. Any number of threads; a copy belongs to one.
+ * Readers never write to the region. Wait-free: a record that a producer changes
+ * meanwhile is reported as such, not waited for. No system call except by realloc(), as
+ * a copy's buffer grows. Any number of threads; a copy belongs to one.
  *
  * The region's bytes are not trusted: every number is bounded before it is used.
  */
@@ -19,15 +19,15 @@
 
 #include "region/region.h"
 
-/* A copy of a record or of an open call. All zero at first, then used again for one after
- * the other while its buffer grows. */
+/* A copy of a record or of an open call. All zero at first, then used again for one
+ * after the other while its buffer grows. */
 struct fnt_record_copy {
 	struct fnt_record head;
 	char *payload; /* head.payload_bytes: in `buffer` or at `direct` */
 	char *buffer;  /* of `buffer_bytes`, for fnt_record_copy_free() */
 	uint32_t buffer_bytes;
-	/* NULL, or FNT_HEAD_BYTES of the reader's own, to which the payload of a one-cell
-	 * record is copied directly. */
+	/* NULL, or FNT_HEAD_BYTES of the reader's own, to which the payload of a
+	 * one-cell record is copied directly. */
 	char *direct;
 	/* Flush the record's cache lines once they have been copied: set if the reader
 	 * will not visit them again (cache_flush.h). */
@@ -54,15 +54,15 @@ enum fnt_read_result {
 	FNT_READ_NO_MEMORY, /* for the payload */
 };
 
-/* ---- from the ring -------------------------------------------------------------- */
+/* ---- from the ring ---------------------------------------------------------- */
 
-/* Copies the record whose first cell has `ticket`; `copy` is valid after FNT_READ_RECORD
- * only. */
+/* Copies the record whose first cell has `ticket`; `copy` is valid after
+ * FNT_READ_RECORD only. */
 enum fnt_read_result fnt_record_read(const struct fnt_view *view, uint32_t ring,
 				     uint64_t ticket, struct fnt_record_copy *copy);
 
-/* A cell of a segment, and the lap in which it is looked at. Stepping from one position to
- * the next takes no division, unlike finding a ticket's. */
+/* A cell of a segment, and the lap in which it is looked at. Stepping from one position
+ * to the next takes no division, unlike finding a ticket's. */
 struct fnt_ring_position {
 	const struct fnt_segment *segment;
 	uint64_t index; /* of the cell */
@@ -124,8 +124,8 @@ enum fnt_read_result fnt_record_probe_at(const struct fnt_view *view,
 /* fnt_record_time() of a record whose payload says when it was committed. */
 uint64_t fnt_record_time_slow(const struct fnt_record_copy *copy);
 
-/* When the record was committed, in Unix ns: usually when its call ended. Both rings are
- * merged in this order. */
+/* When the record was committed, in Unix ns: usually when its call ended. Both rings
+ * are merged in this order. */
 static inline uint64_t
 fnt_record_time(const struct fnt_record_copy *copy)
 {
@@ -140,7 +140,8 @@ static inline uint64_t
 fnt_ring_cursor(const struct fnt_view *view, uint32_t ring)
 {
 	/* [T2] acquire: see [T1] in ring.c: whoever took a ticket below this one has
-	 * announced it in its lane. And [Y7] in resize.c: the table has the segments. */
+	 * announced it in its lane. And [Y7] in resize.c: the table has the
+	 * segments. */
 	return fnt_segment_known_cursor(
 		view, ring,
 		atomic_load_explicit(&view->rings[ring].cursor, memory_order_acquire));
@@ -156,11 +157,11 @@ fnt_ring_oldest(const struct fnt_view *view, uint32_t ring, uint64_t cursor)
 	return count ? spans[count - 1].first : cursor;
 }
 
-/* ---- from a frame --------------------------------------------------------------- */
+/* ---- from a frame ----------------------------------------------------------- */
 
-/* Copies the open call in frame `index`. FNT_READ_RECORD; FNT_READ_PAD: the frame holds no
- * call, or one whose record has been committed; FNT_READ_GONE: the frame changed during
- * every try; FNT_READ_NO_MEMORY. */
+/* Copies the open call in frame `index`. FNT_READ_RECORD; FNT_READ_PAD: the frame holds
+ * no call, or one whose record has been committed; FNT_READ_GONE: the frame changed
+ * during every try; FNT_READ_NO_MEMORY. */
 enum fnt_read_result fnt_frame_read(const struct fnt_view *view, uint32_t index,
 				    struct fnt_record_copy *copy);
 
