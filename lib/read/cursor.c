@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Both rings followed (follow.h), in the order of time.
- */
+ * cursor.c: follows both rings (follow.h), and merges them by the time of commit.
+ *
+ * One thread at a time for one cursor. Opening allocates; the next trace is decoded
+ * into the cursor's own set, which grows as records do. */
 #include "base/clock.h"
 #include "read/decode.h"
 #include "read/follow.h"
@@ -9,66 +11,69 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CLOCK_EVERY 16
+#define CLOCK_EVERY 16 /* records */
 
 struct fnt_cursor {
 	struct fnt_reader *reader;
 	const struct fnt_view *view;
 	struct fnt_follower rings[FNT_RINGS];
 	struct fnt_trace_set *set;
-	uint64_t fresh_at; /* when the file was last looked at; 0: to be looked at */
-	uint32_t since;	   /* records handed out */
-	struct fnt_follow_lane lanes[];
+	uint64_t fresh_at;    /* coarse clock at the last check; 0: check at once */
+	uint32_t since_clock; /* records returned */
+	struct fnt_follow_lane lanes[]; /* the followers' */
 };
 
-/* Ask each ring that has nothing to hand out. */
+/* Asks each ring that has no record to return for its next one. */
 static int
-ask(struct fnt_cursor *cursor)
+poll_rings(struct fnt_cursor *cursor)
 {
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
-		struct fnt_follower *in = &cursor->rings[i];
-		bool other = cursor->rings[1 - i].has;
-		int rc = in->lanes && !in->has ? fnt_follow_next(in, !other) : 0;
+		struct fnt_follower *follower = &cursor->rings[i];
+		bool other_has = cursor->rings[1 - i].has_record;
+		int rc = 0;
 
+		if (follower->lanes && !follower->has_record)
+			rc = fnt_follow_next(follower, !other_has);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
 }
 
-/* The older of what the rings have to offer; *first NULL: nothing. What one has may be
- * younger than what the other got since it was asked: it is asked again; or waits for:
- * so do we. */
+/* Sets *first to the follower whose record is the oldest; NULL: none can be returned
+ * now. If one ring alone has a record, the other one is asked again, as it may have got
+ * an older one meanwhile. If it waits for a ticket, so does the cursor. */
 static int
-choose(struct fnt_cursor *cursor, struct fnt_follower **first)
+choose_oldest(struct fnt_cursor *cursor, struct fnt_follower **first)
 {
-	int rc = ask(cursor);
+	int rc = poll_rings(cursor);
 
 	*first = NULL;
-	if (!rc && cursor->rings[0].has != cursor->rings[1].has)
-		rc = ask(cursor);
+	if (!rc && cursor->rings[0].has_record != cursor->rings[1].has_record)
+		rc = poll_rings(cursor);
 	for (uint32_t i = 0; !rc && i < FNT_RINGS; i++) {
-		struct fnt_follower *in = &cursor->rings[i];
+		struct fnt_follower *follower = &cursor->rings[i];
 
-		if (in->lanes && !in->has && in->waited) {
+		if (follower->lanes && !follower->has_record && follower->waiting) {
 			*first = NULL;
 			break;
 		}
-		if (in->has && (!*first || in->time < (*first)->time))
-			*first = in;
+		if (follower->has_record &&
+		    (!*first || follower->time < (*first)->time))
+			*first = follower;
 	}
 	return rc;
 }
 
-/* Is the file what it was? While there are records to hand out that is asked once a
- * tick of the coarse clock (a few ms): it is a system call, and takes longer than a
- * record. And the clock itself is not read for each. */
+/* Checks the file, at most once in a tick of the coarse clock (a few ms) while there
+ * are records to return: the system call takes longer than a record. Loads even that
+ * clock only once in CLOCK_EVERY records. */
 static int
-fresh(struct fnt_cursor *cursor)
+ensure_fresh_sometimes(struct fnt_cursor *cursor)
 {
 	uint64_t now;
 
-	if (cursor->fresh_at && ++cursor->since % CLOCK_EVERY)
+	if (cursor->fresh_at && ++cursor->since_clock % CLOCK_EVERY)
 		return 0;
 	now = fnt_clock_ns(CLOCK_MONOTONIC_COARSE);
 	if (now == cursor->fresh_at)
@@ -80,15 +85,15 @@ fresh(struct fnt_cursor *cursor)
 int
 fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
 {
-	struct fnt_follower *in = NULL;
-	int rc = fresh(cursor);
+	struct fnt_follower *oldest = NULL;
+	int rc = ensure_fresh_sometimes(cursor);
 
 	if (!rc)
-		rc = choose(cursor, &in);
-	if (!rc && in) {
-		in->has = false;
+		rc = choose_oldest(cursor, &oldest);
+	if (!rc && oldest) {
+		oldest->has_record = false;
 		fnt_trace_set_reset(cursor->set);
-		*trace = fnt_trace_set_add(cursor->set, cursor->view, &in->raw);
+		*trace = fnt_trace_set_add(cursor->set, cursor->view, &oldest->copy);
 		rc = *trace ? 1 : -ENOMEM;
 	}
 	if (rc != 1)
@@ -96,23 +101,23 @@ fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
 	return rc >= 0 && fnt_reader_mapping_lost(cursor->reader) ? -ESTALE : rc;
 }
 
-/* ---- opening ------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------- */
 
 static int
-start_all(struct fnt_cursor *cursor, enum fnt_from from)
+start_followers(struct fnt_cursor *cursor, enum fnt_from from)
 {
 	int rc = fnt_reader_ensure_fresh(cursor->reader);
 
 	for (uint32_t i = 0; !rc && i < FNT_RINGS; i++) {
-		struct fnt_follower *in = &cursor->rings[i];
+		struct fnt_follower *follower = &cursor->rings[i];
 
-		in->reader = cursor->reader;
-		in->view = cursor->view;
-		in->ring = i;
+		follower->reader = cursor->reader;
+		follower->view = cursor->view;
+		follower->ring = i;
 		if (!fnt_view_segments(cursor->view, i)->count)
 			continue;
-		in->lanes = cursor->lanes + i * cursor->view->lane_count;
-		rc = fnt_follow_start(in, from);
+		follower->lanes = cursor->lanes + i * cursor->view->lane_count;
+		rc = fnt_follow_start(follower, from);
 	}
 	return rc ? rc : fnt_reader_ensure_fresh(cursor->reader);
 }
@@ -131,7 +136,7 @@ fnt_cursor_open(struct fnt_cursor **cursor, struct fnt_reader *reader,
 		made->reader = reader;
 		made->view = view;
 		made->set = fnt_trace_set_create();
-		rc = made->set ? start_all(made, from) : -ENOMEM;
+		rc = made->set ? start_followers(made, from) : -ENOMEM;
 	}
 	if (rc) {
 		fnt_cursor_close(made);
@@ -157,7 +162,7 @@ fnt_cursor_close(struct fnt_cursor *cursor)
 	if (!cursor)
 		return;
 	for (uint32_t i = 0; i < FNT_RINGS; i++)
-		fnt_record_copy_free(&cursor->rings[i].raw);
+		fnt_record_copy_free(&cursor->rings[i].copy);
 	fnt_trace_set_destroy(cursor->set);
 	free(cursor);
 }

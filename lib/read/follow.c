@@ -6,332 +6,372 @@
 
 #include <errno.h>
 
-#define PATIENCE_NS 5000000u
-#define REST_NS 100000u
-#define LATE_MAX 4096u /* tickets of one lane that are looked at again */
+#define TICKET_WAIT_NS                                                                 \
+	5000000u	   /* for a ticket that is not written, then it is deferred */
+#define ROUND_NS 100000u   /* from the beginning of one round to that of the next */
+#define DEFERRED_MAX 4096u /* tickets of one lane */
 
-/* ---- rounds -------------------------------------------------------------------- */
+/* ---- rounds ----------------------------------------------------------------- */
 
-/* Look at all lanes. Counts first, then the segments and the cursor: what is counted has a
- * ticket below it, in a segment that is known. */
+/* Loads what lanes have done and may still do. Counts first, then the segments and the
+ * cursor: so each record that is counted has a ticket below `until`, in a known
+ * segment. */
 static void
-look_at_lanes(struct fnt_follower *in)
+load_lanes(struct fnt_follower *follower)
 {
-	const struct fnt_view *view = in->view;
+	const struct fnt_view *view = follower->view;
+	uint32_t ring = follower->ring;
 
 	for (uint32_t i = 0; i < view->lane_count; i++)
 		/* [Q2] acquire: see [Q1] in ring.c. */
-		in->lanes[i].target =
-			fnt_word_acquire(&view->lanes[i].rings[in->ring].recorded);
-	fnt_reader_renew_segments(in->reader);
-	in->until = fnt_ring_cursor(view, in->ring);
+		follower->lanes[i].target =
+			fnt_word_acquire(&view->lanes[i].rings[ring].recorded);
+	fnt_reader_renew_segments(follower->reader);
+	follower->until = fnt_ring_cursor(view, ring);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct fnt_follow_lane *seen = &in->lanes[i];
+		struct fnt_follow_lane *lane = &follower->lanes[i];
 
 		/* [L2] acquire: see [L1] in ring.c. */
-		seen->low = fnt_word_acquire(&view->lanes[i].rings[in->ring].low);
-		seen->end = fnt_word_acquire(&view->lanes[i].rings[in->ring].block_end);
-		if (!seen->low)
-			seen->low = FNT_TICKET_NONE; /* nobody has used it yet */
-		/* Between two blocks: it may hold any ticket from here on. */
-		if (seen->end <= seen->low)
-			seen->end = FNT_TICKET_NONE;
+		lane->low = fnt_word_acquire(&view->lanes[i].rings[ring].low);
+		lane->end = fnt_word_acquire(&view->lanes[i].rings[ring].block_end);
+		if (!lane->low)
+			lane->low = FNT_TICKET_NONE; /* never used */
+		/* It is about to take a block: it may get any ticket from here on. */
+		if (lane->end <= lane->low)
+			lane->end = FNT_TICKET_NONE;
 	}
 }
 
-/* What a lane can't write any more need not be looked at again. */
+/* Deferred tickets that have been overwritten are not read again. */
 static void
-trim_late(struct fnt_follower *in, uint64_t oldest)
+trim_deferred(struct fnt_follower *follower, uint64_t oldest)
 {
-	for (uint32_t i = 0; i < in->view->lane_count; i++) {
-		struct fnt_follow_lane *seen = &in->lanes[i];
+	for (uint32_t i = 0; i < follower->view->lane_count; i++) {
+		struct fnt_follow_lane *lane = &follower->lanes[i];
 
-		if (seen->late < oldest)
-			seen->late = oldest;
-		if (seen->late > seen->late_end)
-			seen->late = seen->late_end;
+		if (lane->deferred < oldest)
+			lane->deferred = oldest;
+		if (lane->deferred > lane->deferred_end)
+			lane->deferred = lane->deferred_end;
 	}
 }
 
-/* Go on where there is something: in the span of `position`, or at the beginning of the
- * next. Whatever a damaged table says, a round looks at no more tickets than there are
- * cells. */
+/* Finds the span of tickets that `position` is in, or moves it to the beginning of the
+ * next one. That bounds a round by the number of cells, even if the segments' table is
+ * damaged and has gaps of any size. */
 static void
-find_span(struct fnt_follower *in)
+find_span(struct fnt_follower *follower)
 {
 	struct fnt_segment_span spans[FNT_SEGMENTS];
-	uint32_t count = fnt_segment_spans(in->view, in->ring, in->until, true, spans);
+	uint32_t count = fnt_segment_spans(follower->view, follower->ring,
+					   follower->until, true, spans);
 
 	while (count-- > 0) {
 		const struct fnt_segment_span *span = &spans[count];
 
-		if (in->position >= span->end)
+		if (follower->position >= span->end)
 			continue;
-		if (in->position < span->first) {
-			in->waiting_since = 0;
-			in->position = span->first;
+		if (follower->position < span->first) {
+			follower->waiting_since = 0;
+			follower->position = span->first;
 			if (!count && span->first != span->segment->first)
-				in->position += fnt_overrun_skip(
-					&in->pace, span->segment->cell_count);
+				follower->position += fnt_overrun_skip(
+					&follower->overrun, span->segment->cell_count);
 		}
-		in->span_end = span->end;
-		in->pace.lap = count ? 0 : span->segment->cell_count;
-		fnt_overrun_note(&in->pace, in->position, in->until);
+		follower->span_end = span->end;
+		follower->overrun.lap = count ? 0 : span->segment->cell_count;
+		fnt_overrun_note(&follower->overrun, follower->position,
+				 follower->until);
 		return;
 	}
-	if (in->position < in->until)
-		in->position = in->until;
-	in->span_end = in->until;
-	in->pace.lap = 0;
+	if (follower->position < follower->until)
+		follower->position = follower->until;
+	follower->span_end = follower->until;
+	follower->overrun.lap = 0;
 }
 
-/* Behind by more than the ring: some are lost. */
+/* Moves `position` to tickets that still exist, seen from where the cursor is now. */
 static void
-catch_up(struct fnt_follower *in)
+skip_overwritten(struct fnt_follower *follower)
 {
-	uint64_t until = in->until;
+	uint64_t until = follower->until;
 
-	in->until = fnt_ring_cursor(in->view, in->ring);
-	if (in->until < until)
-		in->until = until;
-	find_span(in);
-	in->until = until;
+	follower->until = fnt_ring_cursor(follower->view, follower->ring);
+	if (follower->until < until)
+		follower->until = until;
+	find_span(follower);
+	follower->until = until;
 }
 
-/* Before producers come around to us. If the cursor is in another segment, nobody does. */
+/* Skips ahead if producers are about to reach `position`: not if they write to another
+ * segment. */
 static void
-keep_clear(struct fnt_follower *in)
+avoid_overrun(struct fnt_follower *follower)
 {
-	const struct fnt_segments *segments = fnt_view_segments(in->view, in->ring);
-	uint64_t cursor = fnt_ring_cursor(in->view, in->ring), at = in->position;
+	const struct fnt_segments *segments =
+		fnt_view_segments(follower->view, follower->ring);
+	uint64_t cursor = fnt_ring_cursor(follower->view, follower->ring);
+	uint64_t at = follower->position;
 
 	if (fnt_segment_find(segments, cursor) != fnt_segment_find(segments, at))
-		in->pace.lap = 0;
+		follower->overrun.lap = 0;
 	else
-		in->position = fnt_overrun_resume(&in->pace, at, cursor);
-	if (in->position != at)
-		in->waiting_since = 0;
+		follower->position = fnt_overrun_resume(&follower->overrun, at, cursor);
+	if (follower->position != at)
+		follower->waiting_since = 0;
 }
 
-/* Is there no ticket below the cursor that may yet be written? Those that were jumped
- * over, because the ring has been around since, are in no list of ours. */
+/* Has everything below `until` been read or lost, and can no lane write there any more?
+ * Tickets that were skipped are in no lane's deferred ones: `low` tells of those. */
 static bool
-all_written(const struct fnt_follower *in)
+all_written(const struct fnt_follower *follower)
 {
-	for (uint32_t i = 0; i < in->view->lane_count; i++) {
-		const struct fnt_follow_lane *seen = &in->lanes[i];
+	for (uint32_t i = 0; i < follower->view->lane_count; i++) {
+		const struct fnt_follow_lane *lane = &follower->lanes[i];
 
-		if (seen->late != seen->late_end || seen->low < in->until)
+		if (lane->deferred != lane->deferred_end || lane->low < follower->until)
 			return false;
 	}
-	return in->position == in->until;
+	return follower->position == follower->until;
 }
 
 static void
-begin_round(struct fnt_follower *in)
+begin_round(struct fnt_follower *follower)
 {
-	look_at_lanes(in);
-	if (in->until < in->position)
-		in->until = in->position; /* damaged, or started anew */
-	/* Now, and not ticket by ticket: a damaged cursor may be anywhere. */
-	catch_up(in);
-	trim_late(in, fnt_ring_oldest(in->view, in->ring, in->until));
-	in->late_lane = 0;
-	in->in_round = true;
-	in->waited = false;
-	/* And what was so in the round before is in this one's counts. */
-	in->settled = in->still && in->still_at == in->until && all_written(in);
-	in->still = all_written(in);
-	in->still_at = in->until;
+	bool complete;
+
+	load_lanes(follower);
+	/* The cursor went back: the region is damaged, or was overwritten. */
+	if (follower->until < follower->position)
+		follower->until = follower->position;
+	/* At once, not ticket by ticket: a damaged cursor may be anywhere. */
+	skip_overwritten(follower);
+	trim_deferred(follower,
+		      fnt_ring_oldest(follower->view, follower->ring, follower->until));
+	follower->next_lane = 0;
+	follower->in_round = true;
+	follower->waiting = false;
+	/* What was complete a round ago is in the counts that have been loaded now. */
+	complete = all_written(follower);
+	follower->settled = follower->complete && complete &&
+			    follower->complete_until == follower->until;
+	follower->complete = complete;
+	follower->complete_until = follower->until;
 }
 
-/* All that was committed before the round is had or lost. */
+/* Every record that was committed before the round has been returned or is lost, unless
+ * the round ended early. */
 static void
-end_round(struct fnt_follower *in)
+end_round(struct fnt_follower *follower)
 {
-	in->in_round = false;
-	if (in->waited)
+	follower->in_round = false;
+	if (follower->waiting)
 		return;
-	for (uint32_t i = 0; i < in->view->lane_count; i++) {
-		struct fnt_follow_lane *seen = &in->lanes[i];
+	for (uint32_t i = 0; i < follower->view->lane_count; i++) {
+		struct fnt_follow_lane *lane = &follower->lanes[i];
 
-		if (seen->target <= seen->seq)
+		if (lane->target <= lane->seq)
 			continue;
-		in->missed += seen->target - seen->seq;
-		seen->seq = seen->target;
+		follower->missed += lane->target - lane->seq;
+		lane->seq = lane->target;
 	}
 }
 
-/* ---- one ticket ---------------------------------------------------------------- */
+/* ---- one ticket ------------------------------------------------------------- */
 
-/* The record in in->raw: new to us? */
+/* Is the record in `copy` one that has not been returned? If so, the records between it
+ * and the lane's last one are counted as missed. */
 static bool
-take_record(struct fnt_follower *in)
+accept_record(struct fnt_follower *follower)
 {
-	uint32_t lane = in->raw.head.lane;
-	uint64_t seq = in->raw.head.seq;
-	struct fnt_follow_lane *seen;
+	uint32_t lane_no = follower->copy.head.lane;
+	uint64_t seq = follower->copy.head.seq;
+	struct fnt_follow_lane *lane;
 
-	if (lane >= in->view->lane_count)
+	if (lane_no >= follower->view->lane_count)
 		return false;
-	seen = &in->lanes[lane];
-	if (seq <= seen->seq)
+	lane = &follower->lanes[lane_no];
+	if (seq <= lane->seq)
 		return false;
-	in->missed += seq - seen->seq - 1;
-	seen->seq = seq;
+	follower->missed += seq - lane->seq - 1;
+	lane->seq = seq;
 	return true;
 }
 
-/* The lane that may still write `ticket`, or NULL. */
+/* The lane that may still write `ticket`; NULL: none. */
 static struct fnt_follow_lane *
-writer_of(struct fnt_follower *in, uint64_t ticket)
+lane_of_ticket(struct fnt_follower *follower, uint64_t ticket)
 {
-	for (uint32_t i = 0; i < in->view->lane_count; i++) {
-		struct fnt_follow_lane *seen = &in->lanes[i];
+	for (uint32_t i = 0; i < follower->view->lane_count; i++) {
+		struct fnt_follow_lane *lane = &follower->lanes[i];
 
-		if (seen->low <= ticket && ticket < seen->end)
-			return seen;
+		if (lane->low <= ticket && ticket < lane->end)
+			return lane;
 	}
 	return NULL;
 }
 
-/* The ticket at `position` is not written yet: true to wait for it; false to go on
- * without, and without the rest of that block. */
-static bool
-wait_for(struct fnt_follower *in)
+/* Defers the tickets from `position` to the end of the lane's block. */
+static void
+defer_block(struct fnt_follower *follower, struct fnt_follow_lane *lane)
 {
-	struct fnt_follow_lane *seen = writer_of(in, in->position);
-	uint64_t now, end;
+	uint64_t end =
+		lane->end == FNT_TICKET_NONE ? follower->position + 1 : lane->end;
 
-	if (!seen) {
-		in->position++; /* nobody's: given up */
+	if (end > follower->until)
+		end = follower->until;
+	if (lane->deferred == lane->deferred_end)
+		lane->deferred = follower->position;
+	lane->deferred_end = end;
+	if (lane->deferred_end - lane->deferred > DEFERRED_MAX)
+		lane->deferred = lane->deferred_end - DEFERRED_MAX;
+	follower->position = end;
+}
+
+/* The ticket at `position` is not written yet. True: wait for it. False: `position` has
+ * moved on. */
+static bool
+wait_or_defer(struct fnt_follower *follower)
+{
+	struct fnt_follow_lane *lane = lane_of_ticket(follower, follower->position);
+	uint64_t now;
+
+	if (!lane) {
+		follower->position++; /* abandoned */
 		return false;
 	}
 	now = fnt_clock_mono();
-	if (!in->waiting_since)
-		in->waiting_since = now;
-	if (now - in->waiting_since < PATIENCE_NS)
+	if (!follower->waiting_since)
+		follower->waiting_since = now;
+	if (now - follower->waiting_since < TICKET_WAIT_NS)
 		return true;
-	end = seen->end == FNT_TICKET_NONE ? in->position + 1 : seen->end;
-	if (end > in->until)
-		end = in->until;
-	if (seen->late == seen->late_end)
-		seen->late = in->position;
-	seen->late_end = end;
-	if (seen->late_end - seen->late > LATE_MAX)
-		seen->late = seen->late_end - LATE_MAX;
-	in->position = end;
+	defer_block(follower, lane);
 	return false;
 }
 
-/* The next record among a lane's late tickets: 1, 0, -ENOMEM. */
+/* Reads the lane's next record among its deferred tickets: 1, 0, -ENOMEM. */
 static int
-next_late(struct fnt_follower *in, uint32_t lane)
+next_deferred(struct fnt_follower *follower, uint32_t lane_no)
 {
-	struct fnt_follow_lane *seen = &in->lanes[lane];
+	const struct fnt_lane *of_region = &follower->view->lanes[lane_no];
+	struct fnt_follow_lane *lane = &follower->lanes[lane_no];
 
-	while (seen->late < seen->late_end) {
-		/* Before the cell: below the mark nothing can appear after this look.
-		 */
-		uint64_t low =
-			fnt_word_acquire(&in->view->lanes[lane].rings[in->ring].low);
+	while (lane->deferred < lane->deferred_end) {
+		/* Before the cell: below this mark nothing is written any more after
+		 * the cell has been loaded. */
+		uint64_t low = fnt_word_acquire(&of_region->rings[follower->ring].low);
 		enum fnt_read_result is =
-			fnt_record_read(in->view, in->ring, seen->late, &in->raw);
+			fnt_record_read(follower->view, follower->ring, lane->deferred,
+					&follower->copy);
 
 		if (is == FNT_READ_NO_MEMORY)
 			return -ENOMEM;
-		if ((is == FNT_READ_OLDER || is == FNT_READ_BUSY) && low <= seen->late)
+		if ((is == FNT_READ_OLDER || is == FNT_READ_BUSY) &&
+		    low <= lane->deferred)
 			return 0;
-		seen->late++;
-		if (is == FNT_READ_RECORD && take_record(in))
+		lane->deferred++;
+		if (is == FNT_READ_RECORD && accept_record(follower))
 			return 1;
 	}
 	return 0;
 }
 
-/* Late records of the lane whose record we have just read come first; the look for them
- * used the copy: it is made again. 1: a late one; 0: what was read; -ENODATA: it is
- * gone. */
+/* A record has been read at `position`. Deferred records of the same lane come before
+ * it; they are read into the same copy, after which the record is read again. 1: a
+ * deferred record is in `copy`; 0: the record is; -ENODATA: it is gone; -ENOMEM. */
 static int
-late_before(struct fnt_follower *in)
+deferred_before(struct fnt_follower *follower)
 {
-	uint32_t lane = in->raw.head.lane;
+	uint32_t lane_no = follower->copy.head.lane;
+	enum fnt_read_result is;
 	int rc;
 
-	if (lane >= in->view->lane_count ||
-	    in->lanes[lane].late == in->lanes[lane].late_end)
+	if (lane_no >= follower->view->lane_count ||
+	    follower->lanes[lane_no].deferred == follower->lanes[lane_no].deferred_end)
 		return 0;
-	rc = next_late(in, lane);
+	rc = next_deferred(follower, lane_no);
 	if (rc)
 		return rc;
-	return fnt_record_read(in->view, in->ring, in->position, &in->raw) ==
-			       FNT_READ_RECORD
-		       ? 0
-		       : -ENODATA;
+	is = fnt_record_read(follower->view, follower->ring, follower->position,
+			     &follower->copy);
+	return is == FNT_READ_RECORD ? 0 : -ENODATA;
 }
 
-/* The record at `position`: 1; nothing there, done with it: 0; not yet: -EAGAIN. */
-static int
-look_at_position(struct fnt_follower *in)
+/* Moves on to the next ticket. */
+static void
+advance(struct fnt_follower *follower)
 {
-	enum fnt_read_result is =
-		fnt_record_read(in->view, in->ring, in->position, &in->raw);
-	int rc;
+	follower->position++;
+	follower->waiting_since = 0;
+}
 
-	switch (is) {
+/* There is a record at `position`: 1: `copy` is to be returned; 0: not this one;
+ * -ENOMEM. */
+static int
+take_record(struct fnt_follower *follower)
+{
+	int rc = deferred_before(follower);
+
+	if (rc && rc != -ENODATA)
+		return rc;
+	rc = !rc && accept_record(follower);
+	advance(follower);
+	return rc;
+}
+
+/* Reads the ticket at `position`: 1: a record is in `copy`; 0: none, and `position` has
+ * moved on; -EAGAIN: it is not written yet; -ENOMEM. */
+static int
+read_position(struct fnt_follower *follower)
+{
+	switch (fnt_record_read(follower->view, follower->ring, follower->position,
+				&follower->copy)) {
 	case FNT_READ_NO_MEMORY:
 		return -ENOMEM;
+	case FNT_READ_RECORD:
+		return take_record(follower);
 	case FNT_READ_OLDER:
 	case FNT_READ_BUSY:
-		if (wait_for(in))
+		if (wait_or_defer(follower))
 			return -EAGAIN;
-		in->waiting_since = 0;
+		follower->waiting_since = 0;
 		return 0;
 	case FNT_READ_GONE:
-		in->position++;
-		catch_up(in);
+		follower->position++;
+		skip_overwritten(follower);
 		return 0;
-	case FNT_READ_RECORD:
-		rc = late_before(in);
-		if (rc && rc != -ENODATA)
-			return rc;
-		if (!rc && take_record(in)) {
-			in->position++;
-			in->waiting_since = 0;
-			return 1;
-		}
-		break;
 	default:
-		break;
+		advance(follower);
+		return 0;
 	}
-	in->position++;
-	in->waiting_since = 0;
-	return 0;
 }
 
-/* 1: in->raw is the next record; 0: the round is over; -ENOMEM. */
+/* ---- all tickets ------------------------------------------------------------ */
+
+/* 1: the next record is in `copy`; 0: the round is over; -ENOMEM. */
 static int
-next_in_round(struct fnt_follower *in)
+next_in_round(struct fnt_follower *follower)
 {
 	int rc;
 
-	for (; in->late_lane < in->view->lane_count; in->late_lane++) {
-		rc = next_late(in, in->late_lane);
+	for (; follower->next_lane < follower->view->lane_count;
+	     follower->next_lane++) {
+		rc = next_deferred(follower, follower->next_lane);
 		if (rc)
 			return rc;
 	}
-	while (in->position < in->until) {
-		if (in->position >= in->span_end) {
-			find_span(in);
+	while (follower->position < follower->until) {
+		if (follower->position >= follower->span_end) {
+			find_span(follower);
 			continue;
 		}
-		if (fnt_overrun_due(&in->pace, in->position)) {
-			keep_clear(in);
+		if (fnt_overrun_due(&follower->overrun, follower->position)) {
+			avoid_overrun(follower);
 			continue;
 		}
-		rc = look_at_position(in);
+		rc = read_position(follower);
 		if (rc == -EAGAIN) {
-			in->waited = true;
+			follower->waiting = true;
 			return 0;
 		}
 		if (rc)
@@ -340,120 +380,138 @@ next_in_round(struct fnt_follower *in)
 	return 0;
 }
 
-/* Has nothing happened since the last round, which had nothing to look at? Whoever
- * writes a record takes a ticket first, and of those below the cursor all were written
- * or given up, and counted, before it. The next segment comes with its own. */
+/* Has nothing been written since the last round, and was everything counted by then? To
+ * write a record a producer takes a ticket first, which moves the cursor; a new segment
+ * begins at a ticket of its own. */
 static bool
-is_quiet(const struct fnt_follower *in)
+nothing_new(const struct fnt_follower *follower)
 {
-	return in->settled && !in->in_round && in->position == in->until &&
-	       fnt_word_acquire(&in->view->rings[in->ring].cursor) == in->until;
+	const struct fnt_view *view = follower->view;
+
+	return follower->settled && !follower->in_round &&
+	       follower->position == follower->until &&
+	       fnt_word_acquire(&view->rings[follower->ring].cursor) == follower->until;
 }
 
-/* A look at the lanes and at what is being written costs a producer more than it costs
- * us. And with some time between two looks, what was the end at one has been written,
- * and left alone, before we come to it. Who is far behind has no need to rest. */
+/* Waits until ROUND_NS after the last round: beginning one costs producers more than it
+ * costs the follower. Also, records that were still being written near the cursor are
+ * complete by then. A follower that is far behind is never early. */
 static void
-rest(struct fnt_follower *in, bool patient)
+pause_before_round(struct fnt_follower *follower, bool may_pause)
 {
 	uint64_t now = fnt_clock_mono();
 
-	for (; patient && now - in->looked_at < REST_NS; now = fnt_clock_mono())
+	for (; may_pause && now - follower->round_at < ROUND_NS; now = fnt_clock_mono())
 		fnt_cpu_relax();
-	in->looked_at = now;
+	follower->round_at = now;
 }
 
-/* Somebody else has a record to offer: nothing is gained by waiting here. A ring whose
- * cursor stands may still get what its lanes have tickets for; that can wait. */
+/* May a round be left out, as another ring has a record to return? If this cursor has
+ * not moved, only records of tickets taken before can have come, and they can wait. */
 static bool
-may_skip(const struct fnt_follower *in)
+may_skip_round(const struct fnt_follower *follower)
 {
-	return !in->in_round &&
-	       fnt_word_acquire(&in->view->rings[in->ring].cursor) == in->until &&
-	       fnt_clock_mono() - in->looked_at < REST_NS;
+	const struct fnt_view *view = follower->view;
+
+	return !follower->in_round &&
+	       fnt_word_acquire(&view->rings[follower->ring].cursor) ==
+		       follower->until &&
+	       fnt_clock_mono() - follower->round_at < ROUND_NS;
 }
 
+/* If a round has begun before this call, another one follows it: the first does not see
+ * what has been written since. */
 int
-fnt_follow_next(struct fnt_follower *in, bool patient)
+fnt_follow_next(struct fnt_follower *follower, bool may_pause)
 {
-	bool begun;
+	bool begins;
 	int rc;
 
-	if (is_quiet(in) || (!patient && may_skip(in)))
+	if (nothing_new(follower) || (!may_pause && may_skip_round(follower)))
 		return 0;
-	/* A round that began before this call does not know what has come since. */
 	do {
-		begun = !in->in_round;
-		if (begun)
-			rest(in, patient);
-		rc = begun ? fnt_reader_ensure_fresh(in->reader) : 0;
-		if (rc)
-			return rc;
-		if (begun)
-			begin_round(in);
-		rc = next_in_round(in);
+		begins = !follower->in_round;
+		if (begins) {
+			pause_before_round(follower, may_pause);
+			rc = fnt_reader_ensure_fresh(follower->reader);
+			if (rc)
+				return rc;
+			begin_round(follower);
+		}
+		rc = next_in_round(follower);
 		if (rc == 0)
-			end_round(in);
-	} while (rc == 0 && !begun);
+			end_round(follower);
+	} while (rc == 0 && !begins);
 	if (rc == 1) {
-		in->has = true;
-		in->time = fnt_record_time(&in->raw);
+		follower->has_record = true;
+		follower->time = fnt_record_time(&follower->copy);
 	}
 	return rc;
 }
 
-/* ---- opening ------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------- */
 
-/* Where each lane's numbers begin in what is still there. */
+/* Reads everything that is still there once, to find out with which number each lane
+ * begins. 0, -ENOMEM. */
 static int
-find_first(struct fnt_follower *in)
+find_first_seqs(struct fnt_follower *follower)
 {
-	const struct fnt_view *view = in->view;
+	const struct fnt_view *view = follower->view;
+	const struct fnt_record *head = &follower->copy.head;
 	struct fnt_segment_span spans[FNT_SEGMENTS];
-	uint32_t count = fnt_segment_spans(view, in->ring, in->until, false, spans);
+	uint32_t count =
+		fnt_segment_spans(view, follower->ring, follower->until, false, spans);
 	uint32_t at = count - 1;
 
-	for (uint64_t ticket = in->position; count; ticket++) {
+	for (uint64_t ticket = follower->position; count; ticket++) {
 		enum fnt_read_result is;
-		const struct fnt_record *head = &in->raw.head;
 
 		while (ticket >= spans[at].end && at)
 			ticket = spans[--at].first;
 		if (ticket >= spans[at].end)
 			break;
-		is = fnt_record_read(view, in->ring, ticket, &in->raw);
-
+		is = fnt_record_read(view, follower->ring, ticket, &follower->copy);
 		if (is == FNT_READ_NO_MEMORY)
 			return -ENOMEM;
 		if (is == FNT_READ_RECORD && head->lane < view->lane_count &&
-		    head->seq && head->seq - 1 < in->lanes[head->lane].seq)
-			in->lanes[head->lane].seq = head->seq - 1;
+		    head->seq && head->seq - 1 < follower->lanes[head->lane].seq)
+			follower->lanes[head->lane].seq = head->seq - 1;
 	}
 	return 0;
 }
 
-int
-fnt_follow_start(struct fnt_follower *in, enum fnt_from from)
+/* Tickets below the cursor that the lane may still write are deferred at once: their
+ * records are yet to come. */
+static void
+defer_unwritten(const struct fnt_follower *follower, struct fnt_follow_lane *lane)
 {
-	const struct fnt_view *view = in->view;
+	if (lane->low >= follower->until)
+		return;
+	lane->deferred = lane->low;
+	lane->deferred_end = lane->end < follower->until ? lane->end : follower->until;
+	if (lane->deferred_end - lane->deferred > DEFERRED_MAX)
+		lane->deferred_end = lane->deferred + DEFERRED_MAX;
+}
 
-	in->raw.flush = true;
-	look_at_lanes(in);
+int
+fnt_follow_start(struct fnt_follower *follower, enum fnt_from from)
+{
+	const struct fnt_view *view = follower->view;
+
+	follower->copy.flush = true;
+	load_lanes(follower);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct fnt_follow_lane *seen = &in->lanes[i];
+		struct fnt_follow_lane *lane = &follower->lanes[i];
 
-		/* After `low` was read: what is at tickets below it is in the count. */
-		seen->seq = fnt_word_acquire(&view->lanes[i].rings[in->ring].recorded);
-		if (from == FNT_FROM_NOW && seen->low < in->until) {
-			seen->late = seen->low;
-			seen->late_end = seen->end < in->until ? seen->end : in->until;
-			if (seen->late_end - seen->late > LATE_MAX)
-				seen->late_end = seen->late + LATE_MAX;
-		}
+		/* After `low`: the count includes everything at tickets below that. */
+		lane->seq = fnt_word_acquire(
+			&view->lanes[i].rings[follower->ring].recorded);
+		if (from == FNT_FROM_NOW)
+			defer_unwritten(follower, lane);
 	}
-	in->position = in->until;
+	follower->position = follower->until;
 	if (from == FNT_FROM_NOW)
 		return 0;
-	in->position = fnt_ring_oldest(view, in->ring, in->until);
-	return find_first(in);
+	follower->position = fnt_ring_oldest(view, follower->ring, follower->until);
+	return find_first_seqs(follower);
 }

@@ -1,74 +1,78 @@
 /* SPDX-License-Identifier: MIT
  *
- * follow.h: one ring, followed: every record once, and an exact count of those it was
- * too late for.
+ * follow.h: follows one ring: returns every record once, and counts exactly those that
+ * it has missed.
  *
- *   tickets   ……… done ………│ position …………│ cursor
- *                ▲ late: tickets passed over that their lane may yet use
+ *   tickets   ……… read ………│ position …………│ until ……… cursor
+ *                ▲ deferred: not written in time, their lane may still write them
  *
- * Tickets are taken in the order of the ring. One that is not written yet belongs to
- * some lane's block in hand: the follower waits for it a little, so that order is kept,
- * and then goes on and looks at it again later, as long as the lane may still write
- * there. So a stopped producer holds up nobody.
+ * Order. Tickets are read in the order of the ring. One that is not written yet belongs
+ * to the block of some lane: the follower waits a little, so that order is kept, then
+ * defers the rest of that block and goes on. Deferred tickets are read in each round,
+ * for as long as the lane may write them. So a producer that is stopped delays nobody.
  *
- * Loss is counted by the lanes' own sequence numbers, not by tickets: within a lane
- * numbers and tickets grow together, so a number that is passed over is a record that
- * was missed.
+ * Loss is counted by the lanes' sequence numbers, not by tickets: within a lane both
+ * grow together, so a gap in the numbers is as many records missed.
  *
- * What a follower looks at, it takes away from the producer that is writing it, for
- * some 100 ns. So it keeps away: a ring in which nothing has happened is known by one
- * word, its cursor, and one that goes on is looked at anew no sooner than REST_NS after
- * the last time; by then there are many records to be had for one look. What it has
- * read it gives back (cache_flush.h), and from where producers will write in a moment it
- * stays away (overrun.h).
+ * Cost for producers. A line that the follower loads is taken from the core of the
+ * producer that writes it, which costs that one about 100 ns. So the follower works in
+ * rounds: it loads the lanes' counters once, then reads all records up to where the
+ * cursor was. A new round begins no sooner than ROUND_NS after the last one, and if
+ * nothing has happened, only the ring's cursor is loaded. Lines that have been read are
+ * flushed (cache_flush.h), and where producers are about to write the follower skips
+ * ahead (overrun.h).
  *
- * Reads only, one thread at a time, never waits for anybody.
- */
+ * Reads the region, never writes to it. One thread at a time for one follower. It never
+ * waits for a producer for longer than the times above; a round begins with the system
+ * calls of fnt_reader_ensure_fresh(). */
 #ifndef FNT_READ_FOLLOW_H
 #define FNT_READ_FOLLOW_H
 
-#include "read/overrun.h"
 #include "read/attached.h"
+#include "read/overrun.h"
 #include "ring/record_read.h"
 
 /* What is known of a lane. */
 struct fnt_follow_lane {
-	uint64_t seq;		 /* of the last record had */
-	uint64_t target;	 /* records it had committed when the round began */
-	uint64_t low, end;	 /* tickets it may still write, when the round began */
-	uint64_t late, late_end; /* of those, the ones that were passed over */
+	uint64_t seq;	   /* of its last record that was returned or missed */
+	uint64_t target;   /* records that it had committed when the round began */
+	uint64_t low, end; /* tickets that it might still write then */
+	uint64_t deferred, deferred_end; /* tickets to be read again in each round */
 };
 
-/* What follows one ring. */
 struct fnt_follower {
 	struct fnt_reader *reader;
 	const struct fnt_view *view;
 	uint32_t ring;
-	uint64_t position;	 /* next ticket */
-	uint64_t until;		 /* where this round ends */
-	uint64_t span_end;	 /* and the tickets of one segment before that */
-	struct fnt_overrun pace; /* where it has come in its segment */
-	uint32_t late_lane; /* whose late tickets are looked at; lane_count: done */
+	uint64_t position; /* next ticket to be read */
+	uint64_t until;	   /* where the round ends: the cursor, when it began */
+	uint64_t span_end; /* end of the tickets in the present segment */
+	struct fnt_overrun overrun;
+	uint32_t next_lane; /* with deferred tickets to be read; lane_count: none */
 	bool in_round;
-	bool waited;	    /* this round ended at a ticket that is waited for */
-	bool still;	    /* nothing below `still_at` could be written any more … */
-	uint64_t still_at;  /* … when the round began */
-	bool settled;	    /* so it was in the round before: all is counted */
-	uint64_t looked_at; /* when this round began */
-	uint64_t waiting_since; /* for the ticket at `position`; 0: not */
-	uint64_t missed;
-	bool has; /* a record in `raw`, to be handed out; committed at `time` */
-	uint64_t time;
-	struct fnt_record_copy raw;
+	bool waiting; /* the round ended at a ticket that is not written yet */
+	/* When the round began, everything below complete_until was read or lost, and
+	 * no lane could write there any more. */
+	bool complete;
+	uint64_t complete_until;
+	bool settled;		/* the same in the round before: all is counted */
+	uint64_t round_at;	/* monotonic ns, when the round began */
+	uint64_t waiting_since; /* monotonic ns, for the ticket at `position`; 0: not */
+	uint64_t missed;	/* records */
+	bool has_record;	/* `copy` is to be returned next; committed at `time` */
+	uint64_t time;		/* Unix ns */
+	struct fnt_record_copy copy;
+	/* One for each lane of the region; NULL: there is no such ring. */
 	struct fnt_follow_lane *lanes;
 };
 
-/* For a zeroed `in`, with view, reader, ring and lanes set, the ring being there: from
- * now, or from the oldest record. 0, -ENOMEM. */
-int fnt_follow_start(struct fnt_follower *in, enum fnt_from from);
+/* Starts at the cursor, or at the oldest record. `follower` is zero except for reader,
+ * view, ring and lanes (zero as well). 0, -ENOMEM. */
+int fnt_follow_start(struct fnt_follower *follower, enum fnt_from from);
 
-/* 1: in->raw is the ring's next record, and in->has is set; 0: none now; -errno. Not
- * `patient`: another ring has a record, so that this one is not waited for. */
-int fnt_follow_next(struct fnt_follower *in, bool patient);
+/* 1: the ring's next record is in `copy`, and has_record is set; 0: there is none now;
+ * -errno. `may_pause`: another round may be delayed until ROUND_NS after the last one;
+ * not if another ring has a record already. */
+int fnt_follow_next(struct fnt_follower *follower, bool may_pause);
 
 #endif

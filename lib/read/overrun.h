@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * overrun.h: a follower and the producers of a ring that goes around: how far to go on
- * when it has been lapped, and how not to be.
+ * overrun.h: skip-ahead for a follower that producers are about to lap.
  *
  *   a lap of tickets      oldest        position          cursor
  *                         ├──────────────┼────────────────┤
  *                         │◄─── left ───►│◄─── behind ───►│
  *
- * Producers that go faster than a follower, and have nearly come around to it, do not
- * pass it. Each cell that they come to has just been in its hands, so that they wait
- * for it, for about as long as the follower takes for the next, and go on right behind
- * it and no faster: with a follower of 120 ns a record, so does the producer. So before
- * they are there a follower leaves that stretch to them, and goes on further on.
+ * Producers that are faster than a follower come around the ring to it, and then can't
+ * pass it: each cell that they reach has just been read, so that it is in the cache of
+ * the follower's core and takes them about as long to fetch as the follower takes for
+ * its next record. With a follower of 120 ns a record, producers slow down to 120 ns a
+ * record. So a follower skips ahead before they reach it.
  *
- * It misses no more for it than what was about to be overwritten: whoever is slower
- * than the producers misses as many whatever it does. The first time it goes an eighth
- * of the ring past what is oldest, then a quarter, then half; from the beginning when
- * it has caught up.
+ * That misses no more records: those that are skipped were about to be overwritten, and
+ * a follower that is slower than the producers misses as many in any case. It skips an
+ * eighth of the ring past the oldest ticket the first time, then a quarter, then half;
+ * once it has caught up it begins with an eighth again.
  *
- * Numbers only: no shared memory, no loop.
+ * Arithmetic on private memory only: wait-free. One thread at a time.
  */
 #ifndef FNT_READ_OVERRUN_H
 #define FNT_READ_OVERRUN_H
@@ -28,32 +27,33 @@
 
 struct fnt_overrun {
 	uint64_t lap; /* cells of the ring; 0: nobody overwrites what is read */
-	/* After how many tickets to look where the cursor is, and where both were then.
-	 */
+	/* Position and cursor when the cursor was last loaded, and after how many
+	 * tickets from there to load it again. */
 	uint64_t after, seen_position, seen_cursor;
-	uint32_t skip; /* how far to go next time, in sixteenths of the ring; 0: the
-			  first */
+	/* How far to skip next, in sixteenths of the ring; 0: the least. */
+	uint32_t skip;
 };
 
-/* The follower is lapped, in a ring of so many cells: how far past the oldest ticket to
- * go on. */
-uint64_t fnt_overrun_skip(struct fnt_overrun *pace, uint64_t cells);
+/* The follower has been lapped in a ring of so many cells: how far past the oldest
+ * ticket it should go on. Each call without fnt_overrun_note() of a follower that has
+ * caught up returns twice as much, up to half the ring. */
+uint64_t fnt_overrun_skip(struct fnt_overrun *overrun, uint64_t cells);
 
-/* `position` <= `cursor`, seen just now. */
-void fnt_overrun_note(struct fnt_overrun *pace, uint64_t position, uint64_t cursor);
+/* The cursor has just been loaded. `position` <= `cursor`. */
+void fnt_overrun_note(struct fnt_overrun *overrun, uint64_t position, uint64_t cursor);
 
-/* Is it time to look at the cursor again? Producers that are up to four times as fast
- * as the follower do not come to it before that. */
+/* Should the cursor be loaded again? Producers that are up to four times as fast as the
+ * follower do not reach it before this returns true. */
 static inline bool
-fnt_overrun_due(const struct fnt_overrun *pace, uint64_t position)
+fnt_overrun_due(const struct fnt_overrun *overrun, uint64_t position)
 {
-	return pace->lap && position - pace->seen_position >= pace->after;
+	return overrun->lap && position - overrun->seen_position >= overrun->after;
 }
 
-/* It was, and the cursor is there: where to go on, which is `position` or up to half a
- * ring further. A cursor before that seen last, or before `position`, is damaged, and
- * taken for that. */
-uint64_t fnt_overrun_resume(struct fnt_overrun *pace, uint64_t position,
+/* The cursor has been loaded because it was due: where to go on, which is `position` or
+ * up to half a ring further. A cursor below the one seen last, or below `position`, is
+ * damaged, and replaced by that. */
+uint64_t fnt_overrun_resume(struct fnt_overrun *overrun, uint64_t position,
 			    uint64_t cursor);
 
 #endif
