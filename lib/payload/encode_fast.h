@@ -46,6 +46,18 @@ fnt_encode_text_after_fast(char *at, uint32_t before, uint32_t some, const char 
 	return fnt_short_text_put(at + some + 1, text, len, more);
 }
 
+/* Encode a name's id into `packed`, from its byte 3 on. Returns the id's length: 1, 3
+ * or 5 bytes. */
+static inline uint32_t
+fnt_encode_id_word(uint64_t *packed, uint32_t id)
+{
+	char bytes[sizeof(*packed)] = {0};
+	uint32_t len = (uint32_t)(fnt_encode_number(bytes + 3, id) - (bytes + 3));
+
+	memcpy(packed, bytes, sizeof(*packed));
+	return len;
+}
+
 static inline char *
 fnt_encode_time_fast(char *at, uint64_t ns)
 {
@@ -85,7 +97,7 @@ fnt_encode_times_fast(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t
 		tail = 0xc0u << 16;
 		if (__builtin_expect(rows != FNT_NONE, 0)) {
 			fnt_encode_word_fast(at, fnt_encode_time_word(duration_ns));
-			return fnt_encode_bool(fnt_encode_rows(at + 5, rows), ok);
+			return fnt_encode_bool(fnt_encode_optional(at + 5, rows), ok);
 		}
 	}
 	fnt_encode_word_fast(at, fnt_encode_time_word(duration_ns) | tail | 0xc200u |

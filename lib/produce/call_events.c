@@ -114,7 +114,7 @@ set_identity(struct fnt_call *call, enum fnt_event_type type, const char *text)
 	event.text = fnt_call_id_text(call, text);
 	rc = FNT_OMITTED;
 	if (fnt_call_make_room(&ctx, FNT_ID_BOUND + event.text.len)) {
-		fnt_payload_event_slow(call, &event);
+		fnt_payload_event_slow(call, &event, fnt_encode_identity);
 		fnt_call_publish(call, fnt_call_elapsed(&ctx));
 		rc = FNT_DONE;
 	} else {
@@ -194,7 +194,7 @@ fnt_call_write_schedule(struct fnt_call_ctx *ctx, const char *fn_name, int64_t d
 		return FNT_OMITTED;
 	}
 	call->extra.schedules++;
-	fnt_payload_event_slow(call, &event);
+	fnt_payload_event_slow(call, &event, fnt_encode_schedule);
 	fnt_call_publish(call, fnt_call_elapsed(ctx));
 	return FNT_DONE;
 }

@@ -316,7 +316,7 @@ write_quick_op_end(struct fnt_call *call, struct op_end end, uint64_t now)
 
 	at = fnt_encode_number(at, end.number);
 	at = fnt_encode_time(at, end.duration_ns);
-	at = fnt_encode_rows(at, end.row_count);
+	at = fnt_encode_optional(at, end.row_count);
 	fnt_payload_publish(call, fnt_encode_bool(at, end.ok), now);
 }
 

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 
 #define PRIVATE_BYTES 4096u
-#define SPLIT_MAX 512u /* that are put together apart */
 
-/* ---- room ------------------------------------------------------------------------- */
+/* ---- room ------------------------------------------------------------------------ */
 
 static void
 append(struct fnt_call *call, struct fnt_extent *extent)
@@ -95,7 +94,7 @@ fnt_payload_release(struct fnt_call *call, struct fnt_thread *thread)
 	}
 }
 
-/* ---- over the end of an extent ---------------------------------------------------- */
+/* ---- over the end of an extent --------------------------------------------------- */
 
 static void
 next_extent(struct fnt_call *call)
@@ -105,52 +104,6 @@ next_extent(struct fnt_call *call)
 	call->tail = call->tail->next;
 	call->at = call->tail->bytes;
 	call->origin = (uintptr_t)call->at - used;
-}
-
-static int
-write_split(void *data, const char *bytes, size_t len)
-{
-	struct fnt_call *call = data;
-
-	while (len) {
-		size_t some = (size_t)(call->tail->bytes + call->tail->size - call->at);
-
-		if (!some) {
-			next_extent(call);
-			continue;
-		}
-		if (some > len)
-			some = len;
-		memcpy(call->at, bytes, some);
-		call->at += some;
-		bytes += some;
-		len -= some;
-	}
-	return 0;
-}
-
-void
-fnt_payload_event_slow(struct fnt_call *call, const struct fnt_event *event)
-{
-	msgpack_packer packer;
-
-	msgpack_packer_init(&packer, call, write_split);
-	fnt_pack_event(&packer, event);
-	fnt_payload_set_fast(call);
-}
-
-void
-fnt_payload_event_split(struct fnt_call *call, const struct fnt_event *event,
-			uint32_t bound,
-			char *(*put)(char *at, const struct fnt_event *event))
-{
-	char room[SPLIT_MAX];
-
-	if (bound > sizeof(room)) {
-		fnt_payload_event_slow(call, event);
-		return;
-	}
-	fnt_payload_event_copy(call, room, (size_t)(put(room, event) - room));
 }
 
 /* Few bytes, in moves that need no call. */
@@ -164,20 +117,56 @@ copy_piece(struct fnt_call *call, const char *bytes, size_t len)
 	call->at += len;
 }
 
+static void
+write_split(struct fnt_call *call, const char *bytes, size_t len)
+{
+	size_t room = (size_t)(call->tail->bytes + call->tail->size - call->at);
+
+	while (len > room) {
+		copy_piece(call, bytes, room);
+		bytes += room;
+		len -= room;
+		next_extent(call);
+		room = call->tail->size;
+	}
+	copy_piece(call, bytes, len);
+}
+
 void
 fnt_payload_event_copy(struct fnt_call *call, const char *bytes, size_t len)
 {
-	size_t some = (size_t)(call->tail->bytes + call->tail->size - call->at);
-
-	if (len > some) {
-		copy_piece(call, bytes, some);
-		next_extent(call);
-		bytes += some;
-		len -= some;
-		/* Extents are longer than what comes in one piece. */
-	}
-	copy_piece(call, bytes, len);
+	write_split(call, bytes, len);
 	fnt_payload_set_fast(call);
+}
+
+/* Everything but texts is encoded into `buffer` first. */
+struct splitter {
+	struct fnt_encode_sink sink; /* first: see take_text() */
+	struct fnt_call *call;
+	char buffer[FNT_ENCODE_SINK_BYTES];
+};
+
+static char *
+take_text(struct fnt_encode_sink *sink, char *at, const char *bytes, uint32_t len)
+{
+	struct splitter *to = (struct splitter *)(void *)sink;
+
+	write_split(to->call, to->buffer, (size_t)(at - to->buffer));
+	write_split(to->call, bytes, len);
+	return to->buffer;
+}
+
+void
+fnt_payload_event_slow(struct fnt_call *call, const struct fnt_event *event,
+		       fnt_encode_event_fn *encode)
+{
+	struct splitter to;
+	char *at;
+
+	to.sink.write = take_text;
+	to.call = call;
+	at = encode(to.buffer, event, &to.sink);
+	fnt_payload_event_copy(call, to.buffer, (size_t)(at - to.buffer));
 }
 
 /* ---- lent ------------------------------------------------------------------ */

@@ -42,13 +42,10 @@ fnt_payload_reserve(struct fnt_call *call, struct fnt_thread *thread, uint32_t b
 /* Give back all extents but the first. `thread` NULL: the frames are gone already. */
 void fnt_payload_release(struct fnt_call *call, struct fnt_thread *thread);
 
-/* Write an event that may go over the end of an extent. Room is reserved. */
-void fnt_payload_event_slow(struct fnt_call *call, const struct fnt_event *event);
-
-/* The same for one of at most `bound` bytes that can be put together by hand. */
-void fnt_payload_event_split(struct fnt_call *call, const struct fnt_event *event,
-			     uint32_t bound,
-			     char *(*put)(char *at, const struct fnt_event *event));
+/* Write an event that may go over the end of an extent. Room is reserved. Not yet
+ * published. */
+void fnt_payload_event_slow(struct fnt_call *call, const struct fnt_event *event,
+			    fnt_encode_event_fn *encode);
 
 /* A value's bytes where the host has them, as the last extents of a call that ends. */
 #define FNT_FRAME_BORROWED (FNT_FRAME_NONE - 1) /* of an extent that is neither */
@@ -64,7 +61,7 @@ struct fnt_borrowed_value {
 bool fnt_payload_borrow_value(struct fnt_call *call, const struct fnt_event *event,
 			      struct fnt_borrowed_value *lent);
 
-/* One that has been put together elsewhere. */
+/* Write an event that was encoded elsewhere, as fnt_payload_event_slow() does. */
 void fnt_payload_event_copy(struct fnt_call *call, const char *bytes, size_t len);
 
 /* May `bytes` more, with what the pending ops will need, be put straight at call->at?
@@ -111,14 +108,14 @@ fnt_payload_publish(struct fnt_call *call, char *end, uint64_t now_ns)
 /* Write one event, of at most `bound` bytes, with room reserved. Not yet published. */
 static inline __attribute__((always_inline)) void
 fnt_payload_event(struct fnt_call *call, const struct fnt_event *event, uint32_t bound,
-		  char *(*put)(char *at, const struct fnt_event *event))
+		  fnt_encode_event_fn *encode)
 {
 	const struct fnt_extent *tail = call->tail;
 
 	if (__builtin_expect((size_t)(tail->bytes + tail->size - call->at) < bound, 0))
-		fnt_payload_event_split(call, event, bound, put);
+		fnt_payload_event_slow(call, event, encode);
 	else
-		call->at = put(call->at, event);
+		call->at = encode(call->at, event, NULL);
 }
 
 #endif

@@ -72,14 +72,14 @@ static void
 push_time(struct fnt_call_ctx *ctx)
 {
 	struct fnt_call *call = ctx->call;
-	struct fnt_event event = {.type = FNT_EVENT_COMMITTED,
-				  .time_ns = call->record.started_at_ns};
+	char bytes[FNT_COMMITTED_BOUND], *end;
 
 	if (!ctx->thread->attachment->region.view.kept_percent ||
 	    fnt_payload_used(call) + FNT_COMMITTED_BOUND > call->op_limit ||
 	    !fnt_payload_reserve(call, ctx->thread, FNT_COMMITTED_BOUND))
 		return;
-	fnt_payload_event_slow(call, &event);
+	end = fnt_encode_committed(bytes, call->record.started_at_ns);
+	fnt_payload_event_copy(call, bytes, (size_t)(end - bytes));
 	call->record.flags |= FNT_RECORD_LATE;
 }
 

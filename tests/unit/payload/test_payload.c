@@ -6,6 +6,7 @@
  */
 #include "support/payload_events.h"
 #include "support/payload_same.h"
+#include "payload/encode.h"
 #include "ring/record_read.h"
 #include "region/region.h"
 
@@ -98,6 +99,84 @@ START_TEST(any_bytes)
 			MUST(++steps <= len && in.at <= in.end);
 		MUST(same_with_slack(bytes, len, likely[rnd(&r, sizeof(likely))]));
 		free(bytes);
+	}
+}
+END_TEST
+
+/* ---- encoded by us, whole and in pieces ------------------------------------------ */
+
+static const struct {
+	fnt_encode_event_fn *encode;
+	size_t bound;
+} encoders[FNT_EVENT_COMMITTED] = {
+	[FNT_EVENT_CALL] = {fnt_encode_call, FNT_CALL_BOUND},
+	[FNT_EVENT_USER] = {fnt_encode_identity, FNT_ID_BOUND},
+	[FNT_EVENT_TENANT] = {fnt_encode_identity, FNT_ID_BOUND},
+	[FNT_EVENT_OP] = {fnt_encode_op, FNT_OP_BOUND},
+	[FNT_EVENT_OP_BEGIN] = {fnt_encode_op_begin, FNT_OP_BEGIN_BOUND},
+	[FNT_EVENT_OP_END] = {fnt_encode_op_end, FNT_OP_END_BOUND},
+	[FNT_EVENT_SCHEDULE] = {fnt_encode_schedule, FNT_SCHEDULE_BOUND},
+	[FNT_EVENT_ERROR] = {fnt_encode_error, FNT_ERROR_BOUND},
+	[FNT_EVENT_VALUE] = {fnt_encode_value, FNT_VALUE_BOUND},
+};
+
+struct pieces {
+	struct fnt_encode_sink sink;
+	char buffer[FNT_ENCODE_SINK_BYTES];
+	char out[4 * sizeof(letters)];
+	size_t len, text_len;
+};
+
+static void
+take_piece(struct pieces *to, const char *bytes, size_t len)
+{
+	MUST(len <= sizeof(to->out) - to->len);
+	memcpy(to->out + to->len, bytes, len);
+	to->len += len;
+}
+
+static char *
+take_text(struct fnt_encode_sink *sink, char *at, const char *bytes, uint32_t len)
+{
+	struct pieces *to = (struct pieces *)(void *)sink;
+
+	MUST(at <= to->buffer + sizeof(to->buffer));
+	take_piece(to, to->buffer, (size_t)(at - to->buffer));
+	take_piece(to, bytes, len);
+	to->text_len += len;
+	return to->buffer;
+}
+
+/* Both ways give the same bytes, within the event's bound, which are read as meant. */
+START_TEST(events_encoded_in_pieces)
+{
+	static struct pieces pieces;
+	static char whole[sizeof(pieces.out)];
+	struct fnt_event event, got;
+	struct rnd r = {51};
+
+	fill_letters();
+	for (int round = 0; round < ROUNDS(50000, 5000); round++) {
+		struct fnt_payload_reader in;
+		size_t len;
+		char *at;
+
+		some_event(&r, &event);
+		if (event.type == FNT_EVENT_COMMITTED)
+			continue;
+		if (event.type == FNT_EVENT_OP_END)
+			event.end.number &= UINT32_MAX; /* all that is encoded */
+		pieces.sink.write = take_text;
+		pieces.len = pieces.text_len = 0;
+		at = encoders[event.type].encode(pieces.buffer, &event, &pieces.sink);
+		take_piece(&pieces, pieces.buffer, (size_t)(at - pieces.buffer));
+		len = (size_t)(encoders[event.type].encode(whole, &event, NULL) -
+			       whole);
+		MUST(len == pieces.len && !memcmp(whole, pieces.out, len));
+		MUST(len <= encoders[event.type].bound + pieces.text_len);
+		in = reader_of(whole, len);
+		MUST(fnt_payload_next(&in, &got) == 1 && in.at == in.end);
+		MUST(same_event(&got, &event));
 	}
 }
 END_TEST
@@ -215,5 +294,5 @@ START_TEST(payloads_written_by_calls)
 }
 END_TEST
 
-FIXTURE_MAIN("payload", events_packed_by_msgpack_c, any_bytes,
+FIXTURE_MAIN("payload", events_packed_by_msgpack_c, any_bytes, events_encoded_in_pieces,
 	     payloads_written_by_calls)
