@@ -92,12 +92,12 @@ refused 2 'ctl fn: which settings of it\?' fn f
 refused 2 'ctl reset: unexpected "g"' reset f g
 refused 2 'function "": give a name' fn '' keep=1
 refused 1 'f: has no settings of its own' reset f
-refused 2 'ctl: no "sett"; did you mean "set"\?' sett keep=1
-refused 2 'ctl: what to do comes first, before the option -r' -r app get
+refused 2 'ctl: no command "sett"; did you mean "set"\?' sett keep=1
+refused 2 'ctl: a command comes first, before the option -r' -r app get
 refused 2 'ctl get: unexpected "keep"' get keep
 run 2 fntrace ctl
 empty out
-has err '^usage: fntrace ctl WHAT'
+has err '^usage: fntrace ctl COMMAND'
 
 for what in get set fn reset; do
 	run 0 fntrace ctl "$what" --help

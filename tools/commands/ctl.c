@@ -35,7 +35,7 @@ print_usage(FILE *out)
 {
 	tool_print(
 		out,
-		"usage: fntrace ctl WHAT [OPTION]...\n"
+		"usage: fntrace ctl COMMAND [OPTION]...\n"
 		"\n"
 		"Change a region while it is in use. The processes that write to it\n"
 		"apply a change at the next call that they begin.\n"
@@ -47,7 +47,7 @@ print_usage(FILE *out)
 			   command->operands ? command->operands : "",
 			   command->summary);
 	}
-	tool_print(out, "\n\"fntrace ctl WHAT --help\" explains one of them.\n");
+	tool_print(out, "\n\"fntrace ctl COMMAND --help\" explains one of them.\n");
 }
 
 static int
@@ -59,14 +59,14 @@ unknown(const char *word)
 		words[i] = word_of(subcommands[i]);
 	nearest = tool_nearest(word, words, SUBCOMMANDS);
 	if (word[0] == '-')
-		message_fail("ctl: what to do comes first, before the option %s", word);
+		message_fail("ctl: a command comes first, before the option %s", word);
 	else if (nearest)
-		message_fail("ctl: no \"%s\"; did you mean \"%s\"?", word, nearest);
+		message_fail("ctl: no command \"%s\"; did you mean \"%s\"?", word,
+			     nearest);
 	else
-		message_fail("ctl: no \"%s\"", word);
-	tool_print(
-		stderr,
-		"usage: fntrace ctl WHAT [OPTION]...; fntrace ctl --help lists them\n");
+		message_fail("ctl: no command \"%s\"", word);
+	tool_print(stderr, "usage: fntrace ctl COMMAND [OPTION]...; fntrace ctl --help "
+			   "lists them\n");
 	return TOOL_USAGE;
 }
 

@@ -315,13 +315,9 @@ run_reset(int argc, char **argv)
 #define KEYS_HELP                                                                      \
 	"  enabled=on|off              record and count calls\n"                       \
 	"  keep=0..1                   share of call trees to record (sampling)\n"     \
-	"  slow=TIME|off               always record calls that take at least TIME,\n" \
-	"                              such as 50ms or 1.5s\n"                         \
-	"  keep_errors=on|off          always record failed, rolled back and "         \
-	"aborted\n"                                                                    \
-	"                              calls\n"                                        \
-	"  rate=N|off                  record at most N calls a second of each\n"      \
-	"                              function\n"                                     \
+	"  slow=TIME|off               always record calls of TIME (50ms) or longer\n" \
+	"  keep_errors=on|off          always record errors, rollbacks and aborts\n"   \
+	"  rate=N|off                  record at most N calls/s of each function\n"    \
 	"  capture.values=on|off|hash  record results, or a hash of them\n"            \
 	"  capture.ids=on|off|hash     record the ids of operations\n"                 \
 	"  capture.users=on|off|hash   record user and tenant ids\n"                   \

@@ -184,7 +184,6 @@ print_trace(struct fnt_reader *reader, const struct found *found, bool fold)
 	putchar('\n');
 	sets[0] = family;
 	waterfall_print(trace, &(struct waterfall_family){sets, 2}, fold);
-	putchar('\n');
 	status = callview_print_end(trace);
 	fnt_traces_free(family);
 	return status;
@@ -327,7 +326,8 @@ run(int argc, char **argv)
 		tool_usage_error(&command_show,
 				 "which call? give a UID, a call id or a trace id");
 	if (first + 1 < argc)
-		tool_usage_error(&command_show, "one call at a time");
+		tool_usage_error(&command_show, "one call at a time, not \"%s\" too",
+				 argv[first + 1]);
 	reader = tool_reader_open(&command_show, &settings.source);
 	if (!reader)
 		return TOOL_FAILED;

@@ -152,11 +152,21 @@ print_value(const struct fnt_trace *trace)
 	return TOOL_OK;
 }
 
+static bool
+has_end(const struct fnt_trace *trace)
+{
+	return trace->stream_chunks || trace->schedule_count || trace->ops_omitted ||
+	       trace->schedules_omitted || trace->flags || trace->code ||
+	       trace->value.kind != FNT_VALUE_NONE;
+}
+
 int
 callview_print_end(const struct fnt_trace *trace)
 {
 	char bytes[TEXT_UNIT_MAX];
 
+	if (has_end(trace))
+		putchar('\n');
 	if (trace->stream_chunks > 0) {
 		put_name("streamed");
 		printf("%s in %" PRIu64 " chunk%s\n",

@@ -11,8 +11,8 @@
  * more calls of its tree. */
 void callview_print_head(const struct fnt_trace *trace, bool has_tree);
 
-/* Print streams, schedules, what was left out, error and result. Returns the exit
- * code. */
+/* Print a blank line, then streams, schedules, what was left out, error and result;
+ * nothing if there are none. Returns the exit code. */
 int callview_print_end(const struct fnt_trace *trace);
 
 #endif
