@@ -54,7 +54,8 @@ BROKEN = (
     ("check_forms", "word.h", {"lib/base/hash.c": '#include "word.h"\n'}),
     ("check_forms", "take quotes", {"lib/base/hash.c": "#include <base/word.h>\n"}),
     ("check_rows", "spare has no row", {"lib/spare/x.h": ""}),
-    ("check_includes", "base may not use ring", {"lib/base/hash.c": '#include "ring/cell.h"\n'}),
+    ("check_includes", "base may not use ring",
+     {"lib/base/hash.c": '#include "ring/cell.h"\n'}),
     ("check_includes", "format may not use ring",
      {"lib/format/bytes.h": '#include "ring/more.h"\n', "lib/ring/more.h": ""}),
     ("check_includes", "base/hash.h -> ring/cell.h",
@@ -72,7 +73,8 @@ BROKEN = (
     ("check_sides", "ring/cell.c reaches",
      {"lib/ring/cell.c": calls("fnt_begin", "more") + calls("fnt_query", "most")}),
     ("check_names", "name fnt_ring_cell: base/hash.c, ring/cell.c",
-     {"lib/base/hash.c": "__attribute__((weak)) int\nfnt_ring_cell(void)\n{\n\treturn 1;\n}\n"}),
+     {"lib/base/hash.c": "__attribute__((weak)) int\nfnt_ring_cell(void)\n"
+                         "{\n\treturn 1;\n}\n"}),
     ("check_names", "name helper: base/hash.c, base/word.c",
      {name: "static inline int\nhelper(void)\n{\n\treturn 1;\n}\n"
       for name in ("lib/base/hash.c", "lib/base/word.c")}),
@@ -84,7 +86,8 @@ BROKEN = (
       for name in ("lib/base/hash.h", "lib/ring/cell.c")}),
     ("check_names", "name FNT_ONE: ", {"lib/base/hash.c": "enum fnt_a { FNT_ONE };\n",
                                      "lib/base/word.c": "enum fnt_b { FNT_ONE = 2 };\n"}),
-    ("check_names", "tag fnt_bytes: ", {"lib/base/hash.c": "struct fnt_bytes {\n\tint i;\n};\n"}),
+    ("check_names", "tag fnt_bytes: ",
+     {"lib/base/hash.c": "struct fnt_bytes {\n\tint i;\n};\n"}),
     ("check_names", "name FNT_WORD: ", {"lib/produce/begin.c": "#define FNT_WORD 8\n"}),
     ("check_header_names", "lib/ring/fntrace.h", {"lib/ring/fntrace.h": ""}),
     ("check_tools", 'includes "base/word.h"', {"tools/main.c": '#include "base/word.h"\n'}),
@@ -120,7 +123,8 @@ def make(top, added):
         if name.endswith(".c") and not rest.startswith("man/"):
             # Only code changes an object: what else is broken may not even compile.
             data = compiled(text, name) or compiled(MADE_UP.get(name, ""), name)
-            write(pathlib.Path(top, "build", folder, "x.p", rest.replace("/", "_") + ".o"), data)
+            object_name = rest.replace("/", "_") + ".o"
+            write(pathlib.Path(top, "build", folder, "x.p", object_name), data)
     subprocess.run([*CC, "-shared", "-o", "build/lib/libfntrace.so",
                     *pathlib.Path(top).glob("build/lib/x.p/*.o"), "-Wl,-z,muldefs"],
                    cwd=top, check=True)
