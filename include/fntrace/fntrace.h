@@ -29,9 +29,11 @@
  *  - fork: allowed at any moment. A call that was begun before fork belongs to the
  *    parent; in the child its functions return -EPERM. New calls of the child go to the
  *    same log.
- *  - Arguments: no pointer may be NULL. Strings are NUL-terminated, of any length, and
- *    copied before the function returns. They should be UTF-8: other bytes are recorded
- *    as they are, and a reader replaces them by U+FFFD and sets FNT_TRACE_INVALID_UTF8.
+ *  - Arguments: no pointer may be NULL. Strings are NUL-terminated and copied before
+ *    the function returns. Call ids, users, tenants and names are cut to 1 KiB, or to
+ *    an eighth of max_record_bytes if that is less, and FNT_TRACE_ID_CUT is set.
+ *    Strings should be UTF-8: other bytes are recorded as they are, and a reader
+ *    replaces them by U+FFFD and sets FNT_TRACE_INVALID_UTF8.
  *  - Returns: 0 or a positive enum fnt_result on success, a negative errno on failure.
  *    On failure, outputs are not valid and the caller owns nothing.
  */
