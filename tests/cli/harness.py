@@ -14,7 +14,7 @@ import traceback
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FNTRACE = os.environ.get("FNTRACE", "")
-PATIENCE_S = 60  # after that a case hangs
+TIMEOUT_S = 60  # after that a case hangs
 
 cases = []
 
@@ -32,7 +32,7 @@ def check(condition, message=""):
 def run(*args, expect=0, **options):
     """Run `fntrace ARGS`, check its exit status, return its stdout as text."""
     done = subprocess.run([FNTRACE, *args], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=PATIENCE_S, **options)
+                          stderr=subprocess.PIPE, timeout=TIMEOUT_S, **options)
     check(done.returncode == expect,
           f"fntrace {' '.join(args)}: {done.returncode}: {done.stderr.decode()[-2000:]}")
     return done.stdout.decode()
@@ -40,7 +40,7 @@ def run(*args, expect=0, **options):
 
 def wait_until(condition, what):
     """Call `condition()` until it is true; return its value."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
         value = condition()
         if value:
@@ -95,7 +95,7 @@ def main():
     for number, function in enumerate(chosen, 1):
         word = "ok"
         with region_directory():
-            signal.alarm(PATIENCE_S)
+            signal.alarm(TIMEOUT_S)
             try:
                 function()
             except Exception:  # pylint: disable=broad-except

@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 import region_reader  # noqa: E402
-from harness import PATIENCE_S, case, check, run, wait_until  # noqa: E402
+from harness import TIMEOUT_S, case, check, run, wait_until  # noqa: E402
 
 PRODUCE = os.environ.get("PRODUCE", "")
 RUNTIME = os.environ.get("RUNTIME", "")
@@ -31,7 +31,7 @@ def produce(steps, region="app", *args, status=0, **environment):
     """Run the steps to their end."""
     if isinstance(steps, str):
         steps = steps.encode()
-    done = subprocess.run([PRODUCE, region, *args], input=steps, timeout=PATIENCE_S,
+    done = subprocess.run([PRODUCE, region, *args], input=steps, timeout=TIMEOUT_S,
                           env={**os.environ, **environment}, check=False)
     check(done.returncode == status, f"produce: {done.returncode}")
 
@@ -53,7 +53,7 @@ class Producer:
 
     def end(self):
         self.process.stdin.close()
-        check(self.process.wait(PATIENCE_S) == 0, "a producer failed")
+        check(self.process.wait(TIMEOUT_S) == 0, "a producer failed")
 
 
 def pairs(items):
@@ -255,7 +255,7 @@ def demo_runtime():
             check(seen.get(record["uid"], record)["ops"] == record["ops"], f"{record}")
         os.killpg(runtime.pid, signal.SIGCONT)
     os.kill(runtime.pid, signal.SIGTERM)
-    runtime.communicate(timeout=PATIENCE_S)
+    runtime.communicate(timeout=TIMEOUT_S)
     compare_both("auction", limits=(ALL,))
 
 
@@ -369,7 +369,7 @@ def is_refused(path, data):
         found, error = None, damaged
     done = subprocess.run([harness.FNTRACE, "recent", "-r", path, "-n", str(ALL), "--json"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=PATIENCE_S, check=False)
+                          timeout=TIMEOUT_S, check=False)
     check(done.returncode == (error is not None), f"{error}, but {done.stderr.decode()}")
     check(error or parse(found) == parse(done.stdout), "not the same records")
     return error is not None
@@ -378,7 +378,7 @@ def is_refused(path, data):
 def as_program(path):
     done = subprocess.run([sys.executable, region_reader.__file__, path],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=PATIENCE_S, check=False)
+                          timeout=TIMEOUT_S, check=False)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 

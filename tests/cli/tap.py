@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
-from harness import PATIENCE_S, case, check, run, wait_until  # noqa: E402
+from harness import TIMEOUT_S, case, check, run, wait_until  # noqa: E402
 from taps import MIB, PIPE, check_echo, python, tap, through, traces  # noqa: E402
 
 # ---- bytes
@@ -62,7 +62,7 @@ def at_once():
         process.stdin.write(byte)
         check(process.stdout.read(1) == byte, "a different byte")
     process.stdin.close()
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
 
 
 @case
@@ -79,7 +79,7 @@ def both_sides_full():
     out = process.stdout.read()
     writer.join()
     check(out == b"o" * 8 * MIB + str(8 * MIB).encode(), f"{len(out)} bytes")
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
 
 
 WRITES_WHILE_IT_READS = """
@@ -102,7 +102,7 @@ def one_side_full():
     process.stdin.close()
     out = process.stdout.read()
     check(out == b"o" * 4 * MIB + b"%d\n" % (4 * MIB), f"{len(out)} bytes")
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
 
 
 @case
@@ -114,7 +114,7 @@ def one_side_full_of_a_socket():
     ours.shutdown(socket.SHUT_WR)
     out = b"".join(iter(lambda: ours.recv(1 << 16), b""))
     check(out == b"o" * 4 * MIB + b"%d\n" % (4 * MIB), f"{len(out)} bytes")
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
 
 
 @case
@@ -130,7 +130,7 @@ def waiting_costs_nothing():
         user, system = stat.read().rsplit(")", 1)[1].split()[11:13]
     ticks = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
     check(process.stdout.read() == b"o" * MIB)
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
     check(ticks < 0.5, f"{ticks} s of processor time")
 
 
@@ -154,7 +154,7 @@ def slow_readers():
         time.sleep(0.0005)
     writer.join()
     check(got == data, "bytes differ")
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
 
 
 @case
@@ -172,7 +172,7 @@ def sockets():
         got += part
     writer.join()
     check(got == data, f"{len(got)} bytes")
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
 
 
 @case
@@ -188,7 +188,7 @@ def shared_descriptors_stay_as_they_are():
         check(not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK, "O_NONBLOCK leaked")
     os.close(in_write)
     os.close(in_read)
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
     os.close(out_write)
     check(os.read(out_read, 1) == b"")
     os.close(out_read)
@@ -205,7 +205,7 @@ def files():
         sink.write(b"head")
         sink.flush()
         process = tap("cat", stdin=source, stdout=sink)
-        check(process.wait(PATIENCE_S) == 0)
+        check(process.wait(TIMEOUT_S) == 0)
     with open(path + ".out", "rb") as sink:
         check(sink.read() == b"head" + b"y" * MIB)
 
@@ -229,7 +229,7 @@ def memory_is_bounded():
     with open(f"/proc/{process.pid}/maps", encoding="utf-8", errors="replace") as maps:
         text = maps.read()
     process.stdout.read()
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
     sanitized = "libasan" in text or "libtsan" in text
     check(sanitized or peak < 16 * 1024, f"{peak} KiB at most")
 
@@ -272,7 +272,7 @@ def killed_in_a_call():
     shown = traces("ps")
     check(len(shown) == 1 and shown[0]["outcome"]["status"] == "in_flight", f"{shown}")
     process.kill()
-    process.wait(PATIENCE_S)
+    process.wait(TIMEOUT_S)
     shown = traces("ps")
     check(len(shown) == 1, f"{len(shown)} calls")
     check(shown[0]["outcome"]["status"] == "aborted", f"{shown}")
@@ -294,7 +294,7 @@ def killed_in_a_call():
 def cmd_ends_in_a_call():
     process = begin_and_hang()
     process.stdin.close()
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
     recorded = traces()
     check([t["outcome"]["status"] for t in recorded] == ["aborted"], f"{recorded}")
     check(traces("ps") == [], "still in flight")
@@ -318,7 +318,7 @@ def junk_between_messages():
         b'{"type":"call","call_id":"b","fn_name":"cut"'
     process = tap("sh", "-c", "cat; echo; echo '{\"type\":\"return\",\"call_id\":\"a\"}'",
                   options=("-r", "t", "-v"), stderr=PIPE)
-    out, err = process.communicate(lines, timeout=PATIENCE_S)
+    out, err = process.communicate(lines, timeout=TIMEOUT_S)
     check(out.startswith(lines))
     check([(t["call_id"], t["outcome"]) for t in traces()] == [("a", {"status": "ok"})],
           f"{traces()}")
@@ -357,7 +357,7 @@ def size():
 def no_region():
     marker = os.path.join(os.environ["FNTRACE_DIR"], "ran")
     process = tap("touch", marker, options=("-r", "/nonexistent/x.fnt"), stderr=PIPE)
-    _, err = process.communicate(timeout=PATIENCE_S)
+    _, err = process.communicate(timeout=TIMEOUT_S)
     check(process.returncode == 1, f"{process.returncode}")
     check(err.startswith(b"fntrace: ") and err.count(b"\n") == 1, f"{err!r}")
     check(not os.path.exists(marker), "CMD ran")

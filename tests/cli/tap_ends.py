@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
-from harness import FNTRACE, PATIENCE_S, case, check, run, wait_until  # noqa: E402
+from harness import FNTRACE, TIMEOUT_S, case, check, run, wait_until  # noqa: E402
 from taps import PIPE, python, tap, through  # noqa: E402
 
 # ---- ends
@@ -33,7 +33,7 @@ def cmd_closes_stdout():
     check(os.readlink(f"/proc/{process.pid}/fd/1") == "/dev/null")
     process.stdin.write(b"still here")
     process.stdin.close()
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
     with open(path, "rb") as received:
         check(received.read() == b"still here")
 
@@ -44,7 +44,7 @@ def host_stops_reading():
     process = tap("yes")
     process.stdout.read(10)
     process.stdout.close()
-    check(process.wait(PATIENCE_S) == -signal.SIGPIPE, f"{process.returncode}")
+    check(process.wait(TIMEOUT_S) == -signal.SIGPIPE, f"{process.returncode}")
 
 
 @case
@@ -54,7 +54,7 @@ def host_closes_before_cmd_writes():
                      "poll = select.poll(); poll.register(1, 0)\n"
                      "raise SystemExit(poll.poll()[0][1])")
     process.stdout.close()
-    check(process.wait(PATIENCE_S) & select.POLLERR, f"{process.returncode}")
+    check(process.wait(TIMEOUT_S) & select.POLLERR, f"{process.returncode}")
 
 
 @case
@@ -62,11 +62,11 @@ def cmd_closes_stdin_before_the_host_writes():
     process = tap("sh", "-c", "exec <&-; exec sleep 1000")
     poll = select.poll()
     poll.register(process.stdin, 0)
-    events = poll.poll(PATIENCE_S * 1000)
+    events = poll.poll(TIMEOUT_S * 1000)
     check(events and events[0][1] & select.POLLERR, f"{events}")
     check(process.poll() is None, "ended with CMD's stdin")
     process.terminate()
-    check(process.wait(PATIENCE_S) == -signal.SIGTERM)
+    check(process.wait(TIMEOUT_S) == -signal.SIGTERM)
 
 
 @case
@@ -86,7 +86,7 @@ def cmd_closes_stdin():
     wait_until(refused, "EPIPE")
     check(process.poll() is None)
     process.terminate()
-    check(process.wait(PATIENCE_S) == -signal.SIGTERM)
+    check(process.wait(TIMEOUT_S) == -signal.SIGTERM)
 
 
 @case
@@ -94,7 +94,7 @@ def grandchild_holds_the_pipe():
     process = tap("sh", "-c", 'sleep 1000 2>/dev/null & echo $!; exit 5')
     grandchild = int(process.stdout.readline())
     try:
-        check(process.wait(PATIENCE_S) == 5)
+        check(process.wait(TIMEOUT_S) == 5)
     finally:
         os.kill(grandchild, signal.SIGKILL)
 
@@ -113,7 +113,7 @@ def check_last_output(*sizes):
         wait_until(lambda: not os.path.exists(f"/proc/{child}"), "the end of CMD")
         out = process.stdout.read(sum(sizes))
         check(len(out) == sum(sizes), f"{len(out)} bytes")
-        check(process.wait(PATIENCE_S) == 5)
+        check(process.wait(TIMEOUT_S) == 5)
         check(process.stdout.read() == b"")
     finally:
         process.kill()
@@ -151,7 +151,7 @@ def cannot_run():
     _, status = through(["/etc/passwd"], b"", stderr=subprocess.DEVNULL)
     check(status == 126, f"{status}")
     process = tap("fntrace-no-such-program", stderr=PIPE)
-    check(b"fntrace-no-such-program" in process.communicate(timeout=PATIENCE_S)[1])
+    check(b"fntrace-no-such-program" in process.communicate(timeout=TIMEOUT_S)[1])
     # A misspelt command leaves no region behind.
     process = subprocess.run([FNTRACE, "tap", "--", "fntrace-no-such-program"],
                              stderr=subprocess.DEVNULL)
@@ -180,7 +180,7 @@ def signals_are_passed_on():
         check(process.stdout.readline() == b"%d\n" % number, f"signal {number}")
     process.stdin.close()
     check(process.stdout.read() == b"")
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
 
 
 @case
@@ -205,7 +205,7 @@ def interrupt_of_a_terminal_comes_once():
     check(line == b"10\n", f"after the interrupt: {line!r}")
     os.write(master, b"\n\x04")
     check(process.stdout.read() == b"")
-    check(process.wait(PATIENCE_S) == 0)
+    check(process.wait(TIMEOUT_S) == 0)
     os.close(master)
     os.close(slave)
 

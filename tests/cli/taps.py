@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from harness import FNTRACE, PATIENCE_S, check, run
+from harness import FNTRACE, TIMEOUT_S, check, run
 
 PIPE = subprocess.PIPE
 MIB = 1 << 20
@@ -24,7 +24,7 @@ def python(code, *args, **more):
 def through(command, data, **more):
     """The output of `command` under tap for the input `data`, and its exit status."""
     process = tap(*command, **more)
-    out, _ = process.communicate(data, timeout=PATIENCE_S)
+    out, _ = process.communicate(data, timeout=TIMEOUT_S)
     return out, process.returncode
 
 

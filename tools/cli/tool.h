@@ -16,8 +16,8 @@ void tool_init(void);
 extern volatile sig_atomic_t tool_stopped;
 void tool_catch_stop(void);
 
-/* Flush stdout. Returns TOOL_OK, or TOOL_FAILED with a message on stderr. If nobody
- * reads stdout any more (EPIPE), the process dies of SIGPIPE without a message. */
+/* Flush stdout. Returns TOOL_OK, or TOOL_FAILED with a message on stderr. If the reader
+ * of stdout has gone (EPIPE), the process dies of SIGPIPE without a message. */
 int tool_flush(void);
 
 #endif

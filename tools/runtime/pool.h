@@ -36,7 +36,7 @@ struct worker {
 	int fd;	   /* -1: none */
 	bool ready, busy;
 	struct worker *caller;	/* the worker that made its call; NULL: a client */
-	bool caller_died;	/* nobody waits for the result */
+	bool caller_died;	/* its result is dropped */
 	uint64_t fork_at_ns;	/* pid 0: when to fork it, CLOCK_MONOTONIC */
 	struct request request; /* the call that it runs */
 };
