@@ -2,20 +2,22 @@
 #include "read/query.h"
 
 #include "base/cache_flush.h"
-#include "region/name_table.h"
-#include "payload/read.h"
-#include "region/slots.h"
 #include "base/shm_words.h"
+#include "payload/read.h"
+#include "read/decode.h"
+#include "region/name_table.h"
+#include "region/slots.h"
+#include "ring/record_read.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#define AHEAD 4		 /* cells */
-#define LOOK_AROUND 32	 /* cells */
-#define IN_HAND_MAX 1024 /* tickets: of a block, at most */
+#define PREFETCH_CELLS 4       /* how far ahead of the walk */
+#define CURSOR_CHECK_CELLS 32  /* how often a walk loads the cursor */
+#define BLOCK_TICKETS_MAX 1024 /* of a lane's block */
 
-/* ---- which --------------------------------------------------------------------- */
+/* ---- matching --------------------------------------------------------------- */
 
 static bool
 same_text(struct fnt_text text, const char *want)
@@ -23,31 +25,32 @@ same_text(struct fnt_text text, const char *want)
 	return text.at && strlen(want) == text.len && !memcmp(text.at, want, text.len);
 }
 
+/* The call's beginning, which is its first event. */
 static bool
-first_event(const struct fnt_record_copy *raw, struct fnt_event *event)
+first_event(const struct fnt_record_copy *copy, struct fnt_event *event)
 {
-	const unsigned char *bytes = (const unsigned char *)raw->payload;
-	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes, 0};
+	const unsigned char *bytes = (const unsigned char *)copy->payload;
+	struct fnt_payload_reader reader = {bytes, bytes + copy->head.payload_bytes, 0};
 
 	return fnt_payload_next(&reader, event) == 1 && event->type == FNT_EVENT_CALL;
 }
 
 static bool
-fn_matches(const struct fnt_view *view, const struct fnt_record_copy *raw,
+fn_matches(const struct fnt_view *view, const struct fnt_record_copy *copy,
 	   const char *want)
 {
 	char name[FNT_NAME_MAX + 1];
 	struct fnt_event event;
 	int len;
 
-	if (raw->head.fn_name == FNT_NAME_NONE)
-		return first_event(raw, &event) && same_text(event.call.fn, want);
-	len = fnt_name_get(view, raw->head.fn_name, name);
+	if (copy->head.fn_name == FNT_NAME_NONE)
+		return first_event(copy, &event) && same_text(event.call.fn, want);
+	len = fnt_name_get(view, copy->head.fn_name, name);
 	return len >= 0 && same_text((struct fnt_text){name, (uint32_t)len}, want);
 }
 
 static bool
-takes_all(const struct fnt_query *query)
+matches_all(const struct fnt_query *query)
 {
 	return !query->errors_only && !query->uid &&
 	       !(query->trace_id[0] | query->trace_id[1]) && !query->fn_name &&
@@ -56,9 +59,9 @@ takes_all(const struct fnt_query *query)
 
 static bool
 matches(const struct fnt_view *view, const struct fnt_query *query,
-	const struct fnt_record_copy *raw)
+	const struct fnt_record_copy *copy)
 {
-	const struct fnt_record *head = &raw->head;
+	const struct fnt_record *head = &copy->head;
 	struct fnt_event event;
 
 	if (query->errors_only && head->outcome == FNT_OK)
@@ -69,88 +72,89 @@ matches(const struct fnt_view *view, const struct fnt_query *query,
 	    (head->trace_id[0] != query->trace_id[0] ||
 	     head->trace_id[1] != query->trace_id[1]))
 		return false;
-	if (query->fn_name && !fn_matches(view, raw, query->fn_name))
+	if (query->fn_name && !fn_matches(view, copy, query->fn_name))
 		return false;
-	return !query->call_id || (first_event(raw, &event) &&
+	return !query->call_id || (first_event(copy, &event) &&
 				   same_text(event.call.call_id, query->call_id));
 }
 
-/* ---- newest first -------------------------------------------------------------- */
+/* ---- one ring, backwards ---------------------------------------------------- */
 
-/* A walk back through one ring, over whole records. */
+/* A walk from a ring's newest cell to its oldest one. */
 struct ring_walk {
-	struct fnt_segment_span spans[FNT_SEGMENTS];
+	struct fnt_segment_span spans[FNT_SEGMENTS]; /* newest first */
 	uint32_t count, at;
-	uint64_t left; /* cells of the present span that are still to be looked at */
-	struct fnt_ring_position
-		spot;	    /* of the one looked at last, or the span's end */
-	bool has;	    /* a record in `raw`, committed at `time` */
-	bool over;	    /* no further one */
-	bool warm;	    /* we are among records … */
-	uint64_t warm_left; /* … since so many were left, at the newest's last cell */
-	const fnt_word *cursor;
-	uint64_t from; /* where it was when the walk began */
-	bool started;  /* some way ago */
-	uint64_t time;
-	struct fnt_record_copy raw;
-};
-
-/* Through both, the newer of two records first: each ring is sorted by itself. */
-struct walk {
-	const struct fnt_view *view;
-	struct ring_walk rings[FNT_RINGS];
-	uint64_t left; /* of the capacity */
-	const struct fnt_record_copy *raw;
+	uint64_t left; /* cells of the present span that are yet to be visited */
+	/* Of the cell visited last; at first, of the span's end. */
+	struct fnt_ring_position position;
+	bool has_record; /* in `copy`, committed at `time` */
+	bool exhausted;	 /* there is no further record */
+	/* The newest record has been found; and what `left` was when the walk visited
+	 * that record's last cell. */
+	bool found_newest;
+	uint64_t left_at_newest;
+	const fnt_word *cursor; /* the ring's, and its value when the walk began */
+	uint64_t cursor_at_begin;
+	bool past_first_check; /* of the cursor */
+	uint64_t time;	       /* Unix ns */
+	struct fnt_record_copy copy;
 };
 
 static void
-span_begin(struct ring_walk *walk)
+begin_span(struct ring_walk *walk)
 {
 	const struct fnt_segment_span *span = &walk->spans[walk->at];
 
 	walk->left = span->end - span->first;
-	walk->spot = fnt_ring_position_of(span->segment, span->end);
+	walk->position = fnt_ring_position_of(span->segment, span->end);
 }
 
+/* `walk` is zero. */
 static void
-ring_begin(struct ring_walk *walk, const struct fnt_view *view, uint32_t ring)
+begin_ring(struct ring_walk *walk, const struct fnt_view *view, uint32_t ring)
 {
 	walk->cursor = &view->rings[ring].cursor;
-	walk->from = fnt_ring_cursor(view, ring);
-	walk->count = fnt_segment_spans(view, ring, walk->from, false, walk->spans);
+	walk->cursor_at_begin = fnt_ring_cursor(view, ring);
+	walk->count = fnt_segment_spans(view, ring, walk->cursor_at_begin, false,
+					walk->spans);
 	if (walk->count)
-		span_begin(walk);
+		begin_span(walk);
 }
 
-/* What has been read before it was known that others write. */
+/* Flushes the cells of the newest segment that have been read so far. */
 static void
-give_back(const struct ring_walk *walk)
+flush_cells_read(const struct ring_walk *walk)
 {
-	uint64_t cells = walk->warm && !walk->at ? walk->warm_left - walk->left : 0;
+	uint64_t cells =
+		walk->found_newest && !walk->at ? walk->left_at_newest - walk->left : 0;
 
-	for (uint64_t i = 1; i <= cells && i < walk->spot.segment->cell_count; i++) {
-		struct fnt_ring_position spot = fnt_ring_position_after(&walk->spot, i);
+	for (uint64_t i = 1; i <= cells && i < walk->position.segment->cell_count;
+	     i++) {
+		struct fnt_ring_position read =
+			fnt_ring_position_after(&walk->position, i);
 
-		fnt_cache_flush(fnt_ring_position_cell(&spot), FNT_CELL_BYTES);
+		fnt_cache_flush(fnt_ring_position_cell(&read), FNT_CELL_BYTES);
 	}
 }
 
-/* Has somebody written since the walk began? Then what is read is given back (cache_flush.h).
- */
+/* If producers have written to the ring since the walk began, cells that have been read
+ * are flushed from now on. Does nothing the first time, up to 32 cells into a walk: a
+ * reader that wants a few records is done about then, and will soon read the same ones
+ * again. */
 static __attribute__((noinline)) void
-look_around(struct ring_walk *walk)
+check_cursor(struct ring_walk *walk)
 {
-	if (walk->raw.flush)
+	if (walk->copy.flush)
 		return;
-	if (walk->started &&
-	    atomic_load_explicit(walk->cursor, memory_order_relaxed) != walk->from) {
-		walk->raw.flush = true;
-		give_back(walk);
+	if (walk->past_first_check &&
+	    fnt_word_relaxed(walk->cursor) != walk->cursor_at_begin) {
+		walk->copy.flush = true;
+		flush_cells_read(walk);
 	}
-	walk->started = true;
+	walk->past_first_check = true;
 }
 
-/* On to an older segment; false: there is none. */
+/* Goes on to the next older segment that has cells; false: there is none. */
 static __attribute__((noinline)) bool
 next_span(struct ring_walk *walk)
 {
@@ -158,32 +162,29 @@ next_span(struct ring_walk *walk)
 		if (walk->at + 1 >= walk->count)
 			return false;
 		walk->at++;
-		span_begin(walk);
+		begin_span(walk);
 	} while (!walk->left);
 	return true;
 }
 
-/* On to the next cell; false: that was the last. */
+/* Goes on to the next older cell; false: that was the last. */
 static inline bool
 step_back(struct ring_walk *walk)
 {
 	if (!walk->left && !next_span(walk))
 		return false;
 	walk->left--;
-	fnt_ring_position_back(&walk->spot, 1);
-	/* At the second such place, up to 64 cells on: who wants a few records is done
-	 * about there, and will soon come to the same ones again. */
-	if (__builtin_expect(walk->left % LOOK_AROUND == 0, 0))
-		look_around(walk);
+	fnt_ring_position_back(&walk->position, 1);
+	if (__builtin_expect(walk->left % CURSOR_CHECK_CELLS == 0, 0))
+		check_cursor(walk);
 	return true;
 }
 
-/* The lane's next ticket, if `ticket` is one of those that it has in hand: none from
- * there on has been written when this is looked up. Otherwise, or where a lane says
- * what none does, `ticket`. */
+/* If `ticket` is in the lane's block and not written yet, the first ticket of the block
+ * that is not; else `ticket`. So too if the lane's numbers make no sense. */
 static uint64_t
-next_in_hand(const struct fnt_view *view, uint32_t ring, uint32_t lane_no,
-	     uint64_t ticket)
+first_unwritten(const struct fnt_view *view, uint32_t ring, uint32_t lane_no,
+		uint64_t ticket)
 {
 	const struct fnt_lane_ring *lane;
 	uint64_t low, end, first;
@@ -199,78 +200,37 @@ next_in_hand(const struct fnt_view *view, uint32_t ring, uint32_t lane_no,
 	 * Pairs with [L3] in ring.c. */
 	end = atomic_load_explicit(&lane->block_end, memory_order_acquire);
 	first = atomic_load_explicit(&lane->block_first, memory_order_relaxed);
-	return first <= low && low < ticket && ticket < end && end - low <= IN_HAND_MAX
+	return first <= low && low < ticket && ticket < end &&
+			       end - low <= BLOCK_TICKETS_MAX
 		       ? low
 		       : ticket;
 }
 
-/* Nothing is there yet. If somebody has that ticket in hand, and others before it, go
- * on at the first of them: to look at each for nothing would take away what its
- * producer writes next. It most likely is whoever wrote there a lap ago. */
+/* The cell that has been visited is not written yet. If its ticket belongs to a block,
+ * goes back to the first ticket of that block that is not written: loading those
+ * between would take cells from the producer that writes to them next. The block is
+ * looked for in the lane that wrote the cell a lap ago, which most likely is the right
+ * one. */
 static __attribute__((noinline)) void
-pass_over(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
+skip_unwritten(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
 	uint64_t ticket = walk->spans[walk->at].first + walk->left, next, cells;
-	uint64_t state = atomic_load_explicit(
-		&fnt_ring_position_cell(&walk->spot)->state, memory_order_relaxed);
+	uint64_t state =
+		fnt_word_relaxed(&fnt_ring_position_cell(&walk->position)->state);
 
-	next = next_in_hand(view, ring, fnt_cell_lane(state), ticket);
+	next = first_unwritten(view, ring, fnt_cell_lane(state), ticket);
 	cells = next < ticket ? ticket - next - 1 : 0;
-	if (cells > walk->left || cells >= walk->spot.segment->cell_count)
+	if (cells > walk->left || cells >= walk->position.segment->cell_count)
 		return;
 	walk->left -= cells;
-	fnt_ring_position_back(&walk->spot, cells);
+	fnt_ring_position_back(&walk->position, cells);
 }
 
-/* Everything that has failed is in the kept ring, if there is one, but for what was too
- * large for it. */
-static bool
-kept_will_do(const struct fnt_view *view, const struct fnt_query *query)
-{
-	return query->errors_only && !view->capacity &&
-	       fnt_view_segments(view, FNT_RING_KEPT)->count &&
-	       !atomic_load_explicit(&view->rings[FNT_RING_KEPT].strays,
-				     memory_order_relaxed);
-}
-
-static void
-walk_begin(struct walk *walk, const struct fnt_view *view,
-	   const struct fnt_query *query)
-{
-	memset(walk, 0, sizeof(*walk));
-	walk->view = view;
-	walk->left = view->capacity ? view->capacity : UINT64_MAX;
-	if (!kept_will_do(view, query))
-		ring_begin(&walk->rings[FNT_RING_MAIN], view, FNT_RING_MAIN);
-	ring_begin(&walk->rings[FNT_RING_KEPT], view, FNT_RING_KEPT);
-}
-
-static void
-walk_end(struct walk *walk)
-{
-	for (uint32_t i = 0; i < FNT_RINGS; i++)
-		fnt_record_copy_free(&walk->rings[i].raw);
-}
-
-/* The cells that are come to in a moment. Not before there is a record, nor past the
- * last: there producers are about to write, and what is fetched here they have to fetch
- * back. */
-static inline void
-prefetch(const struct ring_walk *walk)
-{
-	const struct fnt_cell *cell = fnt_ring_position_cell(&walk->spot);
-
-	if (!walk->warm || walk->left < AHEAD)
-		return;
-	for (int line = 0; line < FNT_CELL_BYTES; line += 64)
-		__builtin_prefetch((const char *)(cell - AHEAD) + line);
-}
-
-/* The cell has been overwritten. If the ring has come to it in going on, so has all
- * that is before it: who looks at it for nothing takes it away from the producer that
- * has just written it. */
+/* The cell that has been visited was overwritten. If producers did so because they came
+ * around the ring, all older ones are overwritten as well, and the walk ends: loading
+ * those would only take them from the producers. */
 static __attribute__((noinline)) void
-overtaken(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
+stop_if_lapped(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
 	const struct fnt_segment_span *span = &walk->spans[walk->at];
 	uint64_t ticket = span->first + walk->left;
@@ -280,47 +240,102 @@ overtaken(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 		walk->left = 0;
 }
 
-/* See that the ring's next record is in walk->raw, unless that was all. -ENOMEM, or 0.
- */
+/* Prefetches a cell that will be visited soon. Not before the newest record has been
+ * found, nor past the oldest cell: producers are about to write there, and would have
+ * to fetch the cell back. */
+static inline void
+prefetch_ahead(const struct ring_walk *walk)
+{
+	const struct fnt_cell *cell = fnt_ring_position_cell(&walk->position);
+
+	if (!walk->found_newest || walk->left < PREFETCH_CELLS)
+		return;
+	for (int line = 0; line < FNT_CELL_BYTES; line += 64)
+		__builtin_prefetch((const char *)(cell - PREFETCH_CELLS) + line);
+}
+
+/* Reads the ring's next record into walk->copy, or sets `exhausted`. 0, -ENOMEM. */
 static inline __attribute__((always_inline)) int
-ring_next(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
+next_in_ring(const struct fnt_view *view, uint32_t ring, struct ring_walk *walk)
 {
 	while (step_back(walk)) {
 		enum fnt_read_result is;
 
-		prefetch(walk);
-		is = fnt_record_read_at(view, &walk->spot, &walk->raw);
+		prefetch_ahead(walk);
+		is = fnt_record_read_at(view, &walk->position, &walk->copy);
 		if (__builtin_expect(is == FNT_READ_RECORD, 1)) {
-			if (!walk->warm)
-				walk->warm_left =
+			if (!walk->found_newest)
+				walk->left_at_newest =
 					walk->left - 1 +
-					fnt_cells_for(walk->raw.head.payload_bytes);
-			walk->has = walk->warm = true;
-			walk->time = fnt_record_time(&walk->raw);
+					fnt_cells_for(walk->copy.head.payload_bytes);
+			walk->has_record = walk->found_newest = true;
+			walk->time = fnt_record_time(&walk->copy);
 			return 0;
 		}
 		if (is == FNT_READ_GONE)
-			overtaken(view, ring, walk);
+			stop_if_lapped(view, ring, walk);
 		else if (is == FNT_READ_OLDER)
-			pass_over(view, ring, walk);
+			skip_unwritten(view, ring, walk);
 		else if (is == FNT_READ_NO_MEMORY)
 			return -ENOMEM;
 	}
-	walk->over = true;
+	walk->exhausted = true;
 	return 0;
 }
 
+/* ---- both rings ------------------------------------------------------------- */
+
+/* Merges both rings, the newer of two records first. Each ring is in that order
+ * itself. */
+struct walk {
+	const struct fnt_view *view;
+	struct ring_walk rings[FNT_RINGS];
+	uint64_t left; /* records, of the region's capacity */
+	const struct fnt_record_copy *copy;
+};
+
+/* Does the kept ring have all records that the query can match? It has all that failed,
+ * except for those that were too large for it (strays). */
+static bool
+kept_ring_suffices(const struct fnt_view *view, const struct fnt_query *query)
+{
+	return query->errors_only && !view->capacity &&
+	       fnt_view_segments(view, FNT_RING_KEPT)->count &&
+	       !fnt_word_relaxed(&view->rings[FNT_RING_KEPT].strays);
+}
+
+static void
+begin_walk(struct walk *walk, const struct fnt_view *view,
+	   const struct fnt_query *query)
+{
+	memset(walk, 0, sizeof(*walk));
+	walk->view = view;
+	walk->left = view->capacity ? view->capacity : UINT64_MAX;
+	if (!kept_ring_suffices(view, query))
+		begin_ring(&walk->rings[FNT_RING_MAIN], view, FNT_RING_MAIN);
+	begin_ring(&walk->rings[FNT_RING_KEPT], view, FNT_RING_KEPT);
+}
+
+static void
+end_walk(struct walk *walk)
+{
+	for (uint32_t i = 0; i < FNT_RINGS; i++)
+		fnt_record_copy_free(&walk->rings[i].copy);
+}
+
+/* Has the ring's next record read, if there is one. 0, -ENOMEM. */
 static inline __attribute__((always_inline)) int
-look_ahead(struct walk *walk, uint32_t ring)
+fill_ring(struct walk *walk, uint32_t ring)
 {
 	struct ring_walk *one = &walk->rings[ring];
 
-	return one->has || one->over ? 0 : ring_next(walk->view, ring, one);
+	return one->has_record || one->exhausted ? 0
+						 : next_in_ring(walk->view, ring, one);
 }
 
-/* 1: the next record is in *walk->raw; 0: that was all; -ENOMEM. */
+/* 1: the next record is in *walk->copy; 0: there is none; -ENOMEM. */
 static inline __attribute__((always_inline)) int
-walk_next(struct walk *walk)
+next_in_walk(struct walk *walk)
 {
 	struct ring_walk *newest = &walk->rings[FNT_RING_MAIN];
 	struct ring_walk *kept = &walk->rings[FNT_RING_KEPT];
@@ -328,50 +343,53 @@ walk_next(struct walk *walk)
 	static_assert(FNT_RINGS == 2, "the newer of two");
 	if (!walk->left)
 		return 0;
-	if (look_ahead(walk, FNT_RING_MAIN) < 0 || look_ahead(walk, FNT_RING_KEPT) < 0)
+	if (fill_ring(walk, FNT_RING_MAIN) < 0 || fill_ring(walk, FNT_RING_KEPT) < 0)
 		return -ENOMEM;
-	if (kept->has && !(newest->has && newest->time >= kept->time))
+	if (kept->has_record && !(newest->has_record && newest->time >= kept->time))
 		newest = kept;
-	if (!newest->has)
+	if (!newest->has_record)
 		return 0;
-	newest->has = false;
-	walk->raw = &newest->raw;
+	newest->has_record = false;
+	walk->copy = &newest->copy;
 	walk->left--;
 	return 1;
 }
 
-/* The next record may be read to where it will be: not while the other ring's waits, so
- * that another may come before it. */
+/* Has the main ring's next payload copied directly to its place in the set. Only if the
+ * kept ring has no record left, which otherwise could be added before it. */
 static inline void
-give_place(struct walk *walk, const struct fnt_trace_set *set)
+read_directly(struct walk *walk, const struct fnt_trace_set *set)
 {
-	bool alone = !walk->rings[FNT_RING_KEPT].has && walk->rings[FNT_RING_KEPT].over;
+	const struct ring_walk *kept = &walk->rings[FNT_RING_KEPT];
+	bool alone = !kept->has_record && kept->exhausted;
 
-	walk->rings[FNT_RING_MAIN].raw.direct =
+	walk->rings[FNT_RING_MAIN].copy.direct =
 		alone ? fnt_trace_set_next_payload(set) : NULL;
 }
 
+/* ---- queries ---------------------------------------------------------------- */
+
 static int
-run(const struct fnt_view *view, const struct fnt_query *query,
-    struct fnt_trace_set *set)
+collect(const struct fnt_view *view, const struct fnt_query *query,
+	struct fnt_trace_set *set)
 {
-	bool all = takes_all(query);
+	bool all = matches_all(query);
 	struct walk walk;
 	size_t found = 0;
 	int rc = 0;
 
-	walk_begin(&walk, view, query);
-	while (found < query->limit && (rc = walk_next(&walk)) == 1) {
-		if (!all && !matches(view, query, walk.raw))
+	begin_walk(&walk, view, query);
+	while (found < query->limit && (rc = next_in_walk(&walk)) == 1) {
+		if (!all && !matches(view, query, walk.copy))
 			continue;
-		if (!fnt_trace_set_add(set, view, walk.raw)) {
+		if (!fnt_trace_set_add(set, view, walk.copy)) {
 			rc = -ENOMEM;
 			break;
 		}
 		found++;
-		give_place(&walk, set);
+		read_directly(&walk, set);
 	}
-	walk_end(&walk);
+	end_walk(&walk);
 	return rc < 0 ? rc : 0;
 }
 
@@ -380,7 +398,7 @@ fnt_query_run(const struct fnt_view *view, const struct fnt_query *query,
 	      struct fnt_traces **traces)
 {
 	struct fnt_trace_set *set = fnt_trace_set_create();
-	int rc = set ? run(view, query, set) : -ENOMEM;
+	int rc = set ? collect(view, query, set) : -ENOMEM;
 
 	if (rc) {
 		fnt_trace_set_destroy(set);
@@ -401,31 +419,32 @@ fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 
 	if (!set)
 		return -ENOMEM;
-	walk_begin(&walk, view, query);
-	while (!rc && found < query->limit && (rc = walk_next(&walk)) == 1) {
+	begin_walk(&walk, view, query);
+	while (!rc && found < query->limit && (rc = next_in_walk(&walk)) == 1) {
 		const struct fnt_trace *trace;
 
 		rc = 0;
-		if (!matches(view, query, walk.raw))
+		if (!matches(view, query, walk.copy))
 			continue;
 		fnt_trace_set_reset(set);
-		trace = fnt_trace_set_add(set, view, walk.raw);
+		trace = fnt_trace_set_add(set, view, walk.copy);
 		rc = trace ? each(arg, trace) : -ENOMEM;
 		found++;
 	}
-	walk_end(&walk);
+	end_walk(&walk);
 	fnt_trace_set_destroy(set);
 	return rc;
 }
 
-/* And will be again in a lap; what is of another lap, or busy, somebody is at now. */
+/* ---- counts ----------------------------------------------------------------- */
+
+/* Has the cell been written in this lap, so that nobody writes it again for a lap? */
 static bool
 was_written(enum fnt_read_result is)
 {
 	return is == FNT_READ_RECORD || is == FNT_READ_MORE || is == FNT_READ_PAD;
 }
 
-/* Which are there is all that matters, not in which order. */
 uint64_t
 fnt_query_retained(const struct fnt_view *view)
 {
@@ -434,21 +453,23 @@ fnt_query_retained(const struct fnt_view *view)
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		struct ring_walk walk = {.count = 0};
 
-		ring_begin(&walk, view, ring);
+		begin_ring(&walk, view, ring);
 		while (count < most && step_back(&walk)) {
-			enum fnt_read_result is = fnt_record_probe_at(view, &walk.spot);
+			enum fnt_read_result is =
+				fnt_record_probe_at(view, &walk.position);
 
 			count += is == FNT_READ_RECORD;
 			if (is == FNT_READ_OLDER)
-				pass_over(view, ring, &walk);
-			else if (walk.raw.flush && was_written(is))
-				fnt_cache_flush(fnt_ring_position_cell(&walk.spot),
+				skip_unwritten(view, ring, &walk);
+			else if (walk.copy.flush && was_written(is))
+				fnt_cache_flush(fnt_ring_position_cell(&walk.position),
 						FNT_CACHE_FLUSH_LINE);
 		}
 	}
 	return count;
 }
 
+/* Threads without a lane count in the control section. */
 uint64_t
 fnt_query_total(const struct fnt_view *view)
 {

@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
- * query.h: the newest first, over a view: the log's own queries and the reader's.
- */
+ * query.h: the traces in a mapped region, newest first. Used by readers and, in a
+ * process that writes to the region, by its log.
+ *
+ * Never writes to the region, never waits for a producer. Allocates what it returns.
+ * Any thread; the view must stay as it is meanwhile. A region is not trusted, but a
+ * file that is truncated meanwhile raises SIGBUS: see sigbus.h. */
 #ifndef FNT_READ_QUERY_H
 #define FNT_READ_QUERY_H
 
-#include "read/decode.h"
+#include "region/region.h"
 
 #include <fntrace/reader.h>
 
-/* At most query->limit matching traces into *traces. -ENOMEM. */
+/* Decodes at most query->limit matching traces, for fnt_traces_free(). 0, -ENOMEM. */
 int fnt_query_run(const struct fnt_view *view, const struct fnt_query *query,
 		  struct fnt_traces **traces);
 
-/* Hand them to `each` one by one. */
+/* Calls `each` for every matching trace, up to query->limit, until it returns other
+ * than 0, which is then returned. A trace lives until `each` returns. 0, -ENOMEM. */
 int fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 		   int (*each)(void *arg, const struct fnt_trace *trace), void *arg);
 
-/* How many traces are to be had now. */
+/* The number of records in the rings now, at most the region's capacity. Loads the
+ * state of every cell. */
 uint64_t fnt_query_retained(const struct fnt_view *view);
 
-/* How many calls have finished, over all lanes. */
+/* The number of calls that have ever finished, recorded or not. */
 uint64_t fnt_query_total(const struct fnt_view *view);
 
 #endif
