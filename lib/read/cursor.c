@@ -3,7 +3,8 @@
  * cursor.c: follows both rings (follow.h), and merges them by the time of commit.
  *
  * One thread at a time for one cursor. Opening allocates; the next trace is decoded
- * into the cursor's own set, which grows as records do. */
+ * into the cursor's own set, which grows as records do.
+ */
 #include "base/clock.h"
 #include "read/decode.h"
 #include "read/follow.h"

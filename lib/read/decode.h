@@ -8,7 +8,8 @@
  *
  * The set belongs to one thread. Names that the set does not remember are looked up in
  * the region, which never waits. No system call except by malloc(), as the set
- * grows. */
+ * grows.
+ */
 #ifndef FNT_READ_DECODE_H
 #define FNT_READ_DECODE_H
 

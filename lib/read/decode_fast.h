@@ -8,7 +8,8 @@
  * decode.c, which finds the same wherever both can decode it.
  *
  * Loads may pass the payload's end by up to FNT_PAYLOAD_SLACK; ends are checked
- * afterwards. */
+ * afterwards.
+ */
 #ifndef FNT_READ_DECODE_FAST_H
 #define FNT_READ_DECODE_FAST_H
 

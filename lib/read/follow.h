@@ -24,7 +24,8 @@
  *
  * Reads the region, never writes to it. One thread at a time for one follower. It never
  * waits for a producer for longer than the times above; a round begins with the system
- * calls of fnt_reader_ensure_fresh(). */
+ * calls of fnt_reader_ensure_fresh().
+ */
 #ifndef FNT_READ_FOLLOW_H
 #define FNT_READ_FOLLOW_H
 

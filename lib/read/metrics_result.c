@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * From sums to what is handed out; operations; percentiles.
+ * metrics_result.c: from sums to the public struct fnt_metrics; operations;
+ * percentiles.
  */
-#include "read/metrics_sum.h"
-
-#include "region/name_table.h"
 #include "base/shm_words.h"
+#include "read/metrics_sum.h"
+#include "region/name_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- functions ------------------------------------------------------------------- */
+/* ---- functions -------------------------------------------------------------- */
 
 static uint32_t
 count_buckets(const struct fnt_fn_sum *sum)
@@ -27,7 +27,7 @@ count_buckets(const struct fnt_fn_sum *sum)
 }
 
 static int
-give_buckets(struct fnt_fn_metrics *fn, const struct fnt_fn_sum *sum)
+fill_buckets(struct fnt_fn_metrics *fn, const struct fnt_fn_sum *sum)
 {
 	uint32_t count = count_buckets(sum);
 	struct fnt_bucket *bucket = malloc((count ? count : 1) * sizeof(*bucket));
@@ -52,7 +52,7 @@ give_buckets(struct fnt_fn_metrics *fn, const struct fnt_fn_sum *sum)
 }
 
 static int
-give_fn(struct fnt_fn_metrics *fn, const struct fnt_fn_sum *sum)
+fill_fn(struct fnt_fn_metrics *fn, const struct fnt_fn_sum *sum)
 {
 	const uint64_t *counts = sum->counts;
 
@@ -82,7 +82,7 @@ give_fn(struct fnt_fn_metrics *fn, const struct fnt_fn_sum *sum)
 		.values_omitted = counts[FNT_FN_VALUES_OMITTED],
 		.spilled = counts[FNT_FN_SPILLED],
 	};
-	return give_buckets(fn, sum);
+	return fill_buckets(fn, sum);
 }
 
 static void
@@ -101,9 +101,10 @@ add_sum(struct fnt_fn_sum *total, const struct fnt_fn_sum *sum)
 	}
 }
 
-/* What spilled from one row's histogram is in another's, and so in the total's. */
+/* The total's histogram misses nothing: what spilled from a function's is in that of
+ * the other row. */
 static int
-give_total(struct fnt_metrics_work *work)
+fill_total(struct fnt_metrics_work *work)
 {
 	uint64_t(*octaves)[FNT_OCTAVE_BUCKETS] = calloc(FNT_OCTAVES, sizeof(*octaves));
 	struct fnt_fn_sum total = {.text = NULL};
@@ -116,7 +117,7 @@ give_total(struct fnt_metrics_work *work)
 	for (uint32_t i = 0; i < work->sum_count; i++)
 		add_sum(&total, &work->sums[i]);
 	total.counts[FNT_FN_SPILLED] = 0;
-	rc = give_fn(&work->result->metrics.total, &total);
+	rc = fill_fn(&work->result->metrics.total, &total);
 	free(octaves);
 	return rc;
 }
@@ -132,7 +133,7 @@ by_calls(const void *a, const void *b)
 }
 
 static int
-give_fns(struct fnt_metrics_work *work)
+fill_fns(struct fnt_metrics_work *work)
 {
 	struct fnt_metrics *metrics = &work->result->metrics;
 	struct fnt_fn_metrics *fns = calloc(work->sum_count, sizeof(*fns));
@@ -143,17 +144,17 @@ give_fns(struct fnt_metrics_work *work)
 	metrics->fns = work->result->fns = fns;
 	for (uint32_t i = 1; i < work->sum_count; i++) {
 		metrics->fn_count = i;
-		rc = give_fn(&fns[i - 1], &work->sums[i]);
+		rc = fill_fn(&fns[i - 1], &work->sums[i]);
 		if (rc)
 			return rc;
 	}
 	if (metrics->fn_count > 1)
 		qsort(fns, metrics->fn_count, sizeof(*fns), by_calls);
-	rc = give_fn(&metrics->other, &work->sums[0]);
-	return rc ? rc : give_total(work);
+	rc = fill_fn(&metrics->other, &work->sums[0]);
+	return rc ? rc : fill_total(work);
 }
 
-/* ---- operations ------------------------------------------------------------------ */
+/* ---- operations ------------------------------------------------------------- */
 
 static void
 add_op(struct fnt_op_metrics *op, const struct fnt_op_row *row)
@@ -183,7 +184,7 @@ by_time(const void *a, const void *b)
 	return by_entity(a, b);
 }
 
-/* One for each row, or into the others'. */
+/* One op for each row that has a name, all others into other_ops. */
 static int
 collect_ops(struct fnt_metrics_work *work)
 {
@@ -213,6 +214,7 @@ collect_ops(struct fnt_metrics_work *work)
 	return 0;
 }
 
+/* Merges rows of the same operation, which lanes have one each of; most time first. */
 static void
 merge_ops(struct fnt_op_metrics *ops, size_t *count)
 {
@@ -234,7 +236,7 @@ merge_ops(struct fnt_op_metrics *ops, size_t *count)
 }
 
 static int
-give_ops(struct fnt_metrics_work *work)
+fill_ops(struct fnt_metrics_work *work)
 {
 	struct fnt_metrics *metrics = &work->result->metrics;
 	int rc;
@@ -252,10 +254,11 @@ give_ops(struct fnt_metrics_work *work)
 	return rc;
 }
 
-/* ---- all ------------------------------------------------------------------------- */
+/* ---- all -------------------------------------------------------------------- */
 
+/* A count of table entries, which may be damaged, or count failed attempts as well. */
 static uint32_t
-taken(const fnt_word *word, uint32_t max)
+bounded(const fnt_word *word, uint32_t max)
 {
 	uint64_t value = fnt_word_relaxed(word);
 
@@ -282,13 +285,13 @@ fnt_metrics_fill(struct fnt_metrics_work *work)
 {
 	struct fnt_metrics *metrics = &work->result->metrics;
 	const struct fnt_view *view = work->view;
-	int rc = give_fns(work);
+	int rc = fill_fns(work);
 
 	if (!rc)
-		rc = give_ops(work);
-	metrics->fn_rows = taken(&view->metrics->fns_taken, view->fn_row_count);
-	metrics->op_rows = taken(&view->metrics->ops_taken, view->op_row_count);
-	metrics->blocks = taken(&view->metrics->blocks_taken, view->block_count);
+		rc = fill_ops(work);
+	metrics->fn_rows = bounded(&view->metrics->fns_taken, view->fn_row_count);
+	metrics->op_rows = bounded(&view->metrics->ops_taken, view->op_row_count);
+	metrics->blocks = bounded(&view->metrics->blocks_taken, view->block_count);
 	metrics->fn_rows_max = view->fn_row_count;
 	metrics->op_rows_max = view->op_row_count;
 	metrics->blocks_max = view->block_count;
@@ -315,13 +318,14 @@ fnt_metrics_free(struct fnt_metrics *metrics)
 	free(result);
 }
 
-/* ---- percentiles ----------------------------------------------------------------- */
+/* ---- percentiles ------------------------------------------------------------ */
 
-/* The rank of a percentile among `count`, from 1. */
+/* The rank of a percentile among `count` values, counted from 1. */
 static uint64_t
 rank_of(double percent, uint64_t count)
 {
-	/* A little less, for 99.9 % of 1000 is 999, and not the next above it. */
+	/* Slightly less, so that rounding errors do not turn 99.9 % of 1000 into
+	 * 1000. */
 	double rank = percent * (double)count / 100 * (1 - 1e-12);
 	uint64_t whole;
 
@@ -346,7 +350,8 @@ fnt_metrics_percentile(const struct fnt_fn_metrics *metrics, double percent)
 	if (!count)
 		return 0;
 	rank = rank_of(percent, count);
-	/* Counts may be anything, but their sum is at least `count`. */
+	/* The buckets come from a region that may be damaged, but `rank` is at most the
+	 * sum of their counts: the loop ends. */
 	while (rank > bucket->count)
 		rank -= bucket++->count;
 	if (bucket->high_ns == UINT64_MAX)

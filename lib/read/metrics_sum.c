@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * From rows, one for each lane, to functions and operations.
+ * metrics_sum.c: from the rows of all lanes to one sum for each function.
  *
- *   rows ──by name──► sums ──by text──► struct fnt_metrics
- *   block keys ──► (row, octave) ──► the sum's octave
+ *   rows ──by name id──► sums ──by text──► merged sums
+ *   block keys ──► (row, octave) ──► that sum's octave
  *
- * Blocks are found by their keys and not by what rows say of them: so each counts once,
- * and memory is bounded by what the region has. A name may stand in two slots, hence by
+ * Blocks are found by their own keys, not by what rows say of them. So each counts
+ * once, and memory is bounded by the region's size, even if rows are damaged. The same
+ * name may have two ids, as two processes can enter it at once: hence the merge by
  * text.
  */
 #include "read/metrics_sum.h"
 
-#include "ring/frame.h"
-#include "region/name_table.h"
 #include "base/shm_words.h"
 #include "base/utf8.h"
+#include "region/name_table.h"
+#include "ring/frame.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- names ----------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------ */
 
 static char *
 copy_text(const char *name, size_t len)
@@ -55,10 +56,10 @@ fnt_metrics_text(const struct fnt_metrics_work *work, uint32_t id, const char **
 	return *at ? 0 : -ENOMEM;
 }
 
-/* ---- sums ------------------------------------------------------------------------ */
+/* ---- sums ------------------------------------------------------------------- */
 
 static bool
-more_sums(struct fnt_metrics_work *work)
+grow_sums(struct fnt_metrics_work *work)
 {
 	uint32_t room = work->sum_room ? 2 * work->sum_room : 16;
 	struct fnt_fn_sum *sums = realloc(work->sums, room * sizeof(*sums));
@@ -73,16 +74,17 @@ more_sums(struct fnt_metrics_work *work)
 static int
 new_sum(struct fnt_metrics_work *work, uint32_t name, const char *text, uint32_t *index)
 {
-	if (work->sum_count == work->sum_room && !more_sums(work))
+	if (work->sum_count == work->sum_room && !grow_sums(work))
 		return -ENOMEM;
 	*index = work->sum_count++;
 	work->sums[*index] = (struct fnt_fn_sum){.name = name, .text = text};
 	return 0;
 }
 
-/* The sum of a function; that of the others for what is no name. */
+/* Finds or makes the sum of the function with this name; that of the other functions if
+ * there is no such name. 0, -ENOMEM. */
 static int
-sum_of_name(struct fnt_metrics_work *work, uint32_t name, uint32_t *index)
+find_sum(struct fnt_metrics_work *work, uint32_t name, uint32_t *index)
 {
 	const char *text;
 	int rc;
@@ -149,7 +151,7 @@ add_rows(struct fnt_metrics_work *work)
 
 		if (!fnt_row_key_is(view, key, FNT_ROW_FN))
 			continue;
-		rc = sum_of_name(work, fnt_key_name(key), &index);
+		rc = find_sum(work, fnt_key_name(key), &index);
 		if (rc)
 			return rc;
 		work->sum_of_row[i] = index + 1;
@@ -182,11 +184,9 @@ add_blocks(struct fnt_metrics_work *work)
 	return rc;
 }
 
-/* ---- in flight ------------------------------------------------------------------- */
+/* ---- in flight -------------------------------------------------------------- */
 
-#define NAME_WORD (offsetof(struct fnt_record, fn_name) / 8)
-
-/* Whether a call is open in the frame, and of which function. */
+/* Is a call open in the frame? If so, `name` is its function's. */
 static bool
 in_flight(const struct fnt_view *view, const struct fnt_frame *frame, uint32_t *name)
 {
@@ -197,7 +197,8 @@ in_flight(const struct fnt_view *view, const struct fnt_frame *frame, uint32_t *
 
 	if (status != FNT_FRAME_OPEN && status != FNT_FRAME_REAPED)
 		return false;
-	fnt_words_load((char *)&head + NAME_WORD * 8, &frame->record[NAME_WORD], 8);
+	fnt_words_load((char *)&head + FNT_RECORD_WORD(fn_name) * 8,
+		       &frame->record[FNT_RECORD_WORD(fn_name)], 8);
 	*name = head.fn_name;
 	if (fnt_frame_committed(view, frame))
 		return false;
@@ -215,7 +216,7 @@ add_frames(struct fnt_metrics_work *work)
 
 		if (!in_flight(work->view, &work->view->frames[i], &name))
 			continue;
-		rc = sum_of_name(work, name, &index);
+		rc = find_sum(work, name, &index);
 		if (rc)
 			return rc;
 		work->sums[index].in_flight++;
@@ -223,17 +224,17 @@ add_frames(struct fnt_metrics_work *work)
 	return 0;
 }
 
-/* ---- the same name twice --------------------------------------------------------- */
+/* ---- the same name twice ---------------------------------------------------- */
 
 static int
-by_text(const void *a, const void *b)
+by_fn_text(const void *a, const void *b)
 {
 	const struct fnt_fn_sum *x = a, *y = b;
 
 	return strcmp(x->text, y->text);
 }
 
-/* `from` is empty afterwards. */
+/* Moves what `from` has: it is empty afterwards, and needs no freeing. */
 static void
 merge_sum(struct fnt_fn_sum *into, struct fnt_fn_sum *from)
 {
@@ -260,7 +261,7 @@ merge_sums(struct fnt_metrics_work *work)
 
 	if (work->sum_count > 1)
 		qsort(work->sums + 1, work->sum_count - 1, sizeof(*work->sums),
-		      by_text);
+		      by_fn_text);
 	for (uint32_t i = 1; i < work->sum_count; i++) {
 		if (last && !strcmp(work->sums[last].text, work->sums[i].text))
 			merge_sum(&work->sums[last], &work->sums[i]);
@@ -270,7 +271,7 @@ merge_sums(struct fnt_metrics_work *work)
 	work->sum_count = last + 1;
 }
 
-/* ---- all ------------------------------------------------------------------------- */
+/* ---- all -------------------------------------------------------------------- */
 
 int
 fnt_metrics_sum_fns(struct fnt_metrics_work *work)

@@ -5,9 +5,9 @@
  *   rows ─────── fnt_metrics_sum_fns() ──► sums ──┐ fnt_metrics_fill()
  *   rows of operations ───────────────────────────┴──► struct fnt_metrics
  *
- * Reading never writes to the region, and every number found in it is bounded before it is
- * used. Counters are read one by one while producers add to them. One thread for one work;
- * allocates; no system call else.
+ * Reading never writes to the region, and every number found in it is bounded before it
+ * is used. Counters are read one by one while producers add to them. One thread for one
+ * work; allocates; no system call else.
  */
 #ifndef FNT_READ_METRICS_SUM_H
 #define FNT_READ_METRICS_SUM_H
@@ -62,9 +62,9 @@ void fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUN
 int fnt_metrics_text(const struct fnt_metrics_work *work, uint32_t id,
 		     const char **text);
 
-/* For a work that has its view and result, and is zero otherwise: one sum for each function,
- * in `sums`. The caller frees the three arrays and the octaves, whatever is returned.
- * 0, -ENOMEM. */
+/* For a work that has its view and result, and is zero otherwise: one sum for each
+ * function, in `sums`. The caller frees the three arrays and the octaves, whatever is
+ * returned. 0, -ENOMEM. */
 int fnt_metrics_sum_fns(struct fnt_metrics_work *work);
 
 /* An empty result, for fnt_metrics_free(); NULL: no memory. */

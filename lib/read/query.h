@@ -5,7 +5,8 @@
  *
  * Never writes to the region, never waits for a producer. Allocates what it returns.
  * Any thread; the view must stay as it is meanwhile. A region is not trusted, but a
- * file that is truncated meanwhile raises SIGBUS: see sigbus.h. */
+ * file that is truncated meanwhile raises SIGBUS: see sigbus.h.
+ */
 #ifndef FNT_READ_QUERY_H
 #define FNT_READ_QUERY_H
 

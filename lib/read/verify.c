@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Is the region sound? Every table, every cell, every payload.
+ * verify.c: is the region sound? Checks every table, every cell and every payload.
+ *
+ * Never writes to the region. Producers go on meanwhile: what may be wrong only because
+ * it changed is checked again, up to LOOKS times.
  */
-#include "read/decode.h"
-#include "ring/frame.h"
-#include "region/liveness.h"
-#include "read/verify_metrics.h"
+#include "base/shm_words.h"
 #include "payload/read.h"
 #include "read/attached.h"
+#include "read/decode.h"
+#include "read/verify_metrics.h"
+#include "region/liveness.h"
+#include "ring/frame.h"
+#include "ring/record_read.h"
 #include "settings/settings.h"
-#include "base/shm_words.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -17,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKS 3 /* before what changes under the check is called a problem */
+#define LOOKS 3 /* at what may change meanwhile, before it is reported */
 
 struct verify {
 	struct fnt_reader *reader;
@@ -25,8 +29,8 @@ struct verify {
 	struct fnt_check *check;
 	void (*report)(void *arg, uint64_t offset, const char *problem);
 	void *arg;
-	struct fnt_record_copy raw;
-	bool *alive;
+	struct fnt_record_copy copy;
+	bool *alive; /* by process slot */
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -52,7 +56,7 @@ is_alive(const struct verify *verify, uint32_t slot)
 	return slot < verify->view->producer_count && verify->alive[slot];
 }
 
-/* ---- tables ----------------------------------------------------------------------- */
+/* ---- tables ----------------------------------------------------------------- */
 
 static void
 verify_producers(struct verify *verify)
@@ -109,13 +113,15 @@ verify_names(struct verify *verify)
 	}
 }
 
-/* ---- payloads --------------------------------------------------------------------- */
+/* ---- payloads --------------------------------------------------------------- */
 
+/* Does the payload consist of whole events, with the call's beginning first and only
+ * there? */
 static bool
-payload_sound(const struct fnt_record_copy *raw)
+payload_sound(const struct fnt_record_copy *copy)
 {
-	const unsigned char *bytes = (const unsigned char *)raw->payload;
-	struct fnt_payload_reader reader = {bytes, bytes + raw->head.payload_bytes, 0};
+	const unsigned char *bytes = (const unsigned char *)copy->payload;
+	struct fnt_payload_reader reader = {bytes, bytes + copy->head.payload_bytes, 0};
 	struct fnt_event event;
 	bool first = true;
 	int rc;
@@ -128,6 +134,21 @@ payload_sound(const struct fnt_record_copy *raw)
 	return rc == 0 && !first;
 }
 
+/* Reads the open call in frame `i`. False: a problem. */
+static bool
+verify_call(struct verify *verify, uint32_t i)
+{
+	for (int look = 0; look < LOOKS; look++) {
+		if (fnt_frame_read(verify->view, i, &verify->copy) != FNT_READ_RECORD)
+			return true; /* it has ended meanwhile */
+		if (payload_sound(&verify->copy)) {
+			verify->check->frames++;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 verify_frame(struct verify *verify, uint32_t i)
 {
@@ -135,7 +156,6 @@ verify_frame(struct verify *verify, uint32_t i)
 	const struct fnt_frame *frame = &view->frames[i];
 	uint64_t state = fnt_word_acquire(&frame->state);
 	uint32_t status = fnt_state_status(state), owner = fnt_state_owner(state);
-	enum fnt_read_result is;
 
 	if (status > FNT_FRAME_REAPED) {
 		problem(verify, frame, "frame %u: status %u", i, status);
@@ -153,21 +173,13 @@ verify_frame(struct verify *verify, uint32_t i)
 	}
 	if (!is_alive(verify, owner) || status == FNT_FRAME_REAPED)
 		verify->check->orphans++;
-	for (int look = 0; look < LOOKS; look++) {
-		is = fnt_frame_read(view, i, &verify->raw);
-		if (is != FNT_READ_RECORD)
-			return;
-		if (payload_sound(&verify->raw)) {
-			verify->check->frames++;
-			return;
-		}
-	}
-	problem(verify, frame, "frame %u: the payload can't be read", i);
+	if (!verify_call(verify, i))
+		problem(verify, frame, "frame %u: the payload can't be read", i);
 }
 
-/* ---- the ring --------------------------------------------------------------------- */
+/* ---- the ring --------------------------------------------------------------- */
 
-/* A state that no producer sets, whatever the ticket. */
+/* May a producer set this state, whatever the ticket? */
 static bool
 state_sound(const struct verify *verify, uint64_t state)
 {
@@ -175,18 +187,19 @@ state_sound(const struct verify *verify, uint64_t state)
 	       (fnt_cell_lane(state) < verify->view->lane_count);
 }
 
+/* Reads the record at `ticket`. False: a problem. */
 static bool
 verify_record(struct verify *verify, uint32_t ring, uint64_t ticket)
 {
 	for (int look = 0; look < LOOKS; look++) {
 		enum fnt_read_result is =
-			fnt_record_read(verify->view, ring, ticket, &verify->raw);
+			fnt_record_read(verify->view, ring, ticket, &verify->copy);
 
 		if (is != FNT_READ_RECORD && is != FNT_READ_DAMAGED)
 			return true; /* overwritten meanwhile */
-		if (is == FNT_READ_RECORD && verify->raw.head.outcome >= FNT_OK &&
-		    verify->raw.head.outcome <= FNT_ABORTED &&
-		    payload_sound(&verify->raw)) {
+		if (is == FNT_READ_RECORD && verify->copy.head.outcome >= FNT_OK &&
+		    verify->copy.head.outcome <= FNT_ABORTED &&
+		    payload_sound(&verify->copy)) {
 			verify->check->records++;
 			return true;
 		}
@@ -194,10 +207,10 @@ verify_record(struct verify *verify, uint32_t ring, uint64_t ticket)
 	return false;
 }
 
-/* Whether the cell of `ticket`, so many laps later, has not been given out yet. */
+/* Is the ticket `laps` laps after `ticket` one that nobody can have taken yet? */
 static bool
-is_to_come(const struct verify *verify, const struct fnt_segment *segment,
-	   uint32_t ring, uint64_t ticket, uint64_t laps)
+is_in_future(const struct verify *verify, const struct fnt_segment *segment,
+	     uint32_t ring, uint64_t ticket, uint64_t laps)
 {
 	uint64_t since = fnt_ring_cursor(verify->view, ring) - 1 - ticket;
 
@@ -208,7 +221,8 @@ static void
 verify_cell(struct verify *verify, const struct fnt_segment *segment, uint32_t ring,
 	    uint64_t ticket)
 {
-	/* Of the lap before the segment's first, if it has not been around yet. */
+	/* The lap that the cell should have. Counted from the lap before the segment's
+	 * first, which a cell has until it is written. */
 	uint64_t at = ticket - segment->first + segment->cell_count;
 	uint64_t lap = (segment->lap - 1 + at / segment->cell_count) & FNT_LAP_MASK;
 	uint64_t state =
@@ -224,12 +238,13 @@ verify_cell(struct verify *verify, const struct fnt_segment *segment, uint32_t r
 	}
 	verify->check->busy_cells += fnt_cell_busy(state);
 	if (fnt_cell_busy(state) || fnt_cell_lap(state) != lap) {
-		/* Newer than the cursor allows? It has moved since the walk began. */
+		/* The cursor may have moved since the walk began: it is loaded
+		 * again. */
 		if (fnt_lap_before(lap, fnt_cell_lap(state)) &&
-		    is_to_come(verify, segment, ring, ticket,
-			       fnt_cell_lap(state) - lap) &&
+		    is_in_future(verify, segment, ring, ticket,
+				 fnt_cell_lap(state) - lap) &&
 		    fnt_segment_map_is_current(verify->view))
-			problem(verify, where, "cell of ticket %llu: of a lap to come",
+			problem(verify, where, "cell of ticket %llu: of a future lap",
 				(unsigned long long)ticket);
 		return;
 	}
@@ -239,9 +254,9 @@ verify_cell(struct verify *verify, const struct fnt_segment *segment, uint32_t r
 			(unsigned long long)ticket);
 }
 
-/* The table of segments: those that are in use must be there, and make sense. */
+/* The table must have every segment that is in use. */
 static void
-verify_eras(struct verify *verify, uint32_t ring)
+verify_segments(struct verify *verify, uint32_t ring)
 {
 	const struct fnt_view *view = verify->view;
 	const struct fnt_ring_head *head = &view->rings[ring];
@@ -249,12 +264,12 @@ verify_eras(struct verify *verify, uint32_t ring)
 	uint64_t in_use = segments->published - segments->held;
 
 	if (!segments->published || in_use > FNT_SEGMENTS || !in_use)
-		problem(verify, head, "ring %u: eras %llu to %llu in use", ring,
+		problem(verify, head, "ring %u: segments %llu to %llu in use", ring,
 			(unsigned long long)segments->held,
 			(unsigned long long)segments->published);
 	else if (segments->count != in_use && fnt_segment_map_is_current(view))
-		problem(verify, head, "ring %u: %u of %llu eras make sense", ring,
-			segments->count, (unsigned long long)in_use);
+		problem(verify, head, "ring %u: only %u of %llu segments are valid",
+			ring, segments->count, (unsigned long long)in_use);
 }
 
 static void
@@ -265,7 +280,7 @@ verify_ring(struct verify *verify, uint32_t ring)
 	struct fnt_segment_span spans[FNT_SEGMENTS];
 	uint32_t count = fnt_segment_spans(view, ring, cursor, true, spans);
 
-	verify_eras(verify, ring);
+	verify_segments(verify, ring);
 	if (!count)
 		problem(verify, &view->rings[ring],
 			"the cursor %llu of ring %u lies before its start",
@@ -273,13 +288,13 @@ verify_ring(struct verify *verify, uint32_t ring)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct fnt_segment *segment = spans[i].segment;
 
-		/* All cells of it, those of the lap before the first, too. */
+		/* Every cell, written or not. */
 		for (uint64_t n = 1; n <= segment->cell_count; n++)
 			verify_cell(verify, segment, ring, spans[i].end - n);
 	}
 }
 
-/* One entry of the copy in force, if that is in force still. */
+/* One entry of the settings in force: no problem if others are in force by now. */
 static void
 verify_setting(struct verify *verify, uint64_t generation, uint32_t i)
 {
@@ -302,7 +317,7 @@ verify_settings(struct verify *verify)
 }
 
 static void
-found(void *verify, const void *at, const char *text)
+metrics_problem(void *verify, const void *at, const char *text)
 {
 	problem(verify, at, "%s", text);
 }
@@ -337,8 +352,8 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 	verify_ring(&verify, FNT_RING_MAIN);
 	if (verify.view->kept_percent)
 		verify_ring(&verify, FNT_RING_KEPT);
-	rc = fnt_verify_metrics(verify.view, found, &verify);
-	fnt_record_copy_free(&verify.raw);
+	rc = fnt_verify_metrics(verify.view, metrics_problem, &verify);
+	fnt_record_copy_free(&verify.copy);
 	free(verify.alive);
 	return rc ? rc : fnt_reader_ensure_fresh(reader);
 }

@@ -1,27 +1,23 @@
-/* SPDX-License-Identifier: MIT
- *
- * Are the metrics sound? Every key, every short cut to a block; and, where nobody is at it,
- * the sums.
- */
+/* SPDX-License-Identifier: MIT */
 #include "read/verify_metrics.h"
 
-#include "region/name_table.h"
+#include "base/shm_words.h"
 #include "read/metrics_sum.h"
 #include "read/query.h"
 #include "read/reader_metrics.h"
-#include "base/shm_words.h"
+#include "region/name_table.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-struct verify {
+struct metrics_check {
 	const struct fnt_view *view;
 	fnt_problem_found *found;
 	void *arg;
 };
 
 __attribute__((format(printf, 3, 4))) static void
-problem(const struct verify *verify, const void *at, const char *format, ...)
+report(const struct metrics_check *check, const void *at, const char *format, ...)
 {
 	char text[160];
 	va_list args;
@@ -29,11 +25,12 @@ problem(const struct verify *verify, const void *at, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	verify->found(verify->arg, at, text);
+	check->found(check->arg, at, text);
 }
 
-/* A frozen file's tables were copied one after the other, while they grew: what one of
- * them refers to may have come too late for another. */
+/* May a row's key have this name? In a file made by rotation, tables were copied one
+ * after the other while they grew, so a row may refer to a name that was not there
+ * yet. */
 static bool
 is_name(const struct fnt_view *view, uint64_t id)
 {
@@ -43,6 +40,7 @@ is_name(const struct fnt_view *view, uint64_t id)
 	       (view->frozen || fnt_name_get(view, (uint32_t)id, name) >= 0);
 }
 
+/* May a block's key have this row? */
 static bool
 is_row(const struct fnt_view *view, uint64_t row)
 {
@@ -50,19 +48,19 @@ is_row(const struct fnt_view *view, uint64_t row)
 	       (view->frozen || fnt_word_relaxed(&view->fn_rows[row].key));
 }
 
-/* ---- keys ------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------- */
 
 static void
-verify_fn_row(const struct verify *verify, uint32_t i)
+check_fn_row(const struct metrics_check *check, uint32_t i)
 {
-	const struct fnt_view *view = verify->view;
+	const struct fnt_view *view = check->view;
 	const struct fnt_fn_row *row = &view->fn_rows[i];
 	uint64_t key = fnt_word_relaxed(&row->key);
 
 	if (key && (!fnt_row_key_is(view, key, FNT_ROW_FN) || fnt_key_op(key) ||
 		    !is_name(view, fnt_key_name(key)))) {
-		problem(verify, row, "row %u of functions: key 0x%llx", i,
-			(unsigned long long)key);
+		report(check, row, "row %u of functions: key 0x%llx", i,
+		       (unsigned long long)key);
 		return;
 	}
 	for (uint32_t octave = 0; octave < FNT_OCTAVES; octave++) {
@@ -72,59 +70,60 @@ verify_fn_row(const struct verify *verify, uint32_t i)
 		if (block && (block > view->block_count ||
 			      fnt_word_relaxed(&view->block_keys[block - 1]) !=
 				      fnt_block_key(i, octave)))
-			problem(verify, &row->blocks[octave],
-				"row %u of functions: block %u is another's", i, block);
+			report(check, &row->blocks[octave],
+			       "row %u of functions: block %u belongs to another row",
+			       i, block);
 	}
 }
 
 static void
-verify_op_row(const struct verify *verify, uint32_t i)
+check_op_row(const struct metrics_check *check, uint32_t i)
 {
-	const struct fnt_view *view = verify->view;
+	const struct fnt_view *view = check->view;
 	const struct fnt_op_row *row = &view->op_rows[i];
 	uint64_t key = fnt_word_relaxed(&row->key);
 
 	if (key &&
 	    (!fnt_row_key_is(view, key, FNT_ROW_OP) ||
 	     fnt_key_op(key) >= FNT_OP_KINDS || !is_name(view, fnt_key_name(key))))
-		problem(verify, row, "row %u of operations: key 0x%llx", i,
-			(unsigned long long)key);
+		report(check, row, "row %u of operations: key 0x%llx", i,
+		       (unsigned long long)key);
 }
 
 static void
-verify_block(const struct verify *verify, uint32_t i)
+check_block(const struct metrics_check *check, uint32_t i)
 {
-	const struct fnt_view *view = verify->view;
+	const struct fnt_view *view = check->view;
 	uint64_t key = fnt_word_relaxed(&view->block_keys[i]), row = (key >> 16) - 1;
 
 	if (key && (!is_row(view, row) || (key & 0xffff) >= FNT_OCTAVES))
-		problem(verify, &view->block_keys[i], "block %u: key 0x%llx", i,
-			(unsigned long long)key);
+		report(check, &view->block_keys[i], "block %u: key 0x%llx", i,
+		       (unsigned long long)key);
 }
 
 static void
-verify_journal(const struct verify *verify, uint32_t i)
+check_journal(const struct metrics_check *check, uint32_t i)
 {
-	const struct fnt_lane *lane = &verify->view->lanes[i];
+	const struct fnt_lane *lane = &check->view->lanes[i];
 	uint64_t state = fnt_word_relaxed(&lane->journal.state);
 
-	/* Of an owned one it may be on its way. */
-	if ((state & FNT_JOURNAL_ARMED) && (state >> 32 >= verify->view->fn_row_count ||
+	/* An owner may be writing it, but each state that it writes is valid. */
+	if ((state & FNT_JOURNAL_ARMED) && (state >> 32 >= check->view->fn_row_count ||
 					    fnt_journal_end(state) >= FNT_ENDS))
-		problem(verify, &lane->journal, "lane %u: journal 0x%llx", i,
-			(unsigned long long)state);
+		report(check, &lane->journal, "lane %u: journal 0x%llx", i,
+		       (unsigned long long)state);
 }
 
-/* ---- sums ------------------------------------------------------------------------ */
+/* ---- sums ------------------------------------------------------------------- */
 
-/* Is nobody there who might be counting, nor was killed while at it? */
+/* Is no lane in use: nobody is counting, and nobody was killed while counting? */
 static bool
 is_at_rest(const struct fnt_view *view)
 {
 	if (view->frozen)
 		return false;
 	for (uint32_t i = 0; i < view->lane_count; i++)
-		/* [A1] acquire: a last owner's counts. */
+		/* [A1] acquire: the last owner's counts come before it released. */
 		if (fnt_state_status(atomic_load_explicit(&view->lanes[i].state,
 							  memory_order_acquire)) !=
 		    FNT_LANE_FREE)
@@ -133,25 +132,26 @@ is_at_rest(const struct fnt_view *view)
 }
 
 static void
-verify_fn(const struct verify *verify, const struct fnt_fn_metrics *fn)
+check_fn(const struct metrics_check *check, const struct fnt_fn_metrics *fn)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < fn->bucket_count; i++)
 		count += fn->buckets[i].count;
 	if (count + fn->spilled != fn->calls)
-		problem(verify, verify->view->fn_rows,
-			"a function's %llu calls, %llu in its histogram",
-			(unsigned long long)fn->calls,
-			(unsigned long long)(count + fn->spilled));
+		report(check, check->view->fn_rows,
+		       "a function's %llu calls, %llu in its histogram",
+		       (unsigned long long)fn->calls,
+		       (unsigned long long)(count + fn->spilled));
 }
 
-/* Rows of all lanes are not exact where somebody was killed: with those there is nothing to
- * be said. */
+/* Compares calls, the functions' counts and their histograms, if nothing changes
+ * meanwhile. Not if there are rows that several lanes share, or calls in the other row:
+ * those are not exact after a process was killed. */
 static int
-verify_sums(const struct verify *verify)
+check_sums(const struct metrics_check *check)
 {
-	const struct fnt_view *view = verify->view;
+	const struct fnt_view *view = check->view;
 	struct fnt_metrics *metrics;
 	uint64_t total;
 	int rc;
@@ -165,11 +165,11 @@ verify_sums(const struct verify *verify)
 	if (!metrics->shared && !metrics->other.calls && is_at_rest(view) &&
 	    total == fnt_query_total(view)) {
 		if (metrics->total.calls != total)
-			problem(verify, view->fn_rows, "%llu calls, of functions %llu",
-				(unsigned long long)total,
-				(unsigned long long)metrics->total.calls);
+			report(check, view->fn_rows, "%llu calls, of functions %llu",
+			       (unsigned long long)total,
+			       (unsigned long long)metrics->total.calls);
 		for (size_t i = 0; i < metrics->fn_count; i++)
-			verify_fn(verify, &metrics->fns[i]);
+			check_fn(check, &metrics->fns[i]);
 	}
 	fnt_metrics_free(metrics);
 	return 0;
@@ -178,15 +178,15 @@ verify_sums(const struct verify *verify)
 int
 fnt_verify_metrics(const struct fnt_view *view, fnt_problem_found *found, void *arg)
 {
-	struct verify verify = {view, found, arg};
+	struct metrics_check check = {view, found, arg};
 
 	for (uint32_t i = 0; i < view->fn_row_count; i++)
-		verify_fn_row(&verify, i);
+		check_fn_row(&check, i);
 	for (uint32_t i = 0; i < view->op_row_count; i++)
-		verify_op_row(&verify, i);
+		check_op_row(&check, i);
 	for (uint32_t i = 0; i < view->block_count; i++)
-		verify_block(&verify, i);
+		check_block(&check, i);
 	for (uint32_t i = 0; i < view->lane_count; i++)
-		verify_journal(&verify, i);
-	return verify_sums(&verify);
+		check_journal(&check, i);
+	return check_sums(&check);
 }
