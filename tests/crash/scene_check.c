@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "support/actor.h"
+#include "support/fixture.h"
 #include "region/name_table.h"
 #include "read/query.h"
 
@@ -23,14 +24,9 @@ scene_total(const struct scene *scene)
 uint64_t
 scene_hash(const struct fnt_record_copy *raw)
 {
-	const unsigned char *head = (const unsigned char *)&raw->head;
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t hash = fnv_1a(FNV_1A, &raw->head, sizeof(raw->head));
 
-	for (size_t i = 0; i < sizeof(raw->head); i++)
-		hash = (hash ^ head[i]) * 0x100000001b3u;
-	for (uint32_t i = 0; i < raw->head.payload_bytes; i++)
-		hash = (hash ^ (unsigned char)raw->payload[i]) * 0x100000001b3u;
-	return hash;
+	return fnv_1a(hash, raw->payload, raw->head.payload_bytes);
 }
 
 /* ---- one trace of an actor's ----------------------------------------------------- */

@@ -37,29 +37,6 @@ struct board {
 static struct board *board;
 static struct shape shape;
 
-static void
-give_up(const char *what)
-{
-	fprintf(stderr, "stress: %s\n", what);
-	_exit(1);
-}
-
-#define REQUIRE(condition)                                                             \
-	do {                                                                           \
-		if (!(condition))                                                      \
-			give_up(#condition);                                           \
-	} while (0)
-
-/* FNV-1a (Fowler, Noll, Vo), over a text and its NUL. */
-static uint64_t
-hash_text(uint64_t hash, const char *text)
-{
-	do
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-	while (*text++);
-	return hash;
-}
-
 /* ---- producing ------------------------------------------------------------------- */
 
 static void
@@ -76,15 +53,15 @@ static int
 produce_one(struct fnt_log *log, struct rnd *r, unsigned slot, uint64_t seq, char *room)
 {
 	uint32_t left = rnd(r, 4) ? rnd(r, 200) : rnd(r, shape.bytes);
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t hash = FNV_1A;
 	struct fnt_value value = {FNT_VALUE_JSON, room, 0};
 	struct fnt_call *call;
 	int len;
 
 	snprintf(room, 64, "%u.%llu", slot, (unsigned long long)seq);
 	call = begin_call(log, "stress", room);
-	REQUIRE(call);
-	hash = hash_text(hash, room);
+	CHILD_MUST(call);
+	hash = fnv_1a(hash, room, strlen(room) + 1);
 	while (left > 30) {
 		uint32_t some = rnd(r, 12) ? rnd(r, 60) : rnd(r, 3000);
 
@@ -93,7 +70,7 @@ produce_one(struct fnt_log *log, struct rnd *r, unsigned slot, uint64_t seq, cha
 		random_letters(r, room, some);
 		if (fnt_call_op(call, FNT_OP_GET, "table", room, 1, (int64_t)seq,
 				true) == FNT_DONE)
-			hash = hash_text(hash, room);
+			hash = fnv_1a(hash, room, strlen(room) + 1);
 		else
 			atomic_fetch_add(&board->omitted[slot], 1);
 	}
@@ -120,7 +97,7 @@ produce(void *arg)
 	for (uint64_t seq = 1; !atomic_load(&board->stop); seq++) {
 		int rc = produce_one(producer->log, &r, producer->slot, seq, room);
 
-		REQUIRE(rc == FNT_DONE || rc == FNT_DROPPED);
+		CHILD_MUST(rc == FNT_DONE || rc == FNT_DROPPED);
 		recorded += rc == FNT_DONE;
 		dropped += rc == FNT_DROPPED;
 		if (seq % 1024 == 0 && rnd(&r, 4) == 0)
@@ -143,7 +120,7 @@ run_threads(struct fnt_log *log, unsigned process)
 		nap_us(100);
 	for (unsigned i = 0; i < shape.threads; i++) {
 		producers[i] = (struct producer){log, process * shape.threads + i};
-		REQUIRE(!pthread_create(&threads[i], NULL, produce, &producers[i]));
+		CHILD_MUST(!pthread_create(&threads[i], NULL, produce, &producers[i]));
 	}
 	for (unsigned i = 0; i < shape.threads; i++)
 		pthread_join(threads[i], NULL);
@@ -157,24 +134,25 @@ run_threads(struct fnt_log *log, unsigned process)
 static void
 verify(const struct fnt_trace *trace, unsigned *slot, uint64_t *seq)
 {
-	uint64_t hash = hash_text(0xcbf29ce484222325u, trace->call_id);
+	uint64_t hash = fnv_1a(FNV_1A, trace->call_id, strlen(trace->call_id) + 1);
 	unsigned long long number;
 	char text[24];
 
-	REQUIRE(sscanf(trace->call_id, "%u.%llu", slot, &number) == 2);
-	REQUIRE(*slot < shape.processes * shape.threads);
-	REQUIRE(!strcmp(trace->fn_name, "stress") && !trace->flags);
+	CHILD_MUST(sscanf(trace->call_id, "%u.%llu", slot, &number) == 2);
+	CHILD_MUST(*slot < shape.processes * shape.threads);
+	CHILD_MUST(!strcmp(trace->fn_name, "stress") && !trace->flags);
 	*seq = number;
 	for (size_t i = 0; i < trace->op_count; i++) {
-		REQUIRE(trace->ops[i].row_count == (int64_t)number);
-		hash = hash_text(hash, trace->ops[i].id);
+		CHILD_MUST(trace->ops[i].row_count == (int64_t)number);
+		hash = fnv_1a(hash, trace->ops[i].id, strlen(trace->ops[i].id) + 1);
 	}
 	sprintf(text, "%llu", (unsigned long long)hash);
 	if (trace->outcome == FNT_OK)
-		REQUIRE(trace->value.len == strlen(text) &&
-			!memcmp(trace->value.data, text, trace->value.len));
+		CHILD_MUST(trace->value.len == strlen(text) &&
+			   !memcmp(trace->value.data, text, trace->value.len));
 	else
-		REQUIRE(trace->outcome == FNT_ERROR && !strcmp(trace->message, text));
+		CHILD_MUST(trace->outcome == FNT_ERROR &&
+			   !strcmp(trace->message, text));
 }
 
 static uint64_t
@@ -199,7 +177,7 @@ in_order(uint64_t last[3], const struct fnt_trace *trace, uint64_t seq)
 		if (last[1] >= seq || (last[2] < seq && last[2] > last[1]))
 			stream = &last[2];
 	}
-	REQUIRE(seq > *stream);
+	CHILD_MUST(seq > *stream);
 	*stream = seq;
 }
 
@@ -216,7 +194,7 @@ follow(const char *region)
 	unsigned slot;
 	int rc, idle = 0;
 
-	REQUIRE(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
+	CHILD_MUST(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
 	atomic_fetch_add(&board->ready, 1);
 	/* stop == 2: all producers have ended. One call of next may return early, to
 	 * wait for a ticket, so look often. */
@@ -224,7 +202,7 @@ follow(const char *region)
 		bool last_look = atomic_load(&board->stop) == 2;
 
 		rc = fnt_cursor_next(cursor, &trace);
-		REQUIRE(rc >= 0);
+		CHILD_MUST(rc >= 0);
 		if (rc) {
 			verify(trace, &slot, &seq);
 			in_order(last[slot], trace, seq);
@@ -240,9 +218,8 @@ follow(const char *region)
 	printf("#   %llu records, %llu delivered, %llu missed, %llu dropped\n",
 	       (unsigned long long)sum(board->recorded), (unsigned long long)delivered,
 	       (unsigned long long)missed, (unsigned long long)sum(board->dropped));
-	if (delivered + missed != sum(board->recorded))
-		give_up("delivered + missed is not what was recorded");
-	REQUIRE(delivered > 0);
+	CHILD_MUST(delivered + missed == sum(board->recorded));
+	CHILD_MUST(delivered > 0);
 	fnt_cursor_close(cursor);
 	fnt_reader_close(reader);
 	return 0;
@@ -261,17 +238,17 @@ scan(const char *region)
 	atomic_fetch_add(&board->ready, 1);
 	while (!atomic_load(&board->stop) || !rounds) {
 		query.errors_only = rounds++ % 2;
-		REQUIRE(!fnt_reader_query(reader, &query, &traces));
+		CHILD_MUST(!fnt_reader_query(reader, &query, &traces));
 		for (size_t i = 0; i < traces->count; i++) {
 			verify(&traces->items[i], &slot, &seq);
-			REQUIRE(!query.errors_only ||
-				traces->items[i].outcome == FNT_ERROR);
+			CHILD_MUST(!query.errors_only ||
+				   traces->items[i].outcome == FNT_ERROR);
 		}
 		fnt_traces_free(traces);
 		traces = in_flight(reader);
 		for (size_t i = 0; i < traces->count; i++)
-			REQUIRE(!(traces->items[i].flags & FNT_TRACE_DAMAGED) &&
-				traces->items[i].outcome == FNT_IN_FLIGHT);
+			CHILD_MUST(!(traces->items[i].flags & FNT_TRACE_DAMAGED) &&
+				   traces->items[i].outcome == FNT_IN_FLIGHT);
 		fnt_traces_free(traces);
 	}
 	fnt_reader_close(reader);
@@ -296,9 +273,9 @@ map_board(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT, 0600);
 
-	REQUIRE(fd >= 0 && !ftruncate(fd, sizeof(*board)));
+	CHILD_MUST(fd >= 0 && !ftruncate(fd, sizeof(*board)));
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	REQUIRE(board != MAP_FAILED);
+	CHILD_MUST(board != MAP_FAILED);
 	close(fd);
 }
 
@@ -319,7 +296,7 @@ run_anew(const char *self, const char *region, const char *path, unsigned proces
 	for (int i = 0; i < 6; i++)
 		args[4 + i] = texts[i];
 	execv(self, args);
-	give_up("exec");
+	CHILD_MUST(!"execv");
 }
 
 static int
@@ -356,11 +333,11 @@ check_totals(const char *region)
 {
 	struct fnt_stat stat = region_stat(region);
 
-	REQUIRE(stat.recorded == sum(board->recorded));
-	REQUIRE(stat.dropped == sum(board->dropped));
-	REQUIRE(stat.ops_omitted == sum(board->omitted));
-	REQUIRE(stat.in_flight == 0 && stat.producers == 1);
-	REQUIRE(stat.dropped <= stat.total / 50);
+	CHILD_MUST(stat.recorded == sum(board->recorded));
+	CHILD_MUST(stat.dropped == sum(board->dropped));
+	CHILD_MUST(stat.ops_omitted == sum(board->omitted));
+	CHILD_MUST(stat.in_flight == 0 && stat.producers == 1);
+	CHILD_MUST(stat.dropped <= stat.total / 50);
 	must_be_sound(region);
 }
 
@@ -443,7 +420,7 @@ main(int argc, char **argv)
 		shape.threads = argc > 3 ? (unsigned)atoi(argv[3]) : shape.threads;
 		shape.size_kib = argc > 4 ? (unsigned)atoi(argv[4]) : shape.size_kib;
 		shape.bytes = argc > 5 ? (unsigned)atoi(argv[5]) : shape.bytes;
-		REQUIRE(shape.processes * shape.threads <= SLOTS);
+		CHILD_MUST(shape.processes * shape.threads <= SLOTS);
 		printf("1..1\n");
 		failed = run_and_tell("/proc/self/exe", 1, seconds);
 	} else {

@@ -174,6 +174,19 @@ rnd(struct rnd *rnd, uint32_t below)
 	return (uint32_t)((rnd->state >> 33) % below);
 }
 
+/* FNV-1a (Fowler, Noll, Vo). Begin with FNV_1A. */
+#define FNV_1A 0xcbf29ce484222325u
+
+static inline uint64_t
+fnv_1a(uint64_t hash, const void *data, size_t len)
+{
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3u;
+	return hash;
+}
+
 /* ---- logs ------------------------------------------------------------------------ */
 
 static inline struct fnt_log *
@@ -231,6 +244,13 @@ record_numbers(struct fnt_log *log, unsigned from, unsigned count)
 		snprintf(id, sizeof(id), "%u", i);
 		MUST(record_call(log, "fn", id) == FNT_DONE);
 	}
+}
+
+/* The number that record_numbers gave to a call as its id. */
+static inline uint64_t
+number_of(const struct fnt_trace *trace)
+{
+	return strtoull(trace->call_id, NULL, 10);
 }
 
 static inline struct fnt_traces *

@@ -28,12 +28,6 @@ finish_many(struct fnt_log *log, uint64_t first, uint64_t count)
 	}
 }
 
-static uint64_t
-number_of(const struct fnt_trace *trace)
-{
-	return strtoull(trace->call_id, NULL, 10);
-}
-
 /* Exactly the records from `first` to `last` are there, newest first; for readers, and
  * for the log itself. */
 static void

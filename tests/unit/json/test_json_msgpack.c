@@ -16,9 +16,8 @@ static const char *
 json_of(const void *data, size_t len)
 {
 	struct fnt_buf buf = {0};
-	char *copy =
-		/* of exactly this size: ASan reports one byte too many */
-		calloc(1, len ? len : 1);
+	/* Of exactly this size, so that ASan reports a read behind it. */
+	char *copy = calloc(1, len ? len : 1);
 
 	if (len)
 		memcpy(copy, data, len);

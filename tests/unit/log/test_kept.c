@@ -27,12 +27,6 @@ finish_numbered(struct fnt_log *log, uint64_t n, bool good)
 	finish(log, id, good);
 }
 
-static uint64_t
-number_of(const struct fnt_trace *trace)
-{
-	return strtoull(trace->call_id, NULL, 10);
-}
-
 /* ---- what outlives the flood ----------------------------------------------------- */
 
 /* A hundred errors, evenly spaced among ten million successful calls. */

@@ -87,8 +87,7 @@ likely_event(struct rnd *r, struct fnt_event *event, int i)
 	}
 }
 
-/* ---- are two traces the same? -----------------------------------------------------
- */
+/* ---- are two traces the same? ---------------------------------------------------- */
 
 static bool
 same_string(const char *a, const char *b)
@@ -174,8 +173,7 @@ same_traces(const struct fnt_traces *a, const struct fnt_traces *b)
 	return same;
 }
 
-/* ---- both ways --------------------------------------------------------------------
- */
+/* ---- both ways ------------------------------------------------------------------- */
 
 static struct fnt_record
 some_head(struct rnd *r)

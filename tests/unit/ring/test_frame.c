@@ -106,8 +106,7 @@ START_TEST(closed_with_calls_that_have_no_frame)
 }
 END_TEST
 
-/* ---- in each frame ----------------------------------------------------------------
- */
+/* ---- in each frame --------------------------------------------------------------- */
 
 static void
 begin_in_all(struct fnt_log *log, struct fnt_call **calls)
