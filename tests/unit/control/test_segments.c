@@ -149,14 +149,14 @@ START_TEST(waiting_thread_keeps_its_tickets)
 	char path[600];
 	uint64_t next = 1;
 
-	for (int turn = 0; turn < 12; turn++) {
+	for (int round = 0; round < 12; round++) {
 		/* Fast, so that the thread's block is large and not used up. */
 		finish_many(log, next, 100);
 		next += 100;
 		snprintf(path, sizeof(path), "%s/waits-%d.fnt", getenv("FNTRACE_DIR"),
-			 turn);
+			 round);
 		if (fnt_control_rotate(control, path, &rings, &error))
-			ck_abort_msg("turn %d: %s", turn, error.message);
+			ck_abort_msg("round %d: %s", round, error.message);
 		ck_assert_uint_eq(rings.frozen, 100);
 		must_hold(path, NULL, next - 100, next - 1);
 		ck_assert_uint_eq(fnt_log_len(log), 0);
@@ -256,12 +256,12 @@ START_TEST(follower_crosses_segments)
 	uint64_t next = 1, had = 0, last = 0;
 
 	MUST(!fnt_cursor_open(&cursor, reader, FNT_FROM_NOW));
-	for (int turn = 0; turn < 20; turn++) {
+	for (int round = 0; round < 20; round++) {
 		finish_many(log, next, 150);
 		next += 150;
-		if (turn % 3 == 1)
-			resize("follow", MIB(6) + (uint64_t)turn * 65536);
-		else if (turn % 3 == 2)
+		if (round % 3 == 1)
+			resize("follow", MIB(6) + (uint64_t)round * 65536);
+		else if (round % 3 == 2)
 			MUST(!rotate("follow", region_path("follow-frozen", ".fnt"),
 				     NULL, &error));
 		unlink(region_path("follow-frozen", ".fnt"));
@@ -269,13 +269,13 @@ START_TEST(follower_crosses_segments)
 		next += 50;
 		/* The follower waits a little for tickets that a thread has reserved.
 		 */
-		for (int idle = 0; idle < (turn == 19 ? 50 : 1); idle++) {
+		for (int idle = 0; idle < (round == 19 ? 50 : 1); idle++) {
 			while (fnt_cursor_next(cursor, &trace) == 1) {
 				ck_assert_uint_gt(number_of(trace), last);
 				last = number_of(trace);
 				had++;
 			}
-			if (turn == 19)
+			if (round == 19)
 				nap_us(1000);
 		}
 	}

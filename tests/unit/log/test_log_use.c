@@ -114,7 +114,7 @@ START_TEST(names_are_checked)
 		ck_assert_int_eq(try_name(good[i]), 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (try_name(bad[i]) != -EINVAL)
-			ck_abort_msg("\"%s\" was taken", bad[i]);
+			ck_abort_msg("\"%s\" was accepted", bad[i]);
 	memset(name, 'n', sizeof(name));
 	name[201] = '\0';
 	ck_assert_int_eq(try_name(name), -EINVAL);

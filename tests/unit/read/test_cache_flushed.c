@@ -54,6 +54,15 @@ static struct {
 } concurrent;
 
 static void
+set_writer(void (*write)(void *arg), void *arg, unsigned after, unsigned until)
+{
+	concurrent.after = after;
+	concurrent.until = until;
+	concurrent.arg = arg;
+	concurrent.write = write;
+}
+
+static void
 begin_reading(void)
 {
 	flush_count = seen_count = 0;
@@ -90,6 +99,12 @@ enum fnt_read_result __wrap_fnt_record_read(const struct fnt_view *view, uint32_
 					    uint64_t ticket,
 					    struct fnt_record_copy *raw);
 
+static uint32_t
+cells_of(enum fnt_read_result is, const struct fnt_record_copy *raw)
+{
+	return is == FNT_READ_RECORD ? fnt_cells_for(raw->head.payload_bytes) : 0;
+}
+
 /* Called by a walk. */
 enum fnt_read_result
 __wrap_fnt_record_read_at(const struct fnt_view *view,
@@ -99,9 +114,7 @@ __wrap_fnt_record_read_at(const struct fnt_view *view,
 	unsigned before = flush_count;
 	enum fnt_read_result is = __real_fnt_record_read_at(view, position, raw);
 
-	note(position, is,
-	     is == FNT_READ_RECORD ? fnt_cells_for(raw->head.payload_bytes) : 0,
-	     before);
+	note(position, is, cells_of(is, raw), before);
 	return is;
 }
 
@@ -129,9 +142,7 @@ __wrap_fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t tick
 	unsigned before = flush_count;
 	enum fnt_read_result is = __real_fnt_record_read(view, ring, ticket, raw);
 
-	note(&position, is,
-	     is == FNT_READ_RECORD ? fnt_cells_for(raw->head.payload_bytes) : 0,
-	     before);
+	note(&position, is, cells_of(is, raw), before);
 	return is;
 }
 
@@ -267,10 +278,7 @@ walk_with_writer(uint32_t most, unsigned after)
 	struct marks *marks;
 	uint64_t flushed = 0;
 
-	concurrent.after = after;
-	concurrent.until = after + 1;
-	concurrent.arg = &writing;
-	concurrent.write = write_one;
+	set_writer(write_one, &writing, after, after + 1);
 	walk(bench, NONE, SIZE_MAX);
 	marks = marks_of(bench->segment);
 	for (uint64_t i = 0; i < bench->segment->cell_count; i++) {
@@ -300,10 +308,7 @@ START_TEST(query_for_a_few_records_flushes_nothing)
 		struct bench *bench = writing.bench = make_full(1, &writing.number);
 
 		MUST(bench->segment->cell_count % PLACE == 0);
-		concurrent.after = 1;
-		concurrent.until = UINT32_MAX;
-		concurrent.arg = &writing;
-		concurrent.write = write_one;
+		set_writer(write_one, &writing, 1, UINT32_MAX);
 		walk(bench, writing.number - few, 1);
 		ck_assert_uint_eq(seen_count, few);
 		ck_assert_uint_eq(flush_count, 0);
@@ -330,10 +335,7 @@ START_TEST(count_flushes_one_line_of_each_cell)
 		write_record(bench, 0, 1 + some, writing.number++);
 	for (int i = 0; i < 150; i++)
 		write_record(bench, 1, 1, writing.number++);
-	concurrent.after = 10;
-	concurrent.until = 11;
-	concurrent.arg = &writing;
-	concurrent.write = write_one;
+	set_writer(write_one, &writing, 10, 11);
 	begin_reading();
 	fnt_query_retained(bench->view);
 	for (unsigned i = 0; i < seen_count; i++) {
@@ -390,10 +392,7 @@ START_TEST(each_ring_flushes_by_itself)
 		record_numbers(log, i, 1);
 		MUST(!fnt_call_finish_error(begin_call(log, "fn", "e"), "E", "failed"));
 	}
-	concurrent.after = 10;
-	concurrent.until = UINT32_MAX;
-	concurrent.arg = log;
-	concurrent.write = record_one;
+	set_writer(record_one, log, 10, UINT32_MAX);
 	begin_reading();
 	MUST(!fnt_reader_query(reader, &all, &traces));
 	concurrent.write = NULL;

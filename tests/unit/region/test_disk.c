@@ -208,7 +208,8 @@ START_TEST(full_disk_is_an_error_at_open)
 	fill_up();
 	ck_assert_int_eq(open_error("late", MIB(1), &error), -ENOSPC);
 	if (!strstr(error.message, "needs 1 MiB"))
-		ck_abort_msg("what is needed: %s", error.message);
+		ck_abort_msg("the message does not say what is needed: %s",
+			     error.message);
 	dir = opendir(disk);
 	while (dir && (entry = readdir(dir)))
 		MUST(!strstr(entry->d_name, "fnt"));
@@ -237,7 +238,8 @@ START_TEST(sparse_copy_is_filled)
 	fill_up();
 	ck_assert_int_eq(open_error("holes", 0, &error), -ENOSPC);
 	if (!strstr(error.message, "holes"))
-		ck_abort_msg("what is wrong: %s", error.message);
+		ck_abort_msg("the message does not say what is wrong: %s",
+			     error.message);
 	path_on_disk(path, "filler");
 	MUST(!unlink(path));
 	ck_assert_int_eq(open_error("holes", 0, NULL), 0);

@@ -133,7 +133,8 @@ die_before_descendant(enum descent descent, const char *name)
 	kill_child(pid);
 	if (count_outcome(reader, FNT_ABORTED) != 1 ||
 	    count_outcome(reader, FNT_IN_FLIGHT) != busy)
-		ck_abort_msg("descent %d: the dead seem alive, or the living dead",
+		ck_abort_msg("descent %d: a dead process counts as alive, or a live "
+			     "one as dead",
 			     (int)descent);
 	fnt_log_close(open_log(name, NULL));
 	ck_assert_uint_eq(count_outcome(reader, FNT_ABORTED), 0);

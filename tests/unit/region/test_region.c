@@ -44,7 +44,7 @@ one_line(const struct fnt_error *error, int rc, const char *path)
 	ck_assert_int_eq(error->code, rc);
 	MUST(error->message[0] && !strchr(error->message, '\n'));
 	if (!strstr(error->message, path))
-		ck_abort_msg("which file? %s", error->message);
+		ck_abort_msg("the message does not name the file: %s", error->message);
 }
 
 /* Readers and writers refuse the file, with a message of one line, and not a byte of it
@@ -381,7 +381,8 @@ START_TEST(full_file_system)
 	}
 	ck_assert_int_eq(fnt_log_open(&log, "big", &options), -ENOSPC);
 	if (!strstr(error.message, "16 MiB") || !strstr(error.message, "1 MiB free"))
-		ck_abort_msg("needed and free: %s", error.message);
+		ck_abort_msg("the message does not say what is needed and free: %s",
+			     error.message);
 	opened = opendir(copy);
 	while (opened && (entry = readdir(opened)))
 		entries++;
