@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Replay a recorded conversation between a host and a runner through `fntrace tap`.
 
-    replay.py child TRANSCRIPT      be the runner: say its lines, expect the host's
+    replay.py child TRANSCRIPT      be the runner: send its lines, expect the host's
     replay.Host(command, path)      be the host, in a test
 
-Each side says its next line only when it has seen all that came before it in the
-transcript, so the order is the recorded one; each byte that arrives is compared.
+Each side sends its next line only when it has received all lines before it in the
+transcript, so the order is as recorded. Each byte received is compared.
 """
 import json
 import subprocess
@@ -15,14 +15,14 @@ import threading
 
 
 def read_transcript(path):
-    """[(is it the host who speaks, the line's bytes)]"""
+    """A list of (True if the host sends the line, the line's bytes)."""
     with open(path, encoding="utf-8") as lines:
         entries = [json.loads(line) for line in lines]
     return [(e["dir"] == "host", e["line"].encode() + b"\n") for e in entries]
 
 
 def play(transcript, as_host, source, sink):
-    """Raises ValueError at the first byte that is not as recorded."""
+    """Send our lines and expect the other side's. Raises ValueError at the first difference."""
     for number, (by_host, line) in enumerate(transcript, 1):
         if by_host == as_host:
             sink.write(line)
@@ -39,7 +39,7 @@ def be_child(path):
         play(read_transcript(path), False, source, sink)
         rest = source.read()
         if rest:
-            raise ValueError(f"the host said more: {rest[:100]!r}")
+            raise ValueError(f"the host sent more: {rest[:100]!r}")
     except ValueError as error:
         print(f"replay child: {path}: {error}", file=sys.stderr)
         return 3
@@ -47,7 +47,7 @@ def be_child(path):
 
 
 class Host:
-    """A host that plays its part in a thread of its own."""
+    """A host that sends and receives in a thread of its own."""
 
     def __init__(self, command, path):
         self.path = path
@@ -65,7 +65,7 @@ class Host:
             self.process.stdin.close()
             rest = self.process.stdout.read()
             if rest:
-                raise ValueError(f"the runner said more: {rest[:100]!r}")
+                raise ValueError(f"the runner sent more: {rest[:100]!r}")
         except (ValueError, OSError) as error:
             self.error = error
             self.process.kill()
