@@ -7,13 +7,6 @@
 
 #define FIRST_CAP 512u
 
-void
-fnt_buf_fini(struct fnt_buf *buf)
-{
-	free(buf->data);
-	fnt_buf_init(buf);
-}
-
 /* At least `len` more bytes of capacity; doubled, so that n appends copy O(n) bytes. */
 static int
 grow(struct fnt_buf *buf, size_t len)
@@ -46,13 +39,13 @@ void
 fnt_buf_fail(struct fnt_buf *buf)
 {
 	buf->error = -ENOMEM;
-	/* Nothing fits from here on: fnt_buf_char's short way must not be taken either.
+	/* Nothing fits from here on: fnt_buf_append_char's short way must not be taken either.
 	 */
 	buf->cap = buf->len;
 }
 
 void
-fnt_buf_put(struct fnt_buf *buf, const void *bytes, size_t len)
+fnt_buf_append(struct fnt_buf *buf, const void *bytes, size_t len)
 {
 	char *place;
 
@@ -77,8 +70,9 @@ fnt_buf_steal(struct fnt_buf *buf, char **data, size_t *len)
 		*data = buf->data;
 		if (len)
 			*len = buf->len;
-		buf->data = NULL;
+	} else {
+		free(buf->data);
 	}
-	fnt_buf_fini(buf);
+	fnt_buf_init(buf);
 	return error;
 }

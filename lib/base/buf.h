@@ -29,9 +29,6 @@ fnt_buf_init(struct fnt_buf *buf)
 	*buf = (struct fnt_buf){0};
 }
 
-/* Free the memory; the buffer is as after init. */
-void fnt_buf_fini(struct fnt_buf *buf);
-
 /* Room for `len` more bytes at buf->data + buf->len, which the caller fills and then
  * adds to buf->len. The place, or NULL once the buffer has failed. */
 char *fnt_buf_reserve(struct fnt_buf *buf, size_t len);
@@ -40,21 +37,21 @@ char *fnt_buf_reserve(struct fnt_buf *buf, size_t len);
 void fnt_buf_fail(struct fnt_buf *buf);
 
 /* Append. `bytes` may be NULL if `len` is 0; it must not point into the buffer. */
-void fnt_buf_put(struct fnt_buf *buf, const void *bytes, size_t len);
+void fnt_buf_append(struct fnt_buf *buf, const void *bytes, size_t len);
 
 static inline void
-fnt_buf_puts(struct fnt_buf *buf, const char *text)
+fnt_buf_append_text(struct fnt_buf *buf, const char *text)
 {
-	fnt_buf_put(buf, text, strlen(text));
+	fnt_buf_append(buf, text, strlen(text));
 }
 
 static inline void
-fnt_buf_char(struct fnt_buf *buf, char byte)
+fnt_buf_append_char(struct fnt_buf *buf, char byte)
 {
 	if (buf->len < buf->cap)
 		buf->data[buf->len++] = byte;
 	else
-		fnt_buf_put(buf, &byte, 1);
+		fnt_buf_append(buf, &byte, 1);
 }
 
 /* Cut back to `len`, which the buffer has had before. */

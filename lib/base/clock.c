@@ -157,7 +157,7 @@ anchor(struct fnt_clock *clock)
 	clock->limit = rate ? ((uint64_t)ANCHOR_NS << SCALE_SHIFT) / rate : 0;
 	if (!atomic_load(&trusted))
 		clock->limit = 0;
-	fnt_clock_tend_wall(clock, clock->ns);
+	fnt_clock_update_wall(clock, clock->ns);
 }
 
 #else

@@ -79,7 +79,7 @@ enum fnt_clock_kind fnt_clock_kind(void);
 /* What the counter shows (0 where there is none), or the vDSO: whichever of them
  * `counter` says, to be made a time of by fnt_clock_time(). */
 static inline __attribute__((always_inline)) uint64_t
-fnt_clock_look(bool counter)
+fnt_clock_sample(bool counter)
 {
 #if defined(__x86_64__)
 	if (counter)
@@ -110,7 +110,7 @@ fnt_clock_read(struct fnt_clock *clock)
 {
 	uint64_t now;
 
-	return fnt_clock_time(clock, true, fnt_clock_look(true), &now)
+	return fnt_clock_time(clock, true, fnt_clock_sample(true), &now)
 		       ? now
 		       : fnt_clock_renew(clock);
 }
@@ -124,7 +124,7 @@ fnt_clock_has_wall(const struct fnt_clock *clock, bool counter, uint64_t now)
 
 /* The offset of the wall clock for a time just read. */
 static inline void
-fnt_clock_tend_wall(struct fnt_clock *clock, uint64_t now)
+fnt_clock_update_wall(struct fnt_clock *clock, uint64_t now)
 {
 	if (__builtin_expect(now >= clock->wall_until, 0))
 		fnt_clock_renew_wall(clock);

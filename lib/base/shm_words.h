@@ -135,7 +135,7 @@ fnt_pair_of(const fnt_word *a, const fnt_word *b)
 }
 
 static inline void
-fnt_pair_apart(fnt_word *a, fnt_word *b, fnt_pair pair)
+fnt_pair_split(fnt_word *a, fnt_word *b, fnt_pair pair)
 {
 	atomic_store_explicit(a, pair[0], memory_order_relaxed);
 	atomic_store_explicit(b, pair[1], memory_order_relaxed);
@@ -143,7 +143,7 @@ fnt_pair_apart(fnt_word *a, fnt_word *b, fnt_pair pair)
 
 /* … and side by side. */
 static inline fnt_pair
-fnt_pair_get(const fnt_word *words)
+fnt_pair_load_shared(const fnt_word *words)
 {
 #ifdef FNT_WORDS_IN_PAIRS
 	return *(const fnt_word_pair *)(const void *)words;
@@ -153,12 +153,12 @@ fnt_pair_get(const fnt_word *words)
 }
 
 static inline void
-fnt_pair_put(fnt_word *words, fnt_pair pair)
+fnt_pair_store_shared(fnt_word *words, fnt_pair pair)
 {
 #ifdef FNT_WORDS_IN_PAIRS
 	*(fnt_word_pair *)(void *)words = pair;
 #else
-	fnt_pair_apart(&words[0], &words[1], pair);
+	fnt_pair_split(&words[0], &words[1], pair);
 #endif
 }
 
@@ -169,7 +169,7 @@ fnt_pair_release(fnt_word *words, fnt_pair pair)
 {
 	atomic_thread_fence(memory_order_release);
 #ifdef FNT_WORDS_IN_PAIRS
-	fnt_pair_put(words, pair);
+	fnt_pair_store_shared(words, pair);
 #else
 	atomic_store_explicit(&words[1], pair[1], memory_order_relaxed);
 	atomic_store_explicit(&words[0], pair[0], memory_order_release);
@@ -180,7 +180,7 @@ fnt_pair_release(fnt_word *words, fnt_pair pair)
 
 /* `count` whole words. */
 static inline void
-fnt_words_put(fnt_word *words, const char *bytes, size_t count)
+fnt_words_write(fnt_word *words, const char *bytes, size_t count)
 {
 	size_t i = 0;
 
@@ -200,25 +200,25 @@ fnt_words_put(fnt_word *words, const char *bytes, size_t count)
 	}
 }
 
-/* Part of fnt_words_put_few(): `some` of them, if `count` has that bit. */
+/* Part of fnt_words_write_unrolled(): `some` of them, if `count` has that bit. */
 static inline __attribute__((always_inline)) uint32_t
-fnt_words_put_bit(fnt_word *words, const char *bytes, uint32_t count, uint32_t some)
+fnt_words_write_bit(fnt_word *words, const char *bytes, uint32_t count, uint32_t some)
 {
 	if (count & some)
-		fnt_words_put(words, bytes, some);
+		fnt_words_write(words, bytes, some);
 	return count & some;
 }
 
 /* The same, for less than 32, without a loop. */
 static inline __attribute__((always_inline)) void
-fnt_words_put_few(fnt_word *words, const char *bytes, uint32_t count)
+fnt_words_write_unrolled(fnt_word *words, const char *bytes, uint32_t count)
 {
-	uint32_t done = fnt_words_put_bit(words, bytes, count, 16);
+	uint32_t done = fnt_words_write_bit(words, bytes, count, 16);
 
-	done += fnt_words_put_bit(words + done, bytes + done * 8, count, 8);
-	done += fnt_words_put_bit(words + done, bytes + done * 8, count, 4);
-	done += fnt_words_put_bit(words + done, bytes + done * 8, count, 2);
-	fnt_words_put_bit(words + done, bytes + done * 8, count, 1);
+	done += fnt_words_write_bit(words + done, bytes + done * 8, count, 8);
+	done += fnt_words_write_bit(words + done, bytes + done * 8, count, 4);
+	done += fnt_words_write_bit(words + done, bytes + done * 8, count, 2);
+	fnt_words_write_bit(words + done, bytes + done * 8, count, 1);
 }
 
 /* `len` bytes, the last word filled up with zeroes. */
@@ -228,7 +228,7 @@ fnt_words_store(fnt_word *words, const void *bytes, size_t len)
 	size_t whole = len / 8;
 	uint64_t word = 0;
 
-	fnt_words_put(words, bytes, whole);
+	fnt_words_write(words, bytes, whole);
 	if (len % 8) {
 		memcpy(&word, (const char *)bytes + whole * 8, len % 8);
 		atomic_store_explicit(&words[whole], word, memory_order_relaxed);

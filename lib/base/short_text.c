@@ -3,9 +3,9 @@
 
 #ifdef FNT_TEXT_VECTORS
 
-uint32_t fnt_quick_window;
+uint32_t fnt_short_text_window;
 
-_Alignas(64) const unsigned char fnt_quick_mask[64] = {
+_Alignas(64) const unsigned char fnt_short_text_mask[64] = {
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 
@@ -36,13 +36,13 @@ is_on_memcheck(void)
 void
 fnt_short_text_init(void)
 {
-	fnt_quick_window = is_on_memcheck() ? 0 : FNT_PAGE - FNT_SHORT_TEXT + 1;
+	fnt_short_text_window = is_on_memcheck() ? 0 : FNT_PAGE - FNT_SHORT_TEXT + 1;
 }
 
 bool
 fnt_short_text_usable(void)
 {
-	return fnt_quick_window != 0;
+	return fnt_short_text_window != 0;
 }
 
 #else

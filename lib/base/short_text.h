@@ -32,7 +32,7 @@
 /* Short ones are shorter than this. */
 #define FNT_SHORT_TEXT 48u
 /* So many bytes are written, or FNT_SHORT_TEXT where a text is no shorter than this. */
-#define FNT_SHORT_TEXT_PUT 32u
+#define FNT_SHORT_TEXT_STORED 32u
 
 /* May texts be looked at past their ends? Before the first call of a process begins,
  * and as often as one likes; any thread. */
@@ -41,7 +41,7 @@ bool fnt_short_text_usable(void); /* they may */
 
 /* Bytes of a text of less than FNT_SHORT_TEXT: moves that may overlap. */
 static inline char *
-fnt_short_text_bytes(char *at, const char *bytes, size_t len)
+fnt_short_text_copy_exact(char *at, const char *bytes, size_t len)
 {
 	unsigned __int128 first16, last16;
 	uint64_t first, last;
@@ -74,9 +74,9 @@ fnt_short_text_bytes(char *at, const char *bytes, size_t len)
 #ifdef FNT_TEXT_VECTORS
 
 /* Offsets in a page up to which texts may be looked at so: none, under Memcheck. */
-extern uint32_t fnt_quick_window;
+extern uint32_t fnt_short_text_window;
 /* 32 times 255, 32 times 0. */
-extern const unsigned char fnt_quick_mask[64];
+extern const unsigned char fnt_short_text_mask[64];
 
 static inline __m128i
 fnt_short_text_load(const void *at)
@@ -100,7 +100,7 @@ fnt_short_text_zeroes(const char *at)
 
 #endif
 
-/* The length of a text, if it is short, and may be put by fnt_short_text_put(); else
+/* The length of a text, if it is short, and may be put by fnt_short_text_copy(); else
  * FNT_SHORT_TEXT. */
 static inline size_t
 fnt_short_text_len(const char *text)
@@ -111,8 +111,9 @@ fnt_short_text_len(const char *text)
 
 	/* What the compiler knows of the object does not hold for these looks. */
 	__asm__("" : "+r"(at));
-	if (__builtin_expect(
-		    ((uint32_t)(uintptr_t)at & (FNT_PAGE - 1)) >= fnt_quick_window, 0))
+	if (__builtin_expect(((uint32_t)(uintptr_t)at & (FNT_PAGE - 1)) >=
+				     fnt_short_text_window,
+			     0))
 		return FNT_SHORT_TEXT;
 	zeroes = fnt_short_text_zeroes(at) | fnt_short_text_zeroes(at + 16) << 16;
 	if (__builtin_expect(zeroes != 0, 1))
@@ -127,10 +128,10 @@ fnt_short_text_len(const char *text)
 /* A text, its length by fnt_short_text_len(), at `at`; returns its end. What else is written
  * is 0, unless `more` is put there next: another text, or a blank. */
 static inline __attribute__((always_inline)) char *
-fnt_short_text_put(char *at, const char *text, size_t len, bool more)
+fnt_short_text_copy(char *at, const char *text, size_t len, bool more)
 {
 #ifdef FNT_TEXT_VECTORS
-	const unsigned char *mask = fnt_quick_mask + 32;
+	const unsigned char *mask = fnt_short_text_mask + 32;
 	__m128i first, second, third;
 
 	__asm__("" : "+r"(text));
@@ -149,7 +150,7 @@ fnt_short_text_put(char *at, const char *text, size_t len, bool more)
 	return at + len;
 #else
 	(void)more;
-	return fnt_short_text_bytes(at, text, len);
+	return fnt_short_text_copy_exact(at, text, len);
 #endif
 }
 
@@ -157,7 +158,7 @@ fnt_short_text_put(char *at, const char *text, size_t len, bool more)
 static inline void
 fnt_short_text_blank(char *at)
 {
-	memset(at, 0, FNT_SHORT_TEXT_PUT);
+	memset(at, 0, FNT_SHORT_TEXT_STORED);
 }
 
 #endif

@@ -17,39 +17,39 @@ is_plain(unsigned char byte)
 }
 
 static void
-put_ascii_escape(struct fnt_buf *buf, unsigned char byte)
+write_ascii_escape(struct fnt_buf *buf, unsigned char byte)
 {
 	static const char short_form[0x20] = {
 		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
 
-	fnt_buf_char(buf, '\\');
+	fnt_buf_append_char(buf, '\\');
 	if (byte >= 0x20) {
-		fnt_buf_char(buf, (char)byte);
+		fnt_buf_append_char(buf, (char)byte);
 	} else if (short_form[byte]) {
-		fnt_buf_char(buf, short_form[byte]);
+		fnt_buf_append_char(buf, short_form[byte]);
 	} else {
-		fnt_buf_puts(buf, "u00");
+		fnt_buf_append_text(buf, "u00");
 		fnt_json_hex(buf, byte, 2);
 	}
 }
 
 /* A piece (utf8.h) of more than a plain byte. */
 static size_t
-put_piece(struct fnt_buf *buf, const char *s, size_t len)
+write_piece(struct fnt_buf *buf, const char *s, size_t len)
 {
 	bool valid;
 	size_t size = fnt_utf8_piece(s, len, &valid);
 
 	if (!valid)
-		fnt_buf_put(buf, FNT_UTF8_FFFD, FNT_UTF8_FFFD_SIZE);
+		fnt_buf_append(buf, FNT_UTF8_FFFD, FNT_UTF8_FFFD_SIZE);
 	else if (size == 1)
-		put_ascii_escape(buf, (unsigned char)*s);
+		write_ascii_escape(buf, (unsigned char)*s);
 	else if (size == 3 && !memcmp(s, "\xE2\x80\xA8", 3))
-		fnt_buf_puts(buf, "\\u2028");
+		fnt_buf_append_text(buf, "\\u2028");
 	else if (size == 3 && !memcmp(s, "\xE2\x80\xA9", 3))
-		fnt_buf_puts(buf, "\\u2029");
+		fnt_buf_append_text(buf, "\\u2029");
 	else
-		fnt_buf_put(buf, s, size);
+		fnt_buf_append(buf, s, size);
 	return size;
 }
 
@@ -63,18 +63,18 @@ fnt_json_escape(struct fnt_buf *buf, const char *s, size_t len)
 
 		while (at < len && is_plain((unsigned char)s[at]))
 			at++;
-		fnt_buf_put(buf, s + plain, at - plain);
+		fnt_buf_append(buf, s + plain, at - plain);
 		if (at < len)
-			at += put_piece(buf, s + at, len - at);
+			at += write_piece(buf, s + at, len - at);
 	}
 }
 
 void
 fnt_json_string(struct fnt_buf *buf, const char *s, size_t len)
 {
-	fnt_buf_char(buf, '"');
+	fnt_buf_append_char(buf, '"');
 	fnt_json_escape(buf, s, len);
-	fnt_buf_char(buf, '"');
+	fnt_buf_append_char(buf, '"');
 }
 
 void
@@ -112,14 +112,14 @@ fnt_json_u64(struct fnt_buf *buf, uint64_t value)
 		digits[--at] = (char)('0' + value % 10);
 		value /= 10;
 	} while (value);
-	fnt_buf_put(buf, digits + at, sizeof(digits) - at);
+	fnt_buf_append(buf, digits + at, sizeof(digits) - at);
 }
 
 void
 fnt_json_i64(struct fnt_buf *buf, int64_t value)
 {
 	if (value < 0)
-		fnt_buf_char(buf, '-');
+		fnt_buf_append_char(buf, '-');
 	/* Negated as unsigned: -INT64_MIN has no place in int64_t. */
 	fnt_json_u64(buf, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
@@ -128,7 +128,7 @@ void
 fnt_json_hex(struct fnt_buf *buf, uint64_t value, unsigned digits)
 {
 	while (digits--)
-		fnt_buf_char(buf, hex_digits[value >> (4 * digits) & 0xf]);
+		fnt_buf_append_char(buf, hex_digits[value >> (4 * digits) & 0xf]);
 }
 
 void
@@ -138,7 +138,7 @@ fnt_json_base64(struct fnt_buf *buf, const void *bytes, size_t len)
 				      "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *byte = bytes;
 
-	fnt_buf_char(buf, '"');
+	fnt_buf_append_char(buf, '"');
 	for (size_t at = 0; at < len; at += 3) {
 		size_t left = len - at;
 		uint32_t group = (uint32_t)byte[at] << 16;
@@ -147,10 +147,10 @@ fnt_json_base64(struct fnt_buf *buf, const void *bytes, size_t len)
 			group |= (uint32_t)byte[at + 1] << 8;
 		if (left > 2)
 			group |= byte[at + 2];
-		fnt_buf_char(buf, letters[group >> 18]);
-		fnt_buf_char(buf, letters[group >> 12 & 63]);
-		fnt_buf_char(buf, left > 1 ? letters[group >> 6 & 63] : '=');
-		fnt_buf_char(buf, left > 2 ? letters[group & 63] : '=');
+		fnt_buf_append_char(buf, letters[group >> 18]);
+		fnt_buf_append_char(buf, letters[group >> 12 & 63]);
+		fnt_buf_append_char(buf, left > 1 ? letters[group >> 6 & 63] : '=');
+		fnt_buf_append_char(buf, left > 2 ? letters[group & 63] : '=');
 	}
-	fnt_buf_char(buf, '"');
+	fnt_buf_append_char(buf, '"');
 }

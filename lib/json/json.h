@@ -70,11 +70,4 @@ void fnt_json_text(struct fnt_buf *buf, const char *text, size_t len);
 /* One msgpack object: see json_msgpack.c for how its types are shown in JSON. */
 void fnt_json_msgpack(struct fnt_buf *buf, const void *data, size_t len);
 
-struct fnt_value;
-struct fnt_trace;
-
-/* What fnt_value_to_json and fnt_trace_to_json put. `value` may be NULL: null. */
-void fnt_json_value(struct fnt_buf *buf, const struct fnt_value *value);
-void fnt_json_trace(struct fnt_buf *buf, const struct fnt_trace *trace);
-
 #endif

@@ -128,76 +128,76 @@ to_shortest(struct decimal *decimal, double value, const struct format *format)
 }
 
 static void
-put_zeros(struct fnt_buf *buf, int count)
+write_zeros(struct fnt_buf *buf, int count)
 {
 	while (count-- > 0)
-		fnt_buf_char(buf, '0');
+		fnt_buf_append_char(buf, '0');
 }
 
 static void
-put_scientific(struct fnt_buf *buf, const struct decimal *decimal)
+write_scientific(struct fnt_buf *buf, const struct decimal *decimal)
 {
-	fnt_buf_char(buf, decimal->digits[0]);
+	fnt_buf_append_char(buf, decimal->digits[0]);
 	if (decimal->count > 1) {
-		fnt_buf_char(buf, '.');
-		fnt_buf_put(buf, decimal->digits + 1, (size_t)decimal->count - 1);
+		fnt_buf_append_char(buf, '.');
+		fnt_buf_append(buf, decimal->digits + 1, (size_t)decimal->count - 1);
 	}
-	fnt_buf_char(buf, 'e');
+	fnt_buf_append_char(buf, 'e');
 	fnt_json_i64(buf, decimal->exponent);
 }
 
 /* 0.00001 to below 1e16 without an exponent, as serde_json, which the original used. */
 static void
-put_decimal(struct fnt_buf *buf, const struct decimal *decimal)
+write_decimal(struct fnt_buf *buf, const struct decimal *decimal)
 {
 	int whole = decimal->exponent + 1; /* digits before the point */
 
 	if (whole > 16 || whole <= -5) {
-		put_scientific(buf, decimal);
+		write_scientific(buf, decimal);
 	} else if (whole <= 0) {
-		fnt_buf_puts(buf, "0.");
-		put_zeros(buf, -whole);
-		fnt_buf_put(buf, decimal->digits, (size_t)decimal->count);
+		fnt_buf_append_text(buf, "0.");
+		write_zeros(buf, -whole);
+		fnt_buf_append(buf, decimal->digits, (size_t)decimal->count);
 	} else if (decimal->count <= whole) {
-		fnt_buf_put(buf, decimal->digits, (size_t)decimal->count);
-		put_zeros(buf, whole - decimal->count);
-		fnt_buf_puts(buf, ".0");
+		fnt_buf_append(buf, decimal->digits, (size_t)decimal->count);
+		write_zeros(buf, whole - decimal->count);
+		fnt_buf_append_text(buf, ".0");
 	} else {
-		fnt_buf_put(buf, decimal->digits, (size_t)whole);
-		fnt_buf_char(buf, '.');
-		fnt_buf_put(buf, decimal->digits + whole,
-			    (size_t)(decimal->count - whole));
+		fnt_buf_append(buf, decimal->digits, (size_t)whole);
+		fnt_buf_append_char(buf, '.');
+		fnt_buf_append(buf, decimal->digits + whole,
+			       (size_t)(decimal->count - whole));
 	}
 }
 
 static void
-put_floating(struct fnt_buf *buf, double value, const struct format *format)
+write_floating(struct fnt_buf *buf, double value, const struct format *format)
 {
 	struct decimal decimal = {.digits = "0", .count = 1};
 	int saved_errno = errno; /* strtod sets it for subnormals */
 
 	if (!isfinite(value)) {
-		fnt_buf_puts(buf, "null");
+		fnt_buf_append_text(buf, "null");
 		return;
 	}
 	if (signbit(value))
-		fnt_buf_char(buf, '-');
+		fnt_buf_append_char(buf, '-');
 	if (value != 0)
 		to_shortest(&decimal, fabs(value), format);
-	put_decimal(buf, &decimal);
+	write_decimal(buf, &decimal);
 	errno = saved_errno;
 }
 
 void
 fnt_json_double(struct fnt_buf *buf, double value)
 {
-	put_floating(buf, value, &format_double);
+	write_floating(buf, value, &format_double);
 }
 
 void
 fnt_json_float(struct fnt_buf *buf, float value)
 {
-	put_floating(buf, (double)value, &format_float);
+	write_floating(buf, (double)value, &format_float);
 }
 
 void
@@ -222,5 +222,5 @@ fnt_json_ns_as_ms(struct fnt_buf *buf, uint64_t ns)
 		decimal.digits[--count] = (char)('0' + ns % 10);
 	while (decimal.count > 1 && decimal.digits[decimal.count - 1] == '0')
 		decimal.count--;
-	put_decimal(buf, &decimal);
+	write_decimal(buf, &decimal);
 }

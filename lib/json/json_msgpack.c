@@ -69,7 +69,7 @@ read_timestamp(const msgpack_object_ext *ext, int64_t *seconds, uint32_t *ns)
 /* Not gmtime_r: it takes a lock and reads $TZ. The calendar repeats every 400 years;
  * years begin in March here, so that the day that leaps is the last of one. */
 static void
-put_timestamp(struct fnt_buf *buf, int64_t seconds, uint32_t ns)
+write_timestamp(struct fnt_buf *buf, int64_t seconds, uint32_t ns)
 {
 	char text[48];
 	int64_t from_0000 = seconds - SECONDS_MIN; /* not negative */
@@ -89,87 +89,88 @@ put_timestamp(struct fnt_buf *buf, int64_t seconds, uint32_t ns)
 	int len = snprintf(text, sizeof(text), "\"%04d-%02d-%02dT%02d:%02d:%02d", year,
 			   month, day, of_day / 3600, of_day / 60 % 60, of_day % 60);
 
-	fnt_buf_put(buf, text, (size_t)len);
+	fnt_buf_append(buf, text, (size_t)len);
 	if (ns) {
 		len = snprintf(text, sizeof(text), ".%09u", ns);
 		while (text[len - 1] == '0')
 			len--;
-		fnt_buf_put(buf, text, (size_t)len);
+		fnt_buf_append(buf, text, (size_t)len);
 	}
-	fnt_buf_puts(buf, "Z\"");
+	fnt_buf_append_text(buf, "Z\"");
 }
 
 /* ---- objects -------------------------------------------------------------------- */
 
-static void put_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key);
+static void write_object(struct fnt_buf *buf, const msgpack_object *object,
+			 bool in_key);
 
 static void
-put_ext(struct fnt_buf *buf, const msgpack_object_ext *ext)
+write_ext(struct fnt_buf *buf, const msgpack_object_ext *ext)
 {
 	int64_t seconds;
 	uint32_t ns;
 
 	if (read_timestamp(ext, &seconds, &ns)) {
-		put_timestamp(buf, seconds, ns);
+		write_timestamp(buf, seconds, ns);
 		return;
 	}
-	fnt_buf_puts(buf, "{\"$ext\":");
+	fnt_buf_append_text(buf, "{\"$ext\":");
 	fnt_json_i64(buf, ext->type);
-	fnt_buf_puts(buf, ",\"data\":");
+	fnt_buf_append_text(buf, ",\"data\":");
 	fnt_json_base64(buf, ext->ptr, ext->size);
-	fnt_buf_char(buf, '}');
+	fnt_buf_append_char(buf, '}');
 }
 
 static void
-put_key(struct fnt_buf *buf, const msgpack_object *key, bool in_key)
+write_key(struct fnt_buf *buf, const msgpack_object *key, bool in_key)
 {
 	bool container =
 		key->type == MSGPACK_OBJECT_ARRAY || key->type == MSGPACK_OBJECT_MAP;
 	size_t mark = buf->len;
 
 	if (container && in_key) {
-		fnt_buf_puts(buf, "\"<nested>\"");
+		fnt_buf_append_text(buf, "\"<nested>\"");
 		return;
 	}
-	put_object(buf, key, true);
+	write_object(buf, key, true);
 	if (!buf->error && buf->data[mark] != '"')
 		fnt_json_stringify(buf, mark);
 }
 
 static void
-put_array(struct fnt_buf *buf, const msgpack_object_array *array, bool in_key)
+write_array(struct fnt_buf *buf, const msgpack_object_array *array, bool in_key)
 {
-	fnt_buf_char(buf, '[');
+	fnt_buf_append_char(buf, '[');
 	for (uint32_t i = 0; i < array->size; i++) {
 		if (i)
-			fnt_buf_char(buf, ',');
-		put_object(buf, &array->ptr[i], in_key);
+			fnt_buf_append_char(buf, ',');
+		write_object(buf, &array->ptr[i], in_key);
 	}
-	fnt_buf_char(buf, ']');
+	fnt_buf_append_char(buf, ']');
 }
 
 static void
-put_map(struct fnt_buf *buf, const msgpack_object_map *map, bool in_key)
+write_map(struct fnt_buf *buf, const msgpack_object_map *map, bool in_key)
 {
-	fnt_buf_char(buf, '{');
+	fnt_buf_append_char(buf, '{');
 	for (uint32_t i = 0; i < map->size; i++) {
 		if (i)
-			fnt_buf_char(buf, ',');
-		put_key(buf, &map->ptr[i].key, in_key);
-		fnt_buf_char(buf, ':');
-		put_object(buf, &map->ptr[i].val, in_key);
+			fnt_buf_append_char(buf, ',');
+		write_key(buf, &map->ptr[i].key, in_key);
+		fnt_buf_append_char(buf, ':');
+		write_object(buf, &map->ptr[i].val, in_key);
 	}
-	fnt_buf_char(buf, '}');
+	fnt_buf_append_char(buf, '}');
 }
 
 /* Recursion, no deeper than msgpack-c unpacks: FNT_MSGPACK_DEPTH_MAX. `in_key`: what is
  * put here will be made text. */
 static void
-put_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key)
+write_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key)
 {
 	switch (object->type) {
 	case MSGPACK_OBJECT_BOOLEAN:
-		fnt_buf_puts(buf, object->via.boolean ? "true" : "false");
+		fnt_buf_append_text(buf, object->via.boolean ? "true" : "false");
 		break;
 	case MSGPACK_OBJECT_POSITIVE_INTEGER:
 		fnt_json_u64(buf, object->via.u64);
@@ -187,21 +188,21 @@ put_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key)
 		fnt_json_string(buf, object->via.str.ptr, object->via.str.size);
 		break;
 	case MSGPACK_OBJECT_BIN:
-		fnt_buf_puts(buf, "{\"$bin\":");
+		fnt_buf_append_text(buf, "{\"$bin\":");
 		fnt_json_base64(buf, object->via.bin.ptr, object->via.bin.size);
-		fnt_buf_char(buf, '}');
+		fnt_buf_append_char(buf, '}');
 		break;
 	case MSGPACK_OBJECT_EXT:
-		put_ext(buf, &object->via.ext);
+		write_ext(buf, &object->via.ext);
 		break;
 	case MSGPACK_OBJECT_ARRAY:
-		put_array(buf, &object->via.array, in_key);
+		write_array(buf, &object->via.array, in_key);
 		break;
 	case MSGPACK_OBJECT_MAP:
-		put_map(buf, &object->via.map, in_key);
+		write_map(buf, &object->via.map, in_key);
 		break;
 	default:
-		fnt_buf_puts(buf, "null");
+		fnt_buf_append_text(buf, "null");
 		break;
 	}
 }
@@ -211,20 +212,20 @@ put_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key)
 #define EXCERPT_MAX 16u
 
 static void
-put_marker(struct fnt_buf *buf, const void *data, size_t len, size_t at)
+write_marker(struct fnt_buf *buf, const void *data, size_t len, size_t at)
 {
 	const unsigned char *byte = data;
 	char head[80];
 
 	snprintf(head, sizeof(head), "\"<invalid msgpack at byte %zu of %zu:", at, len);
-	fnt_buf_puts(buf, head);
+	fnt_buf_append_text(buf, head);
 	for (size_t i = at; i < len && i - at < EXCERPT_MAX; i++) {
-		fnt_buf_char(buf, ' ');
+		fnt_buf_append_char(buf, ' ');
 		fnt_json_hex(buf, byte[i], 2);
 	}
 	if (len - at > EXCERPT_MAX)
-		fnt_buf_puts(buf, " …");
-	fnt_buf_puts(buf, ">\"");
+		fnt_buf_append_text(buf, " …");
+	fnt_buf_append_text(buf, ">\"");
 }
 
 void
@@ -235,16 +236,16 @@ fnt_json_msgpack(struct fnt_buf *buf, const void *data, size_t len)
 	size_t used, at = 0;
 
 	if (!fnt_msgpack_walk(data, len, &used) || used != len) {
-		put_marker(buf, data, len, used);
+		write_marker(buf, data, len, used);
 		return;
 	}
 	msgpack_unpacked_init(&unpacked);
 	result = msgpack_unpack_next(&unpacked, data, len, &at);
 	if (result == MSGPACK_UNPACK_SUCCESS)
-		put_object(buf, &unpacked.data, false);
+		write_object(buf, &unpacked.data, false);
 	else if (result == MSGPACK_UNPACK_NOMEM_ERROR)
 		fnt_buf_fail(buf);
 	else
-		put_marker(buf, data, len, 0);
+		write_marker(buf, data, len, 0);
 	msgpack_unpacked_destroy(&unpacked);
 }

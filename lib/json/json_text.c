@@ -89,14 +89,14 @@ scan_number(struct scan *scan)
 		if (!skip_digits(scan))
 			return false;
 	}
-	fnt_buf_put(scan->out, scan->text + start, scan->at - start);
+	fnt_buf_append(scan->out, scan->text + start, scan->at - start);
 	return true;
 }
 
 static bool
 scan_word(struct scan *scan, const char *word)
 {
-	fnt_buf_puts(scan->out, word);
+	fnt_buf_append_text(scan->out, word);
 	for (; *word; word++, scan->at++) {
 		if (peek(scan) != *word)
 			return false;
@@ -145,11 +145,11 @@ scan_unicode_escape(struct scan *scan)
 		if (low < 0xdc00 || low > 0xdfff)
 			scan->at = end; /* no partner: what follows is for itself */
 	}
-	fnt_buf_puts(scan->out, "\\u");
+	fnt_buf_append_text(scan->out, "\\u");
 	if (unit >= 0xd800 && unit <= 0xdfff && scan->at - start == 4)
-		fnt_buf_puts(scan->out, "fffd");
+		fnt_buf_append_text(scan->out, "fffd");
 	else
-		fnt_buf_put(scan->out, scan->text + start, scan->at - start);
+		fnt_buf_append(scan->out, scan->text + start, scan->at - start);
 	return true;
 }
 
@@ -165,15 +165,15 @@ scan_escape(struct scan *scan)
 	scan->at++;
 	if (byte == 'u')
 		return scan_unicode_escape(scan);
-	fnt_buf_char(scan->out, '\\');
-	fnt_buf_char(scan->out, (char)byte);
+	fnt_buf_append_char(scan->out, '\\');
+	fnt_buf_append_char(scan->out, (char)byte);
 	return true;
 }
 
 static bool
 scan_string(struct scan *scan)
 {
-	fnt_buf_char(scan->out, '"');
+	fnt_buf_append_char(scan->out, '"');
 	scan->at++;
 	for (;;) {
 		size_t start = scan->at;
@@ -191,7 +191,7 @@ scan_string(struct scan *scan)
 			return false;
 	}
 	scan->at++;
-	fnt_buf_char(scan->out, '"');
+	fnt_buf_append_char(scan->out, '"');
 	return true;
 }
 
@@ -208,7 +208,7 @@ scan_open(struct scan *scan, bool is_object)
 {
 	if (scan->depth == FNT_JSON_DEPTH_MAX)
 		return false;
-	fnt_buf_char(scan->out, is_object ? '{' : '[');
+	fnt_buf_append_char(scan->out, is_object ? '{' : '[');
 	scan->is_object[scan->depth++] = is_object;
 	scan->expect = is_object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
 	scan->at++;
@@ -222,7 +222,7 @@ scan_close(struct scan *scan)
 
 	if (peek(scan) != close)
 		return false;
-	fnt_buf_char(scan->out, close);
+	fnt_buf_append_char(scan->out, close);
 	scan->depth--;
 	scan->at++;
 	value_done(scan);
@@ -237,7 +237,7 @@ scan_key(struct scan *scan)
 	skip_space(scan);
 	if (peek(scan) != ':')
 		return false;
-	fnt_buf_char(scan->out, ':');
+	fnt_buf_append_char(scan->out, ':');
 	scan->at++;
 	scan->expect = EXPECT_VALUE;
 	return true;
@@ -248,7 +248,7 @@ scan_comma_or_end(struct scan *scan)
 {
 	if (peek(scan) != ',')
 		return scan_close(scan);
-	fnt_buf_char(scan->out, ',');
+	fnt_buf_append_char(scan->out, ',');
 	scan->expect = scan->is_object[scan->depth - 1] ? EXPECT_KEY : EXPECT_VALUE;
 	scan->at++;
 	return true;
@@ -319,7 +319,7 @@ scan_text(struct scan *scan)
 #define EXCERPT_AFTER 32u
 
 static void
-put_marker(struct fnt_buf *out, const char *text, size_t len, size_t at)
+write_marker(struct fnt_buf *out, const char *text, size_t len, size_t at)
 {
 	char head[80];
 	size_t start = at > EXCERPT_BEFORE ? at - EXCERPT_BEFORE : 0, end;
@@ -328,13 +328,13 @@ put_marker(struct fnt_buf *out, const char *text, size_t len, size_t at)
 	end = start +
 	      fnt_utf8_cut(text + start, len - start, at - start + EXCERPT_AFTER);
 	snprintf(head, sizeof(head), "\"<invalid JSON at byte %zu of %zu: ", at, len);
-	fnt_buf_puts(out, head);
+	fnt_buf_append_text(out, head);
 	if (start)
-		fnt_buf_puts(out, "…");
+		fnt_buf_append_text(out, "…");
 	fnt_json_escape(out, text + start, end - start);
 	if (end < len)
-		fnt_buf_puts(out, "…");
-	fnt_buf_puts(out, ">\"");
+		fnt_buf_append_text(out, "…");
+	fnt_buf_append_text(out, ">\"");
 }
 
 void
@@ -346,5 +346,5 @@ fnt_json_text(struct fnt_buf *buf, const char *text, size_t len)
 	if (scan_text(&scan))
 		return;
 	fnt_buf_truncate(buf, mark);
-	put_marker(buf, text, len, scan.at);
+	write_marker(buf, text, len, scan.at);
 }

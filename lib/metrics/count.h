@@ -269,16 +269,17 @@ fnt_journal_counts_fast(const struct fnt_place_fast *place, uint32_t calls,
 			uint32_t end, bool rare)
 {
 	const fnt_word *counts = place->row->counts;
-	fnt_pair ns_calls = calls == FNT_FN_OK ? fnt_pair_get(&counts[FNT_FN_TOTAL_NS])
-					       : fnt_pair_of(&counts[FNT_FN_TOTAL_NS],
-							     &counts[calls]);
+	fnt_pair ns_calls =
+		calls == FNT_FN_OK
+			? fnt_pair_load_shared(&counts[FNT_FN_TOTAL_NS])
+			: fnt_pair_of(&counts[FNT_FN_TOTAL_NS], &counts[calls]);
 	fnt_pair rows_ops = fnt_pair_load(&place->extra->rows);
 
 	if (rare)
 		rows_ops += fnt_pair_make(0, place->record->ops_omitted);
 	return (struct fnt_journal_sums){
 		ns_calls + fnt_pair_make(place->duration_ns, 1),
-		fnt_pair_get(&counts[FNT_FN_ROWS]) + rows_ops,
+		fnt_pair_load_shared(&counts[FNT_FN_ROWS]) + rows_ops,
 		atomic_load_explicit(place->bucket, memory_order_relaxed) + 1,
 		end < FNT_RINGS ? 0
 				: atomic_load_explicit(&counts[fnt_lost_counter(end)],
@@ -301,9 +302,10 @@ fnt_journal_note_fast(const struct fnt_place_fast *place, uint8_t outcome, uint3
 	noted = fnt_journal_counts_fast(place, calls, end, rare);
 	/* [J1] release: as in fnt_meter_note(). */
 	atomic_thread_fence(memory_order_release);
-	fnt_pair_put(&journal->bucket, fnt_pair_make(place->bucket_no, noted.bucket));
-	fnt_pair_put(&journal->counts[FNT_NOTED_NS], noted.ns_calls);
-	fnt_pair_put(&journal->counts[FNT_NOTED_ROWS], noted.rows_ops);
+	fnt_pair_store_shared(&journal->bucket,
+			      fnt_pair_make(place->bucket_no, noted.bucket));
+	fnt_pair_store_shared(&journal->counts[FNT_NOTED_NS], noted.ns_calls);
+	fnt_pair_store_shared(&journal->counts[FNT_NOTED_ROWS], noted.rows_ops);
 	if (end >= FNT_RINGS)
 		atomic_store_explicit(&journal->counts[FNT_NOTED_LOST], noted.lost,
 				      memory_order_relaxed);
@@ -331,11 +333,11 @@ fnt_journal_apply_fast(const struct fnt_place_fast *place, uint8_t outcome,
 	/* [J4] release: as in fnt_meter_apply(). */
 	atomic_thread_fence(memory_order_release);
 	if (calls == FNT_FN_OK)
-		fnt_pair_put(&counts[FNT_FN_TOTAL_NS], noted.ns_calls);
+		fnt_pair_store_shared(&counts[FNT_FN_TOTAL_NS], noted.ns_calls);
 	else
-		fnt_pair_apart(&counts[FNT_FN_TOTAL_NS], &counts[calls],
+		fnt_pair_split(&counts[FNT_FN_TOTAL_NS], &counts[calls],
 			       noted.ns_calls);
-	fnt_pair_put(&counts[FNT_FN_ROWS], noted.rows_ops);
+	fnt_pair_store_shared(&counts[FNT_FN_ROWS], noted.rows_ops);
 	atomic_store_explicit(place->bucket, noted.bucket, memory_order_relaxed);
 	if (end >= FNT_RINGS)
 		atomic_store_explicit(&counts[fnt_lost_counter(end)], noted.lost,

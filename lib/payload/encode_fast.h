@@ -14,7 +14,7 @@
  * without a branch for what they are not. Where that is less than what putting a text
  * writes to, the bound says so. */
 #define FNT_FAST_OP_HEAD 8u /* what comes before the id, at most */
-#define FNT_FAST_OP_BOUND (FNT_FAST_OP_HEAD + 1 + FNT_SHORT_TEXT_PUT)
+#define FNT_FAST_OP_BOUND (FNT_FAST_OP_HEAD + 1 + FNT_SHORT_TEXT_STORED)
 #define FNT_FAST_OP_BEGIN_BOUND 18u
 static_assert(FNT_FAST_OP_BOUND >= 33, "an op's other elements, in whole words");
 
@@ -28,10 +28,10 @@ fnt_encode_text_fast(char *at, const char *text, size_t len)
 	if (__builtin_expect(len >= 32, 0))
 		*at++ = (char)0xd9;
 	*at = (char)(len < 32 ? 0xa0 | len : len);
-	return fnt_short_text_put(at + 1, text, len, false);
+	return fnt_short_text_copy(at + 1, text, len, false);
 }
 
-/* The same after the `some` bytes of `before`, up to 2; `more`: fnt_short_text_put(). */
+/* The same after the `some` bytes of `before`, up to 2; `more`: fnt_short_text_copy(). */
 static inline __attribute__((always_inline)) char *
 fnt_encode_text_after_fast(char *at, uint32_t before, uint32_t some, const char *text,
 			   size_t len, bool more)
@@ -43,7 +43,7 @@ fnt_encode_text_after_fast(char *at, uint32_t before, uint32_t some, const char 
 		some++;
 	}
 	memcpy(at, &head, 4);
-	return fnt_short_text_put(at + some + 1, text, len, more);
+	return fnt_short_text_copy(at + some + 1, text, len, more);
 }
 
 /* Encode a name's id into `packed`, from its byte 3 on. Returns the id's length: 1, 3

@@ -284,7 +284,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 	if (info->traceparent && !info->parent)
 		fnt_traceparent_parse(info->traceparent, who.trace_id, &who.parent_uid);
 	fnt_head_name_tree(thread, &who);
-	fnt_clock_tend_wall(&thread->clock, now);
+	fnt_clock_update_wall(&thread->clock, now);
 	head = fnt_head_make(thread, who, now,
 			     fn ? fn->fn : fnt_name_pair(FNT_NAME_NONE),
 			     (uint8_t)info->fn_type);
@@ -443,7 +443,7 @@ begin_short(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
 
 	if (__builtin_expect(!info, 0))
 		return NULL;
-	look = (struct look){fnt_clock_look(counter), counter};
+	look = (struct look){fnt_clock_sample(counter), counter};
 	reader = fnt_rcu_enter_fast();
 	if (__builtin_expect(!reader, 0))
 		return NULL;

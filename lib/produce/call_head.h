@@ -108,13 +108,14 @@ fnt_head_show(struct fnt_frame *frame, const struct fnt_head *head)
 {
 	const fnt_pair none = fnt_pair_make(0, 0);
 
-	fnt_pair_put(&frame->record[FNT_RECORD_WORD(uid)], head->uid_parent);
-	fnt_pair_put(&frame->record[FNT_RECORD_WORD(trace_id)], head->trace);
-	fnt_pair_put(&frame->record[FNT_RECORD_WORD(started_at_ns)], head->started);
-	fnt_pair_put(&frame->record[FNT_RECORD_WORD(seq)], head->fn);
-	fnt_pair_put(&frame->record[FNT_RECORD_WORD(pid)], head->pid_exe);
-	fnt_pair_put(&frame->record[FNT_RECORD_WORD(flags)], none);
-	fnt_pair_put(&frame->record[FNT_RECORD_WORD(stream_bytes)], none);
+	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(uid)], head->uid_parent);
+	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(trace_id)], head->trace);
+	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(started_at_ns)],
+			      head->started);
+	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(seq)], head->fn);
+	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(pid)], head->pid_exe);
+	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(flags)], none);
+	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(stream_bytes)], none);
 }
 static_assert(
 	FNT_RECORD_WORD(fn_name) == FNT_RECORD_WORD(payload_bytes) &&

@@ -438,7 +438,7 @@ finish_short(struct fnt_call *call, const struct fnt_value *value, bool counter,
 	if (__builtin_expect(!reader, 0))
 		return false;
 	ctx = (struct fnt_call_ctx){call, call->thread};
-	known = fnt_clock_time(&ctx.thread->clock, counter, fnt_clock_look(counter),
+	known = fnt_clock_time(&ctx.thread->clock, counter, fnt_clock_sample(counter),
 			       &now);
 	if (__builtin_expect(known, 1))
 		*rc = end_ok(ctx, value, now);

@@ -101,7 +101,7 @@ write_short_value(struct fnt_call *call, const struct fnt_value *value)
 	memcpy(call->at, &head, 4);
 	call->at[4] = (char)value->len;
 	if (value->len < FNT_SHORT_TEXT)
-		fnt_short_text_bytes(call->at + 5, value->data, value->len);
+		fnt_short_text_copy_exact(call->at + 5, value->data, value->len);
 	else
 		memcpy(call->at + 5, value->data, value->len);
 	call->at += 5 + value->len;

@@ -133,7 +133,7 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool wide,
 	if (__builtin_expect(!reader, 0))
 		return false;
 	if (!counter && !look)
-		*seen_at = look = fnt_clock_look(counter);
+		*seen_at = look = fnt_clock_sample(counter);
 	op.id_len = op.id ? fnt_short_text_len(op.id) : 0;
 	ctx = (struct fnt_call_ctx){call, call->thread};
 	seen = quick_entity(ctx, op, 0, wide);
@@ -143,7 +143,7 @@ op_short(struct fnt_call *call, struct op op, bool counter, bool wide,
 	if (__builtin_expect(FNT_COUNTED && !seen->rows[op.op], 0))
 		goto leave;
 	if (counter)
-		look = fnt_clock_look(counter);
+		look = fnt_clock_sample(counter);
 	if (__builtin_expect(!fnt_clock_time(&call->thread->clock, counter, look, &now),
 			     0))
 		goto leave;

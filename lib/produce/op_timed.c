@@ -205,7 +205,7 @@ op_begin_short(struct fnt_call *call, struct op op, bool counter, bool known)
 
 	if (__builtin_expect(!reader, 0))
 		return 0;
-	look = fnt_clock_look(counter);
+	look = fnt_clock_sample(counter);
 	op.id_len = op.id ? fnt_short_text_len(op.id) : 0;
 	ctx = (struct fnt_call_ctx){call, call->thread};
 	seen = quick_entity(ctx, op, 0, known);
@@ -400,7 +400,7 @@ op_end_short(struct fnt_call *call, int64_t handle, struct op_end end, bool coun
 
 	if (__builtin_expect(!reader, 0))
 		return false;
-	look = fnt_clock_look(counter);
+	look = fnt_clock_sample(counter);
 	pending = find_pending(call, handle, &entry);
 	if (__builtin_expect(!pending || entry > FNT_PENDING_FEW, 0))
 		goto leave;

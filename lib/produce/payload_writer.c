@@ -111,7 +111,7 @@ static inline void
 copy_piece(struct fnt_call *call, const char *bytes, size_t len)
 {
 	if (len < FNT_SHORT_TEXT)
-		fnt_short_text_bytes(call->at, bytes, len);
+		fnt_short_text_copy_exact(call->at, bytes, len);
 	else
 		memcpy(call->at, bytes, len);
 	call->at += len;

@@ -50,7 +50,7 @@ make_rules(struct fnt_snapshot *snapshot)
 		struct fnt_rule *rule = &snapshot->rules[i + 1];
 		struct fnt_settings settings;
 
-		fnt_settings_of(block, i, &settings);
+		fnt_settings_effective(block, i, &settings);
 		make_rule(rule, &settings);
 		snapshot->plain &= rule->plain;
 		snapshot->off &= !rule->enabled;

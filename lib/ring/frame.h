@@ -76,7 +76,7 @@ fnt_frame_open(struct fnt_frame *frame, uint32_t bytes, uint64_t started_mono)
 	uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
 
 	atomic_store_explicit(&frame->started_mono, started_mono, memory_order_relaxed);
-	fnt_pair_put(&frame->published, fnt_pair_make(bytes, 0));
+	fnt_pair_store_shared(&frame->published, fnt_pair_make(bytes, 0));
 	/* [F1] release: as in fnt_frame_set_state(); and no mark is left. */
 	fnt_pair_release(&frame->state, fnt_pair_make(state + FNT_FRAME_OPENING, 0));
 }
@@ -169,7 +169,7 @@ static inline void
 fnt_frame_mark(struct fnt_frame *frame, uint32_t ring, uint32_t lane, uint64_t seq,
 	       uint64_t ticket)
 {
-	fnt_pair_put(&frame->commit_lane, fnt_pair_make(lane, seq));
+	fnt_pair_store_shared(&frame->commit_lane, fnt_pair_make(lane, seq));
 	/* [K1] release: the mark comes before the cell's last state. Pairs with [K2]. */
 	atomic_store_explicit(&frame->commit, fnt_mark_make(ring, ticket),
 			      memory_order_release);
@@ -180,7 +180,7 @@ fnt_frame_mark(struct fnt_frame *frame, uint32_t ring, uint32_t lane, uint64_t s
 static inline void
 fnt_frame_mark_lost(struct fnt_frame *frame, uint64_t mark, uint32_t lane, uint64_t seq)
 {
-	fnt_pair_put(&frame->commit_lane, fnt_pair_make(lane, seq));
+	fnt_pair_store_shared(&frame->commit_lane, fnt_pair_make(lane, seq));
 	atomic_store_explicit(&frame->commit, mark, memory_order_release);
 }
 

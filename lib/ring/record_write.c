@@ -21,12 +21,12 @@ static inline void
 copy_words(fnt_word *to, uint32_t count, struct source *from)
 {
 	while (from->left < count) {
-		fnt_words_put_few(to, from->at, from->left);
+		fnt_words_write_unrolled(to, from->at, from->left);
 		to += from->left;
 		count -= from->left;
 		*from = source_of(from->extent->next);
 	}
-	fnt_words_put_few(to, from->at, count);
+	fnt_words_write_unrolled(to, from->at, count);
 	from->at += count * 8;
 	from->left -= count;
 }
@@ -40,7 +40,7 @@ copy_cell(struct fnt_cell *cell, struct source *from)
 		copy_words(cell->words, FNT_CELL_WORDS, from);
 		return;
 	}
-	fnt_words_put(cell->words, from->at, FNT_CELL_WORDS);
+	fnt_words_write(cell->words, from->at, FNT_CELL_WORDS);
 	from->at += FNT_CELL_WORDS * 8;
 	from->left -= FNT_CELL_WORDS;
 }
@@ -56,7 +56,7 @@ copy_record(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 	uint32_t some = left < FNT_HEAD_WORDS ? left : FNT_HEAD_WORDS;
 	struct source from = source_of(payload);
 
-	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
+	fnt_words_write(cell->words, (const char *)record, FNT_RECORD_WORDS);
 	copy_words(cell->words + FNT_RECORD_WORDS, some, &from);
 	for (left -= some; left >= FNT_CELL_WORDS; left -= FNT_CELL_WORDS) {
 		cell = cell + 1 == end ? handle->cells : cell + 1;
@@ -134,23 +134,23 @@ copy_flat(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 	const struct fnt_cell *end = handle->cells + handle->cell_count;
 	uint32_t left = (record->payload_bytes + 7) / 8;
 
-	fnt_words_put(cell->words, (const char *)record, FNT_RECORD_WORDS);
+	fnt_words_write(cell->words, (const char *)record, FNT_RECORD_WORDS);
 	if (left <= FNT_HEAD_WORDS) {
-		fnt_words_put_few(cell->words + FNT_RECORD_WORDS, payload, left);
+		fnt_words_write_unrolled(cell->words + FNT_RECORD_WORDS, payload, left);
 		return;
 	}
-	fnt_words_put(cell->words + FNT_RECORD_WORDS, payload, FNT_HEAD_WORDS);
+	fnt_words_write(cell->words + FNT_RECORD_WORDS, payload, FNT_HEAD_WORDS);
 	payload += FNT_HEAD_BYTES;
 	left -= FNT_HEAD_WORDS;
 	for (;;) {
 		cell = cell + 1 == end ? handle->cells : cell + 1;
 		if (left < FNT_CELL_WORDS)
 			break;
-		fnt_words_put(cell->words, payload, FNT_CELL_WORDS);
+		fnt_words_write(cell->words, payload, FNT_CELL_WORDS);
 		payload += FNT_MORE_BYTES;
 		left -= FNT_CELL_WORDS;
 	}
-	fnt_words_put_few(cell->words, payload, left);
+	fnt_words_write_unrolled(cell->words, payload, left);
 }
 
 /* `more`: the extents, where the payload is not in one piece. */

@@ -87,17 +87,19 @@ fnt_put_head_ok(fnt_word *words, const struct fnt_record *record,
 	uint64_t end = (uint64_t)lane << FNT_RECORD_SHIFT(lane) |
 		       (uint64_t)FNT_OK << FNT_RECORD_SHIFT(outcome);
 
-	fnt_words_put(words, head, 4);
-	fnt_pair_put(&words[FNT_RECORD_WORD(started_at_ns)],
-		     fnt_pair_make(record->started_at_ns, place->duration_ns));
-	fnt_pair_put(&words[FNT_RECORD_WORD(seq)],
-		     fnt_pair_make(seq, bytes | (uint64_t)record->fn_name
-							<< FNT_RECORD_SHIFT(fn_name)));
-	fnt_pair_put(&words[FNT_RECORD_WORD(pid)],
-		     fnt_pair_load(head + FNT_RECORD_WORD(pid) * 8) |
-			     fnt_pair_make(0, end));
-	fnt_pair_put(&words[FNT_RECORD_WORD(flags)], fnt_pair_make(flags, 0));
-	fnt_pair_put(&words[FNT_RECORD_WORD(stream_bytes)], fnt_pair_make(0, 0));
+	fnt_words_write(words, head, 4);
+	fnt_pair_store_shared(&words[FNT_RECORD_WORD(started_at_ns)],
+			      fnt_pair_make(record->started_at_ns, place->duration_ns));
+	fnt_pair_store_shared(
+		&words[FNT_RECORD_WORD(seq)],
+		fnt_pair_make(seq, bytes | (uint64_t)record->fn_name
+						   << FNT_RECORD_SHIFT(fn_name)));
+	fnt_pair_store_shared(&words[FNT_RECORD_WORD(pid)],
+			      fnt_pair_load(head + FNT_RECORD_WORD(pid) * 8) |
+				      fnt_pair_make(0, end));
+	fnt_pair_store_shared(&words[FNT_RECORD_WORD(flags)], fnt_pair_make(flags, 0));
+	fnt_pair_store_shared(&words[FNT_RECORD_WORD(stream_bytes)],
+			      fnt_pair_make(0, 0));
 }
 
 /* So many bytes of payload into a cell, from a word before a line's second half on, up
@@ -111,16 +113,16 @@ fnt_put_payload(fnt_word *words, const char *payload, uint32_t bytes, uint32_t m
 	fnt_word *last_words = words + 1 + pairs * 2;
 	const char *last = payload + 8 + pairs * 16;
 
-	fnt_words_put(words++, payload, 1);
+	fnt_words_write(words++, payload, 1);
 	payload += 8;
 #pragma GCC unroll 8
 	for (uint32_t i = 0; i < (most + 1) / 2; i++) {
 		if (i * 2 >= pairs)
 			break;
-		fnt_words_put(words + i * 2, payload + i * 16, 2);
+		fnt_words_write(words + i * 2, payload + i * 16, 2);
 		last_words -= 2;
 		last -= 16;
-		fnt_words_put(last_words, last, 2);
+		fnt_words_write(last_words, last, 2);
 	}
 }
 static_assert(FNT_HEAD_WORDS == 17 && FNT_CELL_WORDS == 31,
@@ -180,9 +182,10 @@ fnt_record_emit_some(struct fnt_ring_writer *writer,
 	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, claim.ticket);
 	cell = &handle->cells[claim.index];
 	fnt_put_head_ok(cell->words, ending->record, &ending->place, bytes, seq, lane);
-	fnt_words_put(cell->words + FNT_RECORD_WORDS, ending->payload, FNT_HEAD_WORDS);
+	fnt_words_write(cell->words + FNT_RECORD_WORDS, ending->payload,
+			FNT_HEAD_WORDS);
 	for (; left > FNT_MORE_BYTES; left -= FNT_MORE_BYTES) {
-		fnt_words_put((++cell)->words, payload, FNT_CELL_WORDS);
+		fnt_words_write((++cell)->words, payload, FNT_CELL_WORDS);
 		payload += FNT_MORE_BYTES;
 	}
 	fnt_put_payload((++cell)->words, payload, left, FNT_CELL_WORDS / 2);

@@ -250,7 +250,7 @@ write_entry(struct fnt_setting_entry *entry, const struct fnt_setting_set *set)
 		    set->values.set & 1u << key
 			    ? value_of(&set->values, (enum fnt_setting)key)
 			    : 0);
-	fnt_words_put(entry->name, name, FNT_SETTING_NAME_MAX / 8);
+	fnt_words_write(entry->name, name, FNT_SETTING_NAME_MAX / 8);
 }
 
 void
@@ -389,17 +389,10 @@ collect(const struct fnt_settings_block *block, const char *name, size_t len,
 	}
 }
 
-void
-fnt_settings_for(const struct fnt_settings_block *block, const char *name, size_t len,
-		 struct fnt_settings *settings)
-{
-	collect(block, name, len, true, settings);
-}
-
 /* Of the names whose longest beginning it is, the beginnings are those of its own. */
 void
-fnt_settings_of(const struct fnt_settings_block *block, uint32_t number,
-		struct fnt_settings *settings)
+fnt_settings_effective(const struct fnt_settings_block *block, uint32_t number,
+		       struct fnt_settings *settings)
 {
 	const struct fnt_setting_set *set = &block->overrides[number];
 	bool beginning = is_beginning(set);

@@ -88,18 +88,13 @@ int fnt_settings_parse(struct fnt_settings_block *block, const char *text,
 /* Is it fit for a function's name, or a beginning? -EINVAL with a message. */
 int fnt_settings_check_name(const char *name, size_t len, struct fnt_error *error);
 
-/* What applies to `name`: for all functions, overlaid by what matches, the most
- * specific last. */
-void fnt_settings_for(const struct fnt_settings_block *block, const char *name,
-		      size_t len, struct fnt_settings *settings);
-
 /* The most specific override that matches, or -1. */
 int fnt_settings_match(const struct fnt_settings_block *block, const char *name,
 		       size_t len);
 
 /* What applies where override `number` is the one that fnt_settings_match finds: depends on
  * nothing else. */
-void fnt_settings_of(const struct fnt_settings_block *block, uint32_t number,
-		     struct fnt_settings *settings);
+void fnt_settings_effective(const struct fnt_settings_block *block, uint32_t number,
+			    struct fnt_settings *settings);
 
 #endif

@@ -327,7 +327,7 @@ fnt_settings_parse(struct fnt_settings_block *block, const char *text, const cha
 /* ---- as text -------------------------------------------------------------------- */
 
 static void
-put_share(struct fnt_buf *buf, double share)
+write_share(struct fnt_buf *buf, double share)
 {
 	if (share == 0 || share == 1)
 		fnt_json_u64(buf, (uint64_t)share);
@@ -337,14 +337,14 @@ put_share(struct fnt_buf *buf, double share)
 
 /* In whole hours or minutes, or in the largest other unit that it has one of: 1.5ms. */
 static void
-put_time(struct fnt_buf *buf, uint64_t ns)
+write_time(struct fnt_buf *buf, uint64_t ns)
 {
 	char text[32];
 	size_t unit = 0;
 	int len;
 
 	if (!ns) {
-		fnt_buf_puts(buf, "off");
+		fnt_buf_append_text(buf, "off");
 		return;
 	}
 	while (unit < 2 ? ns % units[unit].ns != 0 : ns < units[unit].ns)
@@ -355,8 +355,8 @@ put_time(struct fnt_buf *buf, uint64_t ns)
 	while (text[len - 1] == '0')
 		len--;
 	len -= text[len - 1] == '.';
-	fnt_buf_put(buf, text, (size_t)len);
-	fnt_buf_puts(buf, units[unit].name);
+	fnt_buf_append(buf, text, (size_t)len);
+	fnt_buf_append_text(buf, units[unit].name);
 }
 
 static const char *
@@ -366,36 +366,36 @@ capture_word(enum fnt_capture capture)
 }
 
 static void
-put_value(struct fnt_buf *buf, const struct fnt_settings *settings,
-	  enum fnt_setting key)
+write_value(struct fnt_buf *buf, const struct fnt_settings *settings,
+	    enum fnt_setting key)
 {
 	switch (key) {
 	case FNT_SETTING_ENABLED:
-		fnt_buf_puts(buf, settings->enabled ? "on" : "off");
+		fnt_buf_append_text(buf, settings->enabled ? "on" : "off");
 		break;
 	case FNT_SETTING_KEEP:
-		put_share(buf, settings->keep);
+		write_share(buf, settings->keep);
 		break;
 	case FNT_SETTING_SLOW:
-		put_time(buf, settings->slow_ns);
+		write_time(buf, settings->slow_ns);
 		break;
 	case FNT_SETTING_KEEP_ERRORS:
-		fnt_buf_puts(buf, settings->keep_errors ? "on" : "off");
+		fnt_buf_append_text(buf, settings->keep_errors ? "on" : "off");
 		break;
 	case FNT_SETTING_RATE:
 		if (settings->rate)
 			fnt_json_u64(buf, settings->rate);
 		else
-			fnt_buf_puts(buf, "off");
+			fnt_buf_append_text(buf, "off");
 		break;
 	case FNT_SETTING_VALUES:
-		fnt_buf_puts(buf, capture_word(settings->capture_values));
+		fnt_buf_append_text(buf, capture_word(settings->capture_values));
 		break;
 	case FNT_SETTING_IDS:
-		fnt_buf_puts(buf, capture_word(settings->capture_ids));
+		fnt_buf_append_text(buf, capture_word(settings->capture_ids));
 		break;
 	case FNT_SETTING_USERS:
-		fnt_buf_puts(buf, capture_word(settings->capture_users));
+		fnt_buf_append_text(buf, capture_word(settings->capture_users));
 		break;
 	case FNT_SETTINGS:
 		break;
@@ -412,10 +412,10 @@ fnt_settings_text(const struct fnt_settings *settings, char *text, size_t size)
 		if (!(settings->set & 1u << key))
 			continue;
 		if (buf.len)
-			fnt_buf_puts(&buf, " ");
-		fnt_buf_puts(&buf, keys[key].key);
-		fnt_buf_puts(&buf, "=");
-		put_value(&buf, settings, (enum fnt_setting)key);
+			fnt_buf_append_text(&buf, " ");
+		fnt_buf_append_text(&buf, keys[key].key);
+		fnt_buf_append_text(&buf, "=");
+		write_value(&buf, settings, (enum fnt_setting)key);
 	}
 	len = buf.error ? 0 : buf.len;
 	if (size) {

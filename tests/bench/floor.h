@@ -475,8 +475,8 @@ floor_finish(struct floor *f, struct floor_call *call, struct floor_variant vari
 	floor_head(
 		f, cell->words, call,
 		(struct floor_end){counts.duration, seq, FLOOR_PAYLOAD, variant.ops});
-	fnt_words_put(cell->words + FNT_RECORD_WORDS, (const char *)f->frame->payload,
-		      (FLOOR_PAYLOAD + 7) / 8);
+	fnt_words_write(cell->words + FNT_RECORD_WORDS, (const char *)f->frame->payload,
+			(FLOOR_PAYLOAD + 7) / 8);
 	floor_commit(f, cell, lap, seq);
 	if (variant.counted)
 		floor_count(f, call, &counts, NULL);

@@ -184,7 +184,7 @@ floor_copy(const struct floor *f, struct fnt_cell *cell, uint32_t left)
 		words = words < left ? words : left;
 		left -= words;
 		if (there < words) {
-			fnt_words_put_few(cell->words + to, from, there);
+			fnt_words_write_unrolled(cell->words + to, from, there);
 			to += there;
 			words -= there;
 			from = (const char *)f->frames[++frame]->payload;
@@ -192,9 +192,9 @@ floor_copy(const struct floor *f, struct fnt_cell *cell, uint32_t left)
 		}
 		there -= words;
 		if (words == FNT_CELL_WORDS)
-			fnt_words_put(cell->words, from, FNT_CELL_WORDS);
+			fnt_words_write(cell->words, from, FNT_CELL_WORDS);
 		else
-			fnt_words_put_few(cell->words + to, from, words);
+			fnt_words_write_unrolled(cell->words + to, from, words);
 		from += words * 8;
 	}
 }

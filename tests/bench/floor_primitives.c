@@ -122,8 +122,8 @@ copy(struct floor_producer *p, uint64_t times, bool prefetch)
 	struct floor *f = &p->floor;
 
 	for (uint64_t i = 0; i < times; i++) {
-		fnt_words_put(f->cells[f->ticket & f->mask].words, p->hot,
-			      FNT_CELL_WORDS);
+		fnt_words_write(f->cells[f->ticket & f->mask].words, p->hot,
+				FNT_CELL_WORDS);
 		f->ticket++;
 		if (prefetch)
 			floor_prefetch(f);

@@ -219,7 +219,7 @@ hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid,
 				bytes - FNT_FRAME_PAYLOAD_BYTES);
 		fnt_frame_link(view, frame, next, owner);
 	}
-	fnt_words_put(frame->record, (const char *)&record, FNT_RECORD_WORDS);
+	fnt_words_write(frame->record, (const char *)&record, FNT_RECORD_WORDS);
 	fnt_frame_open(frame, bytes, 5000);
 }
 

@@ -50,10 +50,11 @@ static void
 must_be_put(const char *text, size_t len, bool more)
 {
 	char room[2 * FNT_SHORT_TEXT];
-	size_t written = len < FNT_SHORT_TEXT_PUT ? FNT_SHORT_TEXT_PUT : FNT_SHORT_TEXT;
+	size_t written =
+		len < FNT_SHORT_TEXT_STORED ? FNT_SHORT_TEXT_STORED : FNT_SHORT_TEXT;
 
 	memset(room, 1, sizeof(room));
-	MUST(fnt_short_text_put(room, text, len, more) == room + len);
+	MUST(fnt_short_text_copy(room, text, len, more) == room + len);
 	MUST(!memcmp(room, text, len));
 	for (size_t i = written; i < sizeof(room); i++)
 		MUST(room[i] == 1);

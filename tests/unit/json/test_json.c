@@ -52,8 +52,8 @@ START_TEST(stringify_escapes_once_more)
 {
 	struct fnt_buf buf = {0};
 
-	fnt_buf_puts(&buf, "[");
-	fnt_buf_puts(&buf, "{\"a\\\"\":[]}");
+	fnt_buf_append_text(&buf, "[");
+	fnt_buf_append_text(&buf, "{\"a\\\"\":[]}");
 	fnt_json_stringify(&buf, 1);
 	fnt_json_stringify(&buf, 1);
 	ck_assert_str_eq(taken(&buf),
@@ -92,7 +92,7 @@ text(const char *s, size_t len)
 
 	if (len)
 		memcpy(copy, s, len);
-	fnt_buf_puts(&buf, "");
+	fnt_buf_append_text(&buf, "");
 	fnt_json_text(&buf, copy, len);
 	free(copy);
 	return taken(&buf);
@@ -307,10 +307,10 @@ START_TEST(failed_buffer_stays_failed)
 	for (size_t before = 0; before < 600; before += 299) {
 		fnt_buf_init(&buf);
 		for (size_t i = 0; i < before; i++)
-			fnt_buf_char(&buf, 'x');
+			fnt_buf_append_char(&buf, 'x');
 		ck_assert_ptr_null(fnt_buf_reserve(&buf, SIZE_MAX - before));
-		fnt_buf_char(&buf, 'a');
-		fnt_buf_puts(&buf, "abc");
+		fnt_buf_append_char(&buf, 'a');
+		fnt_buf_append_text(&buf, "abc");
 		fnt_json_string(&buf, "abc", 3);
 		fnt_json_stringify(&buf, 0);
 		ck_assert_uint_eq(buf.len, before);

@@ -123,13 +123,13 @@ START_TEST(integers_are_exact)
 	char expected[64];
 
 	fnt_json_u64(&buf, UINT64_MAX);
-	fnt_buf_char(&buf, ' ');
+	fnt_buf_append_char(&buf, ' ');
 	fnt_json_u64(&buf, 0);
-	fnt_buf_char(&buf, ' ');
+	fnt_buf_append_char(&buf, ' ');
 	fnt_json_i64(&buf, INT64_MIN);
-	fnt_buf_char(&buf, ' ');
+	fnt_buf_append_char(&buf, ' ');
 	fnt_json_i64(&buf, INT64_MAX);
-	fnt_buf_char(&buf, ' ');
+	fnt_buf_append_char(&buf, ' ');
 	fnt_json_hex(&buf, 0x0123456789abcdef, 16);
 	ck_assert_str_eq(taken(&buf), "18446744073709551615 0 -9223372036854775808 "
 				      "9223372036854775807 0123456789abcdef");
