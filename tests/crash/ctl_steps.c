@@ -84,7 +84,7 @@ run(void *arg)
 	fnt_control_close(control);
 }
 
-/* ---- what must be there then ----------------------------------------------------- */
+/* ---- the checks ------------------------------------------------------------------ */
 
 static const char *
 in_force(void)

@@ -238,7 +238,7 @@ follow(struct fnt_cursor *cursor, uint32_t most)
 	REQUIRE(most == UINT32_MAX || rc >= 0);
 }
 
-/* ---- what happens to them -------------------------------------------------------- */
+/* ---- stops and deaths ------------------------------------------------------------ */
 
 static uint64_t
 calls_confirmed(void)

@@ -30,7 +30,7 @@ _Noreturn void give_up(const char *file, int line, const char *what);
 			give_up(__FILE__, __LINE__, #condition);                       \
 	} while (0)
 
-/* ---- what is said ---------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------- */
 
 /* What is known of one process's calls, by thread. */
 struct life {

@@ -25,7 +25,7 @@
 #define LATER 40u  /* records that the other process makes after it */
 #define OWN 2	   /* calls of the process that is killed */
 
-/* ---- the one that is killed ------------------------------------------------------ */
+/* ---- the process that is killed -------------------------------------------------- */
 
 static struct own_report {
 	struct tally begin[OWN], finish[OWN];
@@ -165,7 +165,7 @@ make_region(void)
 	region = map_region_file(NAME, &region_bytes);
 }
 
-/* ---- what must be there then ----------------------------------------------------- */
+/* ---- the checks ------------------------------------------------------------------ */
 
 static char where[128];
 

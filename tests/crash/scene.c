@@ -37,7 +37,7 @@ scene_fail(const struct scene *scene, const char *format, ...)
 	abort();
 }
 
-/* ---- a region with a past -------------------------------------------------------- */
+/* ---- a region with a history ----------------------------------------------------- */
 
 const struct fnt_segment *
 scene_segment(const struct scene *scene, uint32_t ring)

@@ -41,7 +41,7 @@ static const struct kill_path paths[] = {
 #define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
 #define PATH_LINKED (&paths[3])
 
-/* ---- what the others do ---------------------------------------------------------- */
+/* ---- the other processes --------------------------------------------------------- */
 
 /* Use all frames that are free, at once. */
 static void
@@ -179,7 +179,7 @@ START_TEST(held_again_and_again)
 }
 END_TEST
 
-/* ---- what the lane shows to followers -------------------------------------------- */
+/* ---- what followers see of the lane ---------------------------------------------- */
 
 #define SHOWN_MAX 20000u
 

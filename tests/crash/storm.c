@@ -33,7 +33,7 @@ struct board {
 static struct board *board;
 static struct fnt_log *log_;
 
-/* ---- who traces ------------------------------------------------------------------ */
+/* ---- producers ------------------------------------------------------------------- */
 
 static void
 fail_once(uint32_t slot)
@@ -87,7 +87,7 @@ start_producer(uint32_t number)
 	_exit(0);
 }
 
-/* ---- who changes things ---------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------- */
 
 static const char *const settings[] = {
 	"keep=0",
@@ -151,7 +151,7 @@ change_and_die(struct rnd *r, uint32_t what)
 	kill_child(pid);
 }
 
-/* ---- what is there in the end ---------------------------------------------------- */
+/* ---- the check at the end -------------------------------------------------------- */
 
 static unsigned char seen[SLOTS][ERRORS_MAX];
 static unsigned long found, aborted;

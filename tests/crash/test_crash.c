@@ -7,7 +7,7 @@
 
 #include <fcntl.h>
 
-/* ---- a producer that says what it does ------------------------------------------- */
+/* ---- a producer that reports each step ------------------------------------------- */
 
 /* One message before and after each step, through a pipe. Messages are whole: each is
  * written by one write of less than PIPE_BUF bytes. */
@@ -72,7 +72,7 @@ produce(struct fnt_log *log, int fd, uint64_t seed)
 	}
 }
 
-/* ---- what must be there afterwards ----------------------------------------------- */
+/* ---- the checks ------------------------------------------------------------------ */
 
 #define CALLS_MAX 20000
 
@@ -216,7 +216,7 @@ START_TEST(killed_at_any_moment)
 }
 END_TEST
 
-/* ---- nothing stays taken --------------------------------------------------------- */
+/* ---- slots, lanes and frames are freed ------------------------------------------- */
 
 /* More deaths than there are slots, lanes and frames, with several processes at a time.
  */

@@ -141,7 +141,7 @@ start_producer(const struct shape *shape, unsigned number)
 	return pid;
 }
 
-/* ---- what there is --------------------------------------------------------------- */
+/* ---- the records ----------------------------------------------------------------- */
 
 /* Which records were found, one byte each. */
 struct seen {
@@ -360,7 +360,7 @@ change_until_all_ended(const struct shape *shape)
 	}
 }
 
-/* ---- all of it ------------------------------------------------------------------- */
+/* ---- the whole run --------------------------------------------------------------- */
 
 static const struct shape shapes[] = {
 	{"nothing is lost", 4000, 400, false},

@@ -66,7 +66,7 @@ trace_all(struct fnt_log *log, const char *bytes, size_t size, bool whole)
 	return counts;
 }
 
-/* ---- the same? ------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------- */
 
 static void
 same_text(const char *a, const char *b)

@@ -52,7 +52,7 @@ count(_Atomic uint64_t *counter, uint64_t more)
 	atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
-/* ---- nonsense -------------------------------------------------------------------- */
+/* ---- invalid input --------------------------------------------------------------- */
 
 static uint64_t
 nonsense(const uint64_t *words)

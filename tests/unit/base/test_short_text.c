@@ -44,7 +44,7 @@ text_at_end(char *page, unsigned len, unsigned gap)
 	return write_text(page + FNT_PAGE - gap - len, len);
 }
 
-/* ---- measured and put ------------------------------------------------------------ */
+/* ---- lengths and copies ---------------------------------------------------------- */
 
 static void
 must_be_put(const char *text, size_t len, bool more)
@@ -177,7 +177,7 @@ START_TEST(names_at_end_of_memory)
 }
 END_TEST
 
-/* ---- what is behind -------------------------------------------------------------- */
+/* ---- bytes behind a text --------------------------------------------------------- */
 
 static const char *
 map_region(const char *name, size_t *size)

@@ -174,7 +174,7 @@ START_TEST(killed_tool_leaves_no_lock)
 }
 END_TEST
 
-/* ---- what a region begins with --------------------------------------------------- */
+/* ---- settings at creation -------------------------------------------------------- */
 
 static int
 open_with(const char *name, const char *settings, struct fnt_error *error)

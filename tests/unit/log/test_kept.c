@@ -27,7 +27,7 @@ finish_numbered(struct fnt_log *log, uint64_t n, bool good)
 	finish(log, id, good);
 }
 
-/* ---- what outlives the flood ----------------------------------------------------- */
+/* ---- errors under many calls ----------------------------------------------------- */
 
 /* A hundred errors, evenly spaced among ten million successful calls. */
 START_TEST(hundred_errors_under_ten_million_calls)
@@ -93,7 +93,7 @@ START_TEST(errors_and_slow_calls_are_kept)
 }
 END_TEST
 
-/* ---- both as one ----------------------------------------------------------------- */
+/* ---- both rings as one ----------------------------------------------------------- */
 
 /* Traces come newest first, from whatever ring. Calls of one thread are in exact order.
  */

@@ -28,7 +28,7 @@ struct run {
 	unsigned begun, finished;
 };
 
-/* ---- what happens ---------------------------------------------------------------- */
+/* ---- the steps ------------------------------------------------------------------- */
 
 static void
 begin(struct run *run, struct model *model)

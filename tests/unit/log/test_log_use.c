@@ -170,7 +170,7 @@ START_TEST(size_from_the_environment)
 }
 END_TEST
 
-/* ---- life ------------------------------------------------------------------------ */
+/* ---- processes that come and go -------------------------------------------------- */
 
 START_TEST(reopening_goes_on)
 {

@@ -11,7 +11,7 @@
 
 static struct fnt_log *log_; /* the test's own, inherited by its children */
 
-/* ---- whose call ------------------------------------------------------------------ */
+/* ---- owner of a call ------------------------------------------------------------- */
 
 START_TEST(child_cannot_use_parents_call)
 {

@@ -78,7 +78,7 @@ START_TEST(no_write_past_the_end_of_a_frame)
 }
 END_TEST
 
-/* ---- over the ends of frames ----------------------------------------------------- */
+/* ---- across the ends of frames --------------------------------------------------- */
 
 #define LONGEST 60u
 #define OPS 200u /* in about six frames */

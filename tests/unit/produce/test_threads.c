@@ -21,7 +21,7 @@ start(void *(*run)(void *), void *arg)
 	return thread;
 }
 
-/* ---- calls that change hands ----------------------------------------------------- */
+/* ---- calls that move between threads --------------------------------------------- */
 
 #define QUEUE 64
 

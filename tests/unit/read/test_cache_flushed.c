@@ -16,7 +16,7 @@
 #define NONE UINT64_MAX /* a uid that no record has */
 #define PLACE 32u	/* a walk checks for writers once in so many cells */
 
-/* ---- what is read, and what is flushed back -------------------------------------- */
+/* ---- reads and flushes ----------------------------------------------------------- */
 
 static struct {
 	const char *at;

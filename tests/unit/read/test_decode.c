@@ -87,7 +87,7 @@ likely_event(struct rnd *r, struct fnt_event *event, int i)
 	}
 }
 
-/* ---- are two traces the same? ---------------------------------------------------- */
+/* ---- comparing traces ------------------------------------------------------------ */
 
 static bool
 same_string(const char *a, const char *b)
@@ -173,7 +173,7 @@ same_traces(const struct fnt_traces *a, const struct fnt_traces *b)
 	return same;
 }
 
-/* ---- both ways ------------------------------------------------------------------- */
+/* ---- fast and slow path ---------------------------------------------------------- */
 
 static struct fnt_record
 some_head(struct rnd *r)

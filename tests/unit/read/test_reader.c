@@ -233,7 +233,7 @@ START_TEST(attach_by_pid_fails)
 }
 END_TEST
 
-/* ---- what runs and who is there -------------------------------------------------- */
+/* ---- calls in flight and producers ----------------------------------------------- */
 
 START_TEST(in_flight_shows_ops_so_far)
 {

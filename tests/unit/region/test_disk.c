@@ -180,7 +180,7 @@ START_TEST(producers_do_not_notice)
 }
 END_TEST
 
-/* ---- making, and what others have made ------------------------------------------- */
+/* ---- creating and opening -------------------------------------------------------- */
 
 static int
 open_error(const char *name, uint64_t size, struct fnt_error *error)

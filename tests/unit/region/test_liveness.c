@@ -10,7 +10,7 @@
 
 static struct fnt_log *log_; /* the test's own, inherited by its children */
 
-/* ---- who has died ---------------------------------------------------------------- */
+/* ---- dead and alive -------------------------------------------------------------- */
 
 static size_t
 count_outcome(struct fnt_reader *reader, enum fnt_outcome outcome)
@@ -155,7 +155,7 @@ START_TEST(descendant_does_not_keep_the_dead_alive)
 }
 END_TEST
 
-/* ---- odd hosts ------------------------------------------------------------------- */
+/* ---- unusual hosts --------------------------------------------------------------- */
 
 START_TEST(region_without_a_name)
 {

@@ -237,7 +237,7 @@ START_TEST(files_of_other_users)
 }
 END_TEST
 
-/* ---- lies ------------------------------------------------------------------------ */
+/* ---- false counts ---------------------------------------------------------------- */
 
 static int
 touch(void *arg, const struct fnt_trace *trace)
@@ -358,7 +358,7 @@ START_TEST(random_damage)
 }
 END_TEST
 
-/* ---- making them ----------------------------------------------------------------- */
+/* ---- creating -------------------------------------------------------------------- */
 
 START_TEST(full_file_system)
 {

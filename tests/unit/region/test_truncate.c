@@ -289,7 +289,7 @@ START_TEST(cut_at_random_moments)
 }
 END_TEST
 
-/* ---- other people's signals ------------------------------------------------------ */
+/* ---- signals of the host --------------------------------------------------------- */
 
 static sigjmp_buf caught;
 

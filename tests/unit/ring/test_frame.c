@@ -193,7 +193,7 @@ START_TEST(closed_with_one_call_in_each_frame)
 }
 END_TEST
 
-/* ---- and all at once ------------------------------------------------------------- */
+/* ---- all at once ----------------------------------------------------------------- */
 
 #define USERS 3
 #define OPEN_EACH 40

@@ -6,7 +6,7 @@
 #include "region/name_table.h"
 #include "support/ring_bench.h"
 
-/* ---- edges of the counters ------------------------------------------------------- */
+/* ---- limits of the counters ------------------------------------------------------ */
 
 /* Across the limit, the newest records are there, whole and in order. */
 static void
@@ -263,7 +263,7 @@ START_TEST(random_claims)
 }
 END_TEST
 
-/* ---- names, next door ------------------------------------------------------------ */
+/* ---- names at the end of memory -------------------------------------------------- */
 
 START_TEST(names_are_found_again)
 {

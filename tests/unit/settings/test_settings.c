@@ -11,7 +11,7 @@
 #include "control/controller.h"
 #include "settings/settings.h"
 
-/* ---- read while they are written ------------------------------------------------- */
+/* ---- concurrent reads ------------------------------------------------------------ */
 
 static struct fnt_control *shared;
 static atomic_bool over;
@@ -97,7 +97,7 @@ START_TEST(settings_are_never_mixed)
 }
 END_TEST
 
-/* ---- a region's bytes may be anything -------------------------------------------- */
+/* ---- arbitrary bytes ------------------------------------------------------------- */
 
 static void
 check_settings(const struct fnt_settings *settings)

@@ -171,7 +171,7 @@ START_TEST(function_names_and_prefixes)
 }
 END_TEST
 
-/* ---- what applies ---------------------------------------------------------------- */
+/* ---- the override that applies --------------------------------------------------- */
 
 /* How specific the override is among those that match the name; 0: it does not match.
  * By the definition in control.h. */
