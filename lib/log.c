@@ -4,8 +4,11 @@
  */
 #include "base/error.h"
 #include "produce/attach.h"
+#include "region/region.h"
+#include "region/segment_map.h"
 #include "region/slots.h"
 #include "read/query.h"
+#include "settings/first_settings.h"
 #include "read/reader_metrics.h"
 
 #include <fntrace/metrics.h>
@@ -24,7 +27,7 @@ fnt_log_open(struct fnt_log **log, const char *name, const struct fnt_options *o
 		options = &defaults;
 	if (!region)
 		return fnt_fail(options->error, -ENOMEM, "out of memory");
-	rc = fnt_region_open(region, name, options);
+	rc = fnt_region_open(region, name, options, fnt_first_settings_write);
 	if (!rc) {
 		rc = fnt_log_attach(log, region);
 		if (rc) {

@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "region/liveness.h"
-#include "region/header.h"
-#include "region/map.h"
+#include "region/fd.h"
+#include "region/region.h"
 #include "settings/settings.h"
 #include "control/resize.h"
 #include "base/utf8.h"
@@ -23,41 +23,12 @@
 
 /* ---- open ----------------------------------------------------------------------- */
 
-/* What was opened for reading, mapped for writing instead. */
-static int
-make_writable(struct fnt_region *region, struct fnt_error *error)
-{
-	const char *what = *region->path ? region->path : "region without a name";
-	struct fnt_header header;
-	struct fnt_view view;
-	int fd = fnt_region_reopen(region), rc;
-
-	if (fd == -EACCES || fd == -EPERM || fd == -EROFS)
-		return fnt_fail(
-			error, -EACCES,
-			"%s: no permission to change it; run as the user who owns it",
-			what);
-	if (fd < 0)
-		return fnt_fail(error, fd, "%s: %s", what, strerror(-fd));
-	rc = fnt_header_read(&header, fd, what, error);
-	if (!rc)
-		rc = fnt_view_map(&view, &header, fd, true, what, error);
-	if (rc) {
-		close(fd);
-		return rc;
-	}
-	fnt_region_close(region);
-	region->fd = fd;
-	region->view = view;
-	return 0;
-}
-
 static int
 give(struct fnt_control **control, struct fnt_control *made, int rc,
      struct fnt_error *error)
 {
 	if (!rc) {
-		rc = make_writable(&made->region, error);
+		rc = fnt_region_make_writable(&made->region, error);
 		if (rc)
 			fnt_region_close(&made->region);
 	}
@@ -111,7 +82,7 @@ fnt_control_close(struct fnt_control *control)
 const char *
 fnt_control_path(const struct fnt_control *control)
 {
-	return *control->region.path ? control->region.path : "region without a name";
+	return fnt_region_label(&control->region);
 }
 
 /* ---- the lock ------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #define FNT_CONTROL_CONTROLLER_H
 
 #include "region/sigbus.h"
-#include "region/region.h"
+#include "region/view.h"
 
 #include <fntrace/control.h>
 

@@ -4,6 +4,10 @@
 #include "region/file_space.h"
 #include "base/error.h"
 #include "region/liveness.h"
+#include "region/region.h"
+#include "region/segment.h"
+#include "region/segment_map.h"
+#include "region/segment_span.h"
 #include "region/slots.h"
 #include "ring/record_read.h"
 #include "base/shm_words.h"
@@ -400,7 +404,7 @@ int
 fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
 		 struct fnt_error *error)
 {
-	const char *what = *region->path ? region->path : "region without a name";
+	const char *what = fnt_region_label(region);
 	const struct fnt_view *view = &region->view;
 	struct fnt_segment segments[FNT_RINGS];
 	int rc = plan(view, cells, segments);

@@ -26,7 +26,7 @@
 #ifndef FNT_CONTROL_RESIZE_H
 #define FNT_CONTROL_RESIZE_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 /* What keeps the areas of segments that are over. */
 struct fnt_resize_holders {

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "control/rotate.h"
 #include "region/liveness.h"
+#include "region/map.h"
+#include "region/segment.h"
 #include "region/slots.h"
 #include "ring/recover.h"
 #include "region/header.h"
@@ -19,8 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIZE_MIN (256ull << 10)
-#define SIZE_MAX_ (64ull << 30)
 #define SEAL_MS 2000
 #define STEP_NS 2000000l
 #define FOLLOWERS_NS 100000000l
@@ -140,7 +140,7 @@ smallest(const struct fnt_view *view)
 			FNT_CELLS_MIN * FNT_CELL_BYTES + FNT_PAGE;
 
 	size = (size + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
-	return size < SIZE_MIN ? SIZE_MIN : size;
+	return size < FNT_REGION_SIZE_MIN ? FNT_REGION_SIZE_MIN : size;
 }
 
 static int
@@ -149,14 +149,15 @@ check_size(const struct fnt_control *control, uint64_t size, struct fnt_error *e
 	const struct fnt_view *view = &control->region.view;
 	char least[32], most[32], given[32];
 
-	if (size >= smallest(view) && size <= SIZE_MAX_)
+	if (size >= smallest(view) && size <= FNT_REGION_SIZE_MAX)
 		return 0;
 	return fnt_fail(
 		error, -EINVAL,
 		"%s: a size of %s: give %s (its tables and the longest record need "
 		"that) to %s",
 		fnt_control_path(control), fnt_bytes_text(given, size),
-		fnt_bytes_text(least, smallest(view)), fnt_bytes_text(most, SIZE_MAX_));
+		fnt_bytes_text(least, smallest(view)),
+		fnt_bytes_text(most, FNT_REGION_SIZE_MAX));
 }
 
 int

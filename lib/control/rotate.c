@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "ring/record_read.h"
 #include "region/map.h"
+#include "region/segment_span.h"
+#include "region/unnamed.h"
 #include "base/shm_words.h"
 
 #include <errno.h>

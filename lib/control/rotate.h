@@ -11,7 +11,7 @@
 #ifndef FNT_CONTROL_ROTATE_H
 #define FNT_CONTROL_ROTATE_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 struct fnt_rotation {
 	const struct fnt_region *region;

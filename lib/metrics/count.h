@@ -16,7 +16,7 @@
 #define FNT_METRICS_COUNT_H
 
 #include "format/layout_metrics.h"
-#include "region/region.h"
+#include "region/view.h"
 #include "base/shm_words.h"
 
 /* tests/bench measures against a library that neither counts nor looks for settings. */

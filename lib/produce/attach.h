@@ -19,7 +19,7 @@
 #include "metrics/count.h"
 #include "produce/name_cache.h"
 #include "base/rcu.h"
-#include "region/region.h"
+#include "region/view.h"
 #include "ring/ring.h"
 
 #define FNT_FRAMES_CACHED 8

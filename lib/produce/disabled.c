@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/disabled.h"
+#include "region/fd.h"
 
 #include <errno.h>
 #include <stdlib.h>

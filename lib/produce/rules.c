@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "produce/disabled.h"
 #include "settings/settings.h"
+#include "region/segment_map.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "produce/frame_cache.h"
+#include "region/fd.h"
 #include "region/slots.h"
 #include "ring/recover.h"
 

@@ -3,6 +3,7 @@
  * What segments that are over have left mapped in this process.
  */
 #include "produce/attach.h"
+#include "region/segment_map.h"
 
 static bool
 in_hand(void *arg, const struct fnt_segment_mapping *mapping)

@@ -5,6 +5,8 @@
 #include "base/shm_words.h"
 #include "read/query.h"
 #include "region/liveness.h"
+#include "region/region.h"
+#include "region/segment_map.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -11,7 +11,7 @@
 #ifndef FNT_READ_ATTACHED_H
 #define FNT_READ_ATTACHED_H
 
-#include "region/region.h"
+#include "region/view.h"
 #include "region/sigbus.h"
 
 #include <fntrace/reader.h>

@@ -15,7 +15,7 @@
 #include "base/utf8.h"
 #include "payload/read.h"
 #include "read/trace_set.h"
-#include "region/region.h"
+#include "region/view.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>

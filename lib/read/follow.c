@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/shm_words.h"
+#include "region/segment_span.h"
 
 #include <errno.h>
 

@@ -12,7 +12,7 @@
 #ifndef FNT_READ_METRICS_SUM_H
 #define FNT_READ_METRICS_SUM_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 #include <fntrace/metrics.h>
 

@@ -6,6 +6,7 @@
 #include "payload/read.h"
 #include "read/decode.h"
 #include "region/name_table.h"
+#include "region/segment_span.h"
 #include "region/slots.h"
 #include "ring/record_read.h"
 

@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "read/attached.h"
 #include "read/decode.h"
-#include "region/region.h"
+#include "region/view.h"
 #include "ring/frame.h"
 #include "ring/record_read.h"
 

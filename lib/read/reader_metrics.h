@@ -7,7 +7,7 @@
 #ifndef FNT_READ_READER_METRICS_H
 #define FNT_READ_READER_METRICS_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 #include <fntrace/metrics.h>
 

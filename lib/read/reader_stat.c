@@ -12,6 +12,7 @@
 #include "read/metrics_sum.h"
 #include "read/query.h"
 #include "region/liveness.h"
+#include "region/map.h"
 #include "region/name_table.h"
 #include "region/slots.h"
 #include "ring/frame.h"

@@ -6,6 +6,8 @@
 #include "base/shm_words.h"
 #include "read/attached.h"
 #include "region/liveness.h"
+#include "region/map.h"
+#include "region/region.h"
 #include "region/slots.h"
 
 #include <dirent.h>

@@ -11,6 +11,8 @@
 #include "read/decode.h"
 #include "read/verify_metrics.h"
 #include "region/liveness.h"
+#include "region/segment_map.h"
+#include "region/segment_span.h"
 #include "ring/frame.h"
 #include "ring/record_read.h"
 #include "settings/settings.h"

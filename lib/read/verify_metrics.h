@@ -7,7 +7,7 @@
 #ifndef FNT_READ_VERIFY_METRICS_H
 #define FNT_READ_VERIFY_METRICS_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 /* Called for each problem: the place in the region, and what is wrong there. */
 typedef void fnt_problem_found(void *arg, const void *at, const char *problem);

@@ -5,8 +5,10 @@
  * namespace and a deleted file do no harm.
  */
 #include "base/error.h"
+#include "region/fd.h"
 #include "region/header.h"
 #include "region/map.h"
+#include "region/region.h"
 
 #include <errno.h>
 #include <dirent.h>

@@ -1,9 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
- * A region that is open: its descriptor, which a host may close, its locks, which that
- * must not drop, and its end.
- */
-#include "region/map.h"
+/* SPDX-License-Identifier: MIT */
+#include "region/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,22 +56,32 @@ bool
 fnt_region_pin_locks(struct fnt_region *region)
 {
 	void *page = mmap(NULL, FNT_PAGE, PROT_NONE, MAP_SHARED, region->fd, 0);
-	int i = region->keepers[0] != NULL;
+	int i = region->lock_pins[0] != NULL;
 
 	if (page == MAP_FAILED)
 		return false;
-	if (region->keepers[i] || madvise(page, FNT_PAGE, MADV_DONTFORK)) {
+	if (region->lock_pins[i] || madvise(page, FNT_PAGE, MADV_DONTFORK)) {
 		munmap(page, FNT_PAGE);
 		return false;
 	}
-	region->keepers[i] = page;
+	region->lock_pins[i] = page;
 	return true;
 }
 
 void
 fnt_region_forget_pins(struct fnt_region *region)
 {
-	region->keepers[0] = region->keepers[1] = NULL;
+	for (int i = 0; i < FNT_LOCK_PINS; i++)
+		region->lock_pins[i] = NULL;
+}
+
+void
+fnt_region_unpin_locks(struct fnt_region *region)
+{
+	for (int i = 0; i < FNT_LOCK_PINS; i++)
+		if (region->lock_pins[i])
+			munmap(region->lock_pins[i], FNT_PAGE);
+	fnt_region_forget_pins(region);
 }
 
 bool
@@ -85,7 +91,7 @@ fnt_region_restore_fd(struct fnt_region *region)
 
 	if (fnt_region_owns_fd(region, old))
 		return true;
-	fd = region->keepers[1] ? -1 : fnt_region_reopen(region);
+	fd = region->lock_pins[1] ? -1 : fnt_region_reopen(region);
 	if (fd < 0)
 		return false;
 	region->fd = fd;
@@ -94,16 +100,4 @@ fnt_region_restore_fd(struct fnt_region *region)
 	region->fd = old;
 	close(fd);
 	return false;
-}
-
-void
-fnt_region_close(struct fnt_region *region)
-{
-	fnt_region_close_fd(region);
-	/* With these the last locks go. */
-	for (int i = 0; i < 2; i++)
-		if (region->keepers[i])
-			munmap(region->keepers[i], FNT_PAGE);
-	fnt_region_forget_pins(region);
-	fnt_view_unmap(&region->view);
 }

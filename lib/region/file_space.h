@@ -16,7 +16,7 @@
 #ifndef FNT_REGION_FILE_SPACE_H
 #define FNT_REGION_FILE_SPACE_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 /* Give `bytes` at `off` of the file their blocks, for good. `what` is named in
  * messages. */

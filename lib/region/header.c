@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/header.h"
+#include "region/segment.h"
 
-#include "base/random.h"
 #include "base/error.h"
+#include "base/random.h"
+#include "format/layout_metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,18 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIZE_MIN (256ull << 10)
-#define SIZE_MAX_ (64ull << 30)
 #define SIZE_DEFAULT (16ull << 20)
 #define RECORD_MIN 1024u
 #define RECORD_MAX (1u << 20)
 #define RECORD_DEF (64u << 10)
 #define KEPT_DEFAULT 10u
 #define KEPT_MAX 50u
-#define PAGE_CELLS (FNT_PAGE / FNT_CELL_BYTES)
 #define METRICS_MAX (64ull << 20)
 
-/* What an entry of each section must measure, and how many there may be. */
+/* Each section's name in messages, the size of its entries, and the allowed counts. */
 static const struct {
 	const char *name;
 	uint32_t stride;
@@ -47,7 +46,7 @@ static const struct {
 	[FNT_SECTION_BLOCKS] = {"blocks", sizeof(struct fnt_octave), 1, 1u << 20},
 };
 
-/* ---- making ---------------------------------------------------------------------- */
+/* ---- a new header ---------------------------------------------------------------- */
 
 static uint64_t
 clamp(uint64_t value, uint64_t low, uint64_t high)
@@ -55,7 +54,7 @@ clamp(uint64_t value, uint64_t low, uint64_t high)
 	return value < low ? low : value > high ? high : value;
 }
 
-/* A size such as "64M" from the environment; 0 if there is none or it is none. */
+/* $FNTRACE_SIZE, such as "64M", in bytes; 0: not set, or not a number. */
 static uint64_t
 size_from_environment(void)
 {
@@ -73,8 +72,8 @@ size_from_environment(void)
 		shift = 20;
 	else if (*end == 'G' || *end == 'g')
 		shift = 30;
-	if (value > SIZE_MAX_ >> shift)
-		return SIZE_MAX_;
+	if (value > FNT_REGION_SIZE_MAX >> shift)
+		return FNT_REGION_SIZE_MAX;
 	return value << shift;
 }
 
@@ -91,8 +90,8 @@ add_section(struct fnt_header *header, uint64_t *off, uint32_t kind, uint64_t co
 	*off = (*off + FNT_LINE - 1) / FNT_LINE * FNT_LINE;
 }
 
-/* An eighth of the region, up to a point: functions and their histograms get most of
- * it. A call in flight takes one row and a few blocks, once. */
+/* Metrics get an eighth of the region, up to METRICS_MAX: a fifth of that for functions, an
+ * eighth for operations, the rest for the blocks of their histograms. */
 static void
 add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
 {
@@ -111,8 +110,8 @@ add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
 	add_section(header, off, FNT_SECTION_BLOCKS, blocks);
 }
 
-/* An eighth of the region is for calls in flight, one for metrics; the other tables
- * grow with its size to a point; the rings take what is left. */
+/* Calls in flight get an eighth of the region, metrics another; the other tables grow with
+ * the region up to a limit; the rings get the rest. */
 static void
 lay_out(struct fnt_header *header, uint64_t size)
 {
@@ -141,7 +140,7 @@ fnt_header_fixed(const struct fnt_header *header)
 		const struct fnt_section *section = &header->sections[i];
 		uint64_t bytes;
 
-		/* Kinds that are unknown here have not been checked. */
+		/* Sections of unknown kinds have not been checked. */
 		if (__builtin_mul_overflow(section->count, section->stride, &bytes) ||
 		    __builtin_add_overflow(section->off, bytes, &bytes) ||
 		    bytes > header->size_bytes)
@@ -150,19 +149,6 @@ fnt_header_fixed(const struct fnt_header *header)
 			end = bytes;
 	}
 	return (end + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
-}
-
-void
-fnt_segment_partition(uint64_t bytes, uint32_t kept_percent, uint64_t cells[FNT_RINGS])
-{
-	uint64_t pages = bytes / FNT_PAGE, kept = 0;
-
-	if (kept_percent) {
-		kept = clamp(pages * kept_percent / 100, FNT_CELLS_MIN / PAGE_CELLS,
-			     pages / 2);
-	}
-	cells[FNT_RING_MAIN] = (pages - kept) * PAGE_CELLS;
-	cells[FNT_RING_KEPT] = kept * PAGE_CELLS;
 }
 
 void
@@ -178,8 +164,8 @@ fnt_header_init_rings(const struct fnt_header *header,
 
 		if (!cells[i])
 			continue;
-		/* The first ticket is that of lap 1, as if lap 0 had gone by: never 0.
-		 */
+		/* Lap 0 counts as past, so the first ticket is the first of lap 1: no
+		 * ticket is 0. */
 		atomic_init(&heads[i].cursor, cells[i]);
 		atomic_init(&heads[i].segments, 1);
 		atomic_init(&slot->number, 1);
@@ -191,8 +177,8 @@ fnt_header_init_rings(const struct fnt_header *header,
 	}
 }
 
-/* With an explicit capacity the window is to be exactly the newest so many: one ring.
- */
+/* With an explicit capacity, readers show exactly that many of the newest traces: this needs
+ * a single ring. */
 static uint32_t
 kept_percent(const struct fnt_options *options)
 {
@@ -203,8 +189,8 @@ kept_percent(const struct fnt_options *options)
 	return options->capacity ? 0 : KEPT_DEFAULT;
 }
 
-/* A region that holds `capacity` records of 1 KiB, for the ring gets over two thirds.
- */
+/* Without an explicit size: large enough for `capacity` records of 1 KiB, given that the
+ * rings get over two thirds of it. */
 static uint64_t
 size_for(const struct fnt_options *options)
 {
@@ -213,12 +199,14 @@ size_for(const struct fnt_options *options)
 	if (!size)
 		size = size_from_environment();
 	if (!size) {
-		need = options->capacity * 1024 / 2 * 3 + SIZE_MIN;
+		need = options->capacity * 1024 / 2 * 3 + FNT_REGION_SIZE_MIN;
 		need = need * 100 / (100 - kept_percent(options));
-		size = options->capacity ? clamp(need, SIZE_MIN * 4, SIZE_MAX_)
+		size = options->capacity ? clamp(need, FNT_REGION_SIZE_MIN * 4,
+						 FNT_REGION_SIZE_MAX)
 					 : SIZE_DEFAULT;
 	}
-	return clamp(size, SIZE_MIN, SIZE_MAX_) / FNT_PAGE * FNT_PAGE;
+	return clamp(size, FNT_REGION_SIZE_MIN, FNT_REGION_SIZE_MAX) / FNT_PAGE *
+	       FNT_PAGE;
 }
 
 static int
@@ -227,8 +215,8 @@ check_options(const struct fnt_options *options)
 	const uint32_t known =
 		FNT_KEEP_NONE | FNT_ORDERED | FNT_ATTACH_ONLY | FNT_GROUP;
 
-	if (options->size_bytes &&
-	    (options->size_bytes < SIZE_MIN || options->size_bytes > SIZE_MAX_))
+	if (options->size_bytes && (options->size_bytes < FNT_REGION_SIZE_MIN ||
+				    options->size_bytes > FNT_REGION_SIZE_MAX))
 		return fnt_fail(options->error, -EINVAL,
 				"a region of %llu bytes: give 256 KiB to 64 GiB",
 				(unsigned long long)options->size_bytes);
@@ -283,7 +271,7 @@ fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
 	return 0;
 }
 
-/* ---- checking -------------------------------------------------------------------- */
+/* ---- checking one ---------------------------------------------------------------- */
 
 static int
 check_identity(const struct fnt_header *header, const char *what,
@@ -329,7 +317,7 @@ check_section(const struct fnt_header *header, uint32_t index, uint32_t *seen,
 	uint32_t kind = section->kind;
 
 	if (kind == FNT_SECTION_NONE || kind >= FNT_SECTION_KINDS)
-		return 0; /* of a later version, and not needed here */
+		return 0; /* from a later version; ignored */
 	if (*seen & 1u << kind)
 		return fnt_fail(error, -EPROTO, "%s: damaged: two %s sections", what,
 				sections[kind].name);
@@ -395,7 +383,7 @@ check_sections(const struct fnt_header *header, const char *what,
 	return 0;
 }
 
-/* Two sections over the same bytes would let a writer of one corrupt the other. */
+/* If two sections overlapped, writing one would corrupt the other. */
 static int
 check_overlap(const struct fnt_header *header, const char *what,
 	      struct fnt_error *error)

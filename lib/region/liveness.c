@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "region/fd.h"
 #include "region/liveness.h"
 
 #include "base/random.h"

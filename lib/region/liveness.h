@@ -14,7 +14,7 @@
 #ifndef FNT_REGION_LIVENESS_H
 #define FNT_REGION_LIVENESS_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 /* Read-only use; `fd` is any descriptor of the region. A slot that is not LIVE is dead. */
 bool fnt_slot_alive(const struct fnt_region *region, uint32_t slot);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "region/header.h"
+#include "region/segment_map.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,7 +15,7 @@ place_section(struct fnt_view *view, const struct fnt_section *section)
 {
 	void *at;
 
-	/* Of kinds that are not known here nothing has been checked. */
+	/* Sections of unknown kinds have not been checked: they are ignored. */
 	if (section->kind == FNT_SECTION_NONE || section->kind >= FNT_SECTION_KINDS)
 		return;
 	at = view->base + section->off;
@@ -81,7 +82,7 @@ fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, boo
 	void *base;
 	int rc;
 
-	/* All of it, also what it has grown by since it was made. */
+	/* The file may have grown since its header was written: map all of it. */
 	if (fstat(fd, &st))
 		return fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
 	file_bytes = (uint64_t)st.st_size;
@@ -128,4 +129,19 @@ fnt_view_unmap(struct fnt_view *view)
 	fnt_segment_map_fini(view);
 	munmap(view->base, view->size_bytes);
 	view->base = NULL;
+}
+
+uint64_t
+fnt_view_bytes(const struct fnt_view *view)
+{
+	uint64_t bytes = view->fixed_bytes;
+
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
+		const struct fnt_segments *segments = fnt_view_segments(view, ring);
+
+		if (segments->count)
+			bytes += fnt_segment_bytes(
+				segments->at[segments->count - 1].cell_count);
+	}
+	return bytes;
 }

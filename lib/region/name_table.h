@@ -13,7 +13,7 @@
 #ifndef FNT_REGION_NAME_TABLE_H
 #define FNT_REGION_NAME_TABLE_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 #define FNT_NAME_PROBES 32
 

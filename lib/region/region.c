@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/region.h"
 
-#include "base/random.h"
-#include "region/file_space.h"
 #include "base/error.h"
+#include "region/fd.h"
+#include "region/file_space.h"
 #include "region/header.h"
 #include "region/map.h"
+#include "region/unnamed.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/mman.h> /* memfd_create */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,11 +64,11 @@ fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error)
 	return 0;
 }
 
-/* Where the region lies: a directory and a file name in it. */
+/* A region's file: its directory and the name in it. */
 struct place {
 	char dir[PATH_MAX];
 	char file[NAME_MAX + 1];
-	bool ours; /* the directory is fntrace's own: made and kept private */
+	bool ours; /* fntrace's own directory: created if need be, must be private */
 };
 
 static int
@@ -114,7 +115,7 @@ resolve(struct place *place, char path[PATH_MAX], const char *name, const char *
 	return rc;
 }
 
-/* A directory that others can write to would let them plant regions and swap ours. */
+/* Users who can write to the directory could place regions in it and replace ours. */
 static int
 check_dir(int fd, const struct place *place, const struct fnt_options *options,
 	  struct fnt_error *error)
@@ -142,7 +143,8 @@ check_dir(int fd, const struct place *place, const struct fnt_options *options,
 	return 0;
 }
 
-/* For writing with `options`, for reading with NULL. */
+/* A descriptor of the place's directory, or -errno. `options` NULL: for reading, and the
+ * directory is not created. */
 static int
 open_dir(const struct place *place, const struct fnt_options *options,
 	 struct fnt_error *error)
@@ -156,7 +158,7 @@ open_dir(const struct place *place, const struct fnt_options *options,
 				"%s: cannot make the directory: %s; set FNTRACE_DIR to "
 				"another",
 				place->dir, strerror(errno));
-	/* O_PATH: to pass through it is enough. */
+	/* O_PATH: search permission is enough. */
 	fd = open(place->dir, O_PATH | O_DIRECTORY | O_CLOEXEC | nofollow);
 	if (fd < 0)
 		return fnt_fail(error, -errno, "%s: %s", place->dir,
@@ -172,7 +174,7 @@ open_dir(const struct place *place, const struct fnt_options *options,
 	return fd;
 }
 
-/* ---- opening what is there -------------------------------------------------------- */
+/* ---- opening a file ---------------------------------------------------------------- */
 
 static int
 open_failed(const char *path, int code, struct fnt_error *error)
@@ -190,9 +192,9 @@ open_failed(const char *path, int code, struct fnt_error *error)
 	return fnt_fail(error, code, "%s: %s", path, why);
 }
 
-/* May we write to it? Ours, or given to a group that the caller asked for. */
+/* Only the user's own files, and those given to the group that the options name. */
 static bool
-ours_to_write(const struct stat *st, const struct fnt_options *options)
+is_writable_file(const struct stat *st, const struct fnt_options *options)
 {
 	if (st->st_uid == geteuid())
 		return true;
@@ -200,8 +202,8 @@ ours_to_write(const struct stat *st, const struct fnt_options *options)
 	       (st->st_mode & (S_IRWXG | S_IRWXO)) == (S_IRGRP | S_IWGRP);
 }
 
-/* For writing with `options`, for reading with NULL. O_NONBLOCK: a fifo must not hold us;
- * regular files do not care. */
+/* A descriptor of `file`, or -errno. `options` NULL: for reading. O_NONBLOCK, because the
+ * open of a fifo would block; it has no effect on regular files. */
 static int
 open_file(int dir_fd, const char *file, const struct fnt_options *options,
 	  const char *path, struct fnt_error *error)
@@ -225,7 +227,7 @@ open_file(int dir_fd, const char *file, const struct fnt_options *options,
 		close(fd);
 		return fnt_fail(error, -EINVAL, "%s: not a regular file", path);
 	}
-	if (options && !ours_to_write(&st, options)) {
+	if (options && !is_writable_file(&st, options)) {
 		close(fd);
 		return fnt_fail(error, -EPERM,
 				"%s: belongs to user %u; write to a region of your own",
@@ -234,11 +236,11 @@ open_file(int dir_fd, const char *file, const struct fnt_options *options,
 	return fd;
 }
 
-/* Take over `fd`, whose file is checked and mapped, or close it. */
+/* Check and map the file `fd`, which becomes the region's; on failure it is closed. */
 static int
 adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 {
-	const char *what = *region->path ? region->path : "region without a name";
+	const char *what = fnt_region_label(region);
 	struct fnt_header header;
 	struct stat st;
 	int rc = fnt_header_read(&header, fd, what, error);
@@ -272,7 +274,7 @@ fnt_region_open_read(struct fnt_region *region, const char *name,
 
 	if (rc)
 		return rc;
-	/* A reader may look where it is told to; only the default place has to be its own. */
+	/* Reading from a directory that the user has named needs no ownership check. */
 	if (getenv("FNTRACE_DIR"))
 		place.ours = false;
 	dir_fd = open_dir(&place, NULL, error);
@@ -285,9 +287,9 @@ fnt_region_open_read(struct fnt_region *region, const char *name,
 	return fd < 0 ? fd : adopt(region, fd, false, error);
 }
 
-/* ---- making one ------------------------------------------------------------------- */
+/* ---- creating --------------------------------------------------------------------- */
 
-/* The header, and the rings' heads. All else begins as zeroes. */
+/* Everything but the header and the ring heads is zero until `init` is called. */
 static bool
 write_start(int fd, const struct fnt_header *header)
 {
@@ -302,11 +304,19 @@ write_start(int fd, const struct fnt_header *header)
 	       pwrite(fd, heads, sizeof(heads), (off_t)off) == (ssize_t)sizeof(heads);
 }
 
-/* Give the file its size, for good: later a full file system would be a SIGBUS. */
+/* A new region: its header, its options, and the function that writes what it begins with. */
+struct contents {
+	struct fnt_header header;
+	const struct fnt_options *options;
+	fnt_region_init_fn *init;
+};
+
+/* Allocate all of the file now: later, a full file system would be a SIGBUS. */
 static int
-fill(int fd, const struct fnt_header *header, const char *path,
-     const struct fnt_options *options)
+fill(int fd, const struct contents *contents, const char *path)
 {
+	const struct fnt_options *options = contents->options;
+	const struct fnt_header *header = &contents->header;
 	bool group = options->flags & FNT_GROUP;
 	struct fnt_error *error = options->error;
 	int rc = fnt_file_space_allocate(fd, 0, header->size_bytes, path, error);
@@ -319,60 +329,29 @@ fill(int fd, const struct fnt_header *header, const char *path,
 	if (fchmod(fd, group ? 0660 : 0600) || !write_start(fd, header))
 		return fnt_fail(error, -errno, "%s: cannot write it: %s", path,
 				strerror(errno));
-	return fnt_region_start(fd, header, options);
+	return contents->init(fd, header, options);
 }
 
-int
-fnt_region_create_unnamed(int dir_fd, char temp[64], const char *path,
-			  struct fnt_error *error)
-{
-	uint64_t random;
-	int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	temp[0] = '\0';
-	if (fd >= 0 && access("/proc/self/fd", X_OK) == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	fnt_random(&random, sizeof(random));
-	snprintf(temp, 64, ".fntrace-%016llx", (unsigned long long)random);
-	fd = openat(dir_fd, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fnt_fail(error, -errno, "%s: cannot make it: %s", path,
-				strerror(errno));
-	return fd;
-}
-
-int
-fnt_region_link(int dir_fd, int fd, const char *temp, const char *file)
-{
-	char self[64];
-
-	if (*temp)
-		return linkat(dir_fd, temp, dir_fd, file, 0) ? -errno : 0;
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, self, dir_fd, file, AT_SYMLINK_FOLLOW) ? -errno : 0;
-}
-
-/* Make the region complete, then name it. -EEXIST: someone else was faster. */
+/* Create the complete region, then give it its name. Its descriptor, which is not used for
+ * mapping (see open_or_create()), or -errno; -EEXIST: another process was faster. */
 static int
-make_file(int dir_fd, const struct place *place, const char *path,
-	  const struct fnt_options *options)
+create_file(int dir_fd, const struct place *place, const char *path,
+	    struct contents *contents)
 {
-	struct fnt_header header;
-	char temp[64];
-	int fd, rc = fnt_header_make(&header, options);
+	struct fnt_error *error = contents->options->error;
+	char temp[FNT_TEMP_NAME_SIZE];
+	int fd, rc = fnt_header_make(&contents->header, contents->options);
 
 	if (rc)
 		return rc;
-	fd = fnt_region_create_unnamed(dir_fd, temp, path, options->error);
+	fd = fnt_region_create_unnamed(dir_fd, temp, path, error);
 	if (fd < 0)
 		return fd;
-	rc = fill(fd, &header, path, options);
+	rc = fill(fd, contents, path);
 	if (!rc) {
 		rc = fnt_region_link(dir_fd, fd, temp, place->file);
 		if (rc && rc != -EEXIST)
-			fnt_fail(options->error, rc, "%s: cannot name it: %s", path,
+			fnt_fail(error, rc, "%s: cannot name it: %s", path,
 				 strerror(-rc));
 	}
 	if (*temp)
@@ -385,39 +364,41 @@ make_file(int dir_fd, const struct place *place, const char *path,
 }
 
 static int
-open_nameless(struct fnt_region *region, const struct fnt_options *options)
+open_nameless(struct fnt_region *region, struct contents *contents)
 {
-	struct fnt_header header;
-	int fd, rc = fnt_header_make(&header, options);
+	struct fnt_error *error = contents->options->error;
+	int fd, rc = fnt_header_make(&contents->header, contents->options);
 
 	region->path[0] = '\0';
 	if (rc)
 		return rc;
 	fd = memfd_create("fntrace", MFD_CLOEXEC);
 	if (fd < 0)
-		return fnt_fail(options->error, -errno, "memfd_create: %s",
-				strerror(errno));
-	rc = fill(fd, &header, "region without a name", options);
+		return fnt_fail(error, -errno, "memfd_create: %s", strerror(errno));
+	rc = fill(fd, contents, fnt_region_label(region));
 	if (rc) {
 		close(fd);
 		return rc;
 	}
-	return adopt(region, fd, true, options->error);
+	return adopt(region, fd, true, error);
 }
 
-/* Attach, or make and then attach: what was mapped before it had a name would bear none in
- * /proc/PID/maps. Each may lose a race to the other end: a few rounds. */
+/* Open the file, or create it and then open it: a mapping made before the file has its name
+ * would show no name in /proc/PID/maps. Other processes may create and remove it meanwhile,
+ * so this is tried a few times. */
 static int
-open_or_make(int dir_fd, const struct place *place, const char *path,
-	     const struct fnt_options *options)
+open_or_create(int dir_fd, const struct place *place, const char *path,
+	       struct contents *contents)
 {
-	for (int round = 0; round < 8; round++) {
+	const struct fnt_options *options = contents->options;
+
+	for (int attempt = 0; attempt < 8; attempt++) {
 		int fd;
 
 		fd = open_file(dir_fd, place->file, options, path, options->error);
 		if (fd != -ENOENT || options->flags & FNT_ATTACH_ONLY)
 			return fd;
-		fd = make_file(dir_fd, place, path, options);
+		fd = create_file(dir_fd, place, path, contents);
 		if (fd < 0 && fd != -EEXIST)
 			return fd;
 		if (fd >= 0)
@@ -429,20 +410,59 @@ open_or_make(int dir_fd, const struct place *place, const char *path,
 
 int
 fnt_region_open(struct fnt_region *region, const char *name,
-		const struct fnt_options *options)
+		const struct fnt_options *options, fnt_region_init_fn *init)
 {
+	struct contents contents = {.options = options, .init = init};
 	struct place place;
 	int dir_fd, fd, rc;
 
 	if (!name)
-		return open_nameless(region, options);
+		return open_nameless(region, &contents);
 	rc = resolve(&place, region->path, name, options->dir, options->error);
 	if (rc)
 		return rc;
 	dir_fd = open_dir(&place, options, options->error);
 	if (dir_fd < 0)
 		return dir_fd;
-	fd = open_or_make(dir_fd, &place, region->path, options);
+	fd = open_or_create(dir_fd, &place, region->path, &contents);
 	close(dir_fd);
 	return fd < 0 ? fd : adopt(region, fd, true, options->error);
+}
+
+/* ---- an open region --------------------------------------------------------------- */
+
+int
+fnt_region_make_writable(struct fnt_region *region, struct fnt_error *error)
+{
+	const char *what = fnt_region_label(region);
+	struct fnt_header header;
+	struct fnt_view view;
+	int fd = fnt_region_reopen(region), rc;
+
+	if (fd == -EACCES || fd == -EPERM || fd == -EROFS)
+		return fnt_fail(
+			error, -EACCES,
+			"%s: no permission to change it; run as the user who owns it",
+			what);
+	if (fd < 0)
+		return fnt_fail(error, fd, "%s: %s", what, strerror(-fd));
+	rc = fnt_header_read(&header, fd, what, error);
+	if (!rc)
+		rc = fnt_view_map(&view, &header, fd, true, what, error);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	fnt_region_close(region);
+	region->fd = fd;
+	region->view = view;
+	return 0;
+}
+
+void
+fnt_region_close(struct fnt_region *region)
+{
+	fnt_region_close_fd(region);
+	fnt_region_unpin_locks(region);
+	fnt_view_unmap(&region->view);
 }

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * segment.h: where a ring's cells are.
+ * segment.h: one segment of a ring: a stretch of tickets and the cells they map to.
  *
  *   tickets  … segment 2 ………………│………… gap ………│ segment 3 …………… cursor
- *            └ area A of cells           └ area B
+ *            └ its cells in the file         └ its cells, elsewhere in the file
  *
- * The table of segments is in the region (layout_rings.h). A process works with a copy of it,
- * checked against the file's size: struct fnt_segment_table, never changed once it is published,
- * replaced when the table has moved on. Areas within the mapping that the region was
- * opened with need no mapping of their own; those that the file has got since have one
- * each.
+ * The region holds a table of segments for each ring (layout_rings.h), written only by the
+ * holder of the control lock. A process works with a checked copy of that table
+ * (segment_map.h). Nothing here writes to the region.
  *
- * Who may do what: fnt_segment_map_update() makes system calls and allocates; one thread at a
- * time (readers: the caller's; producers: whoever holds fnt_segment_map_lock()). All else is
- * wait-free, over maps that must stay: readers' until their next renewal, producers'
- * until they leave the read-side critical section.
+ * Progress: wait-free, no system call, no allocation. Any thread.
  */
 #ifndef FNT_REGION_SEGMENT_H
 #define FNT_REGION_SEGMENT_H
@@ -23,54 +18,39 @@
 
 #include <stdbool.h>
 
-#define FNT_CELLS_MIN 64u
+#define FNT_CELLS_MIN 64u /* of a segment */
+#define FNT_PAGE_CELLS (FNT_PAGE / FNT_CELL_BYTES)
 
-struct fnt_view;
-
-/* A mapping of its own. */
+/* An mmap() of one segment's cells, made by segment_map.c. */
 struct fnt_segment_mapping;
 
+/* This process's copy of one entry of the table. */
 struct fnt_segment {
-	uint64_t number;
-	uint64_t first; /* ticket */
-	uint64_t lap;	/* of it */
+	uint64_t number; /* counts up from 0 for each ring */
+	uint64_t first;	 /* its first ticket */
+	uint64_t lap;	 /* lap of that ticket */
 	uint64_t cell_count;
-	uint64_t off;
-	struct fnt_cell *cells;
+	uint64_t off;		/* of its cells, in bytes from the start of the file */
+	struct fnt_cell *cells; /* where this process has mapped them; NULL: nowhere */
 	struct fnt_segment_mapping *mapping; /* NULL: within the region's mapping */
 };
 
-/* Whole pages for so many cells. */
+/* The segments of one ring, oldest first; tickets increase from one to the next. */
+struct fnt_segments {
+	uint64_t published; /* fnt_ring_head.segments and .held when this was copied */
+	uint64_t held;
+	uint32_t count;
+	struct fnt_segment at[FNT_SEGMENTS];
+};
+
+/* The bytes that so many cells take in the file: whole pages. */
 static inline uint64_t
 fnt_segment_bytes(uint64_t cell_count)
 {
 	return (cell_count * FNT_CELL_BYTES + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
 }
 
-/* Of one ring, oldest first; each begins with a later ticket than those before. */
-struct fnt_segments {
-	uint64_t published; /* as the table said */
-	uint64_t held;
-	uint32_t count;
-	struct fnt_segment at[FNT_SEGMENTS];
-};
-
-struct fnt_segment_table {
-	struct fnt_segment_table *next; /* of those given up */
-	struct fnt_segments rings[FNT_RINGS];
-};
-
-/* What a process has mapped of a region. */
-struct fnt_segment_map {
-	_Atomic(struct fnt_segment_table *) table;
-	bool write;
-	struct fnt_segment_table *replaced; /* perhaps still in use */
-	struct fnt_segment_table
-		*retired; /* of those, the ones noted before the grace period */
-	struct fnt_segment_mapping *mappings;
-};
-
-/* The segment of `ticket`; NULL: one that is over and gone. */
+/* The segment that `ticket` belongs to. NULL: a segment that is no longer in the table. */
 static inline const struct fnt_segment *
 fnt_segment_find(const struct fnt_segments *segments, uint64_t ticket)
 {
@@ -80,13 +60,14 @@ fnt_segment_find(const struct fnt_segments *segments, uint64_t ticket)
 	return NULL;
 }
 
-/* Whatever the ticket, a cell of the segment. */
+/* The cell of `ticket`; for any value of `ticket` it is a cell of the segment. */
 static inline struct fnt_cell *
 fnt_segment_cell(const struct fnt_segment *segment, uint64_t ticket)
 {
 	return &segment->cells[(ticket - segment->first) % segment->cell_count];
 }
 
+/* The lap of `ticket`, modulo 2^40 as in a cell's state. */
 static inline uint64_t
 fnt_segment_lap(const struct fnt_segment *segment, uint64_t ticket)
 {
@@ -94,66 +75,16 @@ fnt_segment_lap(const struct fnt_segment *segment, uint64_t ticket)
 	       FNT_LAP_MASK;
 }
 
-/* Fill in `maps` from the table of `view`, whose file has `file_bytes`. What does not
- * lie within the view's own mapping has no cells. */
-void fnt_segment_table_read(struct fnt_segment_table *table,
-			    const struct fnt_view *view, uint64_t file_bytes);
-
-/* Segment `number` of a ring as the table has it, without its cells; false: it has none. */
+/* Copy entry `number` of a ring's table into `segment`, without cells and mapping. The
+ * numbers in it are not checked. False: the table has no such segment, or its slot was
+ * rewritten while it was copied. */
 bool fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
 		      struct fnt_segment *segment);
 
-struct fnt_region;
-
-/* What the region takes: its sections, and the areas that are written to. */
-uint64_t fnt_view_bytes(const struct fnt_view *view);
-
-/* Has the table of segments not changed since it was read? */
-bool fnt_segment_map_is_current(const struct fnt_view *view);
-
-/* For a view that is mapped but for this: -ENOMEM, -EPROTO (no main ring to be found).
- */
-int fnt_segment_map_init(struct fnt_view *view, uint64_t file_bytes, bool write);
-void fnt_segment_map_fini(struct fnt_view *view);
-
-/* Look at the table anew, and map what is new. What is given up stays on a list:
- * threads may still be at it. -errno: all is as it was. */
-int fnt_segment_map_update(const struct fnt_region *region);
-
-/* Free what was given up, as a reader may at any time. */
-void fnt_segment_map_reclaim_all(const struct fnt_view *view);
-
-/* The same for a producer, in two steps: what was given up by now is noted (false:
- * nothing was), with the lock; and freed after a grace period, again with the lock, but
- * for areas that `used` says are in some thread's hand. */
-bool fnt_segment_map_retire(const struct fnt_view *view);
-void fnt_segment_map_reclaim(const struct fnt_view *view,
-			     bool (*used)(void *arg,
-					  const struct fnt_segment_mapping *mapping),
-			     void *arg);
-
-/* Has an area's file been cut under its reader? */
-bool fnt_segment_map_truncated(const struct fnt_view *view);
-
-/* One lock a process, below all others: whoever holds it waits for nobody. */
-void fnt_segment_map_lock(void);
-void fnt_segment_map_unlock(void);
-
-/* A stretch of tickets that can still be there. */
-struct fnt_segment_span {
-	uint64_t first, end;
-	const struct fnt_segment *segment;
-};
-
-/* Those of a ring up to `cursor`, newest first: what is shown, or with `all`, what is
- * held as well (rotated away, or more than fits by now, and not yet given to others).
- */
-uint32_t fnt_segment_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor,
-			   bool all, struct fnt_segment_span spans[FNT_SEGMENTS]);
-
-/* The ring's next ticket, if its segment is known; else where the last one that is known
- * ends: who looks at the ring now looks at it as it was before it moved on. */
-uint64_t fnt_segment_known_cursor(const struct fnt_view *view, uint32_t ring,
-				  uint64_t cursor);
+/* Divide `bytes` of cells between the rings: `kept_percent` of them for the kept ring (at
+ * least FNT_CELLS_MIN cells, at most half; 0: there is no kept ring), the rest for the main
+ * ring, in whole pages. Stores the count of cells of each ring. */
+void fnt_segment_partition(uint64_t bytes, uint32_t kept_percent,
+			   uint64_t cells[FNT_RINGS]);
 
 #endif

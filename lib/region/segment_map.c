@@ -1,39 +1,107 @@
-/* SPDX-License-Identifier: MIT
- *
- * Where the cells are, process by process: table, and the areas that they need.
- */
+/* SPDX-License-Identifier: MIT */
 #include "region/segment.h"
+#include "region/segment_map.h"
 
+#include "region/fd.h"
 #include "region/sigbus.h"
-#include "region/region.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct fnt_segment_mapping {
 	struct fnt_segment_mapping *next;
-	uint64_t off, bytes;
+	uint64_t off, bytes; /* in the file */
 	unsigned char *base;
-	struct fnt_sigbus_range *sigbus; /* of a reader */
-	bool unused;
+	struct fnt_sigbus_range *sigbus; /* readers only; NULL: mapped for writing */
+	bool unused; /* by the table that was current at the last retire() */
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t map_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 void
 fnt_segment_map_lock(void)
 {
-	pthread_mutex_lock(&mutex);
+	pthread_mutex_lock(&map_mutex);
 }
 
 void
 fnt_segment_map_unlock(void)
 {
-	pthread_mutex_unlock(&mutex);
+	pthread_mutex_unlock(&map_mutex);
+}
+
+/* ---- copying the table ------------------------------------------------------------- */
+
+/* Do all cells of the segment lie behind the sections and within the file? Nothing in it is
+ * used before this has been checked. */
+static bool
+is_within_file(const struct fnt_segment *segment, const struct fnt_view *view,
+	       uint64_t file_bytes)
+{
+	return segment->cell_count >= FNT_CELLS_MIN && segment->off % FNT_PAGE == 0 &&
+	       segment->off >= view->fixed_bytes && segment->off <= file_bytes &&
+	       segment->cell_count <= (file_bytes - segment->off) / FNT_CELL_BYTES;
+}
+
+static void
+read_ring(struct fnt_segments *segments, const struct fnt_view *view, uint32_t ring,
+	  uint64_t file_bytes)
+{
+	const struct fnt_ring_head *head = &view->rings[ring];
+	uint64_t number, first = 0;
+
+	/* [Y4] acquire: the count is read before the slots. Pairs with [Y3] in resize.c. */
+	segments->published =
+		atomic_load_explicit(&head->segments, memory_order_acquire);
+	segments->held = fnt_word_relaxed(&head->held);
+	number = segments->published > FNT_SEGMENTS ? segments->published - FNT_SEGMENTS
+						    : 0;
+	if (number < segments->held)
+		number = segments->held;
+	for (; number < segments->published; number++) {
+		struct fnt_segment *segment = &segments->at[segments->count];
+
+		if (!fnt_segment_load(head, number, segment) ||
+		    !is_within_file(segment, view, file_bytes) ||
+		    (segments->count && segment->first <= first))
+			continue;
+		first = segment->first;
+		segments->count++;
+	}
+}
+
+static bool
+is_within_view(const struct fnt_view *view, const struct fnt_segment *segment)
+{
+	return segment->off <= view->size_bytes &&
+	       segment->cell_count <=
+		       (view->size_bytes - segment->off) / FNT_CELL_BYTES;
+}
+
+void
+fnt_segment_table_read(struct fnt_segment_table *table, const struct fnt_view *view,
+		       uint64_t file_bytes)
+{
+	memset(table, 0, sizeof(*table));
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
+		struct fnt_segments *segments = &table->rings[ring];
+
+		if (ring == FNT_RING_KEPT && !view->kept_percent)
+			continue;
+		read_ring(segments, view, ring, file_bytes);
+		for (uint32_t i = 0; i < segments->count; i++) {
+			struct fnt_segment *at = &segments->at[i];
+
+			if (is_within_view(view, at))
+				at->cells = (struct fnt_cell *)(void *)(view->base +
+									at->off);
+		}
+	}
 }
 
 bool
@@ -55,7 +123,7 @@ fnt_segment_map_is_current(const struct fnt_view *view)
 	return true;
 }
 
-/* ---- areas ---------------------------------------------------------------------- */
+/* ---- mappings ---------------------------------------------------------------------- */
 
 static struct fnt_segment_mapping *
 find_mapping(const struct fnt_segment_map *map, const struct fnt_segment *segment)
@@ -70,8 +138,8 @@ find_mapping(const struct fnt_segment_map *map, const struct fnt_segment *segmen
 	return mapping;
 }
 
-/* Through a descriptor of its own: a child that inherits the mapping must not inherit,
- * with it, the locks taken through ours. */
+/* A mapping for writing is made through an open file description of its own: a forked child
+ * inherits the mapping, and must not keep the locks that were taken through ours. */
 static void *
 map_bytes(const struct fnt_region *region, bool write, uint64_t off, uint64_t bytes)
 {
@@ -133,10 +201,10 @@ fnt_segment_map_truncated(const struct fnt_view *view)
 	return false;
 }
 
-/* ---- maps ----------------------------------------------------------------------- */
+/* ---- tables ----------------------------------------------------------------------- */
 
-/* Find or map the areas of segments that have no cells yet. What can't be mapped is as if
- * it were not there: its records can't be read, and nothing is written to it. */
+/* Give the segments that lie outside the region's mapping their cells. A segment that can't
+ * be mapped is left out: its records can't be read, and nothing is written to it. */
 static void
 map_segments(const struct fnt_region *region, struct fnt_segments *segments)
 {
@@ -163,13 +231,13 @@ map_segments(const struct fnt_region *region, struct fnt_segments *segments)
 }
 
 static void
-publish(struct fnt_segment_map *map, struct fnt_segment_table *table)
+publish_table(struct fnt_segment_map *map, struct fnt_segment_table *table)
 {
 	struct fnt_segment_table *old =
 		atomic_load_explicit(&map->table, memory_order_relaxed);
 
-	/* [Y5] release: the table is whole before it can be reached. Pairs with [Y6]
-	 * in region.h. */
+	/* [Y5] release: the table is complete before it can be reached. Pairs with [Y6] in
+	 * view.h. */
 	atomic_store_explicit(&map->table, table, memory_order_release);
 	if (old) {
 		old->next = map->replaced;
@@ -200,7 +268,7 @@ fnt_segment_map_update(const struct fnt_region *region)
 	fnt_segment_table_read(table, view, (uint64_t)st.st_size);
 	for (uint32_t i = 0; i < FNT_RINGS; i++)
 		map_segments(region, &table->rings[i]);
-	publish(view->segment_map, table);
+	publish_table(view->segment_map, table);
 	return 0;
 }
 
@@ -228,9 +296,9 @@ fnt_segment_map_init(struct fnt_view *view, uint64_t file_bytes, bool write)
 		return -ENOMEM;
 	}
 	view->segment_map->write = write;
-	/* The view is of the whole file: all cells lie within it. */
+	/* The view maps the whole file, so every segment lies within it. */
 	fnt_segment_table_read(table, view, file_bytes);
-	publish(view->segment_map, table);
+	publish_table(view->segment_map, table);
 	if (!table->rings[FNT_RING_MAIN].count) {
 		fnt_segment_map_fini(view);
 		return -EPROTO;
@@ -239,7 +307,8 @@ fnt_segment_map_init(struct fnt_view *view, uint64_t file_bytes, bool write)
 }
 
 static bool
-is_current(const struct fnt_segment_map *map, const struct fnt_segment_mapping *mapping)
+is_in_table(const struct fnt_segment_map *map,
+	    const struct fnt_segment_mapping *mapping)
 {
 	const struct fnt_segment_table *table =
 		atomic_load_explicit(&map->table, memory_order_relaxed);
@@ -266,7 +335,7 @@ fnt_segment_map_retire(const struct fnt_view *view)
 	}
 	for (struct fnt_segment_mapping *mapping = map->mappings; mapping;
 	     mapping = mapping->next) {
-		mapping->unused = !is_current(map, mapping);
+		mapping->unused = !is_in_table(map, mapping);
 		any |= mapping->unused;
 	}
 	return any;
@@ -290,8 +359,8 @@ fnt_segment_map_reclaim(const struct fnt_view *view,
 	while (*link) {
 		struct fnt_segment_mapping *mapping = *link;
 
-		/* A segment may have begun in it meanwhile. */
-		if (!mapping->unused || is_current(map, mapping) ||
+		/* A new segment may lie in it by now. */
+		if (!mapping->unused || is_in_table(map, mapping) ||
 		    (used && used(arg, mapping))) {
 			link = &mapping->next;
 			continue;
@@ -315,7 +384,7 @@ fnt_segment_map_fini(struct fnt_view *view)
 
 	if (!map)
 		return;
-	publish(map, NULL);
+	publish_table(map, NULL);
 	fnt_segment_map_reclaim_all(view);
 	free(map);
 	view->segment_map = NULL;

@@ -8,7 +8,7 @@
 #ifndef FNT_REGION_SLOTS_H
 #define FNT_REGION_SLOTS_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 #define FNT_SLOT_NONE UINT32_MAX
 #define FNT_LANE_NONE UINT32_MAX

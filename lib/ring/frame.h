@@ -18,7 +18,7 @@
 #ifndef FNT_RING_FRAME_H
 #define FNT_RING_FRAME_H
 
-#include "region/region.h"
+#include "region/view.h"
 #include "ring/ring.h"
 #include "base/shm_words.h"
 

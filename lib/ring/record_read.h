@@ -17,7 +17,8 @@
 #ifndef FNT_RING_RECORD_READ_H
 #define FNT_RING_RECORD_READ_H
 
-#include "region/region.h"
+#include "region/segment_span.h"
+#include "region/view.h"
 
 /* A copy of a record or of an open call. All zero at first, then used again for one
  * after the other while its buffer grows. */

@@ -2,6 +2,7 @@
 #include "ring/record_write.h"
 
 #include "base/shm_words.h"
+#include "region/segment_map.h"
 
 /* Where the next word of payload comes from: there are `left` of them in its extent. */
 struct source {

@@ -8,6 +8,7 @@
 #include "region/name_table.h"
 #include "payload/encode.h"
 #include "payload/read.h"
+#include "region/segment_map.h"
 #include "region/slots.h"
 #include "base/shm_words.h"
 #include "ring/record_write.h"

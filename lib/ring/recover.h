@@ -18,7 +18,7 @@
 #ifndef FNT_RING_RECOVER_H
 #define FNT_RING_RECOVER_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 /* Steps 1 to 4 for `slot`, whose lock we hold, writing as a process of slot `self` (which
  * may be the same). False: no memory; the rest is left to a later try. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring/ring.h"
 
-#include "region/region.h"
+#include "region/view.h"
 
 #define TRIES 16       /* holders in the way */
 #define TRIES_ALL 1024 /* cells of theirs */

@@ -21,7 +21,7 @@
 #ifndef FNT_RING_RING_H
 #define FNT_RING_RING_H
 
-#include "region/segment.h"
+#include "region/view.h"
 #include "base/shm_words.h"
 
 /* The tickets that a thread has in hand. Private. */

@@ -2,7 +2,7 @@
  *
  * What a new region's control and settings begin with. All else of it is zeroes.
  */
-#include "region/map.h"
+#include "settings/first_settings.h"
 
 #include "base/random.h"
 #include "base/error.h"
@@ -65,8 +65,8 @@ write_settings(int fd, const struct fnt_section *section,
 }
 
 int
-fnt_region_start(int fd, const struct fnt_header *header,
-		 const struct fnt_options *options)
+fnt_first_settings_write(int fd, const struct fnt_header *header,
+			 const struct fnt_options *options)
 {
 	const struct fnt_section *control = section_of(header, FNT_SECTION_CONTROL);
 	const struct fnt_section *settings = section_of(header, FNT_SECTION_SETTINGS);

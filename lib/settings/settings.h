@@ -16,7 +16,7 @@
 #ifndef FNT_SETTINGS_SETTINGS_H
 #define FNT_SETTINGS_SETTINGS_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 #include <fntrace/control.h>
 

@@ -9,7 +9,7 @@
 #include "floor_long.h"
 #include "workload.h"
 
-#include "region/region.h"
+#include "region/view.h"
 
 /* What a call writes: copied out of the region, or written by the floor. */
 struct copies {

@@ -2,6 +2,7 @@
 #include "floor_verify.h"
 
 #include "floor_scene.h"
+#include "region/region.h"
 
 #include <stdio.h>
 #include <stdlib.h>

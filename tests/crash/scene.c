@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "region/region.h"
 #include "support/actor.h"
 #include "scene_check.h"
 #include "support/fixture.h"

@@ -9,8 +9,10 @@
 
 #include "fixture.h"
 
+#include "region/region.h"
 #include "ring/record_read.h"
 #include "ring/ring.h"
+#include "settings/first_settings.h"
 #include "base/shm_words.h"
 
 #define WRITERS 4
@@ -36,7 +38,8 @@ make_bench(uint64_t start, bool ordered)
 				      .flags = ordered ? FNT_ORDERED : 0};
 	struct bench *bench = calloc(1, sizeof(*bench));
 
-	MUST(!fnt_region_open(&bench->region, NULL, &options));
+	MUST(!fnt_region_open(&bench->region, NULL, &options,
+			      fnt_first_settings_write));
 	bench->view = &bench->region.view;
 	bench->head = &bench->view->rings[FNT_RING_MAIN];
 	bench->segments = fnt_view_segments(bench->view, FNT_RING_MAIN);

@@ -7,6 +7,7 @@
 
 #include "region/segment.h"
 #include "region/region.h"
+#include "settings/first_settings.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -362,7 +363,8 @@ START_TEST(damaged_segment_tables)
 			resize("damaged", MIB(2) + 4096ull * rnd(&r, 100));
 		reader = open_reader("damaged");
 		MUST(!fnt_cursor_open(&cursor, reader, FNT_FROM_OLDEST));
-		MUST(!fnt_region_open(&region, "damaged", &(struct fnt_options){0}));
+		MUST(!fnt_region_open(&region, "damaged", &(struct fnt_options){0},
+				      fnt_first_settings_write));
 		for (int words = 1 + (int)rnd(&r, 3); words > 0; words--) {
 			word = (uint64_t *)(void *)&region.view.rings[ring] +
 			       rnd(&r, sizeof(struct fnt_ring_head) / 8);

@@ -7,7 +7,7 @@
 
 #include "format/layout_metrics.h"
 #include "support/metrics_account.h"
-#include "region/region.h"
+#include "region/view.h"
 
 #include <pthread.h>
 #include <sys/mman.h>

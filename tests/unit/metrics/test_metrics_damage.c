@@ -8,6 +8,7 @@
 #include "format/layout_metrics.h"
 #include "support/metrics_account.h"
 #include "region/region.h"
+#include "settings/first_settings.h"
 
 /* The row, the block or the op row of the region's only call. */
 static struct fnt_fn_row *
@@ -93,7 +94,8 @@ START_TEST(check_finds_damaged_metrics)
 
 		record_call(log, "fn", "c");
 		fnt_log_close(log);
-		MUST(!fnt_region_open(&region, "damaged", &options));
+		MUST(!fnt_region_open(&region, "damaged", &options,
+				      fnt_first_settings_write));
 		damage(&region.view, how);
 		fnt_region_close(&region);
 		problems = problems_of("damaged");
@@ -122,7 +124,8 @@ START_TEST(frozen_copy_of_growing_tables)
 	fnt_control_close(control);
 	fnt_log_close(log);
 	must_be_sound(path);
-	MUST(!fnt_region_open(&region, path, &(struct fnt_options){0}));
+	MUST(!fnt_region_open(&region, path, &(struct fnt_options){0},
+			      fnt_first_settings_write));
 	row = only_fn(&region.view);
 	atomic_store(&region.view.names[fnt_key_name(row->key)].state, 0);
 	must_be_sound(path);

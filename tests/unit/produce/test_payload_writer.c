@@ -6,6 +6,7 @@
 
 #include "produce/call_events.h"
 #include "payload/read.h"
+#include "region/region.h"
 #include "ring/record_read.h"
 
 static uint64_t

@@ -6,6 +6,7 @@
 #include "support/fixture.h"
 
 #include "region/region.h"
+#include "settings/first_settings.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -120,7 +121,8 @@ START_TEST(reserved_tickets_are_skipped)
 	uint64_t cursor, first;
 
 	record_numbers(log, 0, 20);
-	MUST(!fnt_region_open(&region, "hand", &(struct fnt_options){0}));
+	MUST(!fnt_region_open(&region, "hand", &(struct fnt_options){0},
+			      fnt_first_settings_write));
 	cursor = atomic_fetch_add(&region.view.rings[FNT_RING_MAIN].cursor, 10);
 	first = fnt_view_segments(&region.view, FNT_RING_MAIN)->at[0].first;
 	lane = &region.view.lanes[0].rings[FNT_RING_MAIN];

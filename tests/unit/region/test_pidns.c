@@ -10,6 +10,7 @@
 
 #include "region/liveness.h"
 #include "region/region.h"
+#include "settings/first_settings.h"
 
 /* ---- producers in namespaces of their own ---------------------------------------- */
 
@@ -247,7 +248,7 @@ leave_slot(const char *name, uint64_t pid, uint64_t start_time, uint64_t pid_ns)
 	struct fnt_options options = {.size_bytes = SMALLEST};
 	struct fnt_producer_slot *slot;
 
-	MUST(!fnt_region_open(&region, name, &options));
+	MUST(!fnt_region_open(&region, name, &options, fnt_first_settings_write));
 	slot = &region.view.producers[0];
 	atomic_store(&slot->pid, pid);
 	atomic_store(&slot->start_time, start_time);
