@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/begin_ruled.h"
 
+#include "produce/call_start.h"
+#include "produce/capture.h"
+#include "produce/rules_follow.h"
+
 static const struct fnt_rule *
 rule_of(struct fnt_thread *thread, const char *name)
 {
@@ -14,21 +18,21 @@ rule_of(struct fnt_thread *thread, const char *name)
 	return fnt_rules_find(snapshot, ref.id, name ? name : "");
 }
 
-/* As fnt_call_start, user and tenant as the rule has them. */
+/* fnt_call_start() with user and tenant hashed or left out. */
 static __attribute__((noinline)) struct fnt_call *
 start_captured(const struct fnt_call_ctx *ctx, struct fnt_log *log,
 	       const struct fnt_rule *rule, const struct fnt_call_info *info,
 	       bool framed)
 {
 	struct fnt_attachment *attachment = ctx->thread->attachment;
-	struct fnt_call_info left = *info;
+	struct fnt_call_info captured = *info;
 	struct fnt_hashed user, tenant;
 
-	left.user_id =
-		fnt_capture_text(attachment, rule->users, info->user_id, user.text);
-	left.tenant_id =
-		fnt_capture_text(attachment, rule->users, info->tenant_id, tenant.text);
-	return fnt_call_start(log, ctx->thread, &left, framed);
+	captured.user_id =
+		fnt_capture_text(attachment, rule->users, info->user_id, &user);
+	captured.tenant_id =
+		fnt_capture_text(attachment, rule->users, info->tenant_id, &tenant);
+	return fnt_call_start(log, ctx->thread, &captured, framed);
 }
 
 static void

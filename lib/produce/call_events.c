@@ -1,75 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * What happens in a call, but for its beginning (begin.c), ops (op.c) and end
- * (finish.c).
+ * What happens in a call between its beginning (begin.c) and its end (finish.c), other
+ * than ops (op.c): user and tenant, stream chunks, schedules; and a call's ids.
  */
-#include "produce/call_use.h"
+#include "produce/call_events.h"
 
-#include "region/slots.h"
-#include "produce/private_calls.h"
-#include "produce/begin_ruled.h"
+#include "produce/capture.h"
 #include "produce/traceparent.h"
-
-#include <stdlib.h>
-
-/* ---- names and texts -------------------------------------------------------------- */
-
-void
-fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
-	      struct fnt_name_ref *ref)
-{
-	const struct fnt_attachment *attachment = thread->attachment;
-	const struct fnt_name_entry *seen;
-
-	if (!name)
-		name = "";
-	seen = fnt_name_find(&thread->names, name);
-	if (!seen)
-		seen = fnt_name_by_address_slow(&thread->names, name);
-	if (seen) {
-		ref->id = seen->id;
-		return;
-	}
-	ref->id = FNT_NAME_NONE;
-	ref->text = fnt_call_short_text(name, FNT_ID_MAX, flags, FNT_TRACE_ID_CUT);
-	if (attachment->slot == FNT_SLOT_NONE)
-		return;
-	ref->id = fnt_name_intern(&attachment->region.view, attachment->slot, name,
-				  ref->text.len);
-	if (ref->id != FNT_NAME_NONE)
-		fnt_name_learn(&thread->names, name, ref->text.len, ref->id);
-}
-
-/* ---- use ------------------------------------------------------------------------ */
-
-int
-fnt_call_enter_slow(struct fnt_call *call, struct fnt_thread **thread)
-{
-	struct fnt_attachment *attachment;
-
-	*thread = NULL;
-	if (!call)
-		return -ESHUTDOWN;
-	if (!fnt_call_is_open(call))
-		return -EINVAL;
-	if (call->generation != fnt_fork_generation)
-		return -EPERM;
-	/* Begun by this process: so it has attached already. */
-	fnt_rcu_read_lock();
-	attachment = atomic_load_explicit(&call->log->attachment, memory_order_acquire);
-	if (!attachment) {
-		fnt_leave();
-		return -ESHUTDOWN;
-	}
-	*thread = fnt_thread_get(attachment);
-	if (!*thread) {
-		fnt_leave();
-		return -ENOMEM;
-	}
-	fnt_call_own(call, fnt_thread_state.serial);
-	call->thread = *thread;
-	return 0;
-}
 
 uint64_t
 fnt_call_uid(const struct fnt_call *call)
@@ -94,8 +31,6 @@ fnt_call_traceparent(const struct fnt_call *call, char text[FNT_TRACEPARENT_BYTE
 	return 0;
 }
 
-/* ---- what happens ----------------------------------------------------------------- */
-
 static int
 set_identity(struct fnt_call *call, enum fnt_event_type type, const char *text)
 {
@@ -106,7 +41,7 @@ set_identity(struct fnt_call *call, enum fnt_event_type type, const char *text)
 
 	if (rc)
 		return rc;
-	text = fnt_ruled_user(ctx, text ? text : "", &hashed);
+	text = fnt_capture_user(ctx, text ? text : "", &hashed);
 	if (!text) {
 		fnt_leave();
 		return FNT_DONE;
@@ -149,7 +84,7 @@ add_chunk(struct fnt_call *call, uint64_t bytes)
 }
 
 static __attribute__((noinline)) int
-stream_chunk(struct fnt_call *call, uint64_t bytes)
+stream_chunk_slow(struct fnt_call *call, uint64_t bytes)
 {
 	struct fnt_call_ctx ctx;
 	int rc = fnt_call_enter(&ctx, call);
@@ -170,7 +105,7 @@ fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes)
 		return -ESHUTDOWN;
 	reader = fnt_call_enter_fast(call, fnt_thread_state.fast);
 	if (__builtin_expect(!reader, 0))
-		return stream_chunk(call, bytes);
+		return stream_chunk_slow(call, bytes);
 	add_chunk(call, bytes);
 	fnt_rcu_exit(reader);
 	return FNT_DONE;

@@ -7,6 +7,7 @@
 #define FNT_PRODUCE_CALL_HEAD_H
 
 #include "produce/call_use.h"
+#include "ring/frame.h"
 
 /* ---- identity ------------------------------------------------------------------- */
 
@@ -55,7 +56,7 @@ fnt_head_identify(struct fnt_thread *thread, const struct fnt_call_info *info)
 
 /* A root names its tree: 64 random bits of the thread, 64 of the call. */
 static inline __attribute__((always_inline)) void
-fnt_head_name_tree(struct fnt_thread *thread, struct fnt_call_ids *who)
+fnt_head_name_trace(struct fnt_thread *thread, struct fnt_call_ids *who)
 {
 	if (!(who->trace_id[0] | who->trace_id[1])) {
 		who->trace_id[0] = thread->trace_high;
@@ -89,7 +90,7 @@ fnt_head_make(const struct fnt_thread *thread, struct fnt_call_ids who, uint64_t
 
 /* Here … */
 static inline __attribute__((always_inline)) void
-fnt_head_keep(struct fnt_record *record, const struct fnt_head *head)
+fnt_head_store(struct fnt_record *record, const struct fnt_head *head)
 {
 	const fnt_pair none = fnt_pair_make(0, 0);
 

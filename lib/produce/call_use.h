@@ -1,33 +1,36 @@
 /* SPDX-License-Identifier: MIT
  *
- * call_use.h: what begin.c, call_events.c, op.c and finish.c share.
+ * call_use.h: using an open call: entering its log's read-side section, room for an
+ * event, names, counts.
+ *
+ * Wait-free, but for a thread's first use of a log and the first use of a name.
  */
 #ifndef FNT_PRODUCE_CALL_USE_H
 #define FNT_PRODUCE_CALL_USE_H
 
-#include "produce/frame_cache.h"
-#include "region/name_table.h"
-#include "produce/payload_writer.h"
 #include "base/utf8.h"
+#include "payload/read.h"
+#include "produce/payload_writer.h"
+#include "produce/thread.h"
 
 #include <errno.h>
 
-#define FNT_TEXT_MAX 4096u /* of an error's code and message */
-#define FNT_ID_MAX 1024u   /* of call id, user, tenant */
-
-/* A call in use, inside its log's read-side critical section, by this thread. */
+/* A call in use by this thread, inside its log's read-side critical section. Passed by
+ * value, so that it stays in registers. */
 struct fnt_call_ctx {
 	struct fnt_call *call;
 	struct fnt_thread *thread;
 };
 
-/* fnt_call_enter where another thread used the call last, or where it is not to be used at
- * all. */
+/* ---- entering --------------------------------------------------------------------- */
+
+/* fnt_call_enter() when another thread used the call last, or the call can't be used. */
 int fnt_call_enter_slow(struct fnt_call *call, struct fnt_thread **thread);
 
-/* 0 and inside the log's read-side critical section, or -errno and not. That the thread
- * is the one that used the call last says that the call is open, of this process, and
- * which side of the log is the thread's: one comparison for all three. */
+/* Enter the log's read-side section. 0; or, outside of one: -ESHUTDOWN (the log is closed,
+ * or `call` is NULL), -EINVAL (the call has ended), -EPERM (begun before a fork), -ENOMEM.
+ * One comparison, of the call's owner, says that the call is open, of this process, and
+ * that call->thread is this thread's part. */
 static inline int
 fnt_call_enter(struct fnt_call_ctx *ctx, struct fnt_call *call)
 {
@@ -49,14 +52,14 @@ fnt_call_enter(struct fnt_call_ctx *ctx, struct fnt_call *call)
 				     call->attachment,
 			     0)) {
 		fnt_leave();
-		return -ESHUTDOWN; /* closed: all that the call points to is gone */
+		return -ESHUTDOWN; /* closed: what the call points to is gone */
 	}
 	return 0;
 }
 
-/* fnt_call_enter() of the short ways: NULL, and nothing has happened, where the call was not
- * used by the thread of that serial last: fnt_thread_state.fast, or fnt_thread_state.fast_counter if
- * the counter will be read. Left by fnt_rcu_exit(). */
+/* The same for a fast path; fnt_rcu_exit() leaves. NULL, outside of a section: this thread
+ * may not take fast paths, did not use the call last, or the log is closed. `serial`:
+ * fnt_thread_state.fast, or, to read the time stamp counter, .fast_counter. */
 static inline __attribute__((always_inline)) struct urcu_bp_reader *
 fnt_call_enter_fast(struct fnt_call *call, uint64_t serial)
 {
@@ -78,23 +81,24 @@ fnt_call_enter_fast(struct fnt_call *call, uint64_t serial)
 	return reader;
 }
 
-/* The same for one of the two clocks, as is known where this is compiled. */
-static inline __attribute__((always_inline)) struct urcu_bp_reader *
-fnt_call_enter_by(struct fnt_call *call, bool counter)
+/* The serial to pass for the clock that will be read; `counter` is a constant. */
+static inline uint64_t
+fnt_call_fast_serial(bool counter)
 {
-	return fnt_call_enter_fast(call, counter ? fnt_thread_state.fast_counter
-						 : fnt_thread_state.fast);
+	return counter ? fnt_thread_state.fast_counter : fnt_thread_state.fast;
 }
 
-/* May the thread take short ways, but not by the counter? */
+/* May the thread take fast paths, but not with the time stamp counter? */
 static inline bool
-fnt_thread_by_vdso(void)
+fnt_thread_fast_vdso(void)
 {
 	return fnt_thread_state.fast && !fnt_thread_state.fast_counter;
 }
 
-/* Threads' clocks may differ by a little: a call that another thread began did not begin
- * after now. */
+/* ---- time ------------------------------------------------------------------------- */
+
+/* ns since the call began; 0 if another thread, whose clock is a little ahead, began it
+ * after `now`. */
 static inline uint64_t
 fnt_call_since(const struct fnt_call *call, uint64_t now)
 {
@@ -109,8 +113,8 @@ fnt_call_elapsed(const struct fnt_call_ctx *ctx)
 
 /* ---- room ------------------------------------------------------------------------- */
 
-/* Is there room for an op's or schedule's event, with what the pending ops and the outcome
- * will still need? */
+/* Make room for an op's or schedule's event of `bytes` bytes, beside what pending ops and
+ * the outcome still need. False: there is none. */
 static inline bool
 fnt_call_make_room(struct fnt_call_ctx *ctx, uint32_t bytes)
 {
@@ -122,7 +126,7 @@ fnt_call_make_room(struct fnt_call_ctx *ctx, uint32_t bytes)
 	return fnt_payload_reserve(call, ctx->thread, bytes);
 }
 
-/* Let others see what has been written. */
+/* Release the payload length in the frame: readers now see the events so far. */
 static inline void
 fnt_call_publish(struct fnt_call *call, uint64_t now)
 {
@@ -132,7 +136,7 @@ fnt_call_publish(struct fnt_call *call, uint64_t now)
 		fnt_frame_publish(call->frame, used, now);
 }
 
-/* Bring a word of the record's head in the frame up to date. */
+/* Copy word `i` of the record's head to the frame. */
 static inline void
 fnt_call_show_word(struct fnt_call *call, size_t i)
 {
@@ -144,6 +148,7 @@ fnt_call_show_word(struct fnt_call *call, size_t i)
 	fnt_frame_set(call->frame, i, word);
 }
 
+/* Count an op that does not fit. */
 static inline int
 fnt_call_omit_op(struct fnt_call *call)
 {
@@ -153,13 +158,15 @@ fnt_call_omit_op(struct fnt_call *call)
 	return FNT_OMITTED;
 }
 
+/* ---- counts ----------------------------------------------------------------------- */
+
 static inline uint64_t
 fnt_rows_of(int64_t row_count)
 {
 	return row_count > 0 ? (uint64_t)row_count : 0;
 }
 
-/* An op has ended, whether there is room for it in the record or not. */
+/* An op has ended, recorded or omitted. */
 static inline void
 fnt_call_count_op(struct fnt_call_ctx ctx, struct fnt_op_done op)
 {
@@ -167,7 +174,9 @@ fnt_call_count_op(struct fnt_call_ctx ctx, struct fnt_op_done op)
 	fnt_meter_op(&ctx.thread->meter, op);
 }
 
-/* A text of at most `max` bytes; what is longer is cut and `flag` set. */
+/* ---- names and texts -------------------------------------------------------------- */
+
+/* A text in at most `max` bytes; a longer one is cut and `flag` set. NULL stays NULL. */
 static inline struct fnt_text
 fnt_call_short_text(const char *text, uint32_t max, uint32_t *flags, uint32_t flag)
 {
@@ -183,9 +192,7 @@ fnt_call_short_text(const char *text, uint32_t max, uint32_t *flags, uint32_t fl
 	return (struct fnt_text){text, (uint32_t)len};
 }
 
-/* ---- names ------------------------------------------------------------------------ */
-
-/* A text of an event, or a name, in at most FNT_ID_MAX bytes. */
+/* An id or name of an event, cut at FNT_ID_MAX bytes or an eighth of the payload. */
 static inline struct fnt_text
 fnt_call_id_text(struct fnt_call *call, const char *text)
 {
@@ -200,34 +207,9 @@ fnt_name_ref_bytes(const struct fnt_name_ref *name)
 	return name->id == FNT_NAME_NONE ? name->text.len : 0;
 }
 
-/* A name's id in the region, or its text, cut (and flagged) at FNT_ID_MAX bytes. */
+/* A name's id in the region, interned if it is new; or, if the table is full, its text, cut
+ * and flagged at FNT_ID_MAX bytes. NULL is "". */
 void fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 		   struct fnt_name_ref *ref);
-
-/* Begin in a thread's side of a log, visible in flight or not; NULL: no memory. */
-struct fnt_call *fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
-				const struct fnt_call_info *info, bool framed);
-
-/* Write an op that has ended; FNT_DONE or FNT_OMITTED. `now` since the start. */
-int fnt_call_write_op(struct fnt_call_ctx *ctx, const struct fnt_event *event,
-		      uint64_t now);
-
-int fnt_call_write_schedule(struct fnt_call_ctx *ctx, const char *fn_name,
-			    int64_t delay_ms, int64_t run_at);
-
-/* Record as aborted a call whose log is being closed; its owner still has it. */
-void fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread);
-
-/* Back where it came from. `thread` NULL: its log is closed. The last access to the call. */
-void fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread);
-
-/* fnt_call_drop() for one that has nothing odd but a rule. */
-static inline void
-fnt_call_drop_short(struct fnt_call *call, struct fnt_thread *thread)
-{
-	fnt_frame_shut(call->frame);
-	fnt_call_disown(call);
-	fnt_thread_keep_frame(thread, call);
-}
 
 #endif

@@ -18,15 +18,15 @@ put_hash(char *to, uint64_t hash)
 
 const char *
 fnt_capture_text(const struct fnt_attachment *attachment, uint8_t how, const char *text,
-		 char room[FNT_HASHED_BYTES])
+		 struct fnt_hashed *room)
 {
 	if (!text || how == FNT_CAPTURE_OFF)
 		return NULL;
 	if (how != FNT_CAPTURE_HASH)
 		return text;
-	put_hash(room, fnt_siphash(attachment->hash_key, text, strlen(text)));
-	room[FNT_HASHED_BYTES - 1] = '\0';
-	return room;
+	put_hash(room->text, fnt_siphash(attachment->hash_key, text, strlen(text)));
+	room->text[FNT_HASHED_BYTES - 1] = '\0';
+	return room->text;
 }
 
 bool
@@ -35,7 +35,7 @@ fnt_capture_value(const struct fnt_attachment *attachment, uint8_t how,
 {
 	if (how == FNT_CAPTURE_OFF)
 		return false;
-	/* A length without data is one that did not fit, and stays so. */
+	/* A length without data stands for a value that did not fit: leave it so. */
 	if (how != FNT_CAPTURE_HASH || (!value->data && value->len))
 		return true;
 	room[0] = room[FNT_HASHED_JSON_BYTES - 2] = '"';

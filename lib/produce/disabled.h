@@ -15,7 +15,7 @@
 #ifndef FNT_PRODUCE_DISABLED_H
 #define FNT_PRODUCE_DISABLED_H
 
-#include "produce/attach.h"
+#include "produce/attachment.h"
 
 /* Shut it, while the region's generation is this. Inside fnt_enter. Makes system calls
  * the first time. */

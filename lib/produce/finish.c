@@ -2,69 +2,68 @@
  *
  * The end of a call: outcome, record, ring.
  *
- *   finish ─► is it kept? ─┬─► commit ─► one cell, all at hand: inlined
- *                          │     ├─► commit_some: up to four, all at hand
- *                          │     ├─► commit_few: up to four, new tickets, the kept
- *                          │     │   ring, over its end, something rare to count
- *                          │     ├─► commit_many: of several frames, the same
- *                          │     └─► commit_long: all else
- *                          └─► left out: all at hand, or long
+ *   finish_ok_fast ─┬─► commit_fast: ok, main ring, at most four cells
+ *                   └─► finish_uncommon: a value, or a slow flag is set
+ *   finish_slow    ───► fnt_finish_commit ─┬─► commit_fast: any outcome and ring
+ *                                          └─► commit_slow
+ *   is it recorded at all? ─no─► skip_fast or skip_slow: it is counted only
  */
 #include "produce/finish.h"
 
-#include "produce/sampling.h"
 #include "produce/begin_ruled.h"
-#include "produce/private_calls.h"
+#include "produce/call_end.h"
+#include "produce/sampling.h"
 
 static inline bool
-is_there(const struct fnt_value *value)
+has_value(const struct fnt_value *value)
 {
 	return value && value->kind != FNT_VALUE_NONE;
 }
 
 static inline int
 write_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
-	    struct fnt_borrowed_value *lent)
+	    struct fnt_borrowed_value *borrowed)
 {
-	return is_there(value) ? fnt_finish_value(ctx, value, lent) : FNT_DONE;
+	return has_value(value) ? fnt_finish_value(ctx, value, borrowed) : FNT_DONE;
 }
 
-/* ---- into the ring ---------------------------------------------------------------- */
+/* ---- slow ------------------------------------------------------------------------- */
 
-#define MOVES 4 /* of the rings, while one record is written */
+#define MOVES 4 /* to new segments, while one record is written */
 
-/* Into its ring; where that has moved on meanwhile, after it. */
+/* Write the record; if there are new segments, to those. */
 static bool
-emit_once(struct fnt_call_ctx *ctx, struct fnt_ending *ending, uint64_t now)
+write_moving(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64_t now)
 {
-	struct fnt_ring_writer *writer = &ctx->thread->writer;
+	struct fnt_ring_writer *writer = &ctx.thread->writer;
 	enum fnt_claimed is = fnt_record_write_slow(writer, ending, now);
 
 	for (int i = 0; i < MOVES && __builtin_expect(is == FNT_CLAIM_NEW_SEGMENT, 0);
 	     i++) {
 		int saved = errno;
 
-		fnt_ring_writer_move(writer, &ctx->thread->attachment->region);
+		fnt_ring_writer_move(writer, &ctx.thread->attachment->region);
 		errno = saved;
 		is = fnt_record_write_slow(writer, ending, now);
 	}
 	return is == FNT_CLAIMED;
 }
 
-/* Where something of the dead is in the way, once more without it. */
+/* Write the record; if a dead process holds the cells, recover them and try again. */
 static bool
-emit(struct fnt_call_ctx *ctx, struct fnt_ending *ending, uint64_t now)
+write_record(struct fnt_call_ctx ctx, struct fnt_ending *ending)
 {
-	struct fnt_thread *thread = ctx->thread;
+	struct fnt_thread *thread = ctx.thread;
+	uint64_t now = thread->now;
 
 	if (!thread->writer.lane)
 		return false;
-	if (emit_once(ctx, ending, now))
+	if (write_moving(ctx, ending, now))
 		return true;
-	return fnt_thread_recover_dead(thread, now) && emit_once(ctx, ending, now);
+	return fnt_thread_recover_dead(thread, now) && write_moving(ctx, ending, now);
 }
 
-/* For want of a lane. */
+/* The region's counter of calls that end without a record, for threads without a lane. */
 static fnt_word *
 region_counter_of(struct fnt_control_words *control, uint64_t mark)
 {
@@ -81,10 +80,10 @@ region_counter_of(struct fnt_control_words *control, uint64_t mark)
 }
 
 static void
-begin_ending(struct fnt_call_ctx *ctx, struct fnt_ending *ending)
+prepare_ending(struct fnt_call_ctx ctx, struct fnt_ending *ending)
 {
-	struct fnt_thread *thread = ctx->thread;
-	struct fnt_call *call = ctx->call;
+	struct fnt_thread *thread = ctx.thread;
+	struct fnt_call *call = ctx.call;
 
 	if (!thread->writer.lane)
 		fnt_thread_find_lane(thread, thread->now);
@@ -97,11 +96,10 @@ begin_ending(struct fnt_call_ctx *ctx, struct fnt_ending *ending)
 					call->slow.rare);
 }
 
-/* It ends without a record: `mark` says why. */
 static void
-lose(struct fnt_call_ctx *ctx, struct fnt_ending *ending, uint64_t mark)
+count_skipped(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64_t mark)
 {
-	struct fnt_thread *thread = ctx->thread;
+	struct fnt_thread *thread = ctx.thread;
 
 	if (thread->writer.lane) {
 		fnt_record_skip_slow(&thread->writer, ending, mark);
@@ -113,147 +111,101 @@ lose(struct fnt_call_ctx *ctx, struct fnt_ending *ending, uint64_t mark)
 	fnt_meter_apply(&ending->place, fnt_end_of(mark));
 }
 
-/* The record is complete. False: there is no place for it. */
+/* Commit the complete record, or count it as dropped: false. */
 static bool
-enter(struct fnt_call_ctx ctx)
+write_or_drop(struct fnt_call_ctx ctx)
 {
 	struct fnt_ending ending;
 
-	begin_ending(&ctx, &ending);
-	if (emit(&ctx, &ending, ctx.thread->now))
+	prepare_ending(ctx, &ending);
+	if (write_record(ctx, &ending))
 		return true;
-	lose(&ctx, &ending, FNT_MARK_DROPPED);
+	count_skipped(ctx, &ending, FNT_MARK_DROPPED);
 	return false;
 }
 
-/* There is to be none. */
 static void
-leave_out(struct fnt_call_ctx ctx, uint64_t mark)
+skip(struct fnt_call_ctx ctx, uint64_t mark)
 {
 	struct fnt_ending ending;
 
-	begin_ending(&ctx, &ending);
-	lose(&ctx, &ending, mark);
+	prepare_ending(ctx, &ending);
+	count_skipped(ctx, &ending, mark);
 }
 
-/* ---- and quickly ---------------------------------------------------------------- */
-
-/* For calls that have nothing odd but a rule, at the end of which all is at hand.
- * False: the general way. */
-static inline __attribute__((always_inline)) bool
-begin_quick(struct fnt_call_ctx ctx, struct fnt_ending_fast *ending,
-	    uint64_t duration_ns)
+static __attribute__((noinline)) void
+skip_slow(struct fnt_call_ctx ctx, uint64_t mark)
 {
+	skip(ctx, mark);
+	fnt_call_drop(ctx.call, ctx.thread);
+}
+
+static __attribute__((noinline)) int
+commit_slow(struct fnt_call_ctx ctx)
+{
+	bool written = write_or_drop(ctx);
+
+	fnt_call_drop(ctx.call, ctx.thread);
+	return written ? FNT_DONE : FNT_DROPPED;
+}
+
+/* ---- fast ------------------------------------------------------------------------- */
+
+/* Fill in `ending`, if the call's row and bucket of metrics are cached. The call has no
+ * slow flag but a rule, or `rare`. */
+static inline __attribute__((always_inline)) bool
+prepare_ending_fast(struct fnt_call_ctx ctx, struct fnt_ending_fast *ending,
+		    uint64_t duration_ns)
+{
+	struct fnt_meter *meter = &ctx.thread->meter;
 	struct fnt_call *call = ctx.call;
 
 	ending->record = &call->record;
 	ending->payload = call->own.bytes;
 	ending->frame = call->frame;
-	return fnt_place_fast(&ctx.thread->meter, &ending->place, &call->record,
-			      &call->extra, duration_ns);
+	return __builtin_expect(fnt_place_fast(meter, &ending->place, &call->record,
+					       &call->extra, duration_ns),
+				1) ||
+	       (fnt_meter_switch_octave(meter, call->record.fn_name, duration_ns) &&
+		fnt_place_fast(meter, &ending->place, &call->record, &call->extra,
+			       duration_ns));
 }
 
-/* As begin_quick(), also where the last call of the function took longer, or not as
- * long. */
+/* Commit a record whose payload is in one frame, and drop the call. `common`, a constant:
+ * the call was ok, is not for the kept ring and has nothing rare; see
+ * fnt_record_write_fast(). False: it declines. */
 static inline __attribute__((always_inline)) bool
-begin_turned(struct fnt_call_ctx ctx, struct fnt_ending_fast *ending,
-	     uint64_t duration_ns)
-{
-	return __builtin_expect(begin_quick(ctx, ending, duration_ns), 1) ||
-	       (fnt_meter_switch_octave(&ctx.thread->meter, ctx.call->record.fn_name,
-					duration_ns) &&
-		begin_quick(ctx, ending, duration_ns));
-}
-
-static inline bool
-ends_odd(const struct fnt_call *call)
-{
-	return __builtin_expect((call->slow.any & FNT_SLOW_COMMIT) != 0, 0);
-}
-
-static __attribute__((noinline)) void
-end_lost_long(struct fnt_call_ctx ctx, uint64_t mark)
-{
-	leave_out(ctx, mark);
-	fnt_call_drop(ctx.call, ctx.thread);
-}
-
-static inline __attribute__((always_inline)) void
-end_lost_quick(struct fnt_call_ctx ctx, uint64_t mark)
-{
-	struct fnt_ring_writer *writer = &ctx.thread->writer;
-	struct fnt_ending_fast ending;
-
-	if (__builtin_expect(
-		    !writer->lane || ends_odd(ctx.call) ||
-			    !begin_turned(ctx, &ending, ctx.call->record.duration_ns),
-		    0)) {
-		end_lost_long(ctx, mark);
-		return;
-	}
-	fnt_record_skip_fast(writer, &ending, mark);
-	fnt_call_drop_short(ctx.call, ctx.thread);
-}
-
-static __attribute__((noinline)) void
-end_lost(struct fnt_call_ctx ctx, uint64_t mark)
-{
-	end_lost_quick(ctx, mark);
-}
-
-static __attribute__((noinline)) int
-commit_long(struct fnt_call_ctx ctx)
-{
-	bool entered = enter(ctx);
-
-	fnt_call_drop(ctx.call, ctx.thread);
-	return entered ? FNT_DONE : FNT_DROPPED;
-}
-
-/* Of several frames, and nothing else that is odd but a rule, or rare. */
-static __attribute__((noinline)) int
-commit_many(struct fnt_call_ctx ctx)
+commit_fast(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now, bool common)
 {
 	struct fnt_ring_writer *writer = &ctx.thread->writer;
 	struct fnt_call *call = ctx.call;
 	struct fnt_ending_fast ending;
 
-	ending.rare = call->slow.rare;
-	if (!writer->lane || (call->slow.any & FNT_SLOW_LONG) != FNT_SLOW_LINKED ||
-	    call->framed != call->room ||
-	    !begin_turned(ctx, &ending, ctx.call->record.duration_ns) ||
-	    !fnt_record_emit_many(writer, &ending, &call->own, ctx.thread->now))
-		return commit_long(ctx);
-	fnt_call_drop(call, ctx.thread);
-	return FNT_DONE;
-}
-
-static __attribute__((noinline)) int
-commit_few(struct fnt_call_ctx ctx)
-{
-	struct fnt_ring_writer *writer = &ctx.thread->writer;
-	struct fnt_ending_fast ending;
-
-	if (ctx.call->slow.linked)
-		return commit_many(ctx);
-	ending.rare = ctx.call->slow.rare;
-	if (!writer->lane || (ctx.call->slow.any & FNT_SLOW_LONG) ||
-	    !begin_turned(ctx, &ending, ctx.call->record.duration_ns) ||
-	    !fnt_record_emit_few(writer, &ending, ctx.thread->now))
-		return commit_long(ctx);
+	if (!common && (!writer->lane || (call->slow.any & FNT_SLOW_COMMIT_RARE)))
+		return false;
+	ending.bytes = fnt_payload_used(call);
+	ending.rare = !common && call->slow.rare;
+	/* Without a lane there are no tickets, so that a common record is declined. */
+	if (!prepare_ending_fast(ctx, &ending, duration_ns) ||
+	    !fnt_record_write_fast(writer, &ending, now, common))
+		return false;
 	if (ending.rare)
-		fnt_call_forget_rare(ctx.call);
-	fnt_call_drop_short(ctx.call, ctx.thread);
-	return FNT_DONE;
+		fnt_call_forget_rare(call);
+	fnt_call_drop_fast(call, ctx.thread);
+	return true;
 }
 
-/* What did not end well, or is rare. */
-int
+/* The record's head is complete, but for what is set here. */
+__attribute__((noinline)) int
 fnt_finish_commit(struct fnt_call_ctx ctx)
 {
-	ctx.call->record.payload_bytes = fnt_payload_used(ctx.call);
-	ctx.call->record.op_count = (uint32_t)ctx.call->extra.ops;
-	return commit_few(ctx);
+	struct fnt_call *call = ctx.call;
+
+	call->record.payload_bytes = fnt_payload_used(call);
+	call->record.op_count = (uint32_t)call->extra.ops;
+	if (commit_fast(ctx, call->record.duration_ns, ctx.thread->now, false))
+		return FNT_DONE;
+	return commit_slow(ctx);
 }
 
 static inline void
@@ -263,52 +215,38 @@ set_outcome(struct fnt_call *call, enum fnt_outcome outcome, uint64_t duration_n
 	call->record.duration_ns = duration_ns;
 }
 
-static inline int
-commit_otherwise(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now)
+/* Commit a call that was ok and is not for the kept ring. */
+static inline __attribute__((always_inline)) int
+commit_ok(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now)
 {
+	if (__builtin_expect(commit_fast(ctx, duration_ns, now, true), 1))
+		return FNT_DONE;
 	set_outcome(ctx.call, FNT_OK, duration_ns);
 	ctx.thread->now = now;
 	return fnt_finish_commit(ctx);
 }
 
-/* As commit(), of one frame and up to four cells; nothing is odd. */
-static __attribute__((noinline)) int
-commit_some(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now)
+static inline __attribute__((always_inline)) void
+skip_fast(struct fnt_call_ctx ctx, uint64_t mark)
 {
 	struct fnt_ring_writer *writer = &ctx.thread->writer;
 	struct fnt_ending_fast ending;
 
-	if (!begin_turned(ctx, &ending, duration_ns) ||
-	    !fnt_record_emit_some(writer, &ending, fnt_payload_used(ctx.call), now))
-		return commit_otherwise(ctx, duration_ns, now);
-	fnt_call_drop_short(ctx.call, ctx.thread);
-	return FNT_DONE;
-}
-
-/* A call that was ok, and is not flagged for the kept ring. `plain`: there is nothing
- * odd about it. Without a lane there are no tickets in hand. */
-static inline __attribute__((always_inline)) int
-commit(struct fnt_call_ctx ctx, bool plain, uint64_t duration_ns, uint64_t now)
-{
-	struct fnt_thread *thread = ctx.thread;
-	struct fnt_call *call = ctx.call;
-	struct fnt_ending_fast ending;
-	uint32_t bytes = fnt_payload_used(call);
-
-	if (__builtin_expect(!plain && ends_odd(call), 0))
-		return commit_otherwise(ctx, duration_ns, now);
-	if (__builtin_expect(bytes > FNT_HEAD_BYTES, 0))
-		return commit_some(ctx, duration_ns, now);
-	if (begin_turned(ctx, &ending, duration_ns) &&
-	    fnt_record_emit_one(&thread->writer, &ending, bytes, now)) {
-		fnt_call_drop_short(call, thread);
-		return FNT_DONE;
+	if (__builtin_expect(!writer->lane || (ctx.call->slow.any & FNT_SLOW_COMMIT) ||
+				     !prepare_ending_fast(ctx, &ending,
+							  ctx.call->record.duration_ns),
+			     0)) {
+		skip_slow(ctx, mark);
+		return;
 	}
-	return commit_otherwise(ctx, duration_ns, now);
+	fnt_record_skip_fast(writer, &ending, mark);
+	fnt_call_drop_fast(ctx.call, ctx.thread);
 }
 
-/* Why it is not to be recorded, or 0; and into which ring. What has ended is told by
- * the record's head. */
+/* ---- is it recorded? -------------------------------------------------------------- */
+
+/* Why the call is not to be recorded, or 0. The record's head says how it ended, and is
+ * flagged if it goes to the kept ring. */
 static inline __attribute__((always_inline)) uint64_t
 decide(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
 {
@@ -321,51 +259,29 @@ decide(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
 	return 0;
 }
 
-/* Is it to be recorded? If not, that was all. */
-static inline __attribute__((always_inline)) bool
-kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
+static __attribute__((noinline)) void
+skip_marked(struct fnt_call_ctx ctx, uint64_t mark)
 {
-	uint64_t mark = decide(ctx, outcome);
-
-	if (__builtin_expect(!mark, 1))
-		return true;
-	/* A mark that the compiler knows says which counters to count. */
+	/* With a constant mark the compiler knows which counters it is about. */
 	if (mark == FNT_MARK_SAMPLED)
-		end_lost_quick(ctx, FNT_MARK_SAMPLED);
+		skip_fast(ctx, FNT_MARK_SAMPLED);
 	else
-		end_lost(ctx, mark);
-	return false;
+		skip_fast(ctx, mark);
 }
 
 bool
 fnt_finish_is_kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
 {
-	return kept(ctx, outcome);
-}
+	uint64_t mark = decide(ctx, outcome);
 
-static bool
-end(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
-{
-	uint64_t now = fnt_clock_read(&ctx.thread->clock);
-
-	ctx.thread->now = now;
-	set_outcome(ctx.call, outcome, fnt_call_since(ctx.call, now));
-	return kept(ctx, outcome);
-}
-
-/* Enter for the last time. On a closed log nothing but our memory is left to be given back. */
-static int
-use_last(struct fnt_call_ctx *ctx, struct fnt_call *call)
-{
-	int rc = fnt_call_enter(ctx, call);
-
-	if (rc == -ESHUTDOWN && call)
-		fnt_private_calls_drop_late(call);
-	return rc;
+	if (__builtin_expect(!mark, 1))
+		return true;
+	skip_marked(ctx, mark);
+	return false;
 }
 
 void
-fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread)
+fnt_finish_aborted(struct fnt_call *call, struct fnt_thread *thread)
 {
 	struct fnt_call_ctx ctx = {call, thread};
 	uint64_t mark;
@@ -375,85 +291,103 @@ fnt_call_close_out(struct fnt_call *call, struct fnt_thread *thread)
 	call->record.payload_bytes = fnt_payload_used(call);
 	mark = decide(ctx, FNT_ABORTED);
 	if (mark)
-		leave_out(ctx, mark);
+		skip(ctx, mark);
 	else
-		enter(ctx);
+		write_or_drop(ctx);
 }
 
-/* With a value, or something odd. Inside the log's read-side critical section. */
+/* ---- fnt_call_finish_ok ----------------------------------------------------------- */
+
+/* A value, or a slow flag: inside the log's read-side critical section. */
 static __attribute__((noinline)) int
-end_more(struct fnt_call_ctx ctx, const struct fnt_value *value, uint64_t duration_ns,
-	 uint64_t now)
+finish_uncommon(struct fnt_call_ctx ctx, const struct fnt_value *value,
+		uint64_t duration_ns, uint64_t now)
 {
-	struct fnt_borrowed_value lent;
+	struct fnt_borrowed_value borrowed;
 	int omitted, rc;
 
 	ctx.thread->now = now;
 	set_outcome(ctx.call, FNT_OK, duration_ns);
-	if (!kept(ctx, FNT_OK))
+	if (!fnt_finish_is_kept(ctx, FNT_OK))
 		return FNT_DONE;
-	omitted = write_value(ctx, value, &lent);
-	rc = ctx.call->record.flags & FNT_RECORD_KEPT
-		     ? fnt_finish_commit(ctx)
-		     : commit(ctx, false, duration_ns, now);
-	return rc == FNT_DONE ? omitted : rc;
-}
-
-static inline __attribute__((always_inline)) int
-end_ok(struct fnt_call_ctx ctx, const struct fnt_value *value, uint64_t now)
-{
-	uint64_t duration_ns = fnt_call_since(ctx.call, now);
-
-	return __builtin_expect(is_there(value) || ctx.call->slow.any != 0, 0)
-		       ? end_more(ctx, value, duration_ns, now)
-		       : commit(ctx, true, duration_ns, now);
-}
-
-static __attribute__((noinline)) int
-finish_ok(struct fnt_call *call, const struct fnt_value *value)
-{
-	struct fnt_borrowed_value lent;
-	struct fnt_call_ctx ctx;
-	int omitted = FNT_DONE, rc = use_last(&ctx, call);
-
-	if (rc)
-		return rc;
-	if (end(ctx, FNT_OK)) {
-		omitted = write_value(ctx, value, &lent);
+	omitted = write_value(ctx, value, &borrowed);
+	if (ctx.call->record.flags & FNT_RECORD_KEPT ||
+	    ctx.call->slow.any & FNT_SLOW_COMMIT)
 		rc = fnt_finish_commit(ctx);
-	}
-	fnt_leave();
+	else
+		rc = commit_ok(ctx, duration_ns, now);
 	return rc == FNT_DONE ? omitted : rc;
 }
 
+/* `counter`, a constant: with the time stamp counter, else the vDSO's clock. False: it
+ * declines. */
 static inline __attribute__((always_inline)) bool
-finish_short(struct fnt_call *call, const struct fnt_value *value, bool counter,
-	     int *rc)
+finish_ok_fast(struct fnt_call *call, const struct fnt_value *value, bool counter,
+	       int *rc)
 {
-	struct urcu_bp_reader *reader = fnt_call_enter_by(call, counter);
+	struct urcu_bp_reader *reader =
+		fnt_call_enter_fast(call, fnt_call_fast_serial(counter));
 	struct fnt_call_ctx ctx;
+	uint64_t now, duration_ns;
 	bool known;
-	uint64_t now;
 
 	if (__builtin_expect(!reader, 0))
 		return false;
 	ctx = (struct fnt_call_ctx){call, call->thread};
 	known = fnt_clock_time(&ctx.thread->clock, counter, fnt_clock_sample(counter),
 			       &now);
-	if (__builtin_expect(known, 1))
-		*rc = end_ok(ctx, value, now);
+	if (__builtin_expect(known, 1)) {
+		duration_ns = fnt_call_since(call, now);
+		*rc = __builtin_expect(has_value(value) || call->slow.any != 0, 0)
+			      ? finish_uncommon(ctx, value, duration_ns, now)
+			      : commit_ok(ctx, duration_ns, now);
+	}
 	fnt_rcu_exit(reader);
 	return known;
 }
 
-static __attribute__((noinline)) int
-finish_ok_otherwise(struct fnt_call *call, const struct fnt_value *value)
-{
-	int rc;
+/* ---- slow ends -------------------------------------------------------------------- */
 
-	if (fnt_thread_by_vdso() && finish_short(call, value, false, &rc))
+/* Enter for the last time. If the log is closed, the call's memory is all that is left. */
+static int
+enter_last(struct fnt_call_ctx *ctx, struct fnt_call *call)
+{
+	int rc = fnt_call_enter(ctx, call);
+
+	if (rc == -ESHUTDOWN && call)
+		fnt_call_drop_late(call);
+	return rc;
+}
+
+/* The time and the outcome; is the call to be recorded? */
+static bool
+end(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
+{
+	uint64_t now = fnt_clock_read(&ctx.thread->clock);
+
+	ctx.thread->now = now;
+	set_outcome(ctx.call, outcome, fnt_call_since(ctx.call, now));
+	return fnt_finish_is_kept(ctx, outcome);
+}
+
+static __attribute__((noinline)) int
+finish_ok_slow(struct fnt_call *call, const struct fnt_value *value)
+{
+	struct fnt_borrowed_value borrowed;
+	struct fnt_call_ctx ctx;
+	int omitted = FNT_DONE, rc;
+
+	if (fnt_thread_fast_vdso() && finish_ok_fast(call, value, false, &rc))
 		return rc;
-	return finish_ok(call, value);
+	rc = enter_last(&ctx, call);
+	if (rc)
+		return rc;
+	if (end(ctx, FNT_OK)) {
+		omitted = write_value(ctx, value, &borrowed);
+		rc = fnt_finish_commit(ctx);
+	}
+	fnt_leave();
+	return rc == FNT_DONE ? omitted : rc;
 }
 
 int
@@ -463,17 +397,17 @@ fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value)
 
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	if (__builtin_expect(finish_short(call, value, true, &rc), 1))
+	if (__builtin_expect(finish_ok_fast(call, value, true, &rc), 1))
 		return rc;
-	return finish_ok_otherwise(call, value);
+	return finish_ok_slow(call, value);
 }
 
 static int
-finish_bad(struct fnt_call *call, enum fnt_outcome outcome, const char *code,
-	   const char *message)
+finish_failed(struct fnt_call *call, enum fnt_outcome outcome, const char *code,
+	      const char *message)
 {
 	struct fnt_call_ctx ctx;
-	int rc = use_last(&ctx, call);
+	int rc = enter_last(&ctx, call);
 
 	if (rc)
 		return rc;
@@ -488,21 +422,21 @@ finish_bad(struct fnt_call *call, enum fnt_outcome outcome, const char *code,
 int
 fnt_call_finish_error(struct fnt_call *call, const char *code, const char *message)
 {
-	return finish_bad(call, FNT_ERROR, code, message);
+	return finish_failed(call, FNT_ERROR, code, message);
 }
 
 int
 fnt_call_finish_rolled_back(struct fnt_call *call, const char *code,
 			    const char *message)
 {
-	return finish_bad(call, FNT_ROLLED_BACK, code, message);
+	return finish_failed(call, FNT_ROLLED_BACK, code, message);
 }
 
 int
 fnt_call_abandon(struct fnt_call *call)
 {
 	struct fnt_call_ctx ctx;
-	int rc = use_last(&ctx, call);
+	int rc = enter_last(&ctx, call);
 
 	if (rc)
 		return rc;

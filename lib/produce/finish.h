@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: MIT
  *
- * finish.h: the parts of a call's end, for who ends one in another way than by
- * fnt_call_finish_…(). All of it inside the log's read-side critical section.
+ * finish.h: the parts of a call's end, for those who end one other than by
+ * fnt_call_finish_…(). All of them inside the log's read-side critical section, but
+ * fnt_finish_aborted(). Wait-free, unless a segment has to be mapped.
  */
 #ifndef FNT_PRODUCE_FINISH_H
 #define FNT_PRODUCE_FINISH_H
 
 #include "produce/call_use.h"
 
-/* Is the call, whose head says outcome and duration, to be recorded? If not, that was
- * its end. */
+/* The record's head says outcome and duration: is the call to be recorded? If not, it is
+ * counted and has ended. */
 bool fnt_finish_is_kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome);
 
-/* The outcome's event. Room was kept for an error, and what of it is too long is cut;
- * FNT_OMITTED: no room for the value. That, and `lent`, are to stay until the commit.
- */
+/* Write the outcome's event: code and message, cut to the room that was kept for them, … */
 void fnt_finish_error(struct fnt_call_ctx *ctx, const char *code, const char *message);
-int fnt_finish_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
-		     struct fnt_borrowed_value *lent);
 
-/* Commit the record, and give the call back; FNT_DONE or FNT_DROPPED. */
+/* … or the value: FNT_DONE, or FNT_OMITTED if there is no room for it. `value` and
+ * `borrowed` must stay until the commit. */
+int fnt_finish_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
+		     struct fnt_borrowed_value *borrowed);
+
+/* Commit the record and drop the call; FNT_DONE, or FNT_DROPPED: there was no place. */
 int fnt_finish_commit(struct fnt_call_ctx ctx);
+
+/* Record an open call as aborted, because its log is being closed; its owner keeps it.
+ * No thread is inside the log any more. */
+void fnt_finish_aborted(struct fnt_call *call, struct fnt_thread *thread);
 
 #endif

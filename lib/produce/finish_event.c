@@ -5,7 +5,7 @@
  */
 #include "produce/finish.h"
 
-#include "produce/begin_ruled.h"
+#include "produce/capture.h"
 
 #define ELLIPSIS "\xE2\x80\xA6"
 #define ELLIPSIS_SIZE 3u

@@ -10,7 +10,7 @@ fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame)
 	struct fnt_attachment *attachment = thread->attachment;
 
 	/* Before others can claim it, this process's threads among them. */
-	atomic_store(&attachment->pool->had[frame], FNT_POOL_RETURNED);
+	atomic_store(&attachment->pool->states[frame], FNT_POOL_RETURNED);
 	fnt_frame_release(&attachment->region.view.frames[frame]);
 }
 
@@ -18,17 +18,19 @@ fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame)
 static bool
 take(struct fnt_call_pool *pool, uint32_t frame)
 {
-	unsigned char had = atomic_load(&pool->had[frame]);
+	unsigned char had = atomic_load(&pool->states[frame]);
 
 	if (had == FNT_POOL_RETURNED)
-		return atomic_compare_exchange_strong(&pool->had[frame], &had,
+		return atomic_compare_exchange_strong(&pool->states[frame], &had,
 						      FNT_POOL_TAKEN);
 	if (had != FNT_POOL_NEVER ||
-	    !atomic_compare_exchange_strong(&pool->had[frame], &had, FNT_POOL_CLEARING))
+	    !atomic_compare_exchange_strong(&pool->states[frame], &had,
+					    FNT_POOL_CLEARING))
 		return false;
 	memset(&pool->calls[frame], 0, sizeof(pool->calls[frame]));
 	/* [B1] release: it is cleared before others look at it. Pairs with [B2]. */
-	atomic_store_explicit(&pool->had[frame], FNT_POOL_TAKEN, memory_order_release);
+	atomic_store_explicit(&pool->states[frame], FNT_POOL_TAKEN,
+			      memory_order_release);
 	return true;
 }
 

@@ -7,8 +7,7 @@
 #define FNT_PRODUCE_FRAME_CACHE_H
 
 #include "ring/frame.h"
-#include "produce/call_events.h"
-#include "produce/attach.h"
+#include "produce/call_state.h"
 
 /* From all frames, and to them. */
 uint32_t fnt_thread_find_frame(struct fnt_thread *thread);
@@ -36,7 +35,7 @@ fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame)
 }
 
 static inline void
-put_ready(struct fnt_thread *thread, struct fnt_call *call)
+fnt_thread_push_ready(struct fnt_thread *thread, struct fnt_call *call)
 {
 	struct fnt_call **at = &thread->ready[thread->ready_count++];
 
@@ -53,7 +52,7 @@ fnt_thread_keep_frame(struct fnt_thread *thread, struct fnt_call *call)
 	if (__builtin_expect(thread->ready_count == FNT_FRAMES_CACHED, 0))
 		fnt_thread_release_frame(thread, call->own.frame);
 	else
-		put_ready(thread, call);
+		fnt_thread_push_ready(thread, call);
 }
 
 #endif

@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: MIT
  *
- * A call's database operations that have ended.
+ * Database operations that have ended.
  *
- *   fnt_call_op ─┬─► op_short: name and row at hand, short id, room in the tail
- *                ├─► the same, its name known, or over the end of the tail
- *                └─► call_op ─┬─► the same, its name or row to be found
- *                             └─► long: all others
+ *   fnt_call_op ─► op_fast: cached name and row, short id, room in the frame
+ *                     │ declines
+ *                     └─► op_slow
  */
 #include "produce/op.h"
 
-#include "produce/begin_ruled.h"
+#include "produce/capture.h"
+
+/* ---- slow ------------------------------------------------------------------------- */
 
 int
-fnt_call_write_op(struct fnt_call_ctx *ctx, const struct fnt_event *event, uint64_t now)
+fnt_op_write_event(struct fnt_call_ctx ctx, const struct fnt_event *event, uint64_t now)
 {
-	struct fnt_call *call = ctx->call;
-	uint32_t bound = FNT_OP_BOUND + op_texts(event);
+	uint32_t bound = FNT_OP_BOUND + fnt_op_text_bytes(event);
 
-	if (!fnt_call_make_room(ctx, bound))
-		return fnt_call_omit_op(call);
-	fnt_payload_event(call, event, bound, fnt_encode_op);
-	call->extra.ops++;
-	fnt_call_publish(call, now);
+	if (!fnt_call_make_room(&ctx, bound))
+		return fnt_call_omit_op(ctx.call);
+	fnt_payload_event(ctx.call, event, bound, fnt_encode_op);
+	ctx.call->extra.ops++;
+	fnt_call_publish(ctx.call, now);
 	return FNT_DONE;
 }
 
-static inline void
-count_ended(struct fnt_call_ctx ctx, uint32_t entity, struct op op)
+void
+fnt_op_cache_row(struct fnt_call_ctx ctx, const char *entity, uint32_t op)
 {
-	fnt_call_count_op(ctx, ended(entity, op));
+	struct fnt_name_entry *entry = fnt_name_find(&ctx.thread->names, entity);
+
+	if (entry)
+		entry->rows[op] = fnt_meter_own_op(&ctx.thread->meter, entry->id, op);
 }
 
-static __attribute__((noinline)) int
-write_long_op(struct fnt_call_ctx ctx, struct op op, uint64_t now)
+static int
+write_op_slow(struct fnt_call_ctx ctx, struct fnt_op_args op, uint64_t now)
 {
 	struct fnt_event event = {.type = FNT_EVENT_OP};
 	int rc;
@@ -40,59 +43,17 @@ write_long_op(struct fnt_call_ctx ctx, struct op op, uint64_t now)
 	event.op.duration_ns = op.duration_ns;
 	event.op.row_count = op.row_count;
 	event.op.ok = op.ok;
-	rc = name_op(&ctx, &event, op) ? fnt_call_write_op(&ctx, &event, now)
-				       : fnt_call_omit_op(ctx.call);
+	rc = fnt_op_fill_event(ctx, &event, op) ? fnt_op_write_event(ctx, &event, now)
+						: fnt_call_omit_op(ctx.call);
 	if (op.op >= FNT_OP_KINDS)
 		op.op = FNT_OP_OTHER;
-	count_ended(ctx, event.op.entity.id, op);
+	fnt_call_count_op(ctx, fnt_op_done_of(event.op.entity.id, op));
+	fnt_op_cache_row(ctx, op.entity, op.op);
 	return rc;
 }
 
-static inline __attribute__((always_inline)) char *
-put_quick_op(char *at, struct op op, const struct fnt_name_entry *entity)
-{
-	at = quick_start(at, op, entity, FNT_HEAD_OP);
-	return fnt_encode_times_fast(at, op.start_ns, op.duration_ns, op.row_count,
-				     op.ok);
-}
-
-static inline __attribute__((always_inline)) void
-write_quick_op(struct fnt_call *call, struct op op, const struct fnt_name_entry *entity,
-	       uint64_t now)
-{
-	fnt_payload_publish(call, put_quick_op(call->at, op, entity), now);
-}
-
-/* The same where it may end in the next frame: room for it is reserved. */
-static inline __attribute__((always_inline)) void
-write_op_across(struct fnt_call *call, struct op op,
-		const struct fnt_name_entry *entity, uint64_t now)
-{
-	char room[FNT_FAST_OP_BOUND + FNT_SHORT_TEXT];
-
-	fnt_payload_event_copy(call, room,
-			       (size_t)(put_quick_op(room, op, entity) - room));
-	fnt_call_publish(call, now);
-}
-
-static inline int
-write_op(struct fnt_call_ctx ctx, struct op op, uint64_t now)
-{
-	struct fnt_name_entry *entity =
-		quick_entity_of(ctx, op, op.duration_ns | now, FNT_FAST_OP_BOUND);
-
-	if (__builtin_expect(!entity, 0))
-		return write_long_op(ctx, op, now);
-	write_quick_op(ctx.call, op, entity, now);
-	ctx.call->extra.ops++;
-	count_ended(ctx, entity->id, op);
-	entity->rows[op.op] = fnt_meter_own_op(&ctx.thread->meter, entity->id, op.op);
-	return FNT_DONE;
-}
-
-static __attribute__((noinline)) int
-call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
-	uint64_t duration_ns, int64_t row_count, bool ok)
+static int
+op_slow(struct fnt_call *call, struct fnt_op_args op)
 {
 	struct fnt_hashed hashed;
 	struct fnt_call_ctx ctx;
@@ -101,109 +62,122 @@ call_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *i
 
 	if (rc)
 		return rc;
-	id = fnt_ruled_id(ctx, id, &hashed);
+	op.id = fnt_capture_id(ctx, op.id, &hashed);
+	op.id_len = op.id ? strlen(op.id) : 0;
 	now = fnt_call_elapsed(&ctx);
-	rc = write_op(ctx,
-		      (struct op){.op = (uint32_t)op,
-				  .ok = ok,
-				  .entity = entity,
-				  .id = id,
-				  .id_len = id ? strlen(id) : 0,
-				  .start_ns = duration_ns < now ? now - duration_ns : 0,
-				  .duration_ns = duration_ns,
-				  .row_count = row_count},
-		      now);
+	op.start_ns = op.duration_ns < now ? now - op.duration_ns : 0;
+	rc = write_op_slow(ctx, op, now);
 	fnt_leave();
 	return rc;
 }
 
-/* What most ops are; `wide`: also where its entity is known by its text alone, and
- * where it goes over the end of a frame. All that is looked at is looked at before
- * anything is done; false: it wasn't. `seen_at`: 0, or what the vDSO has shown when
- * this was tried before. */
-static inline __attribute__((always_inline)) bool
-op_short(struct fnt_call *call, struct op op, bool counter, bool wide,
-	 uint64_t *seen_at)
+/* ---- fast ------------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) char *
+encode_op_fast(char *at, struct fnt_op_args op, const struct fnt_name_entry *entity)
 {
-	struct urcu_bp_reader *reader = fnt_call_enter_by(call, counter);
-	const struct fnt_name_entry *seen;
-	uint64_t now, look = *seen_at;
+	at = fnt_op_encode_start_fast(at, op, entity, FNT_HEAD_OP);
+	return fnt_encode_times_fast(at, op.start_ns, op.duration_ns, op.row_count,
+				     op.ok);
+}
+
+/* The event goes over the end of a frame, and there is room for it: put together apart,
+ * and copied in two pieces. */
+static inline __attribute__((always_inline)) void
+write_op_split(struct fnt_call *call, struct fnt_op_args op,
+	       const struct fnt_name_entry *entity, uint64_t now)
+{
+	char bytes[FNT_FAST_OP_BOUND + FNT_SHORT_TEXT];
+
+	fnt_payload_event_copy(call, bytes,
+			       (size_t)(encode_op_fast(bytes, op, entity) - bytes));
+	fnt_call_publish(call, now);
+}
+
+/* Everything is checked before anything is changed; false: it declines. Constants:
+ * `counter`: with the time stamp counter, else the vDSO's clock. `common`: the entity is
+ * known by its address, and the event ends in the frame; else the entity may be known by
+ * its text, and the event may go on in another frame. */
+static inline __attribute__((always_inline)) bool
+op_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool common)
+{
+	struct urcu_bp_reader *reader =
+		fnt_call_enter_fast(call, fnt_call_fast_serial(counter));
+	const struct fnt_name_entry *entity;
 	struct fnt_call_ctx ctx;
+	bool fits, done = false;
+	uint64_t now;
 
 	if (__builtin_expect(!reader, 0))
 		return false;
-	if (!counter && !look)
-		*seen_at = look = fnt_clock_sample(counter);
-	op.id_len = op.id ? fnt_short_text_len(op.id) : 0;
 	ctx = (struct fnt_call_ctx){call, call->thread};
-	seen = quick_entity(ctx, op, 0, wide);
-	if (__builtin_expect(
-		    !seen || !has_room(ctx, FNT_FAST_OP_BOUND + op.id_len, wide), 0))
+	op.id_len = op.id ? fnt_short_text_len(op.id) : 0;
+	entity = fnt_op_entity_fast(ctx, op, !common);
+	if (__builtin_expect(!entity, 0))
 		goto leave;
-	if (__builtin_expect(FNT_COUNTED && !seen->rows[op.op], 0))
+	fits = fnt_payload_has(call, FNT_FAST_OP_BOUND + op.id_len);
+	if (__builtin_expect(!fits, 0) &&
+	    (common || !call->fast_end ||
+	     !fnt_call_make_room(&ctx, (uint32_t)(FNT_FAST_OP_BOUND + op.id_len))))
 		goto leave;
-	if (counter)
-		look = fnt_clock_sample(counter);
-	if (__builtin_expect(!fnt_clock_time(&call->thread->clock, counter, look, &now),
+	if (__builtin_expect(!fnt_clock_time(&call->thread->clock, counter,
+					     fnt_clock_sample(counter), &now),
 			     0))
 		goto leave;
-	/* Before the start, by another thread's clock: that is not short, either. */
+	/* If another thread, whose clock is ahead, began the call, this wraps around, and
+	 * does not fit in 32 bits. */
 	now -= call->started_mono;
 	if (__builtin_expect((now | op.duration_ns) > UINT32_MAX, 0))
 		goto leave;
 	op.start_ns = op.duration_ns < now ? now - op.duration_ns : 0;
-	if (wide && !fnt_payload_has(call, FNT_FAST_OP_BOUND + op.id_len))
-		write_op_across(call, op, seen, now);
+	if (common || fits)
+		fnt_payload_publish(call, encode_op_fast(call->at, op, entity), now);
 	else
-		write_quick_op(call, op, seen, now);
-	count_own(call, seen->rows[op.op], op);
-	fnt_rcu_exit(reader);
-	return true;
+		write_op_split(call, op, entity, now);
+	fnt_op_count_fast(call, entity->rows[op.op], op);
+	done = true;
 leave:
 	fnt_rcu_exit(reader);
-	return false;
+	return done;
 }
 
+/* op_fast() when it is not the common case, or the slow path. */
 static __attribute__((noinline)) int
-op_by_other(struct fnt_call *call, uint64_t kind, const char *entity, const char *id,
+op_uncommon(struct fnt_call *call, uint64_t kind, const char *entity, const char *id,
 	    uint64_t duration_ns, int64_t row_count)
 {
-	struct op op = {.op = (uint32_t)kind,
-			.ok = kind >> 32,
-			.entity = entity,
-			.id = id,
-			.duration_ns = duration_ns,
-			.row_count = row_count};
-	uint64_t seen_at = 0;
+	struct fnt_op_args op = {.op = (uint32_t)kind,
+				 .ok = kind >> 32,
+				 .entity = entity,
+				 .id = id,
+				 .duration_ns = duration_ns,
+				 .row_count = row_count};
+	bool done = false;
 
-	if (fnt_thread_state.fast_counter
-		    ? op_short(call, op, true, true, &seen_at)
-		    : fnt_thread_by_vdso() &&
-			      (op_short(call, op, false, false, &seen_at) ||
-			       op_short(call, op, false, true, &seen_at)))
-		return FNT_DONE;
-	return call_op(call, (enum fnt_op)(uint32_t)kind, entity, id, duration_ns,
-		       row_count, kind >> 32);
+	if (fnt_thread_state.fast_counter)
+		done = op_fast(call, op, true, false);
+	else if (fnt_thread_fast_vdso())
+		done = op_fast(call, op, false, false);
+	return done ? FNT_DONE : op_slow(call, op);
 }
 
-/* Kind and outcome in one, so that all of an op is passed in registers. */
+/* Kind and outcome in one argument, so that all six are passed in registers. */
 int
 fnt_call_op_packed(struct fnt_call *call, uint64_t kind, const char *entity,
 		   const char *id, uint64_t duration_ns, int64_t row_count)
 {
-	struct op op = {.op = (uint32_t)kind,
-			.ok = kind >> 32,
-			.entity = entity,
-			.id = id,
-			.duration_ns = duration_ns,
-			.row_count = row_count};
-	uint64_t seen_at = 0;
+	struct fnt_op_args op = {.op = (uint32_t)kind,
+				 .ok = kind >> 32,
+				 .entity = entity,
+				 .id = id,
+				 .duration_ns = duration_ns,
+				 .row_count = row_count};
 
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	if (__builtin_expect(op_short(call, op, true, false, &seen_at), 1))
+	if (__builtin_expect(op_fast(call, op, true, true), 1))
 		return FNT_DONE;
-	return op_by_other(call, kind, entity, id, duration_ns, row_count);
+	return op_uncommon(call, kind, entity, id, duration_ns, row_count);
 }
 
 int

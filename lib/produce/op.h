@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * op.h: what op.c and op_timed.c share: an op as it is told, its short way, its
- * count.
+ * op.h: what op.c and op_timed.c share: an op as its caller tells it, and the checks of
+ * the fast paths. Wait-free.
  */
 #ifndef FNT_PRODUCE_OP_H
 #define FNT_PRODUCE_OP_H
 
 #include "produce/call_use.h"
 
-/* An op as its caller tells it: plain, so that it may stay in registers. */
-struct op {
+/* An op as its caller tells it. Plain, so that it may stay in registers. */
+struct fnt_op_args {
 	uint32_t op;
 	bool ok;
 	const char *entity;
@@ -19,76 +19,59 @@ struct op {
 	int64_t row_count;
 };
 
-/* Is there room for so much in the tail, or, to be put `across` its end, at all? */
-static inline __attribute__((always_inline)) bool
-has_room(struct fnt_call_ctx ctx, size_t bytes, bool across)
+/* The op's entity, if the fast path can write the op: its id, measured by
+ * fnt_short_text_len(), is short, and its entity's name and metrics row are cached. Else
+ * NULL. `by_text`, a constant: look for the name by its text, too. */
+static inline __attribute__((always_inline)) const struct fnt_name_entry *
+fnt_op_entity_fast(struct fnt_call_ctx ctx, struct fnt_op_args op, bool by_text)
 {
-	return fnt_payload_has(ctx.call, bytes) ||
-	       (across && ctx.call->fast_end &&
-		fnt_call_make_room(&ctx, (uint32_t)bytes));
+	struct fnt_name_cache *names = &ctx.thread->names;
+	const struct fnt_name_entry *entity;
+
+	if (__builtin_expect(op.id_len >= FNT_SHORT_TEXT || op.op >= FNT_OP_KINDS, 0))
+		return NULL;
+	entity = by_text ? fnt_name_find(names, op.entity)
+			 : fnt_name_by_address(names, op.entity);
+	if (__builtin_expect(!entity || (FNT_COUNTED && !entity->rows[op.op]), 0))
+		return NULL;
+	return entity;
 }
 
-/* Is there a short way for this op, its id's length by fnt_short_text_len(), if there is
- * room for it? `times`: all its times, or'ed, so that one look tells whether each fits
- * in 32 bits. `known`: its entity may be known by its text alone. Its entity, or NULL.
- */
-static inline __attribute__((always_inline)) struct fnt_name_entry *
-quick_entity(struct fnt_call_ctx ctx, struct op op, uint64_t times, bool known)
-{
-	struct fnt_name_entry *seen;
-
-	if (__builtin_expect(op.id_len >= FNT_SHORT_TEXT, 0))
-		return NULL;
-	if (__builtin_expect(op.op >= FNT_OP_KINDS, 0))
-		return NULL;
-	if (__builtin_expect(times > UINT32_MAX, 0))
-		return NULL;
-	seen = fnt_name_by_address(&ctx.thread->names, op.entity);
-	return known && !seen ? fnt_name_find(&ctx.thread->names, op.entity) : seen;
-}
-
-/* The same with room for `bound` bytes and its id in the tail, where the id was
- * measured by others, and may be no short text. */
-static inline struct fnt_name_entry *
-quick_entity_of(struct fnt_call_ctx ctx, struct op op, uint64_t times, size_t bound)
-{
-	if (op.id && fnt_short_text_len(op.id) >= FNT_SHORT_TEXT)
-		return NULL;
-	return has_room(ctx, bound + op.id_len, false)
-		       ? quick_entity(ctx, op, times, true)
-		       : NULL;
-}
-
-/* Array head to id: what an op and its beginning have in common. */
+/* The elements that an op and its beginning share: array head, event, op, entity, id. */
 static inline char *
-quick_start(char *at, struct op op, const struct fnt_name_entry *entity, uint32_t head)
+fnt_op_encode_start_fast(char *at, struct fnt_op_args op,
+			 const struct fnt_name_entry *entity, uint32_t head)
 {
 	at = fnt_encode_op_fast(at, head | op.op << 16, entity->packed,
 				entity->packed_len);
 	return fnt_encode_text_fast(at, op.id, op.id_len);
 }
 
-/* The texts of an op. False: it can't fit, whatever else there is. */
+/* Fill in the event's op, id and entity. False: the id alone is too long for a record. */
 static inline bool
-name_op(struct fnt_call_ctx *ctx, struct fnt_event *event, struct op op)
+fnt_op_fill_event(struct fnt_call_ctx ctx, struct fnt_event *event,
+		  struct fnt_op_args op)
 {
 	event->op.op = op.op;
 	event->op.id.at = op.id;
 	event->op.id.len = (uint32_t)op.id_len;
 	event->op.start_ns = op.start_ns;
-	fnt_call_name(ctx->thread, op.entity, &ctx->call->record.flags,
+	fnt_call_name(ctx.thread, op.entity, &ctx.call->record.flags,
 		      &event->op.entity);
-	return op.id_len < ctx->call->op_limit;
+	return op.id_len < ctx.call->op_limit;
 }
 
 static inline uint32_t
-op_texts(const struct fnt_event *event)
+fnt_op_text_bytes(const struct fnt_event *event)
 {
 	return fnt_name_ref_bytes(&event->op.entity) + event->op.id.len;
 }
 
+/* Remember where the thread counts ops of this entity and kind, for the fast path. */
+void fnt_op_cache_row(struct fnt_call_ctx ctx, const char *entity, uint32_t op);
+
 static inline struct fnt_op_done
-ended(uint32_t entity, struct op op)
+fnt_op_done_of(uint32_t entity, struct fnt_op_args op)
 {
 	return (struct fnt_op_done){.entity = entity,
 				    .op = op.op,
@@ -97,16 +80,21 @@ ended(uint32_t entity, struct op op)
 				    .ok = op.ok};
 }
 
-/* One that was recorded quickly, in a row that is at hand. */
+/* Count an op that a fast path has recorded, in its cached row. */
 static inline void
-count_own(struct fnt_call *call, struct fnt_op_row *row, struct op op)
+fnt_op_count_fast(struct fnt_call *call, struct fnt_op_row *row, struct fnt_op_args op)
 {
-	struct fnt_op_done done = ended(0, op);
+	struct fnt_op_done done = fnt_op_done_of(0, op);
 
 	call->extra.ops++;
 	call->extra.rows += done.rows;
 	if (FNT_COUNTED)
 		fnt_op_row_count(row, done);
 }
+
+/* Write the event of an op that has ended, `now` ns after the call's start; FNT_DONE or
+ * FNT_OMITTED. */
+int fnt_op_write_event(struct fnt_call_ctx ctx, const struct fnt_event *event,
+		       uint64_t now);
 
 #endif

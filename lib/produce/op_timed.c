@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
- * A call's database operations that are timed here, and seen while they are pending.
+ * Database operations that are timed here, and visible while they are pending.
  *
- *   fnt_call_op_begin ─► an entry in the table, a begin event
- *   fnt_call_op_end   ─► the entry is free, an end event with its number
+ *   fnt_call_op_begin ─► an entry in the table of pending ops, a begin event
+ *   fnt_call_op_end   ─► the entry is free, an end event with the op's number
+ *
+ * Each has a fast path and a slow one, as in op.c.
  */
 #include "produce/op.h"
 
-#include "produce/begin_ruled.h"
+#include "produce/capture.h"
 
 #include <stdlib.h>
 
 #define PENDING_MAX (1u << 20)
 
-/* Room for the op's end is kept from the beginning: it is among call->pending_bytes
- * then. */
+/* Room for the op's end is reserved with its beginning; from then on it is part of
+ * call->pending_bytes. */
 #define BEGIN_BOUND (FNT_FAST_OP_BEGIN_BOUND + FNT_OP_END_BOUND)
-static_assert(BEGIN_BOUND >= FNT_FAST_OP_BOUND, "all that putting its id writes to");
+static_assert(BEGIN_BOUND >= FNT_FAST_OP_BOUND,
+	      "writing a short id stores past its end by less than this");
+
+/* ---- the table of pending ops ----------------------------------------------------- */
 
 static inline struct fnt_pending_op *
 pending_at(struct fnt_call *call, uint32_t i)
 {
-	return i < FNT_PENDING_FEW ? &call->pending_few[i]
-				   : &call->pending_many[i - FNT_PENDING_FEW];
+	return i < FNT_PENDING_INLINE ? &call->pending_inline[i]
+				      : &call->pending_many[i - FNT_PENDING_INLINE];
 }
 
 static __attribute__((noinline)) bool
-more_pending(struct fnt_call *call)
+grow_pending(struct fnt_call *call)
 {
 	uint32_t size = call->pending_size ? 2 * call->pending_size : 16;
 	struct fnt_pending_op *many =
@@ -42,9 +47,9 @@ more_pending(struct fnt_call *call)
 	return true;
 }
 
-/* An entry of the table, made larger if need be; its number + 1, or 0. */
+/* Take a free entry, growing the table if need be; its number + 1, or 0: no memory. */
 static inline uint32_t
-take_pending(struct fnt_call *call)
+take_pending_slow(struct fnt_call *call)
 {
 	uint32_t i = call->pending_free;
 
@@ -53,58 +58,38 @@ take_pending(struct fnt_call *call)
 		return i;
 	}
 	i = call->pending_high;
-	if (i >= FNT_PENDING_FEW && i - FNT_PENDING_FEW == call->pending_size &&
-	    !more_pending(call))
+	if (i >= FNT_PENDING_INLINE && i - FNT_PENDING_INLINE == call->pending_size &&
+	    !grow_pending(call))
 		return 0;
 	call->pending_high++;
 	return i + 1;
 }
 
-static __attribute__((noinline)) bool
-write_long_op_begin(struct fnt_call_ctx ctx, struct op op,
-		    struct fnt_pending_op *pending)
+/* A free entry among those in the call itself, not taken yet; NULL: there is none. */
+static inline struct fnt_pending_op *
+find_free_fast(struct fnt_call *call, uint32_t *entry)
 {
-	struct fnt_event event = {.type = FNT_EVENT_OP_BEGIN};
-	bool fits = name_op(&ctx, &event, op);
-	uint32_t bound;
+	uint32_t i = call->pending_free;
 
-	pending->entity = event.op.entity.id;
-	if (!fits)
-		return false;
-	bound = FNT_OP_BEGIN_BOUND + op_texts(&event);
-	if (!fnt_call_make_room(&ctx, bound + FNT_OP_END_BOUND))
-		return false;
-	fnt_payload_event(ctx.call, &event, bound, fnt_encode_op_begin);
-	fnt_call_publish(ctx.call, op.start_ns);
-	return true;
+	*entry = i ? i : call->pending_high + 1;
+	return __builtin_expect(*entry <= FNT_PENDING_INLINE, 1)
+		       ? &call->pending_inline[*entry - 1]
+		       : NULL;
 }
 
+static inline void
+take_pending_fast(struct fnt_call *call, const struct fnt_pending_op *pending)
+{
+	if (call->pending_free)
+		call->pending_free = pending->next_free;
+	else
+		call->pending_high++;
+}
+
+/* The entry is taken: make it this op's. */
 static inline __attribute__((always_inline)) void
-write_quick_op_begin(struct fnt_call *call, struct op op,
-		     const struct fnt_name_entry *entity)
-{
-	char *at = quick_start(call->at, op, entity, FNT_HEAD_OP_BEGIN);
-
-	fnt_payload_publish(call, fnt_encode_time_fast(at, op.start_ns), op.start_ns);
-}
-
-static inline bool
-write_op_begin(struct fnt_call_ctx ctx, struct op op, struct fnt_pending_op *pending)
-{
-	struct fnt_name_entry *entity =
-		quick_entity_of(ctx, op, op.start_ns, BEGIN_BOUND);
-
-	if (__builtin_expect(!entity, 0))
-		return write_long_op_begin(ctx, op, pending);
-	pending->entity = entity->id;
-	entity->rows[op.op] = fnt_meter_own_op(&ctx.thread->meter, entity->id, op.op);
-	write_quick_op_begin(ctx.call, op, entity);
-	return true;
-}
-
-/* The entry is taken: a new op's. */
-static inline __attribute__((always_inline)) void
-start_pending(struct fnt_call *call, struct fnt_pending_op *pending, struct op op)
+start_pending(struct fnt_call *call, struct fnt_pending_op *pending,
+	      struct fnt_op_args op)
 {
 	if (__builtin_expect(!++call->serial, 0))
 		call->serial = 1;
@@ -113,7 +98,7 @@ start_pending(struct fnt_call *call, struct fnt_pending_op *pending, struct op o
 	pending->op = (uint8_t)(op.op < FNT_OP_KINDS ? op.op : FNT_OP_OTHER);
 }
 
-/* Its begin event is written. */
+/* Its begin event is written: number it, and keep room for its end. */
 static inline __attribute__((always_inline)) void
 number_pending(struct fnt_call *call, struct fnt_pending_op *pending)
 {
@@ -122,151 +107,22 @@ number_pending(struct fnt_call *call, struct fnt_pending_op *pending)
 	call->pending_bytes += FNT_OP_END_BOUND;
 }
 
+static inline __attribute__((always_inline)) void
+free_pending(struct fnt_call *call, struct fnt_pending_op *pending, uint32_t entry)
+{
+	pending->serial = 0;
+	pending->next_free = call->pending_free;
+	call->pending_free = entry;
+}
+
+/* What the host gets for a pending op: 31 bits of the serial, and the entry. */
 static inline int64_t
 handle_of(const struct fnt_pending_op *pending, uint32_t entry)
 {
 	return (int64_t)((uint64_t)(pending->serial & 0x7fffffff) << 32 | entry);
 }
 
-static inline int64_t
-begin_op(struct fnt_call_ctx ctx, struct op op)
-{
-	struct fnt_call *call = ctx.call;
-	struct fnt_pending_op *pending;
-	uint32_t entry = take_pending(call);
-
-	if (!entry) {
-		fnt_call_omit_op(call);
-		return -ENOMEM;
-	}
-	pending = pending_at(call, entry - 1);
-	op.start_ns = fnt_call_elapsed(&ctx);
-	start_pending(call, pending, op);
-	pending->row = NULL;
-	if (write_op_begin(ctx, op, pending)) {
-		number_pending(call, pending);
-	} else {
-		pending->omitted = true;
-		fnt_call_omit_op(call);
-	}
-	return handle_of(pending, entry);
-}
-
-static __attribute__((noinline)) int64_t
-call_op_begin(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id)
-{
-	struct fnt_hashed hashed;
-	struct fnt_call_ctx ctx;
-	int64_t handle;
-	int rc = fnt_call_enter(&ctx, call);
-
-	if (rc)
-		return rc;
-	id = fnt_ruled_id(ctx, id, &hashed);
-	handle = begin_op(ctx, (struct op){.op = (uint32_t)op,
-					   .entity = entity,
-					   .id = id,
-					   .id_len = id ? strlen(id) : 0});
-	fnt_leave();
-	return handle;
-}
-
-/* An entry of those in the call itself, to be taken; or NULL. */
-static inline struct fnt_pending_op *
-pending_at_hand(struct fnt_call *call, uint32_t *entry)
-{
-	uint32_t i = call->pending_free;
-
-	*entry = i ? i : call->pending_high + 1;
-	return __builtin_expect(*entry <= FNT_PENDING_FEW, 1)
-		       ? &call->pending_few[*entry - 1]
-		       : NULL;
-}
-
-static inline void
-take_at_hand(struct fnt_call *call, const struct fnt_pending_op *pending)
-{
-	if (call->pending_free)
-		call->pending_free = pending->next_free;
-	else
-		call->pending_high++;
-}
-
-/* The handle; 0: it is not done. */
-static inline __attribute__((always_inline)) int64_t
-op_begin_short(struct fnt_call *call, struct op op, bool counter, bool known)
-{
-	struct urcu_bp_reader *reader = fnt_call_enter_by(call, counter);
-	struct fnt_pending_op *pending;
-	const struct fnt_name_entry *seen;
-	uint64_t now, look;
-	uint32_t entry;
-	struct fnt_call_ctx ctx;
-
-	if (__builtin_expect(!reader, 0))
-		return 0;
-	look = fnt_clock_sample(counter);
-	op.id_len = op.id ? fnt_short_text_len(op.id) : 0;
-	ctx = (struct fnt_call_ctx){call, call->thread};
-	seen = quick_entity(ctx, op, 0, known);
-	pending = pending_at_hand(call, &entry);
-	if (__builtin_expect(!seen || !pending ||
-				     !has_room(ctx, BEGIN_BOUND + op.id_len, false),
-			     0))
-		goto leave;
-	if (__builtin_expect(
-		    (FNT_COUNTED && !seen->rows[op.op]) ||
-			    !fnt_clock_time(&call->thread->clock, counter, look, &now),
-		    0))
-		goto leave;
-	op.start_ns = now - call->started_mono;
-	if (__builtin_expect(op.start_ns > UINT32_MAX, 0))
-		goto leave;
-	take_at_hand(call, pending);
-	start_pending(call, pending, op);
-	pending->entity = seen->id;
-	pending->row = seen->rows[op.op];
-	pending->by = fnt_call_owner(call);
-	write_quick_op_begin(call, op, seen);
-	number_pending(call, pending);
-	fnt_rcu_exit(reader);
-	return handle_of(pending, entry);
-leave:
-	fnt_rcu_exit(reader);
-	return 0;
-}
-
-static __attribute__((noinline)) int64_t
-op_begin_by_other(struct fnt_call *call, enum fnt_op kind, const char *entity,
-		  const char *id)
-{
-	struct op op = {.op = (uint32_t)kind, .entity = entity, .id = id};
-	int64_t handle = 0;
-
-	if (fnt_thread_state.fast_counter)
-		handle = op_begin_short(call, op, true, true);
-	else if (fnt_thread_by_vdso())
-		handle = op_begin_short(call, op, false, true);
-
-	return handle ? handle : call_op_begin(call, kind, entity, id);
-}
-
-int64_t
-fnt_call_op_begin(struct fnt_call *call, enum fnt_op kind, const char *entity,
-		  const char *id)
-{
-	struct op op = {.op = (uint32_t)kind, .entity = entity, .id = id};
-	int64_t handle;
-
-	if (__builtin_expect(!call, 0))
-		return -ESHUTDOWN;
-	handle = op_begin_short(call, op, true, false);
-	return __builtin_expect(handle != 0, 1)
-		       ? handle
-		       : op_begin_by_other(call, kind, entity, id);
-}
-
-/* The entry that a handle means, if it is one of an op that is pending. */
+/* The entry that a handle stands for; NULL: no such op is pending. */
 static inline struct fnt_pending_op *
 find_pending(struct fnt_call *call, int64_t handle, uint32_t *entry)
 {
@@ -282,74 +138,173 @@ find_pending(struct fnt_call *call, int64_t handle, uint32_t *entry)
 	return pending;
 }
 
-/* An op's end, as told. */
-struct op_end {
-	uint32_t number;
-	bool ok;
-	uint64_t duration_ns;
-	int64_t row_count;
-};
-
-/* Room was kept for it, but perhaps not in one piece. */
-static __attribute__((noinline)) int
-write_long_op_end(struct fnt_call_ctx ctx, struct op_end end, uint64_t now)
-{
-	struct fnt_event event = {.type = FNT_EVENT_OP_END};
-	struct fnt_call *call = ctx.call;
-
-	event.end.number = end.number;
-	event.end.duration_ns = end.duration_ns;
-	event.end.row_count = end.row_count;
-	event.end.ok = end.ok;
-	if (!fnt_payload_reserve(call, ctx.thread, FNT_OP_END_BOUND))
-		return fnt_call_omit_op(call);
-	fnt_payload_event(call, &event, FNT_OP_END_BOUND, fnt_encode_op_end);
-	call->extra.ops++;
-	fnt_call_publish(call, now);
-	return FNT_DONE;
-}
-
-static inline __attribute__((always_inline)) void
-write_quick_op_end(struct fnt_call *call, struct op_end end, uint64_t now)
-{
-	char *at = fnt_encode_head(call->at, 5, FNT_EVENT_OP_END);
-
-	at = fnt_encode_number(at, end.number);
-	at = fnt_encode_time(at, end.duration_ns);
-	at = fnt_encode_optional(at, end.row_count);
-	fnt_payload_publish(call, fnt_encode_bool(at, end.ok), now);
-}
-
-static inline int
-write_op_end(struct fnt_call_ctx ctx, struct op_end end, uint64_t now)
-{
-	if (!fnt_payload_has(ctx.call, FNT_OP_END_BOUND))
-		return write_long_op_end(ctx, end, now);
-	write_quick_op_end(ctx.call, end, now);
-	ctx.call->extra.ops++;
-	return FNT_DONE;
-}
-
-/* How long it took by now. Another thread may have begun it, whose clock is a little
- * ahead. */
+/* How long the op has taken. Another thread, whose clock is ahead, may have begun it. */
 static inline uint64_t
 pending_ns(const struct fnt_pending_op *pending, uint64_t now)
 {
 	return now > pending->start_ns ? now - pending->start_ns : 0;
 }
 
-/* It is over: its entry is free. */
-static inline __attribute__((always_inline)) void
-end_pending(struct fnt_call *call, struct fnt_pending_op *pending, uint32_t entry)
+/* ---- begin, slow ------------------------------------------------------------------ */
+
+static bool
+write_begin_slow(struct fnt_call_ctx ctx, struct fnt_op_args op,
+		 struct fnt_pending_op *pending)
 {
-	pending->serial = 0;
-	pending->next_free = call->pending_free;
-	call->pending_free = entry;
+	struct fnt_event event = {.type = FNT_EVENT_OP_BEGIN};
+	bool fits = fnt_op_fill_event(ctx, &event, op);
+	uint32_t bound;
+
+	pending->entity = event.op.entity.id;
+	if (!fits)
+		return false;
+	bound = FNT_OP_BEGIN_BOUND + fnt_op_text_bytes(&event);
+	if (!fnt_call_make_room(&ctx, bound + FNT_OP_END_BOUND))
+		return false;
+	fnt_payload_event(ctx.call, &event, bound, fnt_encode_op_begin);
+	fnt_call_publish(ctx.call, op.start_ns);
+	return true;
 }
 
-static inline int
-end_op(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
+static int64_t
+begin_slow(struct fnt_call_ctx ctx, struct fnt_op_args op)
 {
+	struct fnt_call *call = ctx.call;
+	struct fnt_pending_op *pending;
+	uint32_t entry = take_pending_slow(call);
+
+	if (!entry) {
+		fnt_call_omit_op(call);
+		return -ENOMEM;
+	}
+	pending = pending_at(call, entry - 1);
+	op.start_ns = fnt_call_elapsed(&ctx);
+	start_pending(call, pending, op);
+	pending->row = NULL;
+	if (write_begin_slow(ctx, op, pending)) {
+		number_pending(call, pending);
+	} else {
+		pending->omitted = true;
+		fnt_call_omit_op(call);
+	}
+	fnt_op_cache_row(ctx, op.entity, pending->op);
+	return handle_of(pending, entry);
+}
+
+static int64_t
+op_begin_slow(struct fnt_call *call, struct fnt_op_args op)
+{
+	struct fnt_hashed hashed;
+	struct fnt_call_ctx ctx;
+	int64_t handle;
+	int rc = fnt_call_enter(&ctx, call);
+
+	if (rc)
+		return rc;
+	op.id = fnt_capture_id(ctx, op.id, &hashed);
+	op.id_len = op.id ? strlen(op.id) : 0;
+	handle = begin_slow(ctx, op);
+	fnt_leave();
+	return handle;
+}
+
+/* ---- begin, fast ------------------------------------------------------------------ */
+
+/* Constants as in op.c: `counter`; `common`: the entity is known by its address. The
+ * handle; 0: it declines. */
+static inline __attribute__((always_inline)) int64_t
+op_begin_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool common)
+{
+	struct urcu_bp_reader *reader =
+		fnt_call_enter_fast(call, fnt_call_fast_serial(counter));
+	const struct fnt_name_entry *entity;
+	struct fnt_pending_op *pending;
+	uint64_t now, clock;
+	struct fnt_call_ctx ctx;
+	int64_t handle = 0;
+	uint32_t entry;
+	char *at;
+
+	if (__builtin_expect(!reader, 0))
+		return 0;
+	clock = fnt_clock_sample(counter);
+	op.id_len = op.id ? fnt_short_text_len(op.id) : 0;
+	ctx = (struct fnt_call_ctx){call, call->thread};
+	entity = fnt_op_entity_fast(ctx, op, !common);
+	pending = find_free_fast(call, &entry);
+	if (__builtin_expect(!entity || !pending ||
+				     !fnt_payload_has(call, BEGIN_BOUND + op.id_len),
+			     0))
+		goto leave;
+	if (__builtin_expect(
+		    !fnt_clock_time(&call->thread->clock, counter, clock, &now), 0))
+		goto leave;
+	op.start_ns = now - call->started_mono;
+	if (__builtin_expect(op.start_ns > UINT32_MAX, 0))
+		goto leave;
+	take_pending_fast(call, pending);
+	start_pending(call, pending, op);
+	pending->entity = entity->id;
+	pending->row = entity->rows[op.op];
+	pending->by = fnt_call_owner(call);
+	at = fnt_op_encode_start_fast(call->at, op, entity, FNT_HEAD_OP_BEGIN);
+	fnt_payload_publish(call, fnt_encode_time_fast(at, op.start_ns), op.start_ns);
+	number_pending(call, pending);
+	handle = handle_of(pending, entry);
+leave:
+	fnt_rcu_exit(reader);
+	return handle;
+}
+
+static __attribute__((noinline)) int64_t
+op_begin_uncommon(struct fnt_call *call, enum fnt_op kind, const char *entity,
+		  const char *id)
+{
+	struct fnt_op_args op = {.op = (uint32_t)kind, .entity = entity, .id = id};
+	int64_t handle = 0;
+
+	if (fnt_thread_state.fast_counter)
+		handle = op_begin_fast(call, op, true, false);
+	else if (fnt_thread_fast_vdso())
+		handle = op_begin_fast(call, op, false, false);
+	return handle ? handle : op_begin_slow(call, op);
+}
+
+int64_t
+fnt_call_op_begin(struct fnt_call *call, enum fnt_op kind, const char *entity,
+		  const char *id)
+{
+	struct fnt_op_args op = {.op = (uint32_t)kind, .entity = entity, .id = id};
+	int64_t handle;
+
+	if (__builtin_expect(!call, 0))
+		return -ESHUTDOWN;
+	handle = op_begin_fast(call, op, true, true);
+	return __builtin_expect(handle != 0, 1)
+		       ? handle
+		       : op_begin_uncommon(call, kind, entity, id);
+}
+
+/* ---- end, slow -------------------------------------------------------------------- */
+
+/* Room was kept for the event, but perhaps not in one piece. */
+static int
+write_end_slow(struct fnt_call_ctx ctx, const struct fnt_event *event, uint64_t now)
+{
+	struct fnt_call *call = ctx.call;
+
+	if (!fnt_payload_reserve(call, ctx.thread, FNT_OP_END_BOUND))
+		return fnt_call_omit_op(call);
+	fnt_payload_event(call, event, FNT_OP_END_BOUND, fnt_encode_op_end);
+	call->extra.ops++;
+	fnt_call_publish(call, now);
+	return FNT_DONE;
+}
+
+static int
+end_slow(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
+{
+	struct fnt_event event = {.type = FNT_EVENT_OP_END};
 	struct fnt_call *call = ctx.call;
 	struct fnt_pending_op *pending;
 	uint64_t now, took;
@@ -358,7 +313,7 @@ end_op(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
 	pending = find_pending(call, handle, &entry);
 	if (!pending)
 		return -EINVAL;
-	end_pending(call, pending, entry);
+	free_pending(call, pending, entry);
 	now = fnt_call_elapsed(&ctx);
 	took = pending_ns(pending, now);
 	fnt_call_count_op(ctx, (struct fnt_op_done){.entity = pending->entity,
@@ -369,83 +324,81 @@ end_op(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
 	if (pending->omitted)
 		return FNT_OMITTED;
 	call->pending_bytes -= FNT_OP_END_BOUND;
-	return write_op_end(ctx,
-			    (struct op_end){.number = pending->number,
-					    .ok = ok,
-					    .duration_ns = took,
-					    .row_count = row_count},
-			    now);
+	event.end.number = pending->number;
+	event.end.duration_ns = took;
+	event.end.row_count = row_count;
+	event.end.ok = ok;
+	return write_end_slow(ctx, &event, now);
 }
 
-static __attribute__((noinline)) int
-call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
-{
-	struct fnt_call_ctx ctx;
-	int rc = fnt_call_enter(&ctx, call);
-
-	if (rc)
-		return rc;
-	rc = end_op(ctx, handle, row_count, ok);
-	fnt_leave();
-	return rc;
-}
+/* ---- end, fast -------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) bool
-op_end_short(struct fnt_call *call, int64_t handle, struct op_end end, bool counter)
+op_end_fast(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok,
+	    bool counter)
 {
-	struct urcu_bp_reader *reader = fnt_call_enter_by(call, counter);
+	struct urcu_bp_reader *reader =
+		fnt_call_enter_fast(call, fnt_call_fast_serial(counter));
 	struct fnt_pending_op *pending;
-	uint64_t now, look;
+	uint64_t now, clock, took;
 	uint32_t entry;
+	bool done = false;
+	char *at;
 
 	if (__builtin_expect(!reader, 0))
 		return false;
-	look = fnt_clock_sample(counter);
+	clock = fnt_clock_sample(counter);
 	pending = find_pending(call, handle, &entry);
-	if (__builtin_expect(!pending || entry > FNT_PENDING_FEW, 0))
+	if (__builtin_expect(!pending || entry > FNT_PENDING_INLINE, 0))
 		goto leave;
 	if (__builtin_expect(!pending->row || pending->by != fnt_call_owner(call) ||
 				     pending->omitted || !fnt_payload_has(call, 0),
 			     0))
 		goto leave;
-	if (__builtin_expect(!fnt_clock_time(&call->thread->clock, counter, look, &now),
-			     0))
+	if (__builtin_expect(
+		    !fnt_clock_time(&call->thread->clock, counter, clock, &now), 0))
 		goto leave;
 	now = fnt_call_since(call, now);
-	end.number = pending->number;
-	end.duration_ns = pending_ns(pending, now);
-	end_pending(call, pending, entry);
+	took = pending_ns(pending, now);
+	free_pending(call, pending, entry);
 	call->pending_bytes -= FNT_OP_END_BOUND;
-	write_quick_op_end(call, end, now);
-	count_own(call, pending->row,
-		  (struct op){.duration_ns = end.duration_ns,
-			      .row_count = end.row_count,
-			      .ok = end.ok});
-	fnt_rcu_exit(reader);
-	return true;
+	at = fnt_encode_head(call->at, 5, FNT_EVENT_OP_END);
+	at = fnt_encode_number(at, pending->number);
+	at = fnt_encode_time(at, took);
+	at = fnt_encode_optional(at, row_count);
+	fnt_payload_publish(call, fnt_encode_bool(at, ok), now);
+	fnt_op_count_fast(call, pending->row,
+			  (struct fnt_op_args){.duration_ns = took,
+					       .row_count = row_count,
+					       .ok = ok});
+	done = true;
 leave:
 	fnt_rcu_exit(reader);
-	return false;
+	return done;
 }
 
 static __attribute__((noinline)) int
-op_end_by_other(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
+op_end_slow(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
 {
-	struct op_end end = {.ok = ok, .row_count = row_count};
+	struct fnt_call_ctx ctx;
+	int rc;
 
-	if (fnt_thread_by_vdso() && op_end_short(call, handle, end, false))
+	if (fnt_thread_fast_vdso() && op_end_fast(call, handle, row_count, ok, false))
 		return FNT_DONE;
-	return call_op_end(call, handle, row_count, ok);
+	rc = fnt_call_enter(&ctx, call);
+	if (rc)
+		return rc;
+	rc = end_slow(ctx, handle, row_count, ok);
+	fnt_leave();
+	return rc;
 }
 
 int
 fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
 {
-	struct op_end end = {.ok = ok, .row_count = row_count};
-
 	if (__builtin_expect(!call, 0))
 		return -ESHUTDOWN;
-	if (__builtin_expect(op_end_short(call, handle, end, true), 1))
+	if (__builtin_expect(op_end_fast(call, handle, row_count, ok, true), 1))
 		return FNT_DONE;
-	return op_end_by_other(call, handle, row_count, ok);
+	return op_end_slow(call, handle, row_count, ok);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/payload_writer.h"
 
+#include "produce/call_pool.h"
 #include "produce/frame_cache.h"
 
 #include <stdlib.h>

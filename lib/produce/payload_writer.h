@@ -16,7 +16,7 @@
 #ifndef FNT_PRODUCE_PAYLOAD_WRITER_H
 #define FNT_PRODUCE_PAYLOAD_WRITER_H
 
-#include "produce/call_events.h"
+#include "produce/call_state.h"
 #include "payload/encode_fast.h"
 #include "base/shm_words.h"
 
@@ -71,30 +71,6 @@ fnt_payload_has(const struct fnt_call *call, size_t bytes)
 {
 	return __builtin_expect(
 		(uintptr_t)call->at + call->pending_bytes + bytes < call->fast_end, 1);
-}
-
-/* Up to where that is so: as long as the tail has room, and others see it; where ids
- * are to be written otherwise than they are given, not at all. */
-static inline void
-fnt_payload_set_fast(struct fnt_call *call)
-{
-	const struct fnt_extent *tail = call->tail;
-	uintptr_t end = (uintptr_t)tail->bytes + tail->size;
-
-	if (end > call->origin + call->op_limit)
-		end = call->origin + call->op_limit;
-	call->fast_end = end;
-	if ((call->frame && tail->frame == FNT_FRAME_NONE) ||
-	    (call->slow.ruled && call->rule.ids != FNT_CAPTURE_ON))
-		call->fast_end = 0;
-}
-
-/* Into the first extent, empty. */
-static inline void
-fnt_payload_rewind(struct fnt_call *call)
-{
-	call->at = call->own.bytes;
-	call->origin = (uintptr_t)call->at;
 }
 
 /* Where a quick event ends: let others see it, `now_ns` after the start. */

@@ -2,9 +2,13 @@
  *
  * Traces that were built elsewhere: a call that is begun, filled and finished at once.
  */
-#include "produce/finish.h"
-
+#include "produce/attach.h"
 #include "produce/begin_ruled.h"
+#include "produce/call_events.h"
+#include "produce/call_start.h"
+#include "produce/capture.h"
+#include "produce/finish.h"
+#include "produce/op.h"
 
 static int
 push_ops(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
@@ -20,7 +24,7 @@ push_ops(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 		event.op.op = (uint32_t)op->op;
 		fnt_call_name(ctx->thread, op->entity, &call->record.flags,
 			      &event.op.entity);
-		event.op.id.at = fnt_ruled_id(*ctx, op->id, &hashed);
+		event.op.id.at = fnt_capture_id(*ctx, op->id, &hashed);
 		event.op.id.len = event.op.id.at ? (uint32_t)strnlen(event.op.id.at,
 								     call->op_limit)
 						 : 0;
@@ -28,7 +32,7 @@ push_ops(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 		event.op.duration_ns = op->duration_ns;
 		event.op.row_count = op->row_count;
 		event.op.ok = op->ok;
-		if (fnt_call_write_op(ctx, &event, 0))
+		if (fnt_op_write_event(*ctx, &event, 0))
 			worst = FNT_OMITTED;
 		fnt_call_count_op(
 			*ctx, (struct fnt_op_done){.entity = event.op.entity.id,

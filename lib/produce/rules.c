@@ -2,25 +2,23 @@
 #include "produce/rules.h"
 
 #include "base/random.h"
-#include "produce/disabled.h"
 #include "settings/settings.h"
 #include "region/segment_map.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TRIES 16
 
 static _Atomic(struct fnt_snapshot *) retired;
-static _Atomic uint32_t retired_count; /* about so many */
+static _Atomic uint32_t retired_count; /* approximate */
 
-/* ---- making --------------------------------------------------------------------- */
+/* ---- snapshots -------------------------------------------------------------------- */
 
 static void
 make_rule(struct fnt_rule *rule, const struct fnt_settings *settings)
 {
-	struct fnt_settings plain;
+	struct fnt_settings defaults;
 
 	rule->keep = (uint64_t)(settings->keep * 0x1p63);
 	rule->slow_ns = settings->slow_ns ? settings->slow_ns : UINT64_MAX;
@@ -30,9 +28,9 @@ make_rule(struct fnt_rule *rule, const struct fnt_settings *settings)
 	rule->values = (uint8_t)settings->capture_values;
 	rule->ids = (uint8_t)settings->capture_ids;
 	rule->users = (uint8_t)settings->capture_users;
-	fnt_settings_init(&plain);
-	/* Where everything is kept `keep_errors` says nothing. */
-	rule->plain = rule->enabled && settings->keep >= plain.keep &&
+	fnt_settings_init(&defaults);
+	/* `keep_errors` means nothing if every call is kept. */
+	rule->plain = rule->enabled && settings->keep >= defaults.keep &&
 		      !settings->slow_ns && !settings->rate &&
 		      rule->values == FNT_CAPTURE_ON && rule->ids == FNT_CAPTURE_ON &&
 		      rule->users == FNT_CAPTURE_ON;
@@ -56,13 +54,13 @@ make_rules(struct fnt_snapshot *snapshot)
 		snapshot->plain &= rule->plain;
 		snapshot->off &= !rule->enabled;
 	}
-	snapshot->quick = snapshot->alike && !snapshot->plain && !snapshot->off &&
-			  snapshot->rules[0].users == FNT_CAPTURE_ON &&
-			  snapshot->rules[0].ids == FNT_CAPTURE_ON;
+	snapshot->fast = snapshot->alike && !snapshot->plain && !snapshot->off &&
+			 snapshot->rules[0].users == FNT_CAPTURE_ON &&
+			 snapshot->rules[0].ids == FNT_CAPTURE_ON;
 }
 
 static void
-free_snapshot(struct fnt_snapshot *snapshot)
+destroy_snapshot(struct fnt_snapshot *snapshot)
 {
 	free(snapshot->block);
 	free(snapshot->rules);
@@ -77,9 +75,9 @@ overrides_of(const struct fnt_view *view)
 	return max < FNT_RULES_MAX ? max : FNT_RULES_MAX;
 }
 
-/* NULL: no memory, or the settings change all the time. */
+/* NULL: no memory, or the settings changed each time they were read. */
 static struct fnt_snapshot *
-make_snapshot(const struct fnt_view *view)
+create_snapshot(const struct fnt_view *view)
 {
 	struct fnt_snapshot *snapshot = calloc(1, sizeof(*snapshot) + view->name_count);
 
@@ -91,7 +89,7 @@ make_snapshot(const struct fnt_view *view)
 		snapshot->rules =
 			calloc(1 + snapshot->block->count, sizeof(*snapshot->rules));
 	if (!snapshot->rules) {
-		free_snapshot(snapshot);
+		destroy_snapshot(snapshot);
 		return NULL;
 	}
 	snapshot->generation = snapshot->block->generation;
@@ -99,9 +97,13 @@ make_snapshot(const struct fnt_view *view)
 	return snapshot;
 }
 
-static void
-remember_plain(struct fnt_attachment *attachment, const struct fnt_snapshot *snapshot)
+/* ---- an attachment's snapshot ----------------------------------------------------- */
+
+void
+fnt_rules_remember_plain(struct fnt_attachment *attachment)
 {
+	const struct fnt_snapshot *snapshot = fnt_rules_snapshot(attachment);
+
 	atomic_store_explicit(&attachment->plain,
 			      snapshot->plain ? snapshot->generation
 					      : FNT_GENERATION_NEVER,
@@ -112,16 +114,15 @@ bool
 fnt_rules_init(struct fnt_attachment *attachment)
 {
 	const struct fnt_view *view = &attachment->region.view;
-	struct fnt_snapshot *snapshot = make_snapshot(view);
+	struct fnt_snapshot *snapshot = create_snapshot(view);
 
 	if (!snapshot)
 		return false;
 	atomic_store_explicit(&attachment->snapshot, snapshot, memory_order_relaxed);
-	remember_plain(attachment, snapshot);
+	fnt_rules_remember_plain(attachment);
 	for (int i = 0; i < 2; i++)
-		attachment->hash_key[i] = atomic_load_explicit(
-			&view->control->hash_key[i], memory_order_relaxed);
-	/* A frozen copy has none: it would be anybody's. */
+		attachment->hash_key[i] = fnt_word_relaxed(&view->control->hash_key[i]);
+	/* A frozen copy has no key: everybody would know it. */
 	if (!(attachment->hash_key[0] | attachment->hash_key[1]))
 		fnt_random(attachment->hash_key, sizeof(attachment->hash_key));
 	return true;
@@ -130,30 +131,30 @@ fnt_rules_init(struct fnt_attachment *attachment)
 void
 fnt_rules_fini(struct fnt_attachment *attachment)
 {
-	free_snapshot(
+	destroy_snapshot(
 		atomic_load_explicit(&attachment->snapshot, memory_order_relaxed));
 }
 
-/* ---- retiring ------------------------------------------------------------------- */
+/* ---- replacing it ----------------------------------------------------------------- */
 
 static void
-retire(struct fnt_snapshot *first, struct fnt_snapshot *last, uint32_t count)
+retire(struct fnt_snapshot *snapshot)
 {
-	struct fnt_snapshot *top = atomic_load_explicit(&retired, memory_order_relaxed);
-
-	do {
-		last->next = top;
-		/* [V3] release: the snapshot's link. Pairs with [V4]. */
-	} while (!atomic_compare_exchange_weak_explicit(
-		&retired, &top, first, memory_order_release, memory_order_relaxed));
-	atomic_fetch_add_explicit(&retired_count, count, memory_order_relaxed);
+	snapshot->next = atomic_load_explicit(&retired, memory_order_relaxed);
+	/* [V3] release: the snapshot's link comes before it can be found. Pairs with
+	 * [V4]. */
+	while (!atomic_compare_exchange_weak_explicit(&retired, &snapshot->next,
+						      snapshot, memory_order_release,
+						      memory_order_relaxed))
+		continue;
+	atomic_fetch_add_explicit(&retired_count, 1, memory_order_relaxed);
 }
 
 struct fnt_snapshot *
 fnt_rules_retired(void)
 {
 	atomic_store_explicit(&retired_count, 0, memory_order_relaxed);
-	/* [V4] acquire: the links of what was put there. Pairs with [V3]. */
+	/* [V4] acquire: the links of the snapshots in the list. Pairs with [V3]. */
 	return atomic_exchange_explicit(&retired, NULL, memory_order_acquire);
 }
 
@@ -164,17 +165,16 @@ fnt_rules_free(struct fnt_snapshot *list)
 		struct fnt_snapshot *snapshot = list;
 
 		list = list->next;
-		free_snapshot(snapshot);
+		destroy_snapshot(snapshot);
 	}
 }
 
-/* Outside of a read-side section of ours; a host may call us from inside one of its
- * own, and would wait for itself. */
-static void
-sweep(void)
+void
+fnt_rules_sweep(void)
 {
 	struct fnt_snapshot *list;
 
+	/* A host in a read-side section of its own would wait for itself. */
 	if (atomic_load_explicit(&retired_count, memory_order_relaxed) <
 		    FNT_RETIRED_MAX ||
 	    urcu_bp_read_ongoing())
@@ -186,44 +186,35 @@ sweep(void)
 	fnt_rules_free(list);
 }
 
-/* ---- following ------------------------------------------------------------------ */
-
-static uint64_t
-generation_of(struct fnt_attachment *attachment)
-{
-	return atomic_load_explicit(&attachment->region.view.control->generation,
-				    memory_order_relaxed);
-}
-
-/* Replace `old`; false if somebody was faster. */
+/* Replace `old`; false: another thread has. */
 static bool
 replace(struct fnt_attachment *attachment, struct fnt_snapshot *old,
 	struct fnt_snapshot *made)
 {
-	/* [V1] release: the snapshot is whole before it can be reached. Pairs with
+	/* [V1] release: the snapshot is complete before it can be reached. Pairs with
 	 * [V2]. */
 	if (!atomic_compare_exchange_strong_explicit(&attachment->snapshot, &old, made,
 						     memory_order_release,
 						     memory_order_relaxed)) {
-		free_snapshot(made);
+		destroy_snapshot(made);
 		return false;
 	}
-	remember_plain(attachment, made);
-	retire(old, old, 1);
+	fnt_rules_remember_plain(attachment);
+	retire(old);
 	return true;
 }
 
-/* Who was faster may have put one there that is older than what we have seen: once
- * more. */
-static bool
-update(struct fnt_attachment *attachment)
+bool
+fnt_rules_update(struct fnt_attachment *attachment)
 {
+	/* A thread that replaced it first may have seen older settings than this one: try
+	 * again. */
 	for (int i = 0; i < TRIES; i++) {
 		struct fnt_snapshot *old = fnt_rules_snapshot(attachment), *made;
 
-		if (old->generation == generation_of(attachment))
+		if (fnt_rules_are_latest(attachment, old))
 			return false;
-		made = make_snapshot(&attachment->region.view);
+		made = create_snapshot(&attachment->region.view);
 		if (!made)
 			return false;
 		if (replace(attachment, old, made))
@@ -232,35 +223,7 @@ update(struct fnt_attachment *attachment)
 	return false;
 }
 
-struct fnt_attachment *
-fnt_rules_follow(struct fnt_log *log, struct fnt_attachment *attachment)
-{
-	struct fnt_snapshot *snapshot = fnt_rules_snapshot(attachment);
-	int saved = errno;
-	bool updated;
-
-	if (__builtin_expect(snapshot->generation == generation_of(attachment), 1)) {
-		/* Threads that followed at the same time may have remembered another.
-		 */
-		if (snapshot->plain)
-			remember_plain(attachment, snapshot);
-		return attachment;
-	}
-	updated = update(attachment);
-	fnt_segment_map_follow(&attachment->region);
-	if (!fnt_rules_snapshot(attachment)->off)
-		fnt_disabled_clear(log);
-	errno = saved;
-	if (!updated)
-		return attachment;
-	fnt_leave();
-	sweep();
-	fnt_process_segments();
-	errno = saved;
-	return fnt_enter(log);
-}
-
-/* ---- rules ---------------------------------------------------------------------- */
+/* ---- rules ------------------------------------------------------------------------ */
 
 static uint8_t
 number_of(const struct fnt_snapshot *snapshot, const char *name)
@@ -281,7 +244,7 @@ fnt_rules_find(struct fnt_snapshot *snapshot, uint32_t id, const char *name)
 	known = &snapshot->by_name[id];
 	number = atomic_load_explicit(known, memory_order_relaxed);
 	if (!number) {
-		/* Whoever else looks it up comes to the same. */
+		/* Threads that look it up at the same time find the same. */
 		number = (uint8_t)(1 + number_of(snapshot, name));
 		atomic_store_explicit(known, number, memory_order_relaxed);
 	}

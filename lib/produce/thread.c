@@ -101,7 +101,8 @@ thread_exit(void *key)
 	int saved = errno;
 
 	fnt_process_lock();
-	for (struct fnt_attachment *at = fnt_process_attachments(); at; at = at->next) {
+	for (struct fnt_attachment *at = *fnt_process_attachments(); at;
+	     at = at->next) {
 		struct fnt_thread **link = &at->threads;
 
 		while (*link) {
@@ -225,7 +226,7 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 }
 
 struct fnt_thread *
-fnt_thread_other(const struct fnt_attachment *attachment)
+fnt_thread_cached_other(const struct fnt_attachment *attachment)
 {
 	const struct fnt_thread_entry *seen =
 		&threads_seen[attachment->id % THREADS_SEEN];
@@ -257,9 +258,9 @@ fnt_thread_recover_dead(struct fnt_thread *thread, uint64_t now_ns)
 	int saved = errno;
 	uint32_t count = 0;
 
-	if (now_ns < thread->reap_after_ns || attachment->slot == FNT_SLOT_NONE)
+	if (now_ns < thread->recover_after_ns || attachment->slot == FNT_SLOT_NONE)
 		return false;
-	thread->reap_after_ns = now_ns + LOOK_EVERY_NS;
+	thread->recover_after_ns = now_ns + LOOK_EVERY_NS;
 	/* Somebody else at it will do. */
 	if (fnt_process_trylock()) {
 		count = reap(attachment);

@@ -1,18 +1,16 @@
-/* SPDX-License-Identifier: MIT
- *
- * What segments that are over have left mapped in this process.
- */
-#include "produce/attach.h"
+/* SPDX-License-Identifier: MIT */
+#include "produce/unmap_old.h"
+
+#include "produce/attachment.h"
 #include "region/segment_map.h"
 
 static bool
-in_hand(void *arg, const struct fnt_segment_mapping *mapping)
+in_use(void *arg, const struct fnt_segment_mapping *mapping)
 {
 	const struct fnt_attachment *attachment = arg;
 
-	/* With the attachment's threads held still by the process's mutex; a hand that
-	 * moves on moves to a segment that is current, and so out of what is looked for.
-	 */
+	/* The mutex keeps the list of threads as it is. A thread may move its handle
+	 * meanwhile, but only to a current segment, which nobody gives up. */
 	for (struct fnt_thread *thread = attachment->threads; thread;
 	     thread = thread->next)
 		for (uint32_t i = 0; i < FNT_RINGS; i++)
@@ -31,15 +29,13 @@ give_up(struct fnt_attachment *attachment)
 static bool
 free_all(struct fnt_attachment *attachment)
 {
-	fnt_segment_map_reclaim(&attachment->region.view, in_hand, attachment);
+	fnt_segment_map_reclaim(&attachment->region.view, in_use, attachment);
 	return true;
 }
 
 void
-fnt_process_segments(void)
+fnt_process_unmap_old(void)
 {
-	/* A thread's own hand may move between the two; what it moves to is not given
-	 * up. */
 	if (urcu_bp_read_ongoing() || !fnt_process_each(give_up))
 		return;
 	fnt_rcu_synchronize();

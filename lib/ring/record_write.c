@@ -68,32 +68,15 @@ copy_record(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 			   &from);
 }
 
-/* Its ring. What would take more than an eighth of the kept one goes to the main ring,
- * and that is counted: who asks for errors then has to look into both. */
-static inline struct fnt_ring_handle *
-hand_for(struct fnt_ring_writer *writer, const struct fnt_record *record,
-	 uint32_t cells)
-{
-	struct fnt_ring_handle *kept = &writer->handles[FNT_RING_KEPT];
-
-	if (__builtin_expect(!(record->flags & FNT_RECORD_KEPT), 1) || !kept->head)
-		return &writer->handles[FNT_RING_MAIN];
-	if (kept->published == UINT64_MAX || cells <= kept->cell_count / 8)
-		return kept;
-	/* Before the record: who sees that has seen this. */
-	atomic_fetch_add_explicit(&kept->head->strays, 1, memory_order_relaxed);
-	return &writer->handles[FNT_RING_MAIN];
-}
-
 enum fnt_claimed
 fnt_record_write_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 		      uint64_t now_ns)
 {
 	struct fnt_record *record = ending->record;
 	uint32_t cells = fnt_cells_for(record->payload_bytes);
-	struct fnt_ring_handle *handle = hand_for(writer, record, cells);
+	struct fnt_ring_handle *handle = fnt_record_handle(writer, record, cells);
 	struct fnt_claim claim;
-	enum fnt_claimed rc = fnt_ring_claim(handle, cells, now_ns, &claim);
+	enum fnt_claimed rc = fnt_ring_claim_slow(handle, cells, now_ns, &claim);
 
 	if (rc != FNT_CLAIMED)
 		return rc;
@@ -104,7 +87,7 @@ fnt_record_write_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 		fnt_frame_mark(ending->frame, handle->ring, writer->lane_no,
 			       record->seq, claim.ticket);
 	copy_record(handle, &claim, record, ending->payload);
-	fnt_ring_commit(handle, &claim);
+	fnt_ring_commit(handle, &claim, record->seq);
 	fnt_meter_apply(&ending->place, handle->ring);
 	return FNT_CLAIMED;
 }
@@ -123,83 +106,6 @@ fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 	/* Here it ends. */
 	atomic_store_explicit(counter, seq, memory_order_release);
 	fnt_meter_apply(&ending->place, end);
-}
-
-/* ---- where all is at hand ------------------------------------------------------- */
-
-static inline __attribute__((always_inline)) void
-copy_flat(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
-	  const struct fnt_record *record, const char *payload)
-{
-	struct fnt_cell *cell = &handle->cells[claim->index];
-	const struct fnt_cell *end = handle->cells + handle->cell_count;
-	uint32_t left = (record->payload_bytes + 7) / 8;
-
-	fnt_words_write(cell->words, (const char *)record, FNT_RECORD_WORDS);
-	if (left <= FNT_HEAD_WORDS) {
-		fnt_words_write_unrolled(cell->words + FNT_RECORD_WORDS, payload, left);
-		return;
-	}
-	fnt_words_write(cell->words + FNT_RECORD_WORDS, payload, FNT_HEAD_WORDS);
-	payload += FNT_HEAD_BYTES;
-	left -= FNT_HEAD_WORDS;
-	for (;;) {
-		cell = cell + 1 == end ? handle->cells : cell + 1;
-		if (left < FNT_CELL_WORDS)
-			break;
-		fnt_words_write(cell->words, payload, FNT_CELL_WORDS);
-		payload += FNT_MORE_BYTES;
-		left -= FNT_CELL_WORDS;
-	}
-	fnt_words_write_unrolled(cell->words, payload, left);
-}
-
-/* `more`: the extents, where the payload is not in one piece. */
-static inline __attribute__((always_inline)) bool
-emit_quick(struct fnt_ring_writer *writer, const struct fnt_ending_fast *ending,
-	   const struct fnt_extent *more, uint64_t now_ns)
-{
-	struct fnt_record *record = ending->record;
-	uint32_t cells = fnt_cells_for(record->payload_bytes);
-	struct fnt_ring_handle *handle = hand_for(writer, record, cells);
-	struct fnt_journal_sums noted;
-	struct fnt_claim claim;
-
-	/* Before the claim: its compare-and-swap waits until all stores before it are
-	 * in the cache, and a load of more than one of them, as the copy below is,
-	 * waits for that. */
-	record->seq = fnt_ring_next_seq(handle);
-	record->lane = (uint16_t)writer->lane_no;
-	if ((more || !fnt_ring_claim_few(handle, cells, now_ns, &claim)) &&
-	    fnt_ring_claim(handle, cells, now_ns, &claim) != FNT_CLAIMED)
-		return false;
-	noted = fnt_journal_note_fast(&ending->place, record->outcome, handle->ring,
-				      record->seq, ending->rare);
-	fnt_frame_mark(ending->frame, handle->ring, writer->lane_no, record->seq,
-		       claim.ticket);
-	if (more)
-		copy_record(handle, &claim, record, more);
-	else
-		copy_flat(handle, &claim, record, ending->payload);
-	fnt_ring_commit_all(handle, &claim, record->seq);
-	fnt_journal_apply_fast(&ending->place, record->outcome, handle->ring, noted,
-			       ending->rare);
-	return true;
-}
-
-bool
-fnt_record_emit_few(struct fnt_ring_writer *writer,
-		    const struct fnt_ending_fast *ending, uint64_t now_ns)
-{
-	return emit_quick(writer, ending, NULL, now_ns);
-}
-
-bool
-fnt_record_emit_many(struct fnt_ring_writer *writer,
-		     const struct fnt_ending_fast *ending,
-		     const struct fnt_extent *payload, uint64_t now_ns)
-{
-	return emit_quick(writer, ending, payload, now_ns);
 }
 
 void

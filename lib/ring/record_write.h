@@ -24,55 +24,63 @@ struct fnt_extent {
 	uint32_t frame; /* its number, FNT_FRAME_NONE for none */
 };
 
-/* A call's end: its record, and what it counts for. */
+/* The end of a call: its record, and where it is counted. */
 struct fnt_ending {
 	struct fnt_record *record;
 	const struct fnt_extent *payload; /* record->payload_bytes of it */
-	struct fnt_frame *frame; /* where the call lives until now; NULL: nowhere */
+	struct fnt_frame *frame; /* where the call is in flight; NULL: nowhere */
 	struct fnt_meter *meter;
-	struct fnt_place place; /* found by fnt_meter_place */
+	struct fnt_place place; /* from fnt_meter_place() */
 };
 
-/* The same where all is at hand: payload in one piece, a frame, a quick place. */
+/* The same for the fast paths: the payload is in one piece, there is a frame, and the
+ * place is from fnt_place_fast(). */
 struct fnt_ending_fast {
 	struct fnt_record *record;
 	const char *payload;
+	uint32_t bytes; /* of payload, at most FNT_FRAME_PAYLOAD_BYTES */
 	struct fnt_frame *frame;
 	struct fnt_place_fast place;
-	bool rare; /* for fnt_record_emit_few() and …_many() */
+	bool rare; /* has something to count that few calls have */
 };
 
 /* Commit the record, to the kept ring if it is flagged FNT_RECORD_KEPT and fits there,
- * and count the call; fills in seq and lane. FNT_CLAIM_BUSY: no place, to be ended
- * without a record; FNT_CLAIM_NEW_SEGMENT: there are new segments, the hands are to be moved, and
- * then again. Wait-free. */
+ * and count the call; sets record->seq and lane. FNT_CLAIM_BUSY: no place was free, end
+ * the call without a record. FNT_CLAIM_NEW_SEGMENT: call fnt_ring_writer_move() and try
+ * again. Wait-free. */
 enum fnt_claimed fnt_record_write_slow(struct fnt_ring_writer *writer,
 				       struct fnt_ending *ending, uint64_t now_ns);
 
-/* End the call without a record, and count it: `mark` (FNT_MARK_*) says why. The writer
- * has a lane. Wait-free. */
+/* End the call without a record and count it; `mark` (FNT_MARK_*) says why. The writer has
+ * a lane. Wait-free. */
 void fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 			  uint64_t mark);
 
-/* Where the table of segments has changed: see what it is now, and put hands that hold no
- * tickets into the current segments. Makes system calls; waits for whoever holds
- * fnt_segment_map_lock(). */
+/* Map the segments that the region has by now, and move each ring handle that has no
+ * tickets left to the current segment of its ring. Makes system calls; waits for whoever
+ * holds fnt_segment_map_lock(). */
 void fnt_ring_writer_move(struct fnt_ring_writer *writer,
 			  const struct fnt_region *region);
 
-/* ---- where all is at hand ------------------------------------------------------- */
+/* The handle of the record's ring. A record that would take more than an eighth of the
+ * kept ring goes to the main ring, and is counted there: who asks for errors then has to
+ * look into both. */
+static inline struct fnt_ring_handle *
+fnt_record_handle(struct fnt_ring_writer *writer, const struct fnt_record *record,
+		  uint32_t cells)
+{
+	struct fnt_ring_handle *kept = &writer->handles[FNT_RING_KEPT];
 
-/* As fnt_record_write_slow(), for records of up to FNT_FEW_CELLS cells; the writer has a
- * lane. False: nothing has happened but that tickets may have been used; go the general
- * way. */
-#define FNT_FEW_CELLS fnt_cells_for(FNT_FRAME_PAYLOAD_BYTES)
-bool fnt_record_emit_few(struct fnt_ring_writer *writer,
-			 const struct fnt_ending_fast *ending, uint64_t now_ns);
+	if (__builtin_expect(!(record->flags & FNT_RECORD_KEPT), 1) || !kept->head)
+		return &writer->handles[FNT_RING_MAIN];
+	if (kept->published == UINT64_MAX || cells <= kept->cell_count / 8)
+		return kept;
+	/* Before the record: a reader that sees the record has seen this. */
+	atomic_fetch_add_explicit(&kept->head->strays, 1, memory_order_relaxed);
+	return &writer->handles[FNT_RING_MAIN];
+}
 
-/* The same for one of any length, whose payload is in several extents. */
-bool fnt_record_emit_many(struct fnt_ring_writer *writer,
-			  const struct fnt_ending_fast *ending,
-			  const struct fnt_extent *payload, uint64_t now_ns);
+/* ---- fast ------------------------------------------------------------------------- */
 
 /* The record's head of a call that was ok and had nothing rare: out of the call's own
  * go only those words that its end does not change. */
@@ -128,73 +136,82 @@ fnt_put_payload(fnt_word *words, const char *payload, uint32_t bytes, uint32_t m
 static_assert(FNT_HEAD_WORDS == 17 && FNT_CELL_WORDS == 31,
 	      "a word, and 8 or 15 pairs");
 
-/* As fnt_record_emit_few() for the commonest record, of one cell, for the main ring,
- * with a ticket in hand; seq, lane and what the end changes go into the ring alone. */
-static inline __attribute__((always_inline)) bool
-fnt_record_emit_one(struct fnt_ring_writer *writer,
-		    const struct fnt_ending_fast *ending, uint32_t bytes,
-		    uint64_t now_ns)
+/* The payload into the cells of a claim; `wraps`, a constant: they may go on at the ring's
+ * first cell. */
+static inline __attribute__((always_inline)) void
+fnt_record_copy_payload(const struct fnt_ring_handle *handle, struct fnt_cell *cell,
+			const char *payload, uint32_t bytes, bool wraps)
 {
-	struct fnt_ring_handle *handle = &writer->handles[FNT_RING_MAIN];
-	uint32_t lane = writer->lane_no;
-	struct fnt_journal_sums noted;
-	struct fnt_cell *cell;
-	uint64_t seq;
+	const struct fnt_cell *end = handle->cells + handle->cell_count;
 
-	if (__builtin_expect(!fnt_ring_has_ticket(handle, now_ns), 0))
-		return false;
-	cell = fnt_ring_next_cell(handle);
-	if (__builtin_expect(!fnt_ring_claim_one(handle, cell), 0))
-		return false;
-	seq = fnt_ring_next_seq(handle);
-	noted = fnt_journal_note_fast(&ending->place, FNT_OK, FNT_RING_MAIN, seq,
-				      false);
-	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, handle->block.next);
-	fnt_put_head_ok(cell->words, ending->record, &ending->place, bytes, seq, lane);
-	fnt_put_payload(cell->words + FNT_RECORD_WORDS, ending->payload, bytes,
-			FNT_HEAD_WORDS / 2);
-	fnt_ring_commit_one(handle, cell, seq);
-	fnt_journal_apply_fast(&ending->place, FNT_OK, FNT_RING_MAIN, noted, false);
-	return true;
+	if (bytes <= FNT_HEAD_BYTES) {
+		fnt_put_payload(cell->words + FNT_RECORD_WORDS, payload, bytes,
+				FNT_HEAD_WORDS / 2);
+		return;
+	}
+	fnt_words_write(cell->words + FNT_RECORD_WORDS, payload, FNT_HEAD_WORDS);
+	payload += FNT_HEAD_BYTES;
+	bytes -= FNT_HEAD_BYTES;
+	for (;;) {
+		cell = wraps && cell + 1 == end ? handle->cells : cell + 1;
+		if (bytes <= FNT_MORE_BYTES)
+			break;
+		fnt_words_write(cell->words, payload, FNT_CELL_WORDS);
+		payload += FNT_MORE_BYTES;
+		bytes -= FNT_MORE_BYTES;
+	}
+	fnt_put_payload(cell->words, payload, bytes, FNT_CELL_WORDS / 2);
 }
 
-/* The same for one of two to FNT_FEW_CELLS cells that go on to each other. */
+/* fnt_record_write_slow() for a record whose payload is in one piece; the writer has a
+ * lane. `common`, a constant: the call was ok and has nothing rare, and the record goes to
+ * the main ring, under tickets that the thread has, into cells that do not wrap; its
+ * record's seq, lane and what the end changes are then written to the ring alone. False:
+ * nothing has happened, but that tickets may have been used. */
 static inline __attribute__((always_inline)) bool
-fnt_record_emit_some(struct fnt_ring_writer *writer,
-		     const struct fnt_ending_fast *ending, uint32_t bytes,
-		     uint64_t now_ns)
+fnt_record_write_fast(struct fnt_ring_writer *writer,
+		      const struct fnt_ending_fast *ending, uint64_t now_ns,
+		      bool common)
 {
-	struct fnt_ring_handle *handle = &writer->handles[FNT_RING_MAIN];
-	uint32_t lane = writer->lane_no, left = bytes - FNT_HEAD_BYTES;
-	const char *payload = ending->payload + FNT_HEAD_BYTES;
-	struct fnt_journal_sums noted;
+	struct fnt_record *record = ending->record;
+	uint32_t cells = fnt_cells_for(ending->bytes), lane = writer->lane_no;
+	struct fnt_ring_handle *handle =
+		common ? &writer->handles[FNT_RING_MAIN]
+		       : fnt_record_handle(writer, record, cells);
+	uint32_t ring = common ? FNT_RING_MAIN : handle->ring;
+	uint8_t outcome = common ? FNT_OK : record->outcome;
+	bool rare = !common && ending->rare;
+	struct fnt_journal_sums sums;
 	struct fnt_claim claim;
 	struct fnt_cell *cell;
 	uint64_t seq;
 
-	if (__builtin_expect(
-		    !fnt_ring_claim_few(handle, fnt_cells_for(bytes), now_ns, &claim),
-		    0))
+	/* Before the claim, whose compare-and-swap waits until all earlier stores are in
+	 * the cache: the copy below loads these words in pairs, and would wait then. */
+	if (!common) {
+		record->seq = fnt_ring_next_seq(handle);
+		record->lane = (uint16_t)lane;
+	}
+	if (__builtin_expect(!fnt_ring_claim_fast(handle, cells, now_ns, &claim), 0) &&
+	    (common ||
+	     fnt_ring_claim_slow(handle, cells, now_ns, &claim) != FNT_CLAIMED))
 		return false;
 	seq = fnt_ring_next_seq(handle);
-	noted = fnt_journal_note_fast(&ending->place, FNT_OK, FNT_RING_MAIN, seq,
-				      false);
-	fnt_frame_mark(ending->frame, FNT_RING_MAIN, lane, seq, claim.ticket);
+	sums = fnt_journal_note_fast(&ending->place, outcome, ring, seq, rare);
+	fnt_frame_mark(ending->frame, ring, lane, seq, claim.ticket);
 	cell = &handle->cells[claim.index];
-	fnt_put_head_ok(cell->words, ending->record, &ending->place, bytes, seq, lane);
-	fnt_words_write(cell->words + FNT_RECORD_WORDS, ending->payload,
-			FNT_HEAD_WORDS);
-	for (; left > FNT_MORE_BYTES; left -= FNT_MORE_BYTES) {
-		fnt_words_write((++cell)->words, payload, FNT_CELL_WORDS);
-		payload += FNT_MORE_BYTES;
-	}
-	fnt_put_payload((++cell)->words, payload, left, FNT_CELL_WORDS / 2);
-	fnt_ring_commit_all(handle, &claim, seq);
-	fnt_journal_apply_fast(&ending->place, FNT_OK, FNT_RING_MAIN, noted, false);
+	if (common)
+		fnt_put_head_ok(cell->words, record, &ending->place, ending->bytes, seq,
+				lane);
+	else
+		fnt_words_write(cell->words, (const char *)record, FNT_RECORD_WORDS);
+	fnt_record_copy_payload(handle, cell, ending->payload, ending->bytes, !common);
+	fnt_ring_commit(handle, &claim, seq);
+	fnt_journal_apply_fast(&ending->place, outcome, ring, sums, rare);
 	return true;
 }
 
-/* As fnt_record_skip_slow(). */
+/* fnt_record_skip_slow() for a call that has nothing rare. */
 static inline __attribute__((always_inline)) void
 fnt_record_skip_fast(struct fnt_ring_writer *writer,
 		     const struct fnt_ending_fast *ending, uint64_t mark)
@@ -203,15 +220,15 @@ fnt_record_skip_fast(struct fnt_ring_writer *writer,
 	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
 	uint8_t outcome = ending->record->outcome;
 	uint32_t end = fnt_end_of(mark);
-	struct fnt_journal_sums noted =
+	struct fnt_journal_sums sums =
 		fnt_journal_note_fast(&ending->place, outcome, end, seq, false);
 
 	fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, seq);
 	atomic_store_explicit(counter, seq, memory_order_release);
-	fnt_journal_apply_fast(&ending->place, outcome, end, noted, false);
+	fnt_journal_apply_fast(&ending->place, outcome, end, sums, false);
 }
 
-/* Must a call that ends like this outlive the flood of healthy ones? */
+/* Does a call that ends like this go to the kept ring? */
 static inline bool
 fnt_outcome_is_kept(uint8_t outcome)
 {

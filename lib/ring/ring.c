@@ -287,8 +287,8 @@ fnt_ring_pass(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 }
 
 enum fnt_claimed
-fnt_ring_claim(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
-	       struct fnt_claim *claim)
+fnt_ring_claim_slow(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
+		    struct fnt_claim *claim)
 {
 	struct fnt_block *block = &handle->block;
 	uint32_t holder = UINT32_MAX;
@@ -330,12 +330,6 @@ fnt_ring_claim(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
 		count_skip(handle->lane);
 	}
 	return FNT_CLAIM_BUSY;
-}
-
-void
-fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim)
-{
-	fnt_ring_commit_all(handle, claim, fnt_ring_next_seq(handle));
 }
 
 void

@@ -85,8 +85,8 @@ bool fnt_ring_handle_move(struct fnt_ring_handle *handle,
 			  const struct fnt_segment_table *maps);
 
 /* Claim `count` cells in a row. `now_ns`: any clock that runs evenly. */
-enum fnt_claimed fnt_ring_claim(struct fnt_ring_handle *handle, uint32_t count,
-				uint64_t now_ns, struct fnt_claim *claim);
+enum fnt_claimed fnt_ring_claim_slow(struct fnt_ring_handle *handle, uint32_t count,
+				     uint64_t now_ns, struct fnt_claim *claim);
 
 static inline uint64_t
 fnt_ring_next_seq(const struct fnt_ring_handle *handle)
@@ -108,10 +108,6 @@ fnt_claim_cell(const struct fnt_ring_handle *handle, const struct fnt_claim *cla
 	return &handle->cells[index];
 }
 
-/* Publish: the record is there for all to see, and counted in the lane; it should bear the
- * number fnt_ring_next_seq(). */
-void fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim);
-
 /* ---- one cell, inlined ------------------------------------------------------------ */
 
 #define FNT_BLOCK_LIFE_NS 1000000u
@@ -123,32 +119,6 @@ fnt_ring_has_ticket(const struct fnt_ring_handle *handle, uint64_t now_ns)
 	return now_ns < handle->block.until_ns;
 }
 
-/* The cell of the next ticket in hand. */
-static inline struct fnt_cell *
-fnt_ring_next_cell(const struct fnt_ring_handle *handle)
-{
-	return &handle->cells[handle->block.next - handle->block.cell_0];
-}
-
-/* Claim it, if nobody is in the way. False: nothing has happened; go the general way.
- */
-static inline bool
-fnt_ring_claim_one(struct fnt_ring_handle *handle, struct fnt_cell *cell)
-{
-	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_relaxed);
-	uint64_t done = handle->state;
-
-	/* [O1] acquire, as for any claim: see ring.c. */
-	if (__builtin_expect(fnt_cell_busy(seen) || !fnt_cell_before(seen, done), 0) ||
-	    !atomic_compare_exchange_strong_explicit(&cell->state, &seen, done | 1,
-						     memory_order_acquire,
-						     memory_order_relaxed))
-		return false;
-	/* [S1] release: as in fnt_ring_claim(). */
-	atomic_thread_fence(memory_order_release);
-	return true;
-}
-
 /* A few cells have been claimed, and then one that others hold: let go, and past it. */
 void fnt_ring_pass(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 		   uint32_t got);
@@ -156,8 +126,8 @@ void fnt_ring_pass(struct fnt_ring_handle *handle, const struct fnt_claim *claim
 /* As fnt_ring_claim(), for tickets in hand and cells that go on to each other. False:
  * go the general way. */
 static inline bool
-fnt_ring_claim_few(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
-		   struct fnt_claim *claim)
+fnt_ring_claim_fast(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
+		    struct fnt_claim *claim)
 {
 	const struct fnt_block *block = &handle->block;
 	uint64_t index = block->next - block->cell_0, done = handle->state;
@@ -228,42 +198,18 @@ fnt_ring_prefetch(const struct fnt_cell *cell)
 		__builtin_prefetch((const char *)cell + line, 1);
 }
 
-/* Publish the cell of the next ticket: the record number `seq`, all of it. As
- * fnt_ring_commit(). */
-static inline void
-fnt_ring_commit_one(struct fnt_ring_handle *handle, struct fnt_cell *cell, uint64_t seq)
-{
-	struct fnt_lane_ring *lane = handle->lane_ring;
-	struct fnt_block *block = &handle->block;
-	uint64_t next = block->next + 1, low = next;
-
-	/* [C1] release: as in fnt_ring_commit_all(). */
-	atomic_store_explicit(&cell->state, handle->state, memory_order_release);
-	cell++;
-	if (__builtin_expect(next - block->cell_0 >= handle->cell_count, 0)) {
-		fnt_ring_turn(handle);
-		cell = handle->cells;
-	}
-	if (__builtin_expect(next == block->end, 0)) {
-		block->until_ns = 0;
-		low = FNT_TICKET_NONE;
-	}
-	/* [Q1] release: as in fnt_ring_commit_all(); [L1] as in fnt_ring_say_low(). */
-	fnt_pair_release(&lane->recorded, fnt_pair_make(seq, low));
-	block->next = next;
-	fnt_ring_prefetch(cell);
-}
-
-/* fnt_ring_commit() for the record number `seq`. */
+/* Publish the record number `seq` (fnt_ring_next_seq()) in the cells of a claim, and count
+ * it in the lane. */
 static inline __attribute__((always_inline)) void
-fnt_ring_commit_all(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
-		    uint64_t seq)
+fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
+		uint64_t seq)
 {
 	struct fnt_cell *head = &handle->cells[claim->index], *cell = head;
 	const struct fnt_cell *end = handle->cells + handle->cell_count;
 	struct fnt_block *block = &handle->block;
-	/* The claim is of the tickets next in hand. */
+	/* The claim is of the thread's next tickets. */
 	uint64_t state = handle->state, more = fnt_cell_more(state);
+	uint64_t next = block->next + claim->count, low = next;
 
 	for (uint32_t i = 1; i < claim->count; i++) {
 		if (__builtin_expect(++cell == end, 0)) {
@@ -277,13 +223,18 @@ fnt_ring_commit_all(struct fnt_ring_handle *handle, const struct fnt_claim *clai
 	 * [C1] release: the cell's words, and all other cells, come before its state.
 	 * Pairs with [C2] in record_read.c. */
 	atomic_store_explicit(&head->state, state, memory_order_release);
-	/* [Q1] release: the record is there before it is counted. Pairs with [Q2] in
-	 * follow.c. */
-	atomic_store_explicit(&handle->lane_ring->recorded, seq, memory_order_release);
-	fnt_ring_advance(handle, claim->count);
-	fnt_ring_say_low(handle);
+	if (__builtin_expect(next - block->cell_0 >= handle->cell_count, 0))
+		fnt_ring_turn(handle);
+	if (__builtin_expect(next == block->end, 0)) {
+		block->until_ns = 0;
+		low = FNT_TICKET_NONE;
+	}
+	/* [Q1] release: the record is published before it is counted. Pairs with [Q2] in
+	 * follow.c. [L1] release: as in fnt_ring_say_low(). */
+	fnt_pair_release(&handle->lane_ring->recorded, fnt_pair_make(seq, low));
+	block->next = next;
 	/* A record is likely as long as the one before. */
-	cell = &handle->cells[block->next - block->cell_0];
+	cell = &handle->cells[next - block->cell_0];
 	fnt_ring_prefetch(cell);
 	if (claim->count > 1 && cell + 1 < end)
 		fnt_ring_prefetch(cell + 1);

@@ -7,6 +7,7 @@
 
 #include "support/fixture.h"
 
+#include "produce/finish.h"
 #include "ring/record_write.h"
 
 /* The child sleeps for so long before each act. After that the clock must be set and
@@ -131,11 +132,9 @@ static enum kill_by
 committed_by(const struct step_trace *trace)
 {
 	if (goes_through(trace, (void (*)(void))fnt_record_write_slow))
-		return BY_ANY;
-	if (goes_through(trace, (void (*)(void))fnt_record_emit_many))
-		return BY_MANY;
-	return goes_through(trace, (void (*)(void))fnt_record_emit_few) ? BY_FEW
-									: BY_INLINED;
+		return BY_SLOW;
+	return goes_through(trace, (void (*)(void))fnt_finish_commit) ? BY_UNCOMMON
+								      : BY_COMMON;
 }
 
 static void

@@ -10,12 +10,12 @@
 #include "stepper.h"
 #include "steps.h"
 
-/* The function of record_write.c that a path must commit its record by. */
+/* How a path must commit its record (finish.c). */
 enum kill_by {
-	BY_ANY,	    /* not checked */
-	BY_INLINED, /* none of them: code that is inlined into the end of the call */
-	BY_FEW,
-	BY_MANY,
+	BY_ANY,	     /* not checked */
+	BY_COMMON,   /* commit_fast(): ok, main ring, cached tickets */
+	BY_UNCOMMON, /* commit_fast(): any outcome and ring */
+	BY_SLOW,     /* commit_slow() */
 };
 
 struct kill_path {

@@ -32,9 +32,9 @@ static const struct kill_path paths[] = {
 	{"begin, one thread", prepare_begun_with_op, act_begin_op_1, actor_close,
 	 .beside = true, .edges = EDGE(SCENE_LAPS_40)},
 	{"finish, cached", prepare_cached, act_finish_1, actor_close,
-	 .edges = EDGE(SCENE_LAP), .by = BY_INLINED, .call = 1, .cells = 1},
+	 .edges = EDGE(SCENE_LAP), .by = BY_COMMON, .call = 1, .cells = 1},
 	{"finish, cached, 4 cells", prepare_cached_four, act_finish_four_cells_1,
-	 actor_close, .edges = EDGE(SCENE_PLAIN), .by = BY_INLINED, .call = 1,
+	 actor_close, .edges = EDGE(SCENE_PLAIN), .by = BY_COMMON, .call = 1,
 	 .cells = 4},
 };
 

@@ -269,7 +269,7 @@ hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer,
 	struct fnt_meter meter;
 	struct fnt_place place;
 
-	if (fnt_ring_claim(handle, 3, 1, &claim) != FNT_CLAIMED)
+	if (fnt_ring_claim_slow(handle, 3, 1, &claim) != FNT_CLAIMED)
 		return;
 	fnt_meter_init(&meter, view, writer->lane_no);
 	place = fnt_meter_place(&meter, &record, &extra, false);

@@ -75,16 +75,17 @@ take(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *cla
 {
 	struct fnt_ring_handle *handle = handle_of(bench, writer);
 
-	if (bench->round++ % 2 && fnt_ring_claim_few(handle, count, bench->now, claim))
+	if (bench->round++ % 2 && fnt_ring_claim_fast(handle, count, bench->now, claim))
 		return true;
-	return fnt_ring_claim(handle_of(bench, writer), count, bench->now, claim) ==
-	       FNT_CLAIMED;
+	return fnt_ring_claim_slow(handle_of(bench, writer), count, bench->now,
+				   claim) == FNT_CLAIMED;
 }
 
 static inline bool
 take_at_0(struct bench *bench, uint32_t writer, uint32_t count, struct fnt_claim *claim)
 {
-	return fnt_ring_claim(handle_of(bench, writer), count, 0, claim) == FNT_CLAIMED;
+	return fnt_ring_claim_slow(handle_of(bench, writer), count, 0, claim) ==
+	       FNT_CLAIMED;
 }
 
 /* Word `i` of record `number`. */
@@ -118,21 +119,12 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 	}
 }
 
-/* False if the fast path declines. */
-static inline bool
-write_fast(struct bench *bench, uint32_t writer, uint64_t number, uint64_t *ticket)
+static inline void
+commit_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim)
 {
 	struct fnt_ring_handle *handle = handle_of(bench, writer);
-	struct fnt_cell *cell = fnt_ring_next_cell(handle);
-	struct fnt_claim claim = {.ticket = *ticket = handle->block.next, .count = 1};
 
-	claim.index = (uint64_t)(cell - handle->cells);
-	if (!fnt_ring_has_ticket(handle, bench->now) ||
-	    !fnt_ring_claim_one(handle, cell))
-		return false;
-	write_claim(bench, writer, &claim, number);
-	fnt_ring_commit_one(handle, cell, fnt_ring_next_seq(handle));
-	return true;
+	fnt_ring_commit(handle, claim, fnt_ring_next_seq(handle));
 }
 
 static inline uint64_t
@@ -141,12 +133,9 @@ write_record(struct bench *bench, uint32_t writer, uint32_t count, uint64_t numb
 	struct fnt_claim claim;
 
 	bench->now += 1000;
-	if (count == 1 && bench->round++ % 3 &&
-	    write_fast(bench, writer, number, &claim.ticket))
-		return claim.ticket;
 	MUST(take(bench, writer, count, &claim));
 	write_claim(bench, writer, &claim, number);
-	fnt_ring_commit(handle_of(bench, writer), &claim);
+	commit_claim(bench, writer, &claim);
 	return claim.ticket;
 }
 

@@ -303,7 +303,7 @@ START_TEST(op_does_not_end_before_it_began)
 		struct fnt_call *call = begin_call(log, "fn", "id");
 		int64_t op = fnt_call_op_begin(call, FNT_OP_GET, "Lot", NULL);
 
-		call->pending_few[0].start_ns += 1000000000;
+		call->pending_inline[0].start_ns += 1000000000;
 		/* The first end takes the slow path, the last one the fast path. */
 		MUST(fnt_call_op_end(call, op, 1, true) == FNT_DONE);
 		MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);

@@ -100,7 +100,7 @@ START_TEST(busy_cell_is_skipped)
 		ck_assert_uint_eq(atomic_load(&cell->words[w]),
 				  word_of(4242, w - FNT_RECORD_WORDS));
 	/* Its owner wakes up and commits a record of a lap long ago. */
-	fnt_ring_commit(handle_of(bench, 1), &held);
+	commit_claim(bench, 1, &held);
 	ck_assert_uint_eq(look(bench, held.ticket, &seen), FNT_READ_RECORD);
 	ck_assert_uint_eq(seen, 4242);
 	for (uint64_t i = 0; i < cells; i++)
@@ -126,16 +126,16 @@ meet_another(uint64_t lap, uint32_t busy)
 		write_record(bench, 0, 1, (uint64_t)i);
 	ck_assert_uint_ge(handle->block.end - handle->block.next, 8);
 	first = handle->block.next;
-	cell = fnt_ring_next_cell(handle);
+	cell = &handle->cells[first - handle->block.cell_0];
 	atomic_store(&cell[2].state, theirs);
-	ck_assert(!fnt_ring_claim_few(handle, 4, bench->now, &claim));
+	ck_assert(!fnt_ring_claim_fast(handle, 4, bench->now, &claim));
 	ck_assert_uint_eq(atomic_load(&cell[2].state), theirs);
 	for (uint64_t i = 0; i < 2; i++)
 		ck_assert_uint_eq(look(bench, first + i, &seen), FNT_READ_PAD);
 	ck_assert_uint_eq(handle->block.next, first + 3);
 	ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].rings[0].low), first + 3);
 	ck_assert_uint_eq(atomic_load(&bench->view->lanes[0].cells_skipped), 1);
-	ck_assert(fnt_ring_claim_few(handle, 4, bench->now, &claim));
+	ck_assert(fnt_ring_claim_fast(handle, 4, bench->now, &claim));
 	ck_assert_uint_eq(claim.ticket, first + 3);
 	atomic_store(&cell[7].state, theirs);
 	for (int i = 0; i < 4; i++)
@@ -143,9 +143,9 @@ meet_another(uint64_t lap, uint32_t busy)
 			atomic_load(&cell[3 + i].state),
 			fnt_cell_state(1, 0, i ? FNT_CELL_MORE : FNT_CELL_HEAD, 1));
 	write_claim(bench, 0, &claim, 99);
-	fnt_ring_commit(handle, &claim);
+	commit_claim(bench, 0, &claim);
 	ck_assert_uint_eq(look(bench, first + 3, &seen), FNT_READ_RECORD);
-	ck_assert(!fnt_ring_claim_one(handle, fnt_ring_next_cell(handle)));
+	ck_assert(!fnt_ring_claim_fast(handle, 1, bench->now, &claim));
 	ck_assert_uint_eq(atomic_load(&cell[7].state), theirs);
 	free_bench(bench);
 }
@@ -236,7 +236,7 @@ START_TEST(random_claims)
 				continue; /* sleeps */
 			} else if (rnd(&r, 10)) {
 				write_claim(bench, w, &held[w].claim, held[w].number);
-				fnt_ring_commit(handle_of(bench, w), &held[w].claim);
+				commit_claim(bench, w, &held[w].claim);
 				committed[held[w].number] = 1;
 				held[w].held = false;
 			} else {

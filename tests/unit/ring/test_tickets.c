@@ -94,7 +94,7 @@ START_TEST(cells_of_the_dead_are_recovered)
 					  FNT_READ_BUSY);
 		}
 		write_claim(bench, 2, &living, 5);
-		fnt_ring_commit(handle_of(bench, 2), &living);
+		commit_claim(bench, 2, &living);
 		ck_assert_uint_eq(look(bench, living.ticket, &seen), FNT_READ_RECORD);
 		/* The cells can be claimed again. */
 		for (uint64_t i = 0; i < cells; i++)
@@ -125,7 +125,7 @@ START_TEST(damaged_block_does_no_harm)
 				  FNT_READ_BUSY);
 	}
 	write_claim(bench, 2, &claim, 9);
-	fnt_ring_commit(handle_of(bench, 2), &claim);
+	commit_claim(bench, 2, &claim);
 	free_bench(bench);
 }
 END_TEST

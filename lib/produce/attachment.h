@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * attachment.h: what a process has of a region that it records into.
+ *
+ *   struct fnt_log ──RCU──► struct fnt_attachment ──► mapping, slot, pool of calls
+ *    (never freed)          (one per log and process)   └─ threads: lane, frames, names
+ *
+ * A log's attachment is read inside urcu-bp read-side critical sections (fnt_enter to
+ * fnt_leave). Closing the log and forking replace it; it is unmapped after a grace period.
+ *
+ * Who may write what: an attachment's list of threads, its slot and the list of
+ * attachments belong to whoever holds the process's mutex. A struct fnt_thread belongs to
+ * its thread. The snapshot of rules is replaced by compare-and-swap (rules.h).
+ *
+ * The mutex is taken when a log is opened or closed, when a thread first uses a log or
+ * ends, and around fork. Nobody waits for a grace period while holding it. A thread joins
+ * urcu-bp before it takes the mutex.
+ */
+#ifndef FNT_PRODUCE_ATTACHMENT_H
+#define FNT_PRODUCE_ATTACHMENT_H
+
+#include "base/clock.h"
+#include "base/rcu.h"
+#include "metrics/count.h"
+#include "produce/name_cache.h"
+#include "region/view.h"
+#include "ring/ring.h"
+
+#define FNT_FRAMES_CACHED 8
+#define FNT_CACHE_LINE 64 /* bytes, of private memory; see FNT_LINE for shared memory */
+
+struct fnt_call;
+struct fnt_snapshot;
+struct fnt_attachment;
+
+/* A thread's private part of an attachment. */
+struct fnt_thread {
+	struct fnt_thread *next; /* of the attachment */
+	struct fnt_attachment *attachment;
+	const void *key; /* identifies the thread among the attachment's threads */
+	int32_t tid;
+	uint64_t pid_tid;	/* two words of a record's head: pid and tid, … */
+	uint64_t exe;		/* … and the attachment's program name */
+	struct fnt_call *calls; /* the pool's */
+	uint64_t trace_high;	/* first half of the ids of traces that begin here */
+	uint64_t now;		/* monotonic ns at which the call that ends now ended */
+	/* Everything that each call writes to lies on the same line. */
+	_Alignas(FNT_CACHE_LINE) uint64_t random;
+	uint32_t ready_count;
+	uint32_t frame_hint;
+	/* Calls of the pool whose frames are CACHED and belong to this thread, the last
+	 * used on top. Each is reset already. */
+	struct fnt_call *ready[FNT_FRAMES_CACHED];
+	_Alignas(FNT_CACHE_LINE) struct fnt_clock clock;
+	struct fnt_ring_writer
+		writer;		   /* its lane is NULL if the region had none left */
+	uint64_t lane_retry_ns;	   /* do not look for a lane before this */
+	uint64_t recover_after_ns; /* do not look for dead processes before this */
+	uint32_t frames_wait; /* calls to begin before the next search for a frame */
+	struct fnt_meter meter;
+	_Alignas(FNT_CACHE_LINE) struct fnt_name_cache names;
+};
+
+/* What a process knows of a frame by itself. It trusts this over the region, whose bytes
+ * may be damaged: a frame that were given out twice would be two calls in one memory. */
+enum fnt_pool_state {
+	FNT_POOL_NEVER = 0, /* never used here; the call's memory is uninitialised */
+	FNT_POOL_CLEARING,
+	FNT_POOL_TAKEN,
+	FNT_POOL_RETURNED,
+};
+
+/* One call for each frame of the region, so that beginning a call allocates nothing. A
+ * pool outlives its attachment while calls of it are open. */
+struct fnt_call_pool {
+	struct fnt_call_pool *next;
+	uint32_t count;
+	struct fnt_call *calls;
+	/* Calls in private memory: see private_calls.h. */
+	_Atomic(struct fnt_call *) private_calls;
+	_Atomic uint32_t private_open, private_new;
+	atomic_uchar *states; /* enum fnt_pool_state, by frame */
+};
+
+struct fnt_attachment {
+	struct fnt_attachment *next; /* of the process */
+	uint64_t id;		     /* never used again in the process */
+	struct fnt_region region;
+	uint32_t generation; /* fnt_fork_generation when it was made */
+	uint32_t slot;	     /* FNT_SLOT_NONE: none was free, nothing can be recorded */
+	uint32_t exe;	     /* id of the program's name */
+	int32_t pid;
+	struct fnt_thread *threads;
+	struct fnt_call_pool *pool;
+	/* The generation of the region's settings whose rules are all at their defaults;
+	 * FNT_GENERATION_NEVER if the last known one's are not. See rules.h. */
+	fnt_word plain;
+	_Atomic(struct fnt_snapshot *) snapshot; /* RCU */
+	uint64_t hash_key[2];
+};
+
+struct fnt_log {
+	struct fnt_log *next;			     /* of the process */
+	_Atomic(struct fnt_attachment *) attachment; /* RCU; NULL: closed */
+	/* While nothing is enabled: the generation of the settings that say so, else 0;
+	 * and where that generation can always be read. See disabled.h. */
+	fnt_word off;
+	_Atomic(fnt_word *) generation;
+	char *path;
+};
+
+/* How many forks lie between this process and the first. Changes only in a child that
+ * has one thread. */
+extern uint32_t fnt_fork_generation;
+
+/* The process's mutex. May be taken inside a read-side section. Blocks. */
+void fnt_process_lock(void);
+void fnt_process_unlock(void);
+
+/* False if another thread holds it. */
+bool fnt_process_trylock(void);
+
+/* All attachments of the process, a list that the holder of the mutex may change. */
+struct fnt_attachment **fnt_process_attachments(void);
+
+/* Call `each` for every attachment, with the mutex and the maps lock held. Returns
+ * whether any call returned true. */
+bool fnt_process_each(bool (*each)(struct fnt_attachment *attachment));
+
+/* pthread_atfork handlers' part: take the mutex before a fork, give it back in both
+ * processes. */
+void fnt_process_lock_for_fork(void);
+
+static inline void
+fnt_leave(void)
+{
+	fnt_rcu_read_unlock();
+}
+
+#endif

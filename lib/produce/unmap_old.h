@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * unmap_old.h: letting go of segments that are over.
+ */
+#ifndef FNT_PRODUCE_UNMAP_OLD_H
+#define FNT_PRODUCE_UNMAP_OLD_H
+
+/* Unmap what resized and rotated rings have left mapped in this process, in all its
+ * attachments. Outside of read-side sections. Waits for a grace period if there is any,
+ * unless the host is in a read-side section: then it does nothing. */
+void fnt_process_unmap_old(void);
+
+#endif
