@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The log: open, close, and its own contents. Producing is in call_events.c and finish.c.
+ * log.c: opens and closes a log, and answers a process's questions about its own log.
+ * The one file that uses both produce/ and read/.
+ *
+ * Any thread. Opening and closing allocate and make system calls. A question never
+ * waits for a producer, nor a producer for it.
  */
 #include "base/error.h"
 #include "produce/attach.h"
+#include "read/query.h"
+#include "read/reader_metrics.h"
 #include "region/region.h"
 #include "region/segment_map.h"
 #include "region/slots.h"
-#include "read/query.h"
 #include "settings/first_settings.h"
-#include "read/reader_metrics.h"
 
 #include <fntrace/metrics.h>
 
@@ -61,12 +65,14 @@ fnt_log_path(const struct fnt_log *log)
 	return log ? log->path : "";
 }
 
-/* ---- asking ----------------------------------------------------------------------- */
+/* ---- questions -------------------------------------------------------------- */
 
-/* A query that reads the oldest records while their area is given back would lose a page
- * under its feet, which a reader has a guard for (sigbus.h) and a host has not. So a process
- * says that it is reading before it looks at what is shown, and nothing is given back as
- * long as one says so that may have looked before (resize.c). */
+/* Begins a read-side critical section; NULL: the log is closed. While a query reads the
+ * oldest records, the file space of a retired segment may be punched out. A reader
+ * outside survives that by its SIGBUS handler (sigbus.h), but a host has none. So
+ * `readers` says that this process is reading before it looks at which segments there
+ * are, and no space is punched out while a process reads that may have looked earlier
+ * (resize.c). */
 static struct fnt_attachment *
 enter_reading(struct fnt_log *log)
 {
@@ -93,7 +99,8 @@ leave_reading(struct fnt_attachment *attachment)
 }
 
 static int
-ask(struct fnt_log *log, const struct fnt_query *query, struct fnt_traces **traces)
+query_log(struct fnt_log *log, const struct fnt_query *query,
+	  struct fnt_traces **traces)
 {
 	struct fnt_attachment *attachment = enter_reading(log);
 	int rc;
@@ -108,14 +115,14 @@ ask(struct fnt_log *log, const struct fnt_query *query, struct fnt_traces **trac
 int
 fnt_log_recent(struct fnt_log *log, size_t limit, struct fnt_traces **traces)
 {
-	return ask(log, &(struct fnt_query){.limit = limit}, traces);
+	return query_log(log, &(struct fnt_query){.limit = limit}, traces);
 }
 
 int
 fnt_log_by_fn(struct fnt_log *log, const char *fn_name, size_t limit,
 	      struct fnt_traces **traces)
 {
-	return ask(
+	return query_log(
 		log,
 		&(struct fnt_query){.limit = limit, .fn_name = fn_name ? fn_name : ""},
 		traces);
@@ -124,13 +131,13 @@ fnt_log_by_fn(struct fnt_log *log, const char *fn_name, size_t limit,
 int
 fnt_log_errors(struct fnt_log *log, size_t limit, struct fnt_traces **traces)
 {
-	return ask(log, &(struct fnt_query){.limit = limit, .errors_only = true},
-		   traces);
+	return query_log(log, &(struct fnt_query){.limit = limit, .errors_only = true},
+			 traces);
 }
 
-/* A number asked of the view. */
+/* A number that `of` finds in the view; 0 if the log is closed. */
 static uint64_t
-number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view))
+ask_number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view))
 {
 	struct fnt_attachment *attachment = enter_reading(log);
 	uint64_t value;
@@ -145,18 +152,19 @@ number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view))
 uint64_t
 fnt_log_total_count(struct fnt_log *log)
 {
-	return number(log, fnt_query_total);
+	return ask_number(log, fnt_query_total);
 }
 
 uint64_t
 fnt_log_len(struct fnt_log *log)
 {
-	return number(log, fnt_query_retained);
+	return ask_number(log, fnt_query_retained);
 }
 
-/* Whether one is there, which a look at the newest answers. */
+/* Is there a record? Reading the newest one tells. 1 if that fails for want of
+ * memory. */
 static uint64_t
-any(const struct fnt_view *view)
+has_any(const struct fnt_view *view)
 {
 	struct fnt_traces *traces;
 	uint64_t count;
@@ -171,7 +179,7 @@ any(const struct fnt_view *view)
 bool
 fnt_log_is_empty(struct fnt_log *log)
 {
-	return number(log, any) == 0;
+	return ask_number(log, has_any) == 0;
 }
 
 int

@@ -371,8 +371,8 @@ read_directly(struct walk *walk, const struct fnt_trace_set *set)
 /* ---- queries ---------------------------------------------------------------- */
 
 static int
-collect(const struct fnt_view *view, const struct fnt_query *query,
-	struct fnt_trace_set *set)
+run_query(const struct fnt_view *view, const struct fnt_query *query,
+	  struct fnt_trace_set *set)
 {
 	bool all = matches_all(query);
 	struct walk walk;
@@ -399,7 +399,7 @@ fnt_query_run(const struct fnt_view *view, const struct fnt_query *query,
 	      struct fnt_traces **traces)
 {
 	struct fnt_trace_set *set = fnt_trace_set_create();
-	int rc = set ? collect(view, query, set) : -ENOMEM;
+	int rc = set ? run_query(view, query, set) : -ENOMEM;
 
 	if (rc) {
 		fnt_trace_set_destroy(set);

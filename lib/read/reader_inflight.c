@@ -14,15 +14,15 @@
 #include <stdlib.h>
 
 /* Nanoseconds since the call started, if its owner is alive and the monotonic clock is
- * of this boot; otherwise until the call's last sign of life. */
+ * of this boot; otherwise until the call's last event. */
 static uint64_t
-elapsed_ns(const struct fnt_view *view, const struct fnt_record_copy *raw, bool alive)
+elapsed_ns(const struct fnt_view *view, const struct fnt_record_copy *copy, bool alive)
 {
 	uint64_t now = fnt_clock_mono();
 
-	if (!alive || view->boot_id != fnt_boot_id() || now < raw->started_mono)
-		return raw->last_ns;
-	return now - raw->started_mono;
+	if (!alive || view->boot_id != fnt_boot_id() || now < copy->started_mono)
+		return copy->last_ns;
+	return now - copy->started_mono;
 }
 
 /* Adds the payload's size to `bytes`. False: more than there can be. A frame belongs to
@@ -31,9 +31,9 @@ elapsed_ns(const struct fnt_view *view, const struct fnt_record_copy *raw, bool 
  * meanwhile. */
 static bool
 within_bounds(const struct fnt_view *view, uint64_t *bytes,
-	      const struct fnt_record_copy *raw)
+	      const struct fnt_record_copy *copy)
 {
-	*bytes += raw->head.payload_bytes;
+	*bytes += copy->head.payload_bytes;
 	return *bytes <= 4ull * view->frame_count * FNT_FRAME_PAYLOAD_BYTES;
 }
 
@@ -51,29 +51,30 @@ collect_in_flight(struct fnt_reader *reader, struct fnt_trace_set *set,
 		  unsigned char *lives)
 {
 	const struct fnt_view *view = &reader->region.view;
-	struct fnt_record_copy raw = {.payload = NULL};
+	struct fnt_record_copy copy = {.payload = NULL};
 	uint64_t bytes = 0;
 	int rc = 0;
 
 	for (uint32_t i = 0, used = fnt_frames_used(view); !rc && i < used; i++) {
 		struct fnt_trace *trace;
-		enum fnt_read_result is = fnt_frame_read(view, i, &raw);
+		enum fnt_read_result is = fnt_frame_read(view, i, &copy);
 		bool alive;
 
 		if (is == FNT_READ_NO_MEMORY)
 			rc = -ENOMEM;
-		if (is != FNT_READ_RECORD || !within_bounds(view, &bytes, &raw))
+		if (is != FNT_READ_RECORD || !within_bounds(view, &bytes, &copy))
 			continue;
-		alive = !raw.reaped && fnt_reader_owner_alive(reader, lives, raw.owner);
-		trace = fnt_trace_set_add(set, view, &raw);
+		alive = !copy.reaped &&
+			fnt_reader_owner_alive(reader, lives, copy.owner);
+		trace = fnt_trace_set_add(set, view, &copy);
 		if (!trace) {
 			rc = -ENOMEM;
 			break;
 		}
 		trace->outcome = alive ? FNT_IN_FLIGHT : FNT_ABORTED;
-		trace->duration_ns = elapsed_ns(view, &raw, alive);
+		trace->duration_ns = elapsed_ns(view, &copy, alive);
 	}
-	fnt_record_copy_free(&raw);
+	fnt_record_copy_free(&copy);
 	return rc;
 }
 

@@ -17,7 +17,7 @@
 #include <string.h>
 
 static void
-count_processes(struct fnt_reader *reader, struct fnt_region_info *info)
+count_attached(struct fnt_reader *reader, struct fnt_region_info *info)
 {
 	const struct fnt_view *view = &reader->region.view;
 
@@ -51,7 +51,7 @@ describe_region(struct fnt_region_info *info, const char *dir, const char *file)
 		memcpy(info->message, error.message, sizeof(info->message));
 		return;
 	}
-	count_processes(reader, info);
+	count_attached(reader, info);
 	info->status = fnt_reader_ensure_fresh(reader);
 	if (info->status)
 		snprintf(info->message, sizeof(info->message),
