@@ -268,13 +268,13 @@ decode_next_ops(struct fnt_decoder *in)
 {
 	struct fnt_trace_op *ops = in->ops.items;
 	size_t left = in->ops.room - in->ops.count;
+	struct fnt_decode_ops_room room = {ops + in->ops.count, left};
 
 	if (!left)
 		return;
-	in->reader.at =
-		fnt_decode_ops_fast(in, in->reader.at, in->reader.end,
-				    ops + in->ops.count, &left, &in->pending_nul);
-	in->ops.count = in->ops.room - left;
+	in->reader.at = fnt_decode_ops_fast(in, in->reader.at, in->reader.end, &room,
+					    &in->pending_nul);
+	in->ops.count = in->ops.room - room.left;
 }
 
 /* Ops that have begun and not ended. */
@@ -357,26 +357,27 @@ decode_events(struct fnt_decoder *in, const struct fnt_record *head)
 {
 	const unsigned char *at = (const unsigned char *)in->payload;
 	const unsigned char *end = at + head->payload_bytes;
-	struct fnt_trace_arena *arena = &in->set->arena;
-	size_t room = ops_expected(head), left;
+	size_t count = ops_expected(head);
 	struct fnt_trace_op *ops = NULL;
 	struct fnt_trace *trace = in->trace;
+	struct fnt_decode_ops_room room;
 	char *pending_nul = NULL;
 
-	if (room)
-		ops = fnt_trace_arena_take(arena, room * sizeof(*ops));
-	left = room = ops ? room : 0;
+	if (count)
+		ops = fnt_trace_arena_take(&in->set->arena, count * sizeof(*ops));
+	count = ops ? count : 0;
+	room = (struct fnt_decode_ops_room){ops, count};
 	at = fnt_decode_beginning_fast(in, at, end, &pending_nul);
-	at = fnt_decode_ops_fast(in, at, end, ops, &left, &pending_nul);
-	if (__builtin_expect(at != end || left, 0)) {
-		in->ops = (struct fnt_trace_list){ops, room - left, room};
+	at = fnt_decode_ops_fast(in, at, end, &room, &pending_nul);
+	if (__builtin_expect(at != end || room.left, 0)) {
+		in->ops = (struct fnt_trace_list){ops, count - room.left, count};
 		in->pending_nul = pending_nul;
 		decode_events_slow(in, at, end);
 		return;
 	}
 	/* A pending NUL would go right behind the payload: there is one already. */
 	trace->ops = ops;
-	trace->op_count = room;
+	trace->op_count = count;
 	trace->schedules = NULL;
 	trace->schedule_count = 0;
 }

@@ -93,22 +93,29 @@ fnt_decode_op_fast(struct fnt_decoder *in, const unsigned char *at,
 	return at;
 }
 
-/* Decodes ops one after the other into `to`, which has room for `*left`, until one is
- * not of the usual form. Returns what comes after the last, and counts `*left` down. */
+/* Room for ops that are yet to be decoded. */
+struct fnt_decode_ops_room {
+	struct fnt_trace_op *next;
+	size_t left;
+};
+
+/* Decodes ops one after the other into `room`, until that is full or one is not of the
+ * usual form. Returns what comes after the last. */
 static inline const unsigned char *
 fnt_decode_ops_fast(struct fnt_decoder *in, const unsigned char *at,
-		    const unsigned char *end, struct fnt_trace_op *to, size_t *left,
+		    const unsigned char *end, struct fnt_decode_ops_room *room,
 		    char **pending_nul)
 {
 	const unsigned char *next;
 
-	for (; *left && (next = fnt_decode_op_fast(in, at, end, to)); to++) {
+	for (; room->left && (next = fnt_decode_op_fast(in, at, end, room->next));
+	     room->next++) {
 		if (__builtin_expect(*pending_nul != NULL, 0)) {
 			**pending_nul = '\0';
 			*pending_nul = NULL;
 		}
 		at = next;
-		--*left;
+		room->left--;
 	}
 	return at;
 }

@@ -8,17 +8,15 @@
 #include <errno.h>
 
 #define TICKET_WAIT_NS                                                                 \
-	5000000u	   /* for a ticket that is not written, then it is deferred */
-#define ROUND_NS 100000u   /* from the beginning of one round to that of the next */
-#define DEFERRED_MAX 4096u /* tickets of one lane */
+	5000000u	 /* for a ticket that is not written, then it is deferred */
+#define ROUND_NS 100000u /* from the beginning of one round to that of the next */
 
 /* ---- rounds ----------------------------------------------------------------- */
 
-/* Loads what lanes have done and may still do. Counts first, then the segments and the
- * cursor: so each record that is counted has a ticket below `until`, in a known
- * segment. */
-static void
-load_lanes(struct fnt_follower *follower)
+/* Counts first, then the segments and the cursor: so each record that is counted has a
+ * ticket below `until`, in a segment that is known. */
+void
+fnt_follow_load_lanes(struct fnt_follower *follower)
 {
 	const struct fnt_view *view = follower->view;
 	uint32_t ring = follower->ring;
@@ -141,7 +139,7 @@ begin_round(struct fnt_follower *follower)
 {
 	bool complete;
 
-	load_lanes(follower);
+	fnt_follow_load_lanes(follower);
 	/* The cursor went back: the region is damaged, or was overwritten. */
 	if (follower->until < follower->position)
 		follower->until = follower->position;
@@ -224,8 +222,8 @@ defer_block(struct fnt_follower *follower, struct fnt_follow_lane *lane)
 	if (lane->deferred == lane->deferred_end)
 		lane->deferred = follower->position;
 	lane->deferred_end = end;
-	if (lane->deferred_end - lane->deferred > DEFERRED_MAX)
-		lane->deferred = lane->deferred_end - DEFERRED_MAX;
+	if (lane->deferred_end - lane->deferred > FNT_FOLLOW_DEFERRED_MAX)
+		lane->deferred = lane->deferred_end - FNT_FOLLOW_DEFERRED_MAX;
 	follower->position = end;
 }
 
@@ -448,71 +446,4 @@ fnt_follow_next(struct fnt_follower *follower, bool may_pause)
 		follower->time = fnt_record_time(&follower->copy);
 	}
 	return rc;
-}
-
-/* ---- opening ---------------------------------------------------------------- */
-
-/* Reads everything that is still there once, to find out with which number each lane
- * begins. 0, -ENOMEM. */
-static int
-find_first_seqs(struct fnt_follower *follower)
-{
-	const struct fnt_view *view = follower->view;
-	const struct fnt_record *head = &follower->copy.head;
-	struct fnt_segment_span spans[FNT_SEGMENTS];
-	uint32_t count =
-		fnt_segment_spans(view, follower->ring, follower->until, false, spans);
-	uint32_t at = count - 1;
-
-	for (uint64_t ticket = follower->position; count; ticket++) {
-		enum fnt_read_result is;
-
-		while (ticket >= spans[at].end && at)
-			ticket = spans[--at].first;
-		if (ticket >= spans[at].end)
-			break;
-		is = fnt_record_read(view, follower->ring, ticket, &follower->copy);
-		if (is == FNT_READ_NO_MEMORY)
-			return -ENOMEM;
-		if (is == FNT_READ_RECORD && head->lane < view->lane_count &&
-		    head->seq && head->seq - 1 < follower->lanes[head->lane].seq)
-			follower->lanes[head->lane].seq = head->seq - 1;
-	}
-	return 0;
-}
-
-/* Tickets below the cursor that the lane may still write are deferred at once: their
- * records are yet to come. */
-static void
-defer_unwritten(const struct fnt_follower *follower, struct fnt_follow_lane *lane)
-{
-	if (lane->low >= follower->until)
-		return;
-	lane->deferred = lane->low;
-	lane->deferred_end = lane->end < follower->until ? lane->end : follower->until;
-	if (lane->deferred_end - lane->deferred > DEFERRED_MAX)
-		lane->deferred_end = lane->deferred + DEFERRED_MAX;
-}
-
-int
-fnt_follow_start(struct fnt_follower *follower, enum fnt_from from)
-{
-	const struct fnt_view *view = follower->view;
-
-	follower->copy.flush = true;
-	load_lanes(follower);
-	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct fnt_follow_lane *lane = &follower->lanes[i];
-
-		/* After `low`: the count includes everything at tickets below that. */
-		lane->seq = fnt_word_acquire(
-			&view->lanes[i].rings[follower->ring].recorded);
-		if (from == FNT_FROM_NOW)
-			defer_unwritten(follower, lane);
-	}
-	follower->position = follower->until;
-	if (from == FNT_FROM_NOW)
-		return 0;
-	follower->position = fnt_ring_oldest(view, follower->ring, follower->until);
-	return find_first_seqs(follower);
 }

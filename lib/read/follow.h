@@ -33,6 +33,8 @@
 #include "read/overrun.h"
 #include "ring/record_read.h"
 
+#define FNT_FOLLOW_DEFERRED_MAX 4096u /* tickets of one lane */
+
 /* What is known of a lane. */
 struct fnt_follow_lane {
 	uint64_t seq;	   /* of its last record that was returned or missed */
@@ -70,6 +72,10 @@ struct fnt_follower {
 /* Starts at the cursor, or at the oldest record. `follower` is zero except for reader,
  * view, ring and lanes (zero as well). 0, -ENOMEM. */
 int fnt_follow_start(struct fnt_follower *follower, enum fnt_from from);
+
+/* Loads what lanes have done, and may still do, and sets `until` to the cursor. For the
+ * follower itself, as it starts and at the beginning of each round. */
+void fnt_follow_load_lanes(struct fnt_follower *follower);
 
 /* 1: the ring's next record is in `copy`, and has_record is set; 0: there is none now;
  * -errno. `may_pause`: another round may be delayed until ROUND_NS after the last one;
