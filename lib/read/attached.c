@@ -71,6 +71,12 @@ fnt_reader_path(const struct fnt_reader *reader)
 	return *reader->region.path ? reader->region.path : "region without a name";
 }
 
+int
+fnt_reader_guard(void)
+{
+	return fnt_sigbus_install();
+}
+
 /* ---- before and after ------------------------------------------------------- */
 
 void

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Finding the region of a process by its pid: what /proc/PID/maps shows as a shared mapping
- * of NAME.fnt or of our memfd, opened through /proc/PID, so that the process's own mount
- * namespace and a deleted file do no harm.
+ * by_pid.c: open the region of a process by its pid.
+ *
+ * /proc/PID/maps lists the process's shared mappings; a region's is of a file NAME.fnt
+ * or of fntrace's memfd. The file is opened through /proc/PID, which works across mount
+ * namespaces and for deleted files.
  */
 #include "base/error.h"
 #include "region/fd.h"
@@ -23,10 +25,11 @@
 
 #define FOUND_MAX 8
 
+/* A mapping that looks like a region. */
 struct found {
 	dev_t dev;
 	ino_t ino;
-	uint64_t from, to;
+	uint64_t from, to; /* addresses in that process */
 	char path[PATH_MAX];
 };
 
@@ -38,6 +41,7 @@ ends_with(const char *text, const char *end)
 	return len >= end_len && !strcmp(text + len - end_len, end);
 }
 
+/* Cuts " (deleted)" off the path. */
 static bool
 looks_like_region(char *path)
 {
@@ -68,7 +72,7 @@ parse_maps_line(struct found *found, char *line)
 	return looks_like_region(found->path);
 }
 
-/* The distinct regions that the process has mapped; their count or -errno. */
+/* Lists the distinct regions that the process has mapped: their number, or -errno. */
 static int
 find_mapped(struct found found[FOUND_MAX], pid_t pid)
 {
@@ -96,7 +100,7 @@ find_mapped(struct found found[FOUND_MAX], pid_t pid)
 	return count;
 }
 
-/* Open `path` if it is the file that was found. */
+/* A descriptor of `path`, if it is the inode that was found; else -errno. */
 static int
 open_same(const char *path, const struct found *found)
 {
@@ -112,8 +116,8 @@ open_same(const char *path, const struct found *found)
 	return fd;
 }
 
-/* Through one of the process's own descriptors: works for every file, deleted or not, with
- * the permission to look at the process. */
+/* Opens it through one of the process's descriptors. This works for every file, also a
+ * deleted one, and needs only permission to inspect the process. */
 static int
 open_by_descriptor(pid_t pid, const struct found *found)
 {

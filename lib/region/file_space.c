@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define TAKEN_MAX (FNT_RINGS * FNT_SEGMENTS + 2)
+#define USED_MAX (FNT_RINGS * FNT_SEGMENTS + 2)
 
-/* ---- filling -------------------------------------------------------------------- */
+/* ---- allocating ----------------------------------------------------------------- */
 
 static int
 no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *error)
@@ -38,7 +38,7 @@ fnt_file_space_allocate(int fd, uint64_t off, uint64_t bytes, const char *what,
 	struct rlimit limit;
 	int code;
 
-	/* The kernel would send a signal. */
+	/* Past this limit the kernel sends SIGXFSZ. */
 	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < off + bytes)
 		return no_space(what, fd, bytes, -EFBIG, error);
 	do {
@@ -47,7 +47,8 @@ fnt_file_space_allocate(int fd, uint64_t off, uint64_t bytes, const char *what,
 	return code ? no_space(what, fd, bytes, -code, error) : 0;
 }
 
-/* fallocate itself, never libc's stand-in, which would write. */
+/* fallocate(), because posix_fallocate() falls back to writing, and others may be
+ * writing here. A file system that can't allocate ahead is no error. */
 static int
 fill_hole(int fd, uint64_t off, uint64_t bytes, const char *what,
 	  struct fnt_error *error)
@@ -62,44 +63,44 @@ fill_hole(int fd, uint64_t off, uint64_t bytes, const char *what,
 	return 0;
 }
 
-/* ---- what is taken -------------------------------------------------------------- */
+/* ---- what is in use ------------------------------------------------------------- */
 
-struct stretch {
+struct extent {
 	uint64_t first, end;
 };
 
 static int
 by_first(const void *a, const void *b)
 {
-	const struct stretch *x = a, *y = b;
+	const struct extent *x = a, *y = b;
 
 	return (x->first > y->first) - (x->first < y->first);
 }
 
-static struct stretch
-stretch_of(const struct fnt_segment *segment)
+static struct extent
+extent_of(const struct fnt_segment *segment)
 {
-	return (struct stretch){segment->off,
-				segment->off + fnt_segment_bytes(segment->cell_count)};
+	return (struct extent){segment->off,
+			       segment->off + fnt_segment_bytes(segment->cell_count)};
 }
 
-/* In order; the fixed part first. */
+/* The extents in use, by offset; the fixed part is the first. Their number. */
 static uint32_t
-list_taken(const struct fnt_view *view, const struct fnt_segment *other,
-	   struct stretch taken[TAKEN_MAX])
+list_used(const struct fnt_view *view, const struct fnt_segment *other,
+	  struct extent used[USED_MAX])
 {
 	uint32_t count = 0;
 
-	taken[count++] = (struct stretch){0, view->fixed_bytes};
+	used[count++] = (struct extent){0, view->fixed_bytes};
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		const struct fnt_segments *segments = fnt_view_segments(view, ring);
 
 		for (uint32_t i = 0; i < segments->count; i++)
-			taken[count++] = stretch_of(&segments->at[i]);
+			used[count++] = extent_of(&segments->at[i]);
 	}
 	if (other)
-		taken[count++] = stretch_of(other);
-	qsort(taken, count, sizeof(taken[0]), by_first);
+		used[count++] = extent_of(other);
+	qsort(used, count, sizeof(used[0]), by_first);
 	return count;
 }
 
@@ -107,18 +108,18 @@ int
 fnt_file_space_allocate_all(int fd, const struct fnt_view *view, const char *what,
 			    struct fnt_error *error)
 {
-	struct stretch taken[TAKEN_MAX];
-	uint32_t count = list_taken(view, NULL, taken);
+	struct extent used[USED_MAX];
+	uint32_t count = list_used(view, NULL, used);
 	uint64_t bytes = 0;
 	struct stat st;
 	int rc = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		bytes += taken[i].end - taken[i].first;
+		bytes += used[i].end - used[i].first;
 	if (fstat(fd, &st) || (uint64_t)st.st_blocks * 512 >= bytes)
 		return 0;
 	for (uint32_t i = 0; !rc && i < count; i++)
-		rc = fill_hole(fd, taken[i].first, taken[i].end - taken[i].first, what,
+		rc = fill_hole(fd, used[i].first, used[i].end - used[i].first, what,
 			       error);
 	return rc;
 }
@@ -127,15 +128,15 @@ uint64_t
 fnt_file_space_find(const struct fnt_view *view, uint64_t bytes,
 		    const struct fnt_segment *other)
 {
-	struct stretch taken[TAKEN_MAX];
-	uint32_t count = list_taken(view, other, taken);
+	struct extent used[USED_MAX];
+	uint32_t count = list_used(view, other, used);
 	uint64_t end = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (taken[i].first > end && taken[i].first - end >= bytes)
+		if (used[i].first > end && used[i].first - end >= bytes)
 			break;
-		if (taken[i].end > end)
-			end = taken[i].end;
+		if (used[i].end > end)
+			end = used[i].end;
 	}
 	return end;
 }
@@ -143,24 +144,24 @@ fnt_file_space_find(const struct fnt_view *view, uint64_t bytes,
 uint64_t
 fnt_file_space_punch(const struct fnt_region *region)
 {
-	struct stretch taken[TAKEN_MAX];
-	uint32_t count = list_taken(&region->view, NULL, taken);
-	uint64_t end = 0, given = 0;
+	struct extent used[USED_MAX];
+	uint32_t count = list_used(&region->view, NULL, used);
+	uint64_t end = 0, freed = 0;
 	struct stat before, after;
 
 	if (fstat(region->fd, &before))
 		return 0;
 	for (uint32_t i = 0; i <= count; i++) {
-		uint64_t next = i < count ? taken[i].first : (uint64_t)before.st_size;
+		uint64_t next = i < count ? used[i].first : (uint64_t)before.st_size;
 
 		if (next > end)
 			fallocate(region->fd,
 				  FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				  (off_t)end, (off_t)(next - end));
-		if (i < count && taken[i].end > end)
-			end = taken[i].end;
+		if (i < count && used[i].end > end)
+			end = used[i].end;
 	}
 	if (!fstat(region->fd, &after) && before.st_blocks > after.st_blocks)
-		given = (uint64_t)(before.st_blocks - after.st_blocks) * 512;
-	return given;
+		freed = (uint64_t)(before.st_blocks - after.st_blocks) * 512;
+	return freed;
 }

@@ -1,39 +1,45 @@
 /* SPDX-License-Identifier: MIT
  *
- * file_space.h: room in a region's file.
+ * file_space.h: allocate and free space in a region's file.
  *
  *   ┌────────────┬───────────┬ ─ ─ ─ ─ ┬───────────┬───────────┐
- *   │ fixed part │ area      │  gap    │ area      │ area      │
+ *   │ fixed part │ segment   │  free   │ segment   │ segment   │
  *   └────────────┴───────────┴ ─ ─ ─ ─ ┴───────────┴───────────┘
  *
- * Areas are those of segments that are held (layout_rings.h); what lies between them is
- * free. The file only grows: who has mapped it must not meet its end. A gap's blocks are
- * given back to the file system by punching a hole, and taken again before the gap is
- * used: a file system that is full is then an error here, and no SIGBUS in a producer.
+ * The fixed part (header and sections) and the segments that are held (layout_rings.h)
+ * are in use; everything between them is free. The file only grows, because a process
+ * that has it mapped must not reach its end. Free space is returned to the file system
+ * by punching a hole, and allocated again before it is used, so that a full file system
+ * is an error there and no SIGBUS in a producer.
  *
- * Whoever finds, fills or punches holds the control lock. Makes system calls.
+ * Once the region has a name, only the holder of the control lock calls these. They
+ * make system calls, and may block in the file system.
  */
 #ifndef FNT_REGION_FILE_SPACE_H
 #define FNT_REGION_FILE_SPACE_H
 
 #include "region/view.h"
 
-/* Give `bytes` at `off` of the file their blocks, for good. `what` is named in
- * messages. */
+#include <fntrace/fntrace.h>
+
+/* Allocate `bytes` at `off`, growing the file if need be. `what` names the file in
+ * messages. 0, or -errno with a message: -ENOSPC, -EFBIG (RLIMIT_FSIZE). */
 int fnt_file_space_allocate(int fd, uint64_t off, uint64_t bytes, const char *what,
 			    struct fnt_error *error);
 
-/* A copy of a region may have holes where it was zero: its sections and areas get
- * blocks. */
+/* Allocate the holes within the fixed part and the segments: a copy of a region may be
+ * sparse. 0, or -errno with a message. */
 int fnt_file_space_allocate_all(int fd, const struct fnt_view *view, const char *what,
 				struct fnt_error *error);
 
-/* The first place for `bytes`, whole pages, that no area takes; perhaps past the end.
- * `other` (NULL: none) is taken, too. */
+/* The lowest offset at which `bytes` (whole pages) are free; perhaps at or past the end
+ * of the file. `other`, unless NULL, is a segment that counts as held. Reads memory
+ * only. */
 uint64_t fnt_file_space_find(const struct fnt_view *view, uint64_t bytes,
 			     const struct fnt_segment *other);
 
-/* Give back the blocks of all gaps, as far as the file system can; their bytes. */
+/* Punch holes where the file is free. Returns the bytes that the file system has got
+ * back, 0 if it can't punch holes. */
 uint64_t fnt_file_space_punch(const struct fnt_region *region);
 
 #endif

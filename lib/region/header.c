@@ -90,8 +90,8 @@ add_section(struct fnt_header *header, uint64_t *off, uint32_t kind, uint64_t co
 	*off = (*off + FNT_LINE - 1) / FNT_LINE * FNT_LINE;
 }
 
-/* Metrics get an eighth of the region, up to METRICS_MAX: a fifth of that for functions, an
- * eighth for operations, the rest for the blocks of their histograms. */
+/* Metrics get an eighth of the region, up to METRICS_MAX: a fifth of that for
+ * functions, an eighth for operations, the rest for the blocks of their histograms. */
 static void
 add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
 {
@@ -110,8 +110,8 @@ add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
 	add_section(header, off, FNT_SECTION_BLOCKS, blocks);
 }
 
-/* Calls in flight get an eighth of the region, metrics another; the other tables grow with
- * the region up to a limit; the rings get the rest. */
+/* Calls in flight get an eighth of the region, metrics another; the other tables grow
+ * with the region up to a limit; the rings get the rest. */
 static void
 lay_out(struct fnt_header *header, uint64_t size)
 {
@@ -177,8 +177,8 @@ fnt_header_init_rings(const struct fnt_header *header,
 	}
 }
 
-/* With an explicit capacity, readers show exactly that many of the newest traces: this needs
- * a single ring. */
+/* With an explicit capacity, readers show exactly that many of the newest traces: this
+ * needs a single ring. */
 static uint32_t
 kept_percent(const struct fnt_options *options)
 {
@@ -189,8 +189,8 @@ kept_percent(const struct fnt_options *options)
 	return options->capacity ? 0 : KEPT_DEFAULT;
 }
 
-/* Without an explicit size: large enough for `capacity` records of 1 KiB, given that the
- * rings get over two thirds of it. */
+/* Without an explicit size: large enough for `capacity` records of 1 KiB, given that
+ * the rings get over two thirds of it. */
 static uint64_t
 size_for(const struct fnt_options *options)
 {

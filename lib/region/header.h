@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * header.h: the first page of a region: laid out from options, or read and checked against
- * the file's size. One table in header.c holds the limits that both go by.
+ * header.h: the first page of a region: laid out from options, or read and checked
+ * against the file's size. One table in header.c holds the limits that both go by.
  *
- * The header is written once, by the region's creator, and never changed.
- * Any thread. fnt_header_make() reads the clock and random bytes, fnt_header_read() the file.
+ * The header is written once, by the region's creator, and never changed. Any thread.
+ * fnt_header_make() reads the clock and random bytes, fnt_header_read() the file.
  */
 #ifndef FNT_REGION_HEADER_H
 #define FNT_REGION_HEADER_H
@@ -16,22 +16,23 @@
 #define FNT_REGION_SIZE_MIN (256ull << 10)
 #define FNT_REGION_SIZE_MAX (64ull << 30)
 
-/* Lay out a new region for `options` (and $FNTRACE_SIZE). 0, or -EINVAL with a message in
- * options->error. */
+/* Lay out a new region for `options` (and $FNTRACE_SIZE). 0, or -EINVAL with a message
+ * in options->error. */
 int fnt_header_make(struct fnt_header *header, const struct fnt_options *options);
 
 /* Fill in the heads of a new region's rings, each with its first segment. */
 void fnt_header_init_rings(const struct fnt_header *header,
 			   struct fnt_ring_head heads[FNT_RINGS]);
 
-/* Read the header of the file `fd` and check every number in it against the file's size.
- * `what` names the file in messages. 0, or with a message: -EPROTO (not a region, damaged
- * or truncated), -ENOTSUP (another byte order, version, or unknown required feature), or
- * another -errno. */
+/* Read the header of the file `fd` and check every number in it against the file's
+ * size. `what` names the file in messages. 0, or with a message: -EPROTO (not a region,
+ * damaged or truncated), -ENOTSUP (another byte order, version, or unknown required
+ * feature), or another -errno. */
 int fnt_header_read(struct fnt_header *header, int fd, const char *what,
 		    struct fnt_error *error);
 
-/* The end of the last section, rounded up to whole pages: the rings' cells lie behind it. */
+/* The end of the last section, rounded up to whole pages: the rings' cells lie behind
+ * it. */
 uint64_t fnt_header_fixed(const struct fnt_header *header);
 
 #endif

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A lock on the first byte of the slot. */
 static struct flock
 lock_of(const struct fnt_region *region, uint32_t slot, short type)
 {
@@ -31,7 +32,7 @@ fnt_slot_lock(const struct fnt_region *region, uint32_t slot)
 {
 	struct flock lock = lock_of(region, slot, F_WRLCK);
 
-	/* A host may have closed it, and the number be a file of its own by now. */
+	/* The host may have closed our descriptor and opened another file since. */
 	if (!fnt_region_owns_fd(region, region->fd))
 		return -EBADF;
 	if (!fcntl(region->fd, F_OFD_SETLK, &lock))
@@ -48,7 +49,8 @@ fnt_slot_unlock(const struct fnt_region *region, uint32_t slot)
 		fcntl(region->fd, F_OFD_SETLK, &lock);
 }
 
-/* The 22nd field of /proc/PID/stat; the second, in brackets, may hold anything. */
+/* The process's start time, the 22nd field of /proc/PID/stat; 0: unknown. The second
+ * field, in brackets, may contain any characters. */
 static uint64_t
 start_time_of(const char *proc)
 {
@@ -85,15 +87,15 @@ pid_namespace_of(const char *proc)
 }
 
 void
-fnt_process_id_self(struct fnt_process_id *identity)
+fnt_process_id_self(struct fnt_process_id *id)
 {
-	identity->pid = (uint64_t)getpid();
-	identity->pid_ns = pid_namespace_of("/proc/self");
-	identity->start_time = start_time_of("/proc/self");
+	id->pid = (uint64_t)getpid();
+	id->pid_ns = pid_namespace_of("/proc/self");
+	id->start_time = start_time_of("/proc/self");
 }
 
-/* Does a line of /proc/PID/maps name our inode? Where the file cannot be read the process
- * is given the benefit of the doubt. */
+/* Does a line of /proc/PID/maps name our inode? True also if the file exists but can't
+ * be read: a process must not be taken for dead without proof. */
 static bool
 has_region_mapped(const char *proc, const struct fnt_region *region)
 {
@@ -142,7 +144,8 @@ fnt_slot_alive(const struct fnt_region *region, uint32_t slot)
 
 	if (slot >= region->view.producer_count)
 		return false;
-	/* [E2] acquire: LIVE comes before who it is. Pairs with [E1] in slots.c. */
+	/* [E2] acquire: the status is read before the process's identity. Pairs with
+	 * [E1] in slots.c. */
 	status = atomic_load_explicit(&region->view.producers[slot].status,
 				      memory_order_acquire);
 	if (status != FNT_PRODUCER_LIVE)

@@ -1,38 +1,48 @@
 /* SPDX-License-Identifier: MIT
  *
- * liveness.h: is the owner of a producer slot alive?
+ * liveness.h: is the process that owns a producer slot alive?
  *
- * Known, not guessed. A process holds an open-file-description lock on its slot's first
- * byte; the kernel drops it when the process is gone, whatever the cause, across pid
- * namespaces and however often its pid has been used again. A host may close our descriptor:
- * a page mapped through it keeps the lock (fnt_region_pin_locks). Should that page ever be missing,
- * there is a second look where the pid can be seen from here: dead only if no process of that
- * pid and start time has the region mapped.
+ * The owner holds an open-file-description lock on the first byte of its slot. The
+ * kernel drops the lock when the process ends, for whatever reason, also in another pid
+ * namespace; reuse of its pid does not matter. There are no time-outs.
  *
- * Any thread. Makes system calls.
+ * A host may close our descriptor; a page mapped through it keeps the lock
+ * (fnt_region_pin_locks()). If that page is missing too, a second check applies where
+ * the pid is visible from here: the slot is dead only if no process of that pid and
+ * start time has the region mapped.
+ *
+ * Any thread. Nothing here writes to the region. Makes system calls, never blocks.
  */
 #ifndef FNT_REGION_LIVENESS_H
 #define FNT_REGION_LIVENESS_H
 
 #include "region/view.h"
 
-/* Read-only use; `fd` is any descriptor of the region. A slot that is not LIVE is dead. */
+/* Is the slot LIVE and its owner alive? Any descriptor of the region will do. False for
+ * a slot that does not exist. */
 bool fnt_slot_alive(const struct fnt_region *region, uint32_t slot);
 
-/* Try for the slot's lock through region->fd: 0 (ours now: nobody else holds it), -EAGAIN
- * (somebody does), -errno. */
+/* Try to take the slot's lock through region->fd. 0: it is ours, so its owner is dead
+ * or has none of its locks left; -EAGAIN: another process holds it; or another
+ * -errno. */
 int fnt_slot_lock(const struct fnt_region *region, uint32_t slot);
+
+/* Release it. */
 void fnt_slot_unlock(const struct fnt_region *region, uint32_t slot);
 
-/* The lock is free, but the process is there and has the region mapped. */
+/* The second check, for a slot whose lock is free: does the process that the slot names
+ * still run, with the region mapped? False if that can't be known from this pid
+ * namespace. */
 bool fnt_slot_alive_without_lock(const struct fnt_region *region, uint32_t slot);
 
-/* Who this process is, for its slot. */
+/* What identifies a process, as its slot stores it. */
 struct fnt_process_id {
-	uint64_t pid;
-	uint64_t pid_ns;
-	uint64_t start_time;
+	uint64_t pid;	     /* in its own pid namespace */
+	uint64_t pid_ns;     /* inode of that namespace; 0: unknown */
+	uint64_t start_time; /* clock ticks since boot; 0: unknown */
 };
-void fnt_process_id_self(struct fnt_process_id *identity);
+
+/* Fill in that of the calling process. */
+void fnt_process_id_self(struct fnt_process_id *id);
 
 #endif

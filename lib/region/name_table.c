@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define PATIENCE 1000 /* looks at a slot that is being written */
+#define BUSY_LOADS 1000 /* of the state of a slot that is being written */
 
 static uint64_t
 name_state(uint32_t hash, uint32_t owner, size_t len, uint32_t status)
@@ -35,25 +35,24 @@ same_bytes(const struct fnt_name *slot, const char *name, size_t len)
 	return !memcmp(text, name, len);
 }
 
-/* Is this the name, or room for it? */
 enum probe {
-	FOUND,
-	EMPTY,
-	OTHER
+	PROBE_FOUND, /* the slot has the name */
+	PROBE_EMPTY, /* the name may be inserted here */
+	PROBE_OTHER, /* another name, or one that is being written */
 };
 
 static enum probe
 probe(const struct fnt_name *slot, uint32_t hash, const char *name, size_t len)
 {
-	/* [N2] acquire: READY comes before the bytes are read. Pairs with [N1]. */
+	/* [N2] acquire: READY is seen before the bytes are read. Pairs with [N1]. */
 	uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
 
 	if (status_of(state) == FNT_NAME_EMPTY)
-		return EMPTY;
+		return PROBE_EMPTY;
 	if (status_of(state) == FNT_NAME_READY && state >> 32 == hash &&
 	    len_of(state) == len && same_bytes(slot, name, len))
-		return FOUND;
-	return OTHER;
+		return PROBE_FOUND;
+	return PROBE_OTHER;
 }
 
 static bool
@@ -75,13 +74,14 @@ insert(struct fnt_name *slot, uint32_t owner, uint32_t hash, const char *name,
 	return true;
 }
 
-/* Somebody is writing a name of this hash and length: very likely ours. A moment's patience,
- * so that one name has one id wherever that can be had: what is limited by name is limited by
- * id. Who takes longer was interrupted, and is passed over. */
+/* Another thread is writing a name of the same hash and length, most likely the same
+ * name. Look again for a bounded time, so that one name gets one id whenever possible:
+ * rate limits are by id. A writer that takes longer was interrupted; its slot is
+ * skipped. */
 static enum probe
 probe_again(const struct fnt_name *slot, uint32_t hash, const char *name, size_t len)
 {
-	for (int i = 0; i < PATIENCE; i++) {
+	for (int i = 0; i < BUSY_LOADS; i++) {
 		uint64_t state =
 			atomic_load_explicit(&slot->state, memory_order_relaxed);
 
@@ -106,10 +106,10 @@ fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char *name,
 		struct fnt_name *slot = &view->names[at];
 		enum probe is = probe(slot, hash, name, len);
 
-		if (is == FOUND ||
-		    (is == EMPTY && insert(slot, owner, hash, name, len)))
+		if (is == PROBE_FOUND ||
+		    (is == PROBE_EMPTY && insert(slot, owner, hash, name, len)))
 			return at;
-		if (probe_again(slot, hash, name, len) == FOUND)
+		if (probe_again(slot, hash, name, len) == PROBE_FOUND)
 			return at;
 		if (++at == view->name_count)
 			at = 0;

@@ -2,13 +2,19 @@
  *
  * name_table.h: function and entity names, each stored once in the region.
  *
- * Who may write what: a slot, whoever took it from EMPTY to BUSY, until READY; after that
- * nobody, ever. If the taker dies in between, its reaper makes the slot EMPTY again. A slot
- * that is BUSY with a name of the same hash is looked at again for a moment, and then passed
- * over: so a name may come to stand in two slots where its writer was interrupted. That does
- * no harm, but for what goes by its id: a rate is then one for each.
+ *   EMPTY ──claim: compare-and-swap──► BUSY ──bytes written──► READY, forever
+ *     ▲                                 │ its writer died
+ *     └────────── fnt_name_reclaim() ───┘
  *
- * Progress: wait-free, at most FNT_NAME_PROBES slots. No system call, no allocation.
+ * An open-addressed hash table that only grows; a name's id is the index of its slot.
+ *
+ * Who may write what: a slot, the thread that has claimed it, until READY; then nobody.
+ * If that thread's process dies first, whoever recovers it empties the slot. A name
+ * whose writer was interrupted may be stored a second time in another slot. That is
+ * harmless except for limits by id: such a function has two rates.
+ *
+ * Progress: intern and get are wait-free (at most FNT_NAME_PROBES slots), without
+ * system calls or allocation. Any thread.
  */
 #ifndef FNT_REGION_NAME_TABLE_H
 #define FNT_REGION_NAME_TABLE_H
@@ -17,18 +23,21 @@
 
 #define FNT_NAME_PROBES 32
 
-/* A name's id; FNT_NAME_NONE if it is longer than FNT_NAME_MAX or its part of the table is
- * full. `owner`: the producer slot of the caller. */
+/* The id of the `len` bytes at `name`, which is inserted if it is new. `owner`: the
+ * caller's producer slot. FNT_NAME_NONE: longer than FNT_NAME_MAX, or all slots that it
+ * may use are taken (counted in the control section). */
 uint32_t fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char *name,
 			 size_t len);
 
-/* The name's bytes (they may be anything) into `text`, with a NUL after them; the length,
- * or -1 if there is no such name. */
+/* Copy the name with this id to `text`, followed by a NUL. Its bytes may be anything.
+ * Returns its length, or -1: there is no such name. */
 int fnt_name_get(const struct fnt_view *view, uint32_t id, char text[FNT_NAME_MAX + 1]);
 
-/* Clear what `owner`, dead, was about to write. Its reaper only. */
+/* Empty the slots that `owner`, a dead process, left BUSY. Only for the process that
+ * recovers it, under the lock of its slot. Looks at every slot of the table. */
 void fnt_name_reclaim(const struct fnt_view *view, uint32_t owner);
 
+/* The upper half of FNV-1a of the `len` bytes at `name`. */
 static inline uint32_t
 fnt_name_hash(const char *name, size_t len)
 {

@@ -20,7 +20,7 @@
 #define SUFFIX ".fnt"
 #define NAME_MAX_ 200
 
-/* ---- names and paths -------------------------------------------------------------- */
+/* ---- names and paths ------------------------------------------------------------- */
 
 static bool
 is_path(const char *name)
@@ -143,8 +143,8 @@ check_dir(int fd, const struct place *place, const struct fnt_options *options,
 	return 0;
 }
 
-/* A descriptor of the place's directory, or -errno. `options` NULL: for reading, and the
- * directory is not created. */
+/* A descriptor of the place's directory, or -errno. `options` NULL: for reading, and
+ * the directory is not created. */
 static int
 open_dir(const struct place *place, const struct fnt_options *options,
 	 struct fnt_error *error)
@@ -174,7 +174,7 @@ open_dir(const struct place *place, const struct fnt_options *options,
 	return fd;
 }
 
-/* ---- opening a file ---------------------------------------------------------------- */
+/* ---- opening a file -------------------------------------------------------------- */
 
 static int
 open_failed(const char *path, int code, struct fnt_error *error)
@@ -202,8 +202,8 @@ is_writable_file(const struct stat *st, const struct fnt_options *options)
 	       (st->st_mode & (S_IRWXG | S_IRWXO)) == (S_IRGRP | S_IWGRP);
 }
 
-/* A descriptor of `file`, or -errno. `options` NULL: for reading. O_NONBLOCK, because the
- * open of a fifo would block; it has no effect on regular files. */
+/* A descriptor of `file`, or -errno. `options` NULL: for reading. O_NONBLOCK, because
+ * the open of a fifo would block; it has no effect on regular files. */
 static int
 open_file(int dir_fd, const char *file, const struct fnt_options *options,
 	  const char *path, struct fnt_error *error)
@@ -287,7 +287,7 @@ fnt_region_open_read(struct fnt_region *region, const char *name,
 	return fd < 0 ? fd : adopt(region, fd, false, error);
 }
 
-/* ---- creating --------------------------------------------------------------------- */
+/* ---- creating -------------------------------------------------------------------- */
 
 /* Everything but the header and the ring heads is zero until `init` is called. */
 static bool
@@ -304,7 +304,8 @@ write_start(int fd, const struct fnt_header *header)
 	       pwrite(fd, heads, sizeof(heads), (off_t)off) == (ssize_t)sizeof(heads);
 }
 
-/* A new region: its header, its options, and the function that writes what it begins with. */
+/* A new region: its header, its options, and the function that writes what it begins
+ * with. */
 struct contents {
 	struct fnt_header header;
 	const struct fnt_options *options;
@@ -332,8 +333,9 @@ fill(int fd, const struct contents *contents, const char *path)
 	return contents->init(fd, header, options);
 }
 
-/* Create the complete region, then give it its name. Its descriptor, which is not used for
- * mapping (see open_or_create()), or -errno; -EEXIST: another process was faster. */
+/* Create the complete region, then give it its name. Its descriptor, which is not used
+ * for mapping (see open_or_create()), or -errno; -EEXIST: another process was
+ * faster. */
 static int
 create_file(int dir_fd, const struct place *place, const char *path,
 	    struct contents *contents)
@@ -383,9 +385,9 @@ open_nameless(struct fnt_region *region, struct contents *contents)
 	return adopt(region, fd, true, error);
 }
 
-/* Open the file, or create it and then open it: a mapping made before the file has its name
- * would show no name in /proc/PID/maps. Other processes may create and remove it meanwhile,
- * so this is tried a few times. */
+/* Open the file, or create it and then open it: a mapping made before the file has its
+ * name would show no name in /proc/PID/maps. Other processes may create and remove it
+ * meanwhile, so this is tried a few times. */
 static int
 open_or_create(int dir_fd, const struct place *place, const char *path,
 	       struct contents *contents)
@@ -429,7 +431,7 @@ fnt_region_open(struct fnt_region *region, const char *name,
 	return fd < 0 ? fd : adopt(region, fd, true, options->error);
 }
 
-/* ---- an open region --------------------------------------------------------------- */
+/* ---- an open region -------------------------------------------------------------- */
 
 int
 fnt_region_make_writable(struct fnt_region *region, struct fnt_error *error)

@@ -2,18 +2,20 @@
  *
  * region.h: open, create and close a region.
  *
- *   name ──resolve──► path ──open──► fd ──fnt_header_read──► header ──map──► struct fnt_region
- *                      │ no such file                           ▲
- *                      └► unnamed file ─► header, first contents ┘ ─► gets its name
+ *   name ──resolve──► path ──open──► fd ──check──► header ──map──► struct fnt_region
+ *                      │             ▲
+ *        no such file: │             └─ gets its name ─┐
+ *                      └─► unnamed file ─► header, first contents
  *
- * A region gets its name only once it is complete, so nobody ever opens an incomplete one.
- * Every number in its header is checked against the file's size before it is used.
+ * A region gets its name only once it is complete, so nobody ever opens an incomplete
+ * one. Every number in its header is checked against the file's size before it is used.
  *
  * Creating writes the region's first bytes, before anybody else can see it. Opening for
  * reading never writes.
  *
- * Everything here makes system calls, may allocate, and may block in the file system, but
- * waits for no other process. A struct fnt_region belongs to one thread until it is open.
+ * Everything here makes system calls, may allocate, and may block in the file system,
+ * but waits for no other process. A struct fnt_region belongs to one thread until it is
+ * open.
  */
 #ifndef FNT_REGION_REGION_H
 #define FNT_REGION_REGION_H
@@ -28,10 +30,10 @@
 typedef int fnt_region_init_fn(int fd, const struct fnt_header *header,
 			       const struct fnt_options *options);
 
-/* Open the region `name` for writing; NULL: a new one without a name, in a memfd. If there
- * is none and the options do not forbid it, it is created, and `init` called. `options` and
- * errors as for fnt_log_open(). 0, or -errno with a message; then `region` is undefined.
- * Close it with fnt_region_close(). */
+/* Open the region `name` for writing; NULL: a new one without a name, in a memfd. If
+ * there is none and the options do not forbid it, it is created, and `init` called.
+ * `options` and errors as for fnt_log_open(). 0, or -errno with a message; then
+ * `region` is undefined. Close it with fnt_region_close(). */
 int fnt_region_open(struct fnt_region *region, const char *name,
 		    const struct fnt_options *options, fnt_region_init_fn *init);
 
@@ -57,8 +59,8 @@ fnt_region_label(const struct fnt_region *region)
 	return *region->path ? region->path : "region without a name";
 }
 
-/* The directory of named regions: `dir`, else $FNTRACE_DIR, else the user's default, which
- * need not exist. 0 or -ENAMETOOLONG with a message. */
+/* The directory of named regions: `dir`, else $FNTRACE_DIR, else the user's default,
+ * which need not exist. 0 or -ENAMETOOLONG with a message. */
 int fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error);
 
 #endif

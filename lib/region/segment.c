@@ -7,8 +7,8 @@ fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
 {
 	const struct fnt_segment_slot *slot = &head->slots[number % FNT_SEGMENTS];
 
-	/* [Y2] acquire: the slot's number is read before its other fields. Pairs with [Y1]
-	 * in resize.c. */
+	/* [Y2] acquire: the slot's number is read before its other fields. Pairs with
+	 * [Y1] in resize.c. */
 	if (atomic_load_explicit(&slot->number, memory_order_acquire) != number + 1)
 		return false;
 	*segment = (struct fnt_segment){

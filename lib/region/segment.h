@@ -5,8 +5,8 @@
  *   tickets  … segment 2 ………………│………… gap ………│ segment 3 …………… cursor
  *            └ its cells in the file         └ its cells, elsewhere in the file
  *
- * The region holds a table of segments for each ring (layout_rings.h), written only by the
- * holder of the control lock. A process works with a checked copy of that table
+ * The region holds a table of segments for each ring (layout_rings.h), written only by
+ * the holder of the control lock. A process works with a checked copy of that table
  * (segment_map.h). Nothing here writes to the region.
  *
  * Progress: wait-free, no system call, no allocation. Any thread.
@@ -50,7 +50,8 @@ fnt_segment_bytes(uint64_t cell_count)
 	return (cell_count * FNT_CELL_BYTES + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
 }
 
-/* The segment that `ticket` belongs to. NULL: a segment that is no longer in the table. */
+/* The segment that `ticket` belongs to. NULL: a segment that is no longer in the
+ * table. */
 static inline const struct fnt_segment *
 fnt_segment_find(const struct fnt_segments *segments, uint64_t ticket)
 {
@@ -81,9 +82,9 @@ fnt_segment_lap(const struct fnt_segment *segment, uint64_t ticket)
 bool fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
 		      struct fnt_segment *segment);
 
-/* Divide `bytes` of cells between the rings: `kept_percent` of them for the kept ring (at
- * least FNT_CELLS_MIN cells, at most half; 0: there is no kept ring), the rest for the main
- * ring, in whole pages. Stores the count of cells of each ring. */
+/* Divide `bytes` of cells between the rings: `kept_percent` of them for the kept ring
+ * (at least FNT_CELLS_MIN cells, at most half; 0: there is no kept ring), the rest for
+ * the main ring, in whole pages. Stores the count of cells of each ring. */
 void fnt_segment_partition(uint64_t bytes, uint32_t kept_percent,
 			   uint64_t cells[FNT_RINGS]);
 

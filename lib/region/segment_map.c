@@ -35,10 +35,10 @@ fnt_segment_map_unlock(void)
 	pthread_mutex_unlock(&map_mutex);
 }
 
-/* ---- copying the table ------------------------------------------------------------- */
+/* ---- copying the table ----------------------------------------------------------- */
 
-/* Do all cells of the segment lie behind the sections and within the file? Nothing in it is
- * used before this has been checked. */
+/* Do all cells of the segment lie behind the sections and within the file? Nothing in
+ * it is used before this has been checked. */
 static bool
 is_within_file(const struct fnt_segment *segment, const struct fnt_view *view,
 	       uint64_t file_bytes)
@@ -55,7 +55,8 @@ read_ring(struct fnt_segments *segments, const struct fnt_view *view, uint32_t r
 	const struct fnt_ring_head *head = &view->rings[ring];
 	uint64_t number, first = 0;
 
-	/* [Y4] acquire: the count is read before the slots. Pairs with [Y3] in resize.c. */
+	/* [Y4] acquire: the count is read before the slots. Pairs with [Y3] in
+	 * resize.c. */
 	segments->published =
 		atomic_load_explicit(&head->segments, memory_order_acquire);
 	segments->held = fnt_word_relaxed(&head->held);
@@ -123,7 +124,7 @@ fnt_segment_map_is_current(const struct fnt_view *view)
 	return true;
 }
 
-/* ---- mappings ---------------------------------------------------------------------- */
+/* ---- mappings -------------------------------------------------------------------- */
 
 static struct fnt_segment_mapping *
 find_mapping(const struct fnt_segment_map *map, const struct fnt_segment *segment)
@@ -138,8 +139,9 @@ find_mapping(const struct fnt_segment_map *map, const struct fnt_segment *segmen
 	return mapping;
 }
 
-/* A mapping for writing is made through an open file description of its own: a forked child
- * inherits the mapping, and must not keep the locks that were taken through ours. */
+/* A mapping for writing is made through an open file description of its own: a forked
+ * child inherits the mapping, and must not keep the locks that were taken through
+ * ours. */
 static void *
 map_bytes(const struct fnt_region *region, bool write, uint64_t off, uint64_t bytes)
 {
@@ -201,10 +203,11 @@ fnt_segment_map_truncated(const struct fnt_view *view)
 	return false;
 }
 
-/* ---- tables ----------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------- */
 
-/* Give the segments that lie outside the region's mapping their cells. A segment that can't
- * be mapped is left out: its records can't be read, and nothing is written to it. */
+/* Give the segments that lie outside the region's mapping their cells. A segment that
+ * can't be mapped is left out: its records can't be read, and nothing is written to
+ * it. */
 static void
 map_segments(const struct fnt_region *region, struct fnt_segments *segments)
 {
@@ -236,8 +239,8 @@ publish_table(struct fnt_segment_map *map, struct fnt_segment_table *table)
 	struct fnt_segment_table *old =
 		atomic_load_explicit(&map->table, memory_order_relaxed);
 
-	/* [Y5] release: the table is complete before it can be reached. Pairs with [Y6] in
-	 * view.h. */
+	/* [Y5] release: the table is complete before it can be reached. Pairs with [Y6]
+	 * in view.h. */
 	atomic_store_explicit(&map->table, table, memory_order_release);
 	if (old) {
 		old->next = map->replaced;

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
- * segment_map.h: a process's copy of the region's segment table, and its mappings of the
- * segments.
+ * segment_map.h: a process's copy of the region's segment table, and its mappings of
+ * the segments.
  *
  *   table in the region ──update──► fnt_segment_table (checked copy) ──► current
  *                                                                           │ replaced
  *        free ◄──reclaim── [grace period] ◄──retire── list of replaced ◄────┘
  *
- * A copy is checked against the file's size and never changed once it is published; an update
- * replaces it. Segments that lie within the mapping made at open need no mapping of their
- * own; segments that were added to the file later get one each.
+ * A copy is checked against the file's size and never changed once it is published; an
+ * update replaces it. Segments that lie within the mapping made at open need no mapping
+ * of their own; segments that were added to the file later get one each.
  *
  * Who may do what: update, retire and reclaim make system calls and allocate, and need
- * exclusion: for a reader, the thread that uses it; for a producer, fnt_segment_map_lock().
- * Looking at the current table (view.h) is wait-free and needs no lock.
+ * exclusion: for a reader, the thread that uses it; for a producer,
+ * fnt_segment_map_lock(). Looking at the current table (view.h) is wait-free and needs
+ * no lock.
  */
 #ifndef FNT_REGION_SEGMENT_MAP_H
 #define FNT_REGION_SEGMENT_MAP_H
 
 #include "region/view.h"
 
-/* Fill in `table` from the region's table. Segments that do not lie within `file_bytes` are
- * left out; those outside the view's own mapping are without cells. Wait-free. */
+/* Fill in `table` from the region's table. Segments that do not lie within `file_bytes`
+ * are left out; those outside the view's own mapping are without cells. Wait-free. */
 void fnt_segment_table_read(struct fnt_segment_table *table,
 			    const struct fnt_view *view, uint64_t file_bytes);
 
@@ -39,16 +40,17 @@ bool fnt_segment_map_is_current(const struct fnt_view *view);
  * -ENOMEM, or -EBADF (the file can't be reached): nothing has changed. */
 int fnt_segment_map_update(const struct fnt_region *region);
 
-/* If the region's table has changed, update, with fnt_segment_map_lock(). Replaced tables
- * and mappings stay until they are reclaimed. A failure leaves the old copy in use. */
+/* If the region's table has changed, update, with fnt_segment_map_lock(). Replaced
+ * tables and mappings stay until they are reclaimed. A failure leaves the old copy in
+ * use. */
 void fnt_segment_map_follow(const struct fnt_region *region);
 
-/* Before a grace period: note which tables and mappings are no longer current. False: none,
- * so there is nothing to reclaim. */
+/* Before a grace period: note which tables and mappings are no longer current. False:
+ * none, so there is nothing to reclaim. */
 bool fnt_segment_map_retire(const struct fnt_view *view);
 
-/* After the grace period: free what retire() noted, except mappings that have become current
- * again and those for which `used` (may be NULL) returns true. */
+/* After the grace period: free what retire() noted, except mappings that have become
+ * current again and those for which `used` (may be NULL) returns true. */
 void fnt_segment_map_reclaim(const struct fnt_view *view,
 			     bool (*used)(void *arg,
 					  const struct fnt_segment_mapping *mapping),
@@ -57,7 +59,8 @@ void fnt_segment_map_reclaim(const struct fnt_view *view,
 /* retire() and reclaim() at once, where no other thread uses the view. */
 void fnt_segment_map_reclaim_all(const struct fnt_view *view);
 
-/* Has the SIGBUS handler replaced a mapping, because the file was truncated? Readers only. */
+/* Has the SIGBUS handler replaced a mapping, because the file was truncated? Readers
+ * only. */
 bool fnt_segment_map_truncated(const struct fnt_view *view);
 
 /* One mutex for all maps of the process. Innermost: its holder takes no other lock. */

@@ -2,8 +2,8 @@
 #include "region/segment.h"
 #include "region/segment_span.h"
 
-/* The ticket at which `segment` ends, given that the next segment begins with `next` and
- * that the cursor has reached it. */
+/* The ticket at which `segment` ends, given that the next segment begins with `next`
+ * and that the cursor has reached it. */
 static uint64_t
 end_of(const struct fnt_ring_head *head, const struct fnt_segment *segment,
        uint64_t next)
@@ -42,8 +42,8 @@ fnt_segment_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor, b
 {
 	const struct fnt_ring_head *head = &view->rings[ring];
 	const struct fnt_segments *segments = fnt_view_segments(view, ring);
-	/* Sequentially consistent: a query of the process's own log has announced itself
-	 * before this load (enter_reading() in log.c). */
+	/* Sequentially consistent: a query of the process's own log has announced
+	 * itself before this load (enter_reading() in log.c). */
 	uint64_t shown = atomic_load_explicit(&head->shown, memory_order_seq_cst);
 	uint32_t count = 0;
 

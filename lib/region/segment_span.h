@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * segment_span.h: the tickets of a ring whose records can still be read, segment by segment.
+ * segment_span.h: the tickets of a ring whose records can still be read, segment by
+ * segment.
  *
  *            segment 2              segment 3 (current)
  *   ────┬──────────────────┬ ─ ─ ─ ┬──────────────┬ ─ ─ ─► tickets
  *       first            end       first        cursor
  *       └──── a span ──────┘       └─── a span ───┘
  *
- * For readers, and for the holder of the control lock. Nothing here writes to the region.
- * Progress: wait-free, no system call, no allocation. The segment table that a span points
- * into must stay valid (view.h).
+ * For readers, and for the holder of the control lock. Nothing here writes to the
+ * region. Progress: wait-free, no system call, no allocation. The segment table that a
+ * span points into must stay valid (view.h).
  */
 #ifndef FNT_REGION_SEGMENT_SPAN_H
 #define FNT_REGION_SEGMENT_SPAN_H
@@ -22,15 +23,15 @@ struct fnt_segment_span {
 	const struct fnt_segment *segment;
 };
 
-/* The spans of a ring up to `cursor`, newest first; their number. `all` false: those that
- * readers show, up to what has been overwritten. `all` true: also segments that are hidden
- * (rotated away, or older than the ring's capacity) and still held. */
+/* The spans of a ring up to `cursor`, newest first; their number. `all` false: those
+ * that readers show, up to what has been overwritten. `all` true: also segments that
+ * are hidden (rotated away, or older than the ring's capacity) and still held. */
 uint32_t fnt_segment_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor,
 			   bool all, struct fnt_segment_span spans[FNT_SEGMENTS]);
 
-/* Bounds a ring's cursor by what this process has mapped: `cursor` itself if its segment is
- * in the current table, else the end of the newest segment that is. Whoever reads up to
- * there sees the ring as it was before it moved on. */
+/* Bounds a ring's cursor by what this process has mapped: `cursor` itself if its
+ * segment is in the current table, else the end of the newest segment that is. Whoever
+ * reads up to there sees the ring as it was before it moved on. */
 uint64_t fnt_segment_known_cursor(const struct fnt_view *view, uint32_t ring,
 				  uint64_t cursor);
 

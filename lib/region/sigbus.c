@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/sigbus.h"
 
-#include <fntrace/reader.h>
-
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,102 +10,106 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Never freed, used again: the handler goes through the list whenever it likes. */
+/* An entry of a list that only grows, as the handler may walk through it at any time.
+ * Entries are reused, never freed. */
 struct fnt_sigbus_range {
 	struct fnt_sigbus_range *next;
-	_Atomic uintptr_t base; /* 0: free */
-	_Atomic size_t size;	/* 0: not to be looked at */
-	atomic_bool gone;
+	_Atomic uintptr_t base; /* 0: unused; RANGE_CLAIMED: being filled in */
+	_Atomic size_t size;	/* 0: the handler ignores the entry */
+	atomic_bool truncated;	/* set by the handler */
 };
 
-#define CLAIMED 1
+#define RANGE_CLAIMED 1
 
-static _Atomic(struct fnt_sigbus_range *) guards;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static struct sigaction previous;
-static int installed;
+static _Atomic(struct fnt_sigbus_range *) ranges;
+static pthread_once_t install_once = PTHREAD_ONCE_INIT;
+static int install_result;
+static struct sigaction previous; /* the handler before ours */
 
-/* ---- mappings --------------------------------------------------------------------- */
+/* ---- ranges ---------------------------------------------------------------------- */
 
-/* One that nobody has, now ours. */
+/* An unused entry, or a new one; NULL: no memory. */
 static struct fnt_sigbus_range *
-claim(void)
+claim_range(void)
 {
-	struct fnt_sigbus_range *guard = atomic_load(&guards);
+	struct fnt_sigbus_range *range = atomic_load(&ranges);
 
-	for (; guard; guard = guard->next) {
-		uintptr_t nobody = 0;
+	for (; range; range = range->next) {
+		uintptr_t unused = 0;
 
-		if (atomic_compare_exchange_strong(&guard->base, &nobody, CLAIMED))
-			return guard;
+		if (atomic_compare_exchange_strong(&range->base, &unused,
+						   RANGE_CLAIMED))
+			return range;
 	}
-	guard = calloc(1, sizeof(*guard));
-	if (!guard)
+	range = calloc(1, sizeof(*range));
+	if (!range)
 		return NULL;
-	atomic_store(&guard->base, CLAIMED);
-	guard->next = atomic_load(&guards);
-	while (!atomic_compare_exchange_weak(&guards, &guard->next, guard))
+	atomic_store(&range->base, RANGE_CLAIMED);
+	range->next = atomic_load(&ranges);
+	while (!atomic_compare_exchange_weak(&ranges, &range->next, range))
 		;
-	return guard;
+	return range;
 }
 
 struct fnt_sigbus_range *
 fnt_sigbus_add(void *base, size_t size)
 {
-	struct fnt_sigbus_range *guard = claim();
+	struct fnt_sigbus_range *range = claim_range();
 
-	if (!guard)
+	if (!range)
 		return NULL;
-	atomic_store(&guard->gone, false);
-	atomic_store(&guard->base, (uintptr_t)base);
-	atomic_store(&guard->size, size);
-	return guard;
+	atomic_store(&range->truncated, false);
+	atomic_store(&range->base, (uintptr_t)base);
+	atomic_store(&range->size, size);
+	return range;
 }
 
 void
-fnt_sigbus_remove(struct fnt_sigbus_range *guard)
+fnt_sigbus_remove(struct fnt_sigbus_range *range)
 {
-	if (!guard)
+	if (!range)
 		return;
-	atomic_store(&guard->size, 0);
-	atomic_store(&guard->base, 0);
+	atomic_store(&range->size, 0);
+	atomic_store(&range->base, 0);
 }
 
 bool
-fnt_sigbus_truncated(const struct fnt_sigbus_range *guard)
+fnt_sigbus_truncated(const struct fnt_sigbus_range *range)
 {
-	return atomic_load_explicit(&guard->gone, memory_order_relaxed);
+	return atomic_load_explicit(&range->truncated, memory_order_relaxed);
 }
 
-/* ---- the signal ------------------------------------------------------------------- */
+/* ---- the signal ------------------------------------------------------------------ */
 
-/* Zeroes instead of the file. mmap is a bare system call, and so safe in a handler. */
+/* Map zeroes in place of the file. mmap() is not on POSIX's list of async-signal-safe
+ * functions, but on Linux it is a bare system call. */
 static bool
-replace(struct fnt_sigbus_range *guard, uintptr_t base)
+map_zeroes(struct fnt_sigbus_range *range, uintptr_t base)
 {
 	void *at = (void *)base;
 
-	atomic_store(&guard->gone, true);
-	return mmap(at, atomic_load(&guard->size), PROT_READ,
+	atomic_store(&range->truncated, true);
+	return mmap(at, atomic_load(&range->size), PROT_READ,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
 		    0) == at;
 }
 
+/* Is the address in a registered range, and has that been replaced? */
 static bool
-is_ours(uintptr_t address)
+handle_address(uintptr_t address)
 {
-	for (struct fnt_sigbus_range *guard = atomic_load(&guards); guard;
-	     guard = guard->next) {
-		uintptr_t base = atomic_load(&guard->base);
+	for (struct fnt_sigbus_range *range = atomic_load(&ranges); range;
+	     range = range->next) {
+		uintptr_t base = atomic_load(&range->base);
 
-		if (address - base < atomic_load(&guard->size))
-			return replace(guard, base);
+		if (address - base < atomic_load(&range->size))
+			return map_zeroes(range, base);
 	}
 	return false;
 }
 
-/* Not ours: as if we were not there. Without a handler the instruction is run once more, to
- * end the process as it would have ended. */
+/* Behave as if our handler were not installed. If there was none before, restore the
+ * default action: the instruction faults again and ends the process. */
 static void
 pass_on(int number, siginfo_t *info, void *context)
 {
@@ -117,8 +119,9 @@ pass_on(int number, siginfo_t *info, void *context)
 		previous.sa_handler(number);
 	else if (info->si_code > 0 || previous.sa_handler == SIG_DFL) {
 		signal(number, SIG_DFL);
-		if (info->si_code <=
-		    0) /* sent by someone: nothing will raise it again */
+		/* A signal that was sent, not caused by a fault, does not recur by
+		 * itself. */
+		if (info->si_code <= 0)
 			raise(number);
 	}
 }
@@ -128,7 +131,7 @@ on_sigbus(int number, siginfo_t *info, void *context)
 {
 	int saved = errno;
 
-	if (info->si_code <= 0 || !is_ours((uintptr_t)info->si_addr))
+	if (info->si_code <= 0 || !handle_address((uintptr_t)info->si_addr))
 		pass_on(number, info, context);
 	errno = saved;
 }
@@ -141,17 +144,17 @@ install(void)
 		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART,
 	};
 
-	/* What was there first must be known before ours can run. */
+	/* `previous` must be known before our handler can run. */
 	sigemptyset(&action.sa_mask);
-	installed =
+	install_result =
 		sigaction(SIGBUS, NULL, &previous) || sigaction(SIGBUS, &action, NULL)
 			? -errno
 			: 0;
 }
 
 int
-fnt_reader_guard(void)
+fnt_sigbus_install(void)
 {
-	pthread_once(&once, install);
-	return installed;
+	pthread_once(&install_once, install);
+	return install_result;
 }

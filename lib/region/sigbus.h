@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * sigbus.h: a region's file that is cut short or written anew under its reader.
+ * sigbus.h: survive the truncation of a mapped file.
  *
- *   fnt_reader_…() ─► fresh? ─► read ─► fresh? ─► answer, else -ESTALE
- *                               │
- *                               └ SIGBUS (file cut meanwhile) ─► zeroes in place of the
- *                                 mapping, `gone` set: the read ends as over any bytes
+ *   fnt_reader_…() ─► check ─► read ─► check ─► answer, or -ESTALE
+ *                                │
+ *                                └ SIGBUS: the file was truncated meanwhile. The handler
+ *                                  maps zeroes in place of it and marks the range
  *
- * A reader believes no byte anyway, so that zeroes are as good as any. Looking at the file's
- * size before and after costs 0.2 µs and needs nothing of the process; it leaves the
- * moments in between, which only a handler of SIGBUS can cover. That is the process's own
- * to install: fnt_reader_guard(). What was turned down: copying by pread or
- * process_vm_readv (a system call for each look at a cell, and kernels copy in no order
- * that the cells' protocol could rely on), and siglongjmp (leaks what the read had taken,
- * and unwinds through callbacks).
+ * A reader relies on no byte of the file, so zeroes do no harm. Checking the file's
+ * size before and after a read needs no handler, but leaves the time in between, which
+ * only a SIGBUS handler covers. The process installs it if it wants to:
+ * fnt_reader_guard(). pread() or process_vm_readv() instead would cost a system call
+ * for each cell and copy in no defined order; siglongjmp() would leak what the read has
+ * allocated.
+ *
+ * Adding and removing are lock-free, for any thread; adding allocates. The handler is
+ * async-signal-safe. Whoever unmaps a range must remove it first.
  */
 #ifndef FNT_REGION_SIGBUS_H
 #define FNT_REGION_SIGBUS_H
@@ -21,16 +23,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A mapping under guard. */
+/* A registered mapping. */
 struct fnt_sigbus_range;
 
-/* Name a mapping; NULL: no memory. Any thread. */
+/* Register the mapping of `size` bytes at `base`. NULL: no memory. */
 struct fnt_sigbus_range *fnt_sigbus_add(void *base, size_t size);
 
-/* Before it is unmapped. NULL is ignored. */
-void fnt_sigbus_remove(struct fnt_sigbus_range *guard);
+/* Unregister it; NULL is ignored. */
+void fnt_sigbus_remove(struct fnt_sigbus_range *range);
 
-/* Has the mapping been replaced? */
-bool fnt_sigbus_truncated(const struct fnt_sigbus_range *guard);
+/* Has the handler replaced the mapping since it was added? */
+bool fnt_sigbus_truncated(const struct fnt_sigbus_range *range);
+
+/* Install the handler, once per process. SIGBUS outside registered ranges goes to the
+ * handler that was there before. 0 or -errno, the same at every call. */
+int fnt_sigbus_install(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "region/slots.h"
 
 #include "base/clock.h"
+#include "base/shm_words.h"
 #include "region/liveness.h"
 #include "region/name_table.h"
 
@@ -22,7 +23,8 @@ fnt_slot_program_name(char name[64])
 		close(fd);
 	name[got > 0 ? got : 0] = '\0';
 	name[strcspn(name, "\n")] = '\0';
-	/* comm is cut at 15 bytes; the executable's name is whole, where we may see it. */
+	/* comm is cut at 15 bytes; the executable's file name is complete, if
+	 * readable. */
 	got = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	if (got <= 0)
 		return;
@@ -32,15 +34,9 @@ fnt_slot_program_name(char name[64])
 		snprintf(name, 64, "%.63s", base + 1);
 }
 
+/* Describe this process in a slot whose lock it holds. */
 static void
-put(fnt_word *word, uint64_t value)
-{
-	atomic_store_explicit(word, value, memory_order_relaxed);
-}
-
-/* The slot's lock is ours; who are we? */
-static void
-enter(const struct fnt_region *region, uint32_t slot)
+fill_in(const struct fnt_region *region, uint32_t slot)
 {
 	struct fnt_producer_slot *at = &region->view.producers[slot];
 	struct fnt_process_id self;
@@ -48,22 +44,25 @@ enter(const struct fnt_region *region, uint32_t slot)
 
 	fnt_process_id_self(&self);
 	fnt_slot_program_name(name);
-	put(&at->readers, 0);
-	put(&at->pid, self.pid);
-	put(&at->pid_ns, self.pid_ns);
-	put(&at->start_time, self.start_time);
-	put(&at->attached_at_ns, fnt_clock_ns(CLOCK_REALTIME));
-	put(&at->exe, fnt_name_intern(&region->view, slot, name, strlen(name)));
-	put(&at->clock, (uint64_t)fnt_clock_kind());
-	/* [E1] release: who it is comes before LIVE. Pairs with [E2] in liveness.c. */
+	fnt_word_store(&at->readers, 0);
+	fnt_word_store(&at->pid, self.pid);
+	fnt_word_store(&at->pid_ns, self.pid_ns);
+	fnt_word_store(&at->start_time, self.start_time);
+	fnt_word_store(&at->attached_at_ns, fnt_clock_ns(CLOCK_REALTIME));
+	fnt_word_store(&at->exe,
+		       fnt_name_intern(&region->view, slot, name, strlen(name)));
+	fnt_word_store(&at->clock, (uint64_t)fnt_clock_kind());
+	/* [E1] release: the identity is written before LIVE. Pairs with [E2] in
+	 * liveness.c. */
 	atomic_store_explicit(&at->status, FNT_PRODUCER_LIVE, memory_order_release);
 }
 
-/* Is the slot, whose lock we have just got, to be had: free, or left by the dead? */
+/* May this process, which has just locked the slot, use it? It must be free, or
+ * (`wanted` LIVE) left by a dead process. */
 static bool
-to_be_had(const struct fnt_region *region, uint32_t slot, uint64_t wanted)
+is_claimable(const struct fnt_region *region, uint32_t slot, uint64_t wanted)
 {
-	/* With the lock in hand nobody else changes it. */
+	/* Only the holder of the lock changes the status. */
 	uint64_t status = atomic_load_explicit(&region->view.producers[slot].status,
 					       memory_order_acquire);
 
@@ -72,6 +71,7 @@ to_be_had(const struct fnt_region *region, uint32_t slot, uint64_t wanted)
 	return !fnt_slot_alive_without_lock(region, slot);
 }
 
+/* Lock and fill in the first claimable slot of status `wanted`. */
 static uint32_t
 claim_with(const struct fnt_region *region, uint64_t wanted)
 {
@@ -83,8 +83,8 @@ claim_with(const struct fnt_region *region, uint64_t wanted)
 			continue;
 		if (fnt_slot_lock(region, slot))
 			continue;
-		if (to_be_had(region, slot, wanted)) {
-			enter(region, slot);
+		if (is_claimable(region, slot, wanted)) {
+			fill_in(region, slot);
 			return slot;
 		}
 		fnt_slot_unlock(region, slot);
@@ -120,18 +120,20 @@ fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid)
 		uint64_t mine = fnt_state_make(fnt_state_generation(seen) + 1, slot,
 					       FNT_LANE_OWNED);
 
-		/* [A1] acquire: the last owner's counts come before ours. Pairs with [A2]. */
+		/* [A1] acquire: the last owner's counters are visible to us. Pairs with
+		 * [A2]. */
 		if (fnt_state_status(seen) != FNT_LANE_FREE ||
 		    !atomic_compare_exchange_strong_explicit(&lane->state, &seen, mine,
 							     memory_order_acquire,
 							     memory_order_relaxed))
 			continue;
-		put(&lane->tid, (uint64_t)(uint32_t)tid);
+		fnt_word_store(&lane->tid, (uint64_t)(uint32_t)tid);
 		for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
-			put(&lane->rings[ring].low, FNT_TICKET_NONE);
-		put(&lane->recorded_before, fnt_lane_recorded(lane));
-		put(&lane->dropped_before,
-		    atomic_load_explicit(&lane->dropped, memory_order_relaxed));
+			fnt_word_store(&lane->rings[ring].low, FNT_TICKET_NONE);
+		fnt_word_store(&lane->recorded_before, fnt_lane_recorded(lane));
+		fnt_word_store(
+			&lane->dropped_before,
+			atomic_load_explicit(&lane->dropped, memory_order_relaxed));
 		return i;
 	}
 	return FNT_LANE_NONE;
@@ -144,8 +146,8 @@ fnt_lane_release(const struct fnt_view *view, uint32_t lane_no)
 	uint64_t state = atomic_load_explicit(&lane->state, memory_order_relaxed);
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
-		put(&lane->rings[ring].low, FNT_TICKET_NONE);
-	/* [A2] release: see [A1]. */
+		fnt_word_store(&lane->rings[ring].low, FNT_TICKET_NONE);
+	/* [A2] release: our counters are visible to the next owner. Pairs with [A1]. */
 	atomic_store_explicit(&lane->state,
 			      fnt_state_make(fnt_state_generation(state) + 1,
 					     FNT_OWNER_NONE, FNT_LANE_FREE),

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * slots.h: slots for processes, lanes for threads.
+ * slots.h: producer slots for processes, lanes for threads.
  *
- * Who may write what: a slot, the process that holds its lock; a lane, the thread that took
- * it from FREE to OWNED, and when its process is dead, the holder of that slot's lock.
+ *   slot  FREE ─claim: lock, fill in─► LIVE ─release─► FREE; LIVE and not locked: dead
+ *   lane  FREE ─claim: compare-and-swap─► OWNED ─release─► FREE
+ *
+ * Who may write what: a slot, the process that holds its lock; a lane, the thread that
+ * has claimed it, and if its process is dead, the holder of that slot's lock.
+ *
+ * Slots: one thread of a process at a time; makes system calls, never blocks. Lanes:
+ * any thread; wait-free, bounded by the number of lanes.
  */
 #ifndef FNT_REGION_SLOTS_H
 #define FNT_REGION_SLOTS_H
@@ -13,22 +19,23 @@
 #define FNT_SLOT_NONE UINT32_MAX
 #define FNT_LANE_NONE UINT32_MAX
 
-/* Enter this process in a free slot, or where there is none in a dead process's, which is
- * then to be reaped first thing (*left): the slot's number or FNT_SLOT_NONE. Locks it through
- * region->fd. Makes system calls. One thread of the process at a time. */
+/* Claim a slot for this process and lock it through region->fd. If no slot is free, a
+ * dead process's is claimed and *left set: the caller must first recover what that
+ * process has left (recover.h). The slot's number, or FNT_SLOT_NONE: live processes
+ * have all of them. */
 uint32_t fnt_slot_claim(const struct fnt_region *region, bool *left);
 
-/* Leave. Nothing in the region may belong to the slot any more. */
+/* Give the slot back. Nothing in the region may belong to it any more. */
 void fnt_slot_release(const struct fnt_region *region, uint32_t slot);
 
-/* A lane for a thread of `slot`: its number or FNT_LANE_NONE. Wait-free, bounded by the
- * number of lanes. */
+/* Claim a lane for thread `tid` of the process in `slot`. Its number, or FNT_LANE_NONE:
+ * all are owned. */
 uint32_t fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid);
 
-/* Its tickets must have been given up. */
+/* Give the lane back. The owner has written or padded all its tickets. */
 void fnt_lane_release(const struct fnt_view *view, uint32_t lane);
 
-/* Records committed, of both rings. */
+/* Records committed through the lane, by all its owners, to both rings. */
 static inline uint64_t
 fnt_lane_recorded(const struct fnt_lane *lane)
 {
@@ -40,7 +47,7 @@ fnt_lane_recorded(const struct fnt_lane *lane)
 	return recorded;
 }
 
-/* Name of this program, for people. */
+/* The name of this program, for people; "" if it is unknown. Makes system calls. */
 void fnt_slot_program_name(char name[64]);
 
 #endif

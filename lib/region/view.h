@@ -7,10 +7,10 @@
  *     └ view ─┬ header, lanes, frames, …     pointers into the mapping, counts
  *             └ segment_map ─► table         where the rings' cells are (segment_map.h)
  *
- * A view's offsets and counts are checked once against the file's size, then copied; they
- * are never read from the shared header again. Once opened, a view does not change, apart
- * from the segment table, which is replaced as a whole. What the pointers lead to is shared
- * memory: layout.h says who may write it.
+ * A view's offsets and counts are checked once against the file's size, then copied;
+ * they are never read from the shared header again. Once opened, a view does not
+ * change, apart from the segment table, which is replaced as a whole. What the pointers
+ * lead to is shared memory: layout.h says who may write it.
  *
  * Progress: wait-free.
  */
@@ -70,8 +70,7 @@ struct fnt_view {
 	uint32_t lane_count;
 	uint32_t name_count;
 	uint32_t frame_count;
-	uint32_t
-		settings_count; /* entries of one copy; the first is for all functions */
+	uint32_t settings_count; /* entries of one copy; the first: all functions */
 	uint32_t rate_count; /* one for each name; the last for names without an id */
 	uint32_t fn_row_count;
 	uint32_t op_row_count;
@@ -81,8 +80,8 @@ struct fnt_view {
 	uint64_t fixed_bytes;  /* header and sections; cells lie behind them */
 };
 
-/* The current copy of the segment table. It stays valid for a reader until its next update,
- * for a producer until it leaves the RCU read-side critical section. */
+/* The current copy of the segment table. It stays valid for a reader until its next
+ * update, for a producer until it leaves the RCU read-side critical section. */
 static inline const struct fnt_segment_table *
 fnt_view_segment_table(const struct fnt_view *view)
 {
