@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * controller.h: a region opened for changes from outside, and the lock that those who
- * change it hold one after the other.
+ * controller.h: a region opened in order to change it from outside, and the control
+ * lock.
  *
- * The lock is an open-file-description lock on the first byte of the control section:
- * the kernel drops it when the tool dies. Producers do not know it, so they never wait.
+ * The lock is an open-file-description lock on the first byte of the control section.
+ * Only its holder changes settings and segments. The kernel drops it when the process
+ * ends, also when it is killed. Producers never take it to record a call, so they never
+ * wait for it.
+ *
+ * Everything here makes system calls. One thread at a time for one struct fnt_control.
+ * Settings are changed in settings_commands.c, rings in ring_commands.c.
  */
 #ifndef FNT_CONTROL_CONTROLLER_H
 #define FNT_CONTROL_CONTROLLER_H
@@ -15,21 +20,26 @@
 #include <fntrace/control.h>
 
 struct fnt_control {
-	struct fnt_region region; /* mapped for writing, with a descriptor of its own */
-	struct fnt_sigbus_range *guard;
+	struct fnt_region region; /* mapped for writing; its descriptor is our own */
+	struct fnt_sigbus_range *sigbus;
 };
 
-/* Wait for the lock, up to five seconds: -EBUSY; -EIO: the file was cut short. */
+/* Take the lock; waits up to five seconds for another holder. 0, or with a message:
+ * -EBUSY (still held), -EIO (the file was truncated), or another -errno: the lock is
+ * not held. */
 int fnt_control_lock(struct fnt_control *control, struct fnt_error *error);
+
+/* Release it. */
 void fnt_control_unlock(struct fnt_control *control);
 
-/* The settings in force, for fnt_settings_free(). Any thread. -ENOMEM; -EAGAIN: they changed
- * each time they were read, or are damaged. */
+/* Finish what an interrupted resize or rotation has left, and free segments that nobody
+ * uses any more, if the lock is free at this moment; never waits. For a process that
+ * opens the region for another purpose. */
+void fnt_control_try_settle(const struct fnt_region *region);
+
+/* The settings in force, for fnt_settings_free(). Any thread; takes no lock. 0;
+ * -ENOMEM; -EAGAIN: they changed each time they were read, or are damaged. */
 int fnt_control_list_settings(const struct fnt_view *view,
 			      struct fnt_settings_list **list);
-
-/* Where rings have been switched: complete it, and give back what nobody holds any more, if
- * the lock is to be had at once. For whoever opens the region anyway. */
-void fnt_control_try_settle(const struct fnt_region *region);
 
 #endif

@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* From the cursor to the next segment's first ticket. Were a tool killed in between, a
- * region whose threads take ten million tickets a second would get there in twenty
- * days; whoever opens it meanwhile completes the switch. There is room for 2^18
- * switches. */
+/* Distance from the cursor to the first ticket of the next segment. If a tool is killed
+ * between publishing and the switch, threads that take ten million tickets a second
+ * need twenty days to get there, and whoever opens the region meanwhile completes the
+ * switch. A ring's tickets last for 2^18 switches. */
 #define JUMP (1ull << 44)
 
 static bool
@@ -28,17 +28,18 @@ has_ring(const struct fnt_view *view, uint32_t ring)
 	return ring == FNT_RING_MAIN || view->kept_percent;
 }
 
+/* Tell processes that something has changed (layout.h). */
 static void
-bump(const struct fnt_view *view)
+bump_generation(const struct fnt_view *view)
 {
 	atomic_fetch_add_explicit(&view->control->generation, 1, memory_order_release);
 }
 
 /* ---- switching ------------------------------------------------------------------ */
 
-/* The segment that is published and not yet current. */
+/* Loads the segment that is published and not yet current. False: there is none. */
 static bool
-pending(const struct fnt_ring_head *head, struct fnt_segment *next)
+load_pending(const struct fnt_ring_head *head, struct fnt_segment *next)
 {
 	uint64_t segments = fnt_word_relaxed(&head->segments);
 
@@ -46,23 +47,25 @@ pending(const struct fnt_ring_head *head, struct fnt_segment *next)
 	       atomic_load_explicit(&head->cursor, memory_order_acquire) < next->first;
 }
 
-/* Tickets are taken all the time: `end` is a candidate until the CAS says that no
- * ticket was taken since. */
+/* Moves the cursor to the pending segment, if there is one. Threads go on taking
+ * tickets, so `end` is right only once the CAS has shown that no ticket was taken since
+ * it was stored. */
 static void
-complete(struct fnt_ring_head *head)
+complete_switch(struct fnt_ring_head *head)
 {
 	struct fnt_segment next;
 	uint64_t cursor;
 	fnt_word *end;
 
-	if (!pending(head, &next))
+	if (!load_pending(head, &next))
 		return;
 	end = &head->slots[(next.number - 1) % FNT_SEGMENTS].end;
 	cursor = fnt_word_relaxed(&head->cursor);
 	do {
 		fnt_word_store(end, cursor);
-		/* [Y7] release: who finds the cursor in the new segment finds the old one's
-		 * end, and the new one in the table. Pairs with [T2]. */
+		/* [Y7] release: a thread that sees the cursor in the new segment also
+		 * sees the old one's end, and the new one in the table. Pairs with
+		 * [T2]. */
 	} while (cursor < next.first &&
 		 !atomic_compare_exchange_weak_explicit(
 			 &head->cursor, &cursor, next.first, memory_order_release,
@@ -71,8 +74,10 @@ complete(struct fnt_ring_head *head)
 
 /* ---- sealing -------------------------------------------------------------------- */
 
-/* A ticket that was taken and not written is made PAD, as if its owner had given it up:
- * that one finds its lap gone by (LAPPED in ring.c), and takes others. */
+/* Makes the ticket's cell PAD if it has not been written. The thread that holds the
+ * ticket then finds a cell of its own lap that is complete (LAPPED in ring.c), and
+ * takes another ticket. Returns the lane that is writing the cell just now, or
+ * FNT_LANE_NONE. */
 static uint32_t
 seal_cell(const struct fnt_segment *segment, uint64_t ticket)
 {
@@ -94,8 +99,7 @@ seal_cell(const struct fnt_segment *segment, uint64_t ticket)
 	}
 }
 
-/* All tickets of a span; a lane that is in the middle of writing one, or FNT_LANE_NONE.
- */
+/* Seals all tickets of a span. A lane that is writing one of them, or FNT_LANE_NONE. */
 static uint32_t
 seal_span(const struct fnt_segment_span *span)
 {
@@ -111,7 +115,8 @@ seal_span(const struct fnt_segment_span *span)
 
 /* ---- retiring ------------------------------------------------------------------- */
 
-/* The oldest segment that readers show. */
+/* Advances `shown` past segments that readers no longer show, as later records have
+ * filled the ring. */
 static void
 hide_unseen(const struct fnt_view *view, uint32_t ring)
 {
@@ -121,15 +126,16 @@ hide_unseen(const struct fnt_view *view, uint32_t ring)
 					   false, spans);
 
 	if (count && spans[count - 1].segment->number > fnt_word_relaxed(&head->shown))
-		/* Before the look at who reads (log.c): a query that does not see this
-		 * is seen. */
+		/* Sequentially consistent, before count_readers(): a query that does
+		 * not see this has announced itself before (enter_reading() in
+		 * log.c). */
 		atomic_store_explicit(&head->shown, spans[count - 1].segment->number,
 				      memory_order_seq_cst);
 }
 
-/* Lanes that hold tickets below `ticket`: of living threads, and of dead ones. */
+/* How many lanes of live and of dead processes hold tickets below a given one. */
 struct below {
-	uint32_t living, dead;
+	uint32_t live, dead;
 };
 
 static struct below
@@ -141,36 +147,40 @@ lanes_below(const struct fnt_region *region, uint32_t ring, uint64_t ticket)
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		const struct fnt_lane *lane = &view->lanes[i];
 		uint64_t state = fnt_word_relaxed(&lane->state);
-		/* [L2] acquire: see [L1] in ring.c. A lane that took tickets of the old
-		 * segment said so before: we have seen the cursor in the new one. */
+		/* [L2] acquire: pairs with [L1] in ring.c. A lane stores `low` before
+		 * it takes tickets. We have seen the cursor in the new segment, so we
+		 * see `low` of each lane that holds tickets of the old one. */
 		uint64_t low = atomic_load_explicit(&lane->rings[ring].low,
 						    memory_order_acquire);
 
 		if (fnt_state_status(state) != FNT_LANE_OWNED || !low || low >= ticket)
 			continue;
 		if (fnt_slot_alive(region, fnt_state_owner(state)))
-			below.living++;
+			below.live++;
 		else
 			below.dead++;
 	}
 	return below;
 }
 
-/* A living thread may wait for hours with tickets that it has not used. They are
- * sealed: where none of the segment's cells is busy, none can become so any more, and the
- * area may be used again, for cells of later laps. Only its blocks must stay, with the
- * laps in them: zeroes would look like cells to be had (threads_behind). */
+/* Can no cell of segment `number` be written any more? The next one begins with `next`.
+ *
+ * A live thread may sleep for hours with tickets that it has not used. They are sealed:
+ * if no cell of the segment is busy then, none can become busy, and the space may be
+ * used again, for cells of later laps. Only its blocks must not be punched, because
+ * zeroes would look like cells of an old lap, which may be claimed
+ * (count_threads_behind()). */
 static bool
-out_of_hands(const struct fnt_region *region, uint32_t ring, uint64_t number,
-	     uint64_t next)
+is_unused(const struct fnt_region *region, uint32_t ring, uint64_t number,
+	  uint64_t next)
 {
 	struct below below = lanes_below(region, ring, next);
 	struct fnt_segment_span spans[FNT_SEGMENTS];
 	uint32_t count;
 
 	if (below.dead)
-		return false; /* their reaper counts what is there */
-	if (!below.living)
+		return false; /* recovery of the dead process reads its cells */
+	if (!below.live)
 		return true;
 	count = fnt_segment_spans(&region->view, ring,
 				  fnt_ring_cursor(&region->view, ring), true, spans);
@@ -180,9 +190,9 @@ out_of_hands(const struct fnt_region *region, uint32_t ring, uint64_t number,
 	return false;
 }
 
-/* Threads with tickets of segments that are over. */
+/* The threads that hold tickets of segments that are over. */
 static uint32_t
-threads_behind(const struct fnt_region *region)
+count_threads_behind(const struct fnt_region *region)
 {
 	const struct fnt_view *view = &region->view;
 	uint32_t count = 0;
@@ -195,15 +205,15 @@ threads_behind(const struct fnt_region *region)
 			continue;
 		below = lanes_below(region, ring,
 				    segments->at[segments->count - 1].first);
-		count += below.living + below.dead;
+		count += below.live + below.dead;
 	}
 	return count;
 }
 
-/* Processes that read their own log just now: they have no guard against the loss of a
- * page. */
+/* The processes that are reading their own log. They have no SIGBUS handler of ours, so
+ * the pages that they read must not be punched. */
 static uint32_t
-readers_inside(const struct fnt_view *view)
+count_readers(const struct fnt_view *view)
 {
 	uint32_t count = 0;
 
@@ -216,7 +226,7 @@ readers_inside(const struct fnt_view *view)
 	return count;
 }
 
-/* An area that will be free has seen laps up to this. */
+/* Record the latest lap in space that will be free: see next_lap(). */
 static void
 remember_lap(const struct fnt_view *view, const struct fnt_segment *segment,
 	     uint64_t end)
@@ -228,11 +238,11 @@ remember_lap(const struct fnt_view *view, const struct fnt_segment *segment,
 		fnt_word_store(latest, lap);
 }
 
-/* Retire what is over, hidden, and in nobody's hands, oldest first. True: something
+/* Retire segments that are over, hidden and unused, oldest first. True: at least one
  * was. */
 static bool
-retire(const struct fnt_region *region, uint32_t ring,
-       struct fnt_resize_holders *holders)
+retire_segments(const struct fnt_region *region, uint32_t ring,
+		struct fnt_resize_holders *holders)
 {
 	const struct fnt_view *view = &region->view;
 	struct fnt_ring_head *head = &view->rings[ring];
@@ -251,9 +261,9 @@ retire(const struct fnt_region *region, uint32_t ring,
 			holders->shown = true;
 			return any;
 		}
-		readers = readers_inside(view);
+		readers = count_readers(view);
 		holders->readers += readers;
-		if (readers || !out_of_hands(region, ring, held, next.first))
+		if (readers || !is_unused(region, ring, held, next.first))
 			return any;
 		if (fnt_segment_load(head, held, &segment))
 			remember_lap(view, &segment,
@@ -289,24 +299,24 @@ fnt_resize_settle(const struct fnt_region *region, struct fnt_resize_holders *ho
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		if (!has_ring(view, ring))
 			continue;
-		complete(&view->rings[ring]);
+		complete_switch(&view->rings[ring]);
 		hide_unseen(view, ring);
-		any |= retire(region, ring, holders);
+		any |= retire_segments(region, ring, holders);
 	}
 	if (any) {
-		bump(view);
+		bump_generation(view);
 		fnt_segment_map_follow(region);
 	}
-	holders->threads = threads_behind(region);
+	holders->threads = count_threads_behind(region);
 	if (!holders->threads)
-		holders->given_back = fnt_file_space_punch(region);
+		holders->freed_bytes = fnt_file_space_punch(region);
 }
 
 /* ---- beginning ------------------------------------------------------------------ */
 
-/* Later than any lap that a cell of a free area may bear, so that whoever still looks
- * there for a record of old finds a later lap, and none that it may take for its own.
- */
+/* A lap later than that of any cell in free space. A reader that still looks there for
+ * an old record finds a later lap, never one that it could mistake for the record's
+ * own. */
 static uint64_t
 next_lap(const struct fnt_view *view)
 {
@@ -324,7 +334,7 @@ next_lap(const struct fnt_view *view)
 
 			if (i + 1 < segments->count &&
 			    cursor >= segments->at[i + 1].first)
-				seen = segment->lap; /* the cursor has left it */
+				seen = segment->lap; /* not current any more */
 			if (fnt_lap_before(lap, seen))
 				lap = seen;
 		}
@@ -332,10 +342,11 @@ next_lap(const struct fnt_view *view)
 	return (lap + 2) & FNT_LAP_MASK;
 }
 
-/* All its cells are of the lap before its first. This touches every page, too. */
+/* Allocate the segment's space and set its cells to the lap before its first. That also
+ * touches every page before producers do. */
 static int
-prepare(const struct fnt_region *region, const struct fnt_segment *segment,
-	const char *what, struct fnt_error *error)
+prepare_cells(const struct fnt_region *region, const struct fnt_segment *segment,
+	      const char *what, struct fnt_error *error)
 {
 	uint64_t bytes = fnt_segment_bytes(segment->cell_count);
 	int rc = fnt_file_space_allocate(region->fd, segment->off, bytes, what, error);
@@ -355,7 +366,7 @@ prepare(const struct fnt_region *region, const struct fnt_segment *segment,
 }
 
 static void
-publish(struct fnt_ring_head *head, const struct fnt_segment *segment)
+publish_segment(struct fnt_ring_head *head, const struct fnt_segment *segment)
 {
 	struct fnt_segment_slot *slot = &head->slots[segment->number % FNT_SEGMENTS];
 
@@ -366,17 +377,19 @@ publish(struct fnt_ring_head *head, const struct fnt_segment *segment)
 	fnt_word_store(&slot->off, segment->off);
 	fnt_word_store(&slot->cells, segment->cell_count);
 	fnt_word_store(&slot->lap, segment->lap);
-	/* [Y1] release: what the slot says comes before whose it is. Pairs with [Y2] in
-	 * segment.c. */
+	/* [Y1] release: the slot's other fields are written before its number. Pairs
+	 * with [Y2] in segment.c. */
 	atomic_store_explicit(&slot->number, segment->number + 1, memory_order_release);
-	/* [Y3] release: the slot comes before the count of segments. Pairs with [Y4]. */
+	/* [Y3] release: the slot is written before the count. Pairs with [Y4] in
+	 * segment_map.c. */
 	atomic_store_explicit(&head->segments, segment->number + 1,
 			      memory_order_release);
 }
 
+/* Choose place, first ticket and lap of the new segments. -EBUSY: the table is full. */
 static int
-plan(const struct fnt_view *view, const uint64_t cells[FNT_RINGS],
-     struct fnt_segment segments[FNT_RINGS])
+plan_segments(const struct fnt_view *view, const uint64_t cells[FNT_RINGS],
+	      struct fnt_segment segments[FNT_RINGS])
 {
 	uint64_t lap = next_lap(view);
 
@@ -407,17 +420,16 @@ fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS
 	const char *what = fnt_region_label(region);
 	const struct fnt_view *view = &region->view;
 	struct fnt_segment segments[FNT_RINGS];
-	int rc = plan(view, cells, segments);
+	int rc = plan_segments(view, cells, segments);
 
 	if (rc)
-		return fnt_fail(
-			error, rc,
-			"%s: the areas of earlier rings are still in use; try again "
-			"when they have been given up",
-			what);
+		return fnt_fail(error, rc,
+				"%s: several earlier rings are still in use; try again "
+				"when they have been freed",
+				what);
 	for (uint32_t ring = 0; !rc && ring < FNT_RINGS; ring++)
 		if (has_ring(view, ring))
-			rc = prepare(region, &segments[ring], what, error);
+			rc = prepare_cells(region, &segments[ring], what, error);
 	if (rc) {
 		fnt_file_space_punch(region);
 		return rc;
@@ -425,10 +437,10 @@ fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		if (!has_ring(view, ring))
 			continue;
-		publish(&view->rings[ring], &segments[ring]);
-		complete(&view->rings[ring]);
+		publish_segment(&view->rings[ring], &segments[ring]);
+		complete_switch(&view->rings[ring]);
 	}
-	bump(view);
+	bump_generation(view);
 	fnt_segment_map_follow(region);
 	return 0;
 }

@@ -1,59 +1,71 @@
 /* SPDX-License-Identifier: MIT
  *
- * resize.h: from one segment of the rings to the next, while they are written to.
+ * resize.h: move the rings to new segments while producers write to them.
  *
- *            begin: an area is found, its cells prepared, the segment published
- *              │      first = F, far beyond the cursor: nobody gets there
- *              ▼
- *   pending ──── switch: end = c; CAS cursor c → F ────► current ──next──► over
- *                                                                           │ hidden:
- * more │ than fits, or │ rotated away area free ◄── retired: nobody holds ──┘ tickets
- * of it any more
+ *      begin: find space, prepare the cells, publish the segment with a first ticket F
+ *        │    so far beyond the cursor that taking tickets never gets there
+ *        ▼
+ *     pending ── switch: end = c; CAS cursor c → F ──► current ── next switch ──► over
+ *                                                                                  │
+ *     free space ◄── retired ◄── hidden ◄── the next has been filled once, ────────┘
+ *                        │                  or this one has been rotated away
+ *                        └ no thread holds tickets of it, no process reads its own log
  *
- * Who does it: the holder of the control lock (controller.h), in a tool or when a log
- * is opened. Producers meet the cursor in its new place and follow (ring.c); nobody
- * waits for them, nor they for anyone.
+ * Who may write: the holder of the control lock (controller.h), in a tool or in a
+ * process that opens a log; it alone changes the segment tables. Producers find the
+ * cursor in its new place and follow (ring.c). Nobody waits for them, and they wait for
+ * nobody.
  *
- * Killed at any step, the next holder of the lock finds one of these and goes on:
- *   - an area filled and prepared, in no table: it still is a gap
- *   - a slot written, the count of segments not raised: the slot is free, and written anew
- *   - published, the cursor before F: pending; `end` may hold a candidate. It is
- * switched to first of all
- *   - the cursor at F or beyond: `end` was right when the CAS succeeded, and nobody
- * writes it afterwards. Complete
- *   - hidden and not retired, retired and not punched: done again
+ * The holder of the lock may be killed at any step. The next holder finds one of these
+ * states and goes on from there:
+ *   - space allocated and prepared, but in no table: it is free
+ *   - slot written, count of segments not raised: the slot is free and written again
+ *   - published, cursor before F: pending. `end` may hold an outdated value. The switch
+ *     is completed first of all
+ *   - cursor at F or beyond: complete. `end` was right when the CAS succeeded, and is
+ *     not written again
+ *   - hidden and not retired, or retired and not punched: done again
+ *
+ * These functions make system calls, except where noted; they don't block on other
+ * processes.
  */
 #ifndef FNT_CONTROL_RESIZE_H
 #define FNT_CONTROL_RESIZE_H
 
 #include "region/view.h"
 
-/* What keeps the areas of segments that are over. */
+#include <fntrace/fntrace.h>
+
+/* Why segments that are over have not been retired yet, and what has been freed. */
 struct fnt_resize_holders {
-	uint32_t threads; /* that hold tickets of them */
-	uint32_t readers; /* processes with a query under way */
-	bool shown; /* they are still read: the new ring has not been once around */
-	uint64_t given_back; /* bytes that the file system has got back now */
+	uint32_t threads;     /* hold tickets of them */
+	uint32_t readers;     /* processes with a query of their own log under way */
+	bool shown;	      /* readers still show them: the next is not full yet */
+	uint64_t freed_bytes; /* returned to the file system by this call */
 };
 
-/* Complete what was begun, retire what can be, give its room back. `holders` may be
- * NULL. */
+/* Finish an interrupted switch, hide and retire segments as far as that is possible,
+ * and punch holes where they were. `holders` may be NULL. Under the control lock. */
 void fnt_resize_settle(const struct fnt_region *region,
 		       struct fnt_resize_holders *holders);
 
-/* Can anything be retired or completed at all? A look, without the lock. */
+/* Is there anything that fnt_resize_settle() might do? Needs no lock; wait-free. */
 bool fnt_resize_pending(const struct fnt_view *view);
 
-/* Begin a segment of `cells[ring]` cells in each ring that there is. -ENOSPC, -EBUSY (too
- * many segments are held already). */
+/* Publish a segment of `cells[ring]` cells for each ring, and switch to it. Under the
+ * control lock. 0, or with a message: -EBUSY (too many segments are held), -ENOSPC and
+ * others (no space in the file): nothing has changed. */
 int fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
 		     struct fnt_error *error);
 
-/* Those before the current segments are not shown any more. */
+/* Hide all segments before the current ones: their records have been written to another
+ * file. Under the control lock. Wait-free. */
 void fnt_resize_hide(const struct fnt_view *view);
 
-/* All tickets of the segments that are over are settled: what was not written will not be.
- * The lane that is in the middle of writing one, FNT_LANE_NONE: none is. */
+/* Seal the segments that are over: tickets of theirs that are not written yet never
+ * will be. Returns a lane that is writing a record to one of them just now, so that the
+ * caller must try again, or FNT_LANE_NONE. Under the control lock. Takes time in
+ * proportion to the cells. */
 uint32_t fnt_resize_seal(const struct fnt_view *view);
 
 #endif

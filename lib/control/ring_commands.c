@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * A region's rings changed from outside: resize, rotate, reap; and its end.
+ * ring_commands.c: change a region's rings from outside: recover the dead, resize,
+ * rotate; and remove the region.
+ *
+ * Each command takes the control lock, does its part, then settles what earlier
+ * commands have left (resize.h) and reports.
  */
-#include "control/controller.h"
-
 #include "base/error.h"
+#include "control/controller.h"
+#include "control/resize.h"
 #include "control/rotate.h"
+#include "region/header.h"
 #include "region/liveness.h"
 #include "region/map.h"
-#include "region/segment.h"
 #include "region/slots.h"
 #include "ring/recover.h"
-#include "region/header.h"
-#include "control/resize.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,15 +23,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SEAL_MS 2000
-#define STEP_NS 2000000l
-#define FOLLOWERS_NS 100000000l
+#define SEAL_WAIT_MS 2000
+#define SEAL_STEP_MS 2
+#define FOLLOWER_WAIT_NS 100000000l
 
-/* ---- what became of it ---------------------------------------------------------- */
+/* ---- reporting ----------------------------------------------------------------- */
 
+/* Fill in `rings`, unless NULL, from the region and what settling has found. */
 static void
-tell(const struct fnt_control *control, const struct fnt_resize_holders *holders,
-     struct fnt_rings *rings)
+report_rings(const struct fnt_control *control,
+	     const struct fnt_resize_holders *holders, struct fnt_rings *rings)
 {
 	const struct fnt_view *view = &control->region.view;
 	uint64_t cells[FNT_RINGS] = {0};
@@ -52,33 +55,35 @@ tell(const struct fnt_control *control, const struct fnt_resize_holders *holders
 		rings->waiting_bytes = (uint64_t)st.st_blocks * 512 - rings->size_bytes;
 	rings->cells = cells[FNT_RING_MAIN];
 	rings->kept_cells = cells[FNT_RING_KEPT];
-	rings->given_back += holders->given_back;
+	rings->given_back += holders->freed_bytes;
 	rings->threads = holders->threads;
 	rings->readers = holders->readers;
 	rings->shown = holders->shown;
 }
 
 static void
-settle(struct fnt_control *control, struct fnt_rings *rings)
+settle_and_report(struct fnt_control *control, struct fnt_rings *rings)
 {
 	struct fnt_resize_holders holders;
 
 	fnt_resize_settle(&control->region, &holders);
-	tell(control, &holders, rings);
+	report_rings(control, &holders, rings);
 }
 
 static int
-begin(struct fnt_control *control, struct fnt_rings *rings, struct fnt_error *error)
+begin_command(struct fnt_control *control, struct fnt_rings *rings,
+	      struct fnt_error *error)
 {
 	if (rings)
 		memset(rings, 0, sizeof(*rings));
 	return fnt_control_lock(control, error);
 }
 
-/* ---- the dead ------------------------------------------------------------------- */
+/* ---- recovery ------------------------------------------------------------------- */
 
+/* The processes that have the region open: the live ones or the dead ones. */
 static uint32_t
-count_processes(const struct fnt_control *control, bool alive)
+count_producers(const struct fnt_control *control, bool alive)
 {
 	const struct fnt_view *view = &control->region.view;
 	uint32_t count = 0;
@@ -91,15 +96,16 @@ count_processes(const struct fnt_control *control, bool alive)
 	return count;
 }
 
-/* Their number; -EUSERS. */
+/* Recover what dead processes have left; their number in *count. -EUSERS with a
+ * message: no slot is free for this process to work from. */
 static int
-reap(const struct fnt_control *control, uint32_t *count, struct fnt_error *error)
+recover_all(const struct fnt_control *control, uint32_t *count, struct fnt_error *error)
 {
 	const struct fnt_region *region = &control->region;
 	uint32_t slot;
 	bool left;
 
-	*count = count_processes(control, false);
+	*count = count_producers(control, false);
 	if (!*count)
 		return 0;
 	slot = fnt_slot_claim(region, &left);
@@ -118,22 +124,22 @@ int
 fnt_control_reap(struct fnt_control *control, uint32_t *count, struct fnt_rings *rings,
 		 struct fnt_error *error)
 {
-	int rc = begin(control, rings, error);
+	int rc = begin_command(control, rings, error);
 
 	if (rc)
 		return rc;
-	rc = reap(control, count, error);
-	settle(control, rings);
+	rc = recover_all(control, count, error);
+	settle_and_report(control, rings);
 	fnt_control_unlock(control);
 	return rc;
 }
 
 /* ---- resize --------------------------------------------------------------------- */
 
-/* What the region may be at least: its longest record takes an eighth of the main ring.
- */
+/* The smallest size that the region may have: the longest record takes at most an
+ * eighth of the main ring. */
 static uint64_t
-smallest(const struct fnt_view *view)
+smallest_size(const struct fnt_view *view)
 {
 	uint64_t main = 8ull * view->max_record_bytes + FNT_PAGE;
 	uint64_t size = view->fixed_bytes + main * 100 / (100 - view->kept_percent) +
@@ -149,14 +155,14 @@ check_size(const struct fnt_control *control, uint64_t size, struct fnt_error *e
 	const struct fnt_view *view = &control->region.view;
 	char least[32], most[32], given[32];
 
-	if (size >= smallest(view) && size <= FNT_REGION_SIZE_MAX)
+	if (size >= smallest_size(view) && size <= FNT_REGION_SIZE_MAX)
 		return 0;
 	return fnt_fail(
 		error, -EINVAL,
 		"%s: a size of %s: give %s (its tables and the longest record need "
 		"that) to %s",
 		fnt_control_path(control), fnt_bytes_text(given, size),
-		fnt_bytes_text(least, smallest(view)),
+		fnt_bytes_text(least, smallest_size(view)),
 		fnt_bytes_text(most, FNT_REGION_SIZE_MAX));
 }
 
@@ -169,20 +175,20 @@ fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
 	int rc = check_size(control, size_bytes, error);
 
 	if (!rc)
-		rc = begin(control, rings, error);
+		rc = begin_command(control, rings, error);
 	if (rc)
 		return rc;
 	fnt_resize_settle(&control->region, NULL);
 	fnt_segment_partition(size - view->fixed_bytes, view->kept_percent, cells);
 	rc = fnt_resize_begin(&control->region, cells, error);
-	settle(control, rings);
+	settle_and_report(control, rings);
 	fnt_control_unlock(control);
 	return rc;
 }
 
 /* ---- rotate --------------------------------------------------------------------- */
 
-/* NAME.YYYYmmdd-HHMMSS.fnt beside NAME.fnt. */
+/* NAME.YYYYmmdd-HHMMSS.fnt (UTC) in the directory of NAME.fnt. */
 static int
 default_path(const struct fnt_control *control, char path[PATH_MAX],
 	     struct fnt_error *error)
@@ -206,8 +212,9 @@ default_path(const struct fnt_control *control, char path[PATH_MAX],
 	return 0;
 }
 
-/* The same rings again, empty. Where so many have been left by tools that were killed
- * that there is room for no more, those that are over are to be frozen first. */
+/* Switch to new, empty rings of the same size. If earlier rotations were killed so
+ * often that the table has no room for another segment, those that are over are written
+ * first. */
 static int
 begin_empty(struct fnt_control *control, struct fnt_error *error)
 {
@@ -225,16 +232,17 @@ begin_empty(struct fnt_control *control, struct fnt_error *error)
 	return rc == -EBUSY && fnt_rotate_needed(view) ? 0 : rc;
 }
 
-/* Whoever took tickets of the old rings is through with them, or will not use them. */
+/* Wait until every ticket of the old rings is either written or sealed. -EBUSY with a
+ * message: a record is still being written. */
 static int
-seal(struct fnt_control *control, struct fnt_error *error)
+seal_all(struct fnt_control *control, struct fnt_error *error)
 {
 	const struct fnt_view *view = &control->region.view;
-	struct timespec step = {0, STEP_NS};
+	struct timespec step = {0, SEAL_STEP_MS * 1000000l};
 	uint32_t lane = fnt_resize_seal(view), owner;
 
-	for (long ms = 0; lane != FNT_LANE_NONE && ms < SEAL_MS;
-	     ms += STEP_NS / 1000000) {
+	for (int ms = 0; lane != FNT_LANE_NONE && ms < SEAL_WAIT_MS;
+	     ms += SEAL_STEP_MS) {
 		nanosleep(&step, NULL);
 		lane = fnt_resize_seal(view);
 	}
@@ -256,29 +264,30 @@ seal(struct fnt_control *control, struct fnt_error *error)
 			: -1ll);
 }
 
+/* Under the lock. */
 static int
-rotate(struct fnt_control *control, const char *path, struct fnt_rings *rings,
-       struct fnt_error *error)
+rotate_locked(struct fnt_control *control, const char *path, struct fnt_rings *rings,
+	      struct fnt_error *error)
 {
-	struct fnt_rotation freeze = {.region = &control->region, .path = path};
-	int rc = fnt_rotate_open(&freeze, error);
+	struct fnt_rotation rotation = {.region = &control->region, .path = path};
+	int rc = fnt_rotate_open(&rotation, error);
 	uint32_t dead;
 
 	if (rc)
 		return rc;
-	rc = reap(control, &dead, error);
+	rc = recover_all(control, &dead, error);
 	fnt_resize_settle(&control->region, NULL);
 	if (!rc)
 		rc = begin_empty(control, error);
 	if (!rc)
-		rc = seal(control, error);
+		rc = seal_all(control, error);
 	if (!rc)
-		rc = fnt_rotate_write(&freeze, error);
-	fnt_rotate_close(&freeze);
+		rc = fnt_rotate_write(&rotation, error);
+	fnt_rotate_close(&rotation);
 	if (!rc) {
 		fnt_resize_hide(&control->region.view);
 		if (rings) {
-			rings->frozen = freeze.records;
+			rings->frozen = rotation.records;
 			snprintf(rings->path, sizeof(rings->path), "%.1023s", path);
 		}
 	}
@@ -289,29 +298,31 @@ int
 fnt_control_rotate(struct fnt_control *control, const char *path,
 		   struct fnt_rings *rings, struct fnt_error *error)
 {
-	char room[PATH_MAX];
+	char path_copy[PATH_MAX];
 	int rc = 0;
 
-	/* A copy: it may be that of an earlier `rings`. */
+	/* A copy, as `path` may point into `rings`, which is overwritten. */
 	if (!path)
-		rc = default_path(control, room, error);
-	else if (snprintf(room, sizeof(room), "%s", path) >= (int)sizeof(room))
+		rc = default_path(control, path_copy, error);
+	else if (snprintf(path_copy, sizeof(path_copy), "%s", path) >=
+		 (int)sizeof(path_copy))
 		rc = fnt_fail(error, -ENAMETOOLONG, "%.200s…: path too long", path);
-	path = room;
+	path = path_copy;
 	if (!rc)
-		rc = begin(control, rings, error);
+		rc = begin_command(control, rings, error);
 	if (rc)
 		return rc;
-	rc = rotate(control, path, rings, error);
+	rc = rotate_locked(control, path, rings, error);
 	if (!rc) {
-		/* Whoever follows reads on meanwhile; what comes too late for him he is told. */
+		/* Let followers read the rest of the old rings before they are freed.
+		 * Followers that are slower report the records as missed. */
 		fnt_control_unlock(control);
-		nanosleep(&(struct timespec){0, FOLLOWERS_NS}, NULL);
+		nanosleep(&(struct timespec){0, FOLLOWER_WAIT_NS}, NULL);
 		rc = fnt_control_lock(control, NULL);
 		if (rc)
-			return 0; /* done all the same: the next settles it */
+			return 0; /* rotated all the same; the next command settles */
 	}
-	settle(control, rings);
+	settle_and_report(control, rings);
 	fnt_control_unlock(control);
 	return rc;
 }
@@ -325,7 +336,7 @@ fnt_control_remove(struct fnt_control *control, bool force, uint32_t *alive,
 	const char *path = control->region.path;
 	struct stat st;
 
-	*alive = count_processes(control, true);
+	*alive = count_producers(control, true);
 	if (*alive && !force)
 		return fnt_fail(
 			error, -EBUSY,

@@ -17,12 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- what ----------------------------------------------------------------------- */
+/* ---- segments to copy ------------------------------------------------------------ */
 
-/* The shown segments of a ring that are over, newest first: all but the current one. */
+/* The spans of a ring's segments that are over and still shown, newest first. */
 static uint32_t
-over(const struct fnt_view *view, uint32_t ring,
-     struct fnt_segment_span spans[FNT_SEGMENTS])
+spans_over(const struct fnt_view *view, uint32_t ring,
+	   struct fnt_segment_span spans[FNT_SEGMENTS])
 {
 	uint64_t shown = fnt_word_acquire(&view->rings[ring].shown);
 	uint32_t count, kept = 0;
@@ -42,7 +42,7 @@ fnt_rotate_needed(const struct fnt_view *view)
 	struct fnt_segment_span spans[FNT_SEGMENTS];
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
-		if (over(view, ring, spans))
+		if (spans_over(view, ring, spans))
 			return true;
 	return false;
 }
@@ -50,86 +50,86 @@ fnt_rotate_needed(const struct fnt_view *view)
 /* ---- the file ------------------------------------------------------------------- */
 
 int
-fnt_rotate_open(struct fnt_rotation *freeze, struct fnt_error *error)
+fnt_rotate_open(struct fnt_rotation *rotation, struct fnt_error *error)
 {
-	const char *slash = strrchr(freeze->path, '/');
-	const char *file = slash ? slash + 1 : freeze->path;
+	const char *slash = strrchr(rotation->path, '/');
+	const char *file = slash ? slash + 1 : rotation->path;
 	char dir[PATH_MAX] = ".";
 	struct stat st;
 
-	freeze->fd = freeze->dir_fd = -1;
-	if (!*file || strlen(file) > NAME_MAX || strlen(freeze->path) >= PATH_MAX)
+	rotation->fd = rotation->dir_fd = -1;
+	if (!*file || strlen(file) > NAME_MAX || strlen(rotation->path) >= PATH_MAX)
 		return fnt_fail(error, -EINVAL, "%.200s: not the path of a file",
-				freeze->path);
-	strcpy(freeze->file, file);
+				rotation->path);
+	strcpy(rotation->file, file);
 	if (slash)
 		snprintf(dir, sizeof(dir), "%.*s",
-			 slash == freeze->path ? 1 : (int)(slash - freeze->path),
-			 freeze->path);
-	freeze->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (freeze->dir_fd < 0)
+			 slash == rotation->path ? 1 : (int)(slash - rotation->path),
+			 rotation->path);
+	rotation->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rotation->dir_fd < 0)
 		return fnt_fail(error, -errno, "%s: %s", dir, strerror(errno));
-	if (!fstatat(freeze->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW)) {
-		fnt_rotate_close(freeze);
+	if (!fstatat(rotation->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW)) {
+		fnt_rotate_close(rotation);
 		return fnt_fail(error, -EEXIST,
 				"%s: is there already; name another file",
-				freeze->path);
+				rotation->path);
 	}
-	freeze->fd = fnt_region_create_unnamed(freeze->dir_fd, freeze->temp,
-					       freeze->path, error);
-	if (freeze->fd < 0) {
-		int rc = freeze->fd;
+	rotation->fd = fnt_region_create_unnamed(rotation->dir_fd, rotation->temp,
+						 rotation->path, error);
+	if (rotation->fd < 0) {
+		int rc = rotation->fd;
 
-		fnt_rotate_close(freeze);
+		fnt_rotate_close(rotation);
 		return rc;
 	}
 	return 0;
 }
 
 void
-fnt_rotate_close(struct fnt_rotation *freeze)
+fnt_rotate_close(struct fnt_rotation *rotation)
 {
-	if (freeze->fd >= 0) {
-		if (*freeze->temp)
-			unlinkat(freeze->dir_fd, freeze->temp, 0);
-		close(freeze->fd);
+	if (rotation->fd >= 0) {
+		if (*rotation->temp)
+			unlinkat(rotation->dir_fd, rotation->temp, 0);
+		close(rotation->fd);
 	}
-	if (freeze->dir_fd >= 0)
-		close(freeze->dir_fd);
-	freeze->fd = freeze->dir_fd = -1;
+	if (rotation->dir_fd >= 0)
+		close(rotation->dir_fd);
+	rotation->fd = rotation->dir_fd = -1;
 }
 
 static int
-failed(const struct fnt_rotation *freeze, int code, struct fnt_error *error)
+failed(const struct fnt_rotation *rotation, int code, struct fnt_error *error)
 {
 	return fnt_fail(error, -code, "%s: cannot write it: %s; nothing is lost",
-			freeze->path, strerror(code));
+			rotation->path, strerror(code));
 }
 
+/* 0 or a positive errno. */
 static int
-put(const struct fnt_rotation *freeze, const void *bytes, size_t size, uint64_t off)
+write_at(const struct fnt_rotation *rotation, const void *bytes, size_t size,
+	 uint64_t off)
 {
 	const char *at = bytes;
 
 	while (size) {
-		ssize_t put = pwrite(freeze->fd, at, size, (off_t)off);
+		ssize_t written = pwrite(rotation->fd, at, size, (off_t)off);
 
-		if (put < 0 && errno == EINTR)
+		if (written < 0 && errno == EINTR)
 			continue;
-		if (put <= 0)
-			return put ? errno : EIO;
-		at += put;
-		off += (uint64_t)put;
-		size -= (size_t)put;
+		if (written <= 0)
+			return written ? errno : EIO;
+		at += written;
+		off += (uint64_t)written;
+		size -= (size_t)written;
 	}
 	return 0;
 }
 
-/* ---- areas ---------------------------------------------------------------------- */
+/* ---- cells ---------------------------------------------------------------------- */
 
-#define PAGE_CELLS (FNT_PAGE / FNT_CELL_BYTES)
-
-/* Cells of a page that hold nothing may as well be a hole: PAD of lap 0. */
+/* False: the page may be a hole, which reads as PAD of lap 0. */
 static bool
 has_records(const struct fnt_cell *cells, uint64_t count)
 {
@@ -143,109 +143,113 @@ has_records(const struct fnt_cell *cells, uint64_t count)
 }
 
 static int
-put_area(const struct fnt_rotation *freeze, const struct fnt_segment *segment)
+write_segment(const struct fnt_rotation *rotation, const struct fnt_segment *segment)
 {
 	_Alignas(8) char page[FNT_PAGE];
 	int code = 0;
 
-	for (uint64_t at = 0; !code && at < segment->cell_count; at += PAGE_CELLS) {
+	for (uint64_t at = 0; !code && at < segment->cell_count; at += FNT_PAGE_CELLS) {
 		const struct fnt_cell *cells = &segment->cells[at];
-		uint64_t some = segment->cell_count - at;
+		uint64_t count = segment->cell_count - at;
 
-		if (some > PAGE_CELLS)
-			some = PAGE_CELLS;
-		if (!has_records(cells, some))
+		if (count > FNT_PAGE_CELLS)
+			count = FNT_PAGE_CELLS;
+		if (!has_records(cells, count))
 			continue;
 		fnt_words_load(page, (const fnt_word *)(const void *)cells,
-			       some * FNT_CELL_BYTES);
-		code = put(freeze, page, some * FNT_CELL_BYTES,
-			   segment->off + at * FNT_CELL_BYTES);
+			       count * FNT_CELL_BYTES);
+		code = write_at(rotation, page, count * FNT_CELL_BYTES,
+				segment->off + at * FNT_CELL_BYTES);
 	}
 	return code;
 }
 
 static int
-put_areas(const struct fnt_rotation *freeze)
+write_segments(const struct fnt_rotation *rotation)
 {
 	struct fnt_segment_span spans[FNT_SEGMENTS];
 	int code = 0;
 
 	for (uint32_t ring = 0; !code && ring < FNT_RINGS; ring++) {
-		uint32_t count = over(&freeze->region->view, ring, spans);
+		uint32_t count = spans_over(&rotation->region->view, ring, spans);
 
 		for (uint32_t i = 0; !code && i < count; i++)
-			code = put_area(freeze, spans[i].segment);
+			code = write_segment(rotation, spans[i].segment);
 	}
 	return code;
 }
 
 /* ---- sections ------------------------------------------------------------------- */
 
-/* What a lane had committed when the segments ended: the number of its last record there,
- * or one less than that of its first one since. */
-struct reckoning {
-	uint64_t last, since;
+/* Sequence numbers of one lane's records: of the last one in segments that are over,
+ * and of the first one since. They tell how many records it had committed when the
+ * segments ended: `last`, or else one less than `first_since`. 0: there is no such
+ * record. */
+struct lane_seqs {
+	uint64_t last, first_since;
 };
 
 static int
-reckon_span(struct fnt_rotation *freeze, uint32_t ring,
-	    const struct fnt_segment_span *span, bool is_over, struct reckoning *lanes)
+collect_seqs_of(struct fnt_rotation *rotation, uint32_t ring,
+		const struct fnt_segment_span *span, bool is_over,
+		struct lane_seqs *lanes)
 {
-	const struct fnt_view *view = &freeze->region->view;
+	const struct fnt_view *view = &rotation->region->view;
 	struct fnt_record_copy raw = {.payload = NULL};
 	int code = 0;
 
 	for (uint64_t t = span->first; !code && t < span->end; t++) {
 		enum fnt_read_result is = fnt_record_read(view, ring, t, &raw);
-		struct reckoning *lane = &lanes[raw.head.lane % view->lane_count];
+		struct lane_seqs *lane = &lanes[raw.head.lane % view->lane_count];
 
 		if (is == FNT_READ_NO_MEMORY)
 			code = ENOMEM;
 		if (is != FNT_READ_RECORD)
 			continue;
-		freeze->records += is_over;
+		rotation->records += is_over;
 		if (is_over && raw.head.seq > lane->last)
 			lane->last = raw.head.seq;
-		if (!is_over && (!lane->since || raw.head.seq < lane->since))
-			lane->since = raw.head.seq;
+		if (!is_over &&
+		    (!lane->first_since || raw.head.seq < lane->first_since))
+			lane->first_since = raw.head.seq;
 	}
 	fnt_record_copy_free(&raw);
 	return code;
 }
 
-/* Once with all that is over, then with what has come since. */
+/* Reads the records that are over, then those of the current segment. */
 static int
-reckon(struct fnt_rotation *freeze, uint32_t ring, struct reckoning *lanes)
+collect_seqs(struct fnt_rotation *rotation, uint32_t ring, struct lane_seqs *lanes)
 {
-	const struct fnt_view *view = &freeze->region->view;
+	const struct fnt_view *view = &rotation->region->view;
 	struct fnt_segment_span spans[FNT_SEGMENTS];
-	uint32_t count = over(view, ring, spans);
+	uint32_t count = spans_over(view, ring, spans);
 	int code = 0;
 
 	memset(lanes, 0, view->lane_count * sizeof(*lanes));
 	for (uint32_t i = 0; !code && i < count; i++)
-		code = reckon_span(freeze, ring, &spans[i], true, lanes);
+		code = collect_seqs_of(rotation, ring, &spans[i], true, lanes);
 	if (!code && count &&
 	    fnt_segment_spans(view, ring, fnt_ring_cursor(view, ring), true, spans))
-		code = reckon_span(freeze, ring, &spans[0], false, lanes);
+		code = collect_seqs_of(rotation, ring, &spans[0], false, lanes);
 	return code;
 }
 
-/* In the copy at `base`. */
+/* The section's place in the private copy at `base`. */
 static void *
 section_in(char *base, const struct fnt_view *view, const void *section)
 {
 	return base + ((const unsigned char *)section - view->base);
 }
 
+/* Remove what belongs to running processes, and the key of hashes: whoever gets the
+ * copy must not be able to guess hashed texts. */
 static void
-clear_uses(char *base, const struct fnt_view *view)
+clear_processes(char *base, const struct fnt_view *view)
 {
 	struct fnt_control_words *control = section_in(base, view, view->control);
 	struct fnt_lane *lanes = section_in(base, view, view->lanes);
 
-	/* Who is given the copy need not be able to try what hashed texts may have
-	 * been. */
 	fnt_word_store(&control->hash_key[0], 0);
 	fnt_word_store(&control->hash_key[1], 0);
 	memset(section_in(base, view, view->producers), 0,
@@ -262,30 +266,30 @@ clear_uses(char *base, const struct fnt_view *view)
 	}
 }
 
+/* Set each lane's count of committed records to what it was when the segments ended. */
 static void
-put_counts(char *base, const struct fnt_view *view, uint32_t ring,
-	   const struct reckoning *reckoned)
+set_recorded(char *base, const struct fnt_view *view, uint32_t ring,
+	     const struct lane_seqs *seqs)
 {
 	struct fnt_lane *lanes = section_in(base, view, view->lanes);
 
 	for (uint32_t i = 0; i < view->lane_count; i++) {
-		if (reckoned[i].last)
+		if (seqs[i].last)
+			fnt_word_store(&lanes[i].rings[ring].recorded, seqs[i].last);
+		else if (seqs[i].first_since)
 			fnt_word_store(&lanes[i].rings[ring].recorded,
-				       reckoned[i].last);
-		else if (reckoned[i].since)
-			fnt_word_store(&lanes[i].rings[ring].recorded,
-				       reckoned[i].since - 1);
+				       seqs[i].first_since - 1);
 	}
 }
 
-/* The table ends with the last segment that is over, and the cursor with it. */
+/* Let the copy's segment table and cursor end with the last segment that is over. */
 static void
-close_ring(char *base, const struct fnt_view *view, uint32_t ring)
+end_ring(char *base, const struct fnt_view *view, uint32_t ring)
 {
 	struct fnt_ring_head *head =
 		(struct fnt_ring_head *)section_in(base, view, view->rings) + ring;
 	struct fnt_segment_span spans[FNT_SEGMENTS];
-	uint32_t count = over(view, ring, spans);
+	uint32_t count = spans_over(view, ring, spans);
 
 	if (!count)
 		return;
@@ -303,10 +307,10 @@ close_ring(char *base, const struct fnt_view *view, uint32_t ring)
 }
 
 static int
-put_sections(struct fnt_rotation *freeze)
+write_sections(struct fnt_rotation *rotation)
 {
-	const struct fnt_view *view = &freeze->region->view;
-	struct reckoning *lanes = calloc(view->lane_count, sizeof(*lanes));
+	const struct fnt_view *view = &rotation->region->view;
+	struct lane_seqs *lanes = calloc(view->lane_count, sizeof(*lanes));
 	char *base = aligned_alloc(FNT_LINE, view->fixed_bytes);
 	int code = lanes && base ? 0 : ENOMEM;
 	struct fnt_header *header = (struct fnt_header *)(void *)base;
@@ -316,44 +320,45 @@ put_sections(struct fnt_rotation *freeze)
 			       view->fixed_bytes);
 		fnt_random(&header->region_id, sizeof(header->region_id));
 		header->compat |= FNT_COMPAT_FROZEN;
-		clear_uses(base, view);
+		clear_processes(base, view);
 	}
 	for (uint32_t ring = 0; !code && ring < FNT_RINGS; ring++) {
-		close_ring(base, view, ring);
-		code = reckon(freeze, ring, lanes);
+		end_ring(base, view, ring);
+		code = collect_seqs(rotation, ring, lanes);
 		if (!code)
-			put_counts(base, view, ring, lanes);
+			set_recorded(base, view, ring, lanes);
 	}
 	if (!code)
-		code = put(freeze, base, view->fixed_bytes, 0);
+		code = write_at(rotation, base, view->fixed_bytes, 0);
 	free(base);
 	free(lanes);
 	return code;
 }
 
 int
-fnt_rotate_write(struct fnt_rotation *freeze, struct fnt_error *error)
+fnt_rotate_write(struct fnt_rotation *rotation, struct fnt_error *error)
 {
 	struct stat st;
 	int code = 0, rc;
 
-	if (!fnt_rotate_needed(&freeze->region->view))
+	if (!fnt_rotate_needed(&rotation->region->view))
 		return fnt_fail(error, -EAGAIN, "%s: the rings have not moved on",
-				freeze->path);
-	/* As long as the region's own, sparse. */
-	if (fstat(freeze->region->fd, &st) || ftruncate(freeze->fd, st.st_size))
+				rotation->path);
+	/* As long as the region's file; sparse. */
+	if (fstat(rotation->region->fd, &st) || ftruncate(rotation->fd, st.st_size))
 		code = errno;
 	if (!code)
-		code = put_areas(freeze);
+		code = write_segments(rotation);
 	if (!code)
-		code = put_sections(freeze);
-	if (!code && (fchmod(freeze->fd, st.st_mode & 0777) || fsync(freeze->fd)))
+		code = write_sections(rotation);
+	if (!code && (fchmod(rotation->fd, st.st_mode & 0777) || fsync(rotation->fd)))
 		code = errno;
 	if (code)
-		return failed(freeze, code, error);
-	rc = fnt_region_link(freeze->dir_fd, freeze->fd, freeze->temp, freeze->file);
+		return failed(rotation, code, error);
+	rc = fnt_region_link(rotation->dir_fd, rotation->fd, rotation->temp,
+			     rotation->file);
 	if (rc)
-		return fnt_fail(error, rc, "%s: cannot name it: %s", freeze->path,
+		return fnt_fail(error, rc, "%s: cannot name it: %s", rotation->path,
 				strerror(-rc));
 	return 0;
 }

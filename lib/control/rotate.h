@@ -1,36 +1,44 @@
 /* SPDX-License-Identifier: MIT
  *
- * rotate.h: the records of segments that are over, in a region of their own.
+ * rotate.h: write the segments that are over to a region file of their own.
  *
- *   open: a file without a name, in the directory of the name that it is to get
- *   write: sections without what is in use (processes, calls in flight), the areas at
- *          their places; then, synced, it gets its name: never that of another file
+ *   open:  create a file without a name, in the directory where it will get one
+ *   write: copy the segments to the same offsets, then the sections without what
+ *          belongs to running processes (slots, frames); sync; give the file its name
+ *   close: remove what is left if it has no name
  *
- * The holder of the control lock does it, with the segments sealed (resize.h).
+ * The holder of the control lock does this, after it has sealed the segments
+ * (resize.h). The region itself is only read. An existing file is never replaced, and a
+ * file with the name is always complete. Makes system calls, allocates, and waits for
+ * the disk.
  */
 #ifndef FNT_CONTROL_ROTATE_H
 #define FNT_CONTROL_ROTATE_H
 
+#include "region/unnamed.h"
 #include "region/view.h"
 
 struct fnt_rotation {
-	const struct fnt_region *region;
+	const struct fnt_region *region; /* set by the caller, like `path` */
 	const char *path;
-	uint64_t records; /* in it */
-	int dir_fd, fd;
+	uint64_t records; /* written; set by fnt_rotate_write() */
+	int dir_fd, fd;	  /* -1: not open */
 	char file[NAME_MAX + 1];
-	char temp[64]; /* its name until then, where it must have one */
+	char temp[FNT_TEMP_NAME_SIZE]; /* "" or a temporary name: unnamed.h */
 };
 
-/* Is there anything over, and still shown? */
+/* Is there a segment that is over and that readers still show? Wait-free. */
 bool fnt_rotate_needed(const struct fnt_view *view);
 
-/* -EEXIST, -ENOENT (the directory), -EACCES, …: nothing has been done. */
-int fnt_rotate_open(struct fnt_rotation *freeze, struct fnt_error *error);
+/* Create the file. 0, or with a message: -EEXIST (a file has that name), -ENOENT (no
+ * such directory), -EINVAL, or another -errno; there is nothing to close then. */
+int fnt_rotate_open(struct fnt_rotation *rotation, struct fnt_error *error);
 
-/* -ENOSPC, -EEXIST, -ENOMEM: there is no file. */
-int fnt_rotate_write(struct fnt_rotation *freeze, struct fnt_error *error);
+/* Write it and give it its name. 0, or with a message: -EAGAIN (nothing is over),
+ * -EEXIST, -ENOSPC, -ENOMEM or another -errno: no file has the name. */
+int fnt_rotate_write(struct fnt_rotation *rotation, struct fnt_error *error);
 
-void fnt_rotate_close(struct fnt_rotation *freeze);
+/* Close it, whether it was written or not. */
+void fnt_rotate_close(struct fnt_rotation *rotation);
 
 #endif

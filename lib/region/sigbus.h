@@ -4,7 +4,7 @@
  *
  *   fnt_reader_…() ─► check ─► read ─► check ─► answer, or -ESTALE
  *                                │
- *                                └ SIGBUS: the file was truncated meanwhile. The handler
+ *                                └ SIGBUS: the file was truncated. The handler
  *                                  maps zeroes in place of it and marks the range
  *
  * A reader relies on no byte of the file, so zeroes do no harm. Checking the file's
