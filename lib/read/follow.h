@@ -7,7 +7,7 @@
  *                ▲ deferred: not written in time, their lane may still write them
  *
  * Order. Tickets are read in the order of the ring. One that is not written yet belongs
- * to the block of some lane: the follower waits a little, so that order is kept, then
+ * to the block of some lane: the follower waits a few ms, so that order is kept, then
  * defers the rest of that block and goes on. Deferred tickets are read in each round,
  * for as long as the lane may write them. So a producer that is stopped delays nobody.
  *
@@ -22,9 +22,10 @@
  * flushed (cache_flush.h), and where producers are about to write the follower skips
  * ahead (overrun.h).
  *
- * Reads the region, never writes to it. One thread at a time for one follower. It never
- * waits for a producer for longer than the times above; a round begins with the system
- * calls of fnt_reader_ensure_fresh().
+ * Reads the region, never writes to it. One thread at a time for one follower. A call
+ * never blocks: while the follower waits for a ticket it returns that there is no
+ * record yet, and before a round it spins for ROUND_NS at most. A round begins with the
+ * system calls of fnt_reader_ensure_fresh().
  */
 #ifndef FNT_READ_FOLLOW_H
 #define FNT_READ_FOLLOW_H

@@ -7,7 +7,7 @@
  *
  * Reading never writes to the region, and every number found in it is bounded before it
  * is used. Counters are read one by one while producers add to them. One thread for one
- * work; allocates; no system call else.
+ * work. Allocates; makes no other system call.
  */
 #ifndef FNT_READ_METRICS_SUM_H
 #define FNT_READ_METRICS_SUM_H

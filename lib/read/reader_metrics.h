@@ -2,7 +2,8 @@
  *
  * reader_metrics.h: the metrics of a mapped region, for its readers and its producers.
  *
- * Reading never writes to the region. Any thread; allocates; makes no system call else.
+ * Reading never writes to the region. Any thread. Allocates; makes no other system
+ * call.
  */
 #ifndef FNT_READ_READER_METRICS_H
 #define FNT_READ_READER_METRICS_H
