@@ -285,7 +285,7 @@ verify_ring(struct verify *verify, uint32_t ring)
 	verify_segments(verify, ring);
 	if (!count)
 		problem(verify, &view->rings[ring],
-			"the cursor %llu of ring %u lies before its start",
+			"the cursor %llu of ring %u is before its start",
 			(unsigned long long)cursor, ring);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct fnt_segment *segment = spans[i].segment;
