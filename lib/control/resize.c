@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/resize.h"
 
-#include "region/file_space.h"
 #include "base/error.h"
+#include "base/shm_words.h"
+#include "region/file_space.h"
 #include "region/liveness.h"
 #include "region/region.h"
 #include "region/segment.h"
@@ -10,7 +11,6 @@
 #include "region/segment_span.h"
 #include "region/slots.h"
 #include "ring/record_read.h"
-#include "base/shm_words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -147,9 +147,9 @@ lanes_below(const struct fnt_region *region, uint32_t ring, uint64_t ticket)
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		const struct fnt_lane *lane = &view->lanes[i];
 		uint64_t state = fnt_word_relaxed(&lane->state);
-		/* [L2] acquire: pairs with [L1] in ring.c. A lane stores `low` before
-		 * it takes tickets. We have seen the cursor in the new segment, so we
-		 * see `low` of each lane that holds tickets of the old one. */
+		/* [L2] acquire: a lane stores `low` before it takes tickets. We have
+		 * seen the cursor in the new segment, so we see `low` of each lane that
+		 * holds tickets of the old one. Pairs with [L1] in ring.c. */
 		uint64_t low = atomic_load_explicit(&lane->rings[ring].low,
 						    memory_order_acquire);
 

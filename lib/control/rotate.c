@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/rotate.h"
 
-#include "base/random.h"
 #include "base/error.h"
-#include "ring/record_read.h"
+#include "base/random.h"
+#include "base/shm_words.h"
 #include "region/map.h"
 #include "region/segment_span.h"
 #include "region/unnamed.h"
-#include "base/shm_words.h"
+#include "ring/record_read.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -195,25 +195,25 @@ collect_seqs_of(struct fnt_rotation *rotation, uint32_t ring,
 		struct lane_seqs *lanes)
 {
 	const struct fnt_view *view = &rotation->region->view;
-	struct fnt_record_copy raw = {.payload = NULL};
+	struct fnt_record_copy record = {.payload = NULL};
 	int code = 0;
 
 	for (uint64_t t = span->first; !code && t < span->end; t++) {
-		enum fnt_read_result is = fnt_record_read(view, ring, t, &raw);
-		struct lane_seqs *lane = &lanes[raw.head.lane % view->lane_count];
+		enum fnt_read_result is = fnt_record_read(view, ring, t, &record);
+		struct lane_seqs *lane = &lanes[record.head.lane % view->lane_count];
 
 		if (is == FNT_READ_NO_MEMORY)
 			code = ENOMEM;
 		if (is != FNT_READ_RECORD)
 			continue;
 		rotation->records += is_over;
-		if (is_over && raw.head.seq > lane->last)
-			lane->last = raw.head.seq;
+		if (is_over && record.head.seq > lane->last)
+			lane->last = record.head.seq;
 		if (!is_over &&
-		    (!lane->first_since || raw.head.seq < lane->first_since))
-			lane->first_since = raw.head.seq;
+		    (!lane->first_since || record.head.seq < lane->first_since))
+			lane->first_since = record.head.seq;
 	}
-	fnt_record_copy_free(&raw);
+	fnt_record_copy_free(&record);
 	return code;
 }
 

@@ -8,7 +8,6 @@
  */
 #include "base/error.h"
 #include "region/fd.h"
-#include "region/header.h"
 #include "region/map.h"
 #include "region/region.h"
 
@@ -190,7 +189,6 @@ static int
 attach_found(struct fnt_region *region, pid_t pid, const struct found *found, int count,
 	     struct fnt_error *error)
 {
-	struct fnt_header header;
 	int fd, rc;
 
 	if (count < 0)
@@ -210,10 +208,7 @@ attach_found(struct fnt_region *region, pid_t pid, const struct found *found, in
 	fnt_region_forget_pins(region);
 	region->dev = found->dev;
 	region->ino = found->ino;
-	rc = fnt_header_read(&header, fd, region->path, error);
-	if (!rc)
-		rc = fnt_view_map(&region->view, &header, fd, false, region->path,
-				  error);
+	rc = fnt_view_map(&region->view, fd, false, region->path, error);
 	if (rc)
 		close(fd);
 	return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "region/fd.h"
 #include "region/liveness.h"
+#include "region/fd.h"
 
 #include "base/random.h"
 

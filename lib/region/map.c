@@ -73,30 +73,10 @@ place_section(struct fnt_view *view, const struct fnt_section *section)
 	}
 }
 
-int
-fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, bool write,
-	     const char *what, struct fnt_error *error)
+/* Everything but the segment map, for a mapping whose base and size are set. */
+static void
+fill_in_view(struct fnt_view *view, const struct fnt_header *header)
 {
-	uint64_t file_bytes;
-	struct stat st;
-	void *base;
-	int rc;
-
-	/* The file may have grown since its header was written: map all of it. */
-	if (fstat(fd, &st))
-		return fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
-	file_bytes = (uint64_t)st.st_size;
-	if (file_bytes < header->size_bytes)
-		return fnt_fail(error, -EPROTO, "%s: cut short while it was opened",
-				what);
-	base = mmap(NULL, file_bytes, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED,
-		    fd, 0);
-	if (base == MAP_FAILED)
-		return fnt_fail(error, -errno, "%s: cannot map it: %s", what,
-				strerror(errno));
-	memset(view, 0, sizeof(*view));
-	view->base = base;
-	view->size_bytes = file_bytes;
 	view->fixed_bytes = fnt_header_fixed(header);
 	view->kept_percent = header->kept_percent;
 	view->frozen = header->compat & FNT_COMPAT_FROZEN;
@@ -108,17 +88,43 @@ fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd, boo
 	view->flags = header->flags;
 	for (uint32_t i = 0; i < header->section_count; i++)
 		place_section(view, &header->sections[i]);
-	rc = fnt_segment_map_init(view, file_bytes, write);
-	if (rc) {
-		munmap(base, file_bytes);
-		view->base = NULL;
-		return fnt_fail(error, rc,
-				rc == -ENOMEM
-					? "%s: out of memory"
-					: "%s: damaged: no cells of the main ring",
+}
+
+int
+fnt_view_map(struct fnt_view *view, int fd, bool write, const char *what,
+	     struct fnt_error *error)
+{
+	int prot = PROT_READ | (write ? PROT_WRITE : 0);
+	struct fnt_header header;
+	uint64_t file_bytes;
+	struct stat st;
+	void *base;
+	int rc = fnt_header_read(&header, fd, what, error);
+
+	if (rc)
+		return rc;
+	/* The file may have grown since its header was written: map all of it. */
+	if (fstat(fd, &st))
+		return fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
+	file_bytes = (uint64_t)st.st_size;
+	if (file_bytes < header.size_bytes)
+		return fnt_fail(error, -EPROTO, "%s: cut short while it was opened",
 				what);
-	}
-	return 0;
+	base = mmap(NULL, file_bytes, prot, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED)
+		return fnt_fail(error, -errno, "%s: cannot map it: %s", what,
+				strerror(errno));
+	*view = (struct fnt_view){.base = base, .size_bytes = file_bytes};
+	fill_in_view(view, &header);
+	rc = fnt_segment_map_init(view, file_bytes, write);
+	if (!rc)
+		return 0;
+	munmap(base, file_bytes);
+	view->base = NULL;
+	return fnt_fail(error, rc,
+			rc == -ENOMEM ? "%s: out of memory"
+				      : "%s: damaged: no cells of the main ring",
+			what);
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * map.h: mapping what a checked header describes. Makes system calls and allocates; the
- * caller has the view to itself.
+ * map.h: map a region's file. Makes system calls and allocates. Nobody else uses the
+ * view meanwhile.
  */
 #ifndef FNT_REGION_MAP_H
 #define FNT_REGION_MAP_H
@@ -10,11 +10,12 @@
 
 #include <fntrace/fntrace.h>
 
-/* Map the whole file `fd` and fill in `view`. The header must have passed
- * fnt_header_read(). `what` names the file in messages. `fd` stays the caller's. 0, or
- * -errno with a message: -EPROTO (damaged or truncated), -ENOMEM. */
-int fnt_view_map(struct fnt_view *view, const struct fnt_header *header, int fd,
-		 bool write, const char *what, struct fnt_error *error);
+/* Check the header of the file `fd`, map the whole file, and fill in `view`. `what`
+ * names the file in messages. `fd` stays the caller's. 0, or with a message: what
+ * fnt_header_read() returns, -EPROTO (damaged or truncated), -ENOMEM, or another
+ * -errno. */
+int fnt_view_map(struct fnt_view *view, int fd, bool write, const char *what,
+		 struct fnt_error *error);
 
 /* Undo that. A view that is not mapped is left alone. */
 void fnt_view_unmap(struct fnt_view *view);

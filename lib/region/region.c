@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define SUFFIX ".fnt"
-#define NAME_MAX_ 200
+#define REGION_NAME_MAX 200
 
 /* ---- names and paths ------------------------------------------------------------- */
 
@@ -38,12 +38,13 @@ check_name(const char *name, struct fnt_error *error)
 				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t len = strlen(name);
 
-	if (!len || len > NAME_MAX_ || name[0] == '.' || strspn(name, allowed) != len)
+	if (!len || len > REGION_NAME_MAX || name[0] == '.' ||
+	    strspn(name, allowed) != len)
 		return fnt_fail(
 			error, -EINVAL,
 			"region name \"%.64s\": use 1 to %d letters, digits, '.', "
 			"'_' or '-', not '.' first; or a path with a '/'",
-			name, NAME_MAX_);
+			name, REGION_NAME_MAX);
 	return 0;
 }
 
@@ -241,14 +242,13 @@ static int
 adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 {
 	const char *what = fnt_region_label(region);
-	struct fnt_header header;
 	struct stat st;
-	int rc = fnt_header_read(&header, fd, what, error);
+	int rc = 0;
 
-	if (!rc && fstat(fd, &st))
+	if (fstat(fd, &st))
 		rc = fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
 	if (!rc)
-		rc = fnt_view_map(&region->view, &header, fd, write, what, error);
+		rc = fnt_view_map(&region->view, fd, write, what, error);
 	if (!rc && write) {
 		rc = fnt_file_space_allocate_all(fd, &region->view, what, error);
 		if (rc)
@@ -437,7 +437,6 @@ int
 fnt_region_make_writable(struct fnt_region *region, struct fnt_error *error)
 {
 	const char *what = fnt_region_label(region);
-	struct fnt_header header;
 	struct fnt_view view;
 	int fd = fnt_region_reopen(region), rc;
 
@@ -448,9 +447,7 @@ fnt_region_make_writable(struct fnt_region *region, struct fnt_error *error)
 			what);
 	if (fd < 0)
 		return fnt_fail(error, fd, "%s: %s", what, strerror(-fd));
-	rc = fnt_header_read(&header, fd, what, error);
-	if (!rc)
-		rc = fnt_view_map(&view, &header, fd, true, what, error);
+	rc = fnt_view_map(&view, fd, true, what, error);
 	if (rc) {
 		close(fd);
 		return rc;

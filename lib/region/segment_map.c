@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "region/segment.h"
 #include "region/segment_map.h"
+#include "region/segment.h"
 
 #include "region/fd.h"
 #include "region/sigbus.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "region/segment.h"
 #include "region/segment_span.h"
+#include "region/segment.h"
 
 /* The ticket at which `segment` ends, given that the next segment begins with `next`
  * and that the cursor has reached it. */

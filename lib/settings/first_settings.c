@@ -4,8 +4,8 @@
  */
 #include "settings/first_settings.h"
 
-#include "base/random.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "settings/settings.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ section_of(const struct fnt_header *header, uint32_t kind)
 
 /* The program's first, and over them, key by key, what its environment says. */
 static int
-parse(struct fnt_settings_block *block, const struct fnt_options *options)
+parse_sources(struct fnt_settings_block *block, const struct fnt_options *options)
 {
 	const char *environment = getenv("FNTRACE_SETTINGS");
 	int rc = 0;
@@ -83,7 +83,7 @@ fnt_first_settings_write(int fd, const struct fnt_header *header,
 		      "as `first` has it");
 	if (!block)
 		return fnt_fail(options->error, -ENOMEM, "out of memory");
-	rc = parse(block, options);
+	rc = parse_sources(block, options);
 	if (!rc)
 		rc = write_settings(fd, settings, block, options);
 	fnt_random(first.key, sizeof(first.key));
