@@ -7,14 +7,15 @@
 
 #define FIRST_CAP 512u
 
-/* At least `len` more bytes of capacity; doubled, so that n appends copy O(n) bytes. */
+/* Make room for at least `len` more bytes. Doubling makes n appends copy O(n) bytes. */
 static int
 grow(struct fnt_buf *buf, size_t len)
 {
 	size_t cap = buf->cap ? buf->cap : FIRST_CAP;
 	char *data;
 
-	/* No object is larger than PTRDIFF_MAX: below it, doubling can't overflow. */
+	/* No object is larger than PTRDIFF_MAX, and up to that doubling can't
+	 * overflow. */
 	if (len > (size_t)PTRDIFF_MAX - buf->len)
 		return -ENOMEM;
 	while (cap - buf->len < len)
@@ -39,8 +40,7 @@ void
 fnt_buf_fail(struct fnt_buf *buf)
 {
 	buf->error = -ENOMEM;
-	/* Nothing fits from here on: fnt_buf_append_char's short way must not be taken either.
-	 */
+	/* With no room left fnt_buf_append_char() does not store a byte directly. */
 	buf->cap = buf->len;
 }
 

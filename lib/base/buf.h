@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * buf.h: bytes that are appended, in memory that grows.
+ * buf.h: a byte buffer that grows as it is appended to.
  *
- *      init ──► put / char / reserve ──► steal (the caller frees) or fini
+ *      init ──► append, append_text, append_char, reserve ──► steal, or free(data)
  *
- * The first failure sticks: what comes after it is ignored, and steal or `error` says
- * so. So a writer of many small pieces checks once, at the end.
+ * The first failure sticks: later appends are ignored, and `error` or the result of
+ * fnt_buf_steal() reports it. A writer of many small pieces checks once, at the end.
  *
- * One thread at a time for one buffer. May allocate, so not in a signal handler, and
- * not on the producing side.
+ * A buffer belongs to one thread at a time. Appending may allocate, so it is neither
+ * for signal handlers nor for the producing side.
  */
 #ifndef FNT_BASE_BUF_H
 #define FNT_BASE_BUF_H
@@ -17,10 +17,10 @@
 #include <string.h>
 
 struct fnt_buf {
-	char *data; /* NULL until something is put */
-	size_t len;
-	size_t cap;
-	int error; /* 0 or -ENOMEM */
+	char *data; /* malloc()ed; NULL until the first append */
+	size_t len; /* bytes appended */
+	size_t cap; /* bytes allocated */
+	int error;  /* 0 or -ENOMEM */
 };
 
 static inline void
@@ -29,14 +29,15 @@ fnt_buf_init(struct fnt_buf *buf)
 	*buf = (struct fnt_buf){0};
 }
 
-/* Room for `len` more bytes at buf->data + buf->len, which the caller fills and then
- * adds to buf->len. The place, or NULL once the buffer has failed. */
+/* Make room for `len` more bytes. Returns where they go, buf->data + buf->len, for the
+ * caller to fill and then to add to buf->len; NULL once the buffer has failed. */
 char *fnt_buf_reserve(struct fnt_buf *buf, size_t len);
 
-/* Fail with -ENOMEM: for who allocates beside the buffer. */
+/* Set the error to -ENOMEM: for a caller that failed to allocate something else. */
 void fnt_buf_fail(struct fnt_buf *buf);
 
-/* Append. `bytes` may be NULL if `len` is 0; it must not point into the buffer. */
+/* Append `len` bytes. `bytes` may be NULL if `len` is 0; it must not point into the
+ * buffer. */
 void fnt_buf_append(struct fnt_buf *buf, const void *bytes, size_t len);
 
 static inline void
@@ -54,7 +55,7 @@ fnt_buf_append_char(struct fnt_buf *buf, char byte)
 		fnt_buf_append(buf, &byte, 1);
 }
 
-/* Cut back to `len`, which the buffer has had before. */
+/* Cut back to `len`, a length that the buffer had before. */
 static inline void
 fnt_buf_truncate(struct fnt_buf *buf, size_t len)
 {
@@ -62,8 +63,9 @@ fnt_buf_truncate(struct fnt_buf *buf, size_t len)
 		buf->len = len;
 }
 
-/* Hand the bytes over, with a NUL after them that `len` (may be NULL) does not count: 0
- * and *data, to be freed; or -ENOMEM, *data then NULL. The buffer is as after init. */
+/* Move the bytes to the caller, with a NUL after them that *len does not count. Returns
+ * 0, with *data to be freed by the caller and *len set unless `len` is NULL; or
+ * -ENOMEM, with *data NULL. The buffer is then as after fnt_buf_init(). */
 int fnt_buf_steal(struct fnt_buf *buf, char **data, size_t *len);
 
 #endif

@@ -20,7 +20,8 @@ fnt_cache_flush_available(void)
 	unsigned a, b, c, d;
 
 	if (__builtin_expect(is == UNKNOWN, 0)) {
-		/* Intel SDM 2, CPUID: leaf 7, EBX. Two threads may ask at once. */
+		/* Intel SDM vol. 2, CPUID: leaf 7, EBX. Two threads may both do
+		 * this. */
 		is = __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & 1u << 23 ? YES : NO;
 		atomic_store_explicit(&known, is, memory_order_relaxed);
 	}

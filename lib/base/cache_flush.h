@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * cache_flush.h: lines of memory given back by who has read them.
+ * cache_flush.h: flush cache lines that a reader will not visit again (clflushopt), so
+ * that the producer's next write need not fetch them from the reader's core.
  *
- * A line that another core has read is shared. When its producer comes to write it
- * again, a lap later, it has to be asked back from whatever cache still holds it, and a
- * producer waits for that: 50 to 310 ns a line, in a ring that fits into caches for
- * nearly each. In memory it belongs to nobody, and is fetched from there ahead of time.
- * So who reads a ring that is being written, from one end to the other, and will not
- * come back to what it has read, takes it out of all caches behind itself. That takes a
- * reader 1 to 3 ns a line, writes nothing, and needs no more than that it may read
- * there.
+ * A line that a reader on another core has loaded is in that core's cache. A lap later
+ * the producer must take it back before it can write it, which costs it 50 to 310 ns a
+ * line. A flushed line is only in memory, from where the producer's core prefetches it.
+ * So a reader that scans a ring flushes the lines behind itself, at 1 to 3 ns a line.
+ * Flushing changes no byte and needs read permission only.
  *
- * A hint: where the processor can't do it, nothing happens.
+ * This is a hint: without clflushopt nothing happens. Any thread, wait-free.
  */
 #ifndef FNT_BASE_CACHE_FLUSH_H
 #define FNT_BASE_CACHE_FLUSH_H
@@ -23,13 +21,13 @@
 
 #if defined(__x86_64__)
 
-/* Is there clflushopt? The first call asks the processor; which takes long in a virtual
- * machine. */
+/* Does the processor have clflushopt? The first call executes CPUID, which is slow in a
+ * virtual machine; later ones load its result. */
 bool fnt_cache_flush_available(void);
 
-/* The lines that begin within `bytes` bytes from `at`, which is at the beginning of
- * one. Intel SDM 2, CLFLUSHOPT: as a read of a byte, as far as permissions go, and
- * coherent with all other accesses to the line. */
+/* Flush the lines of `bytes` bytes at `at`, which is aligned to a line. Intel SDM vol.
+ * 2, CLFLUSHOPT: needs the permissions of a one-byte load, and is coherent with all
+ * other accesses to the line. */
 static inline void
 fnt_cache_flush(const void *at, size_t bytes)
 {

@@ -8,20 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANCHOR_NS 1000000u    /* an anchor's life */
-#define BASELINE_NS 20000000u /* over which the scale is taken */
-#define REBASE_NS FNT_SECOND_NS
+#define ANCHOR_NS 1000000u	/* how long an anchor is good for */
+#define BASELINE_NS 20000000u	/* the shortest time to measure a scale over */
+#define REBASE_NS FNT_SECOND_NS /* how often the scale is measured again */
 #define SCALE_SHIFT 32
-#define SUSPICION_NS                                                                   \
-	100000u /* off by more within an anchor's life: not to be trusted */
 
-/* ---- the counter ------------------------------------------------------------------ */
+/* A counter that an anchor finds off by more is not used any more. */
+#define SUSPICION_NS 100000u
+
+/* ---- the counter ---------------------------------------------------------------- */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Atomic bool trusted;
 
-/* No reading before the counter showed `ticks` is later than this: by an anchor nothing
- * is read after its limit. */
+/* The latest time that can have been returned before the counter showed `ticks`: an
+ * anchor gives none past its limit. */
 static uint64_t
 latest(const struct fnt_clock *clock, uint64_t ticks)
 {
@@ -39,7 +40,7 @@ latest(const struct fnt_clock *clock, uint64_t ticks)
 
 #include <cpuid.h>
 
-/* A pair, read as close together as three tries allow. */
+/* Read counter and vDSO clock together: the closest of three tries. */
 static void
 read_pair(uint64_t *ticks, uint64_t *ns)
 {
@@ -57,7 +58,8 @@ read_pair(uint64_t *ticks, uint64_t *ns)
 	}
 }
 
-/* Intel SDM 18.17.1, AMD APM 3 E.4.7: the counter runs at one rate in all states. */
+/* Does the counter run at one rate in all power states? Intel SDM vol. 3, 18.17.1; AMD
+ * APM vol. 3, E.4.7. */
 static bool
 counter_invariant(void)
 {
@@ -66,7 +68,8 @@ counter_invariant(void)
 	return __get_cpuid(0x80000007, &a, &b, &c, &d) && d & 1u << 8;
 }
 
-/* The kernel watches the counters of all CPUs, and takes to another clock if they part. */
+/* Does the kernel use the counter? It watches those of all CPUs, and changes to another
+ * clock source if they diverge. */
 static bool
 kernel_trusts_counter(void)
 {
@@ -83,8 +86,8 @@ kernel_trusts_counter(void)
 	return got >= 3 && !strncmp(name, "tsc", 3) && (name[3] == '\n' || !name[3]);
 }
 
-/* The process's scale, and the pair that it is measured from. Two threads may renew it at
- * once: either result is good, and each word is whole. */
+/* The process's scale, and the pair that it is measured from. Two threads may renew
+ * them at the same time: any mixture of their results is good enough. */
 static _Atomic uint64_t scale;
 static _Atomic uint64_t base_ticks, base_ns;
 
@@ -103,8 +106,9 @@ set_up(void)
 	atomic_store(&trusted, true);
 }
 
-/* The rate since the base, if that lies back far enough; 0 if there is none yet. A machine
- * that slept in between has ticked on without time: then the old rate stays. */
+/* Measure the scale since the base, if that is old enough. Returns the scale to use, or
+ * 0 if there is none yet. The counter may have run on while the machine was suspended
+ * and CLOCK_MONOTONIC stood still: then the old scale stays. */
 static uint64_t
 update_scale(uint64_t ticks, uint64_t ns)
 {
@@ -126,8 +130,8 @@ update_scale(uint64_t ticks, uint64_t ns)
 	return old;
 }
 
-/* A clock that is ahead goes slower, by so much that it is right again when the anchor
- * is renewed; but never at less than half its rate. */
+/* The scale for a clock that is ahead: slower, so that it is right again when the
+ * anchor is renewed; but never less than half of the measured scale. */
 static uint64_t
 slower(uint64_t rate, uint64_t ahead_ns)
 {
@@ -191,7 +195,7 @@ fnt_clock_renew(struct fnt_clock *clock)
 	if (fnt_clock_kind() == FNT_CLOCK_TSC) {
 		anchor(clock);
 	} else {
-		/* Perhaps by the counter, until that was given up. */
+		/* The anchor is of the counter, if that was used before. */
 		clock->last = latest(clock, clock->ticks + clock->limit);
 		clock->limit = 0;
 		ns = fnt_clock_mono();
@@ -201,10 +205,10 @@ fnt_clock_renew(struct fnt_clock *clock)
 	return clock->last;
 }
 
-/* ---- the wall --------------------------------------------------------------------- */
+/* ---- the wall clock ------------------------------------------------------------- */
 
-/* The wall clock between two monotonic readings, so that being preempted in between costs
- * no more than the closest of three tries. */
+/* Reads the wall clock between two readings of the monotonic one, and takes the closest
+ * of three tries: a thread may be preempted in between. */
 void
 fnt_clock_renew_wall(struct fnt_clock *clock)
 {

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * clock.h: nanoseconds of CLOCK_MONOTONIC, and what the wall clock showed.
+ * clock.h: CLOCK_MONOTONIC in nanoseconds, and its offset to the wall clock.
  *
- * Where the kernel itself keeps time by the CPU's time stamp counter, so do we: a
- * thread reads the counter and scales it from an anchor, a pair of counter and vDSO
- * clock, that it renews every millisecond. Within a millisecond even a clock that is
- * being slewed by 500 ppm is off by half a microsecond at most, so that processes agree
- * to within one. A thread's readings never run backwards: an anchor begins no earlier
- * than the last reading that there can have been by the one before, and if that is
- * ahead of the vDSO clock the scale is taken a little less until the next. Elsewhere,
- * and with FNTRACE_CLOCK=vdso in the environment, it is the vDSO clock. Neither makes a
- * system call.
+ * Where the kernel itself keeps time by the CPU's time stamp counter (TSC), so do we. A
+ * thread reads the counter and scales the difference to its anchor, a pair of counter
+ * and vDSO clock read together, which it renews every millisecond. A clock that is
+ * slewed by 500 ppm drifts by half a microsecond in that time, so that two processes
+ * agree to within one. Elsewhere, and with FNTRACE_CLOCK=vdso in the environment, the
+ * vDSO clock is read each time. Neither makes a system call.
  *
- * A call's start in wall time is the monotonic reading plus an offset that each thread
- * renews once a second, so that a stepped clock shows in the next second's calls, and
- * never inside one.
+ * A thread's times never decrease: a new anchor begins no earlier than the latest time
+ * that the one before can have given. If that is ahead of the vDSO clock, the scale is
+ * reduced until the next anchor.
+ *
+ * A call's start in wall time is the monotonic time plus an offset that each thread
+ * renews once a second. So a stepped wall clock shows in calls that begin later, and
+ * never within one.
+ *
+ * A struct fnt_clock belongs to one thread. Reading is wait-free; the first use in a
+ * process opens a file of /sys.
  */
 #ifndef FNT_BASE_CLOCK_H
 #define FNT_BASE_CLOCK_H
@@ -29,21 +33,21 @@
 
 #define FNT_SECOND_NS 1000000000ull
 
-/* Which clock, as the region's producer slots say it. */
+/* Which clock a process reads; the values are stored in its producer slot. */
 enum fnt_clock_kind {
 	FNT_CLOCK_VDSO = 0,
 	FNT_CLOCK_TSC = 1,
 };
 
-/* A thread's clock; zero to begin with. */
+/* A thread's clock. All zero at first: the first reading makes the anchor. */
 struct fnt_clock {
-	uint64_t ticks; /* the anchor */
-	uint64_t ns;
-	uint64_t scale; /* ns a tick, times 2^32 */
-	uint64_t limit; /* ticks after which the anchor is renewed; 0: no counter */
-	uint64_t last;	/* readings of the vDSO before it are taken for it */
-	uint64_t wall_offset;
-	uint64_t wall_until; /* when the offset is renewed */
+	uint64_t ticks;	      /* of the counter, at the anchor */
+	uint64_t ns;	      /* CLOCK_MONOTONIC at the anchor */
+	uint64_t scale;	      /* ns per tick, times 2^32 */
+	uint64_t limit;	      /* ticks that the anchor is good for; 0: no anchor */
+	uint64_t last;	      /* ns: no time before it is returned any more */
+	uint64_t wall_offset; /* ns from CLOCK_MONOTONIC to CLOCK_REALTIME */
+	uint64_t wall_until;  /* CLOCK_MONOTONIC at which the offset expires */
 };
 
 static inline uint64_t
@@ -61,7 +65,7 @@ fnt_clock_mono(void)
 	return fnt_clock_ns(CLOCK_MONOTONIC);
 }
 
-/* For who looks at the clock again and again: leave the core to others for a moment. */
+/* For loops that poll the clock: give the core's resources to its other hyperthread. */
 static inline void
 fnt_cpu_relax(void)
 {
@@ -70,14 +74,19 @@ fnt_cpu_relax(void)
 #endif
 }
 
+/* Make a new anchor, or read the vDSO clock where the counter is not used. Returns
+ * CLOCK_MONOTONIC in ns. */
 uint64_t fnt_clock_renew(struct fnt_clock *clock);
+
+/* Measure the wall clock's offset again. */
 void fnt_clock_renew_wall(struct fnt_clock *clock);
 
-/* Is the counter to be trusted? Settled once a process. */
+/* The clock that this process reads. Decided at the first use; it changes to the vDSO
+ * clock, once, if the counter turns out to disagree with it. */
 enum fnt_clock_kind fnt_clock_kind(void);
 
-/* What the counter shows (0 where there is none), or the vDSO: whichever of them
- * `counter` says, to be made a time of by fnt_clock_time(). */
+/* A raw sample for fnt_clock_time(): of the counter if `counter` (0 where the processor
+ * has none), else of the vDSO clock. */
 static inline __attribute__((always_inline)) uint64_t
 fnt_clock_sample(bool counter)
 {
@@ -88,19 +97,20 @@ fnt_clock_sample(bool counter)
 	return counter ? 0 : fnt_clock_mono();
 }
 
-/* CLOCK_MONOTONIC in ns for such a look; false if more is needed for it. */
+/* Convert a sample to CLOCK_MONOTONIC in ns. False: the anchor has expired, and
+ * fnt_clock_renew() must be called; *now is not set. */
 static inline __attribute__((always_inline)) bool
-fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t look, uint64_t *now)
+fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t sample, uint64_t *now)
 {
 	if (counter) {
-		look -= clock->ticks;
-		if (__builtin_expect(look >= clock->limit, 0))
+		sample -= clock->ticks;
+		if (__builtin_expect(sample >= clock->limit, 0))
 			return false;
-		look = clock->ns + (look * clock->scale >> 32);
-	} else if (look < clock->last) {
-		look = clock->last; /* by the counter, until that was given up */
+		sample = clock->ns + (sample * clock->scale >> 32);
+	} else if (sample < clock->last) {
+		sample = clock->last; /* the counter, before it was abandoned */
 	}
-	*now = look;
+	*now = sample;
 	return true;
 }
 
@@ -115,14 +125,15 @@ fnt_clock_read(struct fnt_clock *clock)
 		       : fnt_clock_renew(clock);
 }
 
-/* Is its offset of the wall clock good for that time? Anchors look after it, too. */
+/* Is the wall clock's offset valid at time `now`? Each new anchor renews it in time, so
+ * by the counter it always is. */
 static inline __attribute__((always_inline)) bool
 fnt_clock_has_wall(const struct fnt_clock *clock, bool counter, uint64_t now)
 {
 	return counter || now < clock->wall_until;
 }
 
-/* The offset of the wall clock for a time just read. */
+/* Renew the wall clock's offset if it has expired at `now`, a time just read. */
 static inline void
 fnt_clock_update_wall(struct fnt_clock *clock, uint64_t now)
 {

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * rcu.h: urcu-bp, inlined, and explained to ThreadSanitizer.
+ * rcu.h: RCU read-side critical sections and grace periods: urcu-bp, with the read side
+ * inlined and annotated for ThreadSanitizer.
  *
- * liburcu's grace periods order everything in a read-side critical section before what
- * follows synchronize_rcu(). ThreadSanitizer cannot see that (no annotations in 0.13, and
- * membarrier is beyond it), so its builds are told where the happens-before edges are.
+ * A grace period orders everything in earlier read-side critical sections before what
+ * follows synchronize_rcu(). ThreadSanitizer can't see that: liburcu 0.13 has no
+ * annotations, and membarrier(2) is unknown to it. So its builds get a happens-before
+ * edge through fnt_rcu_edge.
+ *
+ * Entering and leaving is wait-free and makes no system call, but for a thread's first
+ * fnt_rcu_read_lock(), which registers the thread. fnt_rcu_synchronize() blocks.
  */
 #ifndef FNT_BASE_RCU_H
 #define FNT_BASE_RCU_H
@@ -23,12 +28,12 @@
 #ifdef FNT_TSAN
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
-extern char fnt_rcu_edge;
+extern char fnt_rcu_edge; /* any address will do */
 #endif
 
-/* As urcu_bp_read_lock(), with the thread's state looked up once: the library's own looks
- * three times, which is a tenth of what an op takes. A thread's first lock, and one within
- * another, are the library's. */
+/* As urcu_bp_read_lock(), which may be nested, but with one lookup of the thread's
+ * state instead of three. A thread's first lock, and a nested one, are left to the
+ * library. */
 static inline void
 fnt_rcu_read_lock(void)
 {
@@ -57,35 +62,37 @@ fnt_rcu_read_unlock(void)
 	CMM_STORE_SHARED(self->ctr, self->ctr - URCU_BP_GP_COUNT);
 }
 
-/* What is at hand of the calling thread: one look says where all of it is. */
+/* What the fast paths need to know of the calling thread, in one thread-local struct.
+ * Written by the thread itself (produce/thread.c). */
 struct fnt_thread_state {
-	/* The thread, by a number that no other in the process ever has; 0: it has not
-	 * used a log yet. A forked child starts anew. */
+	/* Identifies the thread: no other thread of the process ever has this number.
+	 * 0: it has not used a log yet. A forked child gets new ones. */
 	uint64_t serial;
-	/* The same if it may take the short ways, which are made for an urcu-bp that
-	 * needs no fences; else 0. And the same if, besides, its clock is the counter.
-	 */
-	uint64_t fast, fast_counter;
-	/* urcu-bp's of the thread, as long as it may take the short ways (thread.c);
-	 * else NULL. In a shared library the original, another library's thread-local,
-	 * is a function call away. */
+	/* `serial` if the thread may take fast paths, which need fnt_rcu_is_fast();
+	 * else 0. */
+	uint64_t fast;
+	/* `fast` if the thread's clock is the counter, too; else 0. */
+	uint64_t fast_counter;
+	/* urcu-bp's state of the thread if it may take fast paths, else NULL. A copy,
+	 * since a shared library needs a function call to find another library's
+	 * thread-local variable. */
 	struct urcu_bp_reader *reader;
 };
 
 extern _Thread_local struct fnt_thread_state fnt_thread_state
 	__attribute__((tls_model("initial-exec")));
 
-/* Can fnt_rcu_enter_fast() be used? Not on kernels without membarrier, where a reader
- * has a fence to make. Settled when the process first uses urcu-bp. */
+/* May fnt_rcu_enter_fast() be used? Not on kernels without membarrier(2), where a
+ * reader needs a fence. Known once the process has used urcu-bp. */
 static inline bool
 fnt_rcu_is_fast(void)
 {
 	return urcu_bp_has_sys_membarrier;
 }
 
-/* The same, for the shortest ways in and out of a thread that may take them: no call,
- * and what is looked up once serves for both. NULL, and nothing has happened: within
- * another such section. */
+/* Enter a read-side critical section, for a thread whose fnt_thread_state.reader is
+ * set. Returns what fnt_rcu_exit() needs; or NULL, without any effect, if the thread is
+ * in a section already. */
 static inline struct urcu_bp_reader *
 fnt_rcu_enter_fast(void)
 {
@@ -94,8 +101,8 @@ fnt_rcu_enter_fast(void)
 	if (__builtin_expect(self->ctr & URCU_BP_GP_CTR_NEST_MASK, 0))
 		return NULL;
 	CMM_STORE_SHARED(self->ctr, CMM_LOAD_SHARED(urcu_bp_gp.ctr));
-	/* The processor's part is the membarrier of whoever waits for a grace period.
-	 */
+	/* The compiler must not reorder. The processor is ordered by the membarrier(2)
+	 * of the thread that waits for a grace period. */
 	cmm_barrier();
 #ifdef FNT_TSAN
 	__tsan_acquire(&fnt_rcu_edge);
@@ -103,8 +110,8 @@ fnt_rcu_enter_fast(void)
 	return self;
 }
 
-/* Not within another: so no count of nested ones is left, which is all that is looked
- * at. */
+/* Leave a section that fnt_rcu_enter_fast() entered. It is not nested, so the count of
+ * nested sections, which is all that a grace period looks at, becomes 0. */
 static inline void
 fnt_rcu_exit(struct urcu_bp_reader *self)
 {
@@ -115,6 +122,8 @@ fnt_rcu_exit(struct urcu_bp_reader *self)
 	CMM_STORE_SHARED(self->ctr, 0);
 }
 
+/* Wait for a grace period: until every section that was entered before has been left.
+ * Not to be called within one. */
 static inline void
 fnt_rcu_synchronize(void)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * shm_words.h: bytes in and out of shared words.
+ * shm_words.h: words of shared memory, and copying bytes to and from them.
  *
- * Shared memory that may change under a reader is touched by relaxed atomic words only:
- * plain copies would be data races, whatever is checked afterwards. Order is the
- * callers' business. Wait-free, no system call.
+ * Shared memory that may change under a reader is accessed by relaxed atomic words
+ * only: a plain copy would be a data race, whatever is checked afterwards. Ordering is
+ * the callers' matter, except in functions that say `release` or `acquire`.
+ *
+ * Everything here is wait-free and makes no system call.
  */
 #ifndef FNT_BASE_SHM_WORDS_H
 #define FNT_BASE_SHM_WORDS_H
@@ -16,14 +18,17 @@
 /* A word of shared memory. Every access to one is atomic. */
 typedef _Atomic uint64_t fnt_word;
 
-#define FNT_LINE 128  /* what one writer's words are kept apart by, in bytes */
-#define FNT_PAGE 4096 /* in bytes; sections and segments of cells begin on one */
+/* Bytes between the words of different writers: two cache lines, since the
+ * adjacent-line prefetcher moves lines in pairs. */
+#define FNT_LINE 128
+/* Bytes; sections, and the cells of a segment, begin on such a boundary. */
+#define FNT_PAGE 4096
 
-/* Where 16-byte moves keep each of their 8-byte halves whole, and the compiler keeps
- * them in order with fences and release stores as it does any store, two words at a
- * time are a third of the instructions. Nobody relies on one word alone: readers look
- * at a state, or at a count of bytes, afterwards. ThreadSanitizer is given what the
- * rule above says. */
+/* Copy two words with one 16-byte move where the processor does not tear its 8-byte
+ * halves; it takes a third of the instructions. The compiler orders these moves with
+ * fences and release stores like any other access. No reader relies on a copied word
+ * alone: it checks a state or a length afterwards. ThreadSanitizer does not know that
+ * the halves are atomic, so its builds copy word by word. */
 #if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
 #if !defined(__has_feature)
 #define FNT_WORDS_IN_PAIRS 1
@@ -32,12 +37,11 @@ typedef _Atomic uint64_t fnt_word;
 #endif
 #endif
 
-/* Two of them as a value, which may be added and or'ed; and in shared memory. */
+/* Two words as a value, for arithmetic; and as they lie in shared memory. */
 typedef uint64_t fnt_pair __attribute__((vector_size(16)));
 typedef uint64_t fnt_word_pair __attribute__((vector_size(16), aligned(8), may_alias));
 
-/* Looks at more than what there is to see, where that does no harm, are not for these.
- */
+/* Sanitizers reject loads past the end of an object, even those that can't fault. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define FNT_SANITIZED 1
 #elif defined(__has_feature)
@@ -47,14 +51,13 @@ typedef uint64_t fnt_word_pair __attribute__((vector_size(16), aligned(8), may_a
 #endif
 #endif
 
-/* A processor that adds to memory in one instruction does so in a third of the work of
- * a load, an addition and a store; the store is as whole as theirs. Not for compilers
- * that look on. */
+/* One instruction that adds to memory is a third of the work of a load, an addition and
+ * a store, and its store is no less atomic. Sanitizers do not instrument assembly. */
 #if defined(__x86_64__) && !defined(FNT_SANITIZED)
 #define FNT_ADD_IN_PLACE 1
 #endif
 
-/* Add to a counter that only the caller writes. */
+/* Add to a counter that only the calling thread writes. Relaxed. */
 static inline void
 fnt_count(fnt_word *counter, uint64_t more)
 {
@@ -67,12 +70,12 @@ fnt_count(fnt_word *counter, uint64_t more)
 #endif
 }
 
-/* The same; what was written before comes before the sum. */
+/* The same as a release: what was written before is visible before the sum. */
 static inline void
 fnt_count_release(fnt_word *counter, uint64_t more)
 {
 #ifdef FNT_ADD_IN_PLACE
-	/* Stores of x86 are seen in order: it is the compiler that is told. */
+	/* x86 keeps stores in order, so only the compiler needs to know. */
 	__asm__ volatile("addq %1, %0" : "+m"(*counter) : "er"(more) : "cc", "memory");
 #else
 	atomic_store_explicit(
@@ -101,16 +104,16 @@ fnt_word_store(fnt_word *word, uint64_t value)
 
 /* ---- two words ------------------------------------------------------------------ */
 
-/* Two words side by side are one store, where that keeps each of them whole, and stores
- * are what a call has too many of: a processor has room for so many that are not in its
- * cache yet (64 in a Zen 4, a third of a call's), and each takes its turn there. */
+/* Two adjacent words become one store (FNT_WORDS_IN_PAIRS). That matters because a call
+ * is bound by its stores: a processor buffers only so many that have not reached its
+ * cache yet (64 in a Zen 4, a third of a call's). */
 static inline fnt_pair
 fnt_pair_make(uint64_t a, uint64_t b)
 {
 	return (fnt_pair){a, b};
 }
 
-/* Of memory of one's own. */
+/* From and to private memory. */
 static inline fnt_pair
 fnt_pair_load(const void *at)
 {
@@ -126,7 +129,7 @@ fnt_pair_store(void *at, fnt_pair pair)
 	memcpy(at, &pair, sizeof(pair));
 }
 
-/* Of shared words, from wherever they are … */
+/* From and to two shared words anywhere. Relaxed. */
 static inline fnt_pair
 fnt_pair_of(const fnt_word *a, const fnt_word *b)
 {
@@ -141,7 +144,7 @@ fnt_pair_split(fnt_word *a, fnt_word *b, fnt_pair pair)
 	atomic_store_explicit(b, pair[1], memory_order_relaxed);
 }
 
-/* … and side by side. */
+/* From and to two adjacent shared words. Each is written whole; relaxed. */
 static inline fnt_pair
 fnt_pair_load_shared(const fnt_word *words)
 {
@@ -162,8 +165,8 @@ fnt_pair_store_shared(fnt_word *words, fnt_pair pair)
 #endif
 }
 
-/* The same; what was written before comes before either, and the second no later than
- * the first. */
+/* The same as a release: what was written before is visible before either word, and the
+ * second word no later than the first. */
 static inline void
 fnt_pair_release(fnt_word *words, fnt_pair pair)
 {
@@ -176,9 +179,9 @@ fnt_pair_release(fnt_word *words, fnt_pair pair)
 #endif
 }
 
-/* ---- more ------------------------------------------------------------------------ */
+/* ---- any number of words -------------------------------------------------------- */
 
-/* `count` whole words. */
+/* Copy `count` words from private memory. */
 static inline void
 fnt_words_write(fnt_word *words, const char *bytes, size_t count)
 {
@@ -200,16 +203,16 @@ fnt_words_write(fnt_word *words, const char *bytes, size_t count)
 	}
 }
 
-/* Part of fnt_words_write_unrolled(): `some` of them, if `count` has that bit. */
+/* Part of fnt_words_write_unrolled(): copy `bit` words if `count` has that bit set. */
 static inline __attribute__((always_inline)) uint32_t
-fnt_words_write_bit(fnt_word *words, const char *bytes, uint32_t count, uint32_t some)
+fnt_words_write_bit(fnt_word *words, const char *bytes, uint32_t count, uint32_t bit)
 {
-	if (count & some)
-		fnt_words_write(words, bytes, some);
-	return count & some;
+	if (count & bit)
+		fnt_words_write(words, bytes, bit);
+	return count & bit;
 }
 
-/* The same, for less than 32, without a loop. */
+/* As fnt_words_write(), for less than 32 words, without a loop. */
 static inline __attribute__((always_inline)) void
 fnt_words_write_unrolled(fnt_word *words, const char *bytes, uint32_t count)
 {
@@ -221,7 +224,7 @@ fnt_words_write_unrolled(fnt_word *words, const char *bytes, uint32_t count)
 	fnt_words_write_bit(words + done, bytes + done * 8, count, 1);
 }
 
-/* `len` bytes, the last word filled up with zeroes. */
+/* Copy `len` bytes from private memory; the last word is filled up with zeroes. */
 static inline void
 fnt_words_store(fnt_word *words, const void *bytes, size_t len)
 {
@@ -235,7 +238,8 @@ fnt_words_store(fnt_word *words, const void *bytes, size_t len)
 	}
 }
 
-/* `len` bytes, rounded up to whole words: `bytes` has room for up to 7 more. */
+/* Copy `len` bytes, rounded up to whole words, to private memory: `bytes` must have
+ * room for up to 7 bytes more. */
 static inline void
 fnt_words_load(void *bytes, const fnt_word *words, size_t len)
 {
@@ -254,7 +258,7 @@ fnt_words_load(void *bytes, const fnt_word *words, size_t len)
 
 		memcpy(to + i * 8, &word, 8);
 	}
-	/* For the compiler: what is looked at from here on is the copy. */
+	/* The compiler must not load the words again instead of reading the copy. */
 	atomic_signal_fence(memory_order_acquire);
 }
 

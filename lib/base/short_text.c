@@ -9,11 +9,12 @@ _Alignas(64) const unsigned char fnt_short_text_mask[64] = {
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 
-/* Does Memcheck look on? A client request of its own, as the Valgrind manual has them
- * ("The Client Request mechanism"): is this byte addressable? It answers 0. For anyone
- * else these instructions do nothing, and other tools of Valgrind don't know it. */
+/* Does the process run under Memcheck? Asks it by a client request ("The Client Request
+ * mechanism" in Valgrind's manual) whether a byte is addressable, to which it answers
+ * 0. Without Valgrind these instructions have no effect, and its other tools do not
+ * know this request. */
 static bool
-is_on_memcheck(void)
+runs_on_memcheck(void)
 {
 #ifdef __x86_64__
 	char byte = 0;
@@ -36,7 +37,7 @@ is_on_memcheck(void)
 void
 fnt_short_text_init(void)
 {
-	fnt_short_text_window = is_on_memcheck() ? 0 : FNT_PAGE - FNT_SHORT_TEXT + 1;
+	fnt_short_text_window = runs_on_memcheck() ? 0 : FNT_PAGE - FNT_SHORT_TEXT + 1;
 }
 
 bool

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * short_text.h: short texts, measured and copied without a branch for how short.
+ * short_text.h: strlen() and copy of strings of less than 48 bytes, without a branch
+ * that depends on their length.
  *
- * Ids differ in length from call to call. Copied by moves that their length chooses, as
- * memcpy() does, each of them is a branch that a processor guesses wrong, and three
- * such texts were a fifth of a call whose ids are of 4 to 28 bytes. So 32 bytes are
- * looked at in one go, where a text ends or not, and 32 are written; what of them is
- * not the text's is written over by what comes next, or blanked: nothing of what a host
- * has behind a text gets into a region.
+ * Ids differ in length from call to call, so a branch on the length, as in memcpy(), is
+ * mispredicted each time. Instead 32 bytes are always loaded and 32 are always stored.
+ * The bytes after the text are zeroed, or overwritten by what the caller stores next,
+ * so that nothing of what the host has behind its string gets into a region.
  *
- *      text  │ c _ 1 2 3 4 5 6 7 ∅ · · · · · · · · · · · · · · · · · · · · · · │
- *      put   │ c _ 1 2 3 4 5 6 7 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 │
- *                                ╰─ what comes next
+ *      text    │ c _ 1 2 3 4 5 6 7 ∅ · · · · · · · · · · · · · · · · · · · · · · │
+ *      stored  │ c _ 1 2 3 4 5 6 7 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 │
+ *                                  ╰─ the returned end: the next element goes here
  *
- * Looks past a text's end stay in its page. Memcheck does not like them: where it
- * looks on, as where a text lies across the end of a page, no text is short; where a
- * sanitizer does, they are copied by moves.
+ * Loads may pass the terminating NUL but never a page boundary. A string that straddles
+ * one, and every string under Valgrind's Memcheck, is reported as not short, and the
+ * caller takes a path that handles any string. Builds with a sanitizer, or without
+ * SSE2, copy exactly.
+ *
+ * Wait-free, no system call; any thread.
  */
 #ifndef FNT_BASE_SHORT_TEXT_H
 #define FNT_BASE_SHORT_TEXT_H
@@ -29,17 +31,20 @@
 #define FNT_TEXT_VECTORS 1
 #endif
 
-/* Short ones are shorter than this. */
+/* A short text has fewer bytes than this. */
 #define FNT_SHORT_TEXT 48u
-/* So many bytes are written, or FNT_SHORT_TEXT where a text is no shorter than this. */
+/* Bytes stored for a text of up to 31 bytes; for a longer one it is FNT_SHORT_TEXT. */
 #define FNT_SHORT_TEXT_STORED 32u
 
-/* May texts be looked at past their ends? Before the first call of a process begins,
- * and as often as one likes; any thread. */
+/* Detect Memcheck. To be called before the process begins its first call; may be called
+ * again, by any thread. */
 void fnt_short_text_init(void);
-bool fnt_short_text_usable(void); /* they may */
 
-/* Bytes of a text of less than FNT_SHORT_TEXT: moves that may overlap. */
+/* Can fnt_short_text_len() find any text short? False under Memcheck. */
+bool fnt_short_text_usable(void);
+
+/* Copy `len` bytes, less than FNT_SHORT_TEXT, to `at` without storing more. Uses moves
+ * that may overlap. Returns the end. */
 static inline char *
 fnt_short_text_copy_exact(char *at, const char *bytes, size_t len)
 {
@@ -73,9 +78,10 @@ fnt_short_text_copy_exact(char *at, const char *bytes, size_t len)
 
 #ifdef FNT_TEXT_VECTORS
 
-/* Offsets in a page up to which texts may be looked at so: none, under Memcheck. */
+/* 48 bytes may be loaded from page offsets below this. 0 under Memcheck. Written by
+ * fnt_short_text_init(). */
 extern uint32_t fnt_short_text_window;
-/* 32 times 255, 32 times 0. */
+/* 32 bytes of 255, then 32 bytes of 0. */
 extern const unsigned char fnt_short_text_mask[64];
 
 static inline __m128i
@@ -90,7 +96,7 @@ fnt_short_text_store(char *at, __m128i bytes)
 	_mm_storeu_si128((__m128i *)(void *)at, bytes);
 }
 
-/* A bit for each zero. */
+/* A bit for each of 16 bytes: set if it is zero. */
 static inline unsigned
 fnt_short_text_zeroes(const char *at)
 {
@@ -100,7 +106,7 @@ fnt_short_text_zeroes(const char *at)
 
 #endif
 
-/* The length of a text, if it is short, and may be put by fnt_short_text_copy(); else
+/* The length of a text if it is short and may be given to fnt_short_text_copy(), else
  * FNT_SHORT_TEXT. */
 static inline size_t
 fnt_short_text_len(const char *text)
@@ -109,7 +115,7 @@ fnt_short_text_len(const char *text)
 	const char *at = text;
 	unsigned zeroes;
 
-	/* What the compiler knows of the object does not hold for these looks. */
+	/* Hides the object from the compiler: these loads may pass its end. */
 	__asm__("" : "+r"(at));
 	if (__builtin_expect(((uint32_t)(uintptr_t)at & (FNT_PAGE - 1)) >=
 				     fnt_short_text_window,
@@ -125,8 +131,11 @@ fnt_short_text_len(const char *text)
 #endif
 }
 
-/* A text, its length by fnt_short_text_len(), at `at`; returns its end. What else is written
- * is 0, unless `more` is put there next: another text, or a blank. */
+/* Copy a text, with the length that fnt_short_text_len() returned, to `at`, which must
+ * have room for FNT_SHORT_TEXT_STORED bytes, or FNT_SHORT_TEXT if `len` is more than
+ * 31. Returns the end of the text. The other bytes stored are 0; with `more` they are
+ * anything, and the caller must overwrite them next: with another text, or by
+ * fnt_short_text_blank(). */
 static inline __attribute__((always_inline)) char *
 fnt_short_text_copy(char *at, const char *text, size_t len, bool more)
 {
@@ -154,7 +163,7 @@ fnt_short_text_copy(char *at, const char *text, size_t len, bool more)
 #endif
 }
 
-/* Where `more` was promised, and is not a text. */
+/* Clear what a copy with `more` has stored past the text's end, `at`. */
 static inline void
 fnt_short_text_blank(char *at)
 {

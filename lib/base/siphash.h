@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The key's 16 bytes as two little-endian words. Any thread; no allocation, no system
- * call; time by `len`. */
+/* Hash `len` bytes. `key` is the key's 16 bytes as two little-endian words. Any thread;
+ * no allocation, no system call; takes time linear in `len`. */
 uint64_t fnt_siphash(const uint64_t key[2], const void *bytes, size_t len);
 
 #endif

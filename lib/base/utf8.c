@@ -7,15 +7,15 @@
 #define LOW_BITS UINT64_C(0x7f7f7f7f7f7f7f7f)
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
-/* Eight bytes that are ASCII and not NUL? With every high bit clear the addition carries into
- * no other byte, and sets a byte's high bit exactly if the byte is not 0. */
+/* Are all eight bytes ASCII and not NUL? With every high bit clear the addition carries
+ * into no other byte, and sets a byte's high bit exactly if the byte is not 0. */
 static inline bool
 is_plain(uint64_t word)
 {
 	return !(word & HIGH_BITS) && ((word + LOW_BITS) & HIGH_BITS) == HIGH_BITS;
 }
 
-/* How many bytes from the start are certainly ASCII and not NUL: eight at a time. */
+/* Length of a prefix of ASCII without NUL, found eight bytes at a time. */
 static size_t
 plain_prefix(const char *s, size_t len)
 {
@@ -30,7 +30,8 @@ plain_prefix(const char *s, size_t len)
 	return at;
 }
 
-/* Are all bytes ASCII and not NUL? The last are looked at together with some before. */
+/* Are all bytes ASCII and not NUL? The last eight are tested as one word, which may
+ * overlap the words before. */
 static bool
 all_plain(const char *s, size_t len)
 {
@@ -55,8 +56,9 @@ all_plain(const char *s, size_t len)
 	return is_plain(word);
 }
 
-/* Length of the character that `lead` begins, and the range of its second byte; further
- * bytes are 80..BF. 0 if it begins none. Table 3-7 of the Unicode standard. */
+/* Length of the character that begins with `lead`, and the range of its second byte;
+ * further bytes are 80..BF. 0 if no character begins so. Unicode standard, table
+ * 3-7. */
 static size_t
 lead_size(unsigned char lead, unsigned char *second_min, unsigned char *second_max)
 {
@@ -98,7 +100,7 @@ fnt_utf8_valid(const char *s, size_t len)
 		return true;
 	while (at < len) {
 		at += plain_prefix(s + at, len - at);
-		/* Up to eight pieces before the next try of eight at once. */
+		/* Then up to eight pieces one by one. */
 		for (int i = 0; i < 8 && at < len; i++) {
 			if (s[at] == '\0')
 				return false;
@@ -164,7 +166,7 @@ fnt_utf8_cut(const char *s, size_t len, size_t max)
 		size_t at = max - back;
 
 		if (((unsigned char)s[at] & 0xc0) == 0x80)
-			continue; /* a continuation byte: look further back */
+			continue; /* a continuation byte: the piece began earlier */
 		return fnt_utf8_piece(s + at, len - at, &valid) > back ? at : max;
 	}
 	return max;
