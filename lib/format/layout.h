@@ -1,31 +1,39 @@
 /* SPDX-License-Identifier: MIT
  *
- * layout.h: every shared byte of a region, but for the rings' (layout_rings.h) and the
- * metrics' (layout_metrics.h). No algorithms.
+ * layout.h: every shared byte of a region, except those of the rings (layout_rings.h)
+ * and of the metrics (layout_metrics.h). Structs and what computes on their bits; no
+ * algorithms. The man page fntrace-region(5) is the same in prose.
  *
  *   0        4096
- *   ┌────────┬─────────┬──────────┬───────────┬───────┬───────┬───────┬────────┬───────┬─────
- *   │ header │ control │ settings │ producers │ lanes │ names │ rates │ frames │ rings │ areas
- *   └────────┴─────────┴──────────┴───────────┴───────┴───────┴───────┴────────┴───────┴─────
+ *   ┌────────┬─────────┬──────────┬───────────┬───────┬───────┬───────┬────────┬──
+ *   │ header │ control │ settings │ producers │ lanes │ names │ rates │ frames │
+ *   └────────┴─────────┴──────────┴───────────┴───────┴───────┴───────┴────────┴──
+ *                                          ──┬─────────┬───────┬───────────────────
+ *                                            │ metrics │ rings │ cells, by segment …
+ *                                          ──┴─────────┴───────┴───────────────────
  *
- *   section    who writes                                              since
- *   header     the creator, before the region has a name                  1
- *   control    anyone, atomics                                            1
- *   settings   who holds the lock on the control section's first byte     2
- *   producers  a slot: the process that holds the lock on its first byte  1
- *   lanes      a lane: its owner thread; its owner's reaper               1
- *   names      a slot: who claimed it, once                               1
- *   rates      anyone, atomics                                            2
- *   frames     a frame: its owner process; its owner's reaper             1
- *   rings      the cursor: anyone, by fetch-add; the segments: who holds the  2
- *              control lock
- *   areas      a cell: who made it busy; its owner's reaper               1
+ *   section    who writes                                           since version
+ *   header     the creator, before the region has a name                        1
+ *   control    anyone, by atomic read-modify-write                              1
+ *   settings   the holder of the control lock                                   2
+ *   producers  a slot: the process that holds the lock on its first byte        1
+ *   lanes      a lane: its owner thread                                         1
+ *   names      a slot: the process that claimed it, once                        1
+ *   rates      anyone, by compare-and-swap                                      2
+ *   frames     a frame: its owner process                                       1
+ *   metrics    see layout_metrics.h                                             2
+ *   rings      the cursor: anyone, by fetch-add; else the control lock's holder 2
+ *   cells      a cell: the thread that made it busy                             1
  *
- * Integers are little-endian, naturally aligned; places are offsets from the region's
- * start. What different writers touch lies on different 128-byte lines (two lines: the
- * adjacent-line prefetcher moves them in pairs). All words that are written after the
- * region has a name are atomics. A new section needs no new version: readers skip kinds
- * they do not know, unless an incompatible feature flag says that they must not.
+ * Where a thread or a process writes, so does the one who recovers it, once its process
+ * is dead (ring/recover.h). The control lock is a lock on the first byte of the control
+ * section.
+ *
+ * Integers are little-endian and naturally aligned; `off` is an offset from the
+ * region's start. Words of different writers lie on different FNT_LINEs. All words that
+ * are written after the region has a name are atomic. A new section needs no new
+ * version: readers skip kinds that they do not know, unless an incompatible feature bit
+ * is set.
  */
 #ifndef FNT_FORMAT_LAYOUT_H
 #define FNT_FORMAT_LAYOUT_H
@@ -42,10 +50,11 @@
 #define FNT_BYTE_ORDER 0x01020304u
 #define FNT_SECTIONS 16
 
-/* Features. A region with an incompatible bit that is unknown here is refused; with an
- * unknown compatible bit it is used. */
+/* Feature bits. A region with an incompatible bit that is not known here is refused;
+ * one with an unknown compatible bit is used. */
 #define FNT_INCOMPAT_KNOWN 0ull
-/* A file that a rotation has frozen: counts were copied while they grew, one by one. */
+/* The file was made by a rotation. Its counters were copied one by one while they grew,
+ * so their sums need not agree. */
 #define FNT_COMPAT_FROZEN 1ull
 
 enum fnt_section_kind {
@@ -56,8 +65,8 @@ enum fnt_section_kind {
 	FNT_SECTION_NAMES,
 	FNT_SECTION_FRAMES,
 	FNT_SECTION_RINGS,
-	FNT_SECTION_SETTINGS, /* without: all is at its default */
-	FNT_SECTION_RATES,    /* without: no limit */
+	FNT_SECTION_SETTINGS, /* may be missing: all settings at their defaults */
+	FNT_SECTION_RATES,    /* may be missing: no limit */
 	FNT_SECTION_METRICS,  /* these five: layout_metrics.h */
 	FNT_SECTION_FN_ROWS,
 	FNT_SECTION_OP_ROWS,
@@ -66,29 +75,31 @@ enum fnt_section_kind {
 	FNT_SECTION_KINDS,
 };
 
+/* One entry of the header's table. */
 struct fnt_section {
-	uint32_t kind;
+	uint32_t kind;	 /* enum fnt_section_kind */
 	uint32_t stride; /* bytes of one entry */
 	uint64_t off;	 /* from the region's start */
 	uint64_t count;	 /* entries */
 	uint64_t reserved;
 };
 
+/* Written before the region has a name, constant afterwards. */
 struct fnt_header {
-	char magic[8];
-	uint32_t byte_order;
-	uint32_t version;
-	uint64_t compat;
-	uint64_t incompat;
-	uint64_t size_bytes;	/* of the file when it was made; it only grows */
-	uint64_t region_id;	/* random */
-	uint64_t created_at_ns; /* Unix time */
-	uint64_t boot_id;  /* hash of the kernel's boot id: monotonic times compare */
-	uint64_t capacity; /* traces shown at most, 0: as many as fit */
-	uint32_t max_record_bytes;
-	uint32_t flags; /* FNT_KEEP_NONE, FNT_ORDERED */
-	uint32_t section_count;
-	uint32_t kept_percent; /* of the areas, for the kept ring; 0: there is none */
+	char magic[8];		   /* FNT_MAGIC */
+	uint32_t byte_order;	   /* FNT_BYTE_ORDER */
+	uint32_t version;	   /* FNT_VERSION_NO */
+	uint64_t compat;	   /* feature bits */
+	uint64_t incompat;	   /* feature bits */
+	uint64_t size_bytes;	   /* of the file when it was made; it only grows */
+	uint64_t region_id;	   /* random */
+	uint64_t created_at_ns;	   /* Unix time */
+	uint64_t boot_id;	   /* fnt_boot_id(): monotonic times are of this boot */
+	uint64_t capacity;	   /* traces that readers show at most; 0: all */
+	uint32_t max_record_bytes; /* of a record's payload */
+	uint32_t flags;		   /* FNT_KEEP_NONE, FNT_ORDERED */
+	uint32_t section_count;	   /* entries used of `sections` */
+	uint32_t kept_percent; /* of the cells, for the kept ring; 0: no such ring */
 	struct fnt_section sections[FNT_SECTIONS];
 };
 
@@ -96,47 +107,49 @@ static_assert(sizeof(struct fnt_section) == 32, "layout");
 static_assert(sizeof(struct fnt_header) == 88 + FNT_SECTIONS * 32, "layout");
 static_assert(sizeof(struct fnt_header) <= FNT_PAGE, "layout");
 
-/* ---- control ---------------------------------------------------------------------- */
+/* ---- control --------------------------------------------------------------------- */
 
-/* `generation` is what processes compare, at each begin, with the generation of the settings
- * and mappings that they have:
+/* `generation` tells processes that something has changed: each begin compares it with
+ * the generation of the settings and mappings that the process has.
  *
- *   63         32 31            0
- *   │ settings    │ all else     │    add FNT_GENERATION_SETTINGS, or 1
+ *   63                  32 31                0
+ *   │ settings changes     │ other changes    │
  *
- * The settings' part is also what publishes them: the copy of that number modulo 2 is in
- * force (settings.h). Whoever changes something that processes are to notice holds a lock on
- * the section's first byte. The other words count what happens where no lane is at hand, and
- * so to the whole region. */
+ * Added to by the holder of the control lock: FNT_GENERATION_SETTINGS or 1. The upper
+ * half also publishes the settings: the copy of that number modulo 2 is in force (see
+ * settings/settings.h). */
 #define FNT_GENERATION_SETTINGS (1ull << 32)
 
+/* The counters of the second line are those of calls on threads without a lane, which
+ * add to them by fetch-add. Readers add them to the sums over all lanes. */
 struct fnt_control_words {
 	fnt_word generation;
-	fnt_word hash_key[2]; /* of captured texts; written by the region's creator */
+	fnt_word hash_key[2]; /* SipHash key of captured texts; 0 in a frozen file */
 	uint64_t pad0[13];
-	fnt_word dropped;	/* records, for want of a lane */
-	fnt_word reaped;	/* dead processes cleared away */
+	fnt_word dropped;	/* records */
+	fnt_word reaped;	/* dead processes recovered; by those who did */
 	fnt_word names_omitted; /* names that found the table full */
-	fnt_word not_kept;	/* as in a lane, for want of one */
+	fnt_word not_kept;	/* calls; this and the next two as in a lane */
 	fnt_word sampled;
 	fnt_word limited;
-	fnt_word frames_high; /* frames from this one on have never been used */
+	fnt_word frames_high; /* frames from this number on have never been used */
 	uint64_t pad1[9];
 };
 static_assert(sizeof(struct fnt_control_words) == 2 * FNT_LINE, "layout");
 
-/* ---- settings --------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------- */
 
-/* Two copies, each of one entry for all functions and then as many overrides as there is
- * room for, in no order. A word of zeroes sets nothing. Values may be anything until they
- * have been looked at: see settings.c. */
+/* Two copies of equal size: copy 0, then copy 1. The first entry of a copy is for all
+ * functions, the others are overrides by name, in no order. Written by the holder of
+ * the control lock, in the copy that is not in force. A reader must bring values into
+ * range: see settings/settings.c. */
 enum fnt_setting {
 	FNT_SETTING_ENABLED = 0, /* 0, 1 */
-	FNT_SETTING_KEEP,	 /* an IEEE double, 0 to 1 */
-	FNT_SETTING_SLOW,	 /* ns; 0: none */
+	FNT_SETTING_KEEP,	 /* share, an IEEE 754 double, 0 to 1 */
+	FNT_SETTING_SLOW,	 /* ns, up to FNT_SLOW_MAX_NS; 0: off */
 	FNT_SETTING_KEEP_ERRORS, /* 0, 1 */
-	FNT_SETTING_RATE,	 /* calls a second; 0: no limit */
-	FNT_SETTING_VALUES,	 /* enum fnt_capture */
+	FNT_SETTING_RATE,	 /* calls a second, up to FNT_RATE_MAX; 0: no limit */
+	FNT_SETTING_VALUES,	 /* enum fnt_capture, as the next two */
 	FNT_SETTING_IDS,
 	FNT_SETTING_USERS,
 	FNT_SETTINGS,
@@ -146,49 +159,53 @@ enum fnt_setting {
 #define FNT_SETTING_NAME_MAX 256 /* a name and a '*' */
 
 struct fnt_setting_entry {
-	fnt_word mask; /* 1 << enum fnt_setting: what it sets; 0: it is not in use */
-	fnt_word name_len; /* 0: all functions */
-	fnt_word values[FNT_SETTING_VALUES_MAX];
-	fnt_word name[FNT_SETTING_NAME_MAX / 8];
+	fnt_word mask;	   /* bit k: it sets enum fnt_setting k; 0: not in use */
+	fnt_word name_len; /* bytes; 0: all functions */
+	fnt_word values[FNT_SETTING_VALUES_MAX]; /* by enum fnt_setting */
+	fnt_word name[FNT_SETTING_NAME_MAX / 8]; /* a function's, or a prefix and '*' */
 };
 static_assert(sizeof(struct fnt_setting_entry) == 3 * FNT_LINE, "layout");
 
-/* A rate's word, one for each name and one for all names that are not interned: the second
- * (of the monotonic clock) << 32 | calls kept in it. */
+/* The rates section has one fnt_word per name id and a last one for all names that are
+ * not interned: second of CLOCK_MONOTONIC << 32 | calls kept in that second. Threads
+ * that end calls of a function with a rate write it by compare-and-swap. */
 
-/* ---- producers -------------------------------------------------------------------- */
+/* ---- producers ------------------------------------------------------------------- */
 
 /* A slot belongs to the process that holds an open-file-description lock on the slot's
- * first byte in the file. LIVE with the lock free: the process has died. */
+ * first byte in the file, and is written by it alone. A slot that is LIVE while the
+ * lock is free belonged to a process that has died. */
 enum fnt_producer_status {
 	FNT_PRODUCER_FREE = 0,
 	FNT_PRODUCER_LIVE = 1,
 };
 
 struct fnt_producer_slot {
-	fnt_word status;
-	fnt_word pid;	     /* in its own pid namespace */
-	fnt_word pid_ns;     /* inode of that namespace */
-	fnt_word start_time; /* of the process, in clock ticks since boot */
-	fnt_word attached_at_ns;
-	fnt_word exe; /* name */
-	fnt_word clock;
+	fnt_word status;	 /* enum fnt_producer_status; written last */
+	fnt_word pid;		 /* in its own pid namespace */
+	fnt_word pid_ns;	 /* inode of that namespace */
+	fnt_word start_time;	 /* of the process, in clock ticks since boot */
+	fnt_word attached_at_ns; /* Unix time */
+	fnt_word exe;		 /* name id of the program */
+	fnt_word clock;		 /* enum fnt_clock_kind */
 	uint64_t pad0[9];
-	fnt_word
-		readers; /* threads in a query of their own log; on a line of its own */
+	/* Threads of the process in a query of its own log, by fetch-add. Whoever gives
+	 * cells to another segment waits until it is 0. */
+	fnt_word readers;
 	uint64_t pad1[15];
 };
 static_assert(sizeof(struct fnt_producer_slot) == 2 * FNT_LINE, "layout");
 
-/* ---- owned things ----------------------------------------------------------------- */
+/* ---- state words ---------------------------------------------------------------- */
 
-/* Lanes and frames start with a state word: who owns it and what it is just now.
+/* Lanes and frames begin with a state word.
  *
  *   63            32 31     16 15      8 7      0
  *   │ generation    │ owner    │ 0       │ status │
  *
- * The generation grows each time the thing is put to a new use, so that a reader who sees
- * the same word before and after has looked at one use only. */
+ * `owner` is the number of a producer slot or FNT_OWNER_NONE. The generation grows with
+ * each change of status, so that a reader that finds the same word before and after
+ * copying has copied one use only. */
 #define FNT_OWNER_NONE 0xffffu
 
 static inline uint64_t
@@ -216,72 +233,81 @@ fnt_state_status(uint64_t state)
 	return (uint32_t)state & 0xff;
 }
 
-/* ---- lanes ------------------------------------------------------------------------ */
+/* ---- lanes ----------------------------------------------------------------------- */
 
 enum fnt_lane_status {
 	FNT_LANE_FREE = 0,
 	FNT_LANE_OWNED = 1,
 };
 
-#define FNT_TICKET_NONE UINT64_MAX
+#define FNT_TICKET_NONE UINT64_MAX /* no ticket */
 
 #define FNT_RINGS 2
 #define FNT_RING_MAIN 0u
 #define FNT_RING_KEPT 1u
 
-/* What a lane has to do with one of the rings. */
+/* The tickets that a lane holds of one ring, and the records it has committed there.
+ * Followers read the first two, and the one who recovers the lane reads the rest. */
 struct fnt_lane_ring {
-	fnt_word recorded; /* records committed, and the sequence number of the last */
-	fnt_word
-		low; /* no ticket below it will be written; FNT_TICKET_NONE: it has none */
-	fnt_word block_first; /* the block in hand: busy cells of this lane lie in it */
-	fnt_word block_end;
+	fnt_word recorded; /* records committed; the `seq` of the last one */
+	fnt_word low; /* lowest ticket it may still write; FNT_TICKET_NONE or 0: none */
+	fnt_word block_first; /* first ticket of its block: all its busy cells … */
+	fnt_word block_end;   /* … are of tickets from there to before this one */
 };
 
-/* What one call's end makes of its function's row (layout_metrics.h): noted before the end
- * itself, which is one store in a counter of the lane, and carried out after it. So a
- * reaper that finds it armed knows whether to: if the counter has come to `seq`. It holds
- * what the row's counts become, not what they grow by, so that twice does no harm.
+/* The journal makes a function's counts exact even if the thread dies
+ * (layout_metrics.h). It notes what the end of one call makes of the counters of its
+ * function's row:
  *
- *   63         32 31    16 15     8 7  4 3  2      1    0
- *   │ row        │ 0      │ outcome│ end│ 0  │rare │armed│
+ *   1. the journal is written and armed;
+ *   2. the call ends: one store makes a counter of the lane `seq`;
+ *   3. the row's counters are written;
+ *   4. `state` becomes 0.
+ *
+ * Whoever recovers the lane finds an armed journal and carries it out if the lane's
+ * counter has reached `seq`. The journal holds the new values of the row's counters,
+ * not what is added to them, so carrying it out twice does no harm.
+ *
+ * `state`:
+ *
+ *   63        32 31     10 9       8 7     4 3     2 1      0
+ *   │ row       │ 0       │ outcome │ end   │ 0     │ rare │ armed │
  */
 #define FNT_JOURNAL_COUNTS 13
 
 struct fnt_journal {
-	fnt_word state;
-	fnt_word seq;
-	fnt_word bucket; /* 0, or number + 1 of the bucket among all blocks' */
-	fnt_word counts[FNT_JOURNAL_COUNTS];
+	fnt_word state;	 /* 0: off */
+	fnt_word seq;	 /* of the lane's counter once the call has ended */
+	fnt_word bucket; /* 0, or 1 + block * FNT_OCTAVE_BUCKETS + bucket */
+	fnt_word counts[FNT_JOURNAL_COUNTS]; /* see metrics/journal.c */
 };
 
-/* A thread's own corner: the tickets that it holds and what it has done. Counters are
- * cumulative over all owners; only the owner writes, so plain load-add-store will do. */
+/* A thread's lane. Only the owner writes, so counters need no read-modify-write; they
+ * are cumulative over all owners, and readers sum them up over all lanes. */
 struct fnt_lane {
-	fnt_word state;
-	fnt_word tid;
+	fnt_word state; /* a state word: enum fnt_lane_status */
+	fnt_word tid;	/* of the owner */
 	struct fnt_lane_ring rings[FNT_RINGS];
-	fnt_word dropped; /* no place in the ring */
-	fnt_word
-		not_kept; /* calls that ended without a record: the region keeps none; … */
-	fnt_word unframed; /* calls built in private memory */
-	fnt_word cells_skipped;
-	fnt_word
-		recorded_before; /* records of both rings, and `dropped`, when the owner came */
-	fnt_word dropped_before;
-	fnt_word sampled; /* … not among those that are kept */
-	fnt_word limited; /* … its function had enough in this second */
+	fnt_word dropped;	/* records that found no cells */
+	fnt_word not_kept;	/* calls not recorded: the region records none */
+	fnt_word unframed;	/* calls that found no free frame: in private memory */
+	fnt_word cells_skipped; /* tickets given up because their cells were busy */
+	fnt_word recorded_before; /* `recorded` of both rings, and … */
+	fnt_word dropped_before;  /* … `dropped`, when the present owner came */
+	fnt_word sampled;	  /* calls not recorded: not in the share `keep` */
+	fnt_word limited;	  /* calls not recorded: beyond their `rate` */
 	uint64_t pad[14];
 	struct fnt_journal journal;
 };
 static_assert(sizeof(struct fnt_lane) == 3 * FNT_LINE, "layout");
 static_assert(offsetof(struct fnt_lane, journal) == 2 * FNT_LINE, "layout");
 
-/* ---- names ------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------- */
 
-/* An open-addressed table that only grows: EMPTY → BUSY → READY. A name's id is its slot,
- * for ever. Where a claimer died in BUSY, its reaper makes it EMPTY again. The same name in two
- * slots does no harm.
+/* An open-addressed table of names, which only grows. A name's id is the number of its
+ * slot and never changes. A slot goes EMPTY → BUSY → READY, by compare-and-swap and
+ * then by the process that made it BUSY; if that dies, whoever recovers it makes the
+ * slot EMPTY again. The same name may be in two slots.
  *
  *   63        32 31     16 15  8 7      0
  *   │ hash      │ owner    │ len │ status │
@@ -292,75 +318,79 @@ enum fnt_name_status {
 	FNT_NAME_READY = 2,
 };
 
-#define FNT_NAME_MAX 255
-#define FNT_NAME_NONE UINT32_MAX /* not interned: see the payload */
+#define FNT_NAME_MAX 255	 /* bytes; a longer name is not interned */
+#define FNT_NAME_NONE UINT32_MAX /* no id: the name is in the payload */
 
 struct fnt_name {
-	fnt_word state;
-	fnt_word words[33]; /* the bytes, NUL-terminated; one word to spare */
+	fnt_word state;	    /* as above; READY is released after `words` */
+	fnt_word words[33]; /* the bytes, then NULs; one word to spare */
 };
 static_assert(sizeof(struct fnt_name) == 272, "layout");
 
-/* ---- records ---------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------- */
 
-/* Head of a record: fixed layout, then the payload (read.h). Built in private memory,
- * moved as whole words. */
+/* Head of a record; the payload (payload/events.h) follows. Built in private memory and
+ * copied as whole words, to a frame and to a cell. */
 struct fnt_record {
-	uint64_t uid;
-	uint64_t parent_uid;
-	uint64_t trace_id[2];
+	uint64_t uid;		/* of the call, never 0 */
+	uint64_t parent_uid;	/* of its caller; 0: none */
+	uint64_t trace_id[2];	/* of its tree: upper, lower word */
 	uint64_t started_at_ns; /* Unix time */
 	uint64_t duration_ns;
-	uint64_t seq; /* the lane's sequence number in that ring, from 1 */
+	uint64_t seq; /* of the lane's records in this ring, from 1 */
 	uint32_t payload_bytes;
-	uint32_t fn_name; /* name id or FNT_NAME_NONE */
-	int32_t pid;
-	int32_t tid;
-	uint32_t exe; /* name id */
+	uint32_t fn_name; /* name id, or FNT_NAME_NONE: in the payload */
+	int32_t pid;	  /* in the process's own pid namespace */
+	int32_t tid;	  /* of the thread that began the call */
+	uint32_t exe;	  /* name id of the program, or FNT_NAME_NONE */
 	uint16_t lane;
-	uint8_t fn_type;
-	uint8_t outcome;
-	uint32_t flags; /* FNT_TRACE_*, FNT_RECORD_* */
-	uint32_t op_count;
-	uint32_t ops_omitted;
+	uint8_t fn_type;      /* enum fnt_fn_type */
+	uint8_t outcome;      /* enum fnt_outcome */
+	uint32_t flags;	      /* FNT_TRACE_*, FNT_RECORD_* */
+	uint32_t op_count;    /* ops in the payload */
+	uint32_t ops_omitted; /* ops that did not fit */
 	uint32_t schedules_omitted;
 	uint64_t stream_bytes;
 	uint64_t stream_chunks;
 };
 #define FNT_RECORD_WORDS 14
 
-/* Where a field is: in which word, and at which bit of it. */
+/* The word that has a field, and the field's lowest bit in that word. */
 #define FNT_RECORD_WORD(field) (offsetof(struct fnt_record, field) / 8)
 #define FNT_RECORD_SHIFT(field) (offsetof(struct fnt_record, field) % 8 * 8)
 
-/* The call ended (if ever) at another time than its record was committed: it was pushed, or
- * written for the dead. The payload says when that was. */
+/* The call did not end when its record was committed: it was pushed, or its process had
+ * died. Event 9 of the payload says when the record was committed. */
 #define FNT_RECORD_LATE 0x80000000u
-/* It belongs into the kept ring. */
+/* The record is meant for the kept ring. */
 #define FNT_RECORD_KEPT 0x40000000u
 
 static_assert(sizeof(struct fnt_record) == FNT_RECORD_WORDS * 8, "layout");
 
-/* ---- frames ----------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------- */
 
 enum fnt_frame_status {
 	FNT_FRAME_FREE = 0,
-	FNT_FRAME_CACHED = 1, /* claimed, holds no call */
-	FNT_FRAME_OPEN = 2,   /* a call in flight */
-	FNT_FRAME_LINKED = 3, /* further payload of another frame's call */
-	FNT_FRAME_REAPED = 4, /* a dead owner's call, being turned into a record */
+	FNT_FRAME_CACHED = 1, /* claimed by a process, holds no call */
+	FNT_FRAME_OPEN = 2,   /* the first frame of a call in flight */
+	FNT_FRAME_LINKED = 3, /* further payload of such a call */
+	FNT_FRAME_REAPED = 4, /* the owner is dead; an aborted record is being made */
 };
 
-/* What a frame's `commit` says instead of a ticket: the call ends without a record, and the
- * lane's counter for that becomes `commit_seq`. */
+/* The mark: a frame's `commit` word. It is written before a call ends, and says where
+ * its record is being committed:
+ *
+ *   63  62       61              0
+ *   │ 0 │ kept   │ ticket + 1    │     0: no mark
+ *
+ * or, with bit 63 set, why the call ends without a record: the lane's counter of that
+ * name becomes `commit_seq`. */
 #define FNT_MARK_DROPPED UINT64_MAX
 #define FNT_MARK_NOT_KEPT (UINT64_MAX - 1)
 #define FNT_MARK_SAMPLED (UINT64_MAX - 2)
 #define FNT_MARK_LIMITED (UINT64_MAX - 3)
-#define FNT_MARK_LOST FNT_MARK_LIMITED /* from here on */
+#define FNT_MARK_LOST FNT_MARK_LIMITED /* the lowest of these */
 
-/* Else it names the ring, too: one word, so that whoever looks at a mark that changes looks
- * at one of them. */
 #define FNT_MARK_KEPT (1ull << 62)
 
 static inline uint64_t
@@ -384,21 +414,24 @@ fnt_mark_ticket(uint64_t mark)
 #define FNT_FRAME_PAYLOAD_WORDS 106
 #define FNT_FRAME_PAYLOAD_BYTES (FNT_FRAME_PAYLOAD_WORDS * 8)
 
-/* An open call. Fields are written by the owner alone; `published` and `commit` are what
- * others act on. Bytes streamed are in the record's stream_bytes where stream_chunks is even,
- * in its seq, which a frame has no other use for, where it is odd: bytes and chunks are never
- * seen to disagree. */
+/* A call in flight; a long payload goes on in further frames. Written by the process
+ * that owns it. Readers show calls in flight, and whoever recovers a dead process makes
+ * records of its frames.
+ *
+ * The number of bytes streamed is in the record's word stream_bytes while stream_chunks
+ * is even, and in the word seq, which a frame does not need, while it is odd. So bytes
+ * and chunks change together, by the store of the chunks. */
 struct fnt_frame {
-	fnt_word state;
-	fnt_word commit;    /* 0, or the mark of the record that is being made of it */
-	fnt_word published; /* bytes of payload, all frames: whole objects */
-	fnt_word last_ns;   /* since the start: the last sign of life */
+	fnt_word state;	       /* a state word: enum fnt_frame_status */
+	fnt_word commit;       /* the mark; 0: none */
+	fnt_word published;    /* bytes of payload, in all frames: whole events */
+	fnt_word last_ns;      /* of the last event, since the call's start */
 	fnt_word commit_lane;  /* the lane that makes the record … */
-	fnt_word commit_seq;   /* … and the number that it will have there */
-	fnt_word started_mono; /* monotonic ns */
-	fnt_word next;	       /* 0, or index + 1 of the frame that goes on */
-	fnt_word record[FNT_RECORD_WORDS];
-	fnt_word payload[FNT_FRAME_PAYLOAD_WORDS];
+	fnt_word commit_seq;   /* … and what its counter becomes then */
+	fnt_word started_mono; /* ns of CLOCK_MONOTONIC */
+	fnt_word next;	       /* number of the call's next frame, + 1; 0: none */
+	fnt_word record[FNT_RECORD_WORDS]; /* struct fnt_record; the end's fields: 0 */
+	fnt_word payload[FNT_FRAME_PAYLOAD_WORDS]; /* past `published`: the owner's */
 };
 static_assert(sizeof(struct fnt_frame) == 1024, "layout");
 

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * layout_metrics.h: the shared bytes of the metrics. No algorithms but where a duration
- * belongs.
+ * layout_metrics.h: the shared bytes of the metrics. Structs and what computes on their
+ * bits; no algorithms.
  *
- *   metrics     one entry: how much is taken, and what found no room
- *   functions   a row for each (lane, function): counters, and where its blocks are
- *   operations  a row for each (lane, entity, kind of op): four counters
- *   block keys  whose block it is: (row of a function, octave)
- *   blocks      an octave's 32 counters of a latency histogram
+ *   section     its entries
+ *   metrics     one: how much is taken, and the counters of what found no room
+ *   functions   a row per (lane, function): counters, and where its blocks are
+ *   operations  a row per (lane, entity, op): four counters
+ *   block keys  the key of the block of the same number: (row of a function, octave)
+ *   blocks      the 32 counters of one octave of a latency histogram
  *
- * Functions, operations and block keys are open-addressed tables that only grow: an
- * entry is free while its key is 0, and taken for ever by one compare-and-swap of the
- * key. That is all there is to it: who is killed right after it has left a row of
- * nothing but zeroes, and whoever looks for that key next finds it. There is nothing to
- * reclaim.
+ * Functions, operations and block keys are open-addressed tables that only grow. An
+ * entry is free while its key is 0, and is taken for ever by one compare-and-swap of
+ * its key. A thread killed right after that leaves a row of zeroes, which the next
+ * lookup of the same key finds. So nothing is ever reclaimed.
  *
- * Who writes: a row with a lane's number in its key, and its blocks, the lane's owner,
- * by load, add and store; if that is dead, its reaper. A row of all lanes
- * (FNT_LANE_ANY), its blocks, and the `other` rows: anyone, by fetch-add.
+ * Who writes: a row with a lane's number in its key, and its blocks: the owner of that
+ * lane, by load, add and store, and once it is dead, whoever recovers it. A row of all
+ * lanes (FNT_LANE_ANY), its blocks, and the `other` rows: anyone, by fetch-add.
  */
 #ifndef FNT_FORMAT_LAYOUT_METRICS_H
 #define FNT_FORMAT_LAYOUT_METRICS_H
@@ -28,10 +28,10 @@
 
 /* ---- the histogram --------------------------------------------------------------- */
 
-/* Nanoseconds, log-linear: exact below 64; then each octave [2^n, 2^(n+1)) in 32
- * buckets of equal width, so that a bucket's middle is at most 1/64 away from anything
- * in it. Octave 0 is [0, 32), octave k [2^(k+4), 2^(k+5)); the last ends at 2^42 ns (73
- * minutes), and takes what lies beyond into its last bucket. */
+/* Durations in ns, log-linear. Octave 0 is [0, 32), octave k is [2^(k+4), 2^(k+5)),
+ * each in 32 buckets of equal width: so durations below 64 are exact, and others at
+ * most 1/64 away from the middle of their bucket. The last octave ends at 2^42 ns (73
+ * minutes); its last bucket has all longer durations, too. */
 #define FNT_OCTAVE_BUCKETS 32u
 #define FNT_OCTAVES 38u
 #define FNT_BUCKETS (FNT_OCTAVES * FNT_OCTAVE_BUCKETS)
@@ -40,7 +40,7 @@
 static inline uint32_t
 fnt_bucket_of(uint64_t ns)
 {
-	/* Below 32 as if there were an octave less: [0, 64) in single nanoseconds. */
+	/* Setting bit 5 gives octaves 0 and 1 the same width of 1 ns. */
 	uint32_t log = 63 ^ (uint32_t)__builtin_clzll(ns | FNT_OCTAVE_BUCKETS);
 
 	if (__builtin_expect(log > FNT_OCTAVES + 3, 0))
@@ -48,7 +48,7 @@ fnt_bucket_of(uint64_t ns)
 	return (log - 5) * FNT_OCTAVE_BUCKETS + (uint32_t)(ns >> (log - 5));
 }
 
-/* The least that falls into a bucket, and how many nanoseconds it is wide. */
+/* A bucket's lowest duration, and its width, in ns. */
 static inline uint64_t
 fnt_bucket_low(uint32_t bucket)
 {
@@ -75,7 +75,7 @@ static_assert(sizeof(struct fnt_octave) == 2 * FNT_LINE, "layout");
 
 /* ---- keys ------------------------------------------------------------------------ */
 
-/* Of functions and operations:
+/* Key of a row:
  *
  *   63        32 31     16 15   8 7      0
  *   │ name      │ lane     │ op  │ kind │
@@ -84,7 +84,7 @@ enum fnt_row_kind {
 	FNT_ROW_NONE = 0,
 	FNT_ROW_FN = 1,
 	FNT_ROW_OP = 2,
-	FNT_ROW_OTHER = 3, /* outside of the tables, for what finds no room in them */
+	FNT_ROW_OTHER = 3, /* not in a table: for what finds no room there */
 };
 
 #define FNT_LANE_ANY 0xffffu
@@ -120,7 +120,7 @@ fnt_key_kind(uint64_t key)
 	return (uint32_t)key & 0xff;
 }
 
-/* Of blocks:
+/* Key of a block:
  *
  *   63        48 47               16 15   8 7      0
  *   │ 0         │ number of row + 1 │ 0    │ octave │
@@ -133,23 +133,23 @@ fnt_block_key(uint32_t row, uint32_t octave)
 
 /* ---- rows ------------------------------------------------------------------------ */
 
+/* Counters of a function. From FNT_FN_RARE on most calls leave them as they are. */
 enum fnt_fn_counter {
-	FNT_FN_TOTAL_NS = 0, /* modulo 2^64 */
+	FNT_FN_TOTAL_NS = 0, /* sum of durations, modulo 2^64 */
 	FNT_FN_OK,	     /* calls by outcome, in the order of enum fnt_outcome */
 	FNT_FN_ERROR,
 	FNT_FN_ROLLED_BACK,
 	FNT_FN_ABORTED,
-	FNT_FN_ROWS,
-	FNT_FN_OPS, /* recorded and omitted */
-	/* and what most calls have none of */
+	FNT_FN_ROWS, /* of all ops */
+	FNT_FN_OPS,  /* recorded and omitted */
 	FNT_FN_OPS_OMITTED,
 	FNT_FN_STREAM_BYTES,
 	FNT_FN_STREAM_CHUNKS,
 	FNT_FN_SCHEDULES, /* recorded and omitted */
 	FNT_FN_SCHEDULES_OMITTED,
 	FNT_FN_VALUES_OMITTED,
-	FNT_FN_SPILLED, /* calls whose latency is in the other row's histogram */
-	/* Calls without a record, by the mark that says why. */
+	FNT_FN_SPILLED, /* calls whose duration is in the other row's histogram */
+	/* Calls without a record, in the order of the marks that say why. */
 	FNT_FN_DROPPED,
 	FNT_FN_KEPT_NONE,
 	FNT_FN_SAMPLED,
@@ -158,7 +158,7 @@ enum fnt_fn_counter {
 	FNT_FN_RARE = FNT_FN_OPS_OMITTED,
 };
 
-/* The counter of an outcome that a record may have. */
+/* The counter of an outcome, FNT_OK to FNT_ABORTED. */
 static inline uint32_t
 fnt_fn_outcome(uint8_t outcome)
 {
@@ -167,8 +167,9 @@ fnt_fn_outcome(uint8_t outcome)
 
 struct fnt_fn_row {
 	fnt_word key;
-	fnt_word counts[23];
-	/* Where the blocks are, + 1; 0: look among the keys. Only ever a short cut. */
+	fnt_word counts[23]; /* by enum fnt_fn_counter */
+	/* By octave: number of its block, + 1. A shortcut: if 0, look among the
+	 * keys. */
 	_Atomic uint32_t blocks[48];
 };
 static_assert(sizeof(struct fnt_fn_row) == 3 * FNT_LINE, "layout");
@@ -176,15 +177,15 @@ static_assert(FNT_FN_COUNTERS <= 23 && FNT_OCTAVES <= 48, "layout");
 
 /* ---- the journal ----------------------------------------------------------------- */
 
-/* How calls end: recorded in one of the rings, or not; in this order the counters from
- * FNT_FN_DROPPED on, and the marks down from UINT64_MAX. */
+/* How a call ends, as a number: recorded in ring 0 or 1; or not, in the order of the
+ * counters from FNT_FN_DROPPED on, and of the marks from UINT64_MAX down. */
 #define FNT_ENDS (FNT_RINGS + FNT_FN_COUNTERS - FNT_FN_DROPPED)
 static_assert(FNT_ENDS - FNT_RINGS == UINT64_MAX - FNT_MARK_LOST + 1, "layout");
 
 #define FNT_JOURNAL_ARMED 1u
 #define FNT_JOURNAL_RARE 2u
 
-/* `calls`: the counter of its outcome. */
+/* The state of a journal (layout.h). `calls` is the counter of the call's outcome. */
 static inline uint64_t
 fnt_journal_make(uint32_t row, uint32_t calls, uint32_t end, bool rare)
 {
@@ -192,7 +193,7 @@ fnt_journal_make(uint32_t row, uint32_t calls, uint32_t end, bool rare)
 	       (rare ? FNT_JOURNAL_RARE : 0) | FNT_JOURNAL_ARMED;
 }
 
-/* The counter of its outcome. */
+/* The counter of the call's outcome. */
 static inline uint32_t
 fnt_journal_calls(uint64_t state)
 {
@@ -207,7 +208,7 @@ fnt_journal_end(uint64_t state)
 
 /* ---- operations ------------------------------------------------------------------ */
 
-/* Half a line pair: the rows of an entity's ops in one lane mostly lie side by side. */
+/* Half a FNT_LINE: the rows of an entity's ops in one lane are mostly neighbours. */
 struct fnt_op_row {
 	fnt_word key;
 	fnt_word count;
@@ -218,12 +219,14 @@ struct fnt_op_row {
 };
 static_assert(sizeof(struct fnt_op_row) == FNT_LINE / 2, "layout");
 
-/* Lanes get rows and blocks of their own while less than so much of a table is taken,
- * in quarters; what is left is for those that all lanes share. */
+/* Quarters of a table that may be taken by rows or blocks of single lanes. The rest is
+ * for those that all lanes share. */
 #define FNT_OWN_QUARTERS 3u
 
 struct fnt_metrics_head {
-	fnt_word fns_taken; /* or one less each, where a taker was killed */
+	/* Entries taken, by fetch-add after an entry is taken; so one too few for each
+	 * thread that was killed in between. */
+	fnt_word fns_taken;
 	fnt_word ops_taken;
 	fnt_word blocks_taken;
 	uint64_t pad0[13];

@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
- * layout_rings.h: the shared bytes of the rings: their heads, segments and cells. No
- * algorithms.
+ * layout_rings.h: the shared bytes of the rings: heads, segments and cells. Structs and
+ * what computes on their bits; no algorithms.
  *
- * Two rings of one make: the main one, and a smaller one for what must outlive the
- * flood: errors, rollbacks, aborted and slow calls.
+ * There are two rings of the same structure: the main ring, and the kept ring for calls
+ * that must not be overwritten by the many others: failed, rolled back, aborted and
+ * slow ones.
  *
- * Tickets count a ring's cells, for ever. A segment is a stretch of them: the tickets from
- * `first` to the next segment's first, an area of cells in the file, and the lap that
- * begins it. The ticket's place in the segment modulo its cells is the cell, divided by
- * them the laps since its first. A region begins with segment 0 of each ring; resizing and
- * rotating begin further ones. Laps grow over all segments of both rings, so that a cell
- * says whose it is whatever it was before.
+ *   ring head │ cursor │ segments │ … │ slot 0 │ slot 1 │ slot 2 │ slot 3 │
+ *                                         │ off
+ *                  ┌──────────────────────┘
+ *                  ▼
+ *   cells of a     ┌──────┬──────┬──────┬──────┐
+ *   segment        │ cell │ cell │ cell │ …    │
+ *                  └──────┴──────┴──────┴──────┘
  *
- *   ring head: cursor, segments ──► slots: segment 0 │ segment 1 │ segment 2 │ segment 3
- *                                                  │
- *   area:                   ┌──────┬──────┬──────◄─┘
- *                           │ cell │ cell │ cell …
- *                           └──────┴──────┴──────
+ * A ticket numbers the cells that a ring has ever used; tickets are never used twice. A
+ * segment is a range of tickets and the cells they are written to: ticket t goes to
+ * cell
+ *
+ *   (t - first) % cells,   in lap   lap + (t - first) / cells
+ *
+ * A region begins with segment 0 of each ring; resizing and rotating begin further
+ * ones. Laps grow over all segments of both rings, so a cell's lap tells whether it has
+ * been written for a ticket, whatever ring and segment the cell belonged to before.
+ *
+ * Who writes: the cursor is anyone's, by fetch-add; all else of a head is the control
+ * lock's holder's, but for `strays`. A cell: see its state.
  */
 #ifndef FNT_FORMAT_LAYOUT_RINGS_H
 #define FNT_FORMAT_LAYOUT_RINGS_H
@@ -28,15 +37,18 @@
 
 /* A cell's state word:
  *
- *   63            24 23      8 7    4 3   1  0
+ *   63            24 23      8 7    4 3    1 0
  *   │ lap           │ lane     │ 0    │ kind │ busy │
  *
- * Laps are 40 bits and compare modulo 2^40. A fresh region is zero: all of it is PAD of
- * lap 0, and so segment 0 begins with lap 1. */
+ * A thread claims a cell by compare-and-swap from "not busy, of an older lap" to "its
+ * ticket's lap, its lane, busy". Until it clears `busy` it alone writes the cell.
+ *
+ * Laps have 40 bits and compare modulo 2^40. All zero is a PAD of lap 0; segment 0
+ * begins with lap 1, so a fresh cell is older than any of its tickets. */
 enum fnt_cell_kind {
-	FNT_CELL_PAD = 0,  /* nothing: given up, or cleared away */
-	FNT_CELL_HEAD = 1, /* a record begins */
-	FNT_CELL_MORE = 2, /* and goes on */
+	FNT_CELL_PAD = 0,  /* no record: given up by its writer, or cleared */
+	FNT_CELL_HEAD = 1, /* a record begins: its head and the first payload */
+	FNT_CELL_MORE = 2, /* further payload of a record */
 };
 
 #define FNT_LAP_BITS 40
@@ -79,24 +91,24 @@ fnt_cell_busy(uint64_t state)
 	return (uint32_t)state & 1;
 }
 
-/* Is lap `a` before lap `b`? Modulo 2^40. */
+/* Is lap `a` older than lap `b`, modulo 2^40? */
 static inline int
 fnt_lap_before(uint64_t a, uint64_t b)
 {
 	return (int64_t)((a - b) << (64 - FNT_LAP_BITS)) < 0;
 }
 
-#define FNT_CELL_LAP (1ull << (64 - FNT_LAP_BITS)) /* a lap, in a state */
+#define FNT_CELL_LAP (1ull << (64 - FNT_LAP_BITS)) /* one lap, in a state word */
 
-/* The same of the laps of two states, whatever else these say: what is below the lap is
- * at least as much in the first as in the second, so that nothing is borrowed. */
+/* fnt_lap_before() of the laps of two state words. The bits below the lap are set in
+ * the first word, so that the subtraction borrows nothing from its lap. */
 static inline int
 fnt_cell_before(uint64_t a, uint64_t b)
 {
 	return (int64_t)((a | (FNT_CELL_LAP - 1)) - b) < 0;
 }
 
-/* The state of a cell that goes on where one in this state begins. */
+/* The state of a further cell of the record whose first cell has this state. */
 static inline uint64_t
 fnt_cell_more(uint64_t state)
 {
@@ -104,18 +116,19 @@ fnt_cell_more(uint64_t state)
 }
 
 #define FNT_CELL_BYTES 256
-#define FNT_CELL_WORDS 31 /* after the state word */
-#define FNT_HEAD_WORDS (FNT_CELL_WORDS - FNT_RECORD_WORDS)
+#define FNT_CELL_WORDS 31				   /* after the state word */
+#define FNT_HEAD_WORDS (FNT_CELL_WORDS - FNT_RECORD_WORDS) /* payload of a HEAD */
 #define FNT_HEAD_BYTES (FNT_HEAD_WORDS * 8)
-#define FNT_MORE_BYTES (FNT_CELL_WORDS * 8)
+#define FNT_MORE_BYTES (FNT_CELL_WORDS * 8) /* payload of a MORE */
 
 struct fnt_cell {
 	fnt_word state;
+	/* HEAD: struct fnt_record, then payload. MORE: payload. */
 	fnt_word words[FNT_CELL_WORDS];
 };
 static_assert(sizeof(struct fnt_cell) == FNT_CELL_BYTES, "layout");
 
-/* Cells that a record with so much payload takes. */
+/* Cells that a record with so many bytes of payload takes. */
 static inline uint32_t
 fnt_cells_for(uint32_t payload_bytes)
 {
@@ -127,33 +140,33 @@ fnt_cells_for(uint32_t payload_bytes)
 
 /* ---- heads ----------------------------------------------------------------------- */
 
-#define FNT_SEGMENTS 4 /* that a ring has at most at a time */
+#define FNT_SEGMENTS 4 /* of a ring, at most, at a time */
 
-/* Segment number n is in slot n % FNT_SEGMENTS. Written by the holder of the control lock. */
+/* Segment number n is in slot n % FNT_SEGMENTS. */
 struct fnt_segment_slot {
-	fnt_word number; /* + 1, last of all; 0: none, or being written */
-	fnt_word first;	 /* ticket */
-	fnt_word end; /* means something once the cursor has come to the next segment */
-	fnt_word off; /* of its cells, from the region's start: whole pages */
-	fnt_word cells;
-	fnt_word lap; /* of the first ticket */
+	fnt_word number; /* n + 1, written last; 0: none, or being written */
+	fnt_word first;	 /* its first ticket */
+	fnt_word end;	 /* past its last; valid once the cursor has left the segment */
+	fnt_word
+		off; /* of its cells, from the region's start: a multiple of FNT_PAGE */
+	fnt_word cells; /* how many */
+	fnt_word lap;	/* of its first ticket */
 	uint64_t pad[10];
 };
 static_assert(sizeof(struct fnt_segment_slot) == FNT_LINE, "layout");
 
 struct fnt_ring_head {
 	fnt_word cursor; /* the next ticket */
-	fnt_word
-		segments; /* how many have been published; beside the cursor, see ring.c */
+	/* Segments ever published. On the cursor's line, so that a thread that takes
+	 * tickets sees both in one load of that line (ring/ring.c). */
+	fnt_word segments;
 	uint64_t pad0[14];
 	fnt_word shown; /* number of the oldest segment that readers show */
-	fnt_word
-		held; /* number of the oldest segment whose area is not free for others */
-	/* Records that belong into the kept ring and were too large for it; in its
-	 * head. */
+	fnt_word held;	/* number of the oldest segment whose cells are not free */
+	/* Kept ring: records meant for it that are in the main ring, because they are
+	 * too large for it. By fetch-add, by the threads that write them. */
 	fnt_word strays;
-	/* The latest lap that any area which is free now has seen; in the main ring's
-	 * head. */
+	/* Main ring: the latest lap that any cell which is free now has seen. */
 	fnt_word lap;
 	uint64_t pad1[12];
 	struct fnt_segment_slot slots[FNT_SEGMENTS];
