@@ -10,7 +10,7 @@
  *   key             value                        default  meaning
  *   enabled         on, off                      on       record and count calls
  *   keep            0 to 1                       1        share of the trees to record
- *   slow            off, 200us, 1.5s, up to 24h  off      record calls that take as long
+ *   slow            off, 200us, 1.5s, up to 24h  off      record calls of at least that
  *   keep_errors     on, off                      on       record calls that failed
  *   rate            off, 1 to 4294967295         off      record at most so many calls
  *                                                         a second of each function
