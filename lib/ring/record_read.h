@@ -140,8 +140,9 @@ fnt_record_time(const struct fnt_record_copy *copy)
 static inline uint64_t
 fnt_ring_cursor(const struct fnt_view *view, uint32_t ring)
 {
-	/* [T2] acquire: see [T1] in ring.c: each ticket below this one has been announced
-	 * by the lane that took it. And [Y7] in resize.c: the table has the segments. */
+	/* [T2] acquire: see [T1] in ring.c: each ticket below this one has been
+	 * announced by the lane that took it. And [Y7] in resize.c: the table has the
+	 * segments. */
 	return fnt_segment_known_cursor(
 		view, ring,
 		atomic_load_explicit(&view->rings[ring].cursor, memory_order_acquire));
