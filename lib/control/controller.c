@@ -126,10 +126,9 @@ fnt_control_lock(struct fnt_control *control, struct fnt_error *error)
 		rc = set_control_lock(&control->region, F_WRLCK);
 	}
 	if (rc == -EAGAIN || rc == -EACCES)
-		return fnt_fail(
-			error, -EBUSY,
-			"%s: someone else is changing it all the time; try again",
-			fnt_control_path(control));
+		return fnt_fail(error, -EBUSY,
+				"%s: another process is changing it; try again",
+				fnt_control_path(control));
 	if (rc)
 		return fnt_fail(error, rc, "%s: cannot lock it: %s",
 				fnt_control_path(control), strerror(-rc));

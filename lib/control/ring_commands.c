@@ -254,9 +254,8 @@ seal_all(struct fnt_control *control, struct fnt_error *error)
 			: UINT32_MAX;
 	return fnt_fail(
 		error, -EBUSY,
-		"%s: process %lld holds a record that it has not written to its end, "
-		"stopped or dead: continue it, or reap, and rotate again; what was "
-		"recorded so far is still there",
+		"%s: process %lld is in the middle of writing a record, stopped or "
+		"dead: continue it, or reap, then rotate again; nothing has been lost",
 		fnt_control_path(control),
 		owner < view->producer_count
 			? (long long)atomic_load_explicit(&view->producers[owner].pid,

@@ -163,10 +163,11 @@ pid_failed(pid_t pid, int code, struct fnt_error *error)
 				"pid %d: no such process; see fntrace list", (int)pid);
 	if (code == -EACCES || code == -EPERM)
 		return fnt_fail(error, -EACCES,
-				geteuid() ? "pid %d: not yours to look at; run as its "
-					    "user or as root"
-					  : "pid %d: not even root's to look at here; "
-					    "needs CAP_SYS_PTRACE",
+				geteuid()
+					? "pid %d: permission denied; run as its user "
+					  "or as root"
+					: "pid %d: permission denied even for root; "
+					  "needs CAP_SYS_PTRACE",
 				(int)pid);
 	return fnt_fail(error, code, "pid %d: %s", (int)pid, strerror(-code));
 }

@@ -407,7 +407,8 @@ open_or_create(int dir_fd, const struct place *place, const char *path,
 			close(fd);
 	}
 	return fnt_fail(options->error, -EBUSY,
-			"%s: is being made and removed all the time", path);
+			"%s: other processes keep creating and removing it; try again",
+			path);
 }
 
 int

@@ -3,9 +3,9 @@
  * region.h: open, create and close a region.
  *
  *   name ──resolve──► path ──open──► fd ──check──► header ──map──► struct fnt_region
- *                      │             ▲
- *        no such file: │             └─ gets its name ─┐
- *                      └─► unnamed file ─► header, first contents
+ *                      │              ▲
+ *         no such file │              └──────────────── open again ────────┐
+ *                      └─► unnamed file ─► header and contents ─► gets its name
  *
  * A region gets its name only once it is complete, so nobody ever opens an incomplete
  * one. Every number in its header is checked against the file's size before it is used.
