@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * enum_names.c: the words by which JSON, the tool and the protocols call our enums.
+ * enum_names.c: the names of enum values in JSON, in the tool and in the protocols.
+ *
+ * Any thread, async-signal-safe, no allocation.
  */
 #include <errno.h>
 #include <string.h>
@@ -47,16 +49,15 @@ static const struct word outcomes[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* `index` is as it came from the caller, perhaps from a damaged record: unsigned, so
- * that a negative one is out of range too. */
+/* `index` may come from a damaged record. It is unsigned, so that a negative one is out
+ * of range, too. */
 static const char *
 name_of(const struct word *words, size_t count, unsigned index)
 {
 	return index < count ? words[index].text : "unknown";
 }
 
-/* A length and a few bytes to compare for each: with a dozen words as fast as a hash.
- */
+/* A linear search: with a dozen words as fast as a hash. */
 static int
 parse(const struct word *words, size_t count, const char *text, size_t len)
 {

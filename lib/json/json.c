@@ -33,7 +33,7 @@ write_ascii_escape(struct fnt_buf *buf, unsigned char byte)
 	}
 }
 
-/* A piece (utf8.h) of more than a plain byte. */
+/* Append a piece (base/utf8.h) that is not a plain byte. Returns its length. */
 static size_t
 write_piece(struct fnt_buf *buf, const char *s, size_t len)
 {
@@ -86,7 +86,7 @@ fnt_json_stringify(struct fnt_buf *buf, size_t mark)
 		extra += buf->data[i] == '"' || buf->data[i] == '\\';
 	if (!fnt_buf_reserve(buf, extra))
 		return;
-	/* In place, from the end: every byte moves towards it. */
+	/* In place, from the end: bytes only move towards it. */
 	from = buf->len;
 	to = buf->len += extra;
 	buf->data[--to] = '"';
@@ -120,7 +120,7 @@ fnt_json_i64(struct fnt_buf *buf, int64_t value)
 {
 	if (value < 0)
 		fnt_buf_append_char(buf, '-');
-	/* Negated as unsigned: -INT64_MIN has no place in int64_t. */
+	/* Negated as unsigned, since -INT64_MIN does not fit in int64_t. */
 	fnt_json_u64(buf, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 

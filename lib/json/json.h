@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * json.h: writing JSON (RFC 8259) into a buffer: strings, numbers, values.
+ * json.h: append JSON (RFC 8259) to a buffer: strings, numbers, values.
  *
- *      json_trace.c ──► json (strings, numbers)
- *           │      ╲──► json_text     (a value that is JSON text)
- *           ╰─────────► msgpack_json  (a value that is msgpack)
+ *      json_trace.c ──┬──► json.c, json_float.c   strings and numbers
+ *                     ├──► json_text.c            a value that is JSON text
+ *                     └──► json_msgpack.c         a value that is msgpack
  *
- * All output is valid UTF-8, has no white space between tokens and no line break of any
- * kind, U+2028 and U+2029 included, so that one value is one line for whoever reads it.
- * Failures stick in the buffer (buf.h). Any thread; nothing depends on the locale;
- * errno is left as it was, but for ENOMEM's doing.
+ * All output is valid UTF-8, without white space between tokens and without line breaks
+ * of any kind, U+2028 and U+2029 included: a value is one line for every reader.
+ *
+ * Failures stick in the buffer (base/buf.h). Any thread; nothing depends on the locale;
+ * errno is unchanged unless memory runs out. Appending may allocate.
  */
 #ifndef FNT_JSON_JSON_H
 #define FNT_JSON_JSON_H
@@ -24,47 +25,44 @@
  * UTF-8 (utf8.h) becomes U+FFFD. At most 6 * len + 2 bytes. */
 void fnt_json_string(struct fnt_buf *buf, const char *s, size_t len);
 
-/* Its inside: no quotes. To put one string together from several: each must end at the
- * end of a character. */
+/* The same without the quotes, to make one string from several pieces; each must end at
+ * the end of a character. */
 void fnt_json_escape(struct fnt_buf *buf, const char *s, size_t len);
 
-/* One more `"` and `\` level for what has been put since `mark`, which must be JSON
- * made here: it becomes a JSON string that holds that JSON as text. At most 2 * len
- * + 2. */
+/* Turn what was appended since the buffer had `mark` bytes, JSON made by these
+ * functions, into a JSON string that contains it as text. At most 2 * len + 2 bytes. */
 void fnt_json_stringify(struct fnt_buf *buf, size_t mark);
 
 void fnt_json_u64(struct fnt_buf *buf, uint64_t value);
 void fnt_json_i64(struct fnt_buf *buf, int64_t value);
 
-/* The fewest digits that read back as the same double (or float), the nearest to it
- * among those; written as 1.5, 100.0, 1e-7, 1.5e300: always with a point or an
- * exponent, so that it reads back as a floating-point number, -0.0 too. NaN and
- * infinities: null. */
+/* The fewest digits that read back as the same double (or float), and of those the
+ * nearest to it: 1.5, 100.0, 1e-7, 1.5e300. There is always a point or an exponent, so
+ * that it reads back as a floating-point number, also -0.0. NaN and infinities:
+ * null. */
 void fnt_json_double(struct fnt_buf *buf, double value);
 void fnt_json_float(struct fnt_buf *buf, float value);
 
-/* Nanoseconds as milliseconds: what fnt_json_double((double)ns / 1e6) puts, but fast.
- */
+/* Nanoseconds as milliseconds: as fnt_json_double((double)ns / 1e6), but faster. */
 void fnt_json_ns_as_ms(struct fnt_buf *buf, uint64_t ns);
 
-/* `digits` hexadecimal digits, 1 to 16, the lowest of `value`. No quotes. */
+/* The lowest `digits` hexadecimal digits of `value`, 1 to 16. No quotes. */
 void fnt_json_hex(struct fnt_buf *buf, uint64_t value, unsigned digits);
 
 /* Base64 (RFC 4648 section 4, padded) in quotes. */
 void fnt_json_base64(struct fnt_buf *buf, const void *bytes, size_t len);
 
-/* The deepest nesting of arrays and objects that is taken for JSON. What is read back
- * must fit the depth of its readers, most of which bear 1000, some of them 128. */
+/* The deepest nesting of arrays and objects that is accepted as JSON. Most readers of
+ * JSON accept a depth of 1000, some only 128. */
 #define FNT_JSON_DEPTH_MAX 512u
 
-/* JSON text, checked by RFC 8259 to the letter (no byte order mark, nothing but white
- * space around one value) and put without the white space. Numbers stay as they are, to
- * the digit, and escapes too, except \ud800 to \udfff without its partner, which
- * becomes \ufffd. Raw ill-formed UTF-8 inside a string becomes U+FFFD. No recursion.
+/* JSON text, checked strictly by RFC 8259 (no byte order mark, one value, nothing but
+ * white space around it) and appended without white space. Numbers and escapes are
+ * copied, except \ud800 to \udfff outside of a pair, which becomes \ufffd. Ill-formed
+ * UTF-8 in a string becomes U+FFFD. No recursion.
  *
- * What is not JSON becomes one string, "<invalid JSON at byte 17 of 40: …>", with what
- * is found around that byte (counted from 0). At most 3 * len bytes, or a few hundred.
- */
+ * Text that is not JSON becomes a string "<invalid JSON at byte 17 of 40: …>" with what
+ * is around that byte, counted from 0. At most 3 * len bytes, or a few hundred. */
 void fnt_json_text(struct fnt_buf *buf, const char *text, size_t len);
 
 /* One msgpack object: see json_msgpack.c for how its types are shown in JSON. */

@@ -2,16 +2,16 @@
  *
  * json_float.c: floating-point numbers in the fewest digits that read back the same.
  *
- * By trial with the C library, which rounds correctly both ways. Any 15 digits survive
- * the way to a double and back (6: float), so two different decimals of 15 digits are
- * two different doubles: if 15 read back the same, they are the shortest once their
- * zeros are dropped. Else 16 or 17 are needed. Subnormals hold fewer digits than that,
- * and for them every length is tried. Ryu and its kin would be some ten times as fast
- * for a table of 10 KiB; nothing here is on the write path.
+ * By trial with the C library, which rounds correctly both ways. Any decimal of 15
+ * digits (6 for a float) survives conversion to a double and back, so different ones
+ * are different doubles: if 15 digits read back the same, they are the shortest, once
+ * their trailing zeros are dropped. Else 16 or 17 are needed. Subnormals have fewer
+ * digits, and for them every length is tried. Algorithms such as Ryu would be about ten
+ * times as fast, with a table of 10 KiB; but nothing here is on the producing side.
  *
- * The C library's idea of a decimal point may be a comma, or several bytes. It is never
- * asked for one: digits and exponent are picked out of what printf wrote, and strtod is
- * given whole numbers with an exponent.
+ * The C library's decimal point depends on the locale, and may be several bytes. So
+ * digits and exponent are picked out of what snprintf() writes, and strtod() gets whole
+ * numbers with an exponent.
  */
 #include "json/json.h"
 
@@ -23,17 +23,17 @@
 
 #define DIGITS_MAX 17
 
-/* digit . digit digit ... times ten to the exponent */
+/* d.ddd… times ten to the exponent */
 struct decimal {
 	char digits[DIGITS_MAX + 3];
 	int count;
 	int exponent;
 };
 
-/* What differs between the two formats. */
+/* float or double */
 struct format {
-	int digits_safe; /* so many always survive: FLT_DIG, DBL_DIG */
-	int digits_max;	 /* so many always suffice */
+	int digits_safe; /* that always survive conversion: FLT_DIG, DBL_DIG */
+	int digits_max;	 /* that always suffice */
 	double min_normal;
 	double (*read)(const char *text);
 };
@@ -79,7 +79,7 @@ reads_back(const struct decimal *decimal, double value, const struct format *for
 	return format->read(text) == value;
 }
 
-/* The next decimal of that many digits. */
+/* Increment to the next decimal with as many digits. */
 static void
 step_up(struct decimal *decimal)
 {
@@ -95,9 +95,10 @@ step_up(struct decimal *decimal)
 	}
 }
 
-/* Below a power of two the numbers lie twice as dense as above it. So there the decimal
- * nearest to it can be another number's, while the next one up, farther off, is its
- * own: 2^-44 is 5.684341886080802e-14, though ...801e-14 is nearer. */
+/* Does a decimal of `count` digits read back as `value`? Below a power of two, numbers
+ * are twice as dense as above it. So the decimal nearest to it may read back as the
+ * number below, while the next one up, farther away, reads back as itself: 2^-44 is
+ * 5.684341886080802e-14, although ...801e-14 is nearer. */
 static bool
 has_decimal(struct decimal *decimal, double value, int count,
 	    const struct format *format)
@@ -146,7 +147,7 @@ write_scientific(struct fnt_buf *buf, const struct decimal *decimal)
 	fnt_json_i64(buf, decimal->exponent);
 }
 
-/* 0.00001 to below 1e16 without an exponent, as serde_json, which the original used. */
+/* 0.00001 to below 1e16 have no exponent, as in the original service (serde_json). */
 static void
 write_decimal(struct fnt_buf *buf, const struct decimal *decimal)
 {
@@ -206,8 +207,7 @@ fnt_json_ns_as_ms(struct fnt_buf *buf, uint64_t ns)
 	struct decimal decimal = {.digits = "0", .count = 1};
 	int count = 0;
 
-	/* Up to 15 digits the decimal itself is the shortest (above), no double needed.
-	 * That is 11 days. */
+	/* Up to 15 digits, or 11 days, the decimal itself is the shortest. */
 	if (ns >= UINT64_C(1000000000000000)) {
 		fnt_json_double(buf, (double)ns / 1e6);
 		return;

@@ -2,20 +2,20 @@
  *
  * json_msgpack.c: a msgpack object as JSON.
  *
- *      nil, bool, int          null, true, -5: integers exact, uint64 too
- *      float32, float64        shortest digits for their width; NaN and infinities null
- *      str                     string, ill-formed UTF-8 replaced by U+FFFD
- *      bin                     {"$bin":"<base64>"}
- *      timestamp (ext -1)      "2023-11-14T22:13:20.5Z" (RFC 3339), years 0 to 9999
- *      ext                     {"$ext":<type>,"data":"<base64>"}
- *      array                   array
- *      map                     object, pairs in their order, equal keys left as they
- * are; a key that is no string is the text of its JSON: {"1":true} damaged "<invalid
- * msgpack at byte 3 of 7: dd ff ff …>"
+ *      nil, bool, int        null, true, -5: integers exactly, uint64 too
+ *      float32, float64      shortest digits for their width; NaN and infinities: null
+ *      str                   string, ill-formed UTF-8 replaced by U+FFFD
+ *      bin                   {"$bin":"<base64>"}
+ *      timestamp (ext -1)    "2023-11-14T22:13:20.5Z" (RFC 3339), years 0 to 9999
+ *      ext                   {"$ext":<type>,"data":"<base64>"}
+ *      array                 array
+ *      map                   object; pairs in their order, equal keys are not merged; a
+ *                            key that is not a str is its JSON as text: {"1":true}
+ *      damaged               "<invalid msgpack at byte 3 of 7: dd ff ff …>"
  *
- * A container inside a container that is a key is "<nested>": the text of the text of
- * JSON would double its backslashes at each level. So at most 20 bytes come out for one
- * that goes in, or some hundred.
+ * A container within a container that is a key becomes "<nested>": nested text would
+ * double its backslashes at each level. So the output has at most 20 bytes per byte of
+ * input, or about a hundred.
  */
 #include "json/json.h"
 
@@ -40,7 +40,8 @@ big_endian(const char *bytes, size_t len)
 	return value;
 }
 
-/* The three forms of the specification; false if it is none, or no date can say it. */
+/* Decode a timestamp in one of the specification's three forms. False: it is in none,
+ * or outside of the years 0 to 9999. */
 static bool
 read_timestamp(const msgpack_object_ext *ext, int64_t *seconds, uint32_t *ns)
 {
@@ -66,15 +67,16 @@ read_timestamp(const msgpack_object_ext *ext, int64_t *seconds, uint32_t *ns)
 	return *ns < 1000000000 && *seconds >= SECONDS_MIN && *seconds <= SECONDS_MAX;
 }
 
-/* Not gmtime_r: it takes a lock and reads $TZ. The calendar repeats every 400 years;
- * years begin in March here, so that the day that leaps is the last of one. */
+/* Without gmtime_r(), which takes a lock and reads $TZ. The calendar repeats every 400
+ * years. Years begin in March here, so that a leap day is the last day of its year. */
 static void
 write_timestamp(struct fnt_buf *buf, int64_t seconds, uint32_t ns)
 {
 	char text[48];
 	int64_t from_0000 = seconds - SECONDS_MIN; /* not negative */
 	int of_day = (int)(from_0000 % DAY_SECONDS);
-	/* 0000-03-01 is 60 days after 0000-01-01: one cycle more, to stay above 0. */
+	/* 0000-03-01 is 60 days after 0000-01-01. One cycle is added to stay above
+	 * 0. */
 	int days = (int)(from_0000 / DAY_SECONDS) - 60 + 146097;
 	int cycle = days / 146097, of_cycle = days % 146097;
 	int of_cycle_year =
@@ -163,8 +165,8 @@ write_map(struct fnt_buf *buf, const msgpack_object_map *map, bool in_key)
 	fnt_buf_append_char(buf, '}');
 }
 
-/* Recursion, no deeper than msgpack-c unpacks: FNT_MSGPACK_DEPTH_MAX. `in_key`: what is
- * put here will be made text. */
+/* Recursive, at most FNT_MSGPACK_DEPTH_MAX deep, as msgpack-c unpacks no more.
+ * `in_key`: the object is, or is part of, a map's key. */
 static void
 write_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key)
 {

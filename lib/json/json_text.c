@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * json_text.c: JSON text, checked and compacted in one pass.
+ * json_text.c: check JSON text and remove its white space, in one pass.
  *
- * A state machine over tokens; of the nesting it remembers whether each level is an
- * object. Each scan_ function begins at scan->at, moves it past what it takes and puts
- * that; or returns false with scan->at where the text stops being JSON.
+ * A state machine over tokens, which remembers of each level of nesting whether it is
+ * an object. Each scan_ function begins at scan->at. It appends what it accepts to
+ * scan->out and advances scan->at; or it returns false, with scan->at where the text
+ * stops being JSON.
  */
 #include "json/json.h"
 
@@ -74,7 +75,7 @@ scan_number(struct scan *scan)
 	if (peek(scan) == '-')
 		scan->at++;
 	if (peek(scan) == '0')
-		scan->at++; /* no digit may follow: it will be no comma either */
+		scan->at++; /* if a digit follows, the next token is wrong */
 	else if (!skip_digits(scan))
 		return false;
 	if (peek(scan) == '.') {
@@ -106,7 +107,7 @@ scan_word(struct scan *scan, const char *word)
 
 /* ---- strings -------------------------------------------------------------------- */
 
-/* Four hexadecimal digits; -1 if they are none. */
+/* Returns the value of four hexadecimal digits; -1: there are no four. */
 static int
 scan_hex4(struct scan *scan)
 {
@@ -126,8 +127,8 @@ scan_hex4(struct scan *scan)
 	return unit;
 }
 
-/* After `\u`. A surrogate counts only in a pair; half of one would be refused by many a
- * reader, and no UTF-8 can stand for it. */
+/* What follows `\u`. A surrogate is copied only in a pair: many readers refuse one
+ * alone, and UTF-8 has no form for it. */
 static bool
 scan_unicode_escape(struct scan *scan)
 {
@@ -143,7 +144,7 @@ scan_unicode_escape(struct scan *scan)
 		scan->at += 2;
 		low = scan_hex4(scan);
 		if (low < 0xdc00 || low > 0xdfff)
-			scan->at = end; /* no partner: what follows is for itself */
+			scan->at = end; /* no pair: this escape is another character */
 	}
 	fnt_buf_append_text(scan->out, "\\u");
 	if (unit >= 0xd800 && unit <= 0xdfff && scan->at - start == 4)
@@ -183,7 +184,7 @@ scan_string(struct scan *scan)
 			scan->at++;
 			byte = peek(scan);
 		}
-		/* Nothing in it to be escaped but what is not ASCII. */
+		/* Of these bytes only ill-formed UTF-8, U+2028 and U+2029 change. */
 		fnt_json_escape(scan->out, scan->text + start, scan->at - start);
 		if (byte == '"')
 			break;
@@ -313,7 +314,7 @@ scan_text(struct scan *scan)
 	return scan->at == scan->len;
 }
 
-/* ---- what is no JSON ------------------------------------------------------------ */
+/* ---- text that is not JSON ------------------------------------------------------ */
 
 #define EXCERPT_BEFORE 16u
 #define EXCERPT_AFTER 32u

@@ -2,14 +2,14 @@
  *
  * json_trace.c: a trace as JSON.
  *
- * First what the original service's trace endpoint has, by its names and in its order;
- * then what is ours. A field that is absent there is absent here.
+ * First the fields of the original service's trace endpoint, with its names and in its
+ * order; a field that it leaves out is left out here. Then the fields of our own.
  */
 #include <fntrace/fntrace.h>
 
 #include "json/json.h"
 
-/* `,"name":`; the names are ours and need no escape. */
+/* `,"name":`; our names need no escapes. */
 static void
 write_name(struct fnt_buf *buf, const char *name)
 {
@@ -90,7 +90,7 @@ write_value(struct fnt_buf *buf, const struct fnt_value *value)
 	}
 }
 
-/* ---- the original's ------------------------------------------------------------- */
+/* ---- the original service's fields ---------------------------------------------- */
 
 static void
 write_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)
@@ -116,7 +116,7 @@ write_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)
 	fnt_buf_append_char(buf, '}');
 }
 
-/* `{"op":…,"entity":…,"id":…`: what a finished op and a pending one have in common. */
+/* `{"op":…,"entity":…,"id":…`: what ended and pending ops have in common. */
 static void
 write_op_head(struct fnt_buf *buf, const struct fnt_trace_op *op)
 {
@@ -184,9 +184,9 @@ write_original_fields(struct fnt_buf *buf, const struct fnt_trace *trace)
 	fnt_buf_append_char(buf, ']');
 }
 
-/* ---- ours ----------------------------------------------------------------------- */
+/* ---- our own fields ------------------------------------------------------------- */
 
-/* Identifiers are strings: as numbers, most readers of JSON would round them. */
+/* Ids are strings, since most readers of JSON would round such numbers. */
 static void
 write_ids(struct fnt_buf *buf, const struct fnt_trace *trace)
 {
@@ -233,7 +233,7 @@ write_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 	}
 }
 
-/* How far a call got that has not ended by itself. */
+/* How far a call got that is in flight or was aborted. */
 static void
 write_progress(struct fnt_buf *buf, const struct fnt_trace *trace)
 {
@@ -269,7 +269,7 @@ write_trace(struct fnt_buf *buf, const struct fnt_trace *trace)
 	fnt_buf_append_char(buf, '}');
 }
 
-/* ---- the public face ------------------------------------------------------------ */
+/* ---- public functions ----------------------------------------------------------- */
 
 int
 fnt_trace_to_json(const struct fnt_trace *trace, char **json, size_t *len)

@@ -3,15 +3,15 @@
 
 #include <stdint.h>
 
-/* What an object's first byte says about the rest of it. */
+/* What follows an object's first byte. */
 struct shape {
 	uint8_t count_bytes; /* a big-endian count follows */
-	uint8_t unit;	     /* bytes that each of the count stands for */
-	uint8_t children;    /* objects that each of the count stands for */
-	uint8_t extra;	     /* bytes besides: a number's, an ext's type */
+	uint8_t unit;	     /* bytes per count */
+	uint8_t children;    /* objects per count */
+	uint8_t extra;	     /* further bytes: a number's, an ext's type */
 };
 
-/* c0 to df: see "Formats" in the specification. */
+/* First bytes c0 to df: "Formats" in the specification. */
 /* clang-format off */
 static const struct shape shapes[0x20] = {
 	/* c4 bin */    [0x04] = {1, 1, 0, 0}, {2, 1, 0, 0}, {4, 1, 0, 0},
@@ -30,10 +30,10 @@ static const struct shape shapes[0x20] = {
 struct item {
 	uint64_t size;	   /* bytes, without its children */
 	uint64_t children; /* objects that follow and belong to it */
-	bool container;	   /* even if there are none */
+	bool container;	   /* an array or a map, maybe an empty one */
 };
 
-/* Read what `byte` begins, of which `len` > 0 bytes are there. */
+/* Read the object at `byte`, of which there are `len` > 0 bytes. */
 static bool
 read_item(struct item *item, const uint8_t *byte, size_t len)
 {
@@ -68,15 +68,15 @@ bool
 fnt_msgpack_walk(const void *data, size_t len, size_t *used)
 {
 	const uint8_t *byte = data;
-	uint64_t left[FNT_MSGPACK_DEPTH_MAX]; /* to come, of each open container */
-	uint64_t pending = 1;		      /* their sum, and the outermost */
+	uint64_t left[FNT_MSGPACK_DEPTH_MAX]; /* objects to come, by open container */
+	uint64_t pending = 1;		      /* objects to come, in all */
 	unsigned depth = 0;
 	struct item item;
 
 	*used = 0;
 	if (!len)
 		return false;
-	/* Each object to come is a byte at least: pending <= len - *used all along. */
+	/* Each object takes a byte at least, so pending <= len - *used must hold. */
 	while (pending) {
 		if (!read_item(&item, byte + *used, len - *used))
 			return false;

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * encode_fast.h: the commonest events, put together quicker still than in
- * encode.h.
+ * encode_fast.h: parts of common events, encoded with hardly a branch.
+ *
+ * For events whose texts are all short (base/short_text.h), whose names are interned
+ * and whose times are below 2^32 ns. The caller has checked that, and has made room for
+ * FNT_FAST_…_BOUND bytes, and FNT_SHORT_TEXT more for each text. These functions store
+ * whole words, so they may write past the end that they return; the bytes there are
+ * garbage, to be overwritten or left unpublished. The bytes up to there are as encode.h
+ * would write them. Wait-free, no system call.
  */
 #ifndef FNT_PAYLOAD_ENCODE_FAST_H
 #define FNT_PAYLOAD_ENCODE_FAST_H
@@ -9,15 +15,14 @@
 #include "payload/encode.h"
 #include "base/short_text.h"
 
-/* Events of which every text is short (short_text.h), every name interned, and every
- * time less than 2^32 ns: bounded by FNT_QUICK_…_BOUND and the text, and put together
- * without a branch for what they are not. Where that is less than what putting a text
- * writes to, the bound says so. */
-#define FNT_FAST_OP_HEAD 8u /* what comes before the id, at most */
+/* An op up to its id takes at most FNT_FAST_OP_HEAD bytes. The bounds have room for
+ * what is stored past the end, too. */
+#define FNT_FAST_OP_HEAD 8u
 #define FNT_FAST_OP_BOUND (FNT_FAST_OP_HEAD + 1 + FNT_SHORT_TEXT_STORED)
 #define FNT_FAST_OP_BEGIN_BOUND 18u
 static_assert(FNT_FAST_OP_BOUND >= 33, "an op's other elements, in whole words");
 
+/* A text with the length that fnt_short_text_len() returned; NULL: nil. */
 static inline __attribute__((always_inline)) char *
 fnt_encode_text_fast(char *at, const char *text, size_t len)
 {
@@ -31,19 +36,20 @@ fnt_encode_text_fast(char *at, const char *text, size_t len)
 	return fnt_short_text_copy(at + 1, text, len, false);
 }
 
-/* The same after the `some` bytes of `before`, up to 2; `more`: fnt_short_text_copy(). */
+/* A text after `count` bytes, 0 to 2, the lowest of `before`: in one store with the
+ * text's head. `more` as in fnt_short_text_copy(). */
 static inline __attribute__((always_inline)) char *
-fnt_encode_text_after_fast(char *at, uint32_t before, uint32_t some, const char *text,
+fnt_encode_text_after_fast(char *at, uint32_t before, uint32_t count, const char *text,
 			   size_t len, bool more)
 {
-	uint32_t head = before | (0xa0u | (uint32_t)len) << some * 8;
+	uint32_t head = before | (0xa0u | (uint32_t)len) << count * 8;
 
 	if (__builtin_expect(len >= 32, 0)) {
-		head = before | (0xd9u | (uint32_t)len << 8) << some * 8;
-		some++;
+		head = before | (0xd9u | (uint32_t)len << 8) << count * 8;
+		count++;
 	}
 	memcpy(at, &head, 4);
-	return fnt_short_text_copy(at + some + 1, text, len, more);
+	return fnt_short_text_copy(at + count + 1, text, len, more);
 }
 
 /* Encode a name's id into `packed`, from its byte 3 on. Returns the id's length: 1, 3
@@ -68,14 +74,15 @@ fnt_encode_time_fast(char *at, uint64_t ns)
 	return at + 5;
 }
 
-/* A time, less than 2^32 ns, as the first 5 of 8 bytes; big-endian, so that what comes
- * after it is the lower bits. */
+/* A time below 2^32 ns as the first 5 of 8 bytes. In big-endian order: the elements
+ * after it go to the lower bits. */
 static inline uint64_t
 fnt_encode_time_word(uint64_t ns)
 {
 	return 0xceull << 56 | ns << 24;
 }
 
+/* Store a word in big-endian order. */
 static inline void
 fnt_encode_word_fast(char *at, uint64_t word)
 {
@@ -83,8 +90,8 @@ fnt_encode_word_fast(char *at, uint64_t word)
 	memcpy(at, &word, 8);
 }
 
-/* An op's times, and what comes after them where that is a byte each: rows, less than
- * 128 or none, and ok. In two stores; what is not filled is written over. */
+/* An op's last elements: times, rows, ok. In two stores if `rows` is below 128 or
+ * FNT_NONE, which takes one byte. */
 static inline char *
 fnt_encode_times_fast(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t rows,
 		      bool ok)
@@ -105,12 +112,13 @@ fnt_encode_times_fast(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t
 	return at + 7;
 }
 
-/* An op's head: array, event, op; and in the same word the entity, of at most 5 bytes,
- * whose place in it `packed` has. What it does not fill is written over. */
+/* The first two bytes of an event: array head and type. */
 #define FNT_HEAD_CALL (0x95u | FNT_EVENT_CALL << 8)
 #define FNT_HEAD_OP (0x98u | FNT_EVENT_OP << 8)
 #define FNT_HEAD_OP_BEGIN (0x95u | FNT_EVENT_OP_BEGIN << 8)
 
+/* An op up to its entity, in one store. `head`: FNT_HEAD_… | op << 16; `packed`: the
+ * entity from fnt_encode_id_word(). */
 static inline char *
 fnt_encode_op_fast(char *at, uint32_t head, uint64_t packed, uint32_t packed_len)
 {

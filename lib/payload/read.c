@@ -61,7 +61,8 @@ take_signed(struct fnt_payload_reader *reader, struct token *token, size_t size)
 	return true;
 }
 
-/* A length that `size` bytes give, and so many bytes after it. */
+/* A text: its length in the next `size` bytes, or `len` if that is 0; then its
+ * bytes. */
 static bool
 take_text(struct fnt_payload_reader *reader, struct token *token, size_t size,
 	  uint64_t len)
@@ -118,7 +119,8 @@ take_long(struct fnt_payload_reader *reader, struct token *token, unsigned char 
 	}
 }
 
-/* One scalar or the head of an array; what else there is, is passed over whole. */
+/* Take one scalar or the head of an array. Any other object is skipped whole and taken
+ * as OTHER. */
 static bool
 take(struct fnt_payload_reader *reader, struct token *token)
 {
@@ -148,7 +150,7 @@ take(struct fnt_payload_reader *reader, struct token *token)
 	}
 	if (*start >= 0xc0 && take_long(reader, token, *start))
 		return true;
-	/* Maps, floats, extensions: of a later version. */
+	/* Maps, floats, extensions, of a later version; or damage. */
 	if (!fnt_msgpack_walk(start, left, &used))
 		return false;
 	token->kind = OTHER;
@@ -158,14 +160,14 @@ take(struct fnt_payload_reader *reader, struct token *token)
 
 /* ---- the elements of an event -------------------------------------------------- */
 
-/* Elements still to come; a wrong one makes the event bad. */
+/* The elements of one event. */
 struct elements {
 	struct fnt_payload_reader *reader;
-	uint64_t left;
-	bool bad;
+	uint64_t left; /* not yet taken */
+	bool bad;      /* one was missing or of the wrong kind */
 };
 
-/* The next element must be of `kind` (or nil, where that is allowed). */
+/* Take the next element, which must be of `kind`, or nil if `nil` allows that. */
 static __attribute__((noinline)) struct token
 next(struct elements *in, enum kind kind, bool nil)
 {
@@ -306,9 +308,9 @@ read_event(struct elements *in, struct fnt_event *event)
 	}
 }
 
-/* One event, whatever it is made of. */
+/* One event, of any form. */
 static __attribute__((noinline)) int
-next_carefully(struct fnt_payload_reader *reader, struct fnt_event *event)
+next_slow(struct fnt_payload_reader *reader, struct fnt_event *event)
 {
 	struct elements in = {.reader = reader};
 	struct token head;
@@ -321,7 +323,8 @@ next_carefully(struct fnt_payload_reader *reader, struct fnt_event *event)
 	event->type = type < FNT_EVENT_UNKNOWN ? (enum fnt_event_type)type
 					       : FNT_EVENT_UNKNOWN;
 	read_event(&in, event);
-	/* Each element is at least a byte, so that this ends with the bytes. */
+	/* Skip what a later version has added. Each element takes a byte at least, so
+	 * this ends with the bytes. */
 	for (; in.left && !in.bad; in.left--) {
 		size_t used;
 
@@ -334,7 +337,7 @@ next_carefully(struct fnt_payload_reader *reader, struct fnt_event *event)
 	return in.bad ? -EBADMSG : 1;
 }
 
-/* ---- either way ---------------------------------------------------------------- */
+/* ---- fast and slow ------------------------------------------------------------- */
 
 int
 fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event)
@@ -353,5 +356,5 @@ fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event)
 			return 1;
 		}
 	}
-	return next_carefully(reader, event);
+	return next_slow(reader, event);
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * read_fast.h: the usual events, each in one go.
+ * read_fast.h: decode a common event as this version encodes it, without checking
+ * bounds at each element.
  *
- * An event as this version writes it, of elements in the usual forms, each of which is
- * at most FNT_FAST_ELEMENT bytes or, a longer text, ends where there is still as much
- * slack as an event of short ones needs: so nothing is looked at past the slack, and it
- * is enough to see at the end whether all of it was in the payload. All else is left to
- * read.c, which finds the same wherever both can read it.
+ * An element takes at most FNT_FAST_ELEMENT bytes, unless it is a longer text, which
+ * must end at or before `last`. There are FNT_PAYLOAD_SLACK readable bytes from `last`
+ * on, enough for all elements of an event that are no longer texts. So nothing outside
+ * the readable bytes is loaded, and the caller compares only the event's end with the
+ * payload's. read.c decodes everything else, and gives the same result wherever both
+ * can decode an event.
  *
- * Forms are told apart by branches, the likeliest first: computing a size from a first
- * byte makes each element wait for the one before (a third slower).
+ * An element's form is found by branches, the most likely first: computing its size
+ * from its first byte would make the load of each element wait for the one before.
  */
 #ifndef FNT_PAYLOAD_READ_FAST_H
 #define FNT_PAYLOAD_READ_FAST_H
@@ -24,8 +26,8 @@
 static_assert(FNT_PAYLOAD_SLACK >= 2 + 4 * FNT_FAST_ELEMENT + 1, "a call: four texts");
 static_assert(FNT_PAYLOAD_SLACK >= 2 + 2 * FNT_FAST_ELEMENT + 5 * 9 + 1, "an op");
 
-/* Each takes what is at `at` and returns what comes after it; NULL: not in this form. A
- * longer text must end before `last`. */
+/* Each function decodes the element at `at` and returns the place after it; NULL: it is
+ * in another form. */
 static inline const unsigned char *
 fnt_read_time_fast(const unsigned char *at, uint64_t *number)
 {
@@ -52,7 +54,7 @@ fnt_read_time_fast(const unsigned char *at, uint64_t *number)
 	return at + 9;
 }
 
-/* The same, rather a small one. */
+/* The same for an integer that is most likely below 128. */
 static inline const unsigned char *
 fnt_read_uint_fast(const unsigned char *at, uint64_t *number)
 {
@@ -118,7 +120,7 @@ fnt_read_bool_fast(const unsigned char *at, bool *value)
 	return is <= 1 ? at + 1 : NULL;
 }
 
-/* A number that is not negative, or nil. */
+/* An integer that is not negative, or nil. */
 static inline const unsigned char *
 fnt_read_optional_fast(const unsigned char *at, int64_t *value)
 {
@@ -181,7 +183,7 @@ fnt_read_call_fast(const unsigned char *at, const unsigned char *last,
 	return fnt_read_text_or_nil_fast(at, last, &call->tenant);
 }
 
-/* Does such an event begin here? */
+/* Does an event of this type and number of elements begin at `at`? */
 static inline bool
 fnt_read_is(const unsigned char *at, enum fnt_event_type type, unsigned elements)
 {
@@ -194,6 +196,8 @@ fnt_read_is(const unsigned char *at, enum fnt_event_type type, unsigned elements
 	return two == both;
 }
 
+/* Decode the event at `at`. Returns its end, which may be past the payload's: then the
+ * event must not be used. NULL: it is for fnt_payload_next() to decode. */
 static inline const unsigned char *
 fnt_read_event_fast(const unsigned char *at, const unsigned char *last,
 		    struct fnt_event *event)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a new region's control and settings begin with. All else of it is zeroes.
+ * first_settings.c: the first contents of a new region's control and settings sections.
+ * All other sections begin as zeroes.
  */
 #include "settings/first_settings.h"
 
@@ -22,7 +23,8 @@ section_of(const struct fnt_header *header, uint32_t kind)
 	return NULL;
 }
 
-/* The program's first, and over them, key by key, what its environment says. */
+/* The program's settings, then those of $FNTRACE_SETTINGS, which override them by
+ * key. */
 static int
 parse_sources(struct fnt_settings_block *block, const struct fnt_options *options)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Settings in the region: copied out, put in force, matched by name.
+ * settings.c: settings in private memory and in the region.
  */
 #include "settings/settings.h"
 
@@ -47,7 +47,7 @@ fnt_settings_create(uint32_t max)
 	return block;
 }
 
-/* ---- out of the region ---------------------------------------------------------- */
+/* ---- read from the region ------------------------------------------------------- */
 
 static uint64_t
 at_most(uint64_t value, uint64_t most)
@@ -61,7 +61,7 @@ share_of(uint64_t bits)
 	double share;
 
 	memcpy(&share, &bits, sizeof(share));
-	/* Not a number is none of these. */
+	/* All comparisons are false for NaN, which becomes 1. */
 	return share >= 1 ? 1 : share > 0 ? share : share <= 0 ? 0 : 1;
 }
 
@@ -136,16 +136,15 @@ value_of(const struct fnt_settings *from, enum fnt_setting key)
 static void
 take_entry(struct fnt_setting_set *set, struct fnt_setting_entry *entry)
 {
-	uint64_t mask = atomic_load_explicit(&entry->mask, memory_order_relaxed);
-	uint64_t len = atomic_load_explicit(&entry->name_len, memory_order_relaxed);
+	uint64_t mask = fnt_word_relaxed(&entry->mask);
+	uint64_t len = fnt_word_relaxed(&entry->name_len);
 
 	fnt_settings_init(&set->values);
 	set->values.set = (uint32_t)mask & ALL_SET;
 	for (uint32_t key = 0; key < FNT_SETTINGS; key++)
 		if (set->values.set & 1u << key)
 			take_value(&set->values, (enum fnt_setting)key,
-				   atomic_load_explicit(&entry->values[key],
-							memory_order_relaxed));
+				   fnt_word_relaxed(&entry->values[key]));
 	set->name_len = (uint32_t)at_most(len, FNT_SETTING_NAME_MAX);
 	fnt_words_load(set->name, entry->name, FNT_SETTING_NAME_MAX);
 	set->name[set->name_len] = '\0';
@@ -161,8 +160,8 @@ take_copy(struct fnt_settings_block *block, struct fnt_setting_entry *entries,
 	for (uint32_t i = 1; i < count && block->count < block->max; i++) {
 		struct fnt_setting_set *set = &block->overrides[block->count];
 
-		/* One that sets nothing, or has no name, is not in use. */
-		if (!atomic_load_explicit(&entries[i].mask, memory_order_relaxed))
+		/* An entry that sets nothing, or has no name, is not in use. */
+		if (!fnt_word_relaxed(&entries[i].mask))
 			continue;
 		take_entry(set, &entries[i]);
 		block->count += set->values.set && set->name_len;
@@ -172,20 +171,19 @@ take_copy(struct fnt_settings_block *block, struct fnt_setting_entry *entries,
 const char *
 fnt_settings_problem(struct fnt_setting_entry *entry, bool first)
 {
-	uint64_t mask = atomic_load_explicit(&entry->mask, memory_order_relaxed);
-	uint64_t len = atomic_load_explicit(&entry->name_len, memory_order_relaxed);
+	uint64_t mask = fnt_word_relaxed(&entry->mask);
+	uint64_t len = fnt_word_relaxed(&entry->name_len);
 	struct fnt_settings settings;
 
 	if (!mask)
 		return NULL;
 	if (mask & ~(uint64_t)ALL_SET)
-		return "settings that there are none of";
+		return "settings of unknown keys";
 	if (first ? len != 0 : !len || len > FNT_SETTING_NAME_MAX)
 		return "a function's name of an impossible length";
 	fnt_settings_init(&settings);
 	for (uint32_t key = 0; key < FNT_SETTINGS; key++) {
-		uint64_t value =
-			atomic_load_explicit(&entry->values[key], memory_order_relaxed);
+		uint64_t value = fnt_word_relaxed(&entry->values[key]);
 
 		if (!(mask & 1u << key))
 			continue;
@@ -210,18 +208,17 @@ fnt_settings_load(const struct fnt_view *view, struct fnt_settings_block *block)
 	fnt_word *word = &view->control->generation;
 
 	for (int i = 0; i < TRIES; i++) {
-		/* [G2] acquire: the copy that it speaks of is whole. Pairs with [G1].
-		 */
+		/* [G2] acquire: the copy in force is complete. Pairs with [G1]. */
 		uint64_t before = atomic_load_explicit(word, memory_order_acquire),
 			 after;
 
 		if (view->settings)
 			take_copy(block, fnt_settings_copy(view, before),
 				  view->settings_count);
-		/* [G4] acquire: who has read a word of the next copy but one sees that
-		 * the generation has moved on. Pairs with [G3]. */
+		/* [G4] acquire: if a word above was of a later write to this copy, the
+		 * load below sees a later generation. Pairs with [G3]. */
 		atomic_thread_fence(memory_order_acquire);
-		after = atomic_load_explicit(word, memory_order_relaxed);
+		after = fnt_word_relaxed(word);
 		block->generation = after;
 		if (before / FNT_GENERATION_SETTINGS == after / FNT_GENERATION_SETTINGS)
 			return true;
@@ -229,13 +226,7 @@ fnt_settings_load(const struct fnt_view *view, struct fnt_settings_block *block)
 	return false;
 }
 
-/* ---- into the region ------------------------------------------------------------ */
-
-static void
-put(fnt_word *word, uint64_t value)
-{
-	atomic_store_explicit(word, value, memory_order_relaxed);
-}
+/* ---- written to the region ------------------------------------------------------ */
 
 static void
 write_entry(struct fnt_setting_entry *entry, const struct fnt_setting_set *set)
@@ -243,13 +234,13 @@ write_entry(struct fnt_setting_entry *entry, const struct fnt_setting_set *set)
 	char name[FNT_SETTING_NAME_MAX] = {0};
 
 	memcpy(name, set->name, set->name_len);
-	put(&entry->mask, set->values.set);
-	put(&entry->name_len, set->name_len);
+	fnt_word_store(&entry->mask, set->values.set);
+	fnt_word_store(&entry->name_len, set->name_len);
 	for (uint32_t key = 0; key < FNT_SETTING_VALUES_MAX; key++)
-		put(&entry->values[key],
-		    set->values.set & 1u << key
-			    ? value_of(&set->values, (enum fnt_setting)key)
-			    : 0);
+		fnt_word_store(&entry->values[key],
+			       set->values.set & 1u << key
+				       ? value_of(&set->values, (enum fnt_setting)key)
+				       : 0);
 	fnt_words_write(entry->name, name, FNT_SETTING_NAME_MAX / 8);
 }
 
@@ -273,11 +264,11 @@ fnt_settings_publish(const struct fnt_view *view,
 	uint64_t next = atomic_load_explicit(word, memory_order_acquire) +
 			FNT_GENERATION_SETTINGS;
 
-	/* [G3] release: the generation that put the other copy in force is seen by
-	 * whoever sees this one change. Pairs with [G4]. */
+	/* [G3] release: the present generation, by which the other copy is in force,
+	 * comes before any change of this copy. Pairs with [G4]. */
 	atomic_thread_fence(memory_order_release);
 	fnt_settings_write(fnt_settings_copy(view, next), view->settings_count, block);
-	/* Killed until here, nothing has changed: the copy is nobody's.
+	/* If the process dies before this, nobody uses the copy.
 	 * [G1] release: the copy comes before the generation that puts it in force.
 	 * Pairs with [G2]. */
 	atomic_fetch_add_explicit(word, FNT_GENERATION_SETTINGS, memory_order_release);
@@ -318,19 +309,19 @@ fnt_settings_tidy(struct fnt_settings_block *block)
 }
 
 static bool
-is_beginning(const struct fnt_setting_set *set)
+is_prefix(const struct fnt_setting_set *set)
 {
 	return set->name[set->name_len - 1] == '*';
 }
 
-/* How well does it match: 0 not at all; the longer the beginning, the better; the name
- * itself best of all. */
+/* How specifically an override matches: 0: not at all; UINT32_MAX: it is of exactly
+ * this name; else the longer its prefix, the more. */
 static uint32_t
 match(const struct fnt_setting_set *set, const char *name, size_t len)
 {
 	uint32_t stem = set->name_len - 1;
 
-	if (is_beginning(set))
+	if (is_prefix(set))
 		return stem <= len && !memcmp(set->name, name, stem) ? 1 + stem : 0;
 	return set->name_len == len && !memcmp(set->name, name, len) ? UINT32_MAX : 0;
 }
@@ -362,7 +353,8 @@ fnt_settings_overlay(struct fnt_settings *onto, const struct fnt_settings *from)
 	onto->set |= from->set;
 }
 
-/* Lay over one another what matches, the least specific first. */
+/* Overlay all overrides that match a name, the least specific first. With `exact` false
+ * the override of exactly this name is left out. */
 static void
 collect(const struct fnt_settings_block *block, const char *name, size_t len,
 	bool exact, struct fnt_settings *settings)
@@ -389,13 +381,14 @@ collect(const struct fnt_settings_block *block, const char *name, size_t len,
 	}
 }
 
-/* Of the names whose longest beginning it is, the beginnings are those of its own. */
+/* A name whose longest prefix this is has the same other prefixes as the prefix
+ * itself. */
 void
 fnt_settings_effective(const struct fnt_settings_block *block, uint32_t number,
 		       struct fnt_settings *settings)
 {
 	const struct fnt_setting_set *set = &block->overrides[number];
-	bool beginning = is_beginning(set);
+	bool prefix = is_prefix(set);
 
-	collect(block, set->name, set->name_len - beginning, !beginning, settings);
+	collect(block, set->name, set->name_len - prefix, !prefix, settings);
 }

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * settings.h: what may be set, in the region and as text.
+ * settings.h: a region's settings: as text, in private memory, and in the region.
  *
- *   "KEY=VALUE" ──parse──► fnt_settings_block ──publish──► the copy not in force ─► in
- * force ▲                                                 │ └──────────────────── load
- * ───────────────────────┘
+ *   "KEY=VALUE" ──parse──► fnt_settings_block ──publish──► the copy not in force
+ *                               ▲                                │ generation
+ *                               │                                ▼
+ *                               └────────── load ◄──── the copy in force
  *
- * Two copies lie in the region. The settings' part of control->generation, modulo 2, is
- * the one in force; who holds the lock fills in the other and then counts the
- * generation up, which is one store: killed before it, nothing has changed; after it,
- * all has. A reader copies word by word and looks at the generation again.
+ * The region has two copies. The one in force is that of the settings' half of
+ * control->generation, modulo 2. The holder of the control lock writes the other copy,
+ * and then adds to the generation, which is one store: if it is killed before that,
+ * nothing has changed; after it, everything has. A reader copies word by word and then
+ * checks that the generation is still the same.
  *
- * Nothing here believes the region: values are clamped, names bounded.
+ * Nothing read from the region is trusted: values are brought into range, and lengths
+ * are bounded.
+ *
+ * A struct fnt_settings_block is private memory of one thread, or is not written any
+ * more. Functions that parse or create may allocate; the others are wait-free and make
+ * no system call.
  */
 #ifndef FNT_SETTINGS_SETTINGS_H
 #define FNT_SETTINGS_SETTINGS_H
@@ -23,78 +30,92 @@
 #define FNT_SLOW_MAX_NS (24ull * 3600 * 1000000000) /* the largest `slow` */
 #define FNT_RATE_MAX UINT32_MAX /* the largest `rate`, calls a second */
 
-/* One entry, out of the region. */
+/* The settings for all functions, or for those that a name or a prefix matches. */
 struct fnt_setting_set {
 	struct fnt_settings values;
-	uint32_t name_len; /* 0: all functions */
-	char name[FNT_SETTING_NAME_MAX + 1];
+	uint32_t name_len;		     /* bytes; 0: all functions */
+	char name[FNT_SETTING_NAME_MAX + 1]; /* a prefix ends in '*' */
 };
 
-/* One copy, out of the region: for all functions, and overrides by name. */
+/* One copy of a region's settings, in private memory. */
 struct fnt_settings_block {
-	uint64_t generation; /* of the region when it was copied */
-	uint32_t count;	     /* overrides */
-	uint32_t max;	     /* that there is room for, here and there */
-	struct fnt_setting_set all;
-	struct fnt_setting_set overrides[];
+	uint64_t generation; /* of the region, when it was loaded */
+	uint32_t count;	     /* of `overrides` */
+	uint32_t max;	     /* overrides that the region and this have room for */
+	struct fnt_setting_set all;	    /* for all functions; no name */
+	struct fnt_setting_set overrides[]; /* in no order, each name once */
 };
 
-/* The defaults, with nothing set. */
+/* ---- in private memory ----------------------------------------------------------- */
+
+/* Make `settings` the defaults, with no key set. */
 void fnt_settings_init(struct fnt_settings *settings);
 
-/* What `from` sets is set in `onto`. */
+/* Copy the keys that `from` sets to `onto`, which then sets them, too. */
 void fnt_settings_overlay(struct fnt_settings *onto, const struct fnt_settings *from);
 
-/* An empty block with room for what the region can hold; NULL: no memory. free() it. */
+/* Returns a block without overrides, with room for `max`, for the caller to free();
+ * NULL: no memory. */
 struct fnt_settings_block *fnt_settings_create(uint32_t max);
 
-/* Copy what is in force. False: it was rewritten under every try. Wait-free, no system
- * call, no allocation. */
+/* The override for `name`, `len` bytes that fnt_settings_check_name() accepts. Adds it
+ * if there is none. NULL: there is no room for another one. */
+struct fnt_setting_set *fnt_settings_override(struct fnt_settings_block *block,
+					      const char *name, size_t len);
+
+/* Remove the overrides that set no key. */
+void fnt_settings_tidy(struct fnt_settings_block *block);
+
+/* The number of the most specific override that matches a function's name, or -1: the
+ * override of exactly this name, else the one with the longest prefix. */
+int fnt_settings_match(const struct fnt_settings_block *block, const char *name,
+		       size_t len);
+
+/* The settings of functions for which fnt_settings_match() returns `number`; they are
+ * the same for all of them. Those of other functions are block->all.values. */
+void fnt_settings_effective(const struct fnt_settings_block *block, uint32_t number,
+			    struct fnt_settings *settings);
+
+/* ---- in the region -------------------------------------------------------------- */
+
+/* Load the copy in force into `block`. False: it was replaced during each of several
+ * tries. Wait-free. */
 bool fnt_settings_load(const struct fnt_view *view, struct fnt_settings_block *block);
 
-/* The copy in force at that generation of the region; there must be settings. */
+/* The region's copy that is in force at `generation`. The region must have settings. */
 struct fnt_setting_entry *fnt_settings_copy(const struct fnt_view *view,
 					    uint64_t generation);
 
-/* What about the entry nobody can have written; NULL: nothing. `first`: of its copy. */
+/* What is wrong with an entry, as a text for people; NULL: nothing. `first`: it is the
+ * first of its copy, for all functions. */
 const char *fnt_settings_problem(struct fnt_setting_entry *entry, bool first);
 
-/* Put the block in force. With the control lock in hand (control_lock.h). */
+/* Put `block` in force. The caller holds the control lock (control/controller.h). */
 void fnt_settings_publish(const struct fnt_view *view,
 			  const struct fnt_settings_block *block);
 
-/* The first bytes of a region: the copy that is in force first, to be written at
- * `entries`, 1 + block->max of them. */
+/* Write `block` to the `count` entries of a copy, which nobody else uses. In a new
+ * region that is copy 0, in force at FNT_GENERATION_FIRST. */
 #define FNT_GENERATION_FIRST (2 * FNT_GENERATION_SETTINGS)
 void fnt_settings_write(struct fnt_setting_entry *entries, uint32_t count,
 			const struct fnt_settings_block *block);
 
-/* Set one key as "KEY=VALUE" says. -EINVAL with a message. */
+/* ---- as text -------------------------------------------------------------------- */
+
+/* Set or unset one key: "KEY=VALUE" or "KEY=default". Returns 0, or -EINVAL with a
+ * message in *error (may be NULL). */
 int fnt_settings_assign(struct fnt_settings *settings, const char *assignment,
 			struct fnt_error *error);
 
-/* The override for `name`, made if need be; NULL: the table is full. */
-struct fnt_setting_set *fnt_settings_override(struct fnt_settings_block *block,
-					      const char *name, size_t len);
-
-/* Take overrides out that set nothing. */
-void fnt_settings_tidy(struct fnt_settings_block *block);
-
-/* Many of them, with white space between: "keep=0.1 todo:*:rate=10". -EINVAL, -ENOSPC,
- * with a message that begins with `what`. */
+/* Apply several assignments, separated by white space, to `block`; NAME: before one
+ * makes it an override: "keep=0.1 todo:*:rate=10". Returns 0; or -EINVAL, -ENOSPC or
+ * -ENOMEM with a message that begins with `what`, and some assignments may have been
+ * made. */
 int fnt_settings_parse(struct fnt_settings_block *block, const char *text,
 		       const char *what, struct fnt_error *error);
 
-/* Is it fit for a function's name, or a beginning? -EINVAL with a message. */
+/* May `name` name an override: a function's name, or a prefix and '*'? Returns 0, or
+ * -EINVAL with a message. */
 int fnt_settings_check_name(const char *name, size_t len, struct fnt_error *error);
-
-/* The most specific override that matches, or -1. */
-int fnt_settings_match(const struct fnt_settings_block *block, const char *name,
-		       size_t len);
-
-/* What applies where override `number` is the one that fnt_settings_match finds: depends on
- * nothing else. */
-void fnt_settings_effective(const struct fnt_settings_block *block, uint32_t number,
-			    struct fnt_settings *settings);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Settings as text. Nothing here depends on the locale.
+ * settings_text.c: settings as text. Nothing here depends on the locale.
  */
 #include "settings/settings.h"
 
@@ -58,8 +58,9 @@ parse_capture(const char *text, enum fnt_capture *capture)
 	return false;
 }
 
-/* Digits, at most fifteen that count, with one point among or before them: value =
- * whole / 10^scale. Returns what follows, NULL if it is no number. */
+/* Parse digits with at most one point among or before them: whole / 10^scale, where
+ * fractional digits after the fifteenth digit are ignored. Returns what follows the
+ * number; NULL: there is no number, or it is too large. */
 static const char *
 parse_decimal(const char *text, uint64_t *whole, unsigned *scale)
 {
@@ -77,7 +78,7 @@ parse_decimal(const char *text, uint64_t *whole, unsigned *scale)
 		if (*whole >= 100000000000000u) {
 			if (!point)
 				return NULL;
-			continue; /* past what a double tells apart */
+			continue; /* beyond a double's precision */
 		}
 		*whole = *whole * 10 + (uint64_t)(*text - '0');
 		*scale += point;
@@ -102,7 +103,7 @@ parse_share(const char *text, double *share)
 	unsigned scale;
 	const char *end = parse_decimal(text, &whole, &scale);
 
-	/* As fnt_settings_text writes the very small: 1e-7, 5e-11. */
+	/* fnt_settings_text() writes small shares so: 1e-7, 5e-11. */
 	if (end && end[0] == 'e' && end[1] == '-') {
 		unsigned exponent = 0;
 		const char *digit = end + 2;
@@ -116,14 +117,14 @@ parse_share(const char *text, double *share)
 	}
 	if (!end || *end || scale > 22)
 		return false;
-	*share = (double)whole / power_of_ten(scale); /* both exact: rounded once */
+	*share = (double)whole / power_of_ten(scale); /* both are exact */
 	return *share <= 1;
 }
 
 static const struct {
 	const char *name;
 	uint64_t ns;
-	int digits; /* of a fraction of it */
+	int digits; /* after the point, down to 1 ns; 0: whole units only */
 } units[] = {
 	{"h", 3600000000000u, 0}, {"m", 60000000000u, 0}, {"s", 1000000000u, 9},
 	{"ms", 1000000u, 6},	  {"us", 1000u, 3},	  {"ns", 1u, 0},
@@ -149,7 +150,7 @@ parse_time(const char *text, uint64_t *ns)
 		if (strcmp(end, units[i].name) != 0)
 			continue;
 		value = (double)whole / power_of_ten(scale) * (double)units[i].ns;
-		/* Less than a nanosecond is not none at all. */
+		/* Less than 1 ns must not become 0, which is off. */
 		if (value > (double)FNT_SLOW_MAX_NS || (whole && value < 1))
 			return false;
 		*ns = (uint64_t)(value + 0.5);
@@ -218,7 +219,7 @@ unknown_key(const char *key, int len, struct fnt_error *error)
 			len < 64 ? len : 64, key, all);
 }
 
-/* What is not set shows its default: so back to that. */
+/* A key that is not set has its default value. */
 static void
 unset(struct fnt_settings *settings, enum fnt_setting key)
 {
@@ -273,8 +274,8 @@ fnt_settings_check_name(const char *name, size_t len, struct fnt_error *error)
 			name, len > 64 ? "…" : "", FNT_NAME_MAX);
 }
 
-/* One word: "KEY=VALUE" or "NAME:KEY=VALUE". Names may hold ':' and '=', keys and
- * values do not. */
+/* Apply "KEY=VALUE" or "NAME:KEY=VALUE". Names may contain ':' and '=', keys and values
+ * do not. */
 static int
 parse_word(struct fnt_settings_block *block, char *word, struct fnt_error *error)
 {
@@ -335,7 +336,8 @@ write_share(struct fnt_buf *buf, double share)
 		fnt_json_double(buf, share);
 }
 
-/* In whole hours or minutes, or in the largest other unit that it has one of: 1.5ms. */
+/* Whole hours or minutes if it is that; else a decimal fraction of the largest smaller
+ * unit that is not more than it: 1.5ms. */
 static void
 write_time(struct fnt_buf *buf, uint64_t ns)
 {
