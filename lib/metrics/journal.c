@@ -1,75 +1,84 @@
-/* SPDX-License-Identifier: MIT
- *
- * journal.c: what a call's end makes of its row, noted before it ends, and applied: by
- * its thread, or by who finds that dead.
- */
-#include "metrics/count.h"
+/* SPDX-License-Identifier: MIT */
+#include "metrics/journal.h"
 
-/* In a row of all lanes there is nothing to note: others count there, too. */
+/* ---- shared rows ----------------------------------------------------------------- */
+
+/* Add a call to a shared row. A journal could not hold the new values: other threads
+ * add to the row at the same time. */
 static void
-add_to_all(const struct fnt_place *place, uint32_t end)
+add_to_shared_row(const struct fnt_place *place, uint32_t end)
 {
 	const struct fnt_record *record = place->record;
 	const struct fnt_extra *extra = place->extra;
 	fnt_word *counts = place->row->counts;
 
-	fnt_meter_add(&counts[fnt_fn_outcome(record->outcome)], 1);
-	fnt_meter_add(&counts[FNT_FN_TOTAL_NS], record->duration_ns);
-	fnt_meter_add(&counts[FNT_FN_OPS],
-		      (uint64_t)record->op_count + record->ops_omitted);
-	fnt_meter_add(&counts[FNT_FN_ROWS], extra->rows);
-	fnt_meter_add(&counts[FNT_FN_OPS_OMITTED], record->ops_omitted);
-	fnt_meter_add(&counts[FNT_FN_STREAM_BYTES], record->stream_bytes);
-	fnt_meter_add(&counts[FNT_FN_STREAM_CHUNKS], record->stream_chunks);
-	fnt_meter_add(&counts[FNT_FN_SCHEDULES],
-		      extra->schedules + record->schedules_omitted);
-	fnt_meter_add(&counts[FNT_FN_SCHEDULES_OMITTED], record->schedules_omitted);
-	fnt_meter_add(&counts[FNT_FN_VALUES_OMITTED],
-		      !!(record->flags & FNT_TRACE_VALUE_OMITTED));
-	fnt_meter_add(&counts[FNT_FN_SPILLED], place->spilled);
+	fnt_meter_add_shared(&counts[fnt_fn_outcome(record->outcome)], 1);
+	fnt_meter_add_shared(&counts[FNT_FN_TOTAL_NS], record->duration_ns);
+	fnt_meter_add_shared(&counts[FNT_FN_OPS],
+			     (uint64_t)record->op_count + record->ops_omitted);
+	fnt_meter_add_shared(&counts[FNT_FN_ROWS], extra->rows);
+	fnt_meter_add_shared(&counts[FNT_FN_OPS_OMITTED], record->ops_omitted);
+	fnt_meter_add_shared(&counts[FNT_FN_STREAM_BYTES], record->stream_bytes);
+	fnt_meter_add_shared(&counts[FNT_FN_STREAM_CHUNKS], record->stream_chunks);
+	fnt_meter_add_shared(&counts[FNT_FN_SCHEDULES],
+			     extra->schedules + record->schedules_omitted);
+	fnt_meter_add_shared(&counts[FNT_FN_SCHEDULES_OMITTED],
+			     record->schedules_omitted);
+	fnt_meter_add_shared(&counts[FNT_FN_VALUES_OMITTED],
+			     !!(record->flags & FNT_TRACE_VALUE_OMITTED));
+	fnt_meter_add_shared(&counts[FNT_FN_SPILLED], place->spilled);
 	if (end >= FNT_RINGS)
-		fnt_meter_add(&counts[fnt_lost_counter(end)], 1);
-	fnt_meter_add(place->bucket, 1);
+		fnt_meter_add_shared(&counts[fnt_journal_lost_counter(end)], 1);
+	fnt_meter_add_shared(place->bucket, 1);
+}
+
+/* ---- writing --------------------------------------------------------------------- */
+
+/* Write new value number `i`: what `count` is after `more` has been added. */
+static void
+write_sum(struct fnt_journal *journal, uint32_t i, const fnt_word *count, uint64_t more)
+{
+	fnt_word_store(&journal->counts[i], fnt_word_relaxed(count) + more);
 }
 
 static void
-note_common(const struct fnt_place *place)
+write_common(const struct fnt_place *place)
 {
 	const struct fnt_record *record = place->record;
 	struct fnt_journal *journal = place->journal;
 	const fnt_word *counts = place->row->counts;
 
-	fnt_journal_note(journal, FNT_NOTED_CALLS,
-			 &counts[fnt_fn_outcome(record->outcome)], 1);
-	fnt_journal_note(journal, FNT_NOTED_NS, &counts[FNT_FN_TOTAL_NS],
-			 record->duration_ns);
-	fnt_journal_note(journal, FNT_NOTED_OPS, &counts[FNT_FN_OPS],
-			 (uint64_t)record->op_count + record->ops_omitted);
-	fnt_journal_note(journal, FNT_NOTED_ROWS, &counts[FNT_FN_ROWS],
-			 place->extra->rows);
+	write_sum(journal, FNT_JOURNAL_SUM_CALLS,
+		  &counts[fnt_fn_outcome(record->outcome)], 1);
+	write_sum(journal, FNT_JOURNAL_SUM_NS, &counts[FNT_FN_TOTAL_NS],
+		  record->duration_ns);
+	write_sum(journal, FNT_JOURNAL_SUM_OPS, &counts[FNT_FN_OPS],
+		  (uint64_t)record->op_count + record->ops_omitted);
+	write_sum(journal, FNT_JOURNAL_SUM_ROWS, &counts[FNT_FN_ROWS],
+		  place->extra->rows);
 }
 
 static void
-note_rare(const struct fnt_place *place, enum fnt_fn_counter counter, uint64_t more)
+write_rare(const struct fnt_place *place, enum fnt_fn_counter counter, uint64_t more)
 {
-	fnt_journal_note(place->journal, FNT_NOTED_RARE + counter - FNT_FN_RARE,
-			 &place->row->counts[counter], more);
+	write_sum(place->journal, FNT_JOURNAL_SUM_RARE + counter - FNT_FN_RARE,
+		  &place->row->counts[counter], more);
 }
 
 static void
-note_all_rare(const struct fnt_place *place)
+write_all_rare(const struct fnt_place *place)
 {
 	const struct fnt_record *record = place->record;
 
-	note_rare(place, FNT_FN_OPS_OMITTED, record->ops_omitted);
-	note_rare(place, FNT_FN_STREAM_BYTES, record->stream_bytes);
-	note_rare(place, FNT_FN_STREAM_CHUNKS, record->stream_chunks);
-	note_rare(place, FNT_FN_SCHEDULES,
-		  place->extra->schedules + record->schedules_omitted);
-	note_rare(place, FNT_FN_SCHEDULES_OMITTED, record->schedules_omitted);
-	note_rare(place, FNT_FN_VALUES_OMITTED,
-		  !!(record->flags & FNT_TRACE_VALUE_OMITTED));
-	note_rare(place, FNT_FN_SPILLED, place->spilled);
+	write_rare(place, FNT_FN_OPS_OMITTED, record->ops_omitted);
+	write_rare(place, FNT_FN_STREAM_BYTES, record->stream_bytes);
+	write_rare(place, FNT_FN_STREAM_CHUNKS, record->stream_chunks);
+	write_rare(place, FNT_FN_SCHEDULES,
+		   place->extra->schedules + record->schedules_omitted);
+	write_rare(place, FNT_FN_SCHEDULES_OMITTED, record->schedules_omitted);
+	write_rare(place, FNT_FN_VALUES_OMITTED,
+		   !!(record->flags & FNT_TRACE_VALUE_OMITTED));
+	write_rare(place, FNT_FN_SPILLED, place->spilled);
 }
 
 static void
@@ -78,9 +87,10 @@ arm(const struct fnt_place *place, const struct fnt_view *view, uint64_t seq,
 {
 	struct fnt_journal *journal = place->journal;
 
-	atomic_store_explicit(&journal->bucket, place->bucket_no, memory_order_relaxed);
-	atomic_store_explicit(&journal->seq, seq, memory_order_relaxed);
-	/* [J3] release: what it says comes before it is armed. Pairs with [J2]. */
+	fnt_word_store(&journal->bucket, place->bucket_no);
+	fnt_word_store(&journal->seq, seq);
+	/* [J3] release: the journal's words come before it is armed. Pairs with
+	 * [J2]. */
 	atomic_store_explicit(&journal->state,
 			      fnt_journal_make((uint32_t)(place->row - view->fn_rows),
 					       fnt_fn_outcome(place->record->outcome),
@@ -89,80 +99,89 @@ arm(const struct fnt_place *place, const struct fnt_view *view, uint64_t seq,
 }
 
 void
-fnt_meter_note(const struct fnt_place *place, uint32_t end, uint64_t seq,
-	       const struct fnt_view *view)
+fnt_journal_write_slow(const struct fnt_place *place, uint32_t end, uint64_t seq,
+		       const struct fnt_view *view)
 {
 	if (!FNT_COUNTED || !place->own_row)
 		return;
-	/* [J1] release: what was armed last is off before any word of it changes. (Of
-	 * the dead all stores are seen, so that these labels bind the compiler alone.)
-	 * Pairs with [J2]. */
+	/* [J1] release: the journal was turned off before any word of it changes. Pairs
+	 * with [J2]. (All of J's labels bind the compiler alone: a killed thread has
+	 * executed a prefix of its stores, and all of them are seen.) */
 	atomic_thread_fence(memory_order_release);
-	note_common(place);
+	write_common(place);
 	if (place->bucket_no)
-		fnt_journal_note(place->journal, FNT_NOTED_BUCKET, place->bucket, 1);
+		write_sum(place->journal, FNT_JOURNAL_SUM_BUCKET, place->bucket, 1);
 	if (place->rare)
-		note_all_rare(place);
+		write_all_rare(place);
 	if (end >= FNT_RINGS)
-		fnt_journal_note(place->journal, FNT_NOTED_LOST,
-				 &place->row->counts[fnt_lost_counter(end)], 1);
+		write_sum(place->journal, FNT_JOURNAL_SUM_LOST,
+			  &place->row->counts[fnt_journal_lost_counter(end)], 1);
 	arm(place, view, seq, end);
+}
+
+/* ---- applying -------------------------------------------------------------------- */
+
+/* Store new value number `i` into a row's counter. */
+static void
+apply_sum(fnt_word *count, const struct fnt_journal *journal, uint32_t i)
+{
+	fnt_word_store(count, fnt_word_relaxed(&journal->counts[i]));
 }
 
 static void
 apply_common(fnt_word *counts, const struct fnt_journal *journal, uint32_t calls)
 {
-	fnt_journal_apply(&counts[calls], journal, FNT_NOTED_CALLS);
-	fnt_journal_apply(&counts[FNT_FN_TOTAL_NS], journal, FNT_NOTED_NS);
-	fnt_journal_apply(&counts[FNT_FN_OPS], journal, FNT_NOTED_OPS);
-	fnt_journal_apply(&counts[FNT_FN_ROWS], journal, FNT_NOTED_ROWS);
+	apply_sum(&counts[calls], journal, FNT_JOURNAL_SUM_CALLS);
+	apply_sum(&counts[FNT_FN_TOTAL_NS], journal, FNT_JOURNAL_SUM_NS);
+	apply_sum(&counts[FNT_FN_OPS], journal, FNT_JOURNAL_SUM_OPS);
+	apply_sum(&counts[FNT_FN_ROWS], journal, FNT_JOURNAL_SUM_ROWS);
 }
 
 static void
 apply_rare(fnt_word *counts, const struct fnt_journal *journal)
 {
 	for (uint32_t i = FNT_FN_RARE; i < FNT_FN_DROPPED; i++)
-		fnt_journal_apply(&counts[i], journal,
-				  FNT_NOTED_RARE + i - FNT_FN_RARE);
+		apply_sum(&counts[i], journal, FNT_JOURNAL_SUM_RARE + i - FNT_FN_RARE);
 }
 
 static void
 apply_lost(fnt_word *counts, const struct fnt_journal *journal, uint32_t end)
 {
 	if (end >= FNT_RINGS)
-		fnt_journal_apply(&counts[fnt_lost_counter(end)], journal,
-				  FNT_NOTED_LOST);
+		apply_sum(&counts[fnt_journal_lost_counter(end)], journal,
+			  FNT_JOURNAL_SUM_LOST);
 }
 
 void
-fnt_meter_apply(const struct fnt_place *place, uint32_t end)
+fnt_journal_apply_slow(const struct fnt_place *place, uint32_t end)
 {
 	if (!FNT_COUNTED)
 		return;
 	if (!place->own_row) {
-		add_to_all(place, end);
+		add_to_shared_row(place, end);
 		return;
 	}
-	/* [J4] release: it has ended before it is counted. Pairs with [J2]. */
+	/* [J4] release: the call has ended before it is counted. Pairs with [J2]. */
 	atomic_thread_fence(memory_order_release);
 	apply_common(place->row->counts, place->journal,
 		     fnt_fn_outcome(place->record->outcome));
 	if (place->bucket_no)
-		fnt_journal_apply(place->bucket, place->journal, FNT_NOTED_BUCKET);
+		apply_sum(place->bucket, place->journal, FNT_JOURNAL_SUM_BUCKET);
 	else
-		fnt_meter_add(place->bucket, 1);
+		fnt_meter_add_shared(place->bucket, 1);
 	if (place->rare)
 		apply_rare(place->row->counts, place->journal);
 	apply_lost(place->row->counts, place->journal, end);
-	/* [J5] release: it is counted before the journal is off. Pairs with [J2]. */
+	/* [J5] release: the call is counted before the journal is off. Pairs with
+	 * [J2]. */
 	atomic_store_explicit(&place->journal->state, 0, memory_order_release);
 }
 
 void
-fnt_journal_note_rare(const struct fnt_record *record, const struct fnt_extra *extra,
-		      struct fnt_journal *journal, struct fnt_fn_row *row)
+fnt_journal_write_rare(const struct fnt_record *record, const struct fnt_extra *extra,
+		       struct fnt_journal *journal, struct fnt_fn_row *row)
 {
-	note_all_rare(&(struct fnt_place){
+	write_all_rare(&(struct fnt_place){
 		.record = record, .extra = extra, .journal = journal, .row = row});
 }
 
@@ -172,53 +191,56 @@ fnt_journal_apply_rare(struct fnt_journal *journal, struct fnt_fn_row *row)
 	apply_rare(row->counts, journal);
 }
 
-/* What was noted, whoever wrote it: it may be anything. */
+/* ---- recovery -------------------------------------------------------------------- */
+
+/* Apply a dead thread's journal. In a damaged region it may hold anything, so that each
+ * number is checked. */
 static void
-apply_noted(const struct fnt_view *view, struct fnt_fn_row *row,
-	    const struct fnt_journal *journal, uint64_t state)
+apply_journal(const struct fnt_view *view, struct fnt_fn_row *row,
+	      const struct fnt_journal *journal, uint64_t state)
 {
-	uint64_t bucket =
-		atomic_load_explicit(&journal->bucket, memory_order_relaxed) - 1;
+	uint64_t bucket = fnt_word_relaxed(&journal->bucket) - 1;
 
 	apply_common(row->counts, journal, fnt_journal_calls(state));
 	if (bucket < (uint64_t)view->block_count * FNT_OCTAVE_BUCKETS)
-		fnt_journal_apply(&view->blocks[bucket / FNT_OCTAVE_BUCKETS]
-					   .counts[bucket % FNT_OCTAVE_BUCKETS],
-				  journal, FNT_NOTED_BUCKET);
+		apply_sum(&view->blocks[bucket / FNT_OCTAVE_BUCKETS]
+				   .counts[bucket % FNT_OCTAVE_BUCKETS],
+			  journal, FNT_JOURNAL_SUM_BUCKET);
 	if (state & FNT_JOURNAL_RARE)
 		apply_rare(row->counts, journal);
 	apply_lost(row->counts, journal, fnt_journal_end(state));
 }
 
+/* The row that a journal is for; NULL: it is not one of this lane. */
 static struct fnt_fn_row *
-noted_row(const struct fnt_view *view, uint32_t lane_no, uint64_t state)
+row_of(const struct fnt_view *view, uint32_t lane_no, uint64_t state)
 {
 	uint64_t row = state >> 32, key;
 
 	if (row >= view->fn_row_count)
 		return NULL;
-	key = atomic_load_explicit(&view->fn_rows[row].key, memory_order_relaxed);
+	key = fnt_word_relaxed(&view->fn_rows[row].key);
 	return fnt_key_kind(key) == FNT_ROW_FN && fnt_key_lane(key) == lane_no
 		       ? &view->fn_rows[row]
 		       : NULL;
 }
 
 void
-fnt_journal_settle(const struct fnt_view *view, uint32_t lane_no)
+fnt_journal_replay(const struct fnt_view *view, uint32_t lane_no)
 {
 	struct fnt_lane *lane = &view->lanes[lane_no];
 	struct fnt_journal *journal = &lane->journal;
-	/* [J2] acquire: see [J1], [J3], [J4] and [J5] above and in metrics.h. */
+	/* [J2] acquire: see [J1], [J3], [J4] and [J5]. */
 	uint64_t state = atomic_load_explicit(&journal->state, memory_order_acquire);
 	uint32_t end = fnt_journal_end(state);
 	struct fnt_fn_row *row;
 
 	if (!(state & FNT_JOURNAL_ARMED))
 		return;
-	row = noted_row(view, lane_no, state);
+	row = row_of(view, lane_no, state);
 	if (row && end < FNT_ENDS &&
-	    atomic_load_explicit(fnt_end_counter(lane, end), memory_order_relaxed) ==
-		    atomic_load_explicit(&journal->seq, memory_order_relaxed))
-		apply_noted(view, row, journal, state);
+	    fnt_word_relaxed(fnt_journal_end_counter(lane, end)) ==
+		    fnt_word_relaxed(&journal->seq))
+		apply_journal(view, row, journal, state);
 	atomic_store_explicit(&journal->state, 0, memory_order_release);
 }

@@ -21,7 +21,7 @@ void fnt_call_drop_late(struct fnt_call *call);
 static inline void
 fnt_call_drop_fast(struct fnt_call *call, struct fnt_thread *thread)
 {
-	fnt_frame_shut(call->frame);
+	fnt_frame_close_fast(call->frame);
 	fnt_call_disown(call);
 	fnt_thread_keep_frame(thread, call);
 }

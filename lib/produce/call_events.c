@@ -80,7 +80,7 @@ add_chunk(struct fnt_call *call, uint64_t bytes)
 	call->record.stream_bytes += bytes;
 	call->record.stream_chunks = before + 1;
 	call->slow.rare = true;
-	fnt_frame_stream(call->shown, call->record.stream_bytes, before);
+	fnt_frame_count_chunk(call->shown, call->record.stream_bytes, before);
 }
 
 static __attribute__((noinline)) int

@@ -145,7 +145,7 @@ fnt_call_show_word(struct fnt_call *call, size_t i)
 	if (!call->frame)
 		return;
 	memcpy(&word, (const char *)&call->record + i * 8, 8);
-	fnt_frame_set(call->frame, i, word);
+	fnt_frame_set_word(call->frame, i, word);
 }
 
 /* Count an op that does not fit. */
@@ -171,7 +171,7 @@ static inline void
 fnt_call_count_op(struct fnt_call_ctx ctx, struct fnt_op_done op)
 {
 	ctx.call->extra.rows += op.rows;
-	fnt_meter_op(&ctx.thread->meter, op);
+	fnt_meter_count_op(&ctx.thread->meter, op);
 }
 
 /* ---- names and texts -------------------------------------------------------------- */

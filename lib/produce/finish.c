@@ -36,7 +36,7 @@ static bool
 write_moving(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64_t now)
 {
 	struct fnt_ring_writer *writer = &ctx.thread->writer;
-	enum fnt_claimed is = fnt_record_write_slow(writer, ending, now);
+	enum fnt_claim_result is = fnt_record_write_slow(writer, ending, now);
 
 	for (int i = 0; i < MOVES && __builtin_expect(is == FNT_CLAIM_NEW_SEGMENT, 0);
 	     i++) {
@@ -92,8 +92,8 @@ prepare_ending(struct fnt_call_ctx ctx, struct fnt_ending *ending)
 	ending->payload = &call->own;
 	ending->frame = call->frame;
 	ending->meter = &thread->meter;
-	ending->place = fnt_meter_place(&thread->meter, &call->record, &call->extra,
-					call->slow.rare);
+	ending->place = fnt_meter_place_slow(&thread->meter, &call->record,
+					     &call->extra, call->slow.rare);
 }
 
 static void
@@ -108,7 +108,7 @@ count_skipped(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64_t mark)
 	atomic_fetch_add_explicit(
 		region_counter_of(thread->attachment->region.view.control, mark), 1,
 		memory_order_relaxed);
-	fnt_meter_apply(&ending->place, fnt_end_of(mark));
+	fnt_journal_apply_slow(&ending->place, fnt_journal_end_of(mark));
 }
 
 /* Commit the complete record, or count it as dropped: false. */
@@ -163,12 +163,13 @@ prepare_ending_fast(struct fnt_call_ctx ctx, struct fnt_ending_fast *ending,
 	ending->record = &call->record;
 	ending->payload = call->own.bytes;
 	ending->frame = call->frame;
-	return __builtin_expect(fnt_place_fast(meter, &ending->place, &call->record,
-					       &call->extra, duration_ns),
+	return __builtin_expect(fnt_meter_place_fast(meter, &ending->place,
+						     &call->record, &call->extra,
+						     duration_ns),
 				1) ||
 	       (fnt_meter_switch_octave(meter, call->record.fn_name, duration_ns) &&
-		fnt_place_fast(meter, &ending->place, &call->record, &call->extra,
-			       duration_ns));
+		fnt_meter_place_fast(meter, &ending->place, &call->record, &call->extra,
+				     duration_ns));
 }
 
 /* Commit a record whose payload is in one frame, and drop the call. `common`, a constant:
@@ -250,7 +251,7 @@ skip_fast(struct fnt_call_ctx ctx, uint64_t mark)
 static inline __attribute__((always_inline)) uint64_t
 decide(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
 {
-	if (fnt_outcome_is_kept((uint8_t)outcome))
+	if (fnt_record_outcome_is_kept((uint8_t)outcome))
 		ctx.call->record.flags |= FNT_RECORD_KEPT;
 	if (__builtin_expect(ctx.call->slow.keeps_none, 0))
 		return FNT_MARK_NOT_KEPT;

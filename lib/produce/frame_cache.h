@@ -31,7 +31,7 @@ fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame)
 {
 	struct fnt_attachment *attachment = thread->attachment;
 
-	fnt_frame_close(&attachment->region.view.frames[frame], attachment->slot);
+	fnt_frame_close_slow(&attachment->region.view.frames[frame], attachment->slot);
 }
 
 static inline void

@@ -31,7 +31,8 @@ fnt_op_cache_row(struct fnt_call_ctx ctx, const char *entity, uint32_t op)
 	struct fnt_name_entry *entry = fnt_name_find(&ctx.thread->names, entity);
 
 	if (entry)
-		entry->rows[op] = fnt_meter_own_op(&ctx.thread->meter, entry->id, op);
+		entry->rows[op] =
+			fnt_meter_cached_op_row(&ctx.thread->meter, entry->id, op);
 }
 
 static int

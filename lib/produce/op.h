@@ -89,7 +89,7 @@ fnt_op_count_fast(struct fnt_call *call, struct fnt_op_row *row, struct fnt_op_a
 	call->extra.ops++;
 	call->extra.rows += done.rows;
 	if (FNT_COUNTED)
-		fnt_op_row_count(row, done);
+		fnt_op_row_add_own(row, done);
 }
 
 /* Write the event of an op that has ended, `now` ns after the call's start; FNT_DONE or

@@ -96,7 +96,7 @@ fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t ind
 }
 
 void
-fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record)
+fnt_frame_read_chunks(const struct fnt_frame *frame, struct fnt_record *record)
 {
 	const fnt_word *count = &frame->record[FNT_RECORD_WORD(stream_chunks)];
 	/* [W2] acquire: see [W1] in frame.h. The next but one overwrites these bytes, once
@@ -106,7 +106,8 @@ fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record)
 	for (int i = 0; i < STREAM_TRIES; i++) {
 		record->stream_chunks = again;
 		record->stream_bytes = atomic_load_explicit(
-			&frame->record[fnt_bytes_word(again)], memory_order_acquire);
+			&frame->record[fnt_frame_chunks_word(again)],
+			memory_order_acquire);
 		again = atomic_load_explicit(count, memory_order_acquire);
 		if (again == record->stream_chunks)
 			break;
@@ -165,7 +166,7 @@ fnt_frame_recover(struct fnt_frame *frame)
 }
 
 void
-fnt_frames_unmark(const struct fnt_view *view, uint32_t lane)
+fnt_frame_clear_marks(const struct fnt_view *view, uint32_t lane)
 {
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		struct fnt_frame *frame = &view->frames[i];

@@ -66,8 +66,8 @@ fnt_frame_prepare(void)
 /* CACHED → OPEN and back, by its owner, whose it stays: another generation and another
  * status, as one number. (In a region that was written over it may be anything, before
  * and after: nothing is found by it.) */
-#define FNT_FRAME_OPENING ((1ull << 32) + FNT_FRAME_OPEN - FNT_FRAME_CACHED)
-#define FNT_FRAME_SHUTTING ((1ull << 32) - FNT_FRAME_OPEN + FNT_FRAME_CACHED)
+#define FNT_FRAME_CACHED_TO_OPEN ((1ull << 32) + FNT_FRAME_OPEN - FNT_FRAME_CACHED)
+#define FNT_FRAME_OPEN_TO_CACHED ((1ull << 32) - FNT_FRAME_OPEN + FNT_FRAME_CACHED)
 
 /* … and when its head and `bytes` of payload are there for all to see. */
 static inline void
@@ -78,20 +78,21 @@ fnt_frame_open(struct fnt_frame *frame, uint32_t bytes, uint64_t started_mono)
 	atomic_store_explicit(&frame->started_mono, started_mono, memory_order_relaxed);
 	fnt_pair_store_shared(&frame->published, fnt_pair_make(bytes, 0));
 	/* [F1] release: as in fnt_frame_set_state(); and no mark is left. */
-	fnt_pair_release(&frame->state, fnt_pair_make(state + FNT_FRAME_OPENING, 0));
+	fnt_pair_release(&frame->state,
+			 fnt_pair_make(state + FNT_FRAME_CACHED_TO_OPEN, 0));
 }
 
 /* The same back. */
 static inline void
-fnt_frame_shut(struct fnt_frame *frame)
+fnt_frame_close_fast(struct fnt_frame *frame)
 {
 	/* [F1] release: as in fnt_frame_set_state(). */
-	fnt_count_release(&frame->state, FNT_FRAME_SHUTTING);
+	fnt_count_release(&frame->state, FNT_FRAME_OPEN_TO_CACHED);
 }
 
 /* OPEN or LINKED → CACHED. */
 static inline void
-fnt_frame_close(struct fnt_frame *frame, uint32_t owner)
+fnt_frame_close_slow(struct fnt_frame *frame, uint32_t owner)
 {
 	fnt_frame_set_state(frame, owner, FNT_FRAME_CACHED);
 }
@@ -125,7 +126,7 @@ fnt_frame_publish(struct fnt_frame *frame, uint32_t bytes, uint64_t now_ns)
 
 /* Word `i` of the record's head, changed while the call is open. */
 static inline void
-fnt_frame_set(struct fnt_frame *frame, size_t i, uint64_t word)
+fnt_frame_set_word(struct fnt_frame *frame, size_t i, uint64_t word)
 {
 	atomic_store_explicit(&frame->record[i], word, memory_order_relaxed);
 }
@@ -140,7 +141,7 @@ static_assert(offsetof(struct fnt_frame, commit) ==
 
 /* Where the bytes of so many chunks are. */
 static inline size_t
-fnt_bytes_word(uint64_t chunks)
+fnt_frame_chunks_word(uint64_t chunks)
 {
 	static_assert(FNT_RECORD_WORD(stream_bytes) == 2 * FNT_RECORD_WORD(seq),
 		      "two places");
@@ -149,25 +150,25 @@ fnt_bytes_word(uint64_t chunks)
 
 /* One chunk more, `bytes` in all with it; there were `before`. */
 static inline void
-fnt_frame_stream(struct fnt_frame *frame, uint64_t bytes, uint64_t before)
+fnt_frame_count_chunk(struct fnt_frame *frame, uint64_t bytes, uint64_t before)
 {
 	/* [W1] release: who finds these bytes finds the last count, or a later one; who
 	 * finds this count, these bytes. Pairs with [W2] in frame.c. */
-	atomic_store_explicit(&frame->record[fnt_bytes_word(before + 1)], bytes,
+	atomic_store_explicit(&frame->record[fnt_frame_chunks_word(before + 1)], bytes,
 			      memory_order_release);
 	atomic_store_explicit(&frame->record[FNT_RECORD_WORD(stream_chunks)],
 			      before + 1, memory_order_release);
 }
 
 /* The bytes and chunks of an open call, into its record's head. */
-void fnt_frame_streamed(const struct fnt_frame *frame, struct fnt_record *record);
+void fnt_frame_read_chunks(const struct fnt_frame *frame, struct fnt_record *record);
 
 /* The call is about to be committed to a ring by `lane`, under `ticket`, as its record
  * number `seq`. From now on the state of the cell says whether it has been: see
  * fnt_frame_committed. */
 static inline void
-fnt_frame_mark(struct fnt_frame *frame, uint32_t ring, uint32_t lane, uint64_t seq,
-	       uint64_t ticket)
+fnt_frame_mark_commit(struct fnt_frame *frame, uint32_t ring, uint32_t lane,
+		      uint64_t seq, uint64_t ticket)
 {
 	fnt_pair_store_shared(&frame->commit_lane, fnt_pair_make(lane, seq));
 	/* [K1] release: the mark comes before the cell's last state. Pairs with [K2]. */
@@ -195,6 +196,6 @@ void fnt_frame_recover(struct fnt_frame *frame);
 
 /* Wipe the marks that the dead owner of `lane` left in frames it was reaping itself, before
  * its cells are cleared and those marks begin to mislead. */
-void fnt_frames_unmark(const struct fnt_view *view, uint32_t lane);
+void fnt_frame_clear_marks(const struct fnt_view *view, uint32_t lane);
 
 #endif

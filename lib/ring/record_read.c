@@ -348,7 +348,7 @@ copy_frame(const struct fnt_view *view, const struct fnt_frame *frame,
 	uint64_t published;
 
 	fnt_words_load(&copy->head, frame->record, sizeof(copy->head));
-	fnt_frame_streamed(frame, &copy->head);
+	fnt_frame_read_chunks(frame, &copy->head);
 	copy->started_mono = fnt_word_relaxed(&frame->started_mono);
 	copy->last_ns = fnt_word_relaxed(&frame->last_ns);
 	/* [P2] acquire: the bytes come after their count. Pairs with [P1] in

@@ -51,7 +51,7 @@ static void
 copy_record(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 	    const struct fnt_record *record, const struct fnt_extent *payload)
 {
-	struct fnt_cell *cell = fnt_claim_cell(handle, claim, 0);
+	struct fnt_cell *cell = fnt_ring_claim_cell(handle, claim, 0);
 	const struct fnt_cell *end = handle->cells + handle->cell_count;
 	uint32_t left = (record->payload_bytes + 7) / 8;
 	uint32_t some = left < FNT_HEAD_WORDS ? left : FNT_HEAD_WORDS;
@@ -68,7 +68,7 @@ copy_record(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 			   &from);
 }
 
-enum fnt_claimed
+enum fnt_claim_result
 fnt_record_write_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 		      uint64_t now_ns)
 {
@@ -76,19 +76,20 @@ fnt_record_write_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 	uint32_t cells = fnt_cells_for(record->payload_bytes);
 	struct fnt_ring_handle *handle = fnt_record_handle(writer, record, cells);
 	struct fnt_claim claim;
-	enum fnt_claimed rc = fnt_ring_claim_slow(handle, cells, now_ns, &claim);
+	enum fnt_claim_result rc = fnt_ring_claim_slow(handle, cells, now_ns, &claim);
 
 	if (rc != FNT_CLAIMED)
 		return rc;
 	record->seq = fnt_ring_next_seq(handle);
 	record->lane = (uint16_t)writer->lane_no;
-	fnt_meter_note(&ending->place, handle->ring, record->seq, ending->meter->view);
+	fnt_journal_write_slow(&ending->place, handle->ring, record->seq,
+			       ending->meter->view);
 	if (ending->frame)
-		fnt_frame_mark(ending->frame, handle->ring, writer->lane_no,
-			       record->seq, claim.ticket);
+		fnt_frame_mark_commit(ending->frame, handle->ring, writer->lane_no,
+				      record->seq, claim.ticket);
 	copy_record(handle, &claim, record, ending->payload);
 	fnt_ring_commit(handle, &claim, record->seq);
-	fnt_meter_apply(&ending->place, handle->ring);
+	fnt_journal_apply_slow(&ending->place, handle->ring);
 	return FNT_CLAIMED;
 }
 
@@ -96,16 +97,16 @@ void
 fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 		     uint64_t mark)
 {
-	fnt_word *counter = fnt_lane_counter(writer->lane, mark);
+	fnt_word *counter = fnt_journal_mark_counter(writer->lane, mark);
 	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
-	uint32_t end = fnt_end_of(mark);
+	uint32_t end = fnt_journal_end_of(mark);
 
-	fnt_meter_note(&ending->place, end, seq, ending->meter->view);
+	fnt_journal_write_slow(&ending->place, end, seq, ending->meter->view);
 	if (ending->frame)
 		fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, seq);
 	/* Here it ends. */
 	atomic_store_explicit(counter, seq, memory_order_release);
-	fnt_meter_apply(&ending->place, end);
+	fnt_journal_apply_slow(&ending->place, end);
 }
 
 void

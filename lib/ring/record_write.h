@@ -10,7 +10,7 @@
 #define FNT_RING_RECORD_WRITE_H
 
 #include "ring/frame.h"
-#include "metrics/count.h"
+#include "metrics/journal.h"
 #include "ring/ring.h"
 #include "base/shm_words.h"
 
@@ -30,11 +30,11 @@ struct fnt_ending {
 	const struct fnt_extent *payload; /* record->payload_bytes of it */
 	struct fnt_frame *frame; /* where the call is in flight; NULL: nowhere */
 	struct fnt_meter *meter;
-	struct fnt_place place; /* from fnt_meter_place() */
+	struct fnt_place place; /* from fnt_meter_place_slow() */
 };
 
 /* The same for the fast paths: the payload is in one piece, there is a frame, and the
- * place is from fnt_place_fast(). */
+ * place is from fnt_meter_place_fast(). */
 struct fnt_ending_fast {
 	struct fnt_record *record;
 	const char *payload;
@@ -48,8 +48,8 @@ struct fnt_ending_fast {
  * and count the call; sets record->seq and lane. FNT_CLAIM_BUSY: no place was free, end
  * the call without a record. FNT_CLAIM_NEW_SEGMENT: call fnt_ring_writer_move() and try
  * again. Wait-free. */
-enum fnt_claimed fnt_record_write_slow(struct fnt_ring_writer *writer,
-				       struct fnt_ending *ending, uint64_t now_ns);
+enum fnt_claim_result fnt_record_write_slow(struct fnt_ring_writer *writer,
+					    struct fnt_ending *ending, uint64_t now_ns);
 
 /* End the call without a record and count it; `mark` (FNT_MARK_*) says why. The writer has
  * a lane. Wait-free. */
@@ -85,9 +85,9 @@ fnt_record_handle(struct fnt_ring_writer *writer, const struct fnt_record *recor
 /* The record's head of a call that was ok and had nothing rare: out of the call's own
  * go only those words that its end does not change. */
 static inline __attribute__((always_inline)) void
-fnt_put_head_ok(fnt_word *words, const struct fnt_record *record,
-		const struct fnt_place_fast *place, uint32_t bytes, uint64_t seq,
-		uint32_t lane)
+fnt_record_put_head(fnt_word *words, const struct fnt_record *record,
+		    const struct fnt_place_fast *place, uint32_t bytes, uint64_t seq,
+		    uint32_t lane)
 {
 	const char *head = (const char *)record;
 	uint64_t flags = record->flags | place->extra->ops
@@ -115,7 +115,7 @@ fnt_put_head_ok(fnt_word *words, const struct fnt_record *record,
  * meet in the same one. So there is one branch for each 32 bytes, and all but the last
  * go the same way. `most` pairs, known where this is compiled. */
 static inline __attribute__((always_inline)) void
-fnt_put_payload(fnt_word *words, const char *payload, uint32_t bytes, uint32_t most)
+fnt_record_put_tail(fnt_word *words, const char *payload, uint32_t bytes, uint32_t most)
 {
 	uint32_t pairs = (bytes + 7) / 16;
 	fnt_word *last_words = words + 1 + pairs * 2;
@@ -145,8 +145,8 @@ fnt_record_copy_payload(const struct fnt_ring_handle *handle, struct fnt_cell *c
 	const struct fnt_cell *end = handle->cells + handle->cell_count;
 
 	if (bytes <= FNT_HEAD_BYTES) {
-		fnt_put_payload(cell->words + FNT_RECORD_WORDS, payload, bytes,
-				FNT_HEAD_WORDS / 2);
+		fnt_record_put_tail(cell->words + FNT_RECORD_WORDS, payload, bytes,
+				    FNT_HEAD_WORDS / 2);
 		return;
 	}
 	fnt_words_write(cell->words + FNT_RECORD_WORDS, payload, FNT_HEAD_WORDS);
@@ -160,7 +160,7 @@ fnt_record_copy_payload(const struct fnt_ring_handle *handle, struct fnt_cell *c
 		payload += FNT_MORE_BYTES;
 		bytes -= FNT_MORE_BYTES;
 	}
-	fnt_put_payload(cell->words, payload, bytes, FNT_CELL_WORDS / 2);
+	fnt_record_put_tail(cell->words, payload, bytes, FNT_CELL_WORDS / 2);
 }
 
 /* fnt_record_write_slow() for a record whose payload is in one piece; the writer has a
@@ -197,12 +197,12 @@ fnt_record_write_fast(struct fnt_ring_writer *writer,
 	     fnt_ring_claim_slow(handle, cells, now_ns, &claim) != FNT_CLAIMED))
 		return false;
 	seq = fnt_ring_next_seq(handle);
-	sums = fnt_journal_note_fast(&ending->place, outcome, ring, seq, rare);
-	fnt_frame_mark(ending->frame, ring, lane, seq, claim.ticket);
+	sums = fnt_journal_write_fast(&ending->place, outcome, ring, seq, rare);
+	fnt_frame_mark_commit(ending->frame, ring, lane, seq, claim.ticket);
 	cell = &handle->cells[claim.index];
 	if (common)
-		fnt_put_head_ok(cell->words, record, &ending->place, ending->bytes, seq,
-				lane);
+		fnt_record_put_head(cell->words, record, &ending->place, ending->bytes,
+				    seq, lane);
 	else
 		fnt_words_write(cell->words, (const char *)record, FNT_RECORD_WORDS);
 	fnt_record_copy_payload(handle, cell, ending->payload, ending->bytes, !common);
@@ -216,12 +216,12 @@ static inline __attribute__((always_inline)) void
 fnt_record_skip_fast(struct fnt_ring_writer *writer,
 		     const struct fnt_ending_fast *ending, uint64_t mark)
 {
-	fnt_word *counter = fnt_lane_counter(writer->lane, mark);
+	fnt_word *counter = fnt_journal_mark_counter(writer->lane, mark);
 	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
 	uint8_t outcome = ending->record->outcome;
-	uint32_t end = fnt_end_of(mark);
+	uint32_t end = fnt_journal_end_of(mark);
 	struct fnt_journal_sums sums =
-		fnt_journal_note_fast(&ending->place, outcome, end, seq, false);
+		fnt_journal_write_fast(&ending->place, outcome, end, seq, false);
 
 	fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, seq);
 	atomic_store_explicit(counter, seq, memory_order_release);
@@ -230,7 +230,7 @@ fnt_record_skip_fast(struct fnt_ring_writer *writer,
 
 /* Does a call that ends like this go to the kept ring? */
 static inline bool
-fnt_outcome_is_kept(uint8_t outcome)
+fnt_record_outcome_is_kept(uint8_t outcome)
 {
 	return outcome != FNT_OK;
 }

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "region/liveness.h"
-#include "metrics/count.h"
+#include "metrics/journal.h"
 #include "ring/frame.h"
 #include "region/name_table.h"
 #include "payload/encode.h"
@@ -49,8 +49,8 @@ count_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 
 	if (lane < view->lane_count)
 		atomic_compare_exchange_strong_explicit(
-			fnt_lane_counter(&view->lanes[lane], mark), &before, seq,
-			memory_order_release, memory_order_relaxed);
+			fnt_journal_mark_counter(&view->lanes[lane], mark), &before,
+			seq, memory_order_release, memory_order_relaxed);
 }
 
 /* Step 1. */
@@ -66,14 +66,14 @@ settle_frames(const struct fnt_view *view, uint32_t slot)
 			continue;
 		if (fnt_frame_committed(view, frame)) {
 			count_committed(view, frame);
-			fnt_frame_close(frame, slot);
+			fnt_frame_close_slow(frame, slot);
 		} else {
 			fnt_frame_recover(frame);
 		}
 	}
 	for (uint32_t lane = 0; lane < view->lane_count; lane++)
 		if (owned_lane(&view->lanes[lane], slot))
-			fnt_frames_unmark(view, lane);
+			fnt_frame_clear_marks(view, lane);
 }
 
 /* A record may have been committed and its owner killed before it was counted. */
@@ -130,13 +130,13 @@ clear_lane(const struct fnt_view *view, uint32_t lane_no)
 		const struct fnt_segments *segments = fnt_view_segments(view, i);
 
 		correct_count(segments, lane, lane_no);
-		fnt_ring_reclaim(
+		fnt_ring_recover(
 			segments, lane_no,
 			atomic_load_explicit(&lane->block_first, memory_order_relaxed),
 			atomic_load_explicit(&lane->block_end, memory_order_relaxed));
 	}
 	count_marks(view, lane_no);
-	fnt_journal_settle(view, lane_no);
+	fnt_journal_replay(view, lane_no);
 	fnt_lane_release(view, lane_no);
 }
 
@@ -233,7 +233,7 @@ note_time(struct fnt_record *record, const struct fnt_extent *room)
 static bool
 emit(struct reaper *reaper, struct fnt_ending *ending)
 {
-	enum fnt_claimed is = FNT_CLAIM_NEW_SEGMENT;
+	enum fnt_claim_result is = FNT_CLAIM_NEW_SEGMENT;
 
 	for (int i = 0; i < MOVES && is == FNT_CLAIM_NEW_SEGMENT; i++) {
 		is = fnt_record_write_slow(&reaper->writer, ending, fnt_clock_mono());
@@ -252,7 +252,8 @@ end_call(struct reaper *reaper, struct fnt_ending *ending)
 	if (!reaper->writer.lane) {
 		atomic_fetch_add_explicit(&view->control->dropped, 1,
 					  memory_order_relaxed);
-		fnt_meter_apply(&ending->place, fnt_end_of(FNT_MARK_DROPPED));
+		fnt_journal_apply_slow(&ending->place,
+				       fnt_journal_end_of(FNT_MARK_DROPPED));
 	} else if (view->flags & FNT_KEEP_NONE) {
 		fnt_record_skip_slow(&reaper->writer, ending, FNT_MARK_NOT_KEPT);
 	} else if (!emit(reaper, ending)) {
@@ -273,7 +274,7 @@ record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 				    .meter = &reaper->meter};
 
 	fnt_words_load(&record, frame->record, sizeof(record));
-	fnt_frame_streamed(frame, &record);
+	fnt_frame_read_chunks(frame, &record);
 	record.payload_bytes =
 		collect_payload(view, reaper->slot, frame, &reaper->room);
 	count_events(&record, &extra, reaper->room.bytes);
@@ -283,9 +284,9 @@ record_aborted(struct reaper *reaper, struct fnt_frame *frame)
 	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE);
 	record.flags |= FNT_RECORD_KEPT;
 	note_time(&record, &reaper->room);
-	ending.place = fnt_meter_place(&reaper->meter, &record, &extra, true);
+	ending.place = fnt_meter_place_slow(&reaper->meter, &record, &extra, true);
 	end_call(reaper, &ending);
-	fnt_frame_close(frame, reaper->slot);
+	fnt_frame_close_slow(frame, reaper->slot);
 }
 
 static struct reaper *

@@ -160,7 +160,7 @@ refill(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns)
 	if (__builtin_expect(!in_era(handle, first), 0)) {
 		block->next = block->end = block->cell_0 = first;
 		block->until_ns = 0;
-		fnt_ring_say_low(handle);
+		fnt_ring_publish_low(handle);
 		return false;
 	}
 	if (!goes_on || first != block->end)
@@ -194,7 +194,7 @@ enum cell_claim {
 static enum cell_claim
 claim_cell(struct fnt_ring_handle *handle, const struct fnt_claim *claim, uint32_t i)
 {
-	struct fnt_cell *cell = fnt_claim_cell(handle, claim, i);
+	struct fnt_cell *cell = fnt_ring_claim_cell(handle, claim, i);
 	uint64_t lap = lap_of(handle, claim, i);
 	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_relaxed);
 	uint64_t mine = fnt_cell_state(lap, handle->lane_no,
@@ -244,7 +244,7 @@ static void
 let_go(struct fnt_ring_handle *handle, const struct fnt_claim *claim, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct fnt_cell *cell = fnt_claim_cell(handle, claim, i);
+		struct fnt_cell *cell = fnt_ring_claim_cell(handle, claim, i);
 
 		/* [O2] release: we are done with it. Pairs with [O1]. */
 		atomic_store_explicit(&cell->state,
@@ -272,21 +272,21 @@ other_holder(const struct fnt_ring_handle *handle, const struct fnt_claim *claim
 	uint32_t last = *holder;
 
 	*holder = fnt_cell_lane(atomic_load_explicit(
-		&fnt_claim_cell(handle, claim, i)->state, memory_order_relaxed));
+		&fnt_ring_claim_cell(handle, claim, i)->state, memory_order_relaxed));
 	return *holder != last;
 }
 
 void
-fnt_ring_pass(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
-	      uint32_t got)
+fnt_ring_abort(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
+	       uint32_t got)
 {
 	let_go(handle, claim, got);
 	fnt_ring_advance(handle, got + 1);
-	fnt_ring_say_low(handle);
+	fnt_ring_publish_low(handle);
 	count_skip(handle->lane);
 }
 
-enum fnt_claimed
+enum fnt_claim_result
 fnt_ring_claim_slow(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
 		    struct fnt_claim *claim)
 {
@@ -326,7 +326,7 @@ fnt_ring_claim_slow(struct fnt_ring_handle *handle, uint32_t count, uint64_t now
 		fnt_ring_advance(handle, is == LAPPED
 						 ? (uint32_t)(block->end - block->next)
 						 : got + 1);
-		fnt_ring_say_low(handle);
+		fnt_ring_publish_low(handle);
 		count_skip(handle->lane);
 	}
 	return FNT_CLAIM_BUSY;
@@ -340,12 +340,12 @@ fnt_ring_writer_fini(struct fnt_ring_writer *writer)
 
 		handle->block.next = handle->block.end;
 		handle->block.until_ns = 0;
-		fnt_ring_say_low(handle);
+		fnt_ring_publish_low(handle);
 	}
 }
 
 void
-fnt_ring_reclaim(const struct fnt_segments *segments, uint32_t lane_no, uint64_t first,
+fnt_ring_recover(const struct fnt_segments *segments, uint32_t lane_no, uint64_t first,
 		 uint64_t end)
 {
 	const struct fnt_segment *segment = fnt_segment_find(segments, first);

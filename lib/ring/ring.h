@@ -69,7 +69,7 @@ struct fnt_claim {
 	uint32_t count;
 };
 
-enum fnt_claimed {
+enum fnt_claim_result {
 	FNT_CLAIMED,
 	FNT_CLAIM_BUSY, /* every try met cells that someone else holds, or it is too large */
 	FNT_CLAIM_NEW_SEGMENT, /* the table of segments has changed: fnt_ring_handle_move(), and again */
@@ -85,8 +85,9 @@ bool fnt_ring_handle_move(struct fnt_ring_handle *handle,
 			  const struct fnt_segment_table *maps);
 
 /* Claim `count` cells in a row. `now_ns`: any clock that runs evenly. */
-enum fnt_claimed fnt_ring_claim_slow(struct fnt_ring_handle *handle, uint32_t count,
-				     uint64_t now_ns, struct fnt_claim *claim);
+enum fnt_claim_result fnt_ring_claim_slow(struct fnt_ring_handle *handle,
+					  uint32_t count, uint64_t now_ns,
+					  struct fnt_claim *claim);
 
 static inline uint64_t
 fnt_ring_next_seq(const struct fnt_ring_handle *handle)
@@ -98,8 +99,8 @@ fnt_ring_next_seq(const struct fnt_ring_handle *handle)
 
 /* The cell number `i` of a claim. */
 static inline struct fnt_cell *
-fnt_claim_cell(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
-	       uint32_t i)
+fnt_ring_claim_cell(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
+		    uint32_t i)
 {
 	uint64_t index = claim->index + i;
 
@@ -120,8 +121,8 @@ fnt_ring_has_ticket(const struct fnt_ring_handle *handle, uint64_t now_ns)
 }
 
 /* A few cells have been claimed, and then one that others hold: let go, and past it. */
-void fnt_ring_pass(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
-		   uint32_t got);
+void fnt_ring_abort(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
+		    uint32_t got);
 
 /* As fnt_ring_claim(), for tickets in hand and cells that go on to each other. False:
  * go the general way. */
@@ -146,7 +147,7 @@ fnt_ring_claim_fast(struct fnt_ring_handle *handle, uint32_t count, uint64_t now
 		    !atomic_compare_exchange_strong_explicit(
 			    &cell[i].state, &seen, done | 1, memory_order_acquire,
 			    memory_order_relaxed)) {
-			fnt_ring_pass(handle, claim, i);
+			fnt_ring_abort(handle, claim, i);
 			return false;
 		}
 		done = fnt_cell_more(done);
@@ -158,7 +159,7 @@ fnt_ring_claim_fast(struct fnt_ring_handle *handle, uint32_t count, uint64_t now
 
 /* `next` is past the ring's last cell. */
 static inline void
-fnt_ring_turn(struct fnt_ring_handle *handle)
+fnt_ring_next_lap(struct fnt_ring_handle *handle)
 {
 	handle->block.cell_0 += handle->cell_count;
 	handle->block.lap++;
@@ -172,7 +173,7 @@ fnt_ring_advance(struct fnt_ring_handle *handle, uint32_t count)
 
 	block->next += count;
 	if (block->next - block->cell_0 >= handle->cell_count)
-		fnt_ring_turn(handle);
+		fnt_ring_next_lap(handle);
 	if (block->next == block->end)
 		block->until_ns = 0;
 }
@@ -180,7 +181,7 @@ fnt_ring_advance(struct fnt_ring_handle *handle, uint32_t count)
 /* [L1] release: the cells below the mark are published or given up before the mark moves.
  * Pairs with [L2] in follow.c. */
 static inline void
-fnt_ring_say_low(struct fnt_ring_handle *handle)
+fnt_ring_publish_low(struct fnt_ring_handle *handle)
 {
 	const struct fnt_block *block = &handle->block;
 
@@ -224,13 +225,13 @@ fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 	 * Pairs with [C2] in record_read.c. */
 	atomic_store_explicit(&head->state, state, memory_order_release);
 	if (__builtin_expect(next - block->cell_0 >= handle->cell_count, 0))
-		fnt_ring_turn(handle);
+		fnt_ring_next_lap(handle);
 	if (__builtin_expect(next == block->end, 0)) {
 		block->until_ns = 0;
 		low = FNT_TICKET_NONE;
 	}
 	/* [Q1] release: the record is published before it is counted. Pairs with [Q2] in
-	 * follow.c. [L1] release: as in fnt_ring_say_low(). */
+	 * follow.c. [L1] release: as in fnt_ring_publish_low(). */
 	fnt_pair_release(&handle->lane_ring->recorded, fnt_pair_make(seq, low));
 	block->next = next;
 	/* A record is likely as long as the one before. */
@@ -244,7 +245,7 @@ fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 void fnt_ring_writer_fini(struct fnt_ring_writer *writer);
 
 /* Clear away what a dead owner of `lane_no` left busy in [first, end). Its reaper only. */
-void fnt_ring_reclaim(const struct fnt_segments *segments, uint32_t lane_no,
+void fnt_ring_recover(const struct fnt_segments *segments, uint32_t lane_no,
 		      uint64_t first, uint64_t end);
 
 #endif

@@ -27,7 +27,7 @@
 
 #include "format/layout_metrics.h"
 #include "format/layout_rings.h"
-#include "metrics/count.h"
+#include "metrics/journal.h"
 #include "payload/read.h"
 #include "base/shm_words.h"
 
@@ -375,14 +375,14 @@ floor_note(struct floor *f, const struct floor_call *call, struct floor_counts *
 	counts->ns = floor_load(&row->counts[FNT_FN_TOTAL_NS]) + counts->duration;
 	counts->ops = floor_load(&row->counts[FNT_FN_OPS]) + variant.ops;
 	counts->rows = floor_load(&row->counts[FNT_FN_ROWS]) + variant.ops / 2;
-	floor_store(&journal->counts[FNT_NOTED_CALLS], counts->calls);
-	floor_store(&journal->counts[FNT_NOTED_BUCKET], counts->bucket);
-	floor_store(&journal->counts[FNT_NOTED_NS], counts->ns);
-	floor_store(&journal->counts[FNT_NOTED_OPS], counts->ops);
-	floor_store(&journal->counts[FNT_NOTED_ROWS], counts->rows);
+	floor_store(&journal->counts[FNT_JOURNAL_SUM_CALLS], counts->calls);
+	floor_store(&journal->counts[FNT_JOURNAL_SUM_BUCKET], counts->bucket);
+	floor_store(&journal->counts[FNT_JOURNAL_SUM_NS], counts->ns);
+	floor_store(&journal->counts[FNT_JOURNAL_SUM_OPS], counts->ops);
+	floor_store(&journal->counts[FNT_JOURNAL_SUM_ROWS], counts->rows);
 	if (lost) {
 		counts->lost = floor_load(lost) + 1;
-		floor_store(&journal->counts[FNT_NOTED_LOST], counts->lost);
+		floor_store(&journal->counts[FNT_JOURNAL_SUM_LOST], counts->lost);
 	}
 	floor_store(&journal->bucket,
 		    f->first_bucket + call->fn * FNT_OCTAVE_BUCKETS + 1);
@@ -490,7 +490,7 @@ FLOOR_INLINE void
 floor_sample_out(struct floor *f, struct floor_call *call, struct floor_variant variant)
 {
 	struct floor_counts counts = {.duration = floor_now(f, variant) - call->began};
-	uint32_t end = fnt_end_of(FNT_MARK_SAMPLED);
+	uint32_t end = fnt_journal_end_of(FNT_MARK_SAMPLED);
 	fnt_word *lost = &f->fn_rows[call->fn].counts[FNT_FN_SAMPLED];
 	uint64_t seq = floor_load(&f->lane->sampled) + 1;
 

@@ -129,8 +129,8 @@ static const struct part parts[] = {
 	{"lane", offsetof(struct copies, lane), offsetof(struct fnt_lane, pad) / 8, 0},
 	{"journal", offsetof(struct copies, lane.journal),
 	 sizeof(struct fnt_journal) / 8,
-	 JOURNAL(bucket) | JOURNAL(counts[FNT_NOTED_BUCKET]) |
-		 JOURNAL(counts[FNT_NOTED_NS])},
+	 JOURNAL(bucket) | JOURNAL(counts[FNT_JOURNAL_SUM_BUCKET]) |
+		 JOURNAL(counts[FNT_JOURNAL_SUM_NS])},
 	{"function's row", offsetof(struct copies, fn_row), 24,
 	 1ull << (1 + FNT_FN_TOTAL_NS)},
 	{"get's row", offsetof(struct copies, get), sizeof(struct fnt_op_row) / 8, 0},

@@ -14,7 +14,7 @@
 #define FNT_TEST_HOSTILE_H
 
 #include "ring/frame.h"
-#include "metrics/count.h"
+#include "metrics/journal.h"
 #include "region/name_table.h"
 #include "region/segment_map.h"
 #include "region/slots.h"
@@ -244,11 +244,11 @@ hostile_emit(const struct fnt_view *view, struct fnt_ring_writer *writer, uint64
 	if (record.outcome != FNT_OK)
 		record.flags |= FNT_RECORD_KEPT;
 	fnt_meter_init(&meter, view, writer->lane_no);
-	fnt_meter_op(&meter,
-		     (struct fnt_op_done){name, (uint32_t)uid % 3, uid, 1, uid & 1});
+	fnt_meter_count_op(
+		&meter, (struct fnt_op_done){name, (uint32_t)uid % 3, uid, 1, uid & 1});
 	if (uid % 5 == 0)
 		record.fn_name = FNT_NAME_NONE;
-	ending.place = fnt_meter_place(&meter, &record, &extra, true);
+	ending.place = fnt_meter_place_slow(&meter, &record, &extra, true);
 	record.fn_name = name;
 	if (uid % 9)
 		fnt_record_write_slow(writer, &ending, uid * 10000000);
@@ -272,11 +272,11 @@ hostile_begin(const struct fnt_view *view, struct fnt_ring_writer *writer,
 	if (fnt_ring_claim_slow(handle, 3, 1, &claim) != FNT_CLAIMED)
 		return;
 	fnt_meter_init(&meter, view, writer->lane_no);
-	place = fnt_meter_place(&meter, &record, &extra, false);
-	fnt_meter_note(&place, handle->ring, fnt_ring_next_seq(handle), view);
+	place = fnt_meter_place_slow(&meter, &record, &extra, false);
+	fnt_journal_write_slow(&place, handle->ring, fnt_ring_next_seq(handle), view);
 	hostile_open_frame(view, 1, 63, 0, name);
-	fnt_frame_mark(&view->frames[3], handle->ring, writer->lane_no, 1,
-		       claim.ticket);
+	fnt_frame_mark_commit(&view->frames[3], handle->ring, writer->lane_no, 1,
+			      claim.ticket);
 }
 
 static inline void

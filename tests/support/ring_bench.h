@@ -110,7 +110,7 @@ write_claim(struct bench *bench, uint32_t writer, const struct fnt_claim *claim,
 
 	for (uint32_t i = 0; i < claim->count; i++) {
 		struct fnt_cell *cell =
-			fnt_claim_cell(&bench->writers[0].handles[0], claim, i);
+			fnt_ring_claim_cell(&bench->writers[0].handles[0], claim, i);
 
 		for (uint32_t w = i ? 0 : FNT_RECORD_WORDS; w < FNT_CELL_WORDS; w++)
 			atomic_store(&cell->words[w], word_of(number, n++));

@@ -90,7 +90,7 @@ START_TEST(busy_cell_is_skipped)
 
 	MUST(take_at_0(bench, 1, 1, &held));
 	write_claim(bench, 1, &held, 4242);
-	cell = fnt_claim_cell(&bench->writers[0].handles[0], &held, 0);
+	cell = fnt_ring_claim_cell(&bench->writers[0].handles[0], &held, 0);
 	/* Lap the cell three times. */
 	for (uint64_t i = 0; i < cells * 3; i++)
 		write_record(bench, 0, 1 + (uint32_t)i % 3, i);
@@ -175,11 +175,12 @@ START_TEST(all_cells_busy)
 				FNT_TICKET_NONE);
 	}
 	for (uint64_t i = 0; i < cells; i++)
-		ck_assert_uint_eq(fnt_cell_busy(atomic_load(
-					  &fnt_claim_cell(&bench->writers[0].handles[0],
-							  &held[i], 0)
-						   ->state)),
-				  1);
+		ck_assert_uint_eq(
+			fnt_cell_busy(atomic_load(
+				&fnt_ring_claim_cell(&bench->writers[0].handles[0],
+						     &held[i], 0)
+					 ->state)),
+			1);
 	free(held);
 	free_bench(bench);
 }
@@ -240,7 +241,7 @@ START_TEST(random_claims)
 				committed[held[w].number] = 1;
 				held[w].held = false;
 			} else {
-				fnt_ring_reclaim(
+				fnt_ring_recover(
 					bench->segments, w,
 					atomic_load(&lane->rings[0].block_first),
 					atomic_load(&lane->rings[0].block_end));

@@ -84,7 +84,7 @@ START_TEST(cells_of_the_dead_are_recovered)
 			write_record(bench, 0, 1, i);
 		MUST(take(bench, 1, count, &dead));
 		MUST(take(bench, 2, count, &living));
-		fnt_ring_reclaim(bench->segments, 1,
+		fnt_ring_recover(bench->segments, 1,
 				 atomic_load(&lane->rings[0].block_first),
 				 atomic_load(&lane->rings[0].block_end));
 		for (uint32_t i = 0; i < count; i++) {
@@ -120,7 +120,7 @@ START_TEST(damaged_block_does_no_harm)
 
 	MUST(take_at_0(bench, 2, 5, &claim));
 	for (int i = 0; i < 5; i++) {
-		fnt_ring_reclaim(bench->segments, 1, bounds[i][0], bounds[i][1]);
+		fnt_ring_recover(bench->segments, 1, bounds[i][0], bounds[i][1]);
 		ck_assert_uint_eq(look(bench, claim.ticket + (uint64_t)i, &seen),
 				  FNT_READ_BUSY);
 	}
