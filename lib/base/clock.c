@@ -18,7 +18,7 @@
 
 /* ---- the counter ---------------------------------------------------------------- */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t kind_once = PTHREAD_ONCE_INIT;
 static _Atomic bool trusted;
 
 /* The latest time that can have been returned before the counter showed `ticks`: an
@@ -92,7 +92,7 @@ static _Atomic uint64_t scale;
 static _Atomic uint64_t base_ticks, base_ns;
 
 static void
-set_up(void)
+choose_kind(void)
 {
 	const char *wish = getenv("FNTRACE_CLOCK");
 	uint64_t ticks, ns;
@@ -167,7 +167,7 @@ anchor(struct fnt_clock *clock)
 #else
 
 static void
-set_up(void)
+choose_kind(void)
 {
 }
 
@@ -182,7 +182,7 @@ anchor(struct fnt_clock *clock)
 enum fnt_clock_kind
 fnt_clock_kind(void)
 {
-	pthread_once(&once, set_up);
+	pthread_once(&kind_once, choose_kind);
 	return atomic_load_explicit(&trusted, memory_order_relaxed) ? FNT_CLOCK_TSC
 								    : FNT_CLOCK_VDSO;
 }

@@ -30,7 +30,7 @@ rounds(struct state *s, unsigned count)
 }
 
 static inline void
-take(struct state *s, uint64_t word)
+absorb(struct state *s, uint64_t word)
 {
 	s->v3 ^= word;
 	rounds(s, 2);
@@ -51,12 +51,12 @@ fnt_siphash(const uint64_t key[2], const void *bytes, size_t len)
 
 	for (size_t left = len; left >= 8; left -= 8, at += 8) {
 		memcpy(&word, at, 8);
-		take(&s, word);
+		absorb(&s, word);
 	}
 	word = 0;
 	if (len % 8)
 		memcpy(&word, at, len % 8);
-	take(&s, word | (uint64_t)len << 56);
+	absorb(&s, word | (uint64_t)len << 56);
 	s.v2 ^= 0xff;
 	rounds(&s, 4);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;

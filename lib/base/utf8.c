@@ -10,21 +10,21 @@
 /* Are all eight bytes ASCII and not NUL? With every high bit clear the addition carries
  * into no other byte, and sets a byte's high bit exactly if the byte is not 0. */
 static inline bool
-is_plain(uint64_t word)
+is_ascii_word(uint64_t word)
 {
 	return !(word & HIGH_BITS) && ((word + LOW_BITS) & HIGH_BITS) == HIGH_BITS;
 }
 
 /* Length of a prefix of ASCII without NUL, found eight bytes at a time. */
 static size_t
-plain_prefix(const char *s, size_t len)
+ascii_prefix(const char *s, size_t len)
 {
 	size_t at = 0;
 	uint64_t word;
 
 	for (; len - at >= sizeof(word); at += sizeof(word)) {
 		memcpy(&word, s + at, sizeof(word));
-		if (!is_plain(word))
+		if (!is_ascii_word(word))
 			break;
 	}
 	return at;
@@ -33,13 +33,13 @@ plain_prefix(const char *s, size_t len)
 /* Are all bytes ASCII and not NUL? The last eight are tested as one word, which may
  * overlap the words before. */
 static bool
-all_plain(const char *s, size_t len)
+is_ascii(const char *s, size_t len)
 {
 	uint64_t word = 0;
 	uint32_t first, last;
 
 	if (len >= 8) {
-		if (plain_prefix(s, len) < len - 7)
+		if (ascii_prefix(s, len) < len - 7)
 			return false;
 		memcpy(&word, s + len - 8, 8);
 	} else if (len >= 4) {
@@ -53,7 +53,7 @@ all_plain(const char *s, size_t len)
 	} else {
 		return true;
 	}
-	return is_plain(word);
+	return is_ascii_word(word);
 }
 
 /* Length of the character that begins with `lead`, and the range of its second byte;
@@ -96,10 +96,10 @@ fnt_utf8_valid(const char *s, size_t len)
 	size_t at = 0;
 	bool valid;
 
-	if (all_plain(s, len))
+	if (is_ascii(s, len))
 		return true;
 	while (at < len) {
-		at += plain_prefix(s + at, len - at);
+		at += ascii_prefix(s + at, len - at);
 		/* Then up to eight pieces one by one. */
 		for (int i = 0; i < 8 && at < len; i++) {
 			if (s[at] == '\0')
@@ -119,7 +119,7 @@ fnt_utf8_sanitized_len(const char *s, size_t len)
 	bool valid;
 
 	while (at < len) {
-		size = plain_prefix(s + at, len - at);
+		size = ascii_prefix(s + at, len - at);
 		at += size;
 		out += size;
 		for (int i = 0; i < 8 && at < len; i++) {
@@ -139,7 +139,7 @@ fnt_utf8_sanitize(char *dst, const char *s, size_t len)
 	bool valid;
 
 	while (at < len) {
-		size = plain_prefix(s + at, len - at);
+		size = ascii_prefix(s + at, len - at);
 		memcpy(dst + out, s + at, size);
 		at += size;
 		out += size;

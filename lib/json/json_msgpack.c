@@ -31,7 +31,7 @@
 #define DAY_SECONDS 86400
 
 static uint64_t
-big_endian(const char *bytes, size_t len)
+ext_number(const char *bytes, size_t len)
 {
 	uint64_t value = 0;
 
@@ -50,16 +50,16 @@ read_timestamp(const msgpack_object_ext *ext, int64_t *seconds, uint32_t *ns)
 	switch (ext->type == -1 ? ext->size : 0) {
 	case 4:
 		*ns = 0;
-		*seconds = (int64_t)big_endian(ext->ptr, 4);
+		*seconds = (int64_t)ext_number(ext->ptr, 4);
 		break;
 	case 8:
-		word = big_endian(ext->ptr, 8);
+		word = ext_number(ext->ptr, 8);
 		*ns = (uint32_t)(word >> 34);
 		*seconds = (int64_t)(word & 0x3ffffffffu);
 		break;
 	case 12:
-		*ns = (uint32_t)big_endian(ext->ptr, 4);
-		*seconds = (int64_t)big_endian(ext->ptr + 4, 8);
+		*ns = (uint32_t)ext_number(ext->ptr, 4);
+		*seconds = (int64_t)ext_number(ext->ptr + 4, 8);
 		break;
 	default:
 		return false;
@@ -214,7 +214,7 @@ write_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key)
 #define EXCERPT_MAX 16u
 
 static void
-write_marker(struct fnt_buf *buf, const void *data, size_t len, size_t at)
+write_damaged(struct fnt_buf *buf, const void *data, size_t len, size_t at)
 {
 	const unsigned char *byte = data;
 	char head[80];
@@ -238,7 +238,7 @@ fnt_json_msgpack(struct fnt_buf *buf, const void *data, size_t len)
 	size_t used, at = 0;
 
 	if (!fnt_msgpack_walk(data, len, &used) || used != len) {
-		write_marker(buf, data, len, used);
+		write_damaged(buf, data, len, used);
 		return;
 	}
 	msgpack_unpacked_init(&unpacked);
@@ -248,6 +248,6 @@ fnt_json_msgpack(struct fnt_buf *buf, const void *data, size_t len)
 	else if (result == MSGPACK_UNPACK_NOMEM_ERROR)
 		fnt_buf_fail(buf);
 	else
-		write_marker(buf, data, len, 0);
+		write_damaged(buf, data, len, 0);
 	msgpack_unpacked_destroy(&unpacked);
 }

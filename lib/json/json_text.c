@@ -320,7 +320,7 @@ scan_text(struct scan *scan)
 #define EXCERPT_AFTER 32u
 
 static void
-write_marker(struct fnt_buf *out, const char *text, size_t len, size_t at)
+write_invalid(struct fnt_buf *out, const char *text, size_t len, size_t at)
 {
 	char head[80];
 	size_t start = at > EXCERPT_BEFORE ? at - EXCERPT_BEFORE : 0, end;
@@ -347,5 +347,5 @@ fnt_json_text(struct fnt_buf *buf, const char *text, size_t len)
 	if (scan_text(&scan))
 		return;
 	fnt_buf_truncate(buf, mark);
-	write_marker(buf, text, len, scan.at);
+	write_invalid(buf, text, len, scan.at);
 }

@@ -72,7 +72,7 @@ write_bool(struct fnt_buf *buf, const char *name, bool value)
 }
 
 static void
-write_value(struct fnt_buf *buf, const struct fnt_value *value)
+write_result(struct fnt_buf *buf, const struct fnt_value *value)
 {
 	const void *data = value && value->data ? value->data : "";
 	size_t len = value && value->data ? value->len : 0;
@@ -102,7 +102,7 @@ write_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)
 	case FNT_OK:
 		if (trace->value.kind != FNT_VALUE_NONE) {
 			write_name(buf, "value");
-			write_value(buf, &trace->value);
+			write_result(buf, &trace->value);
 		}
 		break;
 	case FNT_ERROR:
@@ -287,6 +287,6 @@ fnt_value_to_json(const struct fnt_value *value, char **json, size_t *len)
 	struct fnt_buf buf;
 
 	fnt_buf_init(&buf);
-	write_value(&buf, value);
+	write_result(&buf, value);
 	return fnt_buf_steal(&buf, json, len);
 }

@@ -122,7 +122,7 @@ take_long(struct fnt_payload_reader *reader, struct token *token, unsigned char 
 /* Take one scalar or the head of an array. Any other object is skipped whole and taken
  * as OTHER. */
 static bool
-take(struct fnt_payload_reader *reader, struct token *token)
+take_object(struct fnt_payload_reader *reader, struct token *token)
 {
 	const unsigned char *start = reader->at;
 	size_t left = (size_t)(reader->end - start), used;
@@ -173,7 +173,7 @@ next(struct elements *in, enum kind kind, bool nil)
 {
 	struct token token = {.kind = NIL};
 
-	if (!in->left || !take(in->reader, &token)) {
+	if (!in->left || !take_object(in->reader, &token)) {
 		in->bad = true;
 		return (struct token){.kind = NIL};
 	}
@@ -213,7 +213,7 @@ next_optional(struct elements *in)
 {
 	struct token token;
 
-	if (!in->left || !take(in->reader, &token)) {
+	if (!in->left || !take_object(in->reader, &token)) {
 		in->bad = true;
 		return FNT_NONE;
 	}
@@ -231,7 +231,7 @@ next_name(struct elements *in)
 	struct fnt_name_ref name = {.id = FNT_NAME_NONE};
 	struct token token;
 
-	if (!in->left || !take(in->reader, &token)) {
+	if (!in->left || !take_object(in->reader, &token)) {
 		in->bad = true;
 		return name;
 	}
@@ -316,7 +316,7 @@ next_slow(struct fnt_payload_reader *reader, struct fnt_event *event)
 	struct token head;
 	uint64_t type;
 
-	if (!take(reader, &head) || head.kind != ARRAY || !head.number)
+	if (!take_object(reader, &head) || head.kind != ARRAY || !head.number)
 		return -EBADMSG;
 	in.left = head.number;
 	type = next_uint(&in);

@@ -142,13 +142,13 @@ fnt_payload_event_copy(struct fnt_call *call, const char *bytes, size_t len)
 
 /* Everything but texts is encoded into `buffer` first. */
 struct splitter {
-	struct fnt_encode_sink sink; /* first: see take_text() */
+	struct fnt_encode_sink sink; /* first: see split_text() */
 	struct fnt_call *call;
 	char buffer[FNT_ENCODE_SINK_BYTES];
 };
 
 static char *
-take_text(struct fnt_encode_sink *sink, char *at, const char *bytes, uint32_t len)
+split_text(struct fnt_encode_sink *sink, char *at, const char *bytes, uint32_t len)
 {
 	struct splitter *to = (struct splitter *)(void *)sink;
 
@@ -164,7 +164,7 @@ fnt_payload_event_slow(struct fnt_call *call, const struct fnt_event *event,
 	struct splitter to;
 	char *at;
 
-	to.sink.write = take_text;
+	to.sink.write = split_text;
 	to.call = call;
 	at = encode(to.buffer, event, &to.sink);
 	fnt_payload_event_copy(call, to.buffer, (size_t)(at - to.buffer));

@@ -368,8 +368,8 @@ capture_word(enum fnt_capture capture)
 }
 
 static void
-write_value(struct fnt_buf *buf, const struct fnt_settings *settings,
-	    enum fnt_setting key)
+write_setting(struct fnt_buf *buf, const struct fnt_settings *settings,
+	      enum fnt_setting key)
 {
 	switch (key) {
 	case FNT_SETTING_ENABLED:
@@ -417,7 +417,7 @@ fnt_settings_text(const struct fnt_settings *settings, char *text, size_t size)
 			fnt_buf_append_text(&buf, " ");
 		fnt_buf_append_text(&buf, keys[key].key);
 		fnt_buf_append_text(&buf, "=");
-		write_value(&buf, settings, (enum fnt_setting)key);
+		write_setting(&buf, settings, (enum fnt_setting)key);
 	}
 	len = buf.error ? 0 : buf.len;
 	if (size) {
