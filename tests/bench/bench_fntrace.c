@@ -24,8 +24,8 @@
  * headers and raw_reader.h alone.
  */
 #include "bench.h"
+#include "bench_calls.h"
 #include "raw_reader.h"
-#include "workload.h"
 
 #include <fntrace/fntrace.h>
 #include <fntrace/reader.h>
@@ -34,14 +34,6 @@
 #include <string.h>
 
 #define OVERLAP 8u
-
-struct producer {
-	struct workload work;
-	const struct bench_options *options;
-	struct fnt_call *parent;
-	struct fnt_value value;
-	uint64_t done; /* calls so far */
-};
 
 struct reader {
 	struct fnt_reader *reader;
@@ -52,51 +44,12 @@ struct reader {
 	uint64_t seen;
 };
 
-static struct fnt_log *log_of_process;
+struct fnt_log *bench_log;
 
 static bool
 is_shape(const struct bench_options *options, const char *shape)
 {
 	return !strcmp(options->shape, shape);
-}
-
-/* ---- a call's parts ------------------------------------------------------------- */
-
-static struct fnt_call *
-begin(struct producer *p, uint64_t i)
-{
-	struct fnt_call_info info = {
-		.call_id = workload_call_id(&p->work, i),
-		.fn_name = workload_fn(i),
-		.fn_type = FNT_MUTATION,
-		.user_id = workload_user_id(&p->work, i),
-		.parent = p->parent,
-	};
-
-	return fnt_call_begin(log_of_process, &info);
-}
-
-static void
-op(struct producer *p, struct fnt_call *call, uint64_t i, unsigned number)
-{
-	if (number % 2)
-		fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE, true);
-	else
-		fnt_call_op(call, FNT_OP_GET, "Lot", workload_row_id(&p->work, i), 2000,
-			    1, true);
-}
-
-static void
-pair(struct producer *p, struct fnt_call *call, uint64_t i, unsigned number)
-{
-	int64_t handle;
-
-	if (number % 2)
-		handle = fnt_call_op_begin(call, FNT_OP_INSERT, "Bid", NULL);
-	else
-		handle = fnt_call_op_begin(call, FNT_OP_GET, "Lot",
-					   workload_row_id(&p->work, i));
-	fnt_call_op_end(call, handle, number % 2 ? FNT_NONE : 1, true);
 }
 
 /* ---- shapes --------------------------------------------------------------------- */
@@ -108,10 +61,10 @@ run_calls(void *state, uint64_t calls)
 	unsigned ops = p->options->ops, chunks = p->options->chunks;
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
-		struct fnt_call *call = begin(p, i);
+		struct fnt_call *call = call_begin(p, i);
 
 		for (unsigned j = 0; j < ops; j++)
-			op(p, call, i, j);
+			call_op(p, call, i, j);
 		for (unsigned j = 0; j < chunks; j++)
 			fnt_call_stream_chunk(call, 100);
 		fnt_call_finish_ok(call, &p->value);
@@ -125,10 +78,10 @@ run_pairs(void *state, uint64_t calls)
 	struct producer *p = state;
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
-		struct fnt_call *call = begin(p, i);
+		struct fnt_call *call = call_begin(p, i);
 
 		for (unsigned j = 0; j < p->options->ops; j++)
-			pair(p, call, i, j);
+			call_pair(p, call, i, j);
 		fnt_call_finish_ok(call, &p->value);
 	}
 	p->done += calls;
@@ -140,10 +93,10 @@ run_errors(void *state, uint64_t calls)
 	struct producer *p = state;
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i++) {
-		struct fnt_call *call = begin(p, i);
+		struct fnt_call *call = call_begin(p, i);
 
 		for (unsigned j = 0; j < p->options->ops; j++)
-			op(p, call, i, j);
+			call_op(p, call, i, j);
 		fnt_call_finish_error(call, "BID_TOO_LOW", "the bid must be above 20");
 	}
 	p->done += calls;
@@ -158,10 +111,10 @@ run_overlapping(void *state, uint64_t calls)
 
 	for (uint64_t i = p->done, end = i + calls; i < end; i += OVERLAP) {
 		for (unsigned j = 0; j < OVERLAP; j++)
-			open[j] = begin(p, i + j);
+			open[j] = call_begin(p, i + j);
 		for (unsigned k = 0; k < p->options->ops; k++)
 			for (unsigned j = 0; j < OVERLAP; j++)
-				op(p, open[j], i + j, k);
+				call_op(p, open[j], i + j, k);
 		for (unsigned j = 0; j < OVERLAP; j++)
 			fnt_call_finish_ok(open[j], &p->value);
 	}
@@ -201,7 +154,7 @@ run_pushes(void *state, uint64_t calls)
 			.op_count = 2,
 		};
 
-		fnt_log_push(log_of_process, &trace);
+		fnt_log_push(bench_log, &trace);
 	}
 	p->done += calls;
 }
@@ -217,7 +170,7 @@ run_messages(void *state, uint64_t calls)
 		struct fnt_call_info info = {.call_id = workload_call_id(&p->work, i),
 					     .fn_name = m->fn,
 					     .user_id = workload_user_id(&p->work, i)};
-		struct fnt_call *call = fnt_call_begin(log_of_process, &info);
+		struct fnt_call *call = fnt_call_begin(bench_log, &info);
 
 		fnt_call_op(call, FNT_OP_GET, m->get, workload_row_id(&p->work, i),
 			    2000, 1, true);
@@ -238,7 +191,7 @@ run_uuids(void *state, uint64_t calls)
 					     .fn_name = workload_fn(i),
 					     .fn_type = FNT_MUTATION,
 					     .user_id = ids->user_id};
-		struct fnt_call *call = fnt_call_begin(log_of_process, &info);
+		struct fnt_call *call = fnt_call_begin(bench_log, &info);
 
 		fnt_call_op(call, FNT_OP_GET, "Lot", ids->row_id, 2000, 1, true);
 		fnt_call_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE, true);
@@ -247,30 +200,7 @@ run_uuids(void *state, uint64_t calls)
 	p->done += calls;
 }
 
-/* ---- the loop itself: the same calls, into functions that do nothing ---- */
-
-static __attribute__((noinline)) struct fnt_call *
-no_begin(struct fnt_log *log, const struct fnt_call_info *info)
-{
-	__asm__ volatile("" : : "r"(log), "r"(info) : "memory");
-	return NULL;
-}
-
-static __attribute__((noinline)) int
-no_op(struct fnt_call *call, enum fnt_op op, const char *entity, const char *id,
-      uint64_t duration_ns, int64_t row_count, bool ok)
-{
-	__asm__ volatile("" : : "r"(call), "r"(entity), "r"(id) : "memory");
-	return (int)op + (int)duration_ns + (int)row_count + ok;
-}
-
-static __attribute__((noinline)) int
-no_finish(struct fnt_call *call, const struct fnt_value *value)
-{
-	__asm__ volatile("" : : "r"(call), "r"(value) : "memory");
-	return 0;
-}
-
+/* The loop itself: the same calls, into functions that do nothing. */
 static void
 run_stubs(void *state, uint64_t calls)
 {
@@ -284,16 +214,16 @@ run_stubs(void *state, uint64_t calls)
 			.user_id = workload_user_id(&p->work, i),
 			.parent = p->parent,
 		};
-		struct fnt_call *call = no_begin(log_of_process, &info);
+		struct fnt_call *call = stub_begin(bench_log, &info);
 
 		for (unsigned j = 0; j < p->options->ops; j++)
 			if (j % 2)
-				no_op(call, FNT_OP_INSERT, "Bid", NULL, 5000, FNT_NONE,
-				      true);
+				stub_op(call, FNT_OP_INSERT, "Bid", NULL, 5000,
+					FNT_NONE, true);
 			else
-				no_op(call, FNT_OP_GET, "Lot",
-				      workload_row_id(&p->work, i), 2000, 1, true);
-		no_finish(call, &p->value);
+				stub_op(call, FNT_OP_GET, "Lot",
+					workload_row_id(&p->work, i), 2000, 1, true);
+		stub_finish(call, &p->value);
 	}
 	p->done += calls;
 }
@@ -318,7 +248,7 @@ take_all_frames(const struct bench_options *options)
 		return -1;
 	do {
 		for (int i = 0; i < 64; i++)
-			fnt_call_begin(log_of_process, &(struct fnt_call_info){0});
+			fnt_call_begin(bench_log, &(struct fnt_call_info){0});
 		fnt_reader_stat(reader, &stat);
 	} while (!stat.unframed);
 	fnt_reader_close(reader);
@@ -346,7 +276,7 @@ make_elsewhere(const struct bench_options *options)
 	struct fnt_reader *reader;
 	struct fnt_stat stat;
 
-	if (fnt_log_open(&log_of_process, elsewhere(options), &how) ||
+	if (fnt_log_open(&bench_log, elsewhere(options), &how) ||
 	    fnt_reader_open(&reader, elsewhere(options), &error)) {
 		fprintf(stderr, "bench: %s\n", error.message);
 		return -1;
@@ -377,12 +307,12 @@ process_init(const struct bench_options *options, unsigned process)
 		how.settings = "keep=0";
 	if (is_shape(options, "settings"))
 		how.settings = "slow=1h";
-	if (fnt_log_open(&log_of_process, options->region, &how)) {
+	if (fnt_log_open(&bench_log, options->region, &how)) {
 		fprintf(stderr, "bench: %s\n", error.message);
 		return -1;
 	}
 	if (is_shape(options, "closed"))
-		fnt_log_close(log_of_process);
+		fnt_log_close(bench_log);
 	return is_shape(options, "private") ? take_all_frames(options) : 0;
 }
 
@@ -445,7 +375,7 @@ thread_init(const struct bench_options *options, const struct bench_thread *thre
 	workload_init(&p->work, thread->index, options->vary);
 	make_value(&p->value, options->value_bytes);
 	if (is_shape(options, "parent"))
-		p->parent = begin(p, 0);
+		p->parent = call_begin(p, 0);
 	return p;
 }
 

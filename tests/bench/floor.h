@@ -25,18 +25,17 @@
 #ifndef FNT_BENCH_FLOOR_H
 #define FNT_BENCH_FLOOR_H
 
+#include "floor_words.h"
+
 #include "format/layout_metrics.h"
 #include "format/layout_rings.h"
 #include "metrics/journal.h"
 #include "payload/read.h"
-#include "base/shm_words.h"
 
 #include <fntrace/fntrace.h>
 
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
-#include <x86intrin.h>
 
 #define FLOOR_FNS 8u
 
@@ -59,12 +58,6 @@
 #define FLOOR_FRAMES 4u /* most frames of a call */
 
 static_assert(FLOOR_PAYLOAD <= FNT_HEAD_BYTES, "one cell");
-
-/* The counter, scaled from an anchor as in clock.h. The anchor is set once. */
-struct floor_clock {
-	uint64_t ticks, ns, scale;
-	uint64_t wall_offset;
-};
 
 struct floor {
 	struct fnt_frame *frame; /* frames[0] */
@@ -126,45 +119,10 @@ floor_init(struct floor *f, uint32_t count)
 			    fnt_state_make(0, 0, FNT_FRAME_CACHED));
 }
 
-#define FLOOR_INLINE static inline __attribute__((always_inline))
-
-FLOOR_INLINE uint64_t
-floor_tsc(const struct floor_clock *clock)
-{
-	return clock->ns + ((__rdtsc() - clock->ticks) * clock->scale >> 32);
-}
-
-FLOOR_INLINE uint64_t
-floor_vdso(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 FLOOR_INLINE uint64_t
 floor_now(const struct floor *f, struct floor_variant variant)
 {
 	return variant.vdso ? floor_vdso() : floor_tsc(&f->clock);
-}
-
-FLOOR_INLINE void
-floor_store(fnt_word *word, uint64_t value)
-{
-	atomic_store_explicit(word, value, memory_order_relaxed);
-}
-
-FLOOR_INLINE uint64_t
-floor_load(const fnt_word *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
-FLOOR_INLINE void
-floor_store_release(fnt_word *word, uint64_t value)
-{
-	atomic_store_explicit(word, value, memory_order_release);
 }
 
 FLOOR_INLINE char *
