@@ -43,8 +43,9 @@ start_fast(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 	/* A rule may follow another one, unless that one was about ids. */
 	if (__builtin_expect(!common && rule ? !call->fast_end : call->slow.ruled, 0))
 		return NULL;
-	fn = common ? fnt_name_by_address(&thread->names, info->fn_name)
-		    : fnt_name_find(&thread->names, info->fn_name);
+	fn = fnt_name_by_address(&thread->names, info->fn_name);
+	if (!common && !fn)
+		fn = fnt_name_find(&thread->names, info->fn_name);
 	if (__builtin_expect(!fn || info->traceparent, 0))
 		return NULL;
 	fnt_frame_prepare();

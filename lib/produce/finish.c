@@ -172,11 +172,12 @@ prepare_ending_fast(struct fnt_call_ctx ctx, struct fnt_ending_fast *ending,
 				     duration_ns));
 }
 
-/* Commit a record whose payload is in one frame, and drop the call. `common`, a constant:
- * the call was ok, is not for the kept ring and has nothing rare; see
- * fnt_record_write_fast(). False: it declines. */
+/* Commit a record whose payload is in one frame, and drop the call. False: it declines.
+ * `one`, a constant: the record is known to take one cell. `common`, a constant: the call
+ * was ok, is not for the kept ring and has nothing rare; see fnt_record_write_fast(). */
 static inline __attribute__((always_inline)) bool
-commit_fast(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now, bool common)
+commit_fast(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now, bool one,
+	    bool common)
 {
 	struct fnt_ring_writer *writer = &ctx.thread->writer;
 	struct fnt_call *call = ctx.call;
@@ -188,7 +189,8 @@ commit_fast(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now, bool co
 	ending.rare = !common && call->slow.rare;
 	/* Without a lane there are no tickets, so that a common record is declined. */
 	if (!prepare_ending_fast(ctx, &ending, duration_ns) ||
-	    !fnt_record_write_fast(writer, &ending, now, common))
+	    !fnt_record_write_fast(writer, &ending, now,
+				   one ? 1 : fnt_cells_for(ending.bytes), common))
 		return false;
 	if (ending.rare)
 		fnt_call_forget_rare(call);
@@ -204,7 +206,7 @@ fnt_finish_commit(struct fnt_call_ctx ctx)
 
 	call->record.payload_bytes = fnt_payload_used(call);
 	call->record.op_count = (uint32_t)call->extra.ops;
-	if (commit_fast(ctx, call->record.duration_ns, ctx.thread->now, false))
+	if (commit_fast(ctx, call->record.duration_ns, ctx.thread->now, false, false))
 		return FNT_DONE;
 	return commit_slow(ctx);
 }
@@ -216,11 +218,19 @@ set_outcome(struct fnt_call *call, enum fnt_outcome outcome, uint64_t duration_n
 	call->record.duration_ns = duration_ns;
 }
 
+static __attribute__((noinline)) bool
+commit_cells(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now)
+{
+	return commit_fast(ctx, duration_ns, now, false, true);
+}
+
 /* Commit a call that was ok and is not for the kept ring. */
 static inline __attribute__((always_inline)) int
 commit_ok(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now)
 {
-	if (__builtin_expect(commit_fast(ctx, duration_ns, now, true), 1))
+	if (__builtin_expect(fnt_payload_used(ctx.call) <= FNT_HEAD_BYTES, 1)
+		    ? commit_fast(ctx, duration_ns, now, true, true)
+		    : commit_cells(ctx, duration_ns, now))
 		return FNT_DONE;
 	set_outcome(ctx.call, FNT_OK, duration_ns);
 	ctx.thread->now = now;
@@ -261,24 +271,31 @@ decide(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
 }
 
 static __attribute__((noinline)) void
-skip_marked(struct fnt_call_ctx ctx, uint64_t mark)
+skip_any_mark(struct fnt_call_ctx ctx, uint64_t mark)
 {
-	/* With a constant mark the compiler knows which counters it is about. */
-	if (mark == FNT_MARK_SAMPLED)
-		skip_fast(ctx, FNT_MARK_SAMPLED);
-	else
-		skip_fast(ctx, mark);
+	skip_fast(ctx, mark);
 }
 
-bool
-fnt_finish_is_kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
+/* Is the call to be recorded? If not, it is counted and has ended. */
+static inline __attribute__((always_inline)) bool
+kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
 {
 	uint64_t mark = decide(ctx, outcome);
 
 	if (__builtin_expect(!mark, 1))
 		return true;
-	skip_marked(ctx, mark);
+	/* With a constant mark the compiler knows which counters it is about. */
+	if (mark == FNT_MARK_SAMPLED)
+		skip_fast(ctx, FNT_MARK_SAMPLED);
+	else
+		skip_any_mark(ctx, mark);
 	return false;
+}
+
+bool
+fnt_finish_is_kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
+{
+	return kept(ctx, outcome);
 }
 
 void
@@ -309,7 +326,7 @@ finish_uncommon(struct fnt_call_ctx ctx, const struct fnt_value *value,
 
 	ctx.thread->now = now;
 	set_outcome(ctx.call, FNT_OK, duration_ns);
-	if (!fnt_finish_is_kept(ctx, FNT_OK))
+	if (!kept(ctx, FNT_OK))
 		return FNT_DONE;
 	omitted = write_value(ctx, value, &borrowed);
 	if (ctx.call->record.flags & FNT_RECORD_KEPT ||
@@ -368,7 +385,7 @@ end(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
 
 	ctx.thread->now = now;
 	set_outcome(ctx.call, outcome, fnt_call_since(ctx.call, now));
-	return fnt_finish_is_kept(ctx, outcome);
+	return kept(ctx, outcome);
 }
 
 static __attribute__((noinline)) int

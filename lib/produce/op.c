@@ -158,7 +158,8 @@ op_uncommon(struct fnt_call *call, uint64_t kind, const char *entity, const char
 	if (fnt_thread_state.fast_counter)
 		done = op_fast(call, op, true, false);
 	else if (fnt_thread_fast_vdso())
-		done = op_fast(call, op, false, false);
+		done = op_fast(call, op, false, true) ||
+		       op_fast(call, op, false, false);
 	return done ? FNT_DONE : op_slow(call, op);
 }
 

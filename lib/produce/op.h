@@ -30,8 +30,9 @@ fnt_op_entity_fast(struct fnt_call_ctx ctx, struct fnt_op_args op, bool by_text)
 
 	if (__builtin_expect(op.id_len >= FNT_SHORT_TEXT || op.op >= FNT_OP_KINDS, 0))
 		return NULL;
-	entity = by_text ? fnt_name_find(names, op.entity)
-			 : fnt_name_by_address(names, op.entity);
+	entity = fnt_name_by_address(names, op.entity);
+	if (by_text && !entity)
+		entity = fnt_name_find(names, op.entity);
 	if (__builtin_expect(!entity || (FNT_COUNTED && !entity->rows[op.op]), 0))
 		return NULL;
 	return entity;

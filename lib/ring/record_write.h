@@ -136,15 +136,18 @@ fnt_record_put_tail(fnt_word *words, const char *payload, uint32_t bytes, uint32
 static_assert(FNT_HEAD_WORDS == 17 && FNT_CELL_WORDS == 31,
 	      "a word, and 8 or 15 pairs");
 
-/* The payload into the cells of a claim; `wraps`, a constant: they may go on at the ring's
- * first cell. */
+/* The payload into the cells of a claim. Constants: `wraps`: they may go on at the ring's
+ * first cell; `cells`, where it is 1. */
 static inline __attribute__((always_inline)) void
 fnt_record_copy_payload(const struct fnt_ring_handle *handle, struct fnt_cell *cell,
-			const char *payload, uint32_t bytes, bool wraps)
+			const struct fnt_ending_fast *ending, uint32_t cells,
+			bool wraps)
 {
 	const struct fnt_cell *end = handle->cells + handle->cell_count;
+	const char *payload = ending->payload;
+	uint32_t bytes = ending->bytes;
 
-	if (bytes <= FNT_HEAD_BYTES) {
+	if (cells == 1) {
 		fnt_record_put_tail(cell->words + FNT_RECORD_WORDS, payload, bytes,
 				    FNT_HEAD_WORDS / 2);
 		return;
@@ -163,18 +166,18 @@ fnt_record_copy_payload(const struct fnt_ring_handle *handle, struct fnt_cell *c
 	fnt_record_put_tail(cell->words, payload, bytes, FNT_CELL_WORDS / 2);
 }
 
-/* fnt_record_write_slow() for a record whose payload is in one piece; the writer has a
- * lane. `common`, a constant: the call was ok and has nothing rare, and the record goes to
- * the main ring, under tickets that the thread has, into cells that do not wrap; its
- * record's seq, lane and what the end changes are then written to the ring alone. False:
- * nothing has happened, but that tickets may have been used. */
+/* fnt_record_write_slow() for a record of `cells` cells whose payload is in one piece; the
+ * writer has a lane. False: nothing has happened, but that tickets may have been used.
+ * Constants: `cells`, where it is 1. `common`: the call was ok and has nothing rare, and
+ * the record goes to the main ring, under tickets that the thread has, into cells that do
+ * not wrap; seq, lane and what the end changes are then written to the ring alone. */
 static inline __attribute__((always_inline)) bool
 fnt_record_write_fast(struct fnt_ring_writer *writer,
 		      const struct fnt_ending_fast *ending, uint64_t now_ns,
-		      bool common)
+		      uint32_t cells, bool common)
 {
 	struct fnt_record *record = ending->record;
-	uint32_t cells = fnt_cells_for(ending->bytes), lane = writer->lane_no;
+	uint32_t lane = writer->lane_no;
 	struct fnt_ring_handle *handle =
 		common ? &writer->handles[FNT_RING_MAIN]
 		       : fnt_record_handle(writer, record, cells);
@@ -192,10 +195,14 @@ fnt_record_write_fast(struct fnt_ring_writer *writer,
 		record->seq = fnt_ring_next_seq(handle);
 		record->lane = (uint16_t)lane;
 	}
-	if (__builtin_expect(!fnt_ring_claim_fast(handle, cells, now_ns, &claim), 0) &&
-	    (common ||
-	     fnt_ring_claim_slow(handle, cells, now_ns, &claim) != FNT_CLAIMED))
-		return false;
+	if (__builtin_expect(!fnt_ring_claim_fast(handle, cells, now_ns, &claim), 0)) {
+		struct fnt_claim slow; /* so that `claim` may stay in registers */
+
+		if (common ||
+		    fnt_ring_claim_slow(handle, cells, now_ns, &slow) != FNT_CLAIMED)
+			return false;
+		claim = slow;
+	}
 	seq = fnt_ring_next_seq(handle);
 	sums = fnt_journal_write_fast(&ending->place, outcome, ring, seq, rare);
 	fnt_frame_mark_commit(ending->frame, ring, lane, seq, claim.ticket);
@@ -205,7 +212,7 @@ fnt_record_write_fast(struct fnt_ring_writer *writer,
 				    seq, lane);
 	else
 		fnt_words_write(cell->words, (const char *)record, FNT_RECORD_WORDS);
-	fnt_record_copy_payload(handle, cell, ending->payload, ending->bytes, !common);
+	fnt_record_copy_payload(handle, cell, ending, cells, !common);
 	fnt_ring_commit(handle, &claim, seq);
 	fnt_journal_apply_fast(&ending->place, outcome, ring, sums, rare);
 	return true;

@@ -277,10 +277,15 @@ other_holder(const struct fnt_ring_handle *handle, const struct fnt_claim *claim
 }
 
 void
-fnt_ring_abort(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
-	       uint32_t got)
+fnt_ring_abort(struct fnt_ring_handle *handle, uint32_t got)
 {
-	let_go(handle, claim, got);
+	const struct fnt_block *block = &handle->block;
+	struct fnt_claim claim = {.ticket = block->next,
+				  .index = block->next - block->cell_0,
+				  .lap = block->lap,
+				  .count = got};
+
+	let_go(handle, &claim, got);
 	fnt_ring_advance(handle, got + 1);
 	fnt_ring_publish_low(handle);
 	count_skip(handle->lane);

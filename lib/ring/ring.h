@@ -120,13 +120,13 @@ fnt_ring_has_ticket(const struct fnt_ring_handle *handle, uint64_t now_ns)
 	return now_ns < handle->block.until_ns;
 }
 
-/* A few cells have been claimed, and then one that others hold: let go, and past it. */
-void fnt_ring_abort(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
-		    uint32_t got);
+/* The cells of the thread's next `got` tickets have been claimed, but the one after them is
+ * busy: abort them and skip it. */
+void fnt_ring_abort(struct fnt_ring_handle *handle, uint32_t got);
 
 /* As fnt_ring_claim(), for tickets in hand and cells that go on to each other. False:
  * go the general way. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 fnt_ring_claim_fast(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
 		    struct fnt_claim *claim)
 {
@@ -134,8 +134,10 @@ fnt_ring_claim_fast(struct fnt_ring_handle *handle, uint32_t count, uint64_t now
 	uint64_t index = block->next - block->cell_0, done = handle->state;
 	struct fnt_cell *cell = &handle->cells[index];
 
-	if (!fnt_ring_has_ticket(handle, now_ns) || block->end - block->next < count ||
-	    index + count > handle->cell_count)
+	/* A thread that has a ticket has that ticket's cell, so that one needs no more. */
+	if (!fnt_ring_has_ticket(handle, now_ns) ||
+	    (count > 1 &&
+	     (block->end - block->next < count || index + count > handle->cell_count)))
 		return false;
 	*claim = (struct fnt_claim){block->next, index, block->lap, count};
 	for (uint32_t i = 0; i < count; i++) {
@@ -147,7 +149,7 @@ fnt_ring_claim_fast(struct fnt_ring_handle *handle, uint32_t count, uint64_t now
 		    !atomic_compare_exchange_strong_explicit(
 			    &cell[i].state, &seen, done | 1, memory_order_acquire,
 			    memory_order_relaxed)) {
-			fnt_ring_abort(handle, claim, i);
+			fnt_ring_abort(handle, i);
 			return false;
 		}
 		done = fnt_cell_more(done);
