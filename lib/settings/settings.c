@@ -50,7 +50,7 @@ fnt_settings_create(uint32_t max)
 /* ---- read from the region ------------------------------------------------------- */
 
 static uint64_t
-bounded(uint64_t value, uint64_t most)
+capped(uint64_t value, uint64_t most)
 {
 	return value < most ? value : most;
 }
@@ -82,13 +82,13 @@ take_value(struct fnt_settings *into, enum fnt_setting key, uint64_t value)
 		into->keep = share_of(value);
 		break;
 	case FNT_SETTING_SLOW:
-		into->slow_ns = bounded(value, FNT_SLOW_MAX_NS);
+		into->slow_ns = capped(value, FNT_SLOW_MAX_NS);
 		break;
 	case FNT_SETTING_KEEP_ERRORS:
 		into->keep_errors = value != 0;
 		break;
 	case FNT_SETTING_RATE:
-		into->rate = bounded(value, FNT_RATE_MAX);
+		into->rate = capped(value, FNT_RATE_MAX);
 		break;
 	case FNT_SETTING_VALUES:
 		into->capture_values = capture_of(value);
@@ -145,7 +145,7 @@ take_entry(struct fnt_setting_set *set, struct fnt_setting_entry *entry)
 		if (set->values.set & 1u << key)
 			take_value(&set->values, (enum fnt_setting)key,
 				   fnt_word_relaxed(&entry->values[key]));
-	set->name_len = (uint32_t)bounded(len, FNT_SETTING_NAME_MAX);
+	set->name_len = (uint32_t)capped(len, FNT_SETTING_NAME_MAX);
 	fnt_words_load(set->name, entry->name, FNT_SETTING_NAME_MAX);
 	set->name[set->name_len] = '\0';
 }
