@@ -20,13 +20,13 @@ append(struct fnt_call *call, struct fnt_extent *extent)
 	call->room += extent->size;
 }
 
-/* One more frame, as long as all before are frames. */
+/* Add a frame, if all extents so far are frames and there is a free one. */
 static bool
 extend_framed(struct fnt_call *call, struct fnt_thread *thread)
 {
 	struct fnt_attachment *attachment = thread->attachment;
 	const struct fnt_view *view = &attachment->region.view;
-	struct fnt_call *lent;
+	struct fnt_call *spare;
 	uint32_t index;
 
 	if (!call->frame || call->framed != call->room)
@@ -34,11 +34,12 @@ extend_framed(struct fnt_call *call, struct fnt_thread *thread)
 	index = fnt_thread_take_frame(thread);
 	if (index == FNT_FRAME_NONE)
 		return false;
-	/* With its frame comes the pool's call of the same number, for the extent. */
-	lent = &attachment->pool->calls[index];
-	fnt_call_set_up(lent, call->log, attachment, index);
+	/* The extent is that of the pool's call of the same number, which has no other
+	 * use while its frame is linked. */
+	spare = &attachment->pool->calls[index];
+	fnt_call_set_up(spare, call->log, attachment, index);
 	fnt_frame_link(view, &view->frames[call->last->frame], index, attachment->slot);
-	append(call, &lent->own);
+	append(call, &spare->own);
 	call->framed = call->room;
 	return true;
 }
@@ -69,11 +70,11 @@ fnt_payload_extend(struct fnt_call *call, struct fnt_thread *thread, uint32_t by
 static void
 give_frame(struct fnt_thread *thread, uint32_t frame)
 {
-	struct fnt_call *lent = &thread->calls[frame];
+	struct fnt_call *spare = &thread->calls[frame];
 
 	fnt_thread_close_frame(thread, frame);
-	lent->thread = thread;
-	fnt_thread_keep_frame(thread, lent);
+	spare->thread = thread;
+	fnt_thread_keep_frame(thread, spare);
 }
 
 void
@@ -170,46 +171,46 @@ fnt_payload_event_slow(struct fnt_call *call, const struct fnt_event *event,
 	fnt_payload_event_copy(call, to.buffer, (size_t)(at - to.buffer));
 }
 
-/* ---- lent ------------------------------------------------------------------ */
+/* ---- borrowed values ------------------------------------------------------------- */
 
-#define LENT_LEAST 64u /* bytes */
+#define BORROW_MIN 64u /* bytes; shorter values are copied */
 
 bool
 fnt_payload_borrow_value(struct fnt_call *call, const struct fnt_event *event,
-			 struct fnt_borrowed_value *lent)
+			 struct fnt_borrowed_value *borrowed)
 {
 	const char *bytes = event->value.bytes.at;
-	uint32_t len = event->value.bytes.len, used = fnt_payload_used(call), some;
+	uint32_t len = event->value.bytes.len, used = fnt_payload_used(call), head;
 	struct fnt_extent *tail = call->tail;
 	char *at = call->at;
 	size_t room = (size_t)(tail->bytes + tail->size - at);
 
-	/* Where it fits, it is rather copied twice than the cells filled from here and
-	 * there. */
-	if (room >= FNT_VALUE_BOUND + len || len < LENT_LEAST || !call->frame ||
+	/* A value that fits into the tail is copied there: committing a contiguous
+	 * payload saves more than a second copy costs. */
+	if (room >= FNT_VALUE_BOUND + len || len < BORROW_MIN || !call->frame ||
 	    call->framed != call->room || tail != call->last ||
 	    room < FNT_VALUE_BOUND + 8)
 		return false;
 	at = fnt_encode_value_head(at, event);
 	used += (uint32_t)(at - call->at) + len;
-	some = -(uint32_t)(uintptr_t)at & 7;
-	memcpy(at, bytes, some);
-	at += some;
-	bytes += some;
-	len -= some;
-	lent->body = (struct fnt_extent){.next = &lent->rest,
-					 .bytes = (char *)(uintptr_t)bytes,
-					 .size = len & ~7u,
-					 .frame = FNT_FRAME_BORROWED};
-	lent->rest = (struct fnt_extent){
-		.bytes = lent->bytes, .size = 8, .frame = FNT_FRAME_BORROWED};
-	memset(lent->bytes, 0, 8);
-	memcpy(lent->bytes, bytes + (len & ~7u), len & 7);
+	head = -(uint32_t)(uintptr_t)at & 7;
+	memcpy(at, bytes, head);
+	at += head;
+	bytes += head;
+	len -= head;
+	borrowed->body = (struct fnt_extent){.next = &borrowed->rest,
+					     .bytes = (char *)(uintptr_t)bytes,
+					     .size = len & ~7u,
+					     .frame = FNT_FRAME_BORROWED};
+	borrowed->rest = (struct fnt_extent){
+		.bytes = borrowed->bytes, .size = 8, .frame = FNT_FRAME_BORROWED};
+	memset(borrowed->bytes, 0, 8);
+	memcpy(borrowed->bytes, bytes + (len & ~7u), len & 7);
 	tail->size = (uint32_t)(at - tail->bytes);
-	tail->next = &lent->body;
-	call->last = call->tail = &lent->rest;
+	tail->next = &borrowed->body;
+	call->last = call->tail = &borrowed->rest;
 	call->slow.linked = true;
-	call->at = lent->bytes + (len & 7);
+	call->at = borrowed->bytes + (len & 7);
 	call->origin = (uintptr_t)call->at - used;
 	return true;
 }

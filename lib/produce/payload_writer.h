@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload_writer.h: events into a call's payload.
+ * payload_writer.h: write events to a call's payload.
  *
- *   packer ──► extents: frames of the region, or private memory
- *                              └──publish──► seen by others
+ *   event ──encode──► extents: frames of the region, or private memory
+ *                         └──publish──► readers see the events in frames
  *
- * A payload is written where others will see it. Bytes past what is published belong to
- * the call's owner: they are written by plain stores, of whatever size is at hand, and
- * readers, who load whole words, throw away what is past `published`. (It was built in
- * private memory first, and its words stored in the frame after it: a processor has to
- * wait before it can load a word that was just stored as bytes, and a tenth of a call
- * went into that.) Room is reserved before an event is packed, so that packing can't
- * fail half-way.
+ * A payload is a list of extents, which need not be contiguous. Events are encoded in
+ * place, where readers will load them: building them in private memory first would
+ * stall the processor, which can't quickly load a word that was just stored as bytes.
+ * Bytes past `published` belong to the call's owner, which writes them by plain stores
+ * of any size. Readers load whole words and discard what is past `published`.
+ *
+ * Room is reserved before an event is encoded, so that encoding can't fail half-way.
+ * Only the thread that uses the call may call these functions. Reserving room may
+ * allocate if there are no free frames; all else is wait-free, without a system call.
  */
 #ifndef FNT_PRODUCE_PAYLOAD_WRITER_H
 #define FNT_PRODUCE_PAYLOAD_WRITER_H
@@ -20,8 +22,8 @@
 #include "payload/encode_fast.h"
 #include "base/shm_words.h"
 
-/* Make room for `bytes` more: frames if the call is framed and there are some, else
- * private memory only. False: no memory. */
+/* Add extents until there is room for `bytes` more: frames, as long as the call has
+ * only frames and there are free ones, then private memory. False: no memory. */
 bool fnt_payload_extend(struct fnt_call *call, struct fnt_thread *thread,
 			uint32_t bytes);
 
@@ -32,6 +34,7 @@ fnt_payload_used(const struct fnt_call *call)
 	return (uint32_t)((uintptr_t)call->at - call->origin);
 }
 
+/* Make sure that there is room for `bytes` more. False: no memory. */
 static inline bool
 fnt_payload_reserve(struct fnt_call *call, struct fnt_thread *thread, uint32_t bytes)
 {
@@ -39,33 +42,37 @@ fnt_payload_reserve(struct fnt_call *call, struct fnt_thread *thread, uint32_t b
 	       fnt_payload_extend(call, thread, bytes);
 }
 
-/* Give back all extents but the first. `thread` NULL: the frames are gone already. */
+/* Release all extents but the first. `thread` NULL: the call's frames are not ours any
+ * more, so only private memory is freed. */
 void fnt_payload_release(struct fnt_call *call, struct fnt_thread *thread);
 
-/* Write an event that may go over the end of an extent. Room is reserved. Not yet
- * published. */
+/* Write an event that may pass the end of an extent. Room is reserved. The event is not
+ * published yet. */
 void fnt_payload_event_slow(struct fnt_call *call, const struct fnt_event *event,
 			    fnt_encode_event_fn *encode);
 
-/* A value's bytes where the host has them, as the last extents of a call that ends. */
-#define FNT_FRAME_BORROWED (FNT_FRAME_NONE - 1) /* of an extent that is neither */
+/* The caller's value buffer as a payload's last extents, instead of a copy in a
+ * frame. */
+#define FNT_FRAME_BORROWED (FNT_FRAME_NONE - 1) /* `frame` of these extents */
 struct fnt_borrowed_value {
-	struct fnt_extent body, rest;
-	char bytes[8]; /* what is left of the last word */
+	struct fnt_extent body; /* whole words, in the caller's buffer */
+	struct fnt_extent rest; /* the bytes after them, in `bytes` */
+	char bytes[8];
 };
 
-/* Write a value that is not seen before the record is: its beginning, up to a whole
- * word, and of the rest no more than where it is; so it is copied once, and takes no
- * frames. `lent` is to be there until the call is dropped. False: not this way. Nothing
- * can be written after it. */
+/* Write a value of a call that ends: copy its beginning, up to a word boundary, and
+ * reference the rest in the caller's buffer. It is then copied once, to the cells, and
+ * takes no frames. `borrowed` and the buffer must stay until the call is dropped;
+ * nothing can be written after the value. False, without any effect: the value is to be
+ * copied. */
 bool fnt_payload_borrow_value(struct fnt_call *call, const struct fnt_event *event,
-			      struct fnt_borrowed_value *lent);
+			      struct fnt_borrowed_value *borrowed);
 
 /* Write an event that was encoded elsewhere, as fnt_payload_event_slow() does. */
 void fnt_payload_event_copy(struct fnt_call *call, const char *bytes, size_t len);
 
-/* May `bytes` more, with what the pending ops will need, be put straight at call->at?
- * Then fnt_payload_publish() says where they end. */
+/* May `bytes` be stored at call->at, and still leave room for the ends of pending ops?
+ * fnt_payload_publish() is then to be called with their end. */
 static inline bool
 fnt_payload_has(const struct fnt_call *call, size_t bytes)
 {
@@ -73,7 +80,7 @@ fnt_payload_has(const struct fnt_call *call, size_t bytes)
 		(uintptr_t)call->at + call->pending_bytes + bytes < call->fast_end, 1);
 }
 
-/* Where a quick event ends: let others see it, `now_ns` after the start. */
+/* Publish events stored at call->at up to `end`, `now_ns` after the call's start. */
 static inline void
 fnt_payload_publish(struct fnt_call *call, char *end, uint64_t now_ns)
 {
@@ -81,7 +88,8 @@ fnt_payload_publish(struct fnt_call *call, char *end, uint64_t now_ns)
 	fnt_frame_publish(call->shown, fnt_payload_used(call), now_ns);
 }
 
-/* Write one event, of at most `bound` bytes, with room reserved. Not yet published. */
+/* Write one event of at most `bound` bytes. Room is reserved. The event is not
+ * published yet. */
 static inline __attribute__((always_inline)) void
 fnt_payload_event(struct fnt_call *call, const struct fnt_event *event, uint32_t bound,
 		  fnt_encode_event_fn *encode)
