@@ -252,7 +252,7 @@ fnt_enter_slow(struct fnt_log *log)
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void
-set_up(void)
+set_up_process(void)
 {
 	fnt_threads_set_up();
 	fnt_short_text_init();
@@ -288,7 +288,7 @@ fnt_log_attach(struct fnt_log **log, struct fnt_region *region)
 	struct fnt_log *made = calloc(1, sizeof(*made));
 	int rc = -ENOMEM;
 
-	pthread_once(&once, set_up);
+	pthread_once(&once, set_up_process);
 	fnt_process_lock();
 	if (made)
 		made->path = strdup(region->path);

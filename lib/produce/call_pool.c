@@ -89,8 +89,8 @@ fnt_call_reset_room(struct fnt_call *call)
 }
 
 static void
-set_up(struct fnt_call *call, struct fnt_log *log, struct fnt_attachment *attachment,
-       uint32_t index)
+set_up_call(struct fnt_call *call, struct fnt_log *log,
+	    struct fnt_attachment *attachment, uint32_t index)
 {
 	call->own.bytes = fnt_frame_bytes(call->shown);
 	call->own.frame = index;
@@ -109,7 +109,7 @@ fnt_call_set_up(struct fnt_call *call, struct fnt_log *log,
 	if (call->log == log)
 		return;
 	call->shown = call->frame = &attachment->region.view.frames[index];
-	set_up(call, log, attachment, index);
+	set_up_call(call, log, attachment, index);
 }
 
 void
@@ -117,5 +117,5 @@ fnt_call_set_up_private(struct fnt_call *call, struct fnt_log *log,
 			struct fnt_attachment *attachment)
 {
 	call->shown = (struct fnt_frame *)(call + 1);
-	set_up(call, log, attachment, FNT_FRAME_NONE);
+	set_up_call(call, log, attachment, FNT_FRAME_NONE);
 }

@@ -29,7 +29,7 @@ write_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
 
 /* ---- slow ------------------------------------------------------------------------- */
 
-#define MOVES 4 /* to new segments, while one record is written */
+#define SEGMENT_MOVES 4 /* to new segments, while one record is written */
 
 /* Write the record; if there are new segments, to those. */
 static bool
@@ -38,7 +38,8 @@ write_moving(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64_t now)
 	struct fnt_ring_writer *writer = &ctx.thread->writer;
 	enum fnt_claim_result is = fnt_record_write_slow(writer, ending, now);
 
-	for (int i = 0; i < MOVES && __builtin_expect(is == FNT_CLAIM_NEW_SEGMENT, 0);
+	for (int i = 0;
+	     i < SEGMENT_MOVES && __builtin_expect(is == FNT_CLAIM_NEW_SEGMENT, 0);
 	     i++) {
 		int saved = errno;
 

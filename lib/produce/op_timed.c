@@ -167,7 +167,7 @@ write_begin_slow(struct fnt_call_ctx ctx, struct fnt_op_args op,
 }
 
 static int64_t
-begin_slow(struct fnt_call_ctx ctx, struct fnt_op_args op)
+begin_pending(struct fnt_call_ctx ctx, struct fnt_op_args op)
 {
 	struct fnt_call *call = ctx.call;
 	struct fnt_pending_op *pending;
@@ -203,7 +203,7 @@ op_begin_slow(struct fnt_call *call, struct fnt_op_args op)
 		return rc;
 	op.id = fnt_capture_id(ctx, op.id, &hashed);
 	op.id_len = op.id ? strlen(op.id) : 0;
-	handle = begin_slow(ctx, op);
+	handle = begin_pending(ctx, op);
 	fnt_leave();
 	return handle;
 }
@@ -302,7 +302,7 @@ write_end_slow(struct fnt_call_ctx ctx, const struct fnt_event *event, uint64_t 
 }
 
 static int
-end_slow(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
+end_pending(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
 {
 	struct fnt_event event = {.type = FNT_EVENT_OP_END};
 	struct fnt_call *call = ctx.call;
@@ -388,7 +388,7 @@ op_end_slow(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok)
 	rc = fnt_call_enter(&ctx, call);
 	if (rc)
 		return rc;
-	rc = end_slow(ctx, handle, row_count, ok);
+	rc = end_pending(ctx, handle, row_count, ok);
 	fnt_leave();
 	return rc;
 }

@@ -6,7 +6,7 @@
 #define SWEEP_MIN 64u
 
 static void
-push(struct fnt_call_pool *pool, struct fnt_call *call)
+push_open(struct fnt_call_pool *pool, struct fnt_call *call)
 {
 	call->next_private =
 		atomic_load_explicit(&pool->private_calls, memory_order_relaxed);
@@ -23,7 +23,7 @@ fnt_private_calls_add(struct fnt_call_pool *pool, struct fnt_call *call)
 	uint32_t due =
 		1 + 2 * atomic_load_explicit(&pool->private_open, memory_order_relaxed);
 
-	push(pool, call);
+	push_open(pool, call);
 	if (due < SWEEP_MIN)
 		due = SWEEP_MIN;
 	if (atomic_fetch_add_explicit(&pool->private_new, 1, memory_order_relaxed) >=
@@ -57,7 +57,7 @@ fnt_private_calls_sweep(struct fnt_call_pool *pool)
 			free(call);
 			continue;
 		}
-		push(pool, call);
+		push_open(pool, call);
 		open++;
 	}
 	atomic_store_explicit(&pool->private_open, open, memory_order_relaxed);

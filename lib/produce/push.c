@@ -88,7 +88,7 @@ push_time(struct fnt_call_ctx *ctx)
 }
 
 static int
-push(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
+push_trace(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 {
 	struct fnt_borrowed_value lent;
 	int rc, worst;
@@ -141,7 +141,7 @@ fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
 		if (rc)
 			return rc == FNT_NOT_ENABLED ? FNT_DONE : rc;
 	}
-	rc = ctx.call ? push(&ctx, trace) : -ENOMEM;
+	rc = ctx.call ? push_trace(&ctx, trace) : -ENOMEM;
 	fnt_leave();
 	return rc;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES 16
+#define UPDATE_TRIES 16
 
 static _Atomic(struct fnt_snapshot *) retired;
 static _Atomic uint32_t retired_count; /* approximate */
@@ -209,7 +209,7 @@ fnt_rules_update(struct fnt_attachment *attachment)
 {
 	/* A thread that replaced it first may have seen older settings than this one: try
 	 * again. */
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < UPDATE_TRIES; i++) {
 		struct fnt_snapshot *old = fnt_rules_snapshot(attachment), *made;
 
 		if (fnt_rules_are_latest(attachment, old))

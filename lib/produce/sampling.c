@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/sampling.h"
 
-#define TRIES 64
+#define RATE_TRIES 64
 
 bool
 fnt_sampling_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
@@ -16,7 +16,7 @@ fnt_sampling_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
 	last = view->rate_count - 1;
 	word = &view->rates[name < last ? name : last];
 	seen = atomic_load_explicit(word, memory_order_relaxed);
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < RATE_TRIES; i++) {
 		/* Another's clock may have come to the next second just before ours; a
 		 * second that is further off is of the past, or of another boot. */
 		uint32_t ahead = (uint32_t)(seen >> 32) - second;
