@@ -75,7 +75,7 @@ complete_switch(struct fnt_ring_head *head)
 /* ---- sealing -------------------------------------------------------------------- */
 
 /* Makes the ticket's cell PAD if it has not been written. The thread that holds the
- * ticket then finds a cell of its own lap that is complete (LAPPED in ring.c), and
+ * ticket then finds a cell of its own lap that is complete (CELL_LAPPED in ring.c), and
  * takes another ticket. Returns the lane that is writing the cell just now, or
  * FNT_LANE_NONE. */
 static uint32_t

@@ -2,7 +2,7 @@
  *
  * count.h: where a thread counts its calls and ops in the region's metrics.
  *
- *   a call ends ──► the row of its lane and function ──► a bucket of the row's histogram
+ *   a call ends ──► the row of its lane and function ──► a bucket of its histogram
  *   an op ends  ──► the row of its lane, entity and kind
  *                        │ no such row, and no room for one
  *                        └──► the row that all lanes share ──► the row of all others

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring/frame.h"
 
-#include "base/shm_words.h"
-
 #define MARK_TRIES 8
 #define PROBES 256
-#define SPARE 64 /* frames beyond those used that a search may begin at */
+#define SPARE 64 /* unused frames that a search may begin at */
 #define STREAM_TRIES 64
 
-/* From now on frame `at` counts among those that are looked at. Ends: each failure is somebody
- * else's step up, and there are only so many. */
+/* Make frame `at` one of those used (fnt_frames_used()). Wait-free: the exchange fails
+ * only when another thread raises the number, which is at most frame_count. */
 static void
 raise_high(const struct fnt_view *view, uint32_t at)
 {
 	fnt_word *high = &view->control->frames_high;
-	uint64_t seen = atomic_load_explicit(high, memory_order_relaxed);
+	uint64_t seen = fnt_word_relaxed(high);
 
 	while (seen <= at && !atomic_compare_exchange_weak_explicit(
 				     high, &seen, (uint64_t)at + 1,
@@ -22,20 +20,20 @@ raise_high(const struct fnt_view *view, uint32_t at)
 		continue;
 }
 
-/* Frame `at`, if it is free. */
+/* Claim frame `at`. False: it is not free. */
 static bool
 claim_at(const struct fnt_view *view, uint32_t owner, uint32_t at)
 {
 	struct fnt_frame *frame = &view->frames[at];
-	uint64_t seen = atomic_load_explicit(&frame->state, memory_order_relaxed);
+	uint64_t seen = fnt_word_relaxed(&frame->state);
 	uint64_t mine =
 		fnt_state_make(fnt_state_generation(seen) + 1, owner, FNT_FRAME_CACHED);
 
 	if (fnt_state_status(seen) != FNT_FRAME_FREE)
 		return false;
-	/* Before it is ours: who takes up what we leave will look at it. */
+	/* Before it is claimed, so that recovery finds it in any case. */
 	raise_high(view, at);
-	/* [F3] acquire: whoever released it is done with it. Pairs with [F1]. */
+	/* [F3] acquire: the last owner's accesses come before. Pairs with [F1]. */
 	if (!atomic_compare_exchange_strong_explicit(&frame->state, &seen, mine,
 						     memory_order_acquire,
 						     memory_order_relaxed))
@@ -44,7 +42,7 @@ claim_at(const struct fnt_view *view, uint32_t owner, uint32_t at)
 	return true;
 }
 
-/* One of the PROBES frames from `from` on, or FNT_FRAME_NONE. */
+/* Claim one of the PROBES frames from `from` on. Its index, or FNT_FRAME_NONE. */
 static uint32_t
 claim_from(const struct fnt_view *view, uint32_t owner, uint32_t from)
 {
@@ -69,7 +67,7 @@ fnt_frame_claim(const struct fnt_view *view, uint32_t owner, uint32_t *hint)
 	if (among > view->frame_count)
 		among = view->frame_count;
 	at = claim_from(view, owner, *hint % among);
-	/* Those that nobody has used yet may be further on. */
+	/* The frames that were never used may lie further on. */
 	if (at == FNT_FRAME_NONE && used < view->frame_count)
 		at = claim_from(view, owner, used);
 	*hint = at != FNT_FRAME_NONE ? at + 1 : *hint + PROBES;
@@ -90,17 +88,17 @@ fnt_frame_link(const struct fnt_view *view, struct fnt_frame *last, uint32_t ind
 
 	/* [S3] release: as in fnt_frame_prepare(). */
 	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&frame->next, 0, memory_order_relaxed);
+	fnt_word_store(&frame->next, 0);
 	fnt_frame_set_state(frame, owner, FNT_FRAME_LINKED);
-	atomic_store_explicit(&last->next, (uint64_t)index + 1, memory_order_relaxed);
+	fnt_word_store(&last->next, (uint64_t)index + 1);
 }
 
 void
 fnt_frame_read_chunks(const struct fnt_frame *frame, struct fnt_record *record)
 {
 	const fnt_word *count = &frame->record[FNT_RECORD_WORD(stream_chunks)];
-	/* [W2] acquire: see [W1] in frame.h. The next but one overwrites these bytes, once
-	 * the count has moved on. */
+	/* [W2] acquire: see [W1] in frame.h. The word of these bytes is overwritten by
+	 * the chunk after the next, when the number of chunks has changed. */
 	uint64_t again = atomic_load_explicit(count, memory_order_acquire);
 
 	for (int i = 0; i < STREAM_TRIES; i++) {
@@ -115,6 +113,7 @@ fnt_frame_read_chunks(const struct fnt_frame *frame, struct fnt_record *record)
 	record->seq = 0;
 }
 
+/* Has the cell that a mark names become a record since it was claimed? */
 static bool
 mark_committed(const struct fnt_view *view, uint64_t mark)
 {
@@ -122,12 +121,14 @@ mark_committed(const struct fnt_view *view, uint64_t mark)
 	const struct fnt_segment *segment =
 		fnt_segment_find(fnt_view_segments(view, fnt_mark_ring(mark)), ticket);
 
-	/* Of a segment that is gone: for that all lanes had to be past it, the dead ones' by
-	 * their reapers. */
+	/* A segment is removed only when no lane holds a cell of it; dead lanes were
+	 * recovered before. So the record was committed. */
 	if (!segment)
 		return true;
 	lap = fnt_segment_lap(segment, ticket);
-	/* [K2] acquire: see [K1]; and what the record holds. */
+	/* [C2] acquire: the record's words come after its state; and if the cell was
+	 * recovered, the next load of the mark finds it cleared. Pairs with [C1] and
+	 * [O2]. */
 	state = atomic_load_explicit(&fnt_segment_cell(segment, ticket)->state,
 				     memory_order_acquire);
 	if (fnt_cell_lap(state) == lap)
@@ -138,14 +139,15 @@ mark_committed(const struct fnt_view *view, uint64_t mark)
 bool
 fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 {
+	/* [K2] acquire: lane and number come after the mark. Pairs with [K1]. */
 	uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);
 
-	/* The cell speaks for the mark only as long as that is there: a dead reaper's is wiped
-	 * before its cell is cleared (and then overwritten). Found by tests/model. */
+	/* The cell's state counts only if the mark is still the same: the mark of a
+	 * dead process is cleared before its cell is recovered, and then overwritten.
+	 * tests/model checks that this is needed. */
 	for (int i = 0; i < MARK_TRIES && mark && mark < FNT_MARK_LOST; i++) {
 		bool committed = mark_committed(view, mark);
-		uint64_t again =
-			atomic_load_explicit(&frame->commit, memory_order_relaxed);
+		uint64_t again = fnt_word_relaxed(&frame->commit);
 
 		if (again == mark)
 			return committed;
@@ -157,10 +159,10 @@ fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 void
 fnt_frame_recover(struct fnt_frame *frame)
 {
-	uint64_t state = atomic_load_explicit(&frame->state, memory_order_relaxed);
+	uint64_t state = fnt_word_relaxed(&frame->state);
 
-	/* The mark first: once the dead owner's cells are cleared it would mislead. */
-	atomic_store_explicit(&frame->commit, 0, memory_order_relaxed);
+	/* The mark first: its cell says nothing once the cells are recovered. */
+	fnt_word_store(&frame->commit, 0);
 	if (fnt_state_status(state) != FNT_FRAME_REAPED)
 		fnt_frame_set_state(frame, fnt_state_owner(state), FNT_FRAME_REAPED);
 }
@@ -170,17 +172,18 @@ fnt_frame_clear_marks(const struct fnt_view *view, uint32_t lane)
 {
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		struct fnt_frame *frame = &view->frames[i];
-		uint64_t state =
-			atomic_load_explicit(&frame->state, memory_order_relaxed);
+		uint64_t state = fnt_word_relaxed(&frame->state);
+		/* [K2] acquire: lane and number come after the mark. Pairs with
+		 * [K1]. */
 		uint64_t mark =
 			atomic_load_explicit(&frame->commit, memory_order_acquire);
 
 		if (fnt_state_status(state) != FNT_FRAME_REAPED || !mark ||
-		    atomic_load_explicit(&frame->commit_lane, memory_order_relaxed) !=
-			    lane ||
+		    fnt_word_relaxed(&frame->commit_lane) != lane ||
 		    fnt_frame_committed(view, frame))
 			continue;
-		/* Only this mark: another reaper may have begun anew. */
+		/* Only this mark: another process may be recovering the frame, and have
+		 * set one of its own. */
 		atomic_compare_exchange_strong_explicit(&frame->commit, &mark, 0,
 							memory_order_relaxed,
 							memory_order_relaxed);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring/record_write.h"
 
-#include "base/shm_words.h"
 #include "region/segment_map.h"
 
-/* Where the next word of payload comes from: there are `left` of them in its extent. */
+/* Where the next word of payload comes from: the extent has `left` more words. */
 struct source {
 	const struct fnt_extent *extent;
 	const char *at;
@@ -17,7 +16,7 @@ source_of(const struct fnt_extent *extent)
 	return (struct source){extent, extent->bytes, extent->size / 8};
 }
 
-/* `count` words of payload, fewer than 32, over the ends of extents. */
+/* Copy `count` words of payload, fewer than 32, from one extent or several. */
 static inline void
 copy_words(fnt_word *to, uint32_t count, struct source *from)
 {
@@ -32,8 +31,7 @@ copy_words(fnt_word *to, uint32_t count, struct source *from)
 	from->left -= count;
 }
 
-/* All of a cell; in a stretch that the compiler knows, if it comes out of one extent.
- */
+/* Copy a whole cell's words. From one extent it is a copy of constant length. */
 static inline void
 copy_cell(struct fnt_cell *cell, struct source *from)
 {
@@ -46,7 +44,8 @@ copy_cell(struct fnt_cell *cell, struct source *from)
 	from->left -= FNT_CELL_WORDS;
 }
 
-/* The payload's bytes are rounded up to words: extents are whole words long. */
+/* Copy the record to a claim. The payload is rounded up to words, of which extents
+ * consist. */
 static void
 copy_record(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 	    const struct fnt_record *record, const struct fnt_extent *payload)
@@ -104,7 +103,7 @@ fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 	fnt_journal_write_slow(&ending->place, end, seq, ending->meter->view);
 	if (ending->frame)
 		fnt_frame_mark_lost(ending->frame, mark, writer->lane_no, seq);
-	/* Here it ends. */
+	/* The call has ended when this store is visible. */
 	atomic_store_explicit(counter, seq, memory_order_release);
 	fnt_journal_apply_slow(&ending->place, end);
 }

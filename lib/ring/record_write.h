@@ -1,70 +1,79 @@
 /* SPDX-License-Identifier: MIT
  *
- * record_write.h: a finished call's record into the ring.
+ * record_write.h: writes the record of a call that ends to a ring, and counts the call.
  *
  *   head (private) ─┐
- *                   ├─► which ring ─► claim ─► note what will be counted
- *   payload extents ┘                  ─► mark the frame ─► copy ─► commit ─► count
+ *                   ├─► choose the ring ─► claim ─► write the journal ─► mark the frame
+ *   payload extents ┘         ─► copy head and payload ─► commit ─► apply the journal
+ *
+ * The order lets recovery complete or discard the end of a call whose process is killed
+ * at any step: see frame.h (the mark) and journal.h.
+ *
+ * Who may write what: as in ring.h, frame.h and journal.h. A writer and an ending
+ * belong to one thread.
+ *
+ * Progress: wait-free, no system call, no allocation, but for fnt_ring_writer_move().
  */
 #ifndef FNT_RING_RECORD_WRITE_H
 #define FNT_RING_RECORD_WRITE_H
 
-#include "ring/frame.h"
-#include "metrics/journal.h"
-#include "ring/ring.h"
 #include "base/shm_words.h"
+#include "metrics/journal.h"
+#include "ring/frame.h"
+#include "ring/ring.h"
 
 #include <fntrace/fntrace.h>
 
-/* A stretch of payload, in a frame or in private memory. */
+/* A contiguous part of a payload, in a frame or in private memory. */
 struct fnt_extent {
 	struct fnt_extent *next;
 	char *bytes;
 	uint32_t size;	/* in bytes, a multiple of 8 */
-	uint32_t frame; /* its number, FNT_FRAME_NONE for none */
+	uint32_t frame; /* its number; FNT_FRAME_NONE: it is in private memory */
 };
 
 /* The end of a call: its record, and where it is counted. */
 struct fnt_ending {
 	struct fnt_record *record;
-	const struct fnt_extent *payload; /* record->payload_bytes of it */
-	struct fnt_frame *frame; /* where the call is in flight; NULL: nowhere */
+	const struct fnt_extent *payload; /* record->payload_bytes in all */
+	struct fnt_frame *frame;	  /* the call's OPEN frame; NULL: it has none */
 	struct fnt_meter *meter;
 	struct fnt_place place; /* from fnt_meter_place_slow() */
 };
 
-/* The same for the fast paths: the payload is in one piece, there is a frame, and the
- * place is from fnt_meter_place_fast(). */
+/* The same on the fast path: the payload is contiguous, there is a frame, and the place
+ * is from fnt_meter_place_fast(). */
 struct fnt_ending_fast {
 	struct fnt_record *record;
 	const char *payload;
 	uint32_t bytes; /* of payload, at most FNT_FRAME_PAYLOAD_BYTES */
 	struct fnt_frame *frame;
 	struct fnt_place_fast place;
-	bool rare; /* has something to count that few calls have */
+	bool rare; /* as of fnt_meter_place_slow() */
 };
 
 /* Commit the record, to the kept ring if it is flagged FNT_RECORD_KEPT and fits there,
- * and count the call; sets record->seq and lane. FNT_CLAIM_BUSY: no place was free, end
- * the call without a record. FNT_CLAIM_NEW_SEGMENT: call fnt_ring_writer_move() and try
- * again. Wait-free. */
+ * and count the call; sets record->seq and lane. The writer has a lane. `now_ns`: as of
+ * fnt_ring_claim_slow(). FNT_CLAIM_BUSY: no cells were free; end the call without a
+ * record. FNT_CLAIM_NEW_SEGMENT: call fnt_ring_writer_move() and try again. */
 enum fnt_claim_result fnt_record_write_slow(struct fnt_ring_writer *writer,
 					    struct fnt_ending *ending, uint64_t now_ns);
 
-/* End the call without a record and count it; `mark` (FNT_MARK_*) says why. The writer has
- * a lane. Wait-free. */
+/* End the call without a record and count it; `mark` (FNT_MARK_*) says why. The writer
+ * has a lane. */
 void fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 			  uint64_t mark);
 
 /* Map the segments that the region has by now, and move each ring handle that has no
- * tickets left to the current segment of its ring. Makes system calls; waits for whoever
- * holds fnt_segment_map_lock(). */
+ * tickets left to the current segment of its ring. Makes system calls; waits for
+ * whoever holds fnt_segment_map_lock(). */
 void fnt_ring_writer_move(struct fnt_ring_writer *writer,
 			  const struct fnt_region *region);
 
-/* The handle of the record's ring. A record that would take more than an eighth of the
- * kept ring goes to the main ring, and is counted there: who asks for errors then has to
- * look into both. */
+/* The handle of the ring for a record of `cells` cells: the kept ring if it is flagged
+ * FNT_RECORD_KEPT. A record that would take more than an eighth of the kept ring goes
+ * to the main ring; `strays` is counted up, so that a query for kept records also
+ * searches the main ring. */
 static inline struct fnt_ring_handle *
 fnt_record_handle(struct fnt_ring_writer *writer, const struct fnt_record *record,
 		  uint32_t cells)
@@ -75,15 +84,16 @@ fnt_record_handle(struct fnt_ring_writer *writer, const struct fnt_record *recor
 		return &writer->handles[FNT_RING_MAIN];
 	if (kept->published == UINT64_MAX || cells <= kept->cell_count / 8)
 		return kept;
-	/* Before the record: a reader that sees the record has seen this. */
+	/* Before the record is committed: a reader that finds it has seen this. */
 	atomic_fetch_add_explicit(&kept->head->strays, 1, memory_order_relaxed);
 	return &writer->handles[FNT_RING_MAIN];
 }
 
-/* ---- fast ------------------------------------------------------------------------- */
+/* ---- fast
+ * ------------------------------------------------------------------------- */
 
-/* The record's head of a call that was ok and had nothing rare: out of the call's own
- * go only those words that its end does not change. */
+/* Write the record's head of a call that was ok and has nothing rare. The words that
+ * the call's end changes are computed here, and not stored in `record` first. */
 static inline __attribute__((always_inline)) void
 fnt_record_put_head(fnt_word *words, const struct fnt_record *record,
 		    const struct fnt_place_fast *place, uint32_t bytes, uint64_t seq,
@@ -110,10 +120,10 @@ fnt_record_put_head(fnt_word *words, const struct fnt_record *record,
 			      fnt_pair_make(0, 0));
 }
 
-/* So many bytes of payload into a cell, from a word before a line's second half on, up
- * to one word more than it has: by pairs that cross no line, from both ends, which may
- * meet in the same one. So there is one branch for each 32 bytes, and all but the last
- * go the same way. `most` pairs, known where this is compiled. */
+/* Copy the last `bytes` of payload to a cell, and at most one word more: a word, then
+ * pairs of words, which begin on 16 bytes. The pairs are copied from both ends and may
+ * overlap in the middle, so that there is one branch for each 32 bytes. `most`, a
+ * constant: pairs that the cell has room for. */
 static inline __attribute__((always_inline)) void
 fnt_record_put_tail(fnt_word *words, const char *payload, uint32_t bytes, uint32_t most)
 {
@@ -136,8 +146,8 @@ fnt_record_put_tail(fnt_word *words, const char *payload, uint32_t bytes, uint32
 static_assert(FNT_HEAD_WORDS == 17 && FNT_CELL_WORDS == 31,
 	      "a word, and 8 or 15 pairs");
 
-/* The payload into the cells of a claim. Constants: `wraps`: they may go on at the ring's
- * first cell; `cells`, where it is 1. */
+/* Copy a contiguous payload to the `cells` cells of a claim, whose first is `cell`.
+ * `wraps`, a constant: the cells may continue at the segment's first. */
 static inline __attribute__((always_inline)) void
 fnt_record_copy_payload(const struct fnt_ring_handle *handle, struct fnt_cell *cell,
 			const struct fnt_ending_fast *ending, uint32_t cells,
@@ -166,11 +176,12 @@ fnt_record_copy_payload(const struct fnt_ring_handle *handle, struct fnt_cell *c
 	fnt_record_put_tail(cell->words, payload, bytes, FNT_CELL_WORDS / 2);
 }
 
-/* fnt_record_write_slow() for a record of `cells` cells whose payload is in one piece; the
- * writer has a lane. False: nothing has happened, but that tickets may have been used.
- * Constants: `cells`, where it is 1. `common`: the call was ok and has nothing rare, and
- * the record goes to the main ring, under tickets that the thread has, into cells that do
- * not wrap; seq, lane and what the end changes are then written to the ring alone. */
+/* The same as fnt_record_write_slow(), for a record of `cells` cells whose payload is
+ * contiguous. `common`, a constant: the call was ok, has nothing rare, and its record
+ * goes to the main ring; the words that the end changes are written to the ring only.
+ * False: it declines, and has changed nothing but that tickets may have been skipped.
+ * With `common` it declines where fnt_ring_claim_fast() does. Where `cells` is always 1
+ * it is a constant, too. */
 static inline __attribute__((always_inline)) bool
 fnt_record_write_fast(struct fnt_ring_writer *writer,
 		      const struct fnt_ending_fast *ending, uint64_t now_ns,
@@ -189,14 +200,14 @@ fnt_record_write_fast(struct fnt_ring_writer *writer,
 	struct fnt_cell *cell;
 	uint64_t seq;
 
-	/* Before the claim, whose compare-and-swap waits until all earlier stores are in
-	 * the cache: the copy below loads these words in pairs, and would wait then. */
+	/* Before the claim: its compare-and-swap waits for these stores, so that the
+	 * copy below, which loads the words in pairs, does not have to. */
 	if (!common) {
 		record->seq = fnt_ring_next_seq(handle);
 		record->lane = (uint16_t)lane;
 	}
 	if (__builtin_expect(!fnt_ring_claim_fast(handle, cells, now_ns, &claim), 0)) {
-		struct fnt_claim slow; /* so that `claim` may stay in registers */
+		struct fnt_claim slow; /* so that `claim` stays in registers */
 
 		if (common ||
 		    fnt_ring_claim_slow(handle, cells, now_ns, &slow) != FNT_CLAIMED)
@@ -218,7 +229,7 @@ fnt_record_write_fast(struct fnt_ring_writer *writer,
 	return true;
 }
 
-/* fnt_record_skip_slow() for a call that has nothing rare. */
+/* The same as fnt_record_skip_slow(), for a call that has nothing rare. */
 static inline __attribute__((always_inline)) void
 fnt_record_skip_fast(struct fnt_ring_writer *writer,
 		     const struct fnt_ending_fast *ending, uint64_t mark)
@@ -235,7 +246,7 @@ fnt_record_skip_fast(struct fnt_ring_writer *writer,
 	fnt_journal_apply_fast(&ending->place, outcome, end, sums, false);
 }
 
-/* Does a call that ends like this go to the kept ring? */
+/* Does the record of a call with this outcome go to the kept ring? */
 static inline bool
 fnt_record_outcome_is_kept(uint8_t outcome)
 {

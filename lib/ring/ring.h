@@ -1,42 +1,46 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring.h: cells, tickets, blocks. No system call, no thread-local, no allocation; the shape
- * of a cell's state word is in layout_rings.h.
+ * ring.h: the producer's side of the rings: tickets, and the cells they stand for. The
+ * cells' state word is described in layout_rings.h.
  *
- *   cursor ──fetch-add──► tickets ──in blocks──► a thread's own
- *                                                    │ claim: CAS of the cell's state from
- *                                                    │ a complete older lap to mine, busy
- *                                                    ▼
- *        write words ──► commit: MORE cells, then the HEAD: one release store
- *                   └──► abort: PAD
+ *   cursor ──fetch-add──► a block of tickets, reserved for one thread
+ *                             │ claim: compare-and-swap of the cell's state,
+ *                             │ from complete, of an older lap, to busy
+ *                             ▼
+ *        write the words ──► commit: MORE cells, then the HEAD: one release store
+ *                       └──► abort: PAD
  *
  * Who may write what
  *   cursor      anyone, by fetch-add
- *   a cell      whoever made it busy, until it publishes; if the owner is dead, its reaper
- *   a lane      its owner
+ *   a cell      the thread that made it busy, until it commits or aborts; if its
+ *               process is dead, the one that recovers it
+ *   a lane      its thread; if its process is dead, the one that recovers it
  *
- * Progress: claim is wait-free: a bounded number of tries, each a bounded number of steps.
- * A busy cell is never waited for and never taken from its owner: it is passed over.
+ * A busy cell is never waited for and never taken from its owner: it is skipped.
+ *
+ * Progress: wait-free. A claim makes a bounded number of tries, each of a bounded
+ * number of steps. No system call, no allocation. A writer and its handles belong to
+ * one thread.
  */
 #ifndef FNT_RING_RING_H
 #define FNT_RING_RING_H
 
-#include "region/view.h"
 #include "base/shm_words.h"
+#include "region/view.h"
 
-/* The tickets that a thread has in hand. Private. */
+/* Tickets that a thread has reserved and not used. Private. */
 struct fnt_block {
 	uint64_t next, end;
-	uint64_t until_ns; /* they may be used; 0: there are none */
-	uint64_t cell_0; /* the ticket of the ring's first cell, in the lap of `next` */
+	uint64_t until_ns; /* the tickets are used before; 0: there are none */
+	uint64_t cell_0; /* ticket of the segment's first cell, in the lap of `next` */
 	uint64_t lap;	 /* of `next` */
 	uint64_t born_ns;
-	uint32_t size; /* that the next block will have */
+	uint32_t size; /* of the next block, in tickets */
 	uint32_t size_max;
 };
 
-/* A thread's end of one ring: in one segment, in which its block lies, until it is given
- * another. */
+/* One thread's producer state for one ring: its block of tickets, and the segment that
+ * they belong to. */
 struct fnt_ring_handle {
 	struct fnt_ring_head *head; /* NULL: there is no such ring */
 	struct fnt_cell *cells;
@@ -47,57 +51,65 @@ struct fnt_ring_handle {
 	uint32_t lane_no;
 	uint32_t ring;
 	uint64_t first, lap; /* of the segment */
-	uint64_t limit;	     /* first ticket of the next that is known */
-	uint64_t state;	     /* of a head that is complete, in the lap of block.next */
-	uint64_t published;  /* segments, when it was looked up */
-	/* Read by whoever wants to unmap it. */
+	uint64_t limit;	     /* first ticket of the next segment, as far as known */
+	uint64_t state;	     /* of a complete HEAD cell of this lane, in block.lap */
+	uint64_t published;  /* the ring's count of segments when it was moved here;
+				UINT64_MAX: it was not */
+	/* Read by the thread that wants to unmap it. */
 	_Atomic(struct fnt_segment_mapping *) mapping;
 };
 
-/* A thread's ends of both rings. */
+/* One thread's producer state for both rings. */
 struct fnt_ring_writer {
-	struct fnt_lane *lane; /* NULL: none to be had */
+	struct fnt_lane *lane; /* NULL: none was free */
 	uint32_t lane_no;
 	struct fnt_ring_handle handles[FNT_RINGS];
 };
 
-/* Cells that are ours to write. */
+/* Consecutive cells that a thread has claimed to write one record. */
 struct fnt_claim {
-	uint64_t ticket;
-	uint64_t index; /* of the first cell */
-	uint64_t lap;	/* of the first cell */
+	uint64_t ticket; /* of the first cell */
+	uint64_t index;	 /* of the first cell, in its segment */
+	uint64_t lap;	 /* of the first cell */
 	uint32_t count;
 };
 
 enum fnt_claim_result {
 	FNT_CLAIMED,
-	FNT_CLAIM_BUSY, /* every try met cells that someone else holds, or it is too large */
-	FNT_CLAIM_NEW_SEGMENT, /* the table of segments has changed: fnt_ring_handle_move(), and again */
+	/* Every try met cells that are busy, or the record is too large. */
+	FNT_CLAIM_BUSY,
+	/* There are new segments: move the handle, and try again. */
+	FNT_CLAIM_NEW_SEGMENT,
 };
 
-/* `ordered`: one ticket at a time, so that ring order is exactly completion order. Both
- * rings are entered in the segments that `maps` say are the current ones. */
+/* Prepare a writer for the thread that owns `lane_no`. Its handles begin in the
+ * segments that are current in the view's segment table. In a region with FNT_ORDERED a
+ * block has one ticket, so that ring order is the order of completion. */
 void fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view,
 			  uint32_t lane_no);
 
-/* Into the segment that is current by now; no tickets in hand. False: it is not in `maps`. */
+/* Give the unused tickets up, before the lane is released. */
+void fnt_ring_writer_fini(struct fnt_ring_writer *writer);
+
+/* Move a handle that has no tickets to the segment of `maps` that is current. False:
+ * that segment is not in `maps`; nothing has changed. */
 bool fnt_ring_handle_move(struct fnt_ring_handle *handle,
 			  const struct fnt_segment_table *maps);
 
-/* Claim `count` cells in a row. `now_ns`: any clock that runs evenly. */
+/* Claim `count` consecutive cells, with new tickets if need be, and skip those that are
+ * busy. `now_ns`: a monotonic clock. `claim` is valid after FNT_CLAIMED only. */
 enum fnt_claim_result fnt_ring_claim_slow(struct fnt_ring_handle *handle,
 					  uint32_t count, uint64_t now_ns,
 					  struct fnt_claim *claim);
 
+/* The sequence number of the lane's next record in this ring. */
 static inline uint64_t
 fnt_ring_next_seq(const struct fnt_ring_handle *handle)
 {
-	return atomic_load_explicit(&handle->lane_ring->recorded,
-				    memory_order_relaxed) +
-	       1;
+	return fnt_word_relaxed(&handle->lane_ring->recorded) + 1;
 }
 
-/* The cell number `i` of a claim. */
+/* Cell number `i` of a claim. */
 static inline struct fnt_cell *
 fnt_ring_claim_cell(const struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 		    uint32_t i)
@@ -109,23 +121,25 @@ fnt_ring_claim_cell(const struct fnt_ring_handle *handle, const struct fnt_claim
 	return &handle->cells[index];
 }
 
-/* ---- one cell, inlined ------------------------------------------------------------ */
+/* ---- fast
+ * ------------------------------------------------------------------------- */
 
 #define FNT_BLOCK_LIFE_NS 1000000u
 
-/* Is there a ticket in hand that is young enough? */
+/* Are there tickets, and is the block young enough to use them? */
 static inline bool
 fnt_ring_has_ticket(const struct fnt_ring_handle *handle, uint64_t now_ns)
 {
 	return now_ns < handle->block.until_ns;
 }
 
-/* The cells of the thread's next `got` tickets have been claimed, but the one after them is
- * busy: abort them and skip it. */
-void fnt_ring_abort(struct fnt_ring_handle *handle, uint32_t got);
+/* The cells of the next `claimed` tickets have been claimed, and the one after them
+ * cannot be: make those PAD, and skip all these tickets. */
+void fnt_ring_abort(struct fnt_ring_handle *handle, uint32_t claimed);
 
-/* As fnt_ring_claim(), for tickets in hand and cells that go on to each other. False:
- * go the general way. */
+/* The same as fnt_ring_claim_slow(), if the block has enough tickets and the cells do
+ * not wrap around the segment's end. False: they do, or a cell is busy; in that case
+ * its ticket and those before it have been skipped. */
 static inline __attribute__((always_inline)) bool
 fnt_ring_claim_fast(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns,
 		    struct fnt_claim *claim)
@@ -134,15 +148,14 @@ fnt_ring_claim_fast(struct fnt_ring_handle *handle, uint32_t count, uint64_t now
 	uint64_t index = block->next - block->cell_0, done = handle->state;
 	struct fnt_cell *cell = &handle->cells[index];
 
-	/* A thread that has a ticket has that ticket's cell, so that one needs no more. */
+	/* A block with tickets has one, and its cell does not wrap. */
 	if (!fnt_ring_has_ticket(handle, now_ns) ||
 	    (count > 1 &&
 	     (block->end - block->next < count || index + count > handle->cell_count)))
 		return false;
 	*claim = (struct fnt_claim){block->next, index, block->lap, count};
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t seen =
-			atomic_load_explicit(&cell[i].state, memory_order_relaxed);
+		uint64_t seen = fnt_word_relaxed(&cell[i].state);
 
 		/* [O1] acquire, as for any claim: see ring.c. */
 		if (fnt_cell_busy(seen) || !fnt_cell_before(seen, done) ||
@@ -154,46 +167,21 @@ fnt_ring_claim_fast(struct fnt_ring_handle *handle, uint32_t count, uint64_t now
 		}
 		done = fnt_cell_more(done);
 	}
-	/* [S1] release: as in fnt_ring_claim(). */
+	/* [S1] release: as in fnt_ring_claim_slow(). */
 	atomic_thread_fence(memory_order_release);
 	return true;
 }
 
-/* `next` is past the ring's last cell. */
+/* The block's next ticket is past the segment's last cell: begin a lap. */
 static inline void
-fnt_ring_next_lap(struct fnt_ring_handle *handle)
+fnt_ring_begin_lap(struct fnt_ring_handle *handle)
 {
 	handle->block.cell_0 += handle->cell_count;
 	handle->block.lap++;
 	handle->state += FNT_CELL_LAP;
 }
 
-static inline void
-fnt_ring_advance(struct fnt_ring_handle *handle, uint32_t count)
-{
-	struct fnt_block *block = &handle->block;
-
-	block->next += count;
-	if (block->next - block->cell_0 >= handle->cell_count)
-		fnt_ring_next_lap(handle);
-	if (block->next == block->end)
-		block->until_ns = 0;
-}
-
-/* [L1] release: the cells below the mark are published or given up before the mark moves.
- * Pairs with [L2] in follow.c. */
-static inline void
-fnt_ring_publish_low(struct fnt_ring_handle *handle)
-{
-	const struct fnt_block *block = &handle->block;
-
-	atomic_store_explicit(&handle->lane_ring->low,
-			      block->next < block->end ? block->next : FNT_TICKET_NONE,
-			      memory_order_release);
-}
-
-/* The next cell is wanted soon, and is not in the cache in a ring larger than that: 14
- * of 170 ns went into waiting for it. */
+/* Prefetch for writing a cell that is likely claimed soon. */
 static inline void
 fnt_ring_prefetch(const struct fnt_cell *cell)
 {
@@ -201,8 +189,8 @@ fnt_ring_prefetch(const struct fnt_cell *cell)
 		__builtin_prefetch((const char *)cell + line, 1);
 }
 
-/* Publish the record number `seq` (fnt_ring_next_seq()) in the cells of a claim, and count
- * it in the lane. */
+/* Commit the cells of a claim, whose words have been written, as the lane's record
+ * number `seq` (fnt_ring_next_seq()), count it in the lane, and use up its tickets. */
 static inline __attribute__((always_inline)) void
 fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 		uint64_t seq)
@@ -210,7 +198,7 @@ fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 	struct fnt_cell *head = &handle->cells[claim->index], *cell = head;
 	const struct fnt_cell *end = handle->cells + handle->cell_count;
 	struct fnt_block *block = &handle->block;
-	/* The claim is of the thread's next tickets. */
+	/* The claim begins with the block's next ticket. */
 	uint64_t state = handle->state, more = fnt_cell_more(state);
 	uint64_t next = block->next + claim->count, low = next;
 
@@ -219,34 +207,35 @@ fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 			cell = handle->cells;
 			more += FNT_CELL_LAP;
 		}
-		/* [C1] release, as of the head. */
+		/* [C1] release: as of the HEAD. */
 		atomic_store_explicit(&cell->state, more, memory_order_release);
 	}
-	/* The head, and with it the record.
+	/* The HEAD last: it makes the whole record visible.
 	 * [C1] release: the cell's words, and all other cells, come before its state.
 	 * Pairs with [C2] in record_read.c. */
 	atomic_store_explicit(&head->state, state, memory_order_release);
 	if (__builtin_expect(next - block->cell_0 >= handle->cell_count, 0))
-		fnt_ring_next_lap(handle);
+		fnt_ring_begin_lap(handle);
 	if (__builtin_expect(next == block->end, 0)) {
 		block->until_ns = 0;
 		low = FNT_TICKET_NONE;
 	}
-	/* [Q1] release: the record is published before it is counted. Pairs with [Q2] in
-	 * follow.c. [L1] release: as in fnt_ring_publish_low(). */
+	/* [Q1] release: the record is published before it is counted. Pairs with [Q2]
+	 * in follow.c. [L1] release: as in publish_low() in ring.c. */
 	fnt_pair_release(&handle->lane_ring->recorded, fnt_pair_make(seq, low));
 	block->next = next;
-	/* A record is likely as long as the one before. */
+	/* The next record will likely have as many cells as this one. */
 	cell = &handle->cells[next - block->cell_0];
 	fnt_ring_prefetch(cell);
 	if (claim->count > 1 && cell + 1 < end)
 		fnt_ring_prefetch(cell + 1);
 }
 
-/* Nothing in hand any more: leftover tickets are given up. */
-void fnt_ring_writer_fini(struct fnt_ring_writer *writer);
+/* ---- recovery
+ * --------------------------------------------------------------------- */
 
-/* Clear away what a dead owner of `lane_no` left busy in [first, end). Its reaper only. */
+/* Make PAD of the cells that the dead owner of `lane_no` left busy among the tickets
+ * [first, end), which may be any numbers. For the one that recovers the lane. */
 void fnt_ring_recover(const struct fnt_segments *segments, uint32_t lane_no,
 		      uint64_t first, uint64_t end);
 
