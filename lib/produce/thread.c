@@ -13,27 +13,32 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_EVERY_NS (FNT_SECOND_NS / 10)
-#define THREADS_SEEN 4
+/* After a failed search for a lane or for dead processes, wait so long. */
+#define RETRY_AFTER_NS (FNT_SECOND_NS / 10)
+#define THREADS_CACHED 4
 
-/* Of the last few attachments, by number. */
-static _Thread_local struct fnt_thread_entry threads_seen[THREADS_SEEN]
+/* The calling thread's part of the attachments that it used last, by attachment id
+ * modulo THREADS_CACHED. The array's address also identifies the thread: see
+ * fnt_thread.key. */
+static _Thread_local struct fnt_thread_entry threads_cached[THREADS_CACHED]
 	__attribute__((tls_model("initial-exec")));
 _Thread_local struct fnt_thread_entry fnt_thread_last
 	__attribute__((tls_model("initial-exec")));
 _Thread_local struct fnt_thread_state fnt_thread_state
 	__attribute__((tls_model("initial-exec")));
 
-/* Has the end of quickness been arranged for, or come? */
+/* Has disable_fast_paths() been registered to run when the thread ends, or has it
+ * run? */
 static _Thread_local enum {
-	NOT_YET,
-	ARRANGED,
-	OVER
-} quickness __attribute__((tls_model("initial-exec")));
+	NOT_REGISTERED,
+	REGISTERED,
+	HAS_RUN
+} fast_paths_end __attribute__((tls_model("initial-exec")));
 
-static uint64_t last_serial;
+static uint64_t last_serial; /* protected by the process's mutex */
 static pthread_key_t exit_key;
 
+/* Free a thread's part. Its lane and its cached frames are free for other threads. */
 static void
 release_thread(struct fnt_thread *thread)
 {
@@ -47,45 +52,46 @@ release_thread(struct fnt_thread *thread)
 	free(thread);
 }
 
-/* The calling thread starts anew. */
 void
 fnt_thread_forget(void)
 {
-	memset(threads_seen, 0, sizeof(threads_seen));
+	memset(threads_cached, 0, sizeof(threads_cached));
 	fnt_thread_last.id = 0;
 	fnt_thread_state.serial = fnt_thread_state.fast =
 		fnt_thread_state.fast_counter = 0;
 	fnt_thread_state.reader = NULL;
 }
 
-/* ---- the short ways ------------------------------------------------------------- */
+/* ---- enabling fast paths --------------------------------------------------------- */
 
-/* The C++ ABI's; where a C library lacks it no thread is quick. */
+/* From the C++ ABI. If the C library lacks it, no thread takes fast paths. */
 int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *dso)
 	__attribute__((weak));
 extern char __dso_handle __attribute__((visibility("hidden")));
 
 static void
-end_quickness(void *unused)
+disable_fast_paths(void *unused)
 {
 	(void)unused;
 	fnt_thread_state.fast = fnt_thread_state.fast_counter = 0;
 	fnt_thread_state.reader = NULL;
-	quickness = OVER;
+	fast_paths_end = HAS_RUN;
 }
 
-/* urcu-bp forgets an ending thread in a destructor of a pthread key, in no order with
- * those of others, who may use a log in theirs: what is remembered of it here has to go
- * before. That is when C++'s destructors of thread-locals run. */
+/* Let the calling thread take fast paths, which use a cached pointer to urcu-bp's state
+ * of the thread. urcu-bp frees that state in a destructor of a pthread key. The
+ * destructors of a host's keys run in no defined order with it, and may use a log. So
+ * the cached pointer must be cleared before all of them: in a destructor of a C++
+ * thread-local object. */
 static void
-become_quick(void)
+enable_fast_paths(void)
 {
 	if (!fnt_rcu_is_fast())
 		return;
-	if (quickness == NOT_YET && __cxa_thread_atexit_impl &&
-	    !__cxa_thread_atexit_impl(end_quickness, NULL, &__dso_handle))
-		quickness = ARRANGED;
-	if (quickness != ARRANGED)
+	if (fast_paths_end == NOT_REGISTERED && __cxa_thread_atexit_impl &&
+	    !__cxa_thread_atexit_impl(disable_fast_paths, NULL, &__dso_handle))
+		fast_paths_end = REGISTERED;
+	if (fast_paths_end != REGISTERED)
 		return;
 	fnt_thread_state.reader = URCU_TLS(urcu_bp_reader);
 	fnt_thread_state.fast = fnt_thread_state.reader ? fnt_thread_state.serial : 0;
@@ -93,8 +99,10 @@ become_quick(void)
 		fnt_clock_kind() == FNT_CLOCK_TSC ? fnt_thread_state.fast : 0;
 }
 
-/* A thread ends: its lanes and frames go back. Its open calls stay open: another thread
- * may finish them. */
+/* ---- threads that end, dead processes, lanes ------------------------------------- */
+
+/* Destructor of exit_key: release the thread's lanes and cached frames. Its open calls
+ * stay open: another thread may finish them. */
 static void
 thread_exit(void *key)
 {
@@ -121,15 +129,18 @@ thread_exit(void *key)
 	errno = saved;
 }
 
-/* Look for the dead; also where the host has closed our descriptor. */
+/* Recover what dead processes hold, unless the host has closed our descriptor and it
+ * can't be opened again. Returns how many processes were recovered. */
 static uint32_t
-reap(struct fnt_attachment *attachment)
+recover_dead(struct fnt_attachment *attachment)
 {
 	return fnt_region_restore_fd(&attachment->region)
 		       ? fnt_recover_dead(&attachment->region, attachment->slot)
 		       : 0;
 }
 
+/* Claim a lane, if one is free or a dead process has one. With the process's mutex
+ * held. */
 static void
 find_lane(struct fnt_thread *thread)
 {
@@ -140,7 +151,7 @@ find_lane(struct fnt_thread *thread)
 	if (attachment->slot == FNT_SLOT_NONE)
 		return;
 	lane = fnt_lane_claim(view, attachment->slot, thread->tid);
-	if (lane == FNT_LANE_NONE && reap(attachment))
+	if (lane == FNT_LANE_NONE && recover_dead(attachment))
 		lane = fnt_lane_claim(view, attachment->slot, thread->tid);
 	if (lane == FNT_LANE_NONE)
 		return;
@@ -148,6 +159,8 @@ find_lane(struct fnt_thread *thread)
 	fnt_meter_init(&thread->meter, view, lane);
 	fnt_name_cache_forget_rows(&thread->names);
 }
+
+/* ---- a thread's part ------------------------------------------------------------- */
 
 struct fnt_thread *
 fnt_thread_make(struct fnt_attachment *attachment)
@@ -158,7 +171,7 @@ fnt_thread_make(struct fnt_attachment *attachment)
 		return NULL;
 	memset(thread, 0, offsetof(struct fnt_thread, names));
 	thread->attachment = attachment;
-	thread->key = threads_seen;
+	thread->key = threads_cached;
 	thread->tid = (int32_t)gettid();
 	thread->exe = attachment->exe;
 	thread->pid_tid = (uint32_t)attachment->pid | (uint64_t)(uint32_t)thread->tid
@@ -171,8 +184,8 @@ fnt_thread_make(struct fnt_attachment *attachment)
 	fnt_clock_renew(&thread->clock);
 	fnt_meter_init(&thread->meter, &attachment->region.view, FNT_LANE_NONE);
 	find_lane(thread);
-	/* The key only has to be something: the destructor goes by the same address. */
-	if (pthread_setspecific(exit_key, threads_seen)) {
+	/* The destructor gets this value, and frees the parts whose key it is. */
+	if (pthread_setspecific(exit_key, threads_cached)) {
 		thread->next = NULL;
 		release_thread(thread);
 		return NULL;
@@ -202,25 +215,26 @@ fnt_threads_set_up(void)
 struct fnt_thread *
 fnt_thread_slow(struct fnt_attachment *attachment)
 {
-	struct fnt_thread_entry *seen = &threads_seen[attachment->id % THREADS_SEEN];
+	struct fnt_thread_entry *cached =
+		&threads_cached[attachment->id % THREADS_CACHED];
 	struct fnt_thread *thread;
 	int saved = errno;
 
 	fnt_process_lock();
 	for (thread = attachment->threads; thread; thread = thread->next)
-		if (thread->key == threads_seen)
+		if (thread->key == threads_cached)
 			break;
 	if (!thread)
 		thread = fnt_thread_make(attachment);
 	if (!fnt_thread_state.serial)
 		fnt_thread_state.serial = ++last_serial;
-	become_quick();
+	enable_fast_paths();
 	fnt_process_unlock();
 	errno = saved;
 	if (thread) {
-		seen->id = attachment->id;
-		seen->thread = thread;
-		fnt_thread_last = *seen;
+		cached->id = attachment->id;
+		cached->thread = thread;
+		fnt_thread_last = *cached;
 	}
 	return thread;
 }
@@ -228,13 +242,13 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 struct fnt_thread *
 fnt_thread_cached_other(const struct fnt_attachment *attachment)
 {
-	const struct fnt_thread_entry *seen =
-		&threads_seen[attachment->id % THREADS_SEEN];
+	const struct fnt_thread_entry *cached =
+		&threads_cached[attachment->id % THREADS_CACHED];
 
-	if (seen->id != attachment->id)
+	if (cached->id != attachment->id)
 		return NULL;
-	fnt_thread_last = *seen;
-	return seen->thread;
+	fnt_thread_last = *cached;
+	return cached->thread;
 }
 
 void
@@ -244,7 +258,7 @@ fnt_thread_find_lane(struct fnt_thread *thread, uint64_t now_ns)
 
 	if (thread->writer.lane || now_ns < thread->lane_retry_ns)
 		return;
-	thread->lane_retry_ns = now_ns + LOOK_EVERY_NS;
+	thread->lane_retry_ns = now_ns + RETRY_AFTER_NS;
 	fnt_process_lock();
 	find_lane(thread);
 	fnt_process_unlock();
@@ -260,10 +274,9 @@ fnt_thread_recover_dead(struct fnt_thread *thread, uint64_t now_ns)
 
 	if (now_ns < thread->recover_after_ns || attachment->slot == FNT_SLOT_NONE)
 		return false;
-	thread->recover_after_ns = now_ns + LOOK_EVERY_NS;
-	/* Somebody else at it will do. */
+	thread->recover_after_ns = now_ns + RETRY_AFTER_NS;
 	if (fnt_process_trylock()) {
-		count = reap(attachment);
+		count = recover_dead(attachment);
 		fnt_process_unlock();
 	}
 	errno = saved;
