@@ -28,7 +28,7 @@ static struct fnt_call_pool *pools;	 /* of closed logs that have open calls */
 static struct fnt_log *logs;
 static uint64_t last_id;
 
-/* ---- attachments ------------------------------------------------------------------ */
+/* ---- attachments ----------------------------------------------------------------- */
 
 /* Free the pools of closed logs whose last call has ended. */
 static void
@@ -82,7 +82,8 @@ own_descriptor(struct fnt_region *region)
 	region->fd = fd;
 }
 
-/* Takes over the mapping and descriptor of `region`, unless it returns NULL: no memory. */
+/* Takes over the mapping and descriptor of `region`, unless it returns NULL: no
+ * memory. */
 static struct fnt_attachment *
 make_attachment(const struct fnt_region *region)
 {
@@ -158,7 +159,7 @@ publish(struct fnt_log *log, struct fnt_attachment *attachment)
 	atomic_store_explicit(&log->attachment, attachment, memory_order_release);
 }
 
-/* ---- fork ------------------------------------------------------------------------- */
+/* ---- fork ------------------------------------------------------------------------ */
 
 /* urcu-bp's locks first: a thread that holds our mutex may be joining urcu-bp, and a
  * thread that waits for a grace period does not hold our mutex. */
@@ -178,8 +179,8 @@ after_fork_parent(void)
 	urcu_bp_after_fork_parent();
 }
 
-/* The descriptor that a child inherits shares the parent's locks: while the child had it
- * open, the parent could not be seen to die. */
+/* The descriptor that a child inherits shares the parent's locks: while the child had
+ * it open, the parent could not be seen to die. */
 static void
 replace_descriptor(struct fnt_attachment *attachment)
 {
@@ -247,7 +248,7 @@ fnt_enter_slow(struct fnt_log *log)
 	return NULL;
 }
 
-/* ---- logs ------------------------------------------------------------------------- */
+/* ---- logs ------------------------------------------------------------------------ */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -319,7 +320,8 @@ fnt_log_detach(struct fnt_log *log)
 	if (!attachment)
 		return;
 	retired = fnt_rules_retired();
-	/* Every thread that entered before has left after this; none enters any more. */
+	/* Every thread that entered before has left after this; none enters any
+	 * more. */
 	fnt_rcu_synchronize();
 	fnt_rules_free(retired);
 	fnt_process_lock();

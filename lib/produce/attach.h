@@ -10,8 +10,8 @@
 
 #include "produce/attachment.h"
 
-/* Make the log of a mapped region, and attach this process. 0: the region belongs to the
- * log now. -ENOMEM; -EUSERS: all process slots are taken. Any thread. */
+/* Make the log of a mapped region, and attach this process. 0: the region belongs to
+ * the log now. -ENOMEM; -EUSERS: all process slots are taken. Any thread. */
 int fnt_log_attach(struct fnt_log **log, struct fnt_region *region);
 
 /* Close a log: unpublish its attachment, wait for a grace period, record open calls as
@@ -21,8 +21,8 @@ void fnt_log_detach(struct fnt_log *log);
 /* fnt_enter() when the attachment is not this process's. */
 struct fnt_attachment *fnt_enter_slow(struct fnt_log *log);
 
-/* The log's attachment, inside a read-side critical section that fnt_leave() ends. NULL,
- * outside of one: the log is closed, NULL, or a forked child could not attach. */
+/* The log's attachment, inside a read-side critical section that fnt_leave() ends.
+ * NULL, outside of one: the log is closed, NULL, or a forked child could not attach. */
 static inline struct fnt_attachment *
 fnt_enter(struct fnt_log *log)
 {

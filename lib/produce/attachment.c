@@ -13,7 +13,8 @@ static struct fnt_attachment *attachments; /* of open logs */
 void
 fnt_process_lock(void)
 {
-	/* Join urcu-bp first: fork holds urcu-bp's registry while it waits for the mutex. */
+	/* Join urcu-bp first: fork holds urcu-bp's registry while it waits for the
+	 * mutex. */
 	fnt_rcu_read_lock();
 	fnt_rcu_read_unlock();
 	pthread_mutex_lock(&mutex);

@@ -6,15 +6,16 @@
  *    (never freed)          (one per log and process)   └─ threads: lane, frames, names
  *
  * A log's attachment is read inside urcu-bp read-side critical sections (fnt_enter to
- * fnt_leave). Closing the log and forking replace it; it is unmapped after a grace period.
+ * fnt_leave). Closing the log and forking replace it; it is unmapped after a grace
+ * period.
  *
  * Who may write what: an attachment's list of threads, its slot and the list of
- * attachments belong to whoever holds the process's mutex. A struct fnt_thread belongs to
- * its thread. The snapshot of rules is replaced by compare-and-swap (rules.h).
+ * attachments belong to whoever holds the process's mutex. A struct fnt_thread belongs
+ * to its thread. The snapshot of rules is replaced by compare-and-swap (rules.h).
  *
  * The mutex is taken when a log is opened or closed, when a thread first uses a log or
- * ends, and around fork. Nobody waits for a grace period while holding it. A thread joins
- * urcu-bp before it takes the mutex.
+ * ends, and around fork. Nobody waits for a grace period while holding it. A thread
+ * joins urcu-bp before it takes the mutex.
  */
 #ifndef FNT_PRODUCE_ATTACHMENT_H
 #define FNT_PRODUCE_ATTACHMENT_H
@@ -61,8 +62,9 @@ struct fnt_thread {
 	_Alignas(FNT_CACHE_LINE) struct fnt_name_cache names;
 };
 
-/* What a process knows of a frame by itself. It trusts this over the region, whose bytes
- * may be damaged: a frame that were given out twice would be two calls in one memory. */
+/* What a process knows of a frame by itself. It trusts this over the region, whose
+ * bytes may be damaged: a frame that were given out twice would be two calls in one
+ * memory. */
 enum fnt_pool_state {
 	FNT_POOL_NEVER = 0, /* never used here; the call's memory is uninitialised */
 	FNT_POOL_CLEARING,
@@ -92,8 +94,9 @@ struct fnt_attachment {
 	int32_t pid;
 	struct fnt_thread *threads;
 	struct fnt_call_pool *pool;
-	/* The generation of the region's settings whose rules are all at their defaults;
-	 * FNT_GENERATION_NEVER if the last known one's are not. See rules.h. */
+	/* The generation of the region's settings whose rules are all at their
+	 * defaults; FNT_GENERATION_NEVER if the last known one's are not. See
+	 * rules.h. */
 	fnt_word plain;
 	_Atomic(struct fnt_snapshot *) snapshot; /* RCU */
 	uint64_t hash_key[2];

@@ -88,8 +88,9 @@ start_uncommon(struct fnt_attachment *attachment, const struct fnt_call_info *in
 	return start_fast(attachment, info, rule, clock, false);
 }
 
-/* `counter`, a constant: with the time stamp counter, else the vDSO's clock. The clock is
- * read first: reading the counter takes long, and other instructions run meanwhile. */
+/* `counter`, a constant: with the time stamp counter, else the vDSO's clock. The clock
+ * is read first: reading the counter takes long, and other instructions run
+ * meanwhile. */
 static inline __attribute__((always_inline)) struct fnt_call *
 begin_fast(struct fnt_log *log, const struct fnt_call_info *info, bool counter)
 {

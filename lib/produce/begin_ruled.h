@@ -20,8 +20,8 @@ int fnt_ruled_start(struct fnt_call_ctx *ctx, struct fnt_log *log,
 		    struct fnt_attachment *attachment, const struct fnt_call_info *info,
 		    bool framed);
 
-/* The rule of all functions, if there is no other, it is the latest, and it captures users
- * and ids as they are; else NULL. Inside fnt_enter. */
+/* The rule of all functions, if there is no other, it is the latest, and it captures
+ * users and ids as they are; else NULL. Inside fnt_enter. */
 static inline const struct fnt_rule *
 fnt_ruled_fast(struct fnt_attachment *attachment)
 {

@@ -35,7 +35,8 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 {
 	uint32_t frame = thread ? call->own.frame : FNT_FRAME_NONE;
 
-	/* The head frame first: a reader of the chain then sees that the call has ended. */
+	/* The head frame first: a reader of the chain then sees that the call has
+	 * ended. */
 	if (frame != FNT_FRAME_NONE)
 		fnt_thread_close_frame(thread, frame);
 	if (__builtin_expect(call->own.next != NULL, 0))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * call_head.h: the head of a call that begins: who it is, and the record's words, here and
- * in the frame.
+ * call_head.h: the head of a call that begins: who it is, and the record's words, here
+ * and in the frame.
  */
 #ifndef FNT_PRODUCE_CALL_HEAD_H
 #define FNT_PRODUCE_CALL_HEAD_H
@@ -9,7 +9,7 @@
 #include "produce/call_use.h"
 #include "ring/frame.h"
 
-/* ---- identity ------------------------------------------------------------------- */
+/* ---- identity -------------------------------------------------------------------- */
 
 /* A step of splitmix64 (Steele, Lea, Flood 2014), and half of its finalizer: a thread
  * goes through all numbers there are before one comes again. */
@@ -64,7 +64,7 @@ fnt_head_name_trace(struct fnt_thread *thread, struct fnt_call_ids *who)
 	}
 }
 
-/* ---- the record's head ---------------------------------------------------------- */
+/* ---- the record's head ----------------------------------------------------------- */
 
 /* The head's words, by pairs: put together in registers, as a word that was stored in
  * parts can't be loaded for a while. Those that are not here are 0. */

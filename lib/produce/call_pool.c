@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* ---- the pool --------------------------------------------------------------------- */
+/* ---- the pool -------------------------------------------------------------------- */
 
 struct fnt_call_pool *
 fnt_call_pool_create(uint32_t count)
@@ -16,9 +16,10 @@ fnt_call_pool_create(uint32_t count)
 		return NULL;
 	pool->count = count;
 	pool->states = calloc(count, sizeof(*pool->states));
-	/* Not calloc(), which would touch all of it: 9 MiB for a large region. Each call is
-	 * cleared when it is used first. Not mmap() either: a host's LeakSanitizer looks
-	 * for pointers in allocated memory only, and calls hold some. */
+	/* Not calloc(), which would touch all of it: 9 MiB for a large region. Each
+	 * call is cleared when it is used first. Not mmap() either: a host's
+	 * LeakSanitizer looks for pointers in allocated memory only, and calls hold
+	 * some. */
 	pool->calls = aligned_alloc(FNT_CACHE_LINE, count * sizeof(*pool->calls));
 	if (!pool->calls || !pool->states) {
 		fnt_call_pool_destroy(pool);
@@ -39,7 +40,8 @@ struct fnt_call *
 fnt_call_pool_next(struct fnt_call_pool *pool, uint32_t *next)
 {
 	for (uint32_t i = *next; i < pool->count; i++) {
-		/* [B2] acquire: the call is cleared. Pairs with [B1] in frame_cache.c. */
+		/* [B2] acquire: the call is cleared. Pairs with [B1] in
+		 * frame_cache.c. */
 		if (atomic_load_explicit(&pool->states[i], memory_order_acquire) !=
 		    FNT_POOL_TAKEN)
 			continue;
@@ -60,7 +62,7 @@ fnt_call_pool_in_use(struct fnt_call_pool *pool)
 	return false;
 }
 
-/* ---- a call ----------------------------------------------------------------------- */
+/* ---- a call ---------------------------------------------------------------------- */
 
 static void
 set_limits(struct fnt_call *call, const struct fnt_view *view)

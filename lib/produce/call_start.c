@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-/* ---- memory ----------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------- */
 
 static void
 count_hidden(struct fnt_thread *thread)
@@ -65,7 +65,7 @@ reset(struct fnt_call *call, struct fnt_thread *thread, uint64_t now)
 	}
 }
 
-/* ---- the first event -------------------------------------------------------------- */
+/* ---- the first event ------------------------------------------------------------- */
 
 /* It always fits: its texts are cut until it does. False: no memory. */
 static __attribute__((noinline)) bool
@@ -108,7 +108,7 @@ write_beginning(struct fnt_call *call, struct fnt_thread *thread,
 	return true;
 }
 
-/* ---- start ------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------- */
 
 static void
 write_head(struct fnt_call *call, struct fnt_thread *thread,

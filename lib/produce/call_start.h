@@ -8,8 +8,9 @@
 #include "payload/encode_fast.h"
 #include "produce/call_use.h"
 
-/* Begin a call, in a frame, or, with `framed` false or no frame free, in private memory.
- * NULL: no memory. Inside the log's read-side section. Wait-free but for malloc. */
+/* Begin a call, in a frame, or, with `framed` false or no frame free, in private
+ * memory. NULL: no memory. Inside the log's read-side section. Wait-free but for
+ * malloc. */
 struct fnt_call *fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 				const struct fnt_call_info *info, bool framed);
 
@@ -23,7 +24,8 @@ fnt_call_start_clean(struct fnt_call *call, uint64_t now)
 	call->started_mono = now;
 }
 
-/* A text was too long: blank what was written, which may end in the middle of a text. */
+/* A text was too long: blank what was written, which may end in the middle of a
+ * text. */
 static inline __attribute__((always_inline)) char *
 fnt_call_blank_beginning(char *at)
 {
@@ -31,8 +33,8 @@ fnt_call_blank_beginning(char *at)
 	return NULL;
 }
 
-/* Write the first event of a call whose function's name is in the record's head and whose
- * ids are short texts. Returns where it ends; NULL: an id is not short. */
+/* Write the first event of a call whose function's name is in the record's head and
+ * whose ids are short texts. Returns where it ends; NULL: an id is not short. */
 static inline __attribute__((always_inline)) char *
 fnt_call_encode_beginning_fast(char *const start, const struct fnt_call_info *info)
 {

@@ -2,10 +2,10 @@
  *
  * call_state.h: a call that is being built.
  *
- * A struct fnt_call is private memory of its process. What other processes see of the call
- * is in its frame (frame.h). Who may write it: the thread that uses the call; the owner
- * word says which used it last. A call may be used by one thread at a time, and handed on
- * to another with the host's own synchronisation.
+ * A struct fnt_call is private memory of its process. What other processes see of the
+ * call is in its frame (frame.h). Who may write it: the thread that uses the call; the
+ * owner word says which used it last. A call may be used by one thread at a time, and
+ * handed on to another with the host's own synchronisation.
  */
 #ifndef FNT_PRODUCE_CALL_STATE_H
 #define FNT_PRODUCE_CALL_STATE_H
@@ -46,8 +46,8 @@ union fnt_slow_flags {
 	uint64_t any;
 };
 
-/* What a fast commit of a common record can't have. Rules and regions that record nothing
- * are decided on before the commit. */
+/* What a fast commit of a common record can't have. Rules and regions that record
+ * nothing are decided on before the commit. */
 #define FNT_SLOW_COMMIT                                                                \
 	(~((union fnt_slow_flags){.ruled = true, .keeps_none = true}).any)
 /* The same for a commit that also counts what is rare. */
@@ -66,7 +66,8 @@ struct fnt_call {
 	struct fnt_frame *frame; /* NULL: not visible in flight */
 	struct fnt_frame *shown; /* `frame`, or one in private memory */
 	union fnt_slow_flags slow;
-	/* The payload: of `room` bytes, those before `at` are written (payload_writer.h). */
+	/* The payload: of `room` bytes, those before `at` are written
+	 * (payload_writer.h). */
 	char *at;	    /* in the tail */
 	uintptr_t fast_end; /* an event that ends before this may be written at `at` */
 
@@ -105,7 +106,7 @@ static_assert(offsetof(struct fnt_call, thread) == FNT_LINE &&
 		      offsetof(struct fnt_call, begun) == 2 * FNT_LINE,
 	      "the lines that the order of fields stands for");
 
-/* ---- owner ------------------------------------------------------------------------ */
+/* ---- owner ----------------------------------------------------------------------- */
 
 static inline void
 fnt_call_own(struct fnt_call *call, uint64_t serial)
@@ -153,8 +154,8 @@ fnt_call_is_private(const struct fnt_call *call)
 
 /* ---- where the payload is written ------------------------------------------------ */
 
-/* Set `fast_end`: the end of the tail, while others see the tail. 0, so that no event is
- * written the fast way, if ids are to be hashed or left out. */
+/* Set `fast_end`: the end of the tail, while others see the tail. 0, so that no event
+ * is written the fast way, if ids are to be hashed or left out. */
 static inline void
 fnt_payload_set_fast(struct fnt_call *call)
 {

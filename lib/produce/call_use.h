@@ -22,15 +22,16 @@ struct fnt_call_ctx {
 	struct fnt_thread *thread;
 };
 
-/* ---- entering --------------------------------------------------------------------- */
+/* ---- entering -------------------------------------------------------------------- */
 
-/* fnt_call_enter() when another thread used the call last, or the call can't be used. */
+/* fnt_call_enter() when another thread used the call last, or the call can't be
+ * used. */
 int fnt_call_enter_slow(struct fnt_call *call, struct fnt_thread **thread);
 
-/* Enter the log's read-side section. 0; or, outside of one: -ESHUTDOWN (the log is closed,
- * or `call` is NULL), -EINVAL (the call has ended), -EPERM (begun before a fork), -ENOMEM.
- * One comparison, of the call's owner, says that the call is open, of this process, and
- * that call->thread is this thread's part. */
+/* Enter the log's read-side section. 0; or, outside of one: -ESHUTDOWN (the log is
+ * closed, or `call` is NULL), -EINVAL (the call has ended), -EPERM (begun before a
+ * fork), -ENOMEM. One comparison, of the call's owner, says that the call is open, of
+ * this process, and that call->thread is this thread's part. */
 static inline int
 fnt_call_enter(struct fnt_call_ctx *ctx, struct fnt_call *call)
 {
@@ -57,9 +58,10 @@ fnt_call_enter(struct fnt_call_ctx *ctx, struct fnt_call *call)
 	return 0;
 }
 
-/* The same for a fast path; fnt_rcu_exit() leaves. NULL, outside of a section: this thread
- * may not take fast paths, did not use the call last, or the log is closed. `serial`:
- * fnt_thread_state.fast, or, to read the time stamp counter, .fast_counter. */
+/* The same for a fast path; fnt_rcu_exit() leaves. NULL, outside of a section: this
+ * thread may not take fast paths, did not use the call last, or the log is closed.
+ * `serial`: fnt_thread_state.fast, or, to read the time stamp counter,
+ * .fast_counter. */
 static inline __attribute__((always_inline)) struct urcu_bp_reader *
 fnt_call_enter_fast(struct fnt_call *call, uint64_t serial)
 {
@@ -95,7 +97,7 @@ fnt_thread_fast_vdso(void)
 	return fnt_thread_state.fast && !fnt_thread_state.fast_counter;
 }
 
-/* ---- time ------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------ */
 
 /* ns since the call began; 0 if another thread, whose clock is a little ahead, began it
  * after `now`. */
@@ -111,10 +113,10 @@ fnt_call_elapsed(const struct fnt_call_ctx *ctx)
 	return fnt_call_since(ctx->call, fnt_clock_read(&ctx->thread->clock));
 }
 
-/* ---- room ------------------------------------------------------------------------- */
+/* ---- room ------------------------------------------------------------------------ */
 
-/* Make room for an op's or schedule's event of `bytes` bytes, beside what pending ops and
- * the outcome still need. False: there is none. */
+/* Make room for an op's or schedule's event of `bytes` bytes, beside what pending ops
+ * and the outcome still need. False: there is none. */
 static inline bool
 fnt_call_make_room(struct fnt_call_ctx *ctx, uint32_t bytes)
 {
@@ -158,7 +160,7 @@ fnt_call_omit_op(struct fnt_call *call)
 	return FNT_OMITTED;
 }
 
-/* ---- counts ----------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------- */
 
 static inline uint64_t
 fnt_rows_of(int64_t row_count)
@@ -174,9 +176,10 @@ fnt_call_count_op(struct fnt_call_ctx ctx, struct fnt_op_done op)
 	fnt_meter_count_op(&ctx.thread->meter, op);
 }
 
-/* ---- names and texts -------------------------------------------------------------- */
+/* ---- names and texts ------------------------------------------------------------- */
 
-/* A text in at most `max` bytes; a longer one is cut and `flag` set. NULL stays NULL. */
+/* A text in at most `max` bytes; a longer one is cut and `flag` set. NULL stays
+ * NULL. */
 static inline struct fnt_text
 fnt_call_short_text(const char *text, uint32_t max, uint32_t *flags, uint32_t flag)
 {
@@ -207,8 +210,8 @@ fnt_name_ref_bytes(const struct fnt_name_ref *name)
 	return name->id == FNT_NAME_NONE ? name->text.len : 0;
 }
 
-/* A name's id in the region, interned if it is new; or, if the table is full, its text, cut
- * and flagged at FNT_ID_MAX bytes. NULL is "". */
+/* A name's id in the region, interned if it is new; or, if the table is full, its text,
+ * cut and flagged at FNT_ID_MAX bytes. NULL is "". */
 void fnt_call_name(struct fnt_thread *thread, const char *name, uint32_t *flags,
 		   struct fnt_name_ref *ref);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * capture.h: what a call's rule leaves of ids and values: all of it, nothing, or a hash.
+ * capture.h: what a call's rule leaves of ids and values: all of it, nothing, or a
+ * hash.
  *
  * Wait-free; no system call, no allocation. Any thread.
  */
@@ -18,8 +19,8 @@ struct fnt_hashed {
 	char text[FNT_HASHED_BYTES];
 };
 
-/* `text` itself, NULL, or its hash in `room`, as `how` (enum fnt_capture) says. NULL stays
- * NULL. The hash is SipHash-2-4 under the region's key. */
+/* `text` itself, NULL, or its hash in `room`, as `how` (enum fnt_capture) says. NULL
+ * stays NULL. The hash is SipHash-2-4 under the region's key. */
 const char *fnt_capture_text(const struct fnt_attachment *attachment, uint8_t how,
 			     const char *text, struct fnt_hashed *room);
 

@@ -15,8 +15,8 @@
 /* Is any call open that has something in private memory? To be asked first. */
 bool fnt_close_calls_needed(struct fnt_call_pool *pool);
 
-/* Record those calls, through `thread`; NULL: no memory for one, they are lost. They stay
- * open for their owners, whose calls return -ESHUTDOWN. */
+/* Record those calls, through `thread`; NULL: no memory for one, they are lost. They
+ * stay open for their owners, whose calls return -ESHUTDOWN. */
 void fnt_close_calls(struct fnt_call_pool *pool, struct fnt_thread *thread);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * disabled.h: the shortest way out of a log that records nothing: one comparison, before
- * RCU.
+ * disabled.h: the shortest way out of a log that records nothing: one comparison,
+ * before RCU.
  *
  * While nothing is enabled a log remembers the region's generation, and where it can
  * read the word for ever: a page of its own over the control section, which stays

@@ -27,7 +27,7 @@ write_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
 	return has_value(value) ? fnt_finish_value(ctx, value, borrowed) : FNT_DONE;
 }
 
-/* ---- slow ------------------------------------------------------------------------- */
+/* ---- slow ------------------------------------------------------------------------ */
 
 #define SEGMENT_MOVES 4 /* to new segments, while one record is written */
 
@@ -64,7 +64,8 @@ write_record(struct fnt_call_ctx ctx, struct fnt_ending *ending)
 	return fnt_thread_recover_dead(thread, now) && write_moving(ctx, ending, now);
 }
 
-/* The region's counter of calls that end without a record, for threads without a lane. */
+/* The region's counter of calls that end without a record, for threads without a
+ * lane. */
 static fnt_word *
 region_counter_of(struct fnt_control_words *control, uint64_t mark)
 {
@@ -150,7 +151,7 @@ commit_slow(struct fnt_call_ctx ctx)
 	return written ? FNT_DONE : FNT_DROPPED;
 }
 
-/* ---- fast ------------------------------------------------------------------------- */
+/* ---- fast ------------------------------------------------------------------------ */
 
 /* Fill in `ending`, if the call's row and bucket of metrics are cached. The call has no
  * slow flag but a rule, or `rare`. */
@@ -174,8 +175,9 @@ prepare_ending_fast(struct fnt_call_ctx ctx, struct fnt_ending_fast *ending,
 }
 
 /* Commit a record whose payload is in one frame, and drop the call. False: it declines.
- * `one`, a constant: the record is known to take one cell. `common`, a constant: the call
- * was ok, is not for the kept ring and has nothing rare; see fnt_record_write_fast(). */
+ * `one`, a constant: the record is known to take one cell. `common`, a constant: the
+ * call was ok, is not for the kept ring and has nothing rare; see
+ * fnt_record_write_fast(). */
 static inline __attribute__((always_inline)) bool
 commit_fast(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now, bool one,
 	    bool common)
@@ -255,7 +257,7 @@ skip_fast(struct fnt_call_ctx ctx, uint64_t mark)
 	fnt_call_drop_fast(ctx.call, ctx.thread);
 }
 
-/* ---- is it recorded? -------------------------------------------------------------- */
+/* ---- is it recorded? ------------------------------------------------------------- */
 
 /* Why the call is not to be recorded, or 0. The record's head says how it ended, and is
  * flagged if it goes to the kept ring. */
@@ -315,7 +317,7 @@ fnt_finish_aborted(struct fnt_call *call, struct fnt_thread *thread)
 		write_or_drop(ctx);
 }
 
-/* ---- fnt_call_finish_ok ----------------------------------------------------------- */
+/* ---- fnt_call_finish_ok ---------------------------------------------------------- */
 
 /* A value, or a slow flag: inside the log's read-side critical section. */
 static __attribute__((noinline)) int
@@ -365,9 +367,10 @@ finish_ok_fast(struct fnt_call *call, const struct fnt_value *value, bool counte
 	return known;
 }
 
-/* ---- slow ends -------------------------------------------------------------------- */
+/* ---- slow ends ------------------------------------------------------------------- */
 
-/* Enter for the last time. If the log is closed, the call's memory is all that is left. */
+/* Enter for the last time. If the log is closed, the call's memory is all that is
+ * left. */
 static int
 enter_last(struct fnt_call_ctx *ctx, struct fnt_call *call)
 {

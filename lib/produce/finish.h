@@ -9,11 +9,12 @@
 
 #include "produce/call_use.h"
 
-/* The record's head says outcome and duration: is the call to be recorded? If not, it is
- * counted and has ended. */
+/* The record's head says outcome and duration: is the call to be recorded? If not, it
+ * is counted and has ended. */
 bool fnt_finish_is_kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome);
 
-/* Write the outcome's event: code and message, cut to the room that was kept for them, … */
+/* Write the outcome's event: code and message, cut to the room that was kept for them,
+ * … */
 void fnt_finish_error(struct fnt_call_ctx *ctx, const char *code, const char *message);
 
 /* … or the value: FNT_DONE, or FNT_OMITTED if there is no room for it. `value` and

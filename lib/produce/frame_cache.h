@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * frame_cache.h: a thread's few frames at hand, so that the common begin and finish touch no
- * line that is shared.
+ * frame_cache.h: a thread's few frames at hand, so that the common begin and finish
+ * touch no line that is shared.
  */
 #ifndef FNT_PRODUCE_FRAME_CACHE_H
 #define FNT_PRODUCE_FRAME_CACHE_H

@@ -24,7 +24,7 @@ fnt_name_cache_forget_rows(struct fnt_name_cache *names)
 				       sizeof(names->texts[i][way].rows));
 }
 
-/* ---- by address ----------------------------------------------------------------- */
+/* ---- by address ------------------------------------------------------------------ */
 
 /* How the bytes of a name, with its NUL, are compared: as many as there were when it
  * was learnt, and at least 8. Where a shorter text is, or has come to be since, that
@@ -67,7 +67,7 @@ fnt_name_by_address_slow(struct fnt_name_cache *names, const char *name)
 	return NULL;
 }
 
-/* ---- by text -------------------------------------------------------------------- */
+/* ---- by text --------------------------------------------------------------------- */
 
 struct key {
 	char text[FNT_SHORT_TEXT]; /* and zeroes */

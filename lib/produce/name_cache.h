@@ -83,7 +83,7 @@ struct fnt_name_entry *fnt_name_by_address_slow(struct fnt_name_cache *names,
 void fnt_name_learn(struct fnt_name_cache *names, const char *name, size_t len,
 		    uint32_t id);
 
-/* ---- at hand -------------------------------------------------------------------- */
+/* ---- at hand --------------------------------------------------------------------- */
 
 static inline uint64_t
 fnt_name_differs_16(const char *a, const char *b)

@@ -10,7 +10,7 @@
 
 #include "produce/capture.h"
 
-/* ---- slow ------------------------------------------------------------------------- */
+/* ---- slow ------------------------------------------------------------------------ */
 
 int
 fnt_op_write_event(struct fnt_call_ctx ctx, const struct fnt_event *event, uint64_t now)
@@ -72,7 +72,7 @@ op_slow(struct fnt_call *call, struct fnt_op_args op)
 	return rc;
 }
 
-/* ---- fast ------------------------------------------------------------------------- */
+/* ---- fast ------------------------------------------------------------------------ */
 
 static inline __attribute__((always_inline)) char *
 encode_op_fast(char *at, struct fnt_op_args op, const struct fnt_name_entry *entity)
@@ -96,9 +96,9 @@ write_op_split(struct fnt_call *call, struct fnt_op_args op,
 }
 
 /* Everything is checked before anything is changed; false: it declines. Constants:
- * `counter`: with the time stamp counter, else the vDSO's clock. `common`: the entity is
- * known by its address, and the event ends in the frame; else the entity may be known by
- * its text, and the event may go on in another frame. */
+ * `counter`: with the time stamp counter, else the vDSO's clock. `common`: the entity
+ * is known by its address, and the event ends in the frame; else the entity may be
+ * known by its text, and the event may go on in another frame. */
 static inline __attribute__((always_inline)) bool
 op_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool common)
 {
@@ -125,8 +125,8 @@ op_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool common)
 					     fnt_clock_sample(counter), &now),
 			     0))
 		goto leave;
-	/* If another thread, whose clock is ahead, began the call, this wraps around, and
-	 * does not fit in 32 bits. */
+	/* If another thread, whose clock is ahead, began the call, this wraps around,
+	 * and does not fit in 32 bits. */
 	now -= call->started_mono;
 	if (__builtin_expect((now | op.duration_ns) > UINT32_MAX, 0))
 		goto leave;

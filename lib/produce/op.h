@@ -20,8 +20,8 @@ struct fnt_op_args {
 };
 
 /* The op's entity, if the fast path can write the op: its id, measured by
- * fnt_short_text_len(), is short, and its entity's name and metrics row are cached. Else
- * NULL. `by_text`, a constant: look for the name by its text, too. */
+ * fnt_short_text_len(), is short, and its entity's name and metrics row are cached.
+ * Else NULL. `by_text`, a constant: look for the name by its text, too. */
 static inline __attribute__((always_inline)) const struct fnt_name_entry *
 fnt_op_entity_fast(struct fnt_call_ctx ctx, struct fnt_op_args op, bool by_text)
 {
@@ -38,7 +38,8 @@ fnt_op_entity_fast(struct fnt_call_ctx ctx, struct fnt_op_args op, bool by_text)
 	return entity;
 }
 
-/* The elements that an op and its beginning share: array head, event, op, entity, id. */
+/* The elements that an op and its beginning share: array head, event, op, entity,
+ * id. */
 static inline char *
 fnt_op_encode_start_fast(char *at, struct fnt_op_args op,
 			 const struct fnt_name_entry *entity, uint32_t head)
@@ -48,7 +49,8 @@ fnt_op_encode_start_fast(char *at, struct fnt_op_args op,
 	return fnt_encode_text_fast(at, op.id, op.id_len);
 }
 
-/* Fill in the event's op, id and entity. False: the id alone is too long for a record. */
+/* Fill in the event's op, id and entity. False: the id alone is too long for a
+ * record. */
 static inline bool
 fnt_op_fill_event(struct fnt_call_ctx ctx, struct fnt_event *event,
 		  struct fnt_op_args op)

@@ -21,7 +21,7 @@
 static_assert(BEGIN_BOUND >= FNT_FAST_OP_BOUND,
 	      "writing a short id stores past its end by less than this");
 
-/* ---- the table of pending ops ----------------------------------------------------- */
+/* ---- the table of pending ops ---------------------------------------------------- */
 
 static inline struct fnt_pending_op *
 pending_at(struct fnt_call *call, uint32_t i)
@@ -138,14 +138,15 @@ find_pending(struct fnt_call *call, int64_t handle, uint32_t *entry)
 	return pending;
 }
 
-/* How long the op has taken. Another thread, whose clock is ahead, may have begun it. */
+/* How long the op has taken. Another thread, whose clock is ahead, may have begun
+ * it. */
 static inline uint64_t
 pending_ns(const struct fnt_pending_op *pending, uint64_t now)
 {
 	return now > pending->start_ns ? now - pending->start_ns : 0;
 }
 
-/* ---- begin, slow ------------------------------------------------------------------ */
+/* ---- begin, slow ----------------------------------------------------------------- */
 
 static bool
 write_begin_slow(struct fnt_call_ctx ctx, struct fnt_op_args op,
@@ -208,7 +209,7 @@ op_begin_slow(struct fnt_call *call, struct fnt_op_args op)
 	return handle;
 }
 
-/* ---- begin, fast ------------------------------------------------------------------ */
+/* ---- begin, fast ----------------------------------------------------------------- */
 
 /* Constants as in op.c: `counter`; `common`: the entity is known by its address. The
  * handle; 0: it declines. */
@@ -285,7 +286,7 @@ fnt_call_op_begin(struct fnt_call *call, enum fnt_op kind, const char *entity,
 		       : op_begin_uncommon(call, kind, entity, id);
 }
 
-/* ---- end, slow -------------------------------------------------------------------- */
+/* ---- end, slow ------------------------------------------------------------------- */
 
 /* Room was kept for the event, but perhaps not in one piece. */
 static int
@@ -331,7 +332,7 @@ end_pending(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
 	return write_end_slow(ctx, &event, now);
 }
 
-/* ---- end, fast -------------------------------------------------------------------- */
+/* ---- end, fast ------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) bool
 op_end_fast(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok,

@@ -10,7 +10,8 @@ push_open(struct fnt_call_pool *pool, struct fnt_call *call)
 {
 	call->next_private =
 		atomic_load_explicit(&pool->private_calls, memory_order_relaxed);
-	/* [U1] release: the call is complete before it can be found. Pairs with [U2]. */
+	/* [U1] release: the call is complete before it can be found. Pairs with
+	 * [U2]. */
 	while (!atomic_compare_exchange_weak_explicit(
 		&pool->private_calls, &call->next_private, call, memory_order_release,
 		memory_order_relaxed))
@@ -34,7 +35,8 @@ fnt_private_calls_add(struct fnt_call_pool *pool, struct fnt_call *call)
 void
 fnt_private_calls_drop(struct fnt_call *call)
 {
-	/* [U3] release: its user's accesses come before it is freed. Pairs with [U4]. */
+	/* [U3] release: its user's accesses come before it is freed. Pairs with
+	 * [U4]. */
 	atomic_store_explicit(&call->done, true, memory_order_release);
 }
 
@@ -44,9 +46,9 @@ fnt_private_calls_sweep(struct fnt_call_pool *pool)
 	struct fnt_call *call, *next;
 	uint32_t open = 0;
 
-	/* Take the whole list and put back what is still open: nothing is removed from the
-	 * middle, where another thread might be.
-	 * [U2] acquire: the calls are complete. Pairs with [U1]. */
+	/* Take the whole list and put back what is still open: nothing is removed from
+	 * the middle, where another thread might be. [U2] acquire: the calls are
+	 * complete. Pairs with [U1]. */
 	call = atomic_exchange_explicit(&pool->private_calls, NULL,
 					memory_order_acquire);
 	atomic_store_explicit(&pool->private_new, 0, memory_order_relaxed);

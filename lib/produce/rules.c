@@ -13,7 +13,7 @@
 static _Atomic(struct fnt_snapshot *) retired;
 static _Atomic uint32_t retired_count; /* approximate */
 
-/* ---- snapshots -------------------------------------------------------------------- */
+/* ---- snapshots ------------------------------------------------------------------- */
 
 static void
 make_rule(struct fnt_rule *rule, const struct fnt_settings *settings)
@@ -97,7 +97,7 @@ create_snapshot(const struct fnt_view *view)
 	return snapshot;
 }
 
-/* ---- an attachment's snapshot ----------------------------------------------------- */
+/* ---- an attachment's snapshot ---------------------------------------------------- */
 
 void
 fnt_rules_remember_plain(struct fnt_attachment *attachment)
@@ -135,7 +135,7 @@ fnt_rules_fini(struct fnt_attachment *attachment)
 		atomic_load_explicit(&attachment->snapshot, memory_order_relaxed));
 }
 
-/* ---- replacing it ----------------------------------------------------------------- */
+/* ---- replacing it ---------------------------------------------------------------- */
 
 static void
 retire(struct fnt_snapshot *snapshot)
@@ -207,8 +207,8 @@ replace(struct fnt_attachment *attachment, struct fnt_snapshot *old,
 bool
 fnt_rules_update(struct fnt_attachment *attachment)
 {
-	/* A thread that replaced it first may have seen older settings than this one: try
-	 * again. */
+	/* A thread that replaced it first may have seen older settings than this one:
+	 * try again. */
 	for (int i = 0; i < UPDATE_TRIES; i++) {
 		struct fnt_snapshot *old = fnt_rules_snapshot(attachment), *made;
 
@@ -223,7 +223,7 @@ fnt_rules_update(struct fnt_attachment *attachment)
 	return false;
 }
 
-/* ---- rules ------------------------------------------------------------------------ */
+/* ---- rules ----------------------------------------------------------------------- */
 
 static uint8_t
 number_of(const struct fnt_snapshot *snapshot, const char *name)

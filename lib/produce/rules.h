@@ -2,9 +2,10 @@
  *
  * rules.h: what a process makes of the region's settings.
  *
- *   control->generation ──has changed──► settings are copied ──► struct fnt_snapshot ──RCU──►
- *                                                                      │ rules, by name's id
- *   begin ─────────────────────────────────────────────────────────────┴──► the call's rule
+ *   control->generation has changed
+ *      └─► copy the settings ─► struct fnt_snapshot ──RCU──► rules, by a name's id
+ *                                                               │
+ *   begin ──────────────────────────────────────────────────────┴─► the call's rule
  *
  * A snapshot is made by the thread that begins a call and finds that the generation has
  * changed. Several threads may make one each; the first to publish it wins, and nobody
@@ -50,7 +51,8 @@ struct fnt_snapshot {
 	bool plain;		   /* every rule is plain */
 	bool off;		   /* no rule enables anything */
 	bool alike;		   /* one rule applies to all functions */
-	bool fast; /* alike, and not plain, but users and ids are captured as they are */
+	/* `alike` and not `plain`, but users and ids are captured as they are. */
+	bool fast;
 	struct fnt_settings_block *block;
 	uint32_t name_count;
 	struct fnt_rule *rules; /* first that of all functions, then the overrides */
@@ -77,8 +79,8 @@ fnt_rules_plain(struct fnt_attachment *attachment)
 		1);
 }
 
-/* Set attachment->plain from its snapshot: threads that replaced the snapshot at the same
- * time may have set it from an older one. */
+/* Set attachment->plain from its snapshot: threads that replaced the snapshot at the
+ * same time may have set it from an older one. */
 void fnt_rules_remember_plain(struct fnt_attachment *attachment);
 
 /* The snapshot; lives as long as the read-side section. */
@@ -106,12 +108,12 @@ const struct fnt_rule *fnt_rules_find(struct fnt_snapshot *snapshot, uint32_t id
  * another thread was first, or there is no memory. */
 bool fnt_rules_update(struct fnt_attachment *attachment);
 
-/* If FNT_RETIRED_MAX snapshots have been replaced: wait for a grace period and free them.
- * Outside of fnt_enter; does nothing if the host is in a read-side section. */
+/* If FNT_RETIRED_MAX snapshots have been replaced: wait for a grace period and free
+ * them. Outside of fnt_enter; does nothing if the host is in a read-side section. */
 void fnt_rules_sweep(void);
 
-/* Take the replaced snapshots, and free them: for a caller that waits for a grace period
- * between the two. */
+/* Take the replaced snapshots, and free them: for a caller that waits for a grace
+ * period between the two. */
 struct fnt_snapshot *fnt_rules_retired(void);
 void fnt_rules_free(struct fnt_snapshot *retired);
 

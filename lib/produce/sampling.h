@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sampling.h: is a call that has finished to be recorded? Decided before it takes any room.
+ * sampling.h: is a call that has finished to be recorded? Decided before it takes any
+ * room.
  *
  *   outcome not ok, and keep_errors ─┐
  *   slow ────────────────────────────┼─► kept
