@@ -19,7 +19,7 @@
  *      push CALL FUNCTION UID PARENT TRACE START_NS TOOK_NS fnt_log_push; ids are hex
  *      many COUNT FUNCTION                                  empty calls m0, m1 …
  *      sleep MILLISECONDS
- *      touch FILE                                           create it, as a sign to a script
+ *      touch FILE                                           create it, for a script
  *      wait FILE                                            until it exists
  *      die                                                  SIGKILL to itself
  *

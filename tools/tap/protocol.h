@@ -30,8 +30,8 @@ struct protocol_counts {
 	uint64_t untraced;    /* calls, operations and nested calls over a limit */
 	uint64_t calls;	      /* calls begun */
 	uint64_t ops;	      /* operations begun */
-	uint64_t
-		aborted; /* calls still open at the end, or replaced by one of the same id */
+	/* Calls still open at the end, or replaced by one of the same id. */
+	uint64_t aborted;
 };
 
 struct protocol {
