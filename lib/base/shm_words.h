@@ -262,4 +262,79 @@ fnt_words_load(void *bytes, const fnt_word *words, size_t len)
 	atomic_signal_fence(memory_order_acquire);
 }
 
+/* ---- bytes ------------------------------------------------------------------------- */
+
+/* A frame's payload is written at any byte, and read as whole words by readers that
+ * discard what is past the published length. These stores are relaxed and atomic byte by
+ * byte, which is all that such a reader needs; they are one instruction where the
+ * compiler can't see into it, and so can neither tear nor repeat the store. `at` need not
+ * be aligned. */
+#if defined(__x86_64__) && !defined(FNT_SANITIZED)
+#define FNT_BYTES_STORE(suffix, size, type, op)                                        \
+	static inline void fnt_bytes_store##suffix(char *at, type value)               \
+	{                                                                              \
+		__asm__(op " %1, %0" : "=m"(*(char(*)[size])at) : "r"(value));         \
+	}
+#else
+#define FNT_BYTES_STORE(suffix, size, type, op)                                        \
+	static inline void fnt_bytes_store##suffix(char *at, type value)               \
+	{                                                                              \
+		char bytes[size];                                                      \
+                                                                                       \
+		memcpy(bytes, &value, size);                                           \
+		for (int i = 0; i < size; i++)                                         \
+			atomic_store_explicit((_Atomic char *)&at[i], bytes[i],        \
+					      memory_order_relaxed);                   \
+	}
+#endif
+
+FNT_BYTES_STORE(1, 1, uint8_t, "movb")
+FNT_BYTES_STORE(2, 2, uint16_t, "movw")
+FNT_BYTES_STORE(4, 4, uint32_t, "movl")
+FNT_BYTES_STORE(8, 8, uint64_t, "movq")
+
+/* 16 bytes: two words, each as by fnt_bytes_store8(). */
+static inline void
+fnt_bytes_store16(char *at, fnt_pair value)
+{
+#if defined(__x86_64__) && !defined(FNT_SANITIZED)
+	__asm__("movups %1, %0" : "=m"(*(char(*)[16])at) : "x"(value));
+#else
+	fnt_bytes_store8(at, value[0]);
+	fnt_bytes_store8(at + 8, value[1]);
+#endif
+}
+
+/* Copy `len` bytes from private memory. */
+static inline void
+fnt_bytes_copy(char *at, const char *bytes, size_t len)
+{
+	uint64_t word;
+
+	for (; len >= 32; len -= 32, at += 32, bytes += 32) {
+		fnt_bytes_store16(at, fnt_pair_load(bytes));
+		fnt_bytes_store16(at + 16, fnt_pair_load(bytes + 16));
+	}
+	if (len >= 16) {
+		fnt_bytes_store16(at, fnt_pair_load(bytes));
+		len -= 16, at += 16, bytes += 16;
+	}
+	if (len >= 8) {
+		memcpy(&word, bytes, 8);
+		fnt_bytes_store8(at, word);
+		len -= 8, at += 8, bytes += 8;
+	}
+	for (; len; len--)
+		fnt_bytes_store1(at++, (uint8_t)*bytes++);
+}
+
+static inline void
+fnt_bytes_zero(char *at, size_t len)
+{
+	for (; len >= 8; len -= 8, at += 8)
+		fnt_bytes_store8(at, 0);
+	for (; len; len--)
+		fnt_bytes_store1(at++, 0);
+}
+
 #endif

@@ -48,30 +48,27 @@ bool fnt_short_text_usable(void);
 static inline char *
 fnt_short_text_copy_exact(char *at, const char *bytes, size_t len)
 {
-	unsigned __int128 first16, last16;
 	uint64_t first, last;
 	uint32_t first4, last4;
 
 	if (len >= 16) {
-		memcpy(&first16, bytes, 16);
-		memcpy(&last16, bytes + len - 16, 16);
+		fnt_bytes_store16(at, fnt_pair_load(bytes));
 		if (len > 32)
-			memcpy(at + 16, bytes + 16, 16);
-		memcpy(at, &first16, 16);
-		memcpy(at + len - 16, &last16, 16);
+			fnt_bytes_store16(at + 16, fnt_pair_load(bytes + 16));
+		fnt_bytes_store16(at + len - 16, fnt_pair_load(bytes + len - 16));
 	} else if (len >= 8) {
 		memcpy(&first, bytes, 8);
 		memcpy(&last, bytes + len - 8, 8);
-		memcpy(at, &first, 8);
-		memcpy(at + len - 8, &last, 8);
+		fnt_bytes_store8(at, first);
+		fnt_bytes_store8(at + len - 8, last);
 	} else if (len >= 4) {
 		memcpy(&first4, bytes, 4);
 		memcpy(&last4, bytes + len - 4, 4);
-		memcpy(at, &first4, 4);
-		memcpy(at + len - 4, &last4, 4);
+		fnt_bytes_store4(at, first4);
+		fnt_bytes_store4(at + len - 4, last4);
 	} else {
 		for (size_t i = 0; i < len; i++)
-			at[i] = bytes[i];
+			fnt_bytes_store1(&at[i], (uint8_t)bytes[i]);
 	}
 	return at + len;
 }
@@ -93,7 +90,7 @@ fnt_short_text_load(const void *at)
 static inline void
 fnt_short_text_store(char *at, __m128i bytes)
 {
-	_mm_storeu_si128((__m128i *)(void *)at, bytes);
+	fnt_bytes_store16(at, (fnt_pair)bytes);
 }
 
 /* A bit for each of 16 bytes: set if it is zero. */
@@ -167,7 +164,12 @@ fnt_short_text_copy(char *at, const char *text, size_t len, bool more)
 static inline void
 fnt_short_text_blank(char *at)
 {
-	memset(at, 0, FNT_SHORT_TEXT_STORED);
+#ifdef FNT_TEXT_VECTORS
+	fnt_short_text_store(at, _mm_setzero_si128());
+	fnt_short_text_store(at + 16, _mm_setzero_si128());
+#else
+	fnt_bytes_zero(at, FNT_SHORT_TEXT_STORED);
+#endif
 }
 
 #endif

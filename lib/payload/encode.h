@@ -7,7 +7,7 @@
  * needs no branch per size. Other elements take their shortest form, except integers of
  * 128 to 255 (3 bytes) and negative ones (9 bytes).
  *
- * Each function writes at `at`, in memory that nobody else reads yet, and returns the
+ * Each function writes at `at`, past what readers have been told of, and returns the
  * place after what it wrote. The caller has made room: FNT_…_BOUND is an event's upper
  * bound without its texts, and a text of n bytes takes at most n more. Wait-free, no
  * allocation, no system call.
@@ -52,8 +52,7 @@ typedef char *fnt_encode_event_fn(char *at, const struct fnt_event *event,
 static inline char *
 fnt_encode_head(char *at, unsigned count, enum fnt_event_type type)
 {
-	at[0] = (char)(0x90 | count);
-	at[1] = (char)type;
+	fnt_bytes_store2(at, (uint16_t)(0x90 | count | (unsigned)type << 8));
 	return at + 2;
 }
 
@@ -64,12 +63,12 @@ fnt_encode_time(char *at, uint64_t ns)
 
 	if (__builtin_expect(ns > UINT32_MAX, 0)) {
 		ns = __builtin_bswap64(ns);
-		at[0] = (char)0xcf;
-		memcpy(at + 1, &ns, 8);
+		fnt_bytes_store1(at, 0xcf);
+		fnt_bytes_store8(at + 1, ns);
 		return at + 9;
 	}
-	at[0] = (char)0xce;
-	memcpy(at + 1, &low, 4);
+	fnt_bytes_store1(at, 0xce);
+	fnt_bytes_store4(at + 1, low);
 	return at + 5;
 }
 
@@ -79,13 +78,13 @@ fnt_encode_number(char *at, uint32_t number)
 	uint16_t low = __builtin_bswap16((uint16_t)number);
 
 	if (number < 128) {
-		at[0] = (char)number;
+		fnt_bytes_store1(at, (uint8_t)number);
 		return at + 1;
 	}
 	if (number > UINT16_MAX)
 		return fnt_encode_time(at, number);
-	at[0] = (char)0xcd;
-	memcpy(at + 1, &low, 2);
+	fnt_bytes_store1(at, 0xcd);
+	fnt_bytes_store2(at + 1, low);
 	return at + 3;
 }
 
@@ -96,26 +95,26 @@ fnt_encode_optional(char *at, int64_t value)
 	uint64_t big = __builtin_bswap64((uint64_t)value);
 
 	if ((uint64_t)value < 128) {
-		*at = (char)value;
+		fnt_bytes_store1(at, (uint8_t)value);
 		return at + 1;
 	}
 	if (value == FNT_NONE) {
-		*at = (char)0xc0;
+		fnt_bytes_store1(at, 0xc0);
 		return at + 1;
 	}
 	if (value > UINT32_MAX)
 		return fnt_encode_time(at, (uint64_t)value);
 	if (value > 0)
 		return fnt_encode_number(at, (uint32_t)value);
-	*at = (char)0xd3;
-	memcpy(at + 1, &big, 8);
+	fnt_bytes_store1(at, 0xd3);
+	fnt_bytes_store8(at + 1, big);
 	return at + 9;
 }
 
 static inline char *
 fnt_encode_bool(char *at, bool value)
 {
-	*at = (char)(0xc2 | value);
+	fnt_bytes_store1(at, (uint8_t)(0xc2 | value));
 	return at + 1;
 }
 
@@ -127,39 +126,25 @@ fnt_encode_len(char *at, unsigned type, uint32_t len)
 	uint32_t len32 = __builtin_bswap32(len);
 
 	if (len < 256) {
-		at[0] = (char)type;
-		at[1] = (char)len;
+		fnt_bytes_store2(at, (uint16_t)(type | len << 8));
 		return at + 2;
 	}
 	if (len < 65536) {
-		at[0] = (char)(type + 1);
-		memcpy(at + 1, &len16, 2);
+		fnt_bytes_store1(at, (uint8_t)(type + 1));
+		fnt_bytes_store2(at + 1, len16);
 		return at + 3;
 	}
-	at[0] = (char)(type + 2);
-	memcpy(at + 1, &len32, 4);
+	fnt_bytes_store1(at, (uint8_t)(type + 2));
+	fnt_bytes_store4(at + 1, len32);
 	return at + 5;
 }
 
 static inline char *
 fnt_encode_bytes(char *at, struct fnt_text text, struct fnt_encode_sink *sink)
 {
-	uint64_t first, last;
-
 	if (sink)
 		return sink->write(sink, at, text.at, text.len);
-	if (text.len < 8) {
-		for (uint32_t i = 0; i < text.len; i++)
-			at[i] = text.at[i];
-	} else if (text.len <= 16) {
-		/* Two overlapping moves cost less than a call of memcpy(). */
-		memcpy(&first, text.at, 8);
-		memcpy(&last, text.at + text.len - 8, 8);
-		memcpy(at, &first, 8);
-		memcpy(at + text.len - 8, &last, 8);
-	} else {
-		memcpy(at, text.at, text.len);
-	}
+	fnt_bytes_copy(at, text.at, text.len);
 	return at + text.len;
 }
 
@@ -167,11 +152,11 @@ static inline char *
 fnt_encode_text(char *at, struct fnt_text text, struct fnt_encode_sink *sink)
 {
 	if (!text.at) {
-		*at = (char)0xc0;
+		fnt_bytes_store1(at, 0xc0);
 		return at + 1;
 	}
 	if (text.len < 32)
-		*at++ = (char)(0xa0 | text.len);
+		fnt_bytes_store1(at++, (uint8_t)(0xa0 | text.len));
 	else
 		at = fnt_encode_len(at, 0xd9, text.len);
 	return fnt_encode_bytes(at, text, sink);
@@ -286,8 +271,8 @@ fnt_encode_committed(char *at, uint64_t time_ns)
 	uint64_t big = __builtin_bswap64(time_ns);
 
 	at = fnt_encode_head(at, 2, FNT_EVENT_COMMITTED);
-	*at = (char)0xcf;
-	memcpy(at + 1, &big, 8);
+	fnt_bytes_store1(at, 0xcf);
+	fnt_bytes_store8(at + 1, big);
 	return at + 9;
 }
 

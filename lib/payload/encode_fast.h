@@ -27,12 +27,12 @@ static inline __attribute__((always_inline)) char *
 fnt_encode_text_fast(char *at, const char *text, size_t len)
 {
 	if (!text) {
-		*at = (char)0xc0;
+		fnt_bytes_store1(at, 0xc0);
 		return at + 1;
 	}
 	if (__builtin_expect(len >= 32, 0))
-		*at++ = (char)0xd9;
-	*at = (char)(len < 32 ? 0xa0 | len : len);
+		fnt_bytes_store1(at++, 0xd9);
+	fnt_bytes_store1(at, (uint8_t)(len < 32 ? 0xa0 | len : len));
 	return fnt_short_text_copy(at + 1, text, len, false);
 }
 
@@ -48,7 +48,7 @@ fnt_encode_text_after_fast(char *at, uint32_t before, uint32_t count, const char
 		head = before | (0xd9u | (uint32_t)len << 8) << count * 8;
 		count++;
 	}
-	memcpy(at, &head, 4);
+	fnt_bytes_store4(at, head);
 	return fnt_short_text_copy(at + count + 1, text, len, more);
 }
 
@@ -69,8 +69,8 @@ fnt_encode_time_fast(char *at, uint64_t ns)
 {
 	uint32_t big_endian = __builtin_bswap32((uint32_t)ns);
 
-	*at = (char)0xce;
-	memcpy(at + 1, &big_endian, 4);
+	fnt_bytes_store1(at, 0xce);
+	fnt_bytes_store4(at + 1, big_endian);
 	return at + 5;
 }
 
@@ -86,8 +86,7 @@ fnt_encode_time_word(uint64_t ns)
 static inline void
 fnt_encode_word_fast(char *at, uint64_t word)
 {
-	word = __builtin_bswap64(word);
-	memcpy(at, &word, 8);
+	fnt_bytes_store8(at, __builtin_bswap64(word));
 }
 
 /* An op's last elements: times, rows, ok. In two stores if `rows` is below 128 or
@@ -122,8 +121,7 @@ fnt_encode_times_fast(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t
 static inline char *
 fnt_encode_op_fast(char *at, uint32_t head, uint64_t packed, uint32_t packed_len)
 {
-	packed |= head;
-	memcpy(at, &packed, 8);
+	fnt_bytes_store8(at, packed | head);
 	return at + 3 + packed_len;
 }
 

@@ -29,7 +29,7 @@ fnt_call_start_clean(struct fnt_call *call, uint64_t now)
 static inline __attribute__((always_inline)) char *
 fnt_call_blank_beginning(char *at)
 {
-	memset(at, 0, 3 + 3 * (2 + FNT_SHORT_TEXT));
+	fnt_bytes_zero(at, 3 + 3 * (2 + FNT_SHORT_TEXT));
 	return NULL;
 }
 
@@ -54,7 +54,7 @@ fnt_call_encode_beginning_fast(char *const start, const struct fnt_call_info *in
 		at = fnt_encode_text_after_fast(at, 0xc0, 1, text, len, false);
 	} else {
 		fnt_short_text_blank(at);
-		memcpy(at, "\xc0\xc0", 2);
+		fnt_bytes_store2(at, 0xc0c0);
 		at += 2;
 	}
 	text = info->tenant_id;

@@ -98,12 +98,12 @@ write_short_value(struct fnt_call *call, const struct fnt_value *value)
 	    !value->data || call->slow.ruled ||
 	    !fnt_payload_has(call, FNT_VALUE_BOUND + value->len))
 		return false;
-	memcpy(call->at, &head, 4);
-	call->at[4] = (char)value->len;
+	fnt_bytes_store4(call->at, head);
+	fnt_bytes_store1(call->at + 4, (uint8_t)value->len);
 	if (value->len < FNT_SHORT_TEXT)
 		fnt_short_text_copy_exact(call->at + 5, value->data, value->len);
 	else
-		memcpy(call->at + 5, value->data, value->len);
+		fnt_bytes_copy(call->at + 5, value->data, value->len);
 	call->at += 5 + value->len;
 	return true;
 }

@@ -115,7 +115,7 @@ copy_piece(struct fnt_call *call, const char *bytes, size_t len)
 	if (len < FNT_SHORT_TEXT)
 		fnt_short_text_copy_exact(call->at, bytes, len);
 	else
-		memcpy(call->at, bytes, len);
+		fnt_bytes_copy(call->at, bytes, len);
 	call->at += len;
 }
 
@@ -194,7 +194,7 @@ fnt_payload_borrow_value(struct fnt_call *call, const struct fnt_event *event,
 	at = fnt_encode_value_head(at, event);
 	used += (uint32_t)(at - call->at) + len;
 	head = -(uint32_t)(uintptr_t)at & 7;
-	memcpy(at, bytes, head);
+	fnt_bytes_copy(at, bytes, head);
 	at += head;
 	bytes += head;
 	len -= head;
