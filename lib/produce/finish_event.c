@@ -138,8 +138,8 @@ write_long_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
 	event.value.bytes.len = (uint32_t)value->len;
 	bound = FNT_VALUE_BOUND + (uint32_t)value->len;
 	/* A length without data: the host has a value, too large to hand over. */
-	if ((!value->data && value->len) || value->len > call->limit ||
-	    fnt_payload_used(call) + bound > call->limit)
+	if ((uint32_t)value->kind > FNT_VALUE_MSGPACK || (!value->data && value->len) ||
+	    value->len > call->limit || fnt_payload_used(call) + bound > call->limit)
 		return omit_value(call);
 	/* A value that takes the place of another is of this function. */
 	if (!call->slow.ruled && fnt_payload_borrow_value(call, &event, lent))

@@ -345,6 +345,32 @@ START_TEST(values_are_whole_or_left_out)
 }
 END_TEST
 
+/* A value of an unknown kind is left out, whatever its length. */
+START_TEST(values_of_unknown_kinds_are_left_out)
+{
+	static const unsigned kinds[] = {3, 255, 65536, UINT32_MAX};
+	struct fnt_log *log = open_log("kinds", NULL);
+	char *json = fill(70000, '8');
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		for (size_t len = 0; len <= 70000; len += 10000) {
+			struct fnt_value value = {(enum fnt_value_kind)kinds[i], json,
+						  len};
+			struct fnt_call *call = begin_call(log, "fn", "id");
+			struct fnt_traces *traces;
+
+			ck_assert_int_eq(fnt_call_finish_ok(call, &value), FNT_OMITTED);
+			traces = newest(log, 1);
+			ck_assert_uint_eq(traces->items[0].flags,
+					  FNT_TRACE_VALUE_OMITTED);
+			ck_assert_int_eq(traces->items[0].value.kind, FNT_VALUE_NONE);
+			fnt_traces_free(traces);
+		}
+	fnt_log_close(log);
+	free(json);
+}
+END_TEST
+
 /* ---- ids and names --------------------------------------------------------------- */
 
 START_TEST(ids_of_100_kb)
@@ -485,6 +511,6 @@ FIXTURE_MAIN("log_limits", call_of_300_inserts_and_3_kb_is_whole,
 	     omitted_counts_are_exact, totals_of_what_was_omitted,
 	     omitted_op_takes_no_room, begun_ops_can_end,
 	     error_texts_are_cut_between_characters, error_texts_in_a_small_record,
-	     values_are_whole_or_left_out, ids_of_100_kb,
-	     long_names_are_cut_between_characters, more_names_than_the_table_holds,
-	     more_open_calls_than_frames)
+	     values_are_whole_or_left_out, values_of_unknown_kinds_are_left_out,
+	     ids_of_100_kb, long_names_are_cut_between_characters,
+	     more_names_than_the_table_holds, more_open_calls_than_frames)
