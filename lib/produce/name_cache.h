@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * name_cache.h: function and entity names as a thread has seen them, so that their ids
- * and rows are found without a look into the region.
+ * name_cache.h: a thread's cache of the names of functions and entities: their ids, and
+ * the rows of metrics where the thread counts them. It saves the lookup in the region.
  *
- *   by address ── a few bytes compared ─► at hand                  (short ways)
- *       └─ not there ─► by text, if it is short ─► known           (wider ones)
- *                           └─ not there ─► interned, and learnt   (general ones)
+ *   by address, if the text there is the same ──► found      fnt_name_by_address()
+ *       │ not found
+ *       ├─► by text, if it is short ────────────► found      fnt_name_find()
+ *       │ not found
+ *       └─► intern it in the region, and add it              fnt_name_learn()
  *
- * Programs mostly name a function by the same pointer again and again. Others take
- * names out of messages, so that they are at another address each time: it is the
- * second such address in a row at its place that is remembered, and never one at which
- * other texts have been seen.
+ * Most programs name a function by the same pointer each time. Others take names out of
+ * messages, so that the address differs from call to call. An address is therefore
+ * cached when a name is learnt, or when a known name is found at it twice in a row; and
+ * an entry is not replaced because its address now holds another text.
  *
- * The owner's alone. No system call, no allocation. Names in a region never change.
+ * Only the thread that owns the cache reads and writes it. Entries never become stale,
+ * since names in a region never change. Wait-free; no system call, no allocation.
  */
 #ifndef FNT_PRODUCE_NAME_CACHE_H
 #define FNT_PRODUCE_NAME_CACHE_H
@@ -27,64 +30,71 @@
 #define FNT_NAMES_BITS 6
 #define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
 #define FNT_NAME_ENTRY_TEXT 80
-#define FNT_NAME_SETS_BITS 4 /* of texts, by hash … */
+/* The cache by text has FNT_NAME_SETS sets, chosen by a hash, of FNT_NAME_WAYS entries
+ * each. */
+#define FNT_NAME_SETS_BITS 4
 #define FNT_NAME_SETS (1u << FNT_NAME_SETS_BITS)
-#define FNT_NAME_WAYS 8u /* … and so many of each */
+#define FNT_NAME_WAYS 8u
 
+/* How a text is compared with an entry's. Sizes are in bytes, with the NUL. */
 enum fnt_name_kind {
-	FNT_NAME_ANY = 0, /* compared by strcmp; or there is none yet */
-	FNT_NAME_SHORT,	  /* of up to 16 bytes with its NUL */
-	FNT_NAME_LONG,	  /* of 17 to 64 */
+	FNT_NAME_BY_STRCMP = 0, /* of any size; also the kind of an empty entry */
+	FNT_NAME_SHORT,		/* up to 16: by two words */
+	FNT_NAME_LONG,		/* 17 to 64: by blocks of 16 bytes, which may overlap */
 };
 
-/* A name, and where its ops are counted, by kind: rows of the thread's lane, or NULL.
- */
 struct fnt_name_entry {
-	const char *at;
-	uint64_t packed; /* its id as the payload has it, from the fourth byte on */
-	/* Of a short one: its first 8 bytes and its last, or the first again, and which
-	 * of them are its own. */
+	const char *at;	 /* the address at which the name was seen */
+	uint64_t packed; /* the id as a payload has it, from the fourth byte on */
+	/* FNT_NAME_SHORT: the first 8 bytes of the text; the last 8, or the first again
+	 * if it is shorter; and a mask of the bytes that belong to the text. */
 	uint64_t head, tail, mask;
 	uint32_t id;
 	uint8_t packed_len;
-	uint8_t size; /* of the text with its NUL */
-	uint8_t kind; /* enum fnt_name_kind */
-	uint8_t tail_off;
+	uint8_t size;	  /* of the text, in bytes, with its NUL */
+	uint8_t kind;	  /* enum fnt_name_kind */
+	uint8_t tail_off; /* where `tail` is in the text */
+	/* Where the thread's lane counts the entity's ops, by kind; NULL: not known. */
 	struct fnt_op_row *rows[FNT_OP_KINDS];
-	fnt_pair fn; /* of a record's head: seq, and the name's word */
-	char text[FNT_NAME_ENTRY_TEXT]; /* and zeroes */
+	fnt_pair fn; /* two words of a record's head: seq, and the one with the name */
+	char text[FNT_NAME_ENTRY_TEXT]; /* the rest is zero */
 };
 static_assert(sizeof(struct fnt_name_entry) == 2 * FNT_LINE, "whole lines");
 
 struct fnt_name_cache {
-	struct fnt_name_entry places[FNT_NAMES_CACHED]; /* by address */
-	const char *missed[FNT_NAMES_CACHED]; /* the last that was not there */
+	struct fnt_name_entry by_address[FNT_NAMES_CACHED]; /* direct-mapped */
+	const char *missed[FNT_NAMES_CACHED]; /* the last address not found, by index */
 	struct fnt_name_set {
-		uint8_t tags[FNT_NAME_WAYS]; /* of their hashes; 0: none */
-		uint32_t next;		     /* to be replaced */
+		uint8_t tags[FNT_NAME_WAYS]; /* of their hashes; 0: an empty entry */
+		uint32_t next;		     /* to be replaced, modulo FNT_NAME_WAYS */
 	} sets[FNT_NAME_SETS];
-	/* Nothing of them is set to begin with, nor touched by who needs none. */
-	struct fnt_name_entry texts[FNT_NAME_SETS][FNT_NAME_WAYS];
+	/* Not initialised, so that a thread without such names touches no memory of it.
+	 * `sets` says which entries are in use. */
+	struct fnt_name_entry by_text[FNT_NAME_SETS][FNT_NAME_WAYS];
 };
 
+/* Make an empty cache. */
 void fnt_name_cache_init(struct fnt_name_cache *names);
 
-/* The thread counts elsewhere from here on. */
+/* Forget all rows, because the thread counts in another lane from now on. */
 void fnt_name_cache_forget_rows(struct fnt_name_cache *names);
 
-/* The name as it is known by its address or its text; NULL: it is not, or not short. */
+/* Find a name by its address, or, if it has fewer than FNT_SHORT_TEXT bytes, by its
+ * text. NULL: not found, or `name` is NULL. */
 struct fnt_name_entry *fnt_name_find(struct fnt_name_cache *names, const char *name);
 
-/* As fnt_name_find(), also where it is longer; but only by its address. */
+/* Find a name of any length by its address. NULL: not found. */
 struct fnt_name_entry *fnt_name_by_address_slow(struct fnt_name_cache *names,
 						const char *name);
 
-/* It is name `id` of the region, of `len` bytes. */
+/* Add a name, of `len` bytes, which has number `id` in the region. Names of
+ * FNT_NAME_ENTRY_TEXT bytes or more are not cached. */
 void fnt_name_learn(struct fnt_name_cache *names, const char *name, size_t len,
 		    uint32_t id);
 
-/* ---- at hand --------------------------------------------------------------------- */
+/* ---- by address ------------------------------------------------------------------ */
 
+/* 0 if 16 bytes are the same. */
 static inline uint64_t
 fnt_name_differs_16(const char *a, const char *b)
 {
@@ -95,6 +105,7 @@ fnt_name_differs_16(const char *a, const char *b)
 	return (x[0] ^ y[0]) | (x[1] ^ y[1]);
 }
 
+/* Are 17 to 64 bytes the same? */
 static inline bool
 fnt_name_same_long(const char *a, const char *b, size_t size)
 {
@@ -107,61 +118,60 @@ fnt_name_same_long(const char *a, const char *b, size_t size)
 	return !differ;
 }
 
-/* The same bytes as when it was learnt, at this address? As strcmp, at a quarter of its
- * cost, and without a branch for how short it is. FNT_NAME_ANY is not asked for here.
- */
+/* Is the entry's text at `name`, which is the entry's address? strcmp() would branch on
+ * the text's length. False for FNT_NAME_BY_STRCMP. */
 static inline bool
-fnt_name_same(const struct fnt_name_entry *seen, const char *name)
+fnt_name_same(const struct fnt_name_entry *entry, const char *name)
 {
 	uint64_t head, tail;
 
 #ifdef FNT_SANITIZED
-	return seen->kind != FNT_NAME_ANY && !strcmp(name, seen->text);
+	return entry->kind != FNT_NAME_BY_STRCMP && !strcmp(name, entry->text);
 #endif
-	if (__builtin_expect(seen->kind == FNT_NAME_SHORT, 1)) {
+	if (__builtin_expect(entry->kind == FNT_NAME_SHORT, 1)) {
 		memcpy(&head, name, 8);
-		memcpy(&tail, name + seen->tail_off, 8);
-		return !(((head ^ seen->head) | (tail ^ seen->tail)) & seen->mask);
+		memcpy(&tail, name + entry->tail_off, 8);
+		return !(((head ^ entry->head) | (tail ^ entry->tail)) & entry->mask);
 	}
-	return seen->kind == FNT_NAME_LONG &&
-	       fnt_name_same_long(name, seen->text, seen->size);
+	return entry->kind == FNT_NAME_LONG &&
+	       fnt_name_same_long(name, entry->text, entry->size);
 }
 
-/* A name's id as it stands in a record's head, beside seq. */
+/* The two words of a record's head that hold seq, here 0, and a name's id. */
 static inline fnt_pair
 fnt_name_pair(uint32_t id)
 {
 	return fnt_pair_make(0, (uint64_t)id << FNT_RECORD_SHIFT(fn_name));
 }
 
-/* The number of the place for a name at this address. */
+/* The index into by_address for a name at this address. */
 static inline uint32_t
-fnt_name_place_no(const char *name)
+fnt_name_index(const char *name)
 {
 	return (uint32_t)(uintptr_t)name * 0x9e3779b1u >> (32 - FNT_NAMES_BITS);
 }
 
 static inline struct fnt_name_entry *
-fnt_name_place(struct fnt_name_cache *names, const char *name)
+fnt_name_entry_for(struct fnt_name_cache *names, const char *name)
 {
-	struct fnt_name_entry *seen = &names->places[fnt_name_place_no(name)];
+	struct fnt_name_entry *entry = &names->by_address[fnt_name_index(name)];
 
-	/* Let the compiler have it in one piece: it went through the sum for each
+	/* Keeps the sum in a register: the compiler would compute it again for each
 	 * field. */
-	__asm__("" : "+r"(seen));
-	return seen;
+	__asm__("" : "+r"(entry));
+	return entry;
 }
 
-/* By its address the name is found without a hash over its text, and compared to be
- * sure. NULL: not at hand, or not this way. */
+/* Find a name by its address, without a hash over its text. NULL: not found, or its
+ * text is compared by strcmp(). */
 static inline struct fnt_name_entry *
 fnt_name_by_address(struct fnt_name_cache *names, const char *name)
 {
-	struct fnt_name_entry *seen = fnt_name_place(names, name);
+	struct fnt_name_entry *entry = fnt_name_entry_for(names, name);
 
-	/* Nobody hands in the address that an empty place has. */
-	return __builtin_expect(seen->at == name && fnt_name_same(seen, name), 1)
-		       ? seen
+	/* No name has the address of an empty entry: see fnt_name_cache_init(). */
+	return __builtin_expect(entry->at == name && fnt_name_same(entry, name), 1)
+		       ? entry
 		       : NULL;
 }
 

@@ -86,7 +86,7 @@ START_TEST(literal_is_found_by_address)
 	for (unsigned i = 0; i < 30; i++)
 		must_be(name_of(texts[i], i), i);
 	for (unsigned i = 0; i < 30; i++)
-		if (fnt_name_place(&names, texts[i])->at == texts[i])
+		if (fnt_name_entry_for(&names, texts[i])->at == texts[i])
 			must_be(fnt_name_by_address(&names, texts[i]), i);
 }
 END_TEST
@@ -143,8 +143,8 @@ START_TEST(repeated_address_is_found_by_address)
 
 	begin_test();
 	/* Choose an address whose place in the cache is not that of either. */
-	while (fnt_name_place_no(at) == fnt_name_place_no(texts[8]) ||
-	       fnt_name_place_no(at) == fnt_name_place_no(texts[9]))
+	while (fnt_name_index(at) == fnt_name_index(texts[8]) ||
+	       fnt_name_index(at) == fnt_name_index(texts[9]))
 		at += WIDTH;
 	must_be(name_of(texts[9], 9), 9);
 	strcpy(at, texts[9]);
