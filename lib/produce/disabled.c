@@ -10,8 +10,8 @@
 
 #define PAGES 32
 
-/* Pages reserved at once, and which of them are in use. With the process's mutex in
- * hand. */
+/* Pages that are mapped together, and which of them are in use. Protected by the
+ * process's mutex. */
 struct chunk {
 	struct chunk *next;
 	unsigned char *pages;
@@ -20,7 +20,8 @@ struct chunk {
 
 static struct chunk *chunks;
 
-/* Of logs that can have no page. */
+/* Takes the place of the region's generation if there is no page: 0, which is never
+ * equal to an `off` that is set. */
 static fnt_word nowhere;
 
 static size_t
@@ -65,10 +66,11 @@ take_page(void)
 	return chunk->pages;
 }
 
-/* mmap() over a page that others may be reading, which finds the one or the other
- * there. ThreadSanitizer takes it for a write, and so is not told of it. */
+/* Replace a page that other threads may be reading: they read the old one or the new
+ * one. ThreadSanitizer takes mmap() for a write to the page, so it must not see the
+ * call. */
 static bool
-map_over(unsigned char *page, int flags, int fd, off_t off)
+replace_page(unsigned char *page, int flags, int fd, off_t off)
 {
 #ifdef FNT_TSAN
 	return syscall(SYS_mmap, page, page_bytes(), PROT_READ, flags | MAP_FIXED, fd,
@@ -79,12 +81,12 @@ map_over(unsigned char *page, int flags, int fd, off_t off)
 #endif
 }
 
-/* Plain memory over it again; where the kernel has no room for that it stays as it is,
- * and in use. */
+/* Replace a page by zeroed memory, and free it. If the kernel has no memory for that,
+ * the page stays as it is, and in use. */
 static void
-give_page(unsigned char *page)
+free_page(unsigned char *page)
 {
-	if (!map_over(page, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
+	if (!replace_page(page, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
 		return;
 	for (struct chunk *chunk = chunks; chunk; chunk = chunk->next)
 		if (page >= chunk->pages && page < chunk->pages + PAGES * page_bytes())
@@ -92,7 +94,8 @@ give_page(unsigned char *page)
 				false;
 }
 
-/* The control section's generation, in a page of its own. */
+/* Map the page with the region's generation once more. Returns where the word is;
+ * &nowhere: there is no page, or the region's file can't be mapped. */
 static fnt_word *
 map_word(const struct fnt_region *region)
 {
@@ -107,8 +110,8 @@ map_word(const struct fnt_region *region)
 	page = take_page();
 	if (!page)
 		return &nowhere;
-	if (!map_over(page, MAP_SHARED, region->fd, (off_t)start)) {
-		give_page(page);
+	if (!replace_page(page, MAP_SHARED, region->fd, (off_t)start)) {
+		free_page(page);
 		return &nowhere;
 	}
 	return (fnt_word *)(page + (off - start));
@@ -126,8 +129,8 @@ fnt_disabled_set(struct fnt_log *log, struct fnt_attachment *attachment,
 	if (!atomic_load_explicit(&log->generation, memory_order_relaxed))
 		atomic_store_explicit(&log->generation, map_word(&attachment->region),
 				      memory_order_relaxed);
-	/* [H1] release: the place comes before what is compared with it. Pairs with
-	 * [H2]. */
+	/* [H1] release: log->generation is set before `off` says to compare with it.
+	 * Pairs with [H2]. */
 	atomic_store_explicit(&log->off, generation, memory_order_release);
 	fnt_process_unlock();
 	errno = saved;
@@ -140,6 +143,6 @@ fnt_disabled_fini(struct fnt_log *log)
 
 	atomic_store_explicit(&log->off, 0, memory_order_relaxed);
 	if (word && word != &nowhere)
-		give_page((unsigned char *)((uintptr_t)word &
+		free_page((unsigned char *)((uintptr_t)word &
 					    ~(uintptr_t)(page_bytes() - 1)));
 }

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/frame_cache.h"
 
-/* After a search in vain, so many calls do without. */
-#define WAIT 64
+/* After a failed search, so many calls take place without another search. */
+#define CALLS_WITHOUT_SEARCH 64
 
 void
 fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame)
 {
 	struct fnt_attachment *attachment = thread->attachment;
 
-	/* Before others can claim it, this process's threads among them. */
+	/* First, so that another thread of this process can take the frame as soon as
+	 * it can claim it. */
 	atomic_store(&attachment->pool->states[frame], FNT_POOL_RETURNED);
 	fnt_frame_release(&attachment->region.view.frames[frame]);
 }
 
-/* Nobody in this process has it, whatever the region says of it. */
+/* Take a claimed frame's call in the pool. False: a thread of this process has it
+ * already, so the region is damaged. */
 static bool
-take(struct fnt_call_pool *pool, uint32_t frame)
+take_call(struct fnt_call_pool *pool, uint32_t frame)
 {
 	unsigned char had = atomic_load(&pool->states[frame]);
 
@@ -28,20 +30,21 @@ take(struct fnt_call_pool *pool, uint32_t frame)
 					    FNT_POOL_CLEARING))
 		return false;
 	memset(&pool->calls[frame], 0, sizeof(pool->calls[frame]));
-	/* [B1] release: it is cleared before others look at it. Pairs with [B2]. */
+	/* [B1] release: the call is cleared before it can be found. Pairs with [B2]. */
 	atomic_store_explicit(&pool->states[frame], FNT_POOL_TAKEN,
 			      memory_order_release);
 	return true;
 }
 
+/* Claim a frame of the region and its call; FNT_FRAME_NONE: there is none. */
 static uint32_t
-claim(struct fnt_thread *thread)
+claim_frame(struct fnt_thread *thread)
 {
 	struct fnt_attachment *attachment = thread->attachment;
 	uint32_t frame = fnt_frame_claim(&attachment->region.view, attachment->slot,
 					 &thread->frame_hint);
 
-	return frame != FNT_FRAME_NONE && !take(attachment->pool, frame)
+	return frame != FNT_FRAME_NONE && !take_call(attachment->pool, frame)
 		       ? FNT_FRAME_NONE
 		       : frame;
 }
@@ -58,9 +61,9 @@ fnt_thread_find_frame(struct fnt_thread *thread)
 		thread->frames_wait--;
 		return FNT_FRAME_NONE;
 	}
-	frame = claim(thread);
+	frame = claim_frame(thread);
 	if (frame == FNT_FRAME_NONE)
-		thread->frames_wait = WAIT;
+		thread->frames_wait = CALLS_WITHOUT_SEARCH;
 	return frame;
 }
 

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * frame_cache.h: a thread's few frames at hand, so that the common begin and finish
- * touch no line that is shared.
+ * frame_cache.h: the frames that a thread keeps for its next calls, so that the common
+ * begin and finish touch no cache line that other threads write.
+ *
+ *          take                                     close, keep
+ *   cache ──────► the frame of a call, OPEN or LINKED ──────► cache
+ *     ▲                                                         │
+ *     │ claim, if it is empty            release, if it is full │
+ *     └─────────────────── FREE in the region ◄─────────────────┘
+ *
+ * Who may write what: the cache, fnt_thread.ready, belongs to its thread. A frame's
+ * words belong to the process that owns it (ring/frame.h); within the process, the
+ * frame of a call belongs to the thread that uses the call.
+ *
+ * Wait-free; no system call, no allocation.
  */
 #ifndef FNT_PRODUCE_FRAME_CACHE_H
 #define FNT_PRODUCE_FRAME_CACHE_H
@@ -9,11 +21,16 @@
 #include "ring/frame.h"
 #include "produce/call_state.h"
 
-/* From all frames, and to them. */
+/* Claim a frame in the region. Returns the number of a frame that is CACHED;
+ * FNT_FRAME_NONE: none was found. After that it does not search again for some
+ * calls. */
 uint32_t fnt_thread_find_frame(struct fnt_thread *thread);
+
+/* Free a CACHED frame of this process for every process. */
 void fnt_thread_release_frame(struct fnt_thread *thread, uint32_t frame);
 
-/* A CACHED frame, or FNT_FRAME_NONE. */
+/* Take a frame out of the cache, or claim one. Returns the number of a frame that is
+ * CACHED, or FNT_FRAME_NONE. */
 static inline uint32_t
 fnt_thread_take_frame(struct fnt_thread *thread)
 {
@@ -22,10 +39,11 @@ fnt_thread_take_frame(struct fnt_thread *thread)
 	return fnt_thread_find_frame(thread);
 }
 
-/* All frames at hand are free for all. */
+/* Release all frames in the cache. */
 void fnt_thread_release_frames(struct fnt_thread *thread);
 
-/* An OPEN or LINKED frame of this process is done with: nobody sees it any more … */
+/* Close an OPEN or LINKED frame of this process: readers don't see it any more. It is
+ * CACHED, but not in the cache yet. */
 static inline void
 fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame)
 {
@@ -34,18 +52,20 @@ fnt_thread_close_frame(struct fnt_thread *thread, uint32_t frame)
 	fnt_frame_close_slow(&attachment->region.view.frames[frame], attachment->slot);
 }
 
+/* Put a call's frame into the cache, which must not be full. */
 static inline void
 fnt_thread_push_ready(struct fnt_thread *thread, struct fnt_call *call)
 {
 	struct fnt_call **at = &thread->ready[thread->ready_count++];
 
-	/* Mostly it is where it was taken from. */
+	/* Mostly the call is still there: don't write the line again. */
 	if (__builtin_expect(*at != call, 0))
 		*at = call;
 }
 
-/* … and may have it. The pool's call of its number goes along, which was this thread's
- * last. */
+/* Put the frame of a call of the pool into the cache, or release it if the cache is
+ * full. The frame is CACHED, and this thread was the last to use the call. The call
+ * stays with its frame: begin takes both out of the cache together. */
 static inline void
 fnt_thread_keep_frame(struct fnt_thread *thread, struct fnt_call *call)
 {

@@ -17,8 +17,8 @@ fnt_sampling_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
 	word = &view->rates[name < last ? name : last];
 	seen = atomic_load_explicit(word, memory_order_relaxed);
 	for (int i = 0; i < RATE_TRIES; i++) {
-		/* Another's clock may have come to the next second just before ours; a
-		 * second that is further off is of the past, or of another boot. */
+		/* Another thread may have seen the next second before this one. Any
+		 * other second is in the past, or was written before a reboot. */
 		uint32_t ahead = (uint32_t)(seen >> 32) - second;
 		bool same = ahead <= 1;
 
@@ -30,6 +30,6 @@ fnt_sampling_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
 							    memory_order_relaxed))
 			return true;
 	}
-	/* Somebody else was faster each time, and so had his. */
+	/* Each time another thread counted a record of its own. */
 	return false;
 }

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: MIT
  *
  * sampling.h: is a call that has finished to be recorded? Decided before it takes any
- * room.
+ * room in a ring.
  *
- *   outcome not ok, and keep_errors ─┐
- *   slow ────────────────────────────┼─► kept
- *   its tree is of the share kept ── its function has some of its rate left ─┘
+ *   the call was slow ────────────────────────────────────────► recorded
+ *   its outcome is not ok, and keep_errors is set ────────────► recorded
+ *   its trace is not sampled ─────────────────────────────────► not recorded: sampled
+ *   its function has used up its rate in this second ─────────► not recorded: limited
+ *   all others ───────────────────────────────────────────────► recorded
  *
- * A tree is chosen by a hash of its trace id: the whole of it is kept, in every process
- * and region with the same `keep`, or none of it; and by a smaller share none that a
- * larger one would not keep. (The id itself, as OpenTelemetry has it, would do for
- * random ids alone, and who hands us ids may number them.)
+ * A trace is sampled if the hash of its id is below `keep`. So all calls of a trace are
+ * sampled or none, in every process and region with the same `keep`; and a trace that
+ * is sampled with a smaller `keep` is sampled with a larger one, too. OpenTelemetry
+ * compares the id itself. That needs random ids, and hosts may number theirs.
  *
- * A rate is the whole region's: one word for each name, touched only where a rate is
- * set.
+ * A rate holds for the whole region: one word for each name counts the records of the
+ * current second. Any process may write it, by compare-and-swap. It is accessed only if
+ * a rate is set.
  */
 #ifndef FNT_PRODUCE_SAMPLING_H
 #define FNT_PRODUCE_SAMPLING_H
 
 #include "produce/call_use.h"
 
-/* Of all trees. */
+/* The value of fnt_rule.keep with which every trace is sampled. */
 #define FNT_KEEP_ALL (1ull << 63)
 
 /* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
@@ -32,7 +35,7 @@ fnt_sampling_mix(uint64_t z)
 	return z ^ (z >> 31);
 }
 
-/* 63 bits. */
+/* A hash of 63 bits. */
 static inline uint64_t
 fnt_sampling_hash(const uint64_t trace_id[2])
 {
@@ -41,12 +44,14 @@ fnt_sampling_hash(const uint64_t trace_id[2])
 	       1;
 }
 
-/* One of the `limit` of this second, at least 1. False: they are used up. Wait-free. */
+/* Count a record of the function `name` in the current second, if there are fewer than
+ * `limit`, at least 1, so far. False: there are not. Any thread; wait-free. */
 bool fnt_sampling_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
 		       uint64_t now_ns);
 
-/* 0, or the mark that says why not. For calls with a rule; flags what was slow for the
- * kept ring. Wait-free. */
+/* Is a call with a rule to be recorded? 0: yes; a slow call is flagged for the kept
+ * ring. Else FNT_MARK_SAMPLED or FNT_MARK_LIMITED: why not. Outcome and duration are in
+ * the record's head. Wait-free. */
 static inline uint64_t
 fnt_sampling_decide(struct fnt_call *call, const struct fnt_thread *thread)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/traceparent.h"
 
-/* Where each field ends, and a dash or the end stands. */
+/* Offsets of the ends of fields, where a dash or the end of the text follows. */
 enum {
 	VERSION_END = 2,
 	TRACE_MIDDLE = 19,
@@ -10,8 +10,8 @@ enum {
 	FLAGS_END = 55,
 };
 
-/* -1: no lower-case hexadecimal digit, the NUL among them: so whoever reads digit by
- * digit never goes past the end. */
+/* The value of a lower-case hexadecimal digit; -1 for any other character. As NUL is
+ * one, a loop over digits never passes the end of a string. */
 static int
 digit(char c)
 {
@@ -20,7 +20,8 @@ digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The digits from *text to `end`, at most 16. */
+/* Parse the digits from *text to `end`, at most 16. False: there is another
+ * character. */
 static bool
 take_hex(const char **text, const char *end, uint64_t *number)
 {
