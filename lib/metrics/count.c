@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "metrics/count.h"
 
-/* ---- tables ---------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------- */
 
 /* An open-addressed table of keys, `stride` bytes apart. */
 struct keys {
@@ -93,7 +93,7 @@ block_keys(const struct fnt_view *view)
 			     &view->metrics->blocks_taken};
 }
 
-/* ---- rows ------------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------------- */
 
 void
 fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t lane)
@@ -168,7 +168,7 @@ fnt_meter_find_op_row(struct fnt_meter *meter, uint32_t entity, uint32_t op)
 	return *cached = &view->op_rows[at];
 }
 
-/* ---- buckets --------------------------------------------------------------------- */
+/* ---- buckets ------------------------------------------------------------------- */
 
 /* The block of a row's octave, taken from the table if it has none yet; NULL: there is
  * no room for one. `shared`: as in find(). */
@@ -294,7 +294,7 @@ fnt_meter_place_slow(struct fnt_meter *meter, const struct fnt_record *record,
 	return place;
 }
 
-/* ---- ops ------------------------------------------------------------------------- */
+/* ---- ops ----------------------------------------------------------------------- */
 
 void
 fnt_op_row_add_shared(struct fnt_op_row *row, const struct fnt_op_done *done)

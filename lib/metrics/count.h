@@ -65,7 +65,7 @@ struct fnt_meter {
 void fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view,
 		    uint32_t lane);
 
-/* ---- calls ----------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------- */
 
 /* What is counted of a call besides what its record's head says. */
 struct fnt_extra {
@@ -140,7 +140,7 @@ fnt_meter_place_fast(const struct fnt_meter *meter, struct fnt_place_fast *place
 	return true;
 }
 
-/* ---- ops ------------------------------------------------------------------------- */
+/* ---- ops ----------------------------------------------------------------------- */
 
 /* An op that has ended. */
 struct fnt_op_done {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "metrics/journal.h"
 
-/* ---- shared rows ----------------------------------------------------------------- */
+/* ---- shared rows --------------------------------------------------------------- */
 
 /* Add a call to a shared row. A journal could not hold the new values: other threads
  * add to the row at the same time. */
@@ -32,7 +32,7 @@ add_to_shared_row(const struct fnt_place *place, uint32_t end)
 	fnt_meter_add_shared(place->bucket, 1);
 }
 
-/* ---- writing --------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------- */
 
 /* Write new value number `i`: what `count` is after `more` has been added. */
 static void
@@ -119,7 +119,7 @@ fnt_journal_write_slow(const struct fnt_place *place, uint32_t end, uint64_t seq
 	arm(place, view, seq, end);
 }
 
-/* ---- applying -------------------------------------------------------------------- */
+/* ---- applying ------------------------------------------------------------------ */
 
 /* Store new value number `i` into a row's counter. */
 static void
@@ -191,7 +191,7 @@ fnt_journal_apply_rare(struct fnt_journal *journal, struct fnt_fn_row *row)
 	apply_rare(row->counts, journal);
 }
 
-/* ---- recovery -------------------------------------------------------------------- */
+/* ---- recovery ------------------------------------------------------------------ */
 
 /* Apply a dead thread's journal. In a damaged region it may hold anything, so that each
  * number is checked. */

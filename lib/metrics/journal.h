@@ -23,7 +23,7 @@
 
 #include "metrics/count.h"
 
-/* ---- how a call ends ------------------------------------------------------------- */
+/* ---- how a call ends ----------------------------------------------------------- */
 
 /* The lane's counter for a frame's mark: of records, or of calls that have none. */
 static inline fnt_word *
@@ -68,7 +68,7 @@ fnt_journal_lost_counter(uint32_t end)
 	return FNT_FN_DROPPED + end - FNT_RINGS;
 }
 
-/* ---- any call -------------------------------------------------------------------- */
+/* ---- any call ------------------------------------------------------------------ */
 
 /* Write to the journal what the call's end makes of its row, before the call ends:
  * before the lane's counter of `end` (fnt_journal_end_of()) becomes `seq`. Does nothing
@@ -85,7 +85,7 @@ void fnt_journal_apply_slow(const struct fnt_place *place, uint32_t end);
  * meanwhile, the next may repeat it. */
 void fnt_journal_replay(const struct fnt_view *view, uint32_t lane);
 
-/* ---- fast ------------------------------------------------------------------------ */
+/* ---- fast ---------------------------------------------------------------------- */
 
 /* The index in a journal's `counts` of each new value. */
 enum fnt_journal_sum {

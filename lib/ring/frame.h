@@ -30,8 +30,7 @@
 
 #define FNT_FRAME_NONE UINT32_MAX
 
-/* ---- owning a frame
- * --------------------------------------------------------------- */
+/* ---- owning a frame ------------------------------------------------------------ */
 
 /* How many frames, from the first on, have ever been used. Frames are claimed close
  * together, so that recovery and readers do not search the whole table. */
@@ -64,8 +63,7 @@ fnt_frame_set_state(struct fnt_frame *frame, uint32_t owner, uint32_t status)
 			      memory_order_release);
 }
 
-/* ---- a call's frames, by its owner
- * ------------------------------------------------ */
+/* ---- a call's frames, by its owner --------------------------------------------- */
 
 /* Before the first word of a call is written to a CACHED frame. */
 static inline void
@@ -156,8 +154,7 @@ fnt_frame_set_word(struct fnt_frame *frame, size_t i, uint64_t word)
 	fnt_word_store(&frame->record[i], word);
 }
 
-/* ---- streams
- * ---------------------------------------------------------------------- */
+/* ---- streams ------------------------------------------------------------------- */
 
 /* The word of the head that has the number of bytes in the first `chunks` chunks. Two
  * words take turns, so that a reader that loads the number of chunks also finds the
@@ -189,8 +186,7 @@ fnt_frame_count_chunk(struct fnt_frame *frame, uint64_t bytes, uint64_t before)
  * may not belong together. */
 void fnt_frame_read_chunks(const struct fnt_frame *frame, struct fnt_record *record);
 
-/* ---- marks
- * ------------------------------------------------------------------------ */
+/* ---- marks --------------------------------------------------------------------- */
 
 /* The call is about to be committed by `lane` to `ring`, from the cell of `ticket` on,
  * as the lane's record number `seq`. From now on the cell's state says whether it has
@@ -221,8 +217,7 @@ fnt_frame_mark_lost(struct fnt_frame *frame, uint64_t mark, uint32_t lane, uint6
  * not overwritten), and if there is to be no record. Anyone. */
 bool fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame);
 
-/* ---- recovery, by the one that holds the lock of the dead owner's slot
- * ------------- */
+/* ---- recovery, by the one that holds the lock of the dead owner's slot --------- */
 
 /* OPEN or REAPED → REAPED: a frame whose record is not committed. Clears its mark. */
 void fnt_frame_recover(struct fnt_frame *frame);

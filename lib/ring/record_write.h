@@ -89,8 +89,7 @@ fnt_record_handle(struct fnt_ring_writer *writer, const struct fnt_record *recor
 	return &writer->handles[FNT_RING_MAIN];
 }
 
-/* ---- fast
- * ------------------------------------------------------------------------- */
+/* ---- fast ---------------------------------------------------------------------- */
 
 /* Write the record's head of a call that was ok and has nothing rare. The words that
  * the call's end changes are computed here, and not stored in `record` first. */

@@ -2,21 +2,21 @@
 #include "ring/recover.h"
 
 #include "base/clock.h"
-#include "region/liveness.h"
+#include "base/shm_words.h"
 #include "metrics/journal.h"
-#include "ring/frame.h"
-#include "region/name_table.h"
 #include "payload/encode.h"
 #include "payload/read.h"
+#include "region/liveness.h"
+#include "region/name_table.h"
 #include "region/segment_map.h"
 #include "region/slots.h"
-#include "base/shm_words.h"
+#include "ring/frame.h"
 #include "ring/record_write.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MOVES 4 /* of the ring, while one record is written */
+#define MOVES 4 /* to new segments, while one record is written */
 #define SEQ_WORD (offsetof(struct fnt_record, seq) / 8)
 
 static bool
@@ -37,14 +37,17 @@ owned_lane(const struct fnt_lane *lane, uint32_t slot)
 	       fnt_state_owner(state) == slot;
 }
 
-/* The mark's record is committed, or there is to be none: was that counted before its owner
- * was killed? A record's cell may be somebody else's by now, and clear_lanes() not find it. */
+/* ---- step 1: the dead process's frames ----------------------------------------- */
+
+/* Count a call that has ended according to its frame's mark, unless its owner did
+ * before it was killed. correct_count() may not find its record, because the cell may
+ * have been overwritten. */
 static void
 count_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 {
-	uint64_t lane = atomic_load_explicit(&frame->commit_lane, memory_order_relaxed);
-	uint64_t seq = atomic_load_explicit(&frame->commit_seq, memory_order_relaxed);
-	uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_relaxed);
+	uint64_t lane = fnt_word_relaxed(&frame->commit_lane);
+	uint64_t seq = fnt_word_relaxed(&frame->commit_seq);
+	uint64_t mark = fnt_word_relaxed(&frame->commit);
 	uint64_t before = seq - 1;
 
 	if (lane < view->lane_count)
@@ -53,9 +56,8 @@ count_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 			seq, memory_order_release, memory_order_relaxed);
 }
 
-/* Step 1. */
 static void
-settle_frames(const struct fnt_view *view, uint32_t slot)
+resolve_frames(const struct fnt_view *view, uint32_t slot)
 {
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		struct fnt_frame *frame = &view->frames[i];
@@ -76,14 +78,17 @@ settle_frames(const struct fnt_view *view, uint32_t slot)
 			fnt_frame_clear_marks(view, lane);
 }
 
-/* A record may have been committed and its owner killed before it was counted. */
+/* ---- step 2: its lanes --------------------------------------------------------- */
+
+/* Count the lane's last record if its owner was killed after it was committed, before
+ * it was counted. */
 static void
 correct_count(const struct fnt_segments *segments, struct fnt_lane_ring *lane,
 	      uint32_t lane_no)
 {
-	uint64_t next = atomic_load_explicit(&lane->recorded, memory_order_relaxed) + 1;
-	uint64_t first = atomic_load_explicit(&lane->block_first, memory_order_relaxed);
-	uint64_t end = atomic_load_explicit(&lane->block_end, memory_order_relaxed);
+	uint64_t next = fnt_word_relaxed(&lane->recorded) + 1;
+	uint64_t first = fnt_word_relaxed(&lane->block_first);
+	uint64_t end = fnt_word_relaxed(&lane->block_end);
 	const struct fnt_segment *segment = fnt_segment_find(segments, first);
 
 	if (!segment || end - first > segment->cell_count)
@@ -95,16 +100,16 @@ correct_count(const struct fnt_segments *segments, struct fnt_lane_ring *lane,
 
 		if (fnt_cell_lane(state) == lane_no && !fnt_cell_busy(state) &&
 		    fnt_cell_kind(state) == FNT_CELL_HEAD &&
-		    atomic_load_explicit(&cell->words[SEQ_WORD],
-					 memory_order_relaxed) == next)
+		    fnt_word_relaxed(&cell->words[SEQ_WORD]) == next)
 			atomic_store_explicit(&lane->recorded, next,
 					      memory_order_release);
 	}
 }
 
-/* The dead may have been a reaper itself, killed between a record and its count, and the
- * cell be somebody else's by now: then the mark, in another's frame, knows. After this the
- * lane's counts are right, whoever takes it next. */
+/* The dead process may have been recovering another one, and was killed between a
+ * record and its count. correct_count() does not find that if the cell has been
+ * overwritten, but the mark, in the other process's frame, tells. After this the lane's
+ * counters are right for its next owner. */
 static void
 count_marks(const struct fnt_view *view, uint32_t lane_no)
 {
@@ -114,26 +119,23 @@ count_marks(const struct fnt_view *view, uint32_t lane_no)
 			atomic_load_explicit(&frame->state, memory_order_acquire));
 
 		if (status == FNT_FRAME_REAPED &&
-		    atomic_load_explicit(&frame->commit_lane, memory_order_relaxed) ==
-			    lane_no &&
+		    fnt_word_relaxed(&frame->commit_lane) == lane_no &&
 		    fnt_frame_committed(view, frame))
 			count_committed(view, frame);
 	}
 }
 
-/* Step 2. */
 static void
-clear_lane(const struct fnt_view *view, uint32_t lane_no)
+recover_lane(const struct fnt_view *view, uint32_t lane_no)
 {
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		struct fnt_lane_ring *lane = &view->lanes[lane_no].rings[i];
 		const struct fnt_segments *segments = fnt_view_segments(view, i);
 
 		correct_count(segments, lane, lane_no);
-		fnt_ring_recover(
-			segments, lane_no,
-			atomic_load_explicit(&lane->block_first, memory_order_relaxed),
-			atomic_load_explicit(&lane->block_end, memory_order_relaxed));
+		fnt_ring_recover(segments, lane_no,
+				 fnt_word_relaxed(&lane->block_first),
+				 fnt_word_relaxed(&lane->block_end));
 	}
 	count_marks(view, lane_no);
 	fnt_journal_replay(view, lane_no);
@@ -141,16 +143,19 @@ clear_lane(const struct fnt_view *view, uint32_t lane_no)
 }
 
 static void
-clear_lanes(const struct fnt_view *view, uint32_t slot)
+recover_lanes(const struct fnt_view *view, uint32_t slot)
 {
 	for (uint32_t i = 0; i < view->lane_count; i++)
 		if (owned_lane(&view->lanes[i], slot))
-			clear_lane(view, i);
+			recover_lane(view, i);
 	fnt_name_reclaim(view, slot);
 }
 
-/* The payload of an open call: its frames, as far as its published bytes reach. The links
- * are the dead owner's word: bounded, checked, and its bytes may be anything. */
+/* ---- step 3: its calls --------------------------------------------------------- */
+
+/* Copy the published payload of an open call from its frames. Returns the number of
+ * bytes. Numbers and links are the dead process's, and are checked; the bytes may be
+ * any. */
 static uint32_t
 collect_payload(const struct fnt_view *view, uint32_t slot,
 		const struct fnt_frame *head, const struct fnt_extent *into)
@@ -163,8 +168,7 @@ collect_payload(const struct fnt_view *view, uint32_t slot,
 	if (published > view->max_record_bytes - sizeof(struct fnt_record))
 		published = view->max_record_bytes - sizeof(struct fnt_record);
 	for (;;) {
-		uint64_t next =
-			atomic_load_explicit(&frame->next, memory_order_relaxed);
+		uint64_t next = fnt_word_relaxed(&frame->next);
 		uint32_t left = (uint32_t)published - done;
 
 		if (left <= FNT_FRAME_PAYLOAD_BYTES) {
@@ -175,7 +179,7 @@ collect_payload(const struct fnt_view *view, uint32_t slot,
 			       FNT_FRAME_PAYLOAD_BYTES);
 		done += FNT_FRAME_PAYLOAD_BYTES;
 		if (!next || next > view->frame_count)
-			return done; /* damaged: what there is */
+			return done; /* damaged: as much as there is */
 		frame = &view->frames[next - 1];
 		if (!owned_frame(frame, slot, &status) || status != FNT_FRAME_LINKED)
 			return done;
@@ -190,7 +194,7 @@ count_rows(struct fnt_record *record, struct fnt_extra *extra, int64_t rows)
 		extra->rows += (uint64_t)rows;
 }
 
-/* What the payload says of the call. */
+/* Count the call's ops, rows and schedules from its payload. */
 static void
 count_events(struct fnt_record *record, struct fnt_extra *extra, const char *payload)
 {
@@ -208,18 +212,19 @@ count_events(struct fnt_record *record, struct fnt_extra *extra, const char *pay
 			extra->schedules++;
 }
 
-/* A reaper at work: its lane's writer and meter, room for a payload. */
-struct reaper {
+/* What recording aborted calls takes: a lane's writer and meter, room for a payload. */
+struct recorder {
 	const struct fnt_region *region;
-	uint32_t slot; /* of the dead */
+	uint32_t slot; /* of the dead process */
 	struct fnt_ring_writer writer;
 	struct fnt_meter meter;
 	struct fnt_extent room;
 };
 
-/* When it was recorded, which is not when it ended: if there is room to say so. */
+/* Append the time of recording, which is later than the call's end, if there is
+ * room. */
 static void
-note_time(struct fnt_record *record, const struct fnt_extent *room)
+append_commit_time(struct fnt_record *record, const struct fnt_extent *room)
 {
 	if (record->payload_bytes + FNT_COMMITTED_BOUND > room->size)
 		return;
@@ -229,107 +234,107 @@ note_time(struct fnt_record *record, const struct fnt_extent *room)
 	record->flags |= FNT_RECORD_LATE;
 }
 
-/* Into the ring; where that has moved on, after it. */
+/* Write the record; if there are new segments, to those. */
 static bool
-emit(struct reaper *reaper, struct fnt_ending *ending)
+write_moving(struct recorder *recorder, struct fnt_ending *ending)
 {
 	enum fnt_claim_result is = FNT_CLAIM_NEW_SEGMENT;
 
 	for (int i = 0; i < MOVES && is == FNT_CLAIM_NEW_SEGMENT; i++) {
-		is = fnt_record_write_slow(&reaper->writer, ending, fnt_clock_mono());
+		is = fnt_record_write_slow(&recorder->writer, ending, fnt_clock_mono());
 		if (is == FNT_CLAIM_NEW_SEGMENT)
-			fnt_ring_writer_move(&reaper->writer, reaper->region);
+			fnt_ring_writer_move(&recorder->writer, recorder->region);
 	}
 	return is == FNT_CLAIMED;
 }
 
-/* With a record, or without. */
+/* End the call: with a record, or counted only. */
 static void
-end_call(struct reaper *reaper, struct fnt_ending *ending)
+end_call(struct recorder *recorder, struct fnt_ending *ending)
 {
-	const struct fnt_view *view = &reaper->region->view;
+	const struct fnt_view *view = &recorder->region->view;
 
-	if (!reaper->writer.lane) {
+	if (!recorder->writer.lane) {
 		atomic_fetch_add_explicit(&view->control->dropped, 1,
 					  memory_order_relaxed);
 		fnt_journal_apply_slow(&ending->place,
 				       fnt_journal_end_of(FNT_MARK_DROPPED));
 	} else if (view->flags & FNT_KEEP_NONE) {
-		fnt_record_skip_slow(&reaper->writer, ending, FNT_MARK_NOT_KEPT);
-	} else if (!emit(reaper, ending)) {
-		fnt_record_skip_slow(&reaper->writer, ending, FNT_MARK_DROPPED);
+		fnt_record_skip_slow(&recorder->writer, ending, FNT_MARK_NOT_KEPT);
+	} else if (!write_moving(recorder, ending)) {
+		fnt_record_skip_slow(&recorder->writer, ending, FNT_MARK_DROPPED);
 	}
 }
 
-/* Step 3, one call. */
 static void
-record_aborted(struct reaper *reaper, struct fnt_frame *frame)
+record_aborted(struct recorder *recorder, struct fnt_frame *frame)
 {
-	const struct fnt_view *view = &reaper->region->view;
+	const struct fnt_view *view = &recorder->region->view;
 	struct fnt_extra extra = {0};
 	struct fnt_record record;
 	struct fnt_ending ending = {.record = &record,
-				    .payload = &reaper->room,
+				    .payload = &recorder->room,
 				    .frame = frame,
-				    .meter = &reaper->meter};
+				    .meter = &recorder->meter};
 
 	fnt_words_load(&record, frame->record, sizeof(record));
 	fnt_frame_read_chunks(frame, &record);
 	record.payload_bytes =
-		collect_payload(view, reaper->slot, frame, &reaper->room);
-	count_events(&record, &extra, reaper->room.bytes);
+		collect_payload(view, recorder->slot, frame, &recorder->room);
+	count_events(&record, &extra, recorder->room.bytes);
 	record.outcome = FNT_ABORTED;
-	record.duration_ns =
-		atomic_load_explicit(&frame->last_ns, memory_order_relaxed);
+	record.duration_ns = fnt_word_relaxed(&frame->last_ns);
 	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE);
 	record.flags |= FNT_RECORD_KEPT;
-	note_time(&record, &reaper->room);
-	ending.place = fnt_meter_place_slow(&reaper->meter, &record, &extra, true);
-	end_call(reaper, &ending);
-	fnt_frame_close_slow(frame, reaper->slot);
+	append_commit_time(&record, &recorder->room);
+	ending.place = fnt_meter_place_slow(&recorder->meter, &record, &extra, true);
+	end_call(recorder, &ending);
+	fnt_frame_close_slow(frame, recorder->slot);
 }
 
-static struct reaper *
-make_reaper(const struct fnt_region *region, uint32_t slot)
+static struct recorder *
+make_recorder(const struct fnt_region *region, uint32_t slot)
 {
 	uint32_t size = (region->view.max_record_bytes + 7) / 8 * 8;
-	struct reaper *reaper = malloc(sizeof(*reaper) + size);
+	struct recorder *recorder = malloc(sizeof(*recorder) + size);
 
-	if (!reaper)
+	if (!recorder)
 		return NULL;
-	reaper->region = region;
-	reaper->slot = slot;
-	reaper->writer = (struct fnt_ring_writer){.lane = NULL};
-	reaper->room = (struct fnt_extent){.bytes = (char *)(reaper + 1), .size = size};
-	return reaper;
+	recorder->region = region;
+	recorder->slot = slot;
+	recorder->writer = (struct fnt_ring_writer){.lane = NULL};
+	recorder->room =
+		(struct fnt_extent){.bytes = (char *)(recorder + 1), .size = size};
+	return recorder;
 }
 
 static bool
 record_all(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
 	const struct fnt_view *view = &region->view;
-	struct reaper *reaper = make_reaper(region, slot);
+	struct recorder *recorder = make_recorder(region, slot);
 	uint32_t lane, status;
 
-	if (!reaper)
+	if (!recorder)
 		return false;
 	lane = fnt_lane_claim(view, self, (int32_t)gettid());
-	fnt_meter_init(&reaper->meter, view, lane);
+	fnt_meter_init(&recorder->meter, view, lane);
 	if (lane != FNT_LANE_NONE)
-		fnt_ring_writer_init(&reaper->writer, view, lane);
+		fnt_ring_writer_init(&recorder->writer, view, lane);
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++)
 		if (owned_frame(&view->frames[i], slot, &status) &&
 		    status == FNT_FRAME_REAPED)
-			record_aborted(reaper, &view->frames[i]);
+			record_aborted(recorder, &view->frames[i]);
 	if (lane != FNT_LANE_NONE) {
-		fnt_ring_writer_fini(&reaper->writer);
+		fnt_ring_writer_fini(&recorder->writer);
 		fnt_lane_release(view, lane);
 	}
-	free(reaper);
+	free(recorder);
 	return true;
 }
 
-/* Step 4. */
+/* ---- steps 4 and 5 ------------------------------------------------------------- */
+
 static void
 free_frames(const struct fnt_view *view, uint32_t slot)
 {
@@ -346,34 +351,35 @@ fnt_recover_slot(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
 	const struct fnt_view *view = &region->view;
 
-	/* The dead knew of all segments in which they have left something. */
+	/* The dead process can have left something in any segment of the region. */
 	fnt_segment_map_follow(region);
-	settle_frames(view, slot);
-	clear_lanes(view, slot);
+	resolve_frames(view, slot);
+	recover_lanes(view, slot);
 	if (!record_all(region, slot, self))
 		return false;
 	free_frames(view, slot);
 	return true;
 }
 
+/* Is the slot in use? It may change until the caller holds the slot's lock. */
 static bool
-reap_one(const struct fnt_region *region, uint32_t slot, uint32_t self)
+is_taken(const struct fnt_producer_slot *slot)
+{
+	return atomic_load_explicit(&slot->status, memory_order_acquire) ==
+	       FNT_PRODUCER_LIVE;
+}
+
+/* All steps for one slot. False: its process is not dead, or another process is
+ * recovering it, or there is no memory. */
+static bool
+recover_one(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
 	struct fnt_producer_slot *at = &region->view.producers[slot];
-	bool dead;
 
-	if (atomic_load_explicit(&at->status, memory_order_acquire) !=
-		    FNT_PRODUCER_LIVE ||
-	    fnt_slot_lock(region, slot))
+	if (!is_taken(at) || fnt_slot_lock(region, slot))
 		return false;
-	dead = atomic_load_explicit(&at->status, memory_order_acquire) ==
-		       FNT_PRODUCER_LIVE &&
-	       !fnt_slot_alive_without_lock(region, slot);
-	if (!dead) {
-		fnt_slot_unlock(region, slot);
-		return false;
-	}
-	if (!fnt_recover_slot(region, slot, self)) {
+	if (!is_taken(at) || fnt_slot_alive_without_lock(region, slot) ||
+	    !fnt_recover_slot(region, slot, self)) {
 		fnt_slot_unlock(region, slot);
 		return false;
 	}
@@ -389,7 +395,7 @@ fnt_recover_dead(const struct fnt_region *region, uint32_t self)
 	uint32_t count = 0;
 
 	for (uint32_t slot = 0; slot < region->view.producer_count; slot++)
-		if (slot != self && reap_one(region, slot, self))
+		if (slot != self && recover_one(region, slot, self))
 			count++;
 	return count;
 }

@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: MIT
  *
- * recover.h: taking up what the dead have left, once.
+ * recover.h: completes or discards what dead processes left in the region.
  *
- *   1  frames   committed after all: done with. Else REAPED, its mark wiped; and wiped also
- *               the marks that the dead, a reaper itself, left in others' frames
- *   2  lanes    busy cells become PAD, the count of records is put right, FREE
- *   3  frames   REAPED: an aborted record is committed, under a mark as for any call
+ *   1  frames   whose call has ended: CACHED; others that are open: REAPED, without
+ *               their mark. The dead process may have been recovering another one: marks
+ *               that it set in that one's frames are cleared, too
+ *   2  lanes    busy cells become PAD, counters and the journal are completed; FREE
+ *   3  frames   REAPED: their call is recorded as aborted, under a mark as any call
  *   4  frames   all others of the slot: FREE
  *   5  slot     FREE
  *
- * Whoever holds the lock of a dead process's slot does this, alone; it may die at any step,
- * and the next goes through all of them again: each finds its own part done or undone. Cells
- * are cleared only when no frame's mark depends on them any more.
+ * Marks are cleared before cells, because a recovered cell says nothing about a mark. A
+ * process that is killed during recovery leaves each step done, half done or not begun;
+ * the next one repeats all steps, which finds out which.
  *
- * Makes system calls. One thread of a process at a time.
+ * Who may do this: whoever holds the lock of the dead process's slot; one thread of a
+ * process at a time.
+ *
+ * Progress: makes system calls and allocates. Does not wait for other processes.
  */
 #ifndef FNT_RING_RECOVER_H
 #define FNT_RING_RECOVER_H
 
 #include "region/view.h"
 
-/* Steps 1 to 4 for `slot`, whose lock we hold, writing as a process of slot `self` (which
- * may be the same). False: no memory; the rest is left to a later try. */
+/* Steps 1 to 4 for `slot`, whose lock the caller holds. `self`: the caller's own slot,
+ * which gets the lane that is written with; may be `slot`. False: no memory; what is
+ * left is for a later try. */
 bool fnt_recover_slot(const struct fnt_region *region, uint32_t slot, uint32_t self);
 
-/* All steps for every dead process of the region; their number. */
+/* All steps for every slot of the region but `self` whose process is dead, and that no
+ * other process is recovering. Returns their number. */
 uint32_t fnt_recover_dead(const struct fnt_region *region, uint32_t self);
 
 #endif

@@ -9,7 +9,7 @@
 #define BLOCK_MAX 256
 #define BLOCK_PART 64
 
-/* ---- segments ---------------------------------------------------------------- */
+/* ---- segments ------------------------------------------------------------------ */
 
 /* The newest segment that `cursor` has reached, and the first ticket of the one after
  * it; NULL: there is none. */
@@ -75,7 +75,7 @@ fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view
 	}
 }
 
-/* ---- tickets ----------------------------------------------------------------- */
+/* ---- tickets ------------------------------------------------------------------- */
 
 /* Use up tickets. */
 static void
@@ -209,7 +209,7 @@ refill(struct fnt_ring_handle *handle, uint32_t count, uint64_t now_ns)
 	return true;
 }
 
-/* ---- cells ------------------------------------------------------------------- */
+/* ---- cells --------------------------------------------------------------------- */
 
 /* The cells of the block's next `count` tickets. */
 static struct fnt_claim

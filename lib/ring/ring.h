@@ -121,8 +121,7 @@ fnt_ring_claim_cell(const struct fnt_ring_handle *handle, const struct fnt_claim
 	return &handle->cells[index];
 }
 
-/* ---- fast
- * ------------------------------------------------------------------------- */
+/* ---- fast ---------------------------------------------------------------------- */
 
 #define FNT_BLOCK_LIFE_NS 1000000u
 
@@ -231,8 +230,7 @@ fnt_ring_commit(struct fnt_ring_handle *handle, const struct fnt_claim *claim,
 		fnt_ring_prefetch(cell + 1);
 }
 
-/* ---- recovery
- * --------------------------------------------------------------------- */
+/* ---- recovery ------------------------------------------------------------------ */
 
 /* Make PAD of the cells that the dead owner of `lane_no` left busy among the tickets
  * [first, end), which may be any numbers. For the one that recovers the lane. */
