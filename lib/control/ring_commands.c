@@ -220,6 +220,7 @@ begin_empty(struct fnt_control *control, struct fnt_error *error)
 {
 	const struct fnt_view *view = &control->region.view;
 	uint64_t cells[FNT_RINGS] = {0};
+	struct fnt_error begin_error;
 	int rc;
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
@@ -228,8 +229,12 @@ begin_empty(struct fnt_control *control, struct fnt_error *error)
 		if (segments->count)
 			cells[ring] = segments->at[segments->count - 1].cell_count;
 	}
-	rc = fnt_resize_begin(&control->region, cells, error);
-	return rc == -EBUSY && fnt_rotate_needed(view) ? 0 : rc;
+	rc = fnt_resize_begin(&control->region, cells, &begin_error);
+	if (rc == -EBUSY && fnt_rotate_needed(view))
+		return 0;
+	if (rc && error)
+		*error = begin_error;
+	return rc;
 }
 
 /* Wait until every ticket of the old rings is either written or sealed. -EBUSY with a

@@ -17,17 +17,18 @@
 
 /* Takes over `made`, whose region has been opened with the result `rc`. */
 static int
-finish_open(struct fnt_reader **reader, struct fnt_reader *made, int rc)
+finish_open(struct fnt_reader **reader, struct fnt_reader *made, int rc,
+	    struct fnt_error *error)
 {
 	if (rc) {
 		free(made);
 		return rc;
 	}
-	made->guard =
+	made->sigbus =
 		fnt_sigbus_add(made->region.view.base, made->region.view.size_bytes);
-	if (!made->guard) {
+	if (!made->sigbus) {
 		fnt_reader_close(made);
-		return -ENOMEM;
+		return fnt_fail(error, -ENOMEM, "out of memory");
 	}
 	*reader = made;
 	return 0;
@@ -41,7 +42,7 @@ fnt_reader_open(struct fnt_reader **reader, const char *region, struct fnt_error
 	if (!made)
 		return fnt_fail(error, -ENOMEM, "out of memory");
 	return finish_open(reader, made,
-			   fnt_region_open_read(&made->region, region, error));
+			   fnt_region_open_read(&made->region, region, error), error);
 }
 
 int
@@ -51,8 +52,8 @@ fnt_reader_open_pid(struct fnt_reader **reader, int32_t pid, struct fnt_error *e
 
 	if (!made)
 		return fnt_fail(error, -ENOMEM, "out of memory");
-	return finish_open(reader, made,
-			   fnt_region_open_pid(&made->region, pid, error));
+	return finish_open(reader, made, fnt_region_open_pid(&made->region, pid, error),
+			   error);
 }
 
 void
@@ -60,7 +61,7 @@ fnt_reader_close(struct fnt_reader *reader)
 {
 	if (!reader)
 		return;
-	fnt_sigbus_remove(reader->guard);
+	fnt_sigbus_remove(reader->sigbus);
 	fnt_region_close(&reader->region);
 	free(reader);
 }
@@ -68,7 +69,7 @@ fnt_reader_close(struct fnt_reader *reader)
 const char *
 fnt_reader_path(const struct fnt_reader *reader)
 {
-	return *reader->region.path ? reader->region.path : "region without a name";
+	return fnt_region_label(&reader->region);
 }
 
 int
@@ -90,7 +91,7 @@ fnt_reader_renew_segments(struct fnt_reader *reader)
 bool
 fnt_reader_mapping_lost(const struct fnt_reader *reader)
 {
-	return fnt_sigbus_truncated(reader->guard) ||
+	return fnt_sigbus_truncated(reader->sigbus) ||
 	       fnt_segment_map_truncated(&reader->region.view);
 }
 

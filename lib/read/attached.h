@@ -18,7 +18,7 @@
 
 struct fnt_reader {
 	struct fnt_region region;
-	struct fnt_sigbus_range *guard;
+	struct fnt_sigbus_range *sigbus;
 	bool stale; /* the file was truncated or overwritten: stays set */
 };
 

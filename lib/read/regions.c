@@ -44,6 +44,8 @@ describe_region(struct fnt_region_info *info, const char *dir, const char *file)
 	if (snprintf(info->path, sizeof(info->path), "%s/%s", dir, file) >=
 	    (int)sizeof(info->path)) {
 		info->status = -ENAMETOOLONG;
+		snprintf(info->message, sizeof(info->message), "%.400s…: path too long",
+			 info->path);
 		return;
 	}
 	info->status = fnt_reader_open(&reader, info->path, &error);
@@ -93,5 +95,5 @@ fnt_regions_list(const char *dir, struct fnt_region_info **regions, size_t *coun
 		free(entries[i]);
 	}
 	free(entries);
-	return *regions ? 0 : -ENOMEM;
+	return *regions ? 0 : fnt_fail(error, -ENOMEM, "out of memory");
 }

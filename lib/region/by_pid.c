@@ -223,7 +223,7 @@ fnt_region_open_pid(struct fnt_region *region, pid_t pid, struct fnt_error *erro
 	int rc;
 
 	if (!found)
-		return -ENOMEM;
+		return fnt_fail(error, -ENOMEM, "out of memory");
 	rc = attach_found(region, pid, found, find_mapped(found, pid), error);
 	free(found);
 	if (!rc && !fstat(region->fd, &st))

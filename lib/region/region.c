@@ -395,11 +395,14 @@ open_or_create(int dir_fd, const struct place *place, const char *path,
 	const struct fnt_options *options = contents->options;
 
 	for (int attempt = 0; attempt < 8; attempt++) {
-		int fd;
+		struct fnt_error error;
+		int fd = open_file(dir_fd, place->file, options, path, &error);
 
-		fd = open_file(dir_fd, place->file, options, path, options->error);
-		if (fd != -ENOENT || options->flags & FNT_ATTACH_ONLY)
+		if (fd != -ENOENT || options->flags & FNT_ATTACH_ONLY) {
+			if (fd < 0 && options->error)
+				*options->error = error;
 			return fd;
+		}
 		fd = create_file(dir_fd, place, path, contents);
 		if (fd < 0 && fd != -EEXIST)
 			return fd;
