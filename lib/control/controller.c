@@ -110,7 +110,9 @@ check_file_size(const struct fnt_control *control, struct fnt_error *error)
 	    (uint64_t)st.st_size >= control->region.view.size_bytes &&
 	    !fnt_sigbus_truncated(control->sigbus))
 		return 0;
-	return fnt_fail(error, -EIO, "%s: its file was cut short",
+	return fnt_fail(error, -EIO,
+			"%s: the file was truncated; remove it and restart the "
+			"processes that write to it",
 			fnt_control_path(control));
 }
 
@@ -126,11 +128,12 @@ fnt_control_lock(struct fnt_control *control, struct fnt_error *error)
 		rc = set_control_lock(&control->region, F_WRLCK);
 	}
 	if (rc == -EAGAIN || rc == -EACCES)
-		return fnt_fail(error, -EBUSY,
-				"%s: another process is changing it; try again",
-				fnt_control_path(control));
+		return fnt_fail(
+			error, -EBUSY,
+			"%s: another process is changing this region; try again",
+			fnt_control_path(control));
 	if (rc)
-		return fnt_fail(error, rc, "%s: cannot lock it: %s",
+		return fnt_fail(error, rc, "%s: cannot take the control lock: %s",
 				fnt_control_path(control), strerror(-rc));
 	rc = check_file_size(control, error);
 	if (rc)

@@ -357,7 +357,7 @@ prepare_cells(const struct fnt_region *region, const struct fnt_segment *segment
 	cells = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd,
 		     (off_t)segment->off);
 	if (cells == MAP_FAILED)
-		return fnt_fail(error, -ENOMEM, "%s: cannot map its new part", what);
+		return fnt_fail(error, -ENOMEM, "%s: cannot map the new segment", what);
 	for (uint64_t i = 0; i < segment->cell_count; i++)
 		fnt_word_store(&cells[i].state,
 			       fnt_cell_state(segment->lap - 1, 0, FNT_CELL_PAD, 0));

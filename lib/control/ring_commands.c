@@ -111,7 +111,8 @@ recover_all(const struct fnt_control *control, uint32_t *count, struct fnt_error
 	slot = fnt_slot_claim(region, &left);
 	if (slot == FNT_SLOT_NONE)
 		return fnt_fail(error, -EUSERS,
-				"%s: all process slots are taken by live processes",
+				"%s: all process slots are taken by live processes; "
+				"end one of them and try again",
 				fnt_control_path(control));
 	if (left)
 		fnt_recover_slot(region, slot, slot);
@@ -201,7 +202,8 @@ default_path(const struct fnt_control *control, char path[PATH_MAX],
 
 	if (!len)
 		return fnt_fail(error, -EINVAL,
-				"the region has no name: say which file to write");
+				"the region has no name; give the path of the file to "
+				"write");
 	if (len > 4 && !strcmp(region + len - 4, ".fnt"))
 		len -= 4;
 	gmtime_r(&now, &tm);
@@ -259,8 +261,8 @@ seal_all(struct fnt_control *control, struct fnt_error *error)
 			: UINT32_MAX;
 	return fnt_fail(
 		error, -EBUSY,
-		"%s: process %lld is in the middle of writing a record, stopped or "
-		"dead: continue it, or reap, then rotate again; nothing has been lost",
+		"%s: process %lld has stopped or died while writing a record; "
+		"continue it, or run ctl reap, then rotate again; no record is lost",
 		fnt_control_path(control),
 		owner < view->producer_count
 			? (long long)atomic_load_explicit(&view->producers[owner].pid,
@@ -349,10 +351,11 @@ fnt_control_remove(struct fnt_control *control, bool force, uint32_t *alive,
 			*alive == 1 ? " writes to it" : "es write to it");
 	if (!*path || lstat(path, &st) || st.st_dev != control->region.dev ||
 	    st.st_ino != control->region.ino)
-		return fnt_fail(error, -ENOENT, "%s: no file of that name any more",
+		return fnt_fail(error, -ENOENT,
+				"%s: the file has been removed or replaced already",
 				fnt_control_path(control));
 	if (unlink(path))
-		return fnt_fail(error, -errno, "%s: cannot remove it: %s", path,
+		return fnt_fail(error, -errno, "%s: cannot remove the file: %s", path,
 				strerror(errno));
 	return 0;
 }

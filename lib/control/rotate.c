@@ -72,7 +72,7 @@ fnt_rotate_open(struct fnt_rotation *rotation, struct fnt_error *error)
 	if (!fstatat(rotation->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW)) {
 		fnt_rotate_close(rotation);
 		return fnt_fail(error, -EEXIST,
-				"%s: is there already; name another file",
+				"%s: the file exists already; name another one",
 				rotation->path);
 	}
 	rotation->fd = fnt_region_create_unnamed(rotation->dir_fd, rotation->temp,
@@ -102,7 +102,8 @@ fnt_rotate_close(struct fnt_rotation *rotation)
 static int
 failed(const struct fnt_rotation *rotation, int code, struct fnt_error *error)
 {
-	return fnt_fail(error, -code, "%s: cannot write it: %s; nothing is lost",
+	return fnt_fail(error, -code,
+			"%s: cannot write the file: %s; no record is lost",
 			rotation->path, strerror(code));
 }
 
@@ -342,7 +343,9 @@ fnt_rotate_write(struct fnt_rotation *rotation, struct fnt_error *error)
 	int code = 0, rc;
 
 	if (!fnt_rotate_needed(&rotation->region->view))
-		return fnt_fail(error, -EAGAIN, "%s: the rings have not moved on",
+		return fnt_fail(error, -EAGAIN,
+				"%s: not written, as the region has no segment to "
+				"rotate; try again",
 				rotation->path);
 	/* As long as the region's file; sparse. */
 	if (fstat(rotation->region->fd, &st) || ftruncate(rotation->fd, st.st_size))
@@ -358,7 +361,9 @@ fnt_rotate_write(struct fnt_rotation *rotation, struct fnt_error *error)
 	rc = fnt_region_link(rotation->dir_fd, rotation->fd, rotation->temp,
 			     rotation->file);
 	if (rc)
-		return fnt_fail(error, rc, "%s: cannot name it: %s", rotation->path,
-				strerror(-rc));
+		return fnt_fail(
+			error, rc,
+			"%s: cannot give the file its name: %s; no record is lost",
+			rotation->path, strerror(-rc));
 	return 0;
 }

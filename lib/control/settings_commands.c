@@ -129,20 +129,21 @@ change_begin(struct fnt_control *control, struct fnt_settings_block **block,
 	int rc;
 
 	if (!control->region.view.settings)
-		return fnt_fail(error, -EIO, "%s: damaged: it has no settings",
+		return fnt_fail(error, -EIO, "%s: damaged: no settings section",
 				fnt_control_path(control));
 	if (control->region.view.frozen && !has_live_producers(&control->region))
-		return fnt_fail(error, -EROFS,
-				"%s: frozen by a rotation, and nobody writes to it; "
-				"change the region that it comes from",
-				fnt_control_path(control));
+		return fnt_fail(
+			error, -EROFS,
+			"%s: a copy made by a rotation, whose settings no process "
+			"uses; change those of the original region",
+			fnt_control_path(control));
 	rc = fnt_control_lock(control, error);
 	if (rc)
 		return rc;
 	rc = load_block(&control->region.view, block);
 	if (rc) {
 		fnt_control_unlock(control);
-		return fnt_fail(error, rc, "%s: cannot read its settings: %s",
+		return fnt_fail(error, rc, "%s: cannot read the settings: %s",
 				fnt_control_path(control), strerror(-rc));
 	}
 	return 0;

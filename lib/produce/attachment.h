@@ -126,8 +126,8 @@ bool fnt_process_trylock(void);
 /* All attachments of the process, a list that the holder of the mutex may change. */
 struct fnt_attachment **fnt_process_attachments(void);
 
-/* Call `each` for every attachment, with the mutex and the maps lock held. Returns
- * whether any call returned true. */
+/* Call `each` for every attachment, with the process mutex and
+ * fnt_segment_map_lock() held. Returns whether any call returned true. */
 bool fnt_process_each(bool (*each)(struct fnt_attachment *attachment));
 
 /* pthread_atfork handlers' part: take the mutex before a fork, give it back in both

@@ -182,8 +182,8 @@ too_many(pid_t pid, const struct found *found, int count, struct fnt_error *erro
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
 					i ? ", " : "", found[i].path);
 	return fnt_fail(error, -ENOTUNIQ,
-			"pid %d: uses several regions, choose one by -r: %s", (int)pid,
-			names);
+			"pid %d: has several regions mapped; choose one by -r: %s",
+			(int)pid, names);
 }
 
 static int

@@ -22,7 +22,7 @@ no_space(const char *path, int fd, uint64_t size, int code, struct fnt_error *er
 	struct statvfs fs;
 
 	if (code != -ENOSPC || fstatvfs(fd, &fs))
-		return fnt_fail(error, code, "%s: cannot make %s: %s", path,
+		return fnt_fail(error, code, "%s: cannot allocate %s: %s", path,
 				fnt_bytes_text(need, size), strerror(-code));
 	return fnt_fail(
 		error, code,

@@ -426,7 +426,7 @@ fnt_header_read(struct fnt_header *header, int fd, const char *what,
 	memset(header, 0, sizeof(*header));
 	got = pread(fd, header, sizeof(*header), 0);
 	if (got < 0)
-		return fnt_fail(error, -errno, "%s: cannot read it: %s", what,
+		return fnt_fail(error, -errno, "%s: cannot read the file: %s", what,
 				strerror(errno));
 	rc = check_identity(header, what, error);
 	if (rc)

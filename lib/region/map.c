@@ -108,11 +108,13 @@ fnt_view_map(struct fnt_view *view, int fd, bool write, const char *what,
 		return fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
 	file_bytes = (uint64_t)st.st_size;
 	if (file_bytes < header.size_bytes)
-		return fnt_fail(error, -EPROTO, "%s: cut short while it was opened",
+		return fnt_fail(error, -EPROTO,
+				"%s: truncated while it was being opened; take "
+				"another copy",
 				what);
 	base = mmap(NULL, file_bytes, prot, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED)
-		return fnt_fail(error, -errno, "%s: cannot map it: %s", what,
+		return fnt_fail(error, -errno, "%s: cannot map the file: %s", what,
 				strerror(errno));
 	*view = (struct fnt_view){.base = base, .size_bytes = file_bytes};
 	fill_in_view(view, &header);

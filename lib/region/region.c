@@ -61,7 +61,10 @@ fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error)
 		len = snprintf(path, PATH_MAX, "/dev/shm/fntrace-%u",
 			       (unsigned)geteuid());
 	if (len < 0 || len >= PATH_MAX)
-		return fnt_fail(error, -ENAMETOOLONG, "directory name too long");
+		return fnt_fail(error, -ENAMETOOLONG,
+				"%.200s…: directory name too long; set FNTRACE_DIR "
+				"to a shorter one",
+				dir ? dir : "/dev/shm");
 	return 0;
 }
 
@@ -138,8 +141,8 @@ check_dir(int fd, const struct place *place, const struct fnt_options *options,
 		others = S_IWOTH;
 	if (st.st_mode & others && !(st.st_mode & S_ISVTX))
 		return fnt_fail(error, -EPERM,
-				"%s: others can write to it; chmod 700 it, or set "
-				"FNTRACE_DIR to another",
+				"%s: other users can write to this directory; run "
+				"chmod 700 on it, or set FNTRACE_DIR to another one",
 				place->dir);
 	return 0;
 }
@@ -156,8 +159,8 @@ open_dir(const struct place *place, const struct fnt_options *options,
 
 	if (make && place->ours && mkdir(place->dir, 0700) && errno != EEXIST)
 		return fnt_fail(error, -errno,
-				"%s: cannot make the directory: %s; set FNTRACE_DIR to "
-				"another",
+				"%s: cannot create the directory: %s; set FNTRACE_DIR "
+				"to another one",
 				place->dir, strerror(errno));
 	/* O_PATH: search permission is enough. */
 	fd = open(place->dir, O_PATH | O_DIRECTORY | O_CLOEXEC | nofollow);
@@ -328,8 +331,8 @@ fill(int fd, const struct contents *contents, const char *path)
 		return fnt_fail(error, -errno, "%s: cannot give it to group %u: %s",
 				path, options->gid, strerror(errno));
 	if (fchmod(fd, group ? 0660 : 0600) || !write_start(fd, header))
-		return fnt_fail(error, -errno, "%s: cannot write it: %s", path,
-				strerror(errno));
+		return fnt_fail(error, -errno, "%s: cannot write the new region: %s",
+				path, strerror(errno));
 	return contents->init(fd, header, options);
 }
 
@@ -353,7 +356,8 @@ create_file(int dir_fd, const struct place *place, const char *path,
 	if (!rc) {
 		rc = fnt_region_link(dir_fd, fd, temp, place->file);
 		if (rc && rc != -EEXIST)
-			fnt_fail(error, rc, "%s: cannot name it: %s", path,
+			fnt_fail(error, rc,
+				 "%s: cannot give the new region this name: %s", path,
 				 strerror(-rc));
 	}
 	if (*temp)
@@ -376,7 +380,9 @@ open_nameless(struct fnt_region *region, struct contents *contents)
 		return rc;
 	fd = memfd_create("fntrace", MFD_CLOEXEC);
 	if (fd < 0)
-		return fnt_fail(error, -errno, "memfd_create: %s", strerror(errno));
+		return fnt_fail(error, -errno,
+				"region without a name: memfd_create: %s",
+				strerror(errno));
 	rc = fill(fd, contents, fnt_region_label(region));
 	if (rc) {
 		close(fd);

@@ -27,7 +27,8 @@ fnt_region_create_unnamed(int dir_fd, char temp[FNT_TEMP_NAME_SIZE], const char 
 		 (unsigned long long)random);
 	fd = openat(dir_fd, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return fnt_fail(error, -errno, "%s: cannot make it: %s", path,
+		return fnt_fail(error, -errno,
+				"%s: cannot create a file in its directory: %s", path,
 				strerror(errno));
 	return fd;
 }

@@ -60,7 +60,8 @@ write_settings(int fd, const struct fnt_section *section,
 		return fnt_fail(options->error, -ENOMEM, "out of memory");
 	fnt_settings_write(entries, count, block);
 	if (!write_all(fd, entries, size, section->off))
-		rc = fnt_fail(options->error, -errno, "cannot write settings: %s",
+		rc = fnt_fail(options->error, -errno,
+			      "cannot write the settings of the new region: %s",
 			      strerror(errno));
 	free(entries);
 	return rc;
@@ -91,7 +92,8 @@ fnt_first_settings_write(int fd, const struct fnt_header *header,
 	fnt_random(first.key, sizeof(first.key));
 	if (!rc && !write_all(fd, &first, sizeof(first), control->off))
 		rc = fnt_fail(options->error, -errno,
-			      "cannot write its control section: %s", strerror(errno));
+			      "cannot write the control section of the new region: %s",
+			      strerror(errno));
 	free(block);
 	return rc;
 }

@@ -242,7 +242,9 @@ fnt_settings_assign(struct fnt_settings *settings, const char *assignment,
 	int key = 0;
 
 	if (!value)
-		return fnt_fail(error, -EINVAL, "\"%.64s\": say KEY=VALUE", assignment);
+		return fnt_fail(error, -EINVAL,
+				"setting \"%.64s\" has no value; give KEY=VALUE",
+				assignment);
 	while (key < FNT_SETTINGS && (strlen(keys[key].key) != len ||
 				      memcmp(keys[key].key, assignment, len) != 0))
 		key++;
@@ -297,8 +299,9 @@ parse_word(struct fnt_settings_block *block, char *word, struct fnt_error *error
 		if (!set)
 			return fnt_fail(
 				error, -ENOSPC,
-				"%.64s: there is room for %u functions' settings", word,
-				block->max);
+				"%.64s: there is room for %u functions' settings; "
+				"give fewer, or use prefixes such as todo:*",
+				word, block->max);
 		word = colon + 1;
 	}
 	return fnt_settings_assign(&set->values, word, error);

@@ -85,7 +85,7 @@ refused 2 'slow=50: give a time of at most 24h with its unit' set slow=50
 refused 2 'rate=many: give calls a second, 1 to 4294967295; or off' fn f rate=many
 refused 2 'enabled=maybe: give on or off' set enabled=maybe
 refused 2 'capture.ids=some: give on, off or hash' set capture.ids=some
-refused 2 '"keep": say KEY=VALUE$' set keep
+refused 2 'setting "keep" has no value; give KEY=VALUE$' set keep
 refused 2 'ctl set: which settings\? give KEY=VALUE' set
 refused 2 'ctl fn: which function\?' fn
 refused 2 'ctl fn: which settings of it\?' fn f

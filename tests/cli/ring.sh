@@ -75,7 +75,7 @@ run 0 fntrace stat -r app
 has out 'retained +0 '
 has out 'total +3,001 '
 run 1 fntrace ctl rotate -r app -o frozen.fnt
-has err 'frozen.fnt: is there already; name another file'
+has err 'frozen.fnt: the file exists already; name another one'
 one_line err
 run 1 fntrace ctl rotate -r app -o /nowhere/x.fnt
 has err '/nowhere: No such file'
@@ -96,7 +96,7 @@ has out '"name":"app\.[0-9-]*",.*"frozen":true'
 for change in 'set keep=0.5' 'fn f keep=0.5' reset; do
 	# shellcheck disable=SC2086
 	run 1 fntrace ctl $change -r ./frozen.fnt
-	has err 'frozen\.fnt: frozen by a rotation, and nobody writes to it; change the region'
+	has err 'frozen\.fnt: a copy made by a rotation, whose settings no process uses; change those'
 	one_line err
 	empty out
 done

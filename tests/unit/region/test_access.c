@@ -148,7 +148,7 @@ START_TEST(planted_files_are_not_followed)
 			 -EINVAL);
 	ck_assert_int_eq(chmod(fixture_dir, 0777), 0);
 	ck_assert_int_eq(open_with("aim", &options), -EPERM);
-	ck_assert_ptr_nonnull(strstr(message, "others can write"));
+	ck_assert_ptr_nonnull(strstr(message, "other users can write"));
 	ck_assert_int_eq(chmod(fixture_dir, 0700), 0);
 	if (!can_be_other())
 		return;
