@@ -64,8 +64,8 @@ start_fast(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 		call->slow.ruled = true;
 		call->rule = *rule;
 	}
-	ids = fnt_head_identify(thread, info);
-	fnt_head_name_trace(thread, &ids);
+	ids = fnt_head_make_ids(thread, info);
+	fnt_head_start_trace(thread, &ids);
 	head = fnt_head_make(thread, ids, now, fn->fn, (uint8_t)info->fn_type);
 	fnt_head_store(&call->record, &head);
 	fnt_head_show(call->shown, &head);

@@ -5,6 +5,7 @@
 #include "produce/capture.h"
 #include "produce/rules_follow.h"
 
+/* The rule of the function `name` in the latest snapshot. */
 static const struct fnt_rule *
 rule_of(struct fnt_thread *thread, const char *name)
 {
@@ -35,6 +36,7 @@ start_captured(const struct fnt_call_ctx *ctx, struct fnt_log *log,
 	return fnt_call_start(log, ctx->thread, &captured, framed);
 }
 
+/* Give a call that has begun its rule. */
 static void
 set_rule(struct fnt_call *call, const struct fnt_rule *rule)
 {
@@ -44,6 +46,7 @@ set_rule(struct fnt_call *call, const struct fnt_rule *rule)
 		fnt_payload_set_fast(call);
 }
 
+/* Begin a call if its function is enabled: 0, FNT_NOT_ENABLED or -ENOMEM. */
 static int
 start(struct fnt_call_ctx *ctx, struct fnt_log *log, const struct fnt_call_info *info,
       bool framed)

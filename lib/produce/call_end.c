@@ -17,7 +17,7 @@ drop_extents(struct fnt_call *call, struct fnt_thread *thread, uint32_t frame)
 		call->frame = &thread->attachment->region.view.frames[frame];
 		fnt_frame_unlink(call->frame);
 	}
-	call->slow.hidden = call->slow.linked = false;
+	call->slow.no_frame = call->slow.linked = false;
 	fnt_call_reset_room(call);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What happens in a call between its beginning (begin.c) and its end (finish.c), other
- * than ops (op.c): user and tenant, stream chunks, schedules; and a call's ids.
+ * Functions on an open call, other than ops (op.c) and its end (finish.c): ids, user
+ * and tenant, stream chunks, schedules.
  */
 #include "produce/call_events.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * call_head.h: the head of a call that begins: who it is, and the record's words, here
- * and in the frame.
+ * call_head.h: the head of a call that begins: its ids, and the first words of its
+ * record, in the struct fnt_call and in the frame.
+ *
+ * Used by the thread that begins the call. Wait-free; no system call, no allocation.
  */
 #ifndef FNT_PRODUCE_CALL_HEAD_H
 #define FNT_PRODUCE_CALL_HEAD_H
@@ -9,10 +11,10 @@
 #include "produce/call_use.h"
 #include "ring/frame.h"
 
-/* ---- identity -------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------- */
 
-/* A step of splitmix64 (Steele, Lea, Flood 2014), and half of its finalizer: a thread
- * goes through all numbers there are before one comes again. */
+/* A step of splitmix64 (Steele, Lea, Flood 2014), and half of its finalizer. A thread
+ * gets each 64-bit number once before any comes again. */
 static inline uint64_t
 fnt_head_random(struct fnt_thread *thread)
 {
@@ -22,7 +24,7 @@ fnt_head_random(struct fnt_thread *thread)
 	return z ^ (z >> 29);
 }
 
-/* Never 0. */
+/* A random number that is not 0. */
 static inline uint64_t
 fnt_head_id(struct fnt_thread *thread)
 {
@@ -31,54 +33,59 @@ fnt_head_id(struct fnt_thread *thread)
 	return __builtin_expect(id != 0, 1) ? id : fnt_head_random(thread);
 }
 
-/* Who a call is, and whose. */
+/* A call's uid, its caller's (0: none), and its trace's id. */
 struct fnt_call_ids {
 	uint64_t uid, parent_uid;
 	uint64_t trace_id[2];
 };
 
-/* A traceparent is not looked at. */
+/* The ids of a call that begins: those of its parent or of `info`, all 0 if there are
+ * none. info->traceparent is not parsed here. */
 static inline __attribute__((always_inline)) struct fnt_call_ids
-fnt_head_identify(struct fnt_thread *thread, const struct fnt_call_info *info)
+fnt_head_make_ids(struct fnt_thread *thread, const struct fnt_call_info *info)
 {
 	const struct fnt_call *parent = info->parent;
-	struct fnt_call_ids who = {fnt_head_id(thread),
+	struct fnt_call_ids ids = {fnt_head_id(thread),
 				   info->parent_uid,
 				   {info->trace_id[0], info->trace_id[1]}};
 
 	if (parent) {
-		who.parent_uid = parent->record.uid;
-		who.trace_id[0] = parent->record.trace_id[0];
-		who.trace_id[1] = parent->record.trace_id[1];
+		ids.parent_uid = parent->record.uid;
+		ids.trace_id[0] = parent->record.trace_id[0];
+		ids.trace_id[1] = parent->record.trace_id[1];
 	}
-	return who;
+	return ids;
 }
 
-/* A root names its tree: 64 random bits of the thread, 64 of the call. */
+/* If the call belongs to no trace, begin one: its id is 64 random bits of the thread,
+ * and the call's uid. */
 static inline __attribute__((always_inline)) void
-fnt_head_name_trace(struct fnt_thread *thread, struct fnt_call_ids *who)
+fnt_head_start_trace(struct fnt_thread *thread, struct fnt_call_ids *ids)
 {
-	if (!(who->trace_id[0] | who->trace_id[1])) {
-		who->trace_id[0] = thread->trace_high;
-		who->trace_id[1] = who->uid;
+	if (!(ids->trace_id[0] | ids->trace_id[1])) {
+		ids->trace_id[0] = thread->trace_high;
+		ids->trace_id[1] = ids->uid;
 	}
 }
 
 /* ---- the record's head ----------------------------------------------------------- */
 
-/* The head's words, by pairs: put together in registers, as a word that was stored in
- * parts can't be loaded for a while. Those that are not here are 0. */
+/* The first words of a record, in pairs; those that are not here are 0. They are
+ * composed in registers: a word that was stored in parts can't be loaded for a
+ * while. */
 struct fnt_head {
 	fnt_pair uid_parent, trace, started, fn, pid_exe;
 };
 
+/* The head of a call of the function `fn`, a pair as of fnt_name_pair(), that begins at
+ * `now` (monotonic ns). */
 static inline __attribute__((always_inline)) struct fnt_head
-fnt_head_make(const struct fnt_thread *thread, struct fnt_call_ids who, uint64_t now,
+fnt_head_make(const struct fnt_thread *thread, struct fnt_call_ids ids, uint64_t now,
 	      fnt_pair fn, uint8_t fn_type)
 {
 	return (struct fnt_head){
-		.uid_parent = fnt_pair_make(who.uid, who.parent_uid),
-		.trace = fnt_pair_make(who.trace_id[0], who.trace_id[1]),
+		.uid_parent = fnt_pair_make(ids.uid, ids.parent_uid),
+		.trace = fnt_pair_make(ids.trace_id[0], ids.trace_id[1]),
 		.started = fnt_pair_make(now + thread->clock.wall_offset, 0),
 		.fn = fn,
 		.pid_exe = fnt_pair_load(&thread->pid_tid) |
@@ -86,9 +93,10 @@ fnt_head_make(const struct fnt_thread *thread, struct fnt_call_ids who, uint64_t
 						    << FNT_RECORD_SHIFT(fn_type))};
 }
 
+/* The address of the pair of words that begins with a field's. */
 #define FNT_HEAD_AT(record, field) ((char *)(record) + FNT_RECORD_WORD(field) * 8)
 
-/* Here … */
+/* Store the head in a record in private memory. */
 static inline __attribute__((always_inline)) void
 fnt_head_store(struct fnt_record *record, const struct fnt_head *head)
 {
@@ -103,7 +111,7 @@ fnt_head_store(struct fnt_record *record, const struct fnt_head *head)
 	fnt_pair_store(FNT_HEAD_AT(record, stream_bytes), none);
 }
 
-/* … and where others see it. */
+/* Store the head in a frame, where readers see it once the frame is open. */
 static inline __attribute__((always_inline)) void
 fnt_head_show(struct fnt_frame *frame, const struct fnt_head *head)
 {

@@ -11,8 +11,9 @@
 
 /* ---- memory ---------------------------------------------------------------------- */
 
+/* Count a call in private memory, if the thread has a lane. */
 static void
-count_hidden(struct fnt_thread *thread)
+count_without_frame(struct fnt_thread *thread)
 {
 	if (thread->writer.lane)
 		fnt_count(&thread->writer.lane->unframed, 1);
@@ -29,11 +30,11 @@ make_private(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 		return NULL;
 	memset(call, 0, size);
 	call->allocated = true;
-	call->slow.hidden = true;
+	call->slow.no_frame = true;
 	fnt_call_set_up_private(call, log, thread->attachment);
 	call->listed = framed;
 	if (framed) {
-		count_hidden(thread);
+		count_without_frame(thread);
 		fnt_private_calls_add(thread->attachment->pool, call);
 	}
 	return call;
@@ -115,12 +116,12 @@ write_head(struct fnt_call *call, struct fnt_thread *thread,
 	   const struct fnt_call_info *info, uint64_t now)
 {
 	const struct fnt_name_entry *fn = fnt_name_find(&thread->names, info->fn_name);
-	struct fnt_call_ids ids = fnt_head_identify(thread, info);
+	struct fnt_call_ids ids = fnt_head_make_ids(thread, info);
 	struct fnt_head head;
 
 	if (info->traceparent && !info->parent)
 		fnt_traceparent_parse(info->traceparent, ids.trace_id, &ids.parent_uid);
-	fnt_head_name_trace(thread, &ids);
+	fnt_head_start_trace(thread, &ids);
 	fnt_clock_update_wall(&thread->clock, now);
 	head = fnt_head_make(thread, ids, now,
 			     fn ? fn->fn : fnt_name_pair(FNT_NAME_NONE),
@@ -134,10 +135,10 @@ static void
 show(struct fnt_call *call, struct fnt_thread *thread)
 {
 	if (call->frame && fnt_payload_used(call) > call->framed) {
-		/* There were no frames for its beginning. */
+		/* Not enough frames were free for its first event. */
 		call->frame = NULL;
-		call->slow.hidden = true;
-		count_hidden(thread);
+		call->slow.no_frame = true;
+		count_without_frame(thread);
 	}
 	if (!call->frame)
 		return;

@@ -36,21 +36,21 @@ struct fnt_pending_op {
  * compare. */
 union fnt_slow_flags {
 	struct {
-		bool ruled;  /* it has a rule of its own; else all is at its default */
-		bool hidden; /* some or all of it is not visible in flight */
-		bool linked; /* its payload has more than one extent */
-		bool many_ops;	 /* pending_many is in use */
-		bool rare;	 /* it has something to count that few calls have */
-		bool keeps_none; /* its region records nothing */
+		bool ruled; /* `rule` is set; else all settings are at their defaults */
+		bool no_frame; /* it is not visible in flight: `frame` is NULL */
+		bool linked;   /* its payload has more than one extent */
+		bool many_ops; /* pending_many is in use */
+		bool rare;     /* it changes rare counters, those from FNT_FN_RARE on */
+		bool keeps_none; /* its region records nothing: FNT_KEEP_NONE */
 	};
 	uint64_t any;
 };
 
-/* What a fast commit of a common record can't have. Rules and regions that record
- * nothing are decided on before the commit. */
+/* The flags that a fast commit of a common record declines. Rules and regions that
+ * record nothing are decided on before the commit. */
 #define FNT_SLOW_COMMIT                                                                \
 	(~((union fnt_slow_flags){.ruled = true, .keeps_none = true}).any)
-/* The same for a commit that also counts what is rare. */
+/* The same for a commit that also changes rare counters. */
 #define FNT_SLOW_COMMIT_RARE                                                           \
 	(FNT_SLOW_COMMIT & ~((union fnt_slow_flags){.rare = true}).any)
 
@@ -137,7 +137,7 @@ fnt_call_is_open(const struct fnt_call *call)
 	return owner && owner != FNT_CALL_NOBODY;
 }
 
-/* What is rare has been counted: reset it for the next call. */
+/* The rare counters have been changed: reset this for the next call. */
 static inline void
 fnt_call_forget_rare(struct fnt_call *call)
 {

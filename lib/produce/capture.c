@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+/* Write "h:" and 16 digits. */
 static void
 put_hash(char *to, uint64_t hash)
 {

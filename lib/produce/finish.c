@@ -154,7 +154,7 @@ commit_slow(struct fnt_call_ctx ctx)
 /* ---- fast ------------------------------------------------------------------------ */
 
 /* Fill in `ending`, if the call's row and bucket of metrics are cached. The call has no
- * slow flag but a rule, or `rare`. */
+ * slow flags but `ruled` and `rare`. */
 static inline __attribute__((always_inline)) bool
 prepare_ending_fast(struct fnt_call_ctx ctx, struct fnt_ending_fast *ending,
 		    uint64_t duration_ns)
@@ -176,7 +176,7 @@ prepare_ending_fast(struct fnt_call_ctx ctx, struct fnt_ending_fast *ending,
 
 /* Commit a record whose payload is in one frame, and drop the call. False: it declines.
  * `one`, a constant: the record is known to take one cell. `common`, a constant: the
- * call was ok, is not for the kept ring and has nothing rare; see
+ * call was ok, is not for the kept ring and changes no rare counters; see
  * fnt_record_write_fast(). */
 static inline __attribute__((always_inline)) bool
 commit_fast(struct fnt_call_ctx ctx, uint64_t duration_ns, uint64_t now, bool one,

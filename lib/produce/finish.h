@@ -9,20 +9,21 @@
 
 #include "produce/call_use.h"
 
-/* The record's head says outcome and duration: is the call to be recorded? If not, it
- * is counted and has ended. */
+/* Is the call to be recorded? Its outcome and duration are in the record's head. False:
+ * it is not; it has been counted and has ended. */
 bool fnt_finish_is_kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome);
 
-/* Write the outcome's event: code and message, cut to the room that was kept for them,
- * … */
+/* Write the event of an error: code and message, each NULL or a string, cut to the room
+ * that ops have left for them. */
 void fnt_finish_error(struct fnt_call_ctx *ctx, const char *code, const char *message);
 
-/* … or the value: FNT_DONE, or FNT_OMITTED if there is no room for it. `value` and
- * `borrowed` must stay until the commit. */
+/* Write the event of a value, which may be NULL: FNT_DONE, or FNT_OMITTED if there is
+ * no room. `value` and `borrowed` must stay until the commit. */
 int fnt_finish_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
 		     struct fnt_borrowed_value *borrowed);
 
-/* Commit the record and drop the call; FNT_DONE, or FNT_DROPPED: there was no place. */
+/* Commit the record and end the call; FNT_DONE, or FNT_DROPPED: no cell could be
+ * claimed. Either way the call is counted. */
 int fnt_finish_commit(struct fnt_call_ctx ctx);
 
 /* Record an open call as aborted, because its log is being closed; its owner keeps it.

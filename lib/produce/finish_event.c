@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A call's last event: what went wrong, or what came of it, cut or left out where it
- * does not fit.
+ * A call's last event: an error's code and message, which are cut if they do not fit,
+ * or a value, which is left out if it does not fit.
  */
 #include "produce/finish.h"
 
@@ -10,8 +10,8 @@
 #define ELLIPSIS "\xE2\x80\xA6"
 #define ELLIPSIS_SIZE 3u
 
-/* `text` in at most `max` bytes; if it has to be cut, a copy in `room` that shows it.
- */
+/* `text` in at most `max` bytes. If it has to be cut: a copy in `room`, which ends with
+ * an ellipsis, and `flag` is set. NULL is "". */
 static struct fnt_text
 cut_text(char room[FNT_TEXT_MAX], const char *text, uint32_t max, uint32_t *flags,
 	 uint32_t flag)
@@ -35,10 +35,11 @@ at_most(uint32_t value, uint32_t max)
 	return value < max ? value : max;
 }
 
-/* Most errors: both texts are short, and would be whole even if they were the only
- * quarter that is left, in the tail. */
+/* Write an error with two short texts in the tail. False, without any effect: a text is
+ * not short, or there is not enough room to be sure that write_error_slow() would cut
+ * none. */
 static inline bool
-write_short_error(struct fnt_call *call, const char *code, const char *message)
+write_error_fast(struct fnt_call *call, const char *code, const char *message)
 {
 	size_t code_len = fnt_short_text_len(code),
 	       message_len = fnt_short_text_len(message);
@@ -53,10 +54,10 @@ write_short_error(struct fnt_call *call, const char *code, const char *message)
 	return true;
 }
 
-/* Room was kept for it; a quarter of what there is for the code, all that is left for
- * the message. */
+/* Ops leave room for this event. If that is not enough for both texts, the code may
+ * take a quarter of the room, and the message what is left. */
 static __attribute__((noinline)) void
-write_long_error(struct fnt_call_ctx *ctx, const char *code, const char *message)
+write_error_slow(struct fnt_call_ctx *ctx, const char *code, const char *message)
 {
 	struct fnt_event event = {.type = FNT_EVENT_ERROR};
 	struct fnt_call *call = ctx->call;
@@ -83,13 +84,14 @@ write_long_error(struct fnt_call_ctx *ctx, const char *code, const char *message
 void
 fnt_finish_error(struct fnt_call_ctx *ctx, const char *code, const char *message)
 {
-	if (!write_short_error(ctx->call, code ? code : "", message ? message : ""))
-		write_long_error(ctx, code, message);
+	if (!write_error_fast(ctx->call, code ? code : "", message ? message : ""))
+		write_error_slow(ctx, code, message);
 }
 
-/* What most values are, under no rule: short, and there is room in the tail. */
+/* Write a value of at most 255 bytes in the tail. False, without any effect: it is
+ * longer or not valid, the call has a rule, or there is no room. */
 static inline bool
-write_short_value(struct fnt_call *call, const struct fnt_value *value)
+write_value_fast(struct fnt_call *call, const struct fnt_value *value)
 {
 	uint32_t head = 0x93u | FNT_EVENT_VALUE << 8 | (uint32_t)value->kind << 16 |
 			0xc4u << 24;
@@ -108,6 +110,7 @@ write_short_value(struct fnt_call *call, const struct fnt_value *value)
 	return true;
 }
 
+/* Flag the value as omitted. */
 static int
 omit_value(struct fnt_call *call)
 {
@@ -116,9 +119,10 @@ omit_value(struct fnt_call *call)
 	return FNT_OMITTED;
 }
 
+/* Write any value: FNT_DONE, also if the call's rule leaves it out, or FNT_OMITTED. */
 static __attribute__((noinline)) int
-write_long_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
-		 struct fnt_borrowed_value *lent)
+write_value_slow(struct fnt_call_ctx ctx, const struct fnt_value *value,
+		 struct fnt_borrowed_value *borrowed)
 {
 	struct fnt_event event = {.type = FNT_EVENT_VALUE};
 	struct fnt_call *call = ctx.call;
@@ -137,12 +141,13 @@ write_long_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
 	event.value.bytes.at = value->data;
 	event.value.bytes.len = (uint32_t)value->len;
 	bound = FNT_VALUE_BOUND + (uint32_t)value->len;
-	/* A length without data: the host has a value, too large to hand over. */
+	/* A length without data stands for a value that the host could not hand
+	 * over. */
 	if ((uint32_t)value->kind > FNT_VALUE_MSGPACK || (!value->data && value->len) ||
 	    value->len > call->limit || fnt_payload_used(call) + bound > call->limit)
 		return omit_value(call);
-	/* A value that takes the place of another is of this function. */
-	if (!call->slow.ruled && fnt_payload_borrow_value(call, &event, lent))
+	/* A hash of the value is in `room`, which ends with this function. */
+	if (!call->slow.ruled && fnt_payload_borrow_value(call, &event, borrowed))
 		return FNT_DONE;
 	if (!fnt_payload_reserve(call, ctx.thread, bound))
 		return omit_value(call);
@@ -152,10 +157,11 @@ write_long_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
 
 int
 fnt_finish_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
-		 struct fnt_borrowed_value *lent)
+		 struct fnt_borrowed_value *borrowed)
 {
 	if (!value || value->kind == FNT_VALUE_NONE)
 		return FNT_DONE;
-	return write_short_value(ctx.call, value) ? FNT_DONE
-						  : write_long_value(ctx, value, lent);
+	return write_value_fast(ctx.call, value)
+		       ? FNT_DONE
+		       : write_value_slow(ctx, value, borrowed);
 }

@@ -8,9 +8,9 @@
  * A payload is a list of extents, which need not be contiguous. Events are encoded in
  * place, where readers will load them: building them in private memory first would
  * stall the processor, which can't quickly load a word that was just stored as bytes.
- * Bytes past `published` belong to the call's owner, which writes them by stores that are
- * relaxed and atomic byte by byte (fnt_bytes_store8() and others). Readers load whole
- * words and discard what is past `published`.
+ * Bytes past `published` belong to the call's owner, which writes them by stores that
+ * are relaxed and atomic byte by byte (fnt_bytes_store8() and others). Readers load
+ * whole words and discard what is past `published`.
  *
  * Room is reserved before an event is encoded, so that encoding can't fail half-way.
  * Only the thread that uses the call may call these functions. Reserving room may

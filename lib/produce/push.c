@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Traces that were built elsewhere: a call that is begun, filled and finished at once.
+ * fnt_log_push: record a trace that was built elsewhere. It becomes a call that is
+ * begun, filled and finished at once, and that is never visible in flight.
  */
 #include "produce/attach.h"
 #include "produce/begin_ruled.h"
@@ -10,39 +11,44 @@
 #include "produce/finish.h"
 #include "produce/op.h"
 
+/* Write and count an op; FNT_DONE or FNT_OMITTED. */
 static int
-push_ops(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
+push_op(struct fnt_call_ctx *ctx, const struct fnt_trace_op *op)
+{
+	struct fnt_event event = {.type = FNT_EVENT_OP};
+	struct fnt_call *call = ctx->call;
+	struct fnt_hashed hashed;
+	const char *id = fnt_capture_id(*ctx, op->id, &hashed);
+	int rc;
+
+	event.op.op = (uint32_t)op->op;
+	fnt_call_name(ctx->thread, op->entity, &call->record.flags, &event.op.entity);
+	event.op.id.at = id;
+	event.op.id.len = id ? (uint32_t)strnlen(id, call->op_limit) : 0;
+	event.op.start_ns = op->start_ns;
+	event.op.duration_ns = op->duration_ns;
+	event.op.row_count = op->row_count;
+	event.op.ok = op->ok;
+	rc = fnt_op_write_event(*ctx, &event, 0);
+	fnt_call_count_op(*ctx, (struct fnt_op_done){.entity = event.op.entity.id,
+						     .op = event.op.op < FNT_OP_KINDS
+								   ? event.op.op
+								   : FNT_OP_OTHER,
+						     .ns = op->duration_ns,
+						     .rows = fnt_rows_of(op->row_count),
+						     .ok = op->ok});
+	return rc;
+}
+
+/* Write ops and schedules; FNT_OMITTED: at least one did not fit. */
+static int
+push_events(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 {
 	int worst = FNT_DONE;
 
-	for (size_t i = 0; i < trace->op_count; i++) {
-		const struct fnt_trace_op *op = &trace->ops[i];
-		struct fnt_event event = {.type = FNT_EVENT_OP};
-		struct fnt_call *call = ctx->call;
-		struct fnt_hashed hashed;
-
-		event.op.op = (uint32_t)op->op;
-		fnt_call_name(ctx->thread, op->entity, &call->record.flags,
-			      &event.op.entity);
-		event.op.id.at = fnt_capture_id(*ctx, op->id, &hashed);
-		event.op.id.len = event.op.id.at ? (uint32_t)strnlen(event.op.id.at,
-								     call->op_limit)
-						 : 0;
-		event.op.start_ns = op->start_ns;
-		event.op.duration_ns = op->duration_ns;
-		event.op.row_count = op->row_count;
-		event.op.ok = op->ok;
-		if (fnt_op_write_event(*ctx, &event, 0))
+	for (size_t i = 0; i < trace->op_count; i++)
+		if (push_op(ctx, &trace->ops[i]))
 			worst = FNT_OMITTED;
-		fnt_call_count_op(
-			*ctx, (struct fnt_op_done){.entity = event.op.entity.id,
-						   .op = event.op.op < FNT_OP_KINDS
-								 ? event.op.op
-								 : FNT_OP_OTHER,
-						   .ns = op->duration_ns,
-						   .rows = fnt_rows_of(op->row_count),
-						   .ok = op->ok});
-	}
 	for (size_t i = 0; i < trace->schedule_count; i++) {
 		const struct fnt_trace_schedule *schedule = &trace->schedules[i];
 
@@ -53,6 +59,7 @@ push_ops(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 	return worst;
 }
 
+/* Set what the trace says in place of what beginning the call has set. */
 static void
 push_head(struct fnt_record *record, const struct fnt_trace *trace)
 {
@@ -70,8 +77,9 @@ push_head(struct fnt_record *record, const struct fnt_trace *trace)
 					 FNT_TRACE_MESSAGE_CUT | FNT_TRACE_ID_CUT);
 }
 
-/* Its times are its own: when it was pushed is said beside them, so that the newest
- * still come first where two rings are read. */
+/* Records are in a ring in the order of their commits, and a reader merges two rings by
+ * time. The times of a pushed trace may be long past, so the time at which it is pushed
+ * is recorded as well, if there is room and the region has a kept ring. */
 static void
 push_time(struct fnt_call_ctx *ctx)
 {
@@ -90,17 +98,18 @@ push_time(struct fnt_call_ctx *ctx)
 static int
 push_trace(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 {
-	struct fnt_borrowed_value lent;
+	struct fnt_borrowed_value borrowed;
 	int rc, worst;
 
 	push_time(ctx);
 	push_head(&ctx->call->record, trace);
 	ctx->call->slow.rare = true;
-	worst = push_ops(ctx, trace);
+	worst = push_events(ctx, trace);
 	ctx->thread->now = fnt_clock_read(&ctx->thread->clock);
 	if (!fnt_finish_is_kept(*ctx, trace->outcome))
 		return FNT_DONE;
-	if (trace->outcome == FNT_OK && fnt_finish_value(*ctx, &trace->value, &lent))
+	if (trace->outcome == FNT_OK &&
+	    fnt_finish_value(*ctx, &trace->value, &borrowed))
 		worst = FNT_OMITTED;
 	if (trace->outcome == FNT_ERROR || trace->outcome == FNT_ROLLED_BACK)
 		fnt_finish_error(ctx, trace->code, trace->message);
