@@ -4,8 +4,8 @@
 #
 #	tests/format.sh SOURCE_ROOT
 #
-# Prints where a file differs, and each long line. Skipped where clang-format 14 is not installed:
-# other versions format some constructs in another way.
+# Prints where a file differs, and each long line. Skipped where clang-format 14 is not
+# installed: other versions format some constructs in another way.
 set -euo pipefail
 cd "$1"
 
