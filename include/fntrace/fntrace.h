@@ -345,8 +345,9 @@ struct fnt_value {
  * again. `value` (NULL: none) and its bytes are copied.
  *
  * FNT_DONE; FNT_OMITTED: recorded without its value, which did not fit or is of a kind
- * that is not listed above; FNT_DROPPED: the record could not be placed, and was counted; or an error of an open call. After
- * -ENOMEM the call is still open; after -EPERM it is still the parent's. */
+ * that is not listed above; FNT_DROPPED: the record could not be placed, and was
+ * counted; or an error of an open call. After -ENOMEM the call is still open; after
+ * -EPERM it is still the parent's. */
 FNT_API int fnt_call_finish_ok(struct fnt_call *call, const struct fnt_value *value);
 /* The same for a call that failed. `code` and `message`: NULL is "". Each is cut at a
  * UTF-8 boundary to 4 KiB, or to what the record has room for, and then ends in an

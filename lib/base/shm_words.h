@@ -102,7 +102,7 @@ fnt_word_store(fnt_word *word, uint64_t value)
 	atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
-/* ---- two words ------------------------------------------------------------------ */
+/* ---- two words ------------------------------------------------------------------- */
 
 /* Two adjacent words become one store (FNT_WORDS_IN_PAIRS). That matters because a call
  * is bound by its stores: a processor buffers only so many that have not reached its
@@ -179,7 +179,7 @@ fnt_pair_release(fnt_word *words, fnt_pair pair)
 #endif
 }
 
-/* ---- any number of words -------------------------------------------------------- */
+/* ---- any number of words --------------------------------------------------------- */
 
 /* Copy `count` words from private memory. */
 static inline void
@@ -262,13 +262,13 @@ fnt_words_load(void *bytes, const fnt_word *words, size_t len)
 	atomic_signal_fence(memory_order_acquire);
 }
 
-/* ---- bytes ------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------- */
 
 /* A frame's payload is written at any byte, and read as whole words by readers that
- * discard what is past the published length. These stores are relaxed and atomic byte by
- * byte, which is all that such a reader needs; they are one instruction where the
- * compiler can't see into it, and so can neither tear nor repeat the store. `at` need not
- * be aligned. */
+ * discard what is past the published length. These stores are relaxed and atomic byte
+ * by byte, which is all that such a reader needs; they are one instruction where the
+ * compiler can't see into it, and so can neither tear nor repeat the store. `at` need
+ * not be aligned. */
 #if defined(__x86_64__) && !defined(FNT_SANITIZED)
 #define FNT_BYTES_STORE(suffix, size, type, op)                                        \
 	static inline void fnt_bytes_store##suffix(char *at, type value)               \
