@@ -163,8 +163,7 @@ FNT_API const char *fnt_setting_key(size_t number);
 FNT_API char *fnt_settings_text(const struct fnt_settings *settings, char *text,
 				size_t size);
 
-/* ---- the rings
- * --------------------------------------------------------------------- */
+/* ---- the rings ------------------------------------------------------------------- */
 
 /* The rings after a change. Where `rings` is an output it may be NULL.
  *
@@ -208,10 +207,11 @@ FNT_API int fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
  * of a second, in which cursors read the old rings to their end.
  *
  * -EEXIST: the file exists; nothing is overwritten. -EINVAL: the region has no name and
- * `path` is NULL. -ENAMETOOLONG. -ENOSPC. -EUSERS: as for fnt_control_reap. -EBUSY: the
- * lock; or a process was stopped while it writes a record. New rings are then in use,
- * the old records are still in the region, and nothing is lost: continue the process,
- * and rotate again. -EIO: the file was cut short.
+ * `path` is NULL; or `path` does not name a file. -ENAMETOOLONG. -ENOSPC, -ENOMEM, and
+ * what writing the file returns. -EUSERS: as for fnt_control_reap. -EBUSY: the lock; or
+ * a process was stopped while it writes a record. New rings are then in use, the old
+ * records are still in the region, and nothing is lost: continue the process, and
+ * rotate again. -EIO: the file was cut short.
  *
  * Killed at any moment, this loses nothing: records that are not in a file stay in the
  * region for the next rotation. (If it is killed after the file has its name and before

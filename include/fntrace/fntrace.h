@@ -8,9 +8,10 @@
  *
  * A region is a file, mapped shared, that any number of processes write into without a
  * lock. A log is one process's handle for a region. A call is one execution of a
- * function, from fnt_call_begin() to the function that finishes it; it then becomes a
- * record in a ring, where newer records overwrite older ones. reader.h looks into a
- * region from outside, control.h changes it, metrics.h has its counts.
+ * function of the runtime: it begins with fnt_call_begin(), ends with one of
+ * fnt_call_finish_*(), and then becomes a record in a ring, where newer records
+ * overwrite older ones. reader.h reads a region from outside, control.h changes it,
+ * metrics.h has its counts.
  *
  * Rules for every function here, unless its comment says otherwise:
  *  - Threads: any function may be called by any thread at any time. A call is used by
@@ -211,8 +212,8 @@ struct fnt_options {
  * another user, and is not shared with the group of FNT_GROUP. -ENOSPC: the file system
  * is full. -EPROTO: the file is not a region, or is damaged. -ENOTSUP: a region of
  * another version or byte order, or with a feature that this library lacks. -EUSERS:
- * live processes have all process slots. -ENOMEM, and what system calls on files
- * return.
+ * live processes have all process slots. -EBUSY: other processes keep creating and
+ * removing the region. -ENAMETOOLONG, -ENOMEM, and what system calls on files return.
  *
  * Makes system calls, may block in them, and takes a lock of this process. Not inside a
  * read-side critical section of urcu-bp. */
@@ -270,23 +271,22 @@ struct fnt_call_info {
  *
  * NULL if nothing is traced: the log is NULL or closed, the setting `enabled` is off
  * for the function (control.h), or there is no memory. Every function below accepts a
- * NULL call, does nothing and returns -ESHUTDOWN, so the caller need not check. A call
- * whose `parent` is NULL is the root of a new tree. */
+ * NULL call, does nothing and returns -ESHUTDOWN, so the caller need not check. As
+ * `parent`, a NULL call counts as not set. */
 FNT_API struct fnt_call *fnt_call_begin(struct fnt_log *log,
 					const struct fnt_call_info *info);
 
-/* The call's id: unique in the region, never 0. 0 for a NULL call. Until the call
- * finishes; in the child of a fork, too. Wait-free. */
+/* The call's id: unique in the region, never 0. 0 for a NULL call. May be called until
+ * the call finishes, and in the child of a fork. Wait-free. */
 FNT_API uint64_t fnt_call_uid(const struct fnt_call *call);
-/* The id of the tree that the call belongs to: high, low; 0, 0 for a NULL call.
- * Likewise. */
+/* The id of the tree that the call belongs to: high, low; 0, 0 for a NULL call. May be
+ * called as fnt_call_uid(). Wait-free. */
 FNT_API void fnt_call_trace_id(const struct fnt_call *call, uint64_t trace_id[2]);
 
-/* Both ids as text, for whatever the call calls in other processes: a `traceparent` of
+/* Both ids as text, to send along with a request to another process: a `traceparent` of
  * version 00 (W3C Trace Context level 1), 55 bytes and a NUL, whose parent-id is this
  * call's uid. Its `sampled` flag is always set: the caller may have been recorded. 0;
- * -ESHUTDOWN and "" for a NULL call. Until the call finishes; in the child of a fork,
- * too. Wait-free. */
+ * -ESHUTDOWN and "" for a NULL call. May be called as fnt_call_uid(). Wait-free. */
 FNT_API int fnt_call_traceparent(const struct fnt_call *call, char text[56]);
 
 /* Set the user or the tenant after the beginning. The last value counts; NULL: "".
@@ -363,9 +363,9 @@ FNT_API int fnt_call_abandon(struct fnt_call *call);
 /* ---- traces, as they are read --------------------------------------------------- */
 
 /* A trace is what a reader makes of a record or of a call in flight. All its strings
- * are valid UTF-8 and NUL-terminated. Everything that it points to belongs to it, and
- * lives as long as the set of traces, or the cursor's or callback's turn, that it came
- * in. */
+ * are valid UTF-8 and NUL-terminated. A trace and all that it points to live until
+ * fnt_traces_free() frees their set; those of fnt_cursor_next() until its next call,
+ * and those of fnt_reader_each() until the callback returns (reader.h). */
 struct fnt_trace_op {
 	enum fnt_op op;
 	bool ok;
@@ -438,11 +438,11 @@ struct fnt_traces {
 /* Free a set and all that its traces point to. NULL is ignored. */
 FNT_API void fnt_traces_free(struct fnt_traces *traces);
 
-/* The trace as JSON, in the shape of the original service's trace endpoint, followed by
- * fields of our own. *json: one line without a newline, NUL-terminated, from malloc:
- * free() it. *len (NULL: not wanted): its bytes without the NUL. A call in flight has
- * the outcome {"status":"in_flight"} and, like one that was aborted, `elapsed_ms` and
- * `pending_op` (null: none). 0 or -ENOMEM. */
+/* The trace as JSON: the fields of Pylon's trace endpoint, then further ones. *json:
+ * one line without a newline, NUL-terminated, from malloc: free() it. *len (NULL: not
+ * wanted): its bytes without the NUL. A call in flight has the outcome
+ * {"status":"in_flight"} and, like one that was aborted, `elapsed_ms` and `pending_op`
+ * (null: none). 0 or -ENOMEM. */
 FNT_API int fnt_trace_to_json(const struct fnt_trace *trace, char **json, size_t *len);
 
 /* A value as compact JSON, *json and *len as above. Integers are exact, doubles have
@@ -460,13 +460,14 @@ FNT_API int fnt_value_to_json(const struct fnt_value *value, char **json, size_t
  * is NULL or closed; -ENOMEM. */
 FNT_API int fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace);
 
-/* The newest traces, at most `limit`, newest first: all; those of the function
- * `fn_name` (NULL: ""); those whose outcome is not FNT_OK. Free *traces with
- * fnt_traces_free. 0, -ENOMEM, -ESHUTDOWN: the log is NULL or closed.
+/* The newest traces, at most `limit`, newest first. fnt_log_recent: of all functions.
+ * fnt_log_by_fn: of the function `fn_name` (NULL: ""). fnt_log_errors: those whose
+ * outcome is not FNT_OK. Free *traces with fnt_traces_free. 0, -ENOMEM, -ESHUTDOWN: the
+ * log is NULL or closed.
  *
- * Never wait for a producer, but allocate memory, and may make system calls after a
- * resize or rotation. A record that is overwritten meanwhile is left out; none is ever
- * torn. */
+ * These functions never wait for a producer, but they allocate memory, and may make
+ * system calls after a resize or rotation. A record that is overwritten meanwhile is
+ * left out; none is ever torn. */
 FNT_API int fnt_log_recent(struct fnt_log *log, size_t limit,
 			   struct fnt_traces **traces);
 FNT_API int fnt_log_by_fn(struct fnt_log *log, const char *fn_name, size_t limit,

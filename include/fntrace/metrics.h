@@ -99,7 +99,7 @@ struct fnt_metrics {
 	uint32_t fn_rows, fn_rows_max;
 	uint32_t op_rows, op_rows_max;
 	uint32_t blocks, blocks_max;
-	/* Rows that threads share, for want of room or of a lane. */
+	/* Rows that threads share, because a table was full or a thread had no lane. */
 	uint32_t shared;
 	uint32_t reserved0;
 	uint64_t reserved[8];

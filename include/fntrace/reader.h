@@ -2,9 +2,9 @@
  *
  * reader.h: read a region from outside its processes, or after they have died.
  *
- * A reader maps the region read-only. It never slows a producer down, never writes to
- * the region, and trusts no byte in it: what makes no sense is left out and counted
- * (see fnt_reader_check).
+ * A reader maps the region read-only. It never makes a producer wait, never writes to
+ * the region, and trusts no byte in it: what makes no sense is left out, and
+ * fnt_reader_check() reports it.
  *
  * Rules for every function here, unless its comment says otherwise:
  *  - Threads: any thread, but one thread at a time for one reader and its cursors.
@@ -50,23 +50,24 @@ FNT_API int fnt_reader_open_pid(struct fnt_reader **reader, int32_t pid,
 /* Close it, after its cursors. NULL is ignored. */
 FNT_API void fnt_reader_close(struct fnt_reader *reader);
 
-/* Turn the SIGBUS of a file that is cut short while it is being read into -ESTALE, too.
+/* Install a handler of SIGBUS, so that a file that is cut short while it is being read
+ * does not end the process.
  *
  * Every function here looks at the file's size when it is called and when it returns
  * (fnt_cursor_next, while it returns records, every few milliseconds), and returns
- * -ESTALE if the file was cut short. In between the kernel sends SIGBUS. This installs
- * a handler, once for the process: it replaces the mappings of readers, whatever thread
- * uses them, and passes every other SIGBUS on to the handler that was there before. A
- * handler that the program installs later should pass signals on in the same way.
- * Nothing else in this library touches signals. Any thread. 0 or -errno. */
+ * -ESTALE if the file was cut short. If it is cut short in between, the kernel sends
+ * SIGBUS to the thread that reads. The handler, one for the process, then replaces the
+ * reader's mapping by zeroes, and the function returns -ESTALE. It passes every other
+ * SIGBUS on to the handler that was there before. A handler that the program installs
+ * later should pass signals on in the same way. Nothing else in this library touches
+ * signals. Any thread. 0 or -errno. */
 FNT_API int fnt_reader_guard(void);
 
 /* What was opened, for messages: the path, or "region without a name". Lives as long as
  * the reader. */
 FNT_API const char *fnt_reader_path(const struct fnt_reader *reader);
 
-/* ---- calls that have finished
- * ----------------------------------------------------- */
+/* ---- calls that have finished ---------------------------------------------------- */
 
 /* Which traces. NULL and 0: any; but `limit` is a number of traces, and 0 asks for
  * none. */
@@ -94,8 +95,7 @@ FNT_API int fnt_reader_each(struct fnt_reader *reader, const struct fnt_query *q
 			    int (*each)(void *arg, const struct fnt_trace *trace),
 			    void *arg);
 
-/* ---- calls as they finish
- * --------------------------------------------------------- */
+/* ---- calls as they finish -------------------------------------------------------- */
 
 enum fnt_from {
 	FNT_FROM_NOW,	 /* only calls that finish from now on */
@@ -133,16 +133,14 @@ FNT_API uint64_t fnt_cursor_missed(const struct fnt_cursor *cursor);
 /* NULL is ignored. */
 FNT_API void fnt_cursor_close(struct fnt_cursor *cursor);
 
-/* ---- calls that run now
- * ----------------------------------------------------------- */
+/* ---- calls that run now ---------------------------------------------------------- */
 
 /* The calls in flight, oldest first, with their ops so far: outcome FNT_IN_FLIGHT, or
  * FNT_ABORTED if their process is dead. Free *traces with fnt_traces_free. 0, -ENOMEM,
  * -ESTALE. */
 FNT_API int fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces);
 
-/* ---- counts
- * ----------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------- */
 
 /* Counts since the region was created, and what its tables hold now. The region has a
  * main ring and, unless it was created without one, a kept ring for calls that failed
@@ -208,12 +206,11 @@ struct fnt_producer {
 FNT_API int fnt_reader_producers(struct fnt_reader *reader,
 				 struct fnt_producer **producers, size_t *count);
 
-/* ---- verification
- * ----------------------------------------------------------------- */
+/* ---- verification ---------------------------------------------------------------- */
 
 struct fnt_check {
 	uint64_t records;    /* complete and readable */
-	uint64_t cells;	     /* looked at */
+	uint64_t cells;	     /* that were checked */
 	uint64_t busy_cells; /* being written, or left so by a process that died */
 	uint64_t frames;     /* calls in flight */
 	uint64_t names;
@@ -233,8 +230,7 @@ FNT_API int fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 					    const char *problem),
 			     void *arg);
 
-/* ---- the regions of a directory
- * --------------------------------------------------- */
+/* ---- the regions of a directory -------------------------------------------------- */
 
 struct fnt_region_info {
 	char name[256]; /* without ".fnt" */

@@ -147,7 +147,7 @@ write_scientific(struct fnt_buf *buf, const struct decimal *decimal)
 	fnt_json_i64(buf, decimal->exponent);
 }
 
-/* 0.00001 to below 1e16 have no exponent, as in the original service (serde_json). */
+/* 0.00001 to below 1e16 have no exponent, as Pylon prints them (serde_json). */
 static void
 write_decimal(struct fnt_buf *buf, const struct decimal *decimal)
 {

@@ -2,8 +2,8 @@
  *
  * json_trace.c: a trace as JSON.
  *
- * First the fields of the original service's trace endpoint, with its names and in its
- * order; a field that it leaves out is left out here. Then the fields of our own.
+ * First the fields of Pylon's trace endpoint, with its names and in its order; a field
+ * that it leaves out is left out here. Then further fields.
  */
 #include <fntrace/fntrace.h>
 
@@ -90,7 +90,7 @@ write_result(struct fnt_buf *buf, const struct fnt_value *value)
 	}
 }
 
-/* ---- the original service's fields ---------------------------------------------- */
+/* ---- the fields of Pylon ---------------------------------------------------------- */
 
 static void
 write_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)

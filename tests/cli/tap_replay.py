@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Two recorded runners are replayed at once through `fntrace tap` into one region. The output
-of `fntrace recent --json` is compared with that of the original service's trace endpoint."""
+of `fntrace recent --json` is compared with that of Pylon's trace endpoint."""
 import collections
 import json
 import os
