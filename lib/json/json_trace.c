@@ -90,7 +90,7 @@ write_result(struct fnt_buf *buf, const struct fnt_value *value)
 	}
 }
 
-/* ---- the fields of Pylon ---------------------------------------------------------- */
+/* ---- the fields of Pylon --------------------------------------------------------- */
 
 static void
 write_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)

@@ -5,25 +5,27 @@
  *   ensure_fresh ─► read ─► ensure_fresh ─► answer, or -ESTALE
  *
  * A reader never writes to the region. Opening, closing and renewing allocate and make
- * system calls; ensure_fresh makes one (fstat). None of them waits for a producer. One
- * thread at a time for one reader; any number of readers in a process.
+ * system calls; ensure_fresh makes one (fstat), and more if the rings have changed.
+ * None of them waits for a producer. One thread at a time for one reader; any number of
+ * readers in a process.
  */
 #ifndef FNT_READ_ATTACHED_H
 #define FNT_READ_ATTACHED_H
 
-#include "region/view.h"
 #include "region/sigbus.h"
+#include "region/view.h"
 
 #include <fntrace/reader.h>
 
 struct fnt_reader {
 	struct fnt_region region;
 	struct fnt_sigbus_range *sigbus;
-	bool stale; /* the file was truncated or overwritten: stays set */
+	bool stale; /* the file was truncated or overwritten; never cleared */
 };
 
 /* Is the file still as long as the mapping, and still the region that was opened? If
- * so, the rings' segments are renewed too. 0, or -ESTALE: then for ever. */
+ * so, the rings' segments are renewed too. 0; -ESTALE: it is not, and every later call
+ * returns that, too. */
 int fnt_reader_ensure_fresh(struct fnt_reader *reader);
 
 /* Map segments that resizing or rotating has added, and drop those that are gone. If

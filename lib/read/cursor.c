@@ -21,7 +21,7 @@ struct fnt_cursor {
 	struct fnt_trace_set *set;
 	uint64_t fresh_at;    /* coarse clock at the last check; 0: check at once */
 	uint32_t since_clock; /* records returned */
-	struct fnt_follow_lane lanes[]; /* the followers' */
+	struct fnt_follow_lane lanes[]; /* of both followers: one for each lane */
 };
 
 /* Asks each ring that has no record to return for its next one. */
@@ -42,8 +42,8 @@ poll_rings(struct fnt_cursor *cursor)
 }
 
 /* Sets *first to the follower whose record is the oldest; NULL: none can be returned
- * now. If one ring alone has a record, the other one is asked again, as it may have got
- * an older one meanwhile. If it waits for a ticket, so does the cursor. */
+ * now. If only one ring has a record, the other ring is asked again, as it may have got
+ * an older one meanwhile. If that ring waits for a ticket, the cursor waits, too. */
 static int
 choose_oldest(struct fnt_cursor *cursor, struct fnt_follower **first)
 {

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define OP_BYTES_LEAST 8u /* of an op's event, about */
+#define OP_BYTES_LEAST 8u /* of an op's event, roughly */
 #define OPS_EXPECTED_MAX 32u
 
 /* An op that has begun; its end is another event. */
@@ -204,8 +204,8 @@ decode_event(struct fnt_decoder *in, const struct fnt_event *event)
 
 /* ---- the payload ------------------------------------------------------------ */
 
-/* Fast ways load bytes behind the payload: their values make no difference, but must be
- * defined. In pieces: gcc clears the whole by "rep stos", which takes as long as all
+/* Fast paths load bytes behind the payload: their values make no difference, but must
+ * be defined. In pieces: gcc clears the whole by "rep stos", which takes as long as all
  * the rest of decoding. */
 static inline void
 clear_slack(char *slack)
@@ -296,8 +296,8 @@ set_pending(struct fnt_decoder *in)
 			pending[in->trace->pending_count++] = begins[i].op;
 }
 
-/* Hands the lists to the trace. What the list of ops has not used goes back to the
- * arena, if nothing has been taken after it. */
+/* Hands the lists to the trace. Room that the list of ops has not used is returned to
+ * the arena, if nothing has been taken after it. */
 static void
 set_lists(struct fnt_decoder *in)
 {
@@ -350,8 +350,8 @@ ops_expected(const struct fnt_record *head)
 	return count <= OPS_EXPECTED_MAX ? count : 0;
 }
 
-/* A beginning, and as many ops as the head says, all of the usual form, are decoded the
- * fast way; from the first other event on, the slow way. */
+/* The fast path decodes the beginning, and as many ops as the head says, while they are
+ * of the usual form. The slow path decodes everything from the first other event on. */
 static inline void
 decode_events(struct fnt_decoder *in, const struct fnt_record *head)
 {

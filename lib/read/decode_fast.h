@@ -3,12 +3,14 @@
  * decode_fast.h: decodes the beginning of a call, and ops, straight from the payload's
  * bytes into the trace. Most calls consist of nothing else.
  *
- * Each function parses and validates one event first. If the event is not of the usual
- * form, it changes nothing that is in use, and leaves the event to the slow way in
- * decode.c, which finds the same wherever both can decode it.
+ * Each function parses and validates one event first. The usual form of an event is the
+ * one that payload/encode.h gives to short texts, interned names and common numbers. An
+ * event of another form is left to the slow path in decode.c: nothing that is in use
+ * has been changed then. Where both paths can decode an event, they give the same
+ * trace.
  *
- * Loads may pass the payload's end by up to FNT_PAYLOAD_SLACK; ends are checked
- * afterwards.
+ * Private memory of one thread. Loads may pass the payload's end by up to
+ * FNT_PAYLOAD_SLACK; ends are checked afterwards.
  */
 #ifndef FNT_READ_DECODE_FAST_H
 #define FNT_READ_DECODE_FAST_H
@@ -23,8 +25,8 @@ fnt_decode_optional_valid(struct fnt_text text)
 	       __builtin_expect(fnt_decode_text_valid(text.at, text.len), 1);
 }
 
-/* Decodes the call's beginning at `at`, and returns what comes after it; `at` if it
- * can't. `*pending_nul`: as in struct fnt_decoder. */
+/* Decodes the call's beginning at `at`. Returns the place after it, or `at` if the
+ * event is not of the usual form. `*pending_nul`: as in struct fnt_decoder. */
 static inline const unsigned char *
 fnt_decode_beginning_fast(struct fnt_decoder *in, const unsigned char *at,
 			  const unsigned char *end, char **pending_nul)
@@ -52,7 +54,7 @@ fnt_decode_beginning_fast(struct fnt_decoder *in, const unsigned char *at,
 	return next;
 }
 
-/* Reads the id of an interned name, and returns what comes after it; NULL: not one. */
+/* Reads the id of an interned name. Returns the place after it; NULL: it is not one. */
 static inline const unsigned char *
 fnt_decode_name_id_fast(const unsigned char *at, uint32_t *id)
 {
@@ -64,8 +66,8 @@ fnt_decode_name_id_fast(const unsigned char *at, uint32_t *id)
 	return *at < 0x80 ? at + 1 : NULL;
 }
 
-/* Decodes the op at `at` into `to`, and returns what comes after it; NULL if it can't:
- * then `to` may have been written to. */
+/* Decodes the op at `at` into `to`. Returns the place after it; NULL: the event is not
+ * of the usual form, and `to` is not valid. */
 static inline const unsigned char *
 fnt_decode_op_fast(struct fnt_decoder *in, const unsigned char *at,
 		   const unsigned char *end, struct fnt_trace_op *to)
@@ -99,8 +101,8 @@ struct fnt_decode_ops_room {
 	size_t left;
 };
 
-/* Decodes ops one after the other into `room`, until that is full or one is not of the
- * usual form. Returns what comes after the last. */
+/* Decodes ops one after the other into `room`, until it is full or an event is not an
+ * op of the usual form. Returns the place after the last one. */
 static inline const unsigned char *
 fnt_decode_ops_fast(struct fnt_decoder *in, const unsigned char *at,
 		    const unsigned char *end, struct fnt_decode_ops_room *room,

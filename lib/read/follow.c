@@ -7,9 +7,10 @@
 
 #include <errno.h>
 
-#define TICKET_WAIT_NS                                                                 \
-	5000000u	 /* for a ticket that is not written, then it is deferred */
-#define ROUND_NS 100000u /* from the beginning of one round to that of the next */
+/* How long a ticket that is not written is waited for, before it is deferred. */
+#define TICKET_WAIT_NS 5000000u
+/* From the beginning of one round to that of the next, at least. */
+#define ROUND_NS 100000u
 
 /* ---- rounds ----------------------------------------------------------------- */
 
@@ -22,7 +23,8 @@ fnt_follow_load_lanes(struct fnt_follower *follower)
 	uint32_t ring = follower->ring;
 
 	for (uint32_t i = 0; i < view->lane_count; i++)
-		/* [Q2] acquire: see [Q1] in ring.c. */
+		/* [Q2] acquire: the records counted are loaded after this. Pairs with
+		 * [Q1] in ring.h. */
 		follower->lanes[i].target =
 			fnt_word_acquire(&view->lanes[i].rings[ring].recorded);
 	fnt_reader_renew_segments(follower->reader);
@@ -30,12 +32,14 @@ fnt_follow_load_lanes(struct fnt_follower *follower)
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_follow_lane *lane = &follower->lanes[i];
 
-		/* [L2] acquire: see [L1] in ring.c. */
+		/* [L2] acquire: the bounds are no older than the mark. Pairs with [L1]
+		 * in ring.c. */
 		lane->low = fnt_word_acquire(&view->lanes[i].rings[ring].low);
 		lane->end = fnt_word_acquire(&view->lanes[i].rings[ring].block_end);
 		if (!lane->low)
 			lane->low = FNT_TICKET_NONE; /* never used */
-		/* It is about to take a block: it may get any ticket from here on. */
+		/* The lane is about to take a block: it may get any ticket from `low`
+		 * on. */
 		if (lane->end <= lane->low)
 			lane->end = FNT_TICKET_NONE;
 	}
@@ -55,9 +59,9 @@ trim_deferred(struct fnt_follower *follower, uint64_t oldest)
 	}
 }
 
-/* Finds the span of tickets that `position` is in, or moves it to the beginning of the
- * next one. That bounds a round by the number of cells, even if the segments' table is
- * damaged and has gaps of any size. */
+/* Finds the span of tickets that `position` is in, or moves `position` to the beginning
+ * of the next span. That bounds a round by the number of cells, even if the segments'
+ * table is damaged and has gaps of any size. */
 static void
 find_span(struct fnt_follower *follower)
 {
@@ -120,8 +124,8 @@ avoid_overrun(struct fnt_follower *follower)
 		follower->waiting_since = 0;
 }
 
-/* Has everything below `until` been read or lost, and can no lane write there any more?
- * Tickets that were skipped are in no lane's deferred ones: `low` tells of those. */
+/* Has every ticket below `until` been read or lost, and can no lane write there any
+ * more? Tickets that were skipped are not deferred, so `low` is checked as well. */
 static bool
 all_written(const struct fnt_follower *follower)
 {
@@ -140,17 +144,18 @@ begin_round(struct fnt_follower *follower)
 	bool complete;
 
 	fnt_follow_load_lanes(follower);
-	/* The cursor went back: the region is damaged, or was overwritten. */
+	/* A cursor that went back: the region is damaged, or was overwritten. */
 	if (follower->until < follower->position)
 		follower->until = follower->position;
-	/* At once, not ticket by ticket: a damaged cursor may be anywhere. */
+	/* In one step, not ticket by ticket: a damaged cursor may be anywhere. */
 	skip_overwritten(follower);
 	trim_deferred(follower,
 		      fnt_ring_oldest(follower->view, follower->ring, follower->until));
 	follower->next_lane = 0;
 	follower->in_round = true;
 	follower->waiting = false;
-	/* What was complete a round ago is in the counts that have been loaded now. */
+	/* Records that were complete a round ago are in the counts that have been
+	 * loaded now. */
 	complete = all_written(follower);
 	follower->settled = follower->complete && complete &&
 			    follower->complete_until == follower->until;
@@ -158,8 +163,8 @@ begin_round(struct fnt_follower *follower)
 	follower->complete_until = follower->until;
 }
 
-/* Every record that was committed before the round has been returned or is lost, unless
- * the round ended early. */
+/* Counts what has been missed. Unless the round ended early, every record that was
+ * committed before it has been returned or is lost. */
 static void
 end_round(struct fnt_follower *follower)
 {
@@ -256,8 +261,8 @@ next_deferred(struct fnt_follower *follower, uint32_t lane_no)
 	struct fnt_follow_lane *lane = &follower->lanes[lane_no];
 
 	while (lane->deferred < lane->deferred_end) {
-		/* Before the cell: below this mark nothing is written any more after
-		 * the cell has been loaded. */
+		/* Loaded before the cell: if the mark is above the ticket, and the cell
+		 * is not written, it never will be. */
 		uint64_t low = fnt_word_acquire(&of_region->rings[follower->ring].low);
 		enum fnt_read_result is =
 			fnt_record_read(follower->view, follower->ring, lane->deferred,
@@ -304,8 +309,8 @@ advance(struct fnt_follower *follower)
 	follower->waiting_since = 0;
 }
 
-/* There is a record at `position`: 1: `copy` is to be returned; 0: not this one;
- * -ENOMEM. */
+/* Takes the record that has been read at `position`. 1: `copy` is to be returned; 0:
+ * the record is gone or was returned before; -ENOMEM. */
 static int
 take_record(struct fnt_follower *follower)
 {
@@ -379,9 +384,9 @@ next_in_round(struct fnt_follower *follower)
 	return 0;
 }
 
-/* Has nothing been written since the last round, and was everything counted by then? To
- * write a record a producer takes a ticket first, which moves the cursor; a new segment
- * begins at a ticket of its own. */
+/* Has nothing been written since the last round, and was everything counted by then? A
+ * producer that writes a record takes a ticket first, which moves the cursor, and so
+ * does a new segment. */
 static bool
 nothing_new(const struct fnt_follower *follower)
 {
@@ -405,8 +410,9 @@ pause_before_round(struct fnt_follower *follower, bool may_pause)
 	follower->round_at = now;
 }
 
-/* May a round be left out, as another ring has a record to return? If this cursor has
- * not moved, only records of tickets taken before can have come, and they can wait. */
+/* May a round be left out, as another ring has a record to return? If this ring's
+ * cursor has not moved, only tickets that were taken earlier can have been written, and
+ * their records can wait. */
 static bool
 may_skip_round(const struct fnt_follower *follower)
 {
@@ -418,8 +424,8 @@ may_skip_round(const struct fnt_follower *follower)
 	       fnt_clock_mono() - follower->round_at < ROUND_NS;
 }
 
-/* If a round has begun before this call, another one follows it: the first does not see
- * what has been written since. */
+/* A round that began in an earlier call does not see what has been written since, so
+ * another round follows it. */
 int
 fnt_follow_next(struct fnt_follower *follower, bool may_pause)
 {

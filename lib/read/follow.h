@@ -14,13 +14,13 @@
  * Loss is counted by the lanes' sequence numbers, not by tickets: within a lane both
  * grow together, so a gap in the numbers is as many records missed.
  *
- * Cost for producers. A line that the follower loads is taken from the core of the
- * producer that writes it, which costs that one about 100 ns. So the follower works in
- * rounds: it loads the lanes' counters once, then reads all records up to where the
- * cursor was. A new round begins no sooner than ROUND_NS after the last one, and if
- * nothing has happened, only the ring's cursor is loaded. Lines that have been read are
- * flushed (cache_flush.h), and where producers are about to write the follower skips
- * ahead (overrun.h).
+ * Cost for producers. A cache line that the follower loads has to be fetched back by
+ * the core of the producer that writes it next, which takes about 100 ns. So the
+ * follower works in rounds: it loads the lanes' counters once, then reads all records
+ * up to where the cursor was. A new round begins no sooner than ROUND_NS after the last
+ * one, and if nothing has happened, only the ring's cursor is loaded. Lines that have
+ * been read are flushed (cache_flush.h), and where producers are about to write the
+ * follower skips ahead (overrun.h).
  *
  * Reads the region, never writes to it. One thread at a time for one follower. A call
  * never blocks: while the follower waits for a ticket it returns that there is no
@@ -55,11 +55,11 @@ struct fnt_follower {
 	uint32_t next_lane; /* with deferred tickets to be read; lane_count: none */
 	bool in_round;
 	bool waiting; /* the round ended at a ticket that is not written yet */
-	/* When the round began, everything below complete_until was read or lost, and
+	/* When the round began, every ticket below complete_until was read or lost, and
 	 * no lane could write there any more. */
 	bool complete;
 	uint64_t complete_until;
-	bool settled;		/* the same in the round before: all is counted */
+	bool settled;		/* so it was a round earlier: all is counted */
 	uint64_t round_at;	/* monotonic ns, when the round began */
 	uint64_t waiting_since; /* monotonic ns, for the ticket at `position`; 0: not */
 	uint64_t missed;	/* records */
@@ -70,12 +70,14 @@ struct fnt_follower {
 	struct fnt_follow_lane *lanes;
 };
 
-/* Starts at the cursor, or at the oldest record. `follower` is zero except for reader,
- * view, ring and lanes (zero as well). 0, -ENOMEM. */
+/* Starts at the ring's cursor (FNT_FROM_NOW) or at its oldest record. `follower` is
+ * zero except for reader, view, ring and lanes; the lanes are zero as well. 0,
+ * -ENOMEM. */
 int fnt_follow_start(struct fnt_follower *follower, enum fnt_from from);
 
-/* Loads what lanes have done, and may still do, and sets `until` to the cursor. For the
- * follower itself, as it starts and at the beginning of each round. */
+/* Loads how many records each lane has committed and which tickets it may still write,
+ * and sets `until` to the cursor. Called when the follower starts, and at the beginning
+ * of each round. */
 void fnt_follow_load_lanes(struct fnt_follower *follower);
 
 /* 1: the ring's next record is in `copy`, and has_record is set; 0: there is none now;

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-/* Reads everything that is still there once, to find out with which number each lane
+/* Reads all records in the ring once, to find out with which sequence number each lane
  * begins. 0, -ENOMEM. */
 static int
 find_first_seqs(struct fnt_follower *follower)
@@ -36,8 +36,8 @@ find_first_seqs(struct fnt_follower *follower)
 	return 0;
 }
 
-/* Tickets below the cursor that the lane may still write are deferred at once: their
- * records are yet to come. */
+/* Defers the tickets below the cursor that the lane may still write: their records
+ * finish from now on, too. */
 static void
 defer_unwritten(const struct fnt_follower *follower, struct fnt_follow_lane *lane)
 {

@@ -101,8 +101,8 @@ add_sum(struct fnt_fn_sum *total, const struct fnt_fn_sum *sum)
 	}
 }
 
-/* The total's histogram misses nothing: what spilled from a function's is in that of
- * the other row. */
+/* No call is missing in the total's histogram: a call that spilled from a function's
+ * histogram is in that of the other row. */
 static int
 fill_total(struct fnt_metrics_work *work)
 {
@@ -184,7 +184,7 @@ by_time(const void *a, const void *b)
 	return by_entity(a, b);
 }
 
-/* One op for each row that has a name, all others into other_ops. */
+/* Makes one op of each row that has a name; adds all other rows to other_ops. */
 static int
 collect_ops(struct fnt_metrics_work *work)
 {
@@ -214,7 +214,8 @@ collect_ops(struct fnt_metrics_work *work)
 	return 0;
 }
 
-/* Merges rows of the same operation, which lanes have one each of; most time first. */
+/* Merges the ops of one entity and kind, as each lane has a row of its own. Then orders
+ * them, most time first. */
 static void
 merge_ops(struct fnt_op_metrics *ops, size_t *count)
 {
@@ -256,7 +257,8 @@ fill_ops(struct fnt_metrics_work *work)
 
 /* ---- all -------------------------------------------------------------------- */
 
-/* A count of table entries, which may be damaged, or count failed attempts as well. */
+/* A number of table entries in use. The region's word may be damaged, and it also
+ * counts attempts that found the table full. */
 static uint32_t
 bounded(const fnt_word *word, uint32_t max)
 {

@@ -81,8 +81,8 @@ new_sum(struct fnt_metrics_work *work, uint32_t name, const char *text, uint32_t
 	return 0;
 }
 
-/* Finds or makes the sum of the function with this name; that of the other functions if
- * there is no such name. 0, -ENOMEM. */
+/* Finds or makes the sum of the function with this name. If there is no such name, it
+ * is sum 0, of the functions that have no row. 0, -ENOMEM. */
 static int
 find_sum(struct fnt_metrics_work *work, uint32_t name, uint32_t *index)
 {
@@ -190,7 +190,8 @@ add_blocks(struct fnt_metrics_work *work)
 static bool
 in_flight(const struct fnt_view *view, const struct fnt_frame *frame, uint32_t *name)
 {
-	/* [F2] acquire, as in record_read.c. */
+	/* [F2] acquire: the head is loaded after the state. Pairs with [F1] in
+	 * frame.h. */
 	uint64_t state = atomic_load_explicit(&frame->state, memory_order_acquire);
 	uint32_t status = fnt_state_status(state);
 	struct fnt_record head;
@@ -202,7 +203,8 @@ in_flight(const struct fnt_view *view, const struct fnt_frame *frame, uint32_t *
 	*name = head.fn_name;
 	if (fnt_frame_committed(view, frame))
 		return false;
-	/* [S4] acquire, as in record_read.c. */
+	/* [S4] acquire: the head was loaded before the state is loaded again. Pairs
+	 * with [S3] in frame.h. */
 	atomic_thread_fence(memory_order_acquire);
 	return fnt_word_relaxed(&frame->state) == state;
 }
@@ -234,7 +236,7 @@ by_fn_text(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
-/* Moves what `from` has: it is empty afterwards, and needs no freeing. */
+/* Moves all counts of `from`, which owns no memory afterwards. */
 static void
 merge_sum(struct fnt_fn_sum *into, struct fnt_fn_sum *from)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * metrics_sum.h: the work of summing up a region's metrics, in two steps.
+ * metrics_sum.h: sums up a region's metrics, in two steps.
  *
  *   rows ─────── fnt_metrics_sum_fns() ──► sums ──┐ fnt_metrics_fill()
  *   rows of operations ───────────────────────────┴──► struct fnt_metrics
  *
  * Reading never writes to the region, and every number found in it is bounded before it
- * is used. Counters are read one by one while producers add to them. One thread for one
- * work. Allocates; makes no other system call.
+ * is used. Counters are read one by one while producers add to them. One thread at a
+ * time for one struct fnt_metrics_work. Allocates, and makes no system call otherwise.
  */
 #ifndef FNT_READ_METRICS_SUM_H
 #define FNT_READ_METRICS_SUM_H
@@ -37,14 +37,14 @@ struct fnt_metrics_result {
 struct fnt_metrics_work {
 	const struct fnt_view *view;
 	struct fnt_metrics_result *result;
-	struct fnt_fn_sum *sums; /* the first is of functions that have no row */
+	struct fnt_fn_sum *sums; /* the first: of the functions that have no row */
 	uint32_t sum_count, sum_room;
 	uint32_t *sum_of_name; /* by name id: index into `sums` plus 1; 0: none yet */
 	uint32_t *sum_of_row;  /* by row: the same */
 	uint32_t shared;       /* rows that several lanes write to */
 };
 
-/* Can a writer have set this key, apart from its name? */
+/* Can a writer have set this key? Its name is not checked. */
 static inline bool
 fnt_row_key_is(const struct fnt_view *view, uint64_t key, enum fnt_row_kind kind)
 {
@@ -54,17 +54,17 @@ fnt_row_key_is(const struct fnt_view *view, uint64_t key, enum fnt_row_kind kind
 	       (lane < view->lane_count || lane == FNT_LANE_ANY);
 }
 
-/* The functions' counters, summed over all functions. */
+/* Sets `counts` to the functions' counters, summed over all functions. */
 void fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUNTERS]);
 
-/* The text of name `id`, which the result owns; *text is NULL if there is no such name.
- * 0, -ENOMEM. */
+/* Sets *text to the text of name `id`, which the result owns; NULL: there is no such
+ * name. 0, -ENOMEM. */
 int fnt_metrics_text(const struct fnt_metrics_work *work, uint32_t id,
 		     const char **text);
 
-/* For a work that has its view and result, and is zero otherwise: one sum for each
- * function, in `sums`. The caller frees the three arrays and the octaves, whatever is
- * returned. 0, -ENOMEM. */
+/* Makes one sum for each function, in `sums`. `work` is zero except for its view and
+ * result. The caller frees the three arrays and the octaves, whatever is returned. 0,
+ * -ENOMEM. */
 int fnt_metrics_sum_fns(struct fnt_metrics_work *work);
 
 /* An empty result, for fnt_metrics_free(); NULL: no memory. */

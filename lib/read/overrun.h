@@ -30,16 +30,18 @@ struct fnt_overrun {
 	/* Position and cursor when the cursor was last loaded, and after how many
 	 * tickets from there to load it again. */
 	uint64_t after, seen_position, seen_cursor;
-	/* How far to skip next, in sixteenths of the ring; 0: the least. */
+	/* How far to skip next, in sixteenths of the ring; 0: as far as the first
+	 * time. */
 	uint32_t skip;
 };
 
-/* The follower has been lapped in a ring of so many cells: how far past the oldest
- * ticket it should go on. Each call without fnt_overrun_note() of a follower that has
- * caught up returns twice as much, up to half the ring. */
+/* The follower has been lapped in a ring of `cells` cells. Returns how far past the
+ * oldest ticket it should go on: an eighth of the ring, and at each further call twice
+ * as much, up to half the ring. fnt_overrun_note() of a follower that has caught up
+ * makes it an eighth again. */
 uint64_t fnt_overrun_skip(struct fnt_overrun *overrun, uint64_t cells);
 
-/* The cursor has just been loaded. `position` <= `cursor`. */
+/* Notes `cursor`, which has just been loaded. `position` <= `cursor`. */
 void fnt_overrun_note(struct fnt_overrun *overrun, uint64_t position, uint64_t cursor);
 
 /* Should the cursor be loaded again? Producers that are up to four times as fast as the
@@ -50,9 +52,9 @@ fnt_overrun_due(const struct fnt_overrun *overrun, uint64_t position)
 	return overrun->lap && position - overrun->seen_position >= overrun->after;
 }
 
-/* The cursor has been loaded because it was due: where to go on, which is `position` or
- * up to half a ring further. A cursor below the one seen last, or below `position`, is
- * damaged, and replaced by that. */
+/* `cursor` has been loaded because fnt_overrun_due(). Returns where to go on:
+ * `position`, or up to half a ring further. A cursor below the one seen last, or below
+ * `position`, is damaged; the higher value is used instead. */
 uint64_t fnt_overrun_resume(struct fnt_overrun *overrun, uint64_t position,
 			    uint64_t cursor);
 

@@ -16,7 +16,7 @@
 
 #define PREFETCH_CELLS 4       /* how far ahead of the walk */
 #define CURSOR_CHECK_CELLS 32  /* how often a walk loads the cursor */
-#define BLOCK_TICKETS_MAX 1024 /* of a lane's block */
+#define BLOCK_TICKETS_MAX 1024 /* of a lane's block; with more, it is not trusted */
 
 /* ---- matching --------------------------------------------------------------- */
 
@@ -181,8 +181,8 @@ step_back(struct ring_walk *walk)
 	return true;
 }
 
-/* If `ticket` is in the lane's block and not written yet, the first ticket of the block
- * that is not; else `ticket`. So too if the lane's numbers make no sense. */
+/* The first ticket of the lane's block that is not written yet, if `ticket` is a later
+ * one of that block. Otherwise, and if the lane's numbers make no sense, `ticket`. */
 static uint64_t
 first_unwritten(const struct fnt_view *view, uint32_t ring, uint32_t lane_no,
 		uint64_t ticket)
@@ -196,9 +196,9 @@ first_unwritten(const struct fnt_view *view, uint32_t ring, uint32_t lane_no,
 	/* [L2] acquire: the block's bounds are no older than its low mark. Pairs with
 	 * [L1] in ring.c. */
 	low = atomic_load_explicit(&lane->low, memory_order_acquire);
-	/* [L4] acquire: and its first is no older than its end: if both are of a later
-	 * block, so that there are tickets of others between, it is above the mark.
-	 * Pairs with [L3] in ring.c. */
+	/* [L4] acquire: block_first is no older than block_end. If the end is of a
+	 * later block than `low`, then so is the first, which is above `low`: the check
+	 * below fails. Pairs with [L3] in ring.c. */
 	end = atomic_load_explicit(&lane->block_end, memory_order_acquire);
 	first = atomic_load_explicit(&lane->block_first, memory_order_relaxed);
 	return first <= low && low < ticket && ticket < end &&
@@ -324,7 +324,8 @@ end_walk(struct walk *walk)
 		fnt_record_copy_free(&walk->rings[i].copy);
 }
 
-/* Has the ring's next record read, if there is one. 0, -ENOMEM. */
+/* Reads the ring's next record, unless one has been read already or there is none left.
+ * 0, -ENOMEM. */
 static inline __attribute__((always_inline)) int
 fill_ring(struct walk *walk, uint32_t ring)
 {
@@ -356,8 +357,8 @@ next_in_walk(struct walk *walk)
 	return 1;
 }
 
-/* Has the main ring's next payload copied directly to its place in the set. Only if the
- * kept ring has no record left, which otherwise could be added before it. */
+/* Lets the main ring's next payload be copied directly to its place in the set. Only if
+ * the kept ring has no record left: such a record could be added before it. */
 static inline void
 read_directly(struct walk *walk, const struct fnt_trace_set *set)
 {
@@ -439,7 +440,7 @@ fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 
 /* ---- counts ----------------------------------------------------------------- */
 
-/* Has the cell been written in this lap, so that nobody writes it again for a lap? */
+/* Has the cell been written in this lap? It is not written again before the next. */
 static bool
 was_written(enum fnt_read_result is)
 {

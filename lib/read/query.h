@@ -4,8 +4,8 @@
  * process that writes to the region, by its log.
  *
  * Never writes to the region, never waits for a producer. Allocates what it returns.
- * Any thread; the view must stay as it is meanwhile. A region is not trusted, but a
- * file that is truncated meanwhile raises SIGBUS: see sigbus.h.
+ * Any thread; the view must not change meanwhile. No byte of the region is trusted, but
+ * a file that is truncated meanwhile raises SIGBUS: see sigbus.h.
  */
 #ifndef FNT_READ_QUERY_H
 #define FNT_READ_QUERY_H
@@ -18,8 +18,9 @@
 int fnt_query_run(const struct fnt_view *view, const struct fnt_query *query,
 		  struct fnt_traces **traces);
 
-/* Calls `each` for every matching trace, up to query->limit, until it returns other
- * than 0, which is then returned. A trace lives until `each` returns. 0, -ENOMEM. */
+/* Calls `each` for every matching trace, at most query->limit times, until it returns a
+ * value other than 0, which is then returned. A trace lives until `each` returns. 0,
+ * -ENOMEM. */
 int fnt_query_each(const struct fnt_view *view, const struct fnt_query *query,
 		   int (*each)(void *arg, const struct fnt_trace *trace), void *arg);
 

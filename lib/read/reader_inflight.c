@@ -25,10 +25,10 @@ elapsed_ns(const struct fnt_view *view, const struct fnt_record_copy *copy, bool
 	return now - copy->started_mono;
 }
 
-/* Adds the payload's size to `bytes`. False: more than there can be. A frame belongs to
- * one call, so all payloads together are no longer than all frames, unless a damaged
- * region has chains that share frames. Four times that, as calls come and go
- * meanwhile. */
+/* Adds the payload's size to `bytes`. False: more than there can be, so that a damaged
+ * region whose chains share frames does not use up memory. A frame belongs to one call,
+ * so all payloads together are no longer than all frames. Four times that is allowed,
+ * as calls come and go meanwhile. */
 static bool
 within_bounds(const struct fnt_view *view, uint64_t *bytes,
 	      const struct fnt_record_copy *copy)

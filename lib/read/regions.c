@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * regions.c: the regions in a directory.
+ * regions.c: the regions in a directory. Each is opened as by any reader.
  */
 #include "base/error.h"
 #include "base/shm_words.h"

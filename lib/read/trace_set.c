@@ -37,7 +37,7 @@ arena_free(struct fnt_trace_arena *arena)
 	arena->end = arena->first_end;
 }
 
-/* Wastes what is left of the present chunk: little if pieces are small, and large
+/* Wastes the rest of the present chunk: it is small if pieces are small, and large
  * pieces are rare. */
 void *
 fnt_trace_arena_take_slow(struct fnt_trace_arena *arena, size_t size)

@@ -9,7 +9,7 @@
  * stored once, and stays when the traces are dropped, as a name never changes: a
  * follower need not look it up for each record.
  *
- * Private memory of one thread. Adding allocates when a part is full, and only then.
+ * Private memory of one thread. Adding allocates only when a part is full.
  */
 #ifndef FNT_READ_TRACE_SET_H
 #define FNT_READ_TRACE_SET_H
@@ -49,11 +49,12 @@ struct fnt_trace_set {
 	size_t room; /* of `items` */
 	struct fnt_trace_arena arena, name_arena;
 	struct fnt_trace_table op_begins; /* of the trace that is being decoded */
-	/* Which names are remembered: ids plus 1, by slot; 0: none. And one name, the
-	 * last seen that is not valid UTF-8: its use is flagged each time. */
+	/* The ids, plus 1, of the names that are remembered, by slot; 0: none. And of
+	 * the last name seen that is not valid UTF-8: each trace that uses it is
+	 * flagged. */
 	uint32_t name_keys[FNT_TRACE_SET_NAMES], invalid_name_key;
 
-	/* Not initialized: only what is above says which parts of this are in use. */
+	/* Not initialized: the fields above say which parts of these are in use. */
 	const char *names[FNT_TRACE_SET_NAMES], *invalid_name;
 	_Alignas(16) char first_names[FNT_TRACE_SET_NAME_BYTES];
 	_Alignas(16) char first_bytes[FNT_TRACE_SET_BYTES];
@@ -92,7 +93,8 @@ uint32_t fnt_trace_set_name_slot(const struct fnt_trace_set *set, uint32_t id);
 /* Room for one more item of `size` bytes; NULL: no memory. */
 void *fnt_trace_table_add(struct fnt_trace_table *table, size_t size);
 
-/* fnt_trace_arena_take() from a new chunk. `size` is a multiple of 8. */
+/* fnt_trace_arena_take() from a new chunk. `size` is a multiple of 8. NULL: no
+ * memory. */
 void *fnt_trace_arena_take_slow(struct fnt_trace_arena *arena, size_t size);
 
 /* `size` bytes, aligned to 8; NULL: no memory. */
@@ -108,14 +110,15 @@ fnt_trace_arena_take(struct fnt_trace_arena *arena, size_t size)
 	return at;
 }
 
-/* Of `piece`, the one taken last, keeps only the first `size` bytes. */
+/* Keeps only the first `size` bytes of `piece`, the one that was taken last. */
 static inline void
 fnt_trace_arena_trim(struct fnt_trace_arena *arena, void *piece, size_t size)
 {
 	arena->at = (char *)piece + ((size + 7) & ~(size_t)7);
 }
 
-/* Doubles the list's room, or makes the first; false: no memory. */
+/* Doubles the list's room, or makes room for its first items of `size` bytes; false: no
+ * memory. */
 bool fnt_trace_list_grow(struct fnt_trace_arena *arena, struct fnt_trace_list *list,
 			 size_t size);
 

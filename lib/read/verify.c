@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKS 3 /* at what may change meanwhile, before it is reported */
+#define LOOKS 3 /* how often a place is checked before a problem is reported */
 
 struct verify {
 	struct fnt_reader *reader;
@@ -186,7 +186,7 @@ static bool
 state_sound(const struct verify *verify, uint64_t state)
 {
 	return !(state & 0xf0) && fnt_cell_kind(state) <= FNT_CELL_MORE &&
-	       (fnt_cell_lane(state) < verify->view->lane_count);
+	       fnt_cell_lane(state) < verify->view->lane_count;
 }
 
 /* Reads the record at `ticket`. False: a problem. */
@@ -296,7 +296,8 @@ verify_ring(struct verify *verify, uint32_t ring)
 	}
 }
 
-/* One entry of the settings in force: no problem if others are in force by now. */
+/* Checks one entry of the settings in force. If other settings are in force by now, the
+ * entry may have been overwritten, and is no problem. */
 static void
 verify_setting(struct verify *verify, uint64_t generation, uint32_t i)
 {
@@ -336,7 +337,6 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 		.report = report,
 		.arg = arg,
 	};
-
 	int rc = fnt_reader_ensure_fresh(reader);
 
 	memset(check, 0, sizeof(*check));

@@ -2,7 +2,7 @@
  *
  * verify_metrics.h: are the metrics in a region sound?
  *
- * Reading never writes to the region. One thread; allocates.
+ * Reading never writes to the region, never waits. Any thread; allocates.
  */
 #ifndef FNT_READ_VERIFY_METRICS_H
 #define FNT_READ_VERIFY_METRICS_H
