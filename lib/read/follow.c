@@ -303,7 +303,7 @@ deferred_before(struct fnt_follower *follower)
 
 /* Moves on to the next ticket. */
 static void
-advance(struct fnt_follower *follower)
+go_to_next(struct fnt_follower *follower)
 {
 	follower->position++;
 	follower->waiting_since = 0;
@@ -319,7 +319,7 @@ take_record(struct fnt_follower *follower)
 	if (rc && rc != -ENODATA)
 		return rc;
 	rc = !rc && accept_record(follower);
-	advance(follower);
+	go_to_next(follower);
 	return rc;
 }
 
@@ -345,7 +345,7 @@ read_position(struct fnt_follower *follower)
 		skip_overwritten(follower);
 		return 0;
 	default:
-		advance(follower);
+		go_to_next(follower);
 		return 0;
 	}
 }
