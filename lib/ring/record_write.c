@@ -97,7 +97,7 @@ fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 		     uint64_t mark)
 {
 	fnt_word *counter = fnt_journal_mark_counter(writer->lane, mark);
-	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
+	uint64_t seq = fnt_word_relaxed(counter) + 1;
 	uint32_t end = fnt_journal_end_of(mark);
 
 	fnt_journal_write_slow(&ending->place, end, seq, ending->meter->view);

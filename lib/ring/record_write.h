@@ -176,11 +176,11 @@ fnt_record_copy_payload(const struct fnt_ring_handle *handle, struct fnt_cell *c
 }
 
 /* The same as fnt_record_write_slow(), for a record of `cells` cells whose payload is
- * contiguous. `common`, a constant: the call was ok, has nothing rare, and its record
- * goes to the main ring; the words that the end changes are written to the ring only.
- * False: it declines, and has changed nothing but that tickets may have been skipped.
- * With `common` it declines where fnt_ring_claim_fast() does. Where `cells` is always 1
- * it is a constant, too. */
+ * contiguous. False: it declines, and has changed nothing but that tickets may have
+ * been skipped. `common`, a constant: the call was ok, has nothing rare, and its record
+ * goes to the main ring; the words that the end changes are written to the ring only,
+ * and it declines where fnt_ring_claim_fast() does. `cells` is a constant if it is 1 in
+ * every case. */
 static inline __attribute__((always_inline)) bool
 fnt_record_write_fast(struct fnt_ring_writer *writer,
 		      const struct fnt_ending_fast *ending, uint64_t now_ns,
@@ -234,7 +234,7 @@ fnt_record_skip_fast(struct fnt_ring_writer *writer,
 		     const struct fnt_ending_fast *ending, uint64_t mark)
 {
 	fnt_word *counter = fnt_journal_mark_counter(writer->lane, mark);
-	uint64_t seq = atomic_load_explicit(counter, memory_order_relaxed) + 1;
+	uint64_t seq = fnt_word_relaxed(counter) + 1;
 	uint8_t outcome = ending->record->outcome;
 	uint32_t end = fnt_journal_end_of(mark);
 	struct fnt_journal_sums sums =

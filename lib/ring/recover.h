@@ -3,8 +3,8 @@
  * recover.h: completes or discards what dead processes left in the region.
  *
  *   1  frames   whose call has ended: CACHED; others that are open: REAPED, without
- *               their mark. The dead process may have been recovering another one:
- *               marks that it set in that one's frames are cleared, too
+ *               mark. If the dead process was itself recovering another, the marks that
+ *               it set in the other's frames are cleared, too
  *   2  lanes    busy cells become PAD, counters and the journal are completed; FREE
  *   3  frames   REAPED: their call is recorded as aborted, under a mark as any call
  *   4  frames   all others of the slot: FREE

@@ -27,9 +27,9 @@ current(const struct fnt_segments *segments, uint64_t cursor, uint64_t *limit)
 
 bool
 fnt_ring_handle_move(struct fnt_ring_handle *handle,
-		     const struct fnt_segment_table *maps)
+		     const struct fnt_segment_table *table)
 {
-	const struct fnt_segments *segments = &maps->rings[handle->ring];
+	const struct fnt_segments *segments = &table->rings[handle->ring];
 	uint64_t cursor = fnt_word_relaxed(&handle->head->cursor);
 	const struct fnt_segment *segment = current(segments, cursor, &handle->limit);
 	uint64_t most;
@@ -55,7 +55,7 @@ void
 fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view,
 		     uint32_t lane_no)
 {
-	const struct fnt_segment_table *maps = fnt_view_segment_table(view);
+	const struct fnt_segment_table *table = fnt_view_segment_table(view);
 
 	*writer = (struct fnt_ring_writer){.lane = &view->lanes[lane_no],
 					   .lane_no = lane_no};
@@ -68,9 +68,9 @@ fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view
 		handle->ring = i;
 		handle->block.size_max = view->flags & FNT_ORDERED ? 1 : BLOCK_MAX;
 		handle->head = &view->rings[i];
-		if (!maps->rings[i].count)
+		if (!table->rings[i].count)
 			handle->head = NULL;
-		else if (!fnt_ring_handle_move(handle, maps))
+		else if (!fnt_ring_handle_move(handle, table))
 			handle->published = UINT64_MAX; /* moved at the first claim */
 	}
 }

@@ -32,10 +32,10 @@
 struct fnt_block {
 	uint64_t next, end;
 	uint64_t until_ns; /* the tickets are used before; 0: there are none */
-	uint64_t cell_0; /* ticket of the segment's first cell, in the lap of `next` */
-	uint64_t lap;	 /* of `next` */
-	uint64_t born_ns;
-	uint32_t size; /* of the next block, in tickets */
+	uint64_t cell_0;  /* ticket of the segment's first cell, in the lap of `next` */
+	uint64_t lap;	  /* of `next` */
+	uint64_t born_ns; /* when the last block was taken */
+	uint32_t size;	  /* of the next block, in tickets */
 	uint32_t size_max;
 };
 
@@ -91,10 +91,10 @@ void fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view 
 /* Give the unused tickets up, before the lane is released. */
 void fnt_ring_writer_fini(struct fnt_ring_writer *writer);
 
-/* Move a handle that has no tickets to the segment of `maps` that is current. False:
- * that segment is not in `maps`; nothing has changed. */
+/* Move a handle that has no tickets to the segment of `table` that is current. False:
+ * `table` has no such segment; the handle stays where it is. */
 bool fnt_ring_handle_move(struct fnt_ring_handle *handle,
-			  const struct fnt_segment_table *maps);
+			  const struct fnt_segment_table *table);
 
 /* Claim `count` consecutive cells, with new tickets if need be, and skip those that are
  * busy. `now_ns`: a monotonic clock. `claim` is valid after FNT_CLAIMED only. */
@@ -123,6 +123,8 @@ fnt_ring_claim_cell(const struct fnt_ring_handle *handle, const struct fnt_claim
 
 /* ---- fast ---------------------------------------------------------------------- */
 
+/* A thread uses the tickets of a block for so long after it took them. Older ones would
+ * put new records in front of others' that are already complete. */
 #define FNT_BLOCK_LIFE_NS 1000000u
 
 /* Are there tickets, and is the block young enough to use them? */
