@@ -142,9 +142,9 @@ fnt_frame_committed(const struct fnt_view *view, const struct fnt_frame *frame)
 	/* [K2] acquire: lane and number come after the mark. Pairs with [K1]. */
 	uint64_t mark = atomic_load_explicit(&frame->commit, memory_order_acquire);
 
-	/* The cell's state counts only if the mark is still the same: the mark of a
-	 * dead process is cleared before its cell is recovered, and then overwritten.
-	 * tests/model checks that this is needed. */
+	/* The cell's state counts only if the mark is still the same afterwards. A dead
+	 * process's mark is cleared before its cell is recovered; later the cell may be
+	 * overwritten, which would look like a committed record. */
 	for (int i = 0; i < MARK_TRIES && mark && mark < FNT_MARK_LOST; i++) {
 		bool committed = mark_committed(view, mark);
 		uint64_t again = fnt_word_relaxed(&frame->commit);

@@ -123,8 +123,8 @@ fnt_ring_claim_cell(const struct fnt_ring_handle *handle, const struct fnt_claim
 
 /* ---- fast ---------------------------------------------------------------------- */
 
-/* A thread uses the tickets of a block for so long after it took them. Older ones would
- * put new records in front of others' that are already complete. */
+/* A thread uses a block's tickets for so long after it took them, so that ring order
+ * stays close to the order of completion. */
 #define FNT_BLOCK_LIFE_NS 1000000u
 
 /* Are there tickets, and is the block young enough to use them? */
