@@ -13,7 +13,7 @@
 #ifndef FNT_READ_DECODE_H
 #define FNT_READ_DECODE_H
 
-#include "payload/read.h"
+#include "payload/events.h"
 #include "read/trace_set.h"
 #include "ring/record_read.h"
 

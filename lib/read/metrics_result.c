@@ -5,7 +5,6 @@
  */
 #include "base/shm_words.h"
 #include "read/metrics_sum.h"
-#include "region/name_table.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #ifndef FNT_READ_QUERY_H
 #define FNT_READ_QUERY_H
 
-#include "region/region.h"
+#include "region/view.h"
 
 #include <fntrace/reader.h>
 

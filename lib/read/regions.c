@@ -8,7 +8,6 @@
 #include "region/liveness.h"
 #include "region/map.h"
 #include "region/region.h"
-#include "region/slots.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -8,7 +8,6 @@
 #include "base/shm_words.h"
 #include "payload/read.h"
 #include "read/attached.h"
-#include "read/decode.h"
 #include "read/verify_metrics.h"
 #include "region/liveness.h"
 #include "region/segment_map.h"

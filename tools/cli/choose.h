@@ -20,7 +20,7 @@ struct tool_source {
 	int32_t pid;	    /* 0: not given */
 };
 
-/* The options that set it, for the command's array of them. */
+/* The options that set it, to be put into the command's array of options. */
 /* clang-format off */
 #define TOOL_SOURCE_OPTIONS(settings)                                                  \
 	{"region", 'r', TOOL_TEXT, offsetof(settings, source.region), "REGION",        \

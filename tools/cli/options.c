@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +74,7 @@ tool_nearest(const char *word, const char *const *words, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		size_t distance = edit_distance(word, words[i]);
 
-		/* A distance of a word's whole length means nothing in common. */
+		/* At a distance of the word's whole length the two have nothing in common. */
 		if (distance < best && distance < strlen(words[i])) {
 			best = distance;
 			nearest = words[i];
@@ -205,7 +204,7 @@ struct parser {
 	char letters[3 * OPTIONS_MAX];
 };
 
-/* Fill getopt_long's two tables from the command's one. */
+/* Fill getopt_long's two tables from the command's table. */
 static void
 prepare(struct parser *parser, const struct command *command)
 {

@@ -71,8 +71,7 @@ print_text(const char *path, const struct fnt_check *check)
 	       text_count(counts[5], check->names));
 	if (check->orphans > 0)
 		printf("%s item%s held by processes that died; fntrace ctl reap, or "
-		       "the "
-		       "next process that opens the region, cleans up\n",
+		       "the next process that opens the region, cleans up\n",
 		       text_count(counts[0], check->orphans),
 		       check->orphans == 1 ? "" : "s");
 }

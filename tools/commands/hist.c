@@ -81,8 +81,8 @@ struct chart {
 	bool with_count, with_share, with_marks;
 };
 
-/* Sum the buckets into rows. An octave takes eight rows, or the next power of two
- * fewer, so that there are at most ROWS_MAX rows. */
+/* Sum the buckets into rows. An octave takes eight rows, or four, two, one, …, so that
+ * there are at most ROWS_MAX rows. */
 static void
 lay_out(struct chart *chart, const struct fnt_fn_metrics *fn)
 {

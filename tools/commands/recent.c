@@ -5,7 +5,6 @@
 #include "commands/commands.h"
 #include "view/calls.h"
 
-#include <stdio.h>
 
 struct recent {
 	struct tool_source source;

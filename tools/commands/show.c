@@ -8,7 +8,6 @@
 #include "view/showtree.h"
 #include "view/waterfall.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -14,7 +14,6 @@
 #include "json.h"
 #include "request.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct ctx;

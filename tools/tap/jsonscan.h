@@ -3,7 +3,7 @@
  * jsonscan.h: reads chosen members of a JSON text that comes in pieces of any size.
  *
  *      bytes ──► jsonscan_feed ──► … ──► jsonscan_end ──► fields[i]
- *                (any chunking)          (whole? valid?)
+ *                (pieces of any size)    (complete and valid?)
  *
  * Memory does not grow with the text: the scanner keeps only the wanted members, each
  * up to a limit, and one bit for each level of nesting. The result does not depend on

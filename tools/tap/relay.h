@@ -19,7 +19,6 @@
 #include "tap/protocol.h"
 
 #include <poll.h>
-#include <sys/types.h>
 
 #define RELAY_BUFFER_BYTES (256 * 1024)
 

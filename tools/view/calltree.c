@@ -2,7 +2,6 @@
 #include "view/calltree.h"
 #include "view/text.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
