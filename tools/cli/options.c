@@ -74,7 +74,8 @@ tool_nearest(const char *word, const char *const *words, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		size_t distance = edit_distance(word, words[i]);
 
-		/* At a distance of the word's whole length the two have nothing in common. */
+		/* At a distance of the word's whole length the two have nothing in
+		 * common. */
 		if (distance < best && distance < strlen(words[i])) {
 			best = distance;
 			nearest = words[i];

@@ -5,7 +5,6 @@
 #include "commands/commands.h"
 #include "view/calls.h"
 
-
 struct recent {
 	struct tool_source source;
 	uint64_t limit;

@@ -2,7 +2,6 @@
 #include "entity.h"
 #include "fns.h"
 
-
 /* The front page: the newest lots, the bids on the first three of them, and a page of
  * the catalogue. */
 int
