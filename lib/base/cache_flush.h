@@ -9,7 +9,8 @@
  * So a reader that scans a ring flushes the lines behind itself, at 1 to 3 ns a line.
  * Flushing changes no byte and needs read permission only.
  *
- * This is a hint: without clflushopt nothing happens. Any thread, wait-free.
+ * Where the processor has no clflushopt, fnt_cache_flush() does nothing. Any thread,
+ * wait-free.
  */
 #ifndef FNT_BASE_CACHE_FLUSH_H
 #define FNT_BASE_CACHE_FLUSH_H

@@ -13,7 +13,8 @@
 #define REBASE_NS FNT_SECOND_NS /* how often the scale is measured again */
 #define SCALE_SHIFT 32
 
-/* A counter that an anchor finds off by more is not used any more. */
+/* If the counter and the vDSO clock differ by more than this when an anchor is renewed,
+ * the counter is not used any more. */
 #define SUSPICION_NS 100000u
 
 /* ---- the counter ---------------------------------------------------------------- */
@@ -195,7 +196,7 @@ fnt_clock_renew(struct fnt_clock *clock)
 	if (fnt_clock_kind() == FNT_CLOCK_TSC) {
 		anchor(clock);
 	} else {
-		/* The anchor is of the counter, if that was used before. */
+		/* If there is an anchor, it was made while the counter was in use. */
 		clock->last = latest(clock, clock->ticks + clock->limit);
 		clock->limit = 0;
 		ns = fnt_clock_mono();

@@ -2,7 +2,7 @@
  *
  * clock.h: CLOCK_MONOTONIC in nanoseconds, and its offset to the wall clock.
  *
- * Where the kernel itself keeps time by the CPU's time stamp counter (TSC), so do we. A
+ * Where the kernel keeps time by the CPU's time stamp counter (TSC), so do we. A
  * thread reads the counter and scales the difference to its anchor, a pair of counter
  * and vDSO clock read together, which it renews every millisecond. A clock that is
  * slewed by 500 ppm drifts by half a microsecond in that time, so that two processes
@@ -108,7 +108,8 @@ fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t sample, uint64_t 
 			return false;
 		sample = clock->ns + (sample * clock->scale >> 32);
 	} else if (sample < clock->last) {
-		sample = clock->last; /* the counter, before it was abandoned */
+		/* `last` was read from the counter, before that was abandoned. */
+		sample = clock->last;
 	}
 	*now = sample;
 	return true;

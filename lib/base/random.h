@@ -2,9 +2,9 @@
  *
  * random.h: random bytes from the kernel, and an id of the current boot.
  *
- * Any thread, async-signal-safe. Both make system calls, so neither belongs between the
- * begin and the finish of a call. fnt_random() may block early in boot, until the
- * kernel's generator is seeded.
+ * Any thread, async-signal-safe. Both functions make system calls, so neither belongs
+ * between the begin and the finish of a call. fnt_random() may block early in boot,
+ * until the kernel's generator is seeded.
  */
 #ifndef FNT_BASE_RANDOM_H
 #define FNT_BASE_RANDOM_H

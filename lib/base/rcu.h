@@ -15,6 +15,7 @@
 #define FNT_BASE_RCU_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <urcu/urcu-bp.h>
 
 #if defined(__SANITIZE_THREAD__)
@@ -32,8 +33,8 @@ extern char fnt_rcu_edge; /* any address will do */
 #endif
 
 /* As urcu_bp_read_lock(), which may be nested, but with one lookup of the thread's
- * state instead of three. A thread's first lock, and a nested one, are left to the
- * library. */
+ * state instead of three. urcu-bp's own function handles a thread's first lock and
+ * nested ones. */
 static inline void
 fnt_rcu_read_lock(void)
 {

@@ -3,10 +3,10 @@
  * shm_words.h: words of shared memory, and copying bytes to and from them.
  *
  * Shared memory that may change under a reader is accessed by relaxed atomic words
- * only: a plain copy would be a data race, whatever is checked afterwards. Ordering is
- * the callers' matter, except in functions that say `release` or `acquire`.
+ * only: a plain copy would be a data race, whatever is checked afterwards. Callers add
+ * the ordering that they need, except in functions that say `release` or `acquire`.
  *
- * Everything here is wait-free and makes no system call.
+ * Everything here is wait-free and makes no system call; any thread.
  */
 #ifndef FNT_BASE_SHM_WORDS_H
 #define FNT_BASE_SHM_WORDS_H
@@ -70,7 +70,7 @@ fnt_count(fnt_word *counter, uint64_t more)
 #endif
 }
 
-/* The same as a release: what was written before is visible before the sum. */
+/* The same with release order: what was written before is visible before the sum. */
 static inline void
 fnt_count_release(fnt_word *counter, uint64_t more)
 {
@@ -165,8 +165,8 @@ fnt_pair_store_shared(fnt_word *words, fnt_pair pair)
 #endif
 }
 
-/* The same as a release: what was written before is visible before either word, and the
- * second word no later than the first. */
+/* The same with release order: what was written before is visible before either word,
+ * and the second word no later than the first. */
 static inline void
 fnt_pair_release(fnt_word *words, fnt_pair pair)
 {
@@ -264,11 +264,10 @@ fnt_words_load(void *bytes, const fnt_word *words, size_t len)
 
 /* ---- bytes ----------------------------------------------------------------------- */
 
-/* A frame's payload is written at any byte, and read as whole words by readers that
- * discard what is past the published length. These stores are relaxed and atomic byte
- * by byte, which is all that such a reader needs; they are one instruction where the
- * compiler can't see into it, and so can neither tear nor repeat the store. `at` need
- * not be aligned. */
+/* A frame's payload is written at any byte. Readers copy whole words of it and discard
+ * the bytes past the published length, so all they need is that each byte is stored
+ * atomically. These stores are relaxed. On x86-64 each is one instruction of assembly,
+ * which the compiler can neither tear nor repeat. `at` need not be aligned. */
 #if defined(__x86_64__) && !defined(FNT_SANITIZED)
 #define FNT_BYTES_STORE(suffix, size, type, op)                                        \
 	static inline void fnt_bytes_store##suffix(char *at, type value)               \

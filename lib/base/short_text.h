@@ -25,6 +25,7 @@
 #include "base/shm_words.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #if defined(__SSE2__) && !defined(FNT_SANITIZED)
 #include <emmintrin.h>

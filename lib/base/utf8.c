@@ -100,7 +100,8 @@ fnt_utf8_valid(const char *s, size_t len)
 		return true;
 	while (at < len) {
 		at += ascii_prefix(s + at, len - at);
-		/* Then up to eight pieces one by one. */
+		/* Eight pieces before the next search for ASCII, which costs more than
+		 * a piece where most characters have several bytes. */
 		for (int i = 0; i < 8 && at < len; i++) {
 			if (s[at] == '\0')
 				return false;

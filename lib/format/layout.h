@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * layout.h: every shared byte of a region, except those of the rings (layout_rings.h)
- * and of the metrics (layout_metrics.h). Structs and what computes on their bits; no
- * algorithms. The man page fntrace-region(5) is the same in prose.
+ * and of the metrics (layout_metrics.h). Structs, constants and functions on their
+ * bits; no algorithms. The man page fntrace-region(5) describes the same in prose.
  *
  *   0        4096
  *   ┌────────┬─────────┬──────────┬───────────┬───────┬───────┬───────┬────────┬──
@@ -14,7 +14,8 @@
  *
  *   section    who writes                                           since version
  *   header     the creator, before the region has a name                        1
- *   control    anyone, by atomic read-modify-write                              1
+ *   control    the generation: the holder of the control lock; the hash key:    1
+ *              the creator; counters: anyone, by atomic read-modify-write
  *   settings   the holder of the control lock                                   2
  *   producers  a slot: the process that holds the lock on its first byte        1
  *   lanes      a lane: its owner thread                                         1
@@ -22,12 +23,12 @@
  *   rates      anyone, by compare-and-swap                                      2
  *   frames     a frame: its owner process                                       1
  *   metrics    see layout_metrics.h                                             2
- *   rings      the cursor: anyone, by fetch-add; else the control lock's holder 2
+ *   rings      see layout_rings.h                                               2
  *   cells      a cell: the thread that made it busy                             1
  *
- * Where a thread or a process writes, so does the one who recovers it, once its process
- * is dead (ring/recover.h). The control lock is a lock on the first byte of the control
- * section.
+ * What a thread or a process may write, the process that recovers it may write too,
+ * once the owner is dead (ring/recover.h). The control lock is a lock on the first byte
+ * of the control section.
  *
  * Integers are little-endian and naturally aligned; `off` is an offset from the
  * region's start. Words of different writers lie on different FNT_LINEs. All words that
@@ -53,8 +54,8 @@
 /* Feature bits. A region with an incompatible bit that is not known here is refused;
  * one with an unknown compatible bit is used. */
 #define FNT_INCOMPAT_KNOWN 0ull
-/* The file was made by a rotation. Its counters were copied one by one while they grew,
- * so their sums need not agree. */
+/* The file was made by a rotation. Its counters were copied one by one while producers
+ * added to them, so sums of them need not agree. */
 #define FNT_COMPAT_FROZEN 1ull
 
 enum fnt_section_kind {
@@ -91,7 +92,7 @@ struct fnt_header {
 	uint32_t version;	   /* FNT_VERSION_NO */
 	uint64_t compat;	   /* feature bits */
 	uint64_t incompat;	   /* feature bits */
-	uint64_t size_bytes;	   /* of the file when it was made; it only grows */
+	uint64_t size_bytes;	   /* of the file when it was created; it only grows */
 	uint64_t region_id;	   /* random */
 	uint64_t created_at_ns;	   /* Unix time */
 	uint64_t boot_id;	   /* fnt_boot_id(): monotonic times are of this boot */
@@ -120,16 +121,17 @@ static_assert(sizeof(struct fnt_header) <= FNT_PAGE, "layout");
  * settings/settings.h). */
 #define FNT_GENERATION_SETTINGS (1ull << 32)
 
-/* The counters of the second line are those of calls on threads without a lane, which
- * add to them by fetch-add. Readers add them to the sums over all lanes. */
+/* `dropped`, `not_kept`, `sampled` and `limited` count calls on threads without a lane,
+ * each as the field of that name in struct fnt_lane. Readers add them to the sums over
+ * all lanes. */
 struct fnt_control_words {
 	fnt_word generation;
 	fnt_word hash_key[2]; /* SipHash key of captured texts; 0 in a frozen file */
 	uint64_t pad0[13];
-	fnt_word dropped;	/* records */
-	fnt_word reaped;	/* dead processes recovered; by those who did */
+	fnt_word dropped;
+	fnt_word reaped;	/* dead processes that have been recovered */
 	fnt_word names_omitted; /* names that found the table full */
-	fnt_word not_kept;	/* calls; this and the next two as in a lane */
+	fnt_word not_kept;
 	fnt_word sampled;
 	fnt_word limited;
 	fnt_word frames_high; /* frames from this number on have never been used */
@@ -189,8 +191,8 @@ struct fnt_producer_slot {
 	fnt_word exe;		 /* name id of the program */
 	fnt_word clock;		 /* enum fnt_clock_kind */
 	uint64_t pad0[9];
-	/* Threads of the process in a query of its own log, by fetch-add. Whoever gives
-	 * cells to another segment waits until it is 0. */
+	/* Threads of the process that query its own log just now; each adds itself by
+	 * fetch-add. While it is not 0, no segment is retired (control/resize.h). */
 	fnt_word readers;
 	uint64_t pad1[15];
 };
@@ -247,26 +249,30 @@ enum fnt_lane_status {
 #define FNT_RING_KEPT 1u
 
 /* The tickets that a lane holds of one ring, and the records it has committed there.
- * Followers read the first two, and the one who recovers the lane reads the rest. */
+ * Followers, queries, the holder of the control lock, and the process that recovers the
+ * lane read them.
+ *
+ * A lane takes its tickets in blocks. All of its busy cells belong to tickets
+ * of its current block, from `block_first` to before `block_end`. */
 struct fnt_lane_ring {
 	fnt_word recorded; /* records committed; the `seq` of the last one */
 	fnt_word low; /* lowest ticket it may still write; FNT_TICKET_NONE or 0: none */
-	fnt_word block_first; /* first ticket of its block: all its busy cells … */
-	fnt_word block_end;   /* … are of tickets from there to before this one */
+	fnt_word block_first; /* first ticket of its block */
+	fnt_word block_end;   /* the ticket after the block's last one */
 };
 
 /* The journal makes a function's counts exact even if the thread dies
- * (layout_metrics.h). It notes what the end of one call makes of the counters of its
- * function's row:
+ * (layout_metrics.h). It holds the values that the counters of the function's row get
+ * when one call ends:
  *
  *   1. the journal is written and armed;
- *   2. the call ends: one store makes a counter of the lane `seq`;
+ *   2. the call ends: one store sets a counter of the lane to `seq`;
  *   3. the row's counters are written;
  *   4. `state` becomes 0.
  *
- * Whoever recovers the lane finds an armed journal and carries it out if the lane's
+ * A process that recovers the lane and finds the journal armed applies it if the lane's
  * counter has reached `seq`. The journal holds the new values of the row's counters,
- * not what is added to them, so carrying it out twice does no harm.
+ * not what is added to them, so applying it twice does no harm.
  *
  * `state`:
  *
@@ -292,8 +298,9 @@ struct fnt_lane {
 	fnt_word not_kept;	/* calls not recorded: the region records none */
 	fnt_word unframed;	/* calls that found no free frame: in private memory */
 	fnt_word cells_skipped; /* tickets given up because their cells were busy */
-	fnt_word recorded_before; /* `recorded` of both rings, and … */
-	fnt_word dropped_before;  /* … `dropped`, when the present owner came */
+	/* Their values when the present owner claimed the lane: */
+	fnt_word recorded_before; /* `recorded` of both rings together */
+	fnt_word dropped_before;  /* `dropped` */
 	fnt_word sampled;	  /* calls not recorded: not in the share `keep` */
 	fnt_word limited;	  /* calls not recorded: beyond their `rate` */
 	uint64_t pad[14];
@@ -305,9 +312,9 @@ static_assert(offsetof(struct fnt_lane, journal) == 2 * FNT_LINE, "layout");
 /* ---- names ----------------------------------------------------------------------- */
 
 /* An open-addressed table of names, which only grows. A name's id is the number of its
- * slot and never changes. A slot goes EMPTY → BUSY → READY, by compare-and-swap and
- * then by the process that made it BUSY; if that dies, whoever recovers it makes the
- * slot EMPTY again. The same name may be in two slots.
+ * slot and never changes. A thread makes an EMPTY slot BUSY by compare-and-swap, writes
+ * the name, and makes the slot READY. If its process dies in between, the process that
+ * recovers it makes the slot EMPTY again. The same name may be in two slots.
  *
  *   63        32 31     16 15  8 7      0
  *   │ hash      │ owner    │ len │ status │
@@ -374,7 +381,7 @@ enum fnt_frame_status {
 	FNT_FRAME_CACHED = 1, /* claimed by a process, holds no call */
 	FNT_FRAME_OPEN = 2,   /* the first frame of a call in flight */
 	FNT_FRAME_LINKED = 3, /* further payload of such a call */
-	FNT_FRAME_REAPED = 4, /* the owner is dead; an aborted record is being made */
+	FNT_FRAME_REAPED = 4, /* the owner is dead; its call is being recorded */
 };
 
 /* The mark: a frame's `commit` word. It is written before a call ends, and says where
@@ -415,8 +422,8 @@ fnt_mark_ticket(uint64_t mark)
 #define FNT_FRAME_PAYLOAD_BYTES (FNT_FRAME_PAYLOAD_WORDS * 8)
 
 /* A call in flight; a long payload goes on in further frames. Written by the process
- * that owns it. Readers show calls in flight, and whoever recovers a dead process makes
- * records of its frames.
+ * that owns it. Readers show calls in flight. The process that recovers a dead one
+ * makes records of its frames.
  *
  * The number of bytes streamed is in the record's word stream_bytes while stream_chunks
  * is even, and in the word seq, which a frame does not need, while it is odd. So bytes
@@ -426,12 +433,13 @@ struct fnt_frame {
 	fnt_word commit;       /* the mark; 0: none */
 	fnt_word published;    /* bytes of payload, in all frames: whole events */
 	fnt_word last_ns;      /* of the last event, since the call's start */
-	fnt_word commit_lane;  /* the lane that makes the record … */
-	fnt_word commit_seq;   /* … and what its counter becomes then */
+	fnt_word commit_lane;  /* the lane that commits the record */
+	fnt_word commit_seq;   /* the value of that lane's counter once it has */
 	fnt_word started_mono; /* ns of CLOCK_MONOTONIC */
 	fnt_word next;	       /* number of the call's next frame, + 1; 0: none */
 	fnt_word record[FNT_RECORD_WORDS]; /* struct fnt_record; the end's fields: 0 */
-	fnt_word payload[FNT_FRAME_PAYLOAD_WORDS]; /* past `published`: the owner's */
+	/* Bytes past `published` are for the owner only. */
+	fnt_word payload[FNT_FRAME_PAYLOAD_WORDS];
 };
 static_assert(sizeof(struct fnt_frame) == 1024, "layout");
 

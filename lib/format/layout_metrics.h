@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * layout_metrics.h: the shared bytes of the metrics. Structs and what computes on their
- * bits; no algorithms.
+ * layout_metrics.h: the shared bytes of the metrics. Structs, constants and functions
+ * on their bits; no algorithms.
  *
  *   section     its entries
- *   metrics     one: how much is taken, and the counters of what found no room
+ *   metrics     one: how many entries are taken; counters for what got none
  *   functions   a row per (lane, function): counters, and where its blocks are
  *   operations  a row per (lane, entity, op): four counters
  *   block keys  the key of the block of the same number: (row of a function, octave)
@@ -16,8 +16,9 @@
  * lookup of the same key finds. So nothing is ever reclaimed.
  *
  * Who writes: a row with a lane's number in its key, and its blocks: the owner of that
- * lane, by load, add and store, and once it is dead, whoever recovers it. A row of all
- * lanes (FNT_LANE_ANY), its blocks, and the `other` rows: anyone, by fetch-add.
+ * lane, by load, add and store, and once it is dead, the process that recovers it. A
+ * row of all lanes (FNT_LANE_ANY), its blocks, and the `other` rows: anyone, by
+ * fetch-add.
  */
 #ifndef FNT_FORMAT_LAYOUT_METRICS_H
 #define FNT_FORMAT_LAYOUT_METRICS_H
@@ -84,7 +85,7 @@ enum fnt_row_kind {
 	FNT_ROW_NONE = 0,
 	FNT_ROW_FN = 1,
 	FNT_ROW_OP = 2,
-	FNT_ROW_OTHER = 3, /* not in a table: for what finds no room there */
+	FNT_ROW_OTHER = 3, /* in no table: for calls and ops that got no row there */
 };
 
 #define FNT_LANE_ANY 0xffffu
@@ -133,7 +134,7 @@ fnt_block_key(uint32_t row, uint32_t octave)
 
 /* ---- rows ------------------------------------------------------------------------ */
 
-/* Counters of a function. From FNT_FN_RARE on most calls leave them as they are. */
+/* Counters of a function. Most calls do not change those from FNT_FN_RARE on. */
 enum fnt_fn_counter {
 	FNT_FN_TOTAL_NS = 0, /* sum of durations, modulo 2^64 */
 	FNT_FN_OK,	     /* calls by outcome, in the order of enum fnt_outcome */
@@ -148,7 +149,8 @@ enum fnt_fn_counter {
 	FNT_FN_SCHEDULES, /* recorded and omitted */
 	FNT_FN_SCHEDULES_OMITTED,
 	FNT_FN_VALUES_OMITTED,
-	FNT_FN_SPILLED, /* calls whose duration is in the other row's histogram */
+	/* Calls whose duration is counted in fnt_metrics_head.other_octaves. */
+	FNT_FN_SPILLED,
 	/* Calls without a record, in the order of the marks that say why. */
 	FNT_FN_DROPPED,
 	FNT_FN_KEPT_NONE,
@@ -168,8 +170,8 @@ fnt_fn_outcome(uint8_t outcome)
 struct fnt_fn_row {
 	fnt_word key;
 	fnt_word counts[23]; /* by enum fnt_fn_counter */
-	/* By octave: number of its block, + 1. A shortcut: if 0, look among the
-	 * keys. */
+	/* By octave: number of its block, + 1. 0: not known here, so look it up among
+	 * the block keys. */
 	_Atomic uint32_t blocks[48];
 };
 static_assert(sizeof(struct fnt_fn_row) == 3 * FNT_LINE, "layout");
@@ -177,8 +179,9 @@ static_assert(FNT_FN_COUNTERS <= 23 && FNT_OCTAVES <= 48, "layout");
 
 /* ---- the journal ----------------------------------------------------------------- */
 
-/* How a call ends, as a number: recorded in ring 0 or 1; or not, in the order of the
- * counters from FNT_FN_DROPPED on, and of the marks from UINT64_MAX down. */
+/* How a call ends, as a number: recorded in ring 0 or 1; from FNT_RINGS on not
+ * recorded, in the order of the counters from FNT_FN_DROPPED on, and of the marks from
+ * UINT64_MAX down. */
 #define FNT_ENDS (FNT_RINGS + FNT_FN_COUNTERS - FNT_FN_DROPPED)
 static_assert(FNT_ENDS - FNT_RINGS == UINT64_MAX - FNT_MARK_LOST + 1, "layout");
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * layout_rings.h: the shared bytes of the rings: heads, segments and cells. Structs and
- * what computes on their bits; no algorithms.
+ * layout_rings.h: the shared bytes of the rings: heads, segments and cells. Structs,
+ * constants and functions on their bits; no algorithms.
  *
- * There are two rings of the same structure: the main ring, and the kept ring for calls
- * that must not be overwritten by the many others: failed, rolled back, aborted and
- * slow ones.
+ * There are two rings of the same structure: the main ring, and the kept ring for
+ * failed, rolled back, aborted and slow calls, which successful ones must not
+ * overwrite.
  *
  *   ring head │ cursor │ segments │ … │ slot 0 │ slot 1 │ slot 2 │ slot 3 │
  *                                         │ off
@@ -25,8 +25,9 @@
  * ones. Laps grow over all segments of both rings, so a cell's lap tells whether it has
  * been written for a ticket, whatever ring and segment the cell belonged to before.
  *
- * Who writes: the cursor is anyone's, by fetch-add; all else of a head is the control
- * lock's holder's, but for `strays`. A cell: see its state.
+ * Who writes: the cursor, any producer, by fetch-add, and the holder of the control
+ * lock, by compare-and-swap; `strays`, any producer, by fetch-add; the rest of a head,
+ * the holder of the control lock. A cell: see its state.
  */
 #ifndef FNT_FORMAT_LAYOUT_RINGS_H
 #define FNT_FORMAT_LAYOUT_RINGS_H
@@ -46,7 +47,7 @@
  * Laps have 40 bits and compare modulo 2^40. All zero is a PAD of lap 0; segment 0
  * begins with lap 1, so a fresh cell is older than any of its tickets. */
 enum fnt_cell_kind {
-	FNT_CELL_PAD = 0,  /* no record: given up by its writer, or cleared */
+	FNT_CELL_PAD = 0,  /* no record: its writer gave it up, or it was cleared */
 	FNT_CELL_HEAD = 1, /* a record begins: its head and the first payload */
 	FNT_CELL_MORE = 2, /* further payload of a record */
 };
@@ -147,10 +148,9 @@ struct fnt_segment_slot {
 	fnt_word number; /* n + 1, written last; 0: none, or being written */
 	fnt_word first;	 /* its first ticket */
 	fnt_word end;	 /* past its last; valid once the cursor has left the segment */
-	fnt_word
-		off; /* of its cells, from the region's start: a multiple of FNT_PAGE */
-	fnt_word cells; /* how many */
-	fnt_word lap;	/* of its first ticket */
+	fnt_word off;	 /* of its cells in the file: a multiple of FNT_PAGE */
+	fnt_word cells;	 /* how many */
+	fnt_word lap;	 /* of its first ticket */
 	uint64_t pad[10];
 };
 static_assert(sizeof(struct fnt_segment_slot) == FNT_LINE, "layout");
@@ -166,7 +166,7 @@ struct fnt_ring_head {
 	/* Kept ring: records meant for it that are in the main ring, because they are
 	 * too large for it. By fetch-add, by the threads that write them. */
 	fnt_word strays;
-	/* Main ring: the latest lap that any cell which is free now has seen. */
+	/* Main ring: the latest lap of any cell in space that is free now. */
 	fnt_word lap;
 	uint64_t pad1[12];
 	struct fnt_segment_slot slots[FNT_SEGMENTS];
