@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define LOCK_WAIT_MS 5000
 #define LOCK_STEP_MS 2

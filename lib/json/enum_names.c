@@ -4,10 +4,10 @@
  *
  * Any thread, async-signal-safe, no allocation.
  */
+#include <fntrace/fntrace.h>
+
 #include <errno.h>
 #include <string.h>
-
-#include <fntrace/fntrace.h>
 
 struct word {
 	const char *text;

@@ -6,6 +6,9 @@
 
 #include "base/utf8.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 static const char hex_digits[] = "0123456789abcdef";
 
 /* ---- strings -------------------------------------------------------------------- */

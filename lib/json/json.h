@@ -15,11 +15,10 @@
 #ifndef FNT_JSON_JSON_H
 #define FNT_JSON_JSON_H
 
-#include <stdbool.h>
+#include "base/buf.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-#include "base/buf.h"
 
 /* A JSON string. Control characters (NUL too) are escaped; each ill-formed piece of
  * UTF-8 (utf8.h) becomes U+FFFD. At most 6 * len + 2 bytes. */

@@ -2,12 +2,13 @@
  *
  * json_float.c: floating-point numbers in the fewest digits that read back the same.
  *
- * By trial with the C library, which rounds correctly both ways. Any decimal of 15
- * digits (6 for a float) survives conversion to a double and back, so different ones
- * are different doubles: if 15 digits read back the same, they are the shortest, once
- * their trailing zeros are dropped. Else 16 or 17 are needed. Subnormals have fewer
- * digits, and for them every length is tried. Algorithms such as Ryu would be about ten
- * times as fast, with a table of 10 KiB; but nothing here is on the producing side.
+ * They are found by trial with the C library, which rounds correctly both ways. Any
+ * decimal of 15 digits (6 for a float) survives conversion to a double and back, so
+ * different ones are different doubles: if 15 digits read back the same, they are the
+ * shortest, once their trailing zeros are dropped. Else 16 or 17 are needed. Subnormals
+ * have fewer digits, and for them every length is tried. Algorithms such as Ryu would
+ * be about ten times as fast, with a table of 10 KiB; but nothing here is on the
+ * producing side.
  *
  * The C library's decimal point depends on the locale, and may be several bytes. So
  * digits and exponent are picked out of what snprintf() writes, and strtod() gets whole
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 

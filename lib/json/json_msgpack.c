@@ -19,10 +19,12 @@
  */
 #include "json/json.h"
 
-#include <msgpack.h>
-#include <stdio.h>
-
 #include "json/msgpack_walk.h"
+
+#include <msgpack.h>
+
+#include <stdbool.h>
+#include <stdio.h>
 
 /* ---- timestamps ----------------------------------------------------------------- */
 
@@ -67,8 +69,9 @@ read_timestamp(const msgpack_object_ext *ext, int64_t *seconds, uint32_t *ns)
 	return *ns < 1000000000 && *seconds >= SECONDS_MIN && *seconds <= SECONDS_MAX;
 }
 
-/* Without gmtime_r(), which takes a lock and reads $TZ. The calendar repeats every 400
- * years. Years begin in March here, so that a leap day is the last day of its year. */
+/* Does not use gmtime_r(), which takes a lock and reads $TZ. The calendar repeats every
+ * 400 years. Years begin in March here, so that a leap day is the last day of its
+ * year. */
 static void
 write_timestamp(struct fnt_buf *buf, int64_t seconds, uint32_t ns)
 {

@@ -2,16 +2,18 @@
  *
  * json_text.c: check JSON text and remove its white space, in one pass.
  *
- * A state machine over tokens, which remembers of each level of nesting whether it is
- * an object. Each scan_ function begins at scan->at. It appends what it accepts to
- * scan->out and advances scan->at; or it returns false, with scan->at where the text
- * stops being JSON.
+ * A state machine over tokens. For each level of nesting it remembers whether that is
+ * an object or an array. Each scan_ function begins at scan->at. It appends what it
+ * accepts to scan->out and advances scan->at; or it returns false, with scan->at where
+ * the text stops being JSON.
  */
 #include "json/json.h"
 
-#include <stdio.h>
-
 #include "base/utf8.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
 enum expect {
 	EXPECT_VALUE,

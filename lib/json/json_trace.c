@@ -2,12 +2,15 @@
  *
  * json_trace.c: a trace as JSON.
  *
- * First the fields of Pylon's trace endpoint, with its names and in its order; a field
- * that it leaves out is left out here. Then further fields.
+ * The first fields are those of Pylon's trace endpoint, with its names and in its
+ * order; a field that it leaves out is left out here. Further fields follow.
  */
+#include "json/json.h"
+
 #include <fntrace/fntrace.h>
 
-#include "json/json.h"
+#include <stdbool.h>
+#include <string.h>
 
 /* `,"name":`; our names need no escapes. */
 static void
@@ -233,7 +236,7 @@ write_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 	}
 }
 
-/* How far a call got that is in flight or was aborted. */
+/* For a call that is in flight or was aborted: its time so far and its open op. */
 static void
 write_progress(struct fnt_buf *buf, const struct fnt_trace *trace)
 {

@@ -4,8 +4,9 @@
  * for it.
  *
  * msgpack-c trusts the counts that it reads: an array header of five bytes that claims
- * 200 million elements makes it allocate 4.8 GB. So bytes that we did not write are
- * walked first, by the specification (github.com/msgpack/msgpack/blob/master/spec.md).
+ * 200 million elements makes it allocate 4.8 GB. So bytes that this library did not
+ * write are walked first, by the specification
+ * (github.com/msgpack/msgpack/blob/master/spec.md).
  *
  * Any thread, async-signal-safe, no allocation, no recursion; takes time linear in the
  * bytes walked.

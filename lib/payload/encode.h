@@ -7,10 +7,12 @@
  * needs no branch per size. Other elements take their shortest form, except integers of
  * 128 to 255 (3 bytes) and negative ones (9 bytes).
  *
- * Each function writes at `at`, past what readers have been told of, and returns the
- * place after what it wrote. The caller has made room: FNT_…_BOUND is an event's upper
- * bound without its texts, and a text of n bytes takes at most n more. Wait-free, no
- * allocation, no system call.
+ * Each function writes at `at`, past the length that readers have been told, and
+ * returns the place after what it wrote. The caller has made room: FNT_…_BOUND is an
+ * event's upper bound without its texts, and a text of n bytes takes at most n more.
+ *
+ * Only the thread that builds the call writes at `at`. Wait-free, no allocation, no
+ * system call.
  */
 #ifndef FNT_PAYLOAD_ENCODE_H
 #define FNT_PAYLOAD_ENCODE_H
@@ -19,7 +21,8 @@
 #include "format/layout.h"
 #include "payload/events.h"
 
-#include <string.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 /* Array head and type take 2 bytes; the head of a text 5, a name 5, a time or another
  * integer 9, a bool 1. */
@@ -33,10 +36,11 @@
 #define FNT_VALUE_BOUND (2u + 1 + 5)
 #define FNT_COMMITTED_BOUND (2u + 9)
 
-/* Takes an event piece by piece where the destination is not contiguous. The event is
- * then encoded into a buffer of at least FNT_ENCODE_SINK_BYTES. For each text `write`
- * takes what is in the buffer, up to `at`, and then the text, and returns the buffer's
- * start. What is left in the buffer at the end is for the caller. */
+/* A destination that is not contiguous. The event is encoded into a buffer of at least
+ * FNT_ENCODE_SINK_BYTES. For each text the encoder calls `write`, which moves the
+ * buffer's bytes up to `at`, and then the text, to the destination, and returns the
+ * buffer's start. After the event the caller moves the bytes that remain in the
+ * buffer. */
 struct fnt_encode_sink {
 	char *(*write)(struct fnt_encode_sink *sink, char *at, const char *bytes,
 		       uint32_t len);

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * encode_fast.h: parts of common events, encoded with hardly a branch.
+ * encode_fast.h: encode the parts of common events with few branches.
  *
  * For events whose texts are all short (base/short_text.h), whose names are interned
  * and whose times are below 2^32 ns. The caller has checked that, and has made room for
  * FNT_FAST_…_BOUND bytes, and FNT_SHORT_TEXT more for each text. These functions store
  * whole words, so they may write past the end that they return; the bytes there are
  * garbage, to be overwritten or left unpublished. The bytes up to there are as encode.h
- * would write them. Wait-free, no system call.
+ * would write them. Only the thread that builds the call writes. Wait-free, no system
+ * call.
  */
 #ifndef FNT_PAYLOAD_ENCODE_FAST_H
 #define FNT_PAYLOAD_ENCODE_FAST_H
 
-#include "payload/encode.h"
 #include "base/short_text.h"
+#include "payload/encode.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 /* An op up to its id takes at most FNT_FAST_OP_HEAD bytes. The bounds have room for
  * what is stored past the end, too. */
@@ -36,8 +42,8 @@ fnt_encode_text_fast(char *at, const char *text, size_t len)
 	return fnt_short_text_copy(at + 1, text, len, false);
 }
 
-/* A text after `count` bytes, 0 to 2, the lowest of `before`: in one store with the
- * text's head. `more` as in fnt_short_text_copy(). */
+/* The `count` lowest bytes of `before`, 0 to 2, and then a text. The bytes and the
+ * text's head take one store. `more` as in fnt_short_text_copy(). */
 static inline __attribute__((always_inline)) char *
 fnt_encode_text_after_fast(char *at, uint32_t before, uint32_t count, const char *text,
 			   size_t len, bool more)
@@ -74,8 +80,8 @@ fnt_encode_time_fast(char *at, uint64_t ns)
 	return at + 5;
 }
 
-/* A time below 2^32 ns as the first 5 of 8 bytes. In big-endian order: the elements
- * after it go to the lower bits. */
+/* A time below 2^32 ns in the 5 upper bytes of a word that is stored in big-endian
+ * order. The elements after it go to the lower bits. */
 static inline uint64_t
 fnt_encode_time_word(uint64_t ns)
 {
@@ -89,8 +95,8 @@ fnt_encode_word_fast(char *at, uint64_t word)
 	fnt_bytes_store8(at, __builtin_bswap64(word));
 }
 
-/* An op's last elements: times, rows, ok. In two stores if `rows` is below 128 or
- * FNT_NONE, which takes one byte. */
+/* An op's last elements: times, rows, ok. Takes two stores if `rows` is below 128 or
+ * FNT_NONE, and so takes one byte. */
 static inline char *
 fnt_encode_times_fast(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t rows,
 		      bool ok)

@@ -3,8 +3,8 @@
  * events.h: what happened in a call, as a stream of events. This is the specification
  * of a payload's bytes, in a frame and in a record.
  *
- * Each event is one msgpack array; its first element is the event's type. `|nil`: or
- * nil, where there is none. `name`: the id of an interned name (uint, see layout.h) or
+ * Each event is one msgpack array; its first element is the event's type. `|nil` means:
+ * nil if there is none. `name`: the id of an interned name (uint, see layout.h) or
  * the name itself (str).
  *
  *   [0, call_id, fn|nil, user|nil, tenant|nil]   the call begins; fn: if not interned
@@ -38,8 +38,9 @@
  *
  * A prefix of a payload that ends between two events is a payload. Readers skip arrays
  * of an unknown type, and elements after those they know, so a new event or element
- * needs no new version of the region. A reader must bound every count and every length
- * by the bytes that are there, and must not expect a str to be UTF-8 or free of NULs.
+ * needs no new version of the region. A reader must check every count and every length
+ * against the bytes that are there, and must not expect a str to be UTF-8 or free of
+ * NULs.
  *
  * encode.h writes events, read.h reads them.
  */
@@ -117,9 +118,10 @@ struct fnt_event {
 	};
 };
 
-/* Readable bytes after a payload that let a reader take a common event at once and
- * compare its end with the payload's end afterwards. Their contents never change the
- * result. Enough for the longest event of short elements: see read_fast.h. */
+/* With this many readable bytes after a payload, a reader can decode a common event
+ * first and compare its end with the payload's end afterwards. The contents of these
+ * bytes never change the result. Enough for the longest event of short elements: see
+ * read_fast.h. */
 #define FNT_PAYLOAD_SLACK 136u
 
 #endif

@@ -6,7 +6,6 @@
 #include "payload/read_fast.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* ---- one scalar ---------------------------------------------------------------- */
 
@@ -81,6 +80,8 @@ take_text(struct fnt_payload_reader *reader, struct token *token, size_t size,
 	return true;
 }
 
+/* Take an element whose first byte is 0xc0 to 0xdf. False: it is damaged, or of a kind
+ * that no event has. */
 static bool
 take_long(struct fnt_payload_reader *reader, struct token *token, unsigned char first)
 {
@@ -150,7 +151,7 @@ take_object(struct fnt_payload_reader *reader, struct token *token)
 	}
 	if (*start >= 0xc0 && take_long(reader, token, *start))
 		return true;
-	/* Maps, floats, extensions, of a later version; or damage. */
+	/* Maps, floats and extensions of a later version, or damage. */
 	if (!fnt_msgpack_walk(start, left, &used))
 		return false;
 	token->kind = OTHER;

@@ -2,9 +2,10 @@
  *
  * read.h: reading the events of a payload (events.h).
  *
- * The bytes are a private copy: nothing here touches shared memory. They are walked and
- * bounded here, without msgpack-c, so that no count in them is ever trusted. Wait-free,
- * no allocation, no system call; any thread, one at a time for one reader.
+ * The bytes are a private copy: nothing here touches shared memory. No count or length
+ * in them is trusted: each is checked against the bytes that are there. msgpack-c,
+ * which trusts counts, is not used. Nothing is written but the reader and the event.
+ * Wait-free, no allocation, no system call; any thread, one at a time for one reader.
  */
 #ifndef FNT_PAYLOAD_READ_H
 #define FNT_PAYLOAD_READ_H
@@ -20,11 +21,11 @@ struct fnt_payload_reader {
 	size_t slack;
 };
 
-/* Read the next event into `event` and advance. Returns 1; 0 at the end; or -EBADMSG
- * where the bytes are not a payload: the events before that stand. Texts point into the
- * payload and are followed by at least one byte that belongs to no other text: the next
- * element's first byte, or `*end`. So a caller may terminate them in place, once that
- * byte has been read. */
+/* Read the next event into `event` and advance. Returns 1; 0 at the end; or -EBADMSG if
+ * the bytes are not a payload: the events returned before stay valid. Texts point into
+ * the payload and are followed by at least one byte that belongs to no other text: the
+ * next element's first byte, or `*end`. So a caller may terminate them in place, once
+ * that byte has been read. */
 int fnt_payload_next(struct fnt_payload_reader *reader, struct fnt_event *event);
 
 #endif

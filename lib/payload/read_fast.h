@@ -12,6 +12,8 @@
  *
  * An element's form is found by branches, the most likely first: computing its size
  * from its first byte would make the load of each element wait for the one before.
+ *
+ * Any thread. Wait-free, no allocation, no system call.
  */
 #ifndef FNT_PAYLOAD_READ_FAST_H
 #define FNT_PAYLOAD_READ_FAST_H
@@ -20,6 +22,8 @@
 #include "payload/events.h"
 
 #include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #define FNT_FAST_ELEMENT 32u
