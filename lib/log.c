@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * log.c: opens and closes a log, and answers a process's questions about its own log.
+ * log.c: opens and closes a log, and answers a process's queries of its own log.
  * The one file that uses both produce/ and read/.
  *
- * Any thread. Opening and closing allocate and make system calls. A question never
- * waits for a producer, nor a producer for it.
+ * Any thread. Opening and closing allocate and make system calls. A query never waits
+ * for a producer, nor a producer for a query.
  */
 #include "base/error.h"
 #include "produce/attach.h"
@@ -65,13 +65,13 @@ fnt_log_path(const struct fnt_log *log)
 	return log ? log->path : "";
 }
 
-/* ---- questions -------------------------------------------------------------- */
+/* ---- queries ---------------------------------------------------------------- */
 
 /* Begins a read-side critical section; NULL: the log is closed. While a query reads the
- * oldest records, the file space of a retired segment may be punched out. A reader
- * outside survives that by its SIGBUS handler (sigbus.h), but a host has none. So
- * `readers` says that this process is reading before it looks at which segments there
- * are, and no space is punched out while a process reads that may have looked earlier
+ * oldest records, the file space of a retired segment may be punched out. A reader in
+ * another process survives that by its SIGBUS handler (sigbus.h), but a host has none.
+ * So this process raises `readers` before it looks at which segments there are, and no
+ * space is punched out while a process that may have looked earlier is reading
  * (resize.c). */
 static struct fnt_attachment *
 enter_reading(struct fnt_log *log)
@@ -135,7 +135,7 @@ fnt_log_errors(struct fnt_log *log, size_t limit, struct fnt_traces **traces)
 			 traces);
 }
 
-/* A number that `of` finds in the view; 0 if the log is closed. */
+/* The number that `of` returns for the log's view; 0 if the log is closed. */
 static uint64_t
 ask_number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view))
 {
@@ -161,8 +161,8 @@ fnt_log_len(struct fnt_log *log)
 	return ask_number(log, fnt_query_retained);
 }
 
-/* Is there a record? Reading the newest one tells. 1 if that fails for want of
- * memory. */
+/* Is there a record? Tries to read the newest one. 1 also if there is no memory to do
+ * so. */
 static uint64_t
 has_any(const struct fnt_view *view)
 {

@@ -18,7 +18,8 @@
 
 /* ---- open ----------------------------------------------------------------------- */
 
-/* Takes over `made`, whose region has been opened for reading with the result `rc`. */
+/* Complete `made`, or free it on failure. `rc`: the result of opening its region for
+ * reading. */
 static int
 finish_open_control(struct fnt_control **control, struct fnt_control *made, int rc,
 		    struct fnt_error *error)
@@ -99,7 +100,8 @@ set_control_lock(const struct fnt_region *region, short type)
 	return fcntl(region->fd, F_OFD_SETLK, &lock) ? -errno : 0;
 }
 
-/* -EIO with a message: the file is shorter than its mapping, or was for a moment. */
+/* Returns 0; or -EIO with a message if the file is shorter than its mapping, or has
+ * been since it was mapped. */
 static int
 check_file_size(const struct fnt_control *control, struct fnt_error *error)
 {

@@ -5,8 +5,8 @@
  *
  * The lock is an open-file-description lock on the first byte of the control section.
  * Only its holder changes settings and segments. The kernel drops it when the process
- * ends, also when it is killed. Producers never take it to record a call, so they never
- * wait for it.
+ * ends, also when it is killed. Recording a call does not take the lock, so producers
+ * never wait for it.
  *
  * Everything here makes system calls. One thread at a time for one struct fnt_control.
  * Settings are changed in settings_commands.c, rings in ring_commands.c.
@@ -32,9 +32,9 @@ int fnt_control_lock(struct fnt_control *control, struct fnt_error *error);
 /* Release it. */
 void fnt_control_unlock(struct fnt_control *control);
 
-/* Finish what an interrupted resize or rotation has left, and free segments that nobody
- * uses any more, if the lock is free at this moment; never waits. For a process that
- * opens the region for another purpose. */
+/* If the lock is free at this moment: finish an interrupted resize or rotation, and
+ * free segments that no process uses any more. Never waits. For a process that opens
+ * the region for another purpose. */
 void fnt_control_try_settle(const struct fnt_region *region);
 
 /* The settings in force, for fnt_settings_free(). Any thread; takes no lock. 0;

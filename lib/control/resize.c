@@ -18,8 +18,8 @@
 
 /* Distance from the cursor to the first ticket of the next segment. If a tool is killed
  * between publishing and the switch, threads that take ten million tickets a second
- * need twenty days to get there, and whoever opens the region meanwhile completes the
- * switch. A ring's tickets last for 2^18 switches. */
+ * need twenty days to get there, and the next process that opens the region completes
+ * the switch. A ring's tickets last for 2^18 switches. */
 #define JUMP (1ull << 44)
 
 static bool

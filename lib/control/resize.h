@@ -13,8 +13,8 @@
  *
  * Who may write: the holder of the control lock (controller.h), in a tool or in a
  * process that opens a log; it alone changes the segment tables. Producers find the
- * cursor in its new place and follow (ring.c). Nobody waits for them, and they wait for
- * nobody.
+ * cursor in its new place and follow (ring.c). They never wait for the holder, nor the
+ * holder for them.
  *
  * The holder of the lock may be killed at any step. The next holder finds one of these
  * states and goes on from there:
@@ -36,7 +36,7 @@
 
 #include <fntrace/fntrace.h>
 
-/* Why segments that are over have not been retired yet, and what has been freed. */
+/* What keeps segments that are over from being retired, and what has been freed. */
 struct fnt_resize_holders {
 	uint32_t threads;     /* hold tickets of them */
 	uint32_t readers;     /* processes with a query of their own log under way */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_commands.c: change a region's rings from outside: recover the dead, resize,
- * rotate; and remove the region.
+ * ring_commands.c: change a region's rings from outside: recover dead processes,
+ * resize, rotate; and remove the region.
  *
  * Each command takes the control lock, does its part, then settles what earlier
  * commands have left (resize.h) and reports.
@@ -81,7 +81,8 @@ begin_command(struct fnt_control *control, struct fnt_rings *rings,
 
 /* ---- recovery ------------------------------------------------------------------- */
 
-/* The processes that have the region open: the live ones or the dead ones. */
+/* The number of producer slots whose process is alive, or, if `alive` is false,
+ * dead. */
 static uint32_t
 count_producers(const struct fnt_control *control, bool alive)
 {
@@ -96,8 +97,9 @@ count_producers(const struct fnt_control *control, bool alive)
 	return count;
 }
 
-/* Recover what dead processes have left; their number in *count. -EUSERS with a
- * message: no slot is free for this process to work from. */
+/* Recover what dead processes have left, and store their number in *count. 0; or
+ * -EUSERS with a message: no slot is free for this process, which needs one to recover
+ * others. */
 static int
 recover_all(const struct fnt_control *control, uint32_t *count, struct fnt_error *error)
 {

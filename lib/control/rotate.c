@@ -243,8 +243,8 @@ section_in(char *base, const struct fnt_view *view, const void *section)
 	return base + ((const unsigned char *)section - view->base);
 }
 
-/* Remove what belongs to running processes, and the key of hashes: whoever gets the
- * copy must not be able to guess hashed texts. */
+/* Remove what belongs to running processes, and the key of hashes: a person who gets
+ * the copy must not be able to guess hashed texts. */
 static void
 clear_processes(char *base, const struct fnt_view *view)
 {

@@ -5,7 +5,7 @@
  *   open:  create a file without a name, in the directory where it will get one
  *   write: copy the segments to the same offsets, then the sections without what
  *          belongs to running processes (slots, frames); sync; give the file its name
- *   close: remove what is left if it has no name
+ *   close: remove a temporary name, close the file
  *
  * The holder of the control lock does this, after it has sealed the segments
  * (resize.h). The region itself is only read. An existing file is never replaced, and a
@@ -34,8 +34,8 @@ bool fnt_rotate_needed(const struct fnt_view *view);
  * such directory), -EINVAL, or another -errno; there is nothing to close then. */
 int fnt_rotate_open(struct fnt_rotation *rotation, struct fnt_error *error);
 
-/* Write it and give it its name. 0, or with a message: -EAGAIN (nothing is over),
- * -EEXIST, -ENOSPC, -ENOMEM or another -errno: no file has the name. */
+/* Write the file and give it its name. 0, or with a message: -EAGAIN (no segment is
+ * over), -EEXIST, -ENOSPC, -ENOMEM or another -errno: it has not got the name. */
 int fnt_rotate_write(struct fnt_rotation *rotation, struct fnt_error *error);
 
 /* Close it, whether it was written or not. */

@@ -3,8 +3,8 @@
  * settings_commands.c: read and change a region's settings from outside.
  *
  * A change takes the control lock, edits a private copy of the settings in force, and
- * publishes it in one step (settings.h): a process that is killed before has changed
- * nothing.
+ * publishes it in one step (settings.h). If the process is killed before that step,
+ * no setting has changed.
  */
 #include "base/error.h"
 #include "base/utf8.h"
@@ -18,7 +18,8 @@
 
 /* ---- reading ------------------------------------------------------------------- */
 
-/* *block is the caller's to free. -ENOMEM, -EAGAIN. */
+/* Load the settings in force into a new block, for the caller to free. 0, -ENOMEM or
+ * -EAGAIN. */
 static int
 load_block(const struct fnt_view *view, struct fnt_settings_block **block)
 {

@@ -2,17 +2,17 @@
  *
  * by_pid.c: open the region of a process by its pid.
  *
- * /proc/PID/maps lists the process's shared mappings; a region's is of a file NAME.fnt
- * or of fntrace's memfd. The file is opened through /proc/PID, which works across mount
- * namespaces and for deleted files.
+ * /proc/PID/maps lists the process's mappings. That of a region is shared, and is of a
+ * file NAME.fnt or of fntrace's memfd. The file is opened through /proc/PID, which
+ * works across mount namespaces and for deleted files.
  */
 #include "base/error.h"
 #include "region/fd.h"
 #include "region/map.h"
 #include "region/region.h"
 
-#include <errno.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -71,7 +71,8 @@ parse_maps_line(struct found *found, char *line)
 	return looks_like_region(found->path);
 }
 
-/* Lists the distinct regions that the process has mapped: their number, or -errno. */
+/* List the distinct regions that the process has mapped. Returns their number, or
+ * -errno. */
 static int
 find_mapped(struct found found[FOUND_MAX], pid_t pid)
 {
@@ -99,7 +100,9 @@ find_mapped(struct found found[FOUND_MAX], pid_t pid)
 	return count;
 }
 
-/* A descriptor of `path`, if it is the inode that was found; else -errno. */
+/* Open `path` if it is the inode that was found. Returns the descriptor or -errno. The
+ * device is not compared: some file systems (btrfs, overlayfs) show another one in
+ * /proc/PID/maps than in stat(2). */
 static int
 open_same(const char *path, const struct found *found)
 {
@@ -115,8 +118,8 @@ open_same(const char *path, const struct found *found)
 	return fd;
 }
 
-/* Opens it through one of the process's descriptors. This works for every file, also a
- * deleted one, and needs only permission to inspect the process. */
+/* Open the file through one of the process's descriptors. This works for every file,
+ * also a deleted one, and needs only permission to inspect the process. */
 static int
 open_by_descriptor(pid_t pid, const struct found *found)
 {
@@ -226,6 +229,8 @@ fnt_region_open_pid(struct fnt_region *region, pid_t pid, struct fnt_error *erro
 		return fnt_fail(error, -ENOMEM, "out of memory");
 	rc = attach_found(region, pid, found, find_mapped(found, pid), error);
 	free(found);
+	/* fnt_region_owns_fd() compares with the device of fstat(2): see
+	 * open_same(). */
 	if (!rc && !fstat(region->fd, &st))
 		region->dev = st.st_dev;
 	return rc;

@@ -47,8 +47,8 @@ fnt_file_space_allocate(int fd, uint64_t off, uint64_t bytes, const char *what,
 	return code ? no_space(what, fd, bytes, -code, error) : 0;
 }
 
-/* fallocate(), because posix_fallocate() falls back to writing, and others may be
- * writing here. A file system that can't allocate ahead is no error. */
+/* Uses fallocate(), because posix_fallocate() falls back to writing, and producers may
+ * be writing here. It is no error if the file system can't allocate ahead. */
 static int
 fill_hole(int fd, uint64_t off, uint64_t bytes, const char *what,
 	  struct fnt_error *error)
@@ -84,7 +84,8 @@ extent_of(const struct fnt_segment *segment)
 			       segment->off + fnt_segment_bytes(segment->cell_count)};
 }
 
-/* The extents in use, by offset; the fixed part is the first. Their number. */
+/* List the extents in use, by offset; the fixed part is the first. Returns their
+ * number. */
 static uint32_t
 list_used(const struct fnt_view *view, const struct fnt_segment *other,
 	  struct extent used[USED_MAX])

@@ -9,8 +9,8 @@
  * The fixed part (header and sections) and the segments that are held (layout_rings.h)
  * are in use; everything between them is free. The file only grows, because a process
  * that has it mapped must not reach its end. Free space is returned to the file system
- * by punching a hole, and allocated again before it is used, so that a full file system
- * is an error there and no SIGBUS in a producer.
+ * by punching a hole, and allocated again before it is used: a full file system then
+ * makes the allocation fail, and is no SIGBUS in a producer.
  *
  * Once the region has a name, only the holder of the control lock calls these. They
  * make system calls, and may block in the file system.
@@ -38,8 +38,8 @@ int fnt_file_space_allocate_all(int fd, const struct fnt_view *view, const char 
 uint64_t fnt_file_space_find(const struct fnt_view *view, uint64_t bytes,
 			     const struct fnt_segment *other);
 
-/* Punch holes where the file is free. Returns the bytes that the file system has got
- * back, 0 if it can't punch holes. */
+/* Punch holes where the file is free. Returns the bytes returned to the file system, 0
+ * if it can't punch holes. */
 uint64_t fnt_file_space_punch(const struct fnt_region *region);
 
 #endif

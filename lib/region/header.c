@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/header.h"
-#include "region/segment.h"
 
 #include "base/error.h"
 #include "base/random.h"
 #include "format/layout_metrics.h"
+#include "region/segment.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -164,7 +164,7 @@ fnt_header_init_rings(const struct fnt_header *header,
 
 		if (!cells[i])
 			continue;
-		/* Lap 0 counts as past, so the first ticket is the first of lap 1: no
+		/* The cells begin at lap 0, so the first ticket is that of lap 1. No
 		 * ticket is 0. */
 		atomic_init(&heads[i].cursor, cells[i]);
 		atomic_init(&heads[i].segments, 1);

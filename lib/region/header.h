@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * header.h: the first page of a region: laid out from options, or read and checked
- * against the file's size. One table in header.c holds the limits that both go by.
+ * against the file's size. One table in header.c holds the limits that both use.
  *
- * The header is written once, by the region's creator, and never changed. Any thread.
+ * The region's creator writes the header once; it never changes. Any thread.
  * fnt_header_make() reads the clock and random bytes, fnt_header_read() the file.
  */
 #ifndef FNT_REGION_HEADER_H

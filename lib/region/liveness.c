@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/liveness.h"
-#include "region/fd.h"
 
 #include "base/random.h"
+#include "region/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A lock on the first byte of the slot. */
+/* Describes a lock on the first byte of the slot. */
 static struct flock
 lock_of(const struct fnt_region *region, uint32_t slot, short type)
 {

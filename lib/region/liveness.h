@@ -18,13 +18,13 @@
 
 #include "region/view.h"
 
-/* Is the slot LIVE and its owner alive? Any descriptor of the region will do. False for
- * a slot that does not exist. */
+/* Is the slot LIVE and its owner alive? region->fd may be open for reading only. False
+ * for a slot that does not exist. */
 bool fnt_slot_alive(const struct fnt_region *region, uint32_t slot);
 
-/* Try to take the slot's lock through region->fd. 0: it is ours, so its owner is dead
- * or has none of its locks left; -EAGAIN: another process holds it; or another
- * -errno. */
+/* Try to take the slot's lock through region->fd. 0: this process holds the lock now,
+ * so the slot's owner is dead or has lost its locks; -EAGAIN: another process holds it;
+ * or another -errno. */
 int fnt_slot_lock(const struct fnt_region *region, uint32_t slot);
 
 /* Release it. */

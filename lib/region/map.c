@@ -73,7 +73,7 @@ place_section(struct fnt_view *view, const struct fnt_section *section)
 	}
 }
 
-/* Everything but the segment map, for a mapping whose base and size are set. */
+/* Fill in everything but the segment map. The view's base and size are set already. */
 static void
 fill_in_view(struct fnt_view *view, const struct fnt_header *header)
 {

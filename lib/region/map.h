@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * map.h: map a region's file. Makes system calls and allocates. Nobody else uses the
- * view meanwhile.
+ * map.h: map a region's file.
+ *
+ * Nothing here writes to the region. Mapping and unmapping make system calls and
+ * allocate; no other thread may use the view meanwhile. fnt_view_bytes() is wait-free,
+ * for any thread.
  */
 #ifndef FNT_REGION_MAP_H
 #define FNT_REGION_MAP_H
@@ -17,7 +20,7 @@
 int fnt_view_map(struct fnt_view *view, int fd, bool write, const char *what,
 		 struct fnt_error *error);
 
-/* Undo that. A view that is not mapped is left alone. */
+/* Unmap the view and free its segment map. Does nothing if it is not mapped. */
 void fnt_view_unmap(struct fnt_view *view);
 
 /* The bytes that the region uses: its sections and the newest segment of each ring. */

@@ -9,9 +9,10 @@
  * An open-addressed hash table that only grows; a name's id is the index of its slot.
  *
  * Who may write what: a slot, the thread that has claimed it, until READY; then nobody.
- * If that thread's process dies first, whoever recovers it empties the slot. A name
- * whose writer was interrupted may be stored a second time in another slot. That is
- * harmless except for limits by id: such a function has two rates.
+ * If that thread's process dies first, the process that recovers it empties the slot. A
+ * name whose writer was interrupted may be stored a second time in another slot. That
+ * does no harm, except that a rate limit applies to each id: such a function may have
+ * twice its rate.
  *
  * Progress: intern and get are wait-free (at most FNT_NAME_PROBES slots), without
  * system calls or allocation. Any thread.
@@ -23,9 +24,9 @@
 
 #define FNT_NAME_PROBES 32
 
-/* The id of the `len` bytes at `name`, which is inserted if it is new. `owner`: the
- * caller's producer slot. FNT_NAME_NONE: longer than FNT_NAME_MAX, or all slots that it
- * may use are taken (counted in the control section). */
+/* Returns the id of the `len` bytes at `name`, inserted if they are new. `owner`: the
+ * caller's producer slot. FNT_NAME_NONE: the name is longer than FNT_NAME_MAX, or all
+ * slots that it may use are taken (counted as names_omitted). */
 uint32_t fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char *name,
 			 size_t len);
 

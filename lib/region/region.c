@@ -119,7 +119,8 @@ resolve(struct place *place, char path[PATH_MAX], const char *name, const char *
 	return rc;
 }
 
-/* Users who can write to the directory could place regions in it and replace ours. */
+/* Other users who can write to the directory could put regions in it, or replace
+ * ours. */
 static int
 check_dir(int fd, const struct place *place, const struct fnt_options *options,
 	  struct fnt_error *error)
@@ -147,8 +148,8 @@ check_dir(int fd, const struct place *place, const struct fnt_options *options,
 	return 0;
 }
 
-/* A descriptor of the place's directory, or -errno. `options` NULL: for reading, and
- * the directory is not created. */
+/* Open the place's directory. Returns a descriptor or -errno. `options` NULL: the
+ * region is only read, and the directory is not created. */
 static int
 open_dir(const struct place *place, const struct fnt_options *options,
 	 struct fnt_error *error)
@@ -196,7 +197,8 @@ open_failed(const char *path, int code, struct fnt_error *error)
 	return fnt_fail(error, code, "%s: %s", path, why);
 }
 
-/* Only the user's own files, and those given to the group that the options name. */
+/* May the file be written to? Only if it is the user's own, or is shared with the group
+ * that the options name. */
 static bool
 is_writable_file(const struct stat *st, const struct fnt_options *options)
 {
@@ -206,8 +208,8 @@ is_writable_file(const struct stat *st, const struct fnt_options *options)
 	       (st->st_mode & (S_IRWXG | S_IRWXO)) == (S_IRGRP | S_IWGRP);
 }
 
-/* A descriptor of `file`, or -errno. `options` NULL: for reading. O_NONBLOCK, because
- * the open of a fifo would block; it has no effect on regular files. */
+/* Open `file`. Returns a descriptor or -errno. `options` NULL: for reading. O_NONBLOCK,
+ * because opening a fifo would block; it has no effect on regular files. */
 static int
 open_file(int dir_fd, const char *file, const struct fnt_options *options,
 	  const char *path, struct fnt_error *error)
@@ -336,9 +338,9 @@ fill(int fd, const struct contents *contents, const char *path)
 	return contents->init(fd, header, options);
 }
 
-/* Create the complete region, then give it its name. Its descriptor, which is not used
- * for mapping (see open_or_create()), or -errno; -EEXIST: another process was
- * faster. */
+/* Create the complete region, then give it its name. Returns its descriptor, which is
+ * not used for mapping (see open_or_create()), or -errno; -EEXIST: another process has
+ * created a file of that name. */
 static int
 create_file(int dir_fd, const struct place *place, const char *path,
 	    struct contents *contents)

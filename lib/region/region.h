@@ -24,9 +24,9 @@
 
 #include <fntrace/fntrace.h>
 
-/* Writes what a new region begins with behind its header and ring heads; all of that is
- * still zero. Called before the region has a name. 0, or -errno with a message in
- * options->error. */
+/* Writes the first contents of a new region's other sections, which are zero so far;
+ * the header and the ring heads are written already. Called before the region has a
+ * name. 0, or -errno with a message in options->error. */
 typedef int fnt_region_init_fn(int fd, const struct fnt_header *header,
 			       const struct fnt_options *options);
 

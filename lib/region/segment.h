@@ -50,8 +50,7 @@ fnt_segment_bytes(uint64_t cell_count)
 	return (cell_count * FNT_CELL_BYTES + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
 }
 
-/* The segment that `ticket` belongs to. NULL: a segment that is no longer in the
- * table. */
+/* The segment that `ticket` belongs to. NULL: it is no longer in the table. */
 static inline const struct fnt_segment *
 fnt_segment_find(const struct fnt_segments *segments, uint64_t ticket)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/segment_map.h"
-#include "region/segment.h"
 
 #include "region/fd.h"
+#include "region/segment.h"
 #include "region/sigbus.h"
 
 #include <errno.h>
@@ -140,8 +140,8 @@ find_mapping(const struct fnt_segment_map *map, const struct fnt_segment *segmen
 }
 
 /* A mapping for writing is made through an open file description of its own: a forked
- * child inherits the mapping, and must not keep the locks that were taken through
- * ours. */
+ * child inherits the mapping, and would otherwise keep the locks that were taken
+ * through region->fd. */
 static void *
 map_bytes(const struct fnt_region *region, bool write, uint64_t off, uint64_t bytes)
 {
@@ -205,9 +205,9 @@ fnt_segment_map_truncated(const struct fnt_view *view)
 
 /* ---- tables ---------------------------------------------------------------------- */
 
-/* Give the segments that lie outside the region's mapping their cells. A segment that
- * can't be mapped is left out: its records can't be read, and nothing is written to
- * it. */
+/* Map the segments that lie outside the region's mapping, and set their `cells`. A
+ * segment that can't be mapped is left out: its records can't be read, and nothing is
+ * written to it. */
 static void
 map_segments(const struct fnt_region *region, struct fnt_segments *segments)
 {

@@ -26,8 +26,8 @@
 void fnt_segment_table_read(struct fnt_segment_table *table,
 			    const struct fnt_view *view, uint64_t file_bytes);
 
-/* Give a view, complete but for this, its segment map. `write`: segments are mapped for
- * writing. 0, -ENOMEM, or -EPROTO: the main ring has no valid segment. */
+/* Create the segment map of a view that is otherwise filled in. `write`: segments are
+ * mapped for writing. 0, -ENOMEM, or -EPROTO: the main ring has no valid segment. */
 int fnt_segment_map_init(struct fnt_view *view, uint64_t file_bytes, bool write);
 
 /* Unmap and free everything. No thread may use the view any more. */
@@ -63,7 +63,8 @@ void fnt_segment_map_reclaim_all(const struct fnt_view *view);
  * only. */
 bool fnt_segment_map_truncated(const struct fnt_view *view);
 
-/* One mutex for all maps of the process. Innermost: its holder takes no other lock. */
+/* One mutex for all segment maps of the process. May block. It is the innermost lock:
+ * its holder takes no other. */
 void fnt_segment_map_lock(void);
 void fnt_segment_map_unlock(void);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/segment_span.h"
+
 #include "region/segment.h"
 
 /* The ticket at which `segment` ends, given that the next segment begins with `next`

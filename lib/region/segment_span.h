@@ -23,15 +23,16 @@ struct fnt_segment_span {
 	const struct fnt_segment *segment;
 };
 
-/* The spans of a ring up to `cursor`, newest first; their number. `all` false: those
- * that readers show, up to what has been overwritten. `all` true: also segments that
- * are hidden (rotated away, or older than the ring's capacity) and still held. */
+/* List the spans of a ring up to `cursor`, newest first. Returns their number. `all`
+ * false: those that readers show, without tickets that have been overwritten. `all`
+ * true: also segments that are hidden (rotated away, or older than the ring's capacity)
+ * and still held. */
 uint32_t fnt_segment_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor,
 			   bool all, struct fnt_segment_span spans[FNT_SEGMENTS]);
 
-/* Bounds a ring's cursor by what this process has mapped: `cursor` itself if its
- * segment is in the current table, else the end of the newest segment that is. Whoever
- * reads up to there sees the ring as it was before it moved on. */
+/* Bound a ring's cursor by what this process has mapped: returns `cursor` itself if its
+ * segment is in the current table, else the end of the newest segment in it. Reading up
+ * to there shows the ring as it was before the next segment began. */
 uint64_t fnt_segment_known_cursor(const struct fnt_view *view, uint32_t ring,
 				  uint64_t cursor);
 

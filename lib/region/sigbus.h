@@ -8,14 +8,15 @@
  *                                  maps zeroes in place of it and marks the range
  *
  * A reader relies on no byte of the file, so zeroes do no harm. Checking the file's
- * size before and after a read needs no handler, but leaves the time in between, which
- * only a SIGBUS handler covers. The process installs it if it wants to:
+ * size before and after a read needs no handler, but does not cover the time in
+ * between: only a SIGBUS handler does. The process decides whether to install it, by
  * fnt_reader_guard(). pread() or process_vm_readv() instead would cost a system call
  * for each cell and copy in no defined order; siglongjmp() would leak what the read has
  * allocated.
  *
- * Adding and removing are lock-free, for any thread; adding allocates. The handler is
- * async-signal-safe. Whoever unmaps a range must remove it first.
+ * Nothing here writes to the region. Adding and removing are lock-free, for any thread;
+ * adding allocates. The handler is async-signal-safe. A range must be removed before it
+ * is unmapped.
  */
 #ifndef FNT_REGION_SIGBUS_H
 #define FNT_REGION_SIGBUS_H

@@ -34,7 +34,7 @@ fnt_slot_program_name(char name[64])
 		snprintf(name, 64, "%.63s", base + 1);
 }
 
-/* Describe this process in a slot whose lock it holds. */
+/* Describe this process in a slot whose lock this process holds. */
 static void
 fill_in(const struct fnt_region *region, uint32_t slot)
 {

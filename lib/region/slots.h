@@ -19,20 +19,20 @@
 #define FNT_SLOT_NONE UINT32_MAX
 #define FNT_LANE_NONE UINT32_MAX
 
-/* Claim a slot for this process and lock it through region->fd. If no slot is free, a
- * dead process's is claimed and *left set: the caller must first recover what that
- * process has left (recover.h). The slot's number, or FNT_SLOT_NONE: live processes
- * have all of them. */
+/* Claim a slot for this process and lock it through region->fd. If no slot is free,
+ * that of a dead process is claimed and *left set: the caller must first recover what
+ * that process has left (recover.h). Returns the slot's number, or FNT_SLOT_NONE: live
+ * processes have all of them. */
 uint32_t fnt_slot_claim(const struct fnt_region *region, bool *left);
 
-/* Give the slot back. Nothing in the region may belong to it any more. */
+/* Release the slot. Nothing in the region may belong to it any more. */
 void fnt_slot_release(const struct fnt_region *region, uint32_t slot);
 
-/* Claim a lane for thread `tid` of the process in `slot`. Its number, or FNT_LANE_NONE:
- * all are owned. */
+/* Claim a lane for thread `tid` of the process in `slot`. Returns its number, or
+ * FNT_LANE_NONE: all are owned. */
 uint32_t fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid);
 
-/* Give the lane back. The owner has written or padded all its tickets. */
+/* Release the lane. Its owner has written or padded the cells of all its tickets. */
 void fnt_lane_release(const struct fnt_view *view, uint32_t lane);
 
 /* Records committed through the lane, by all its owners, to both rings. */
@@ -47,7 +47,8 @@ fnt_lane_recorded(const struct fnt_lane *lane)
 	return recorded;
 }
 
-/* The name of this program, for people; "" if it is unknown. Makes system calls. */
+/* Store the name of this program, for display; "" if it is unknown. Makes system
+ * calls. */
 void fnt_slot_program_name(char name[64]);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * unnamed.h: a file that gets its name once it is complete.
+ * unnamed.h: create a file without a name, and name it once it is complete.
  *
- * Nobody ever opens an incomplete region, and a process that is killed before the file
- * has its name leaves nothing behind. Makes system calls. Any thread.
+ * So no process ever opens an incomplete region, and a process that is killed before
+ * the file has its name leaves nothing behind, unless it had to use a temporary name.
+ * Makes system calls, and may block in the file system. Any thread.
  */
 #ifndef FNT_REGION_UNNAMED_H
 #define FNT_REGION_UNNAMED_H
@@ -20,8 +21,8 @@
 int fnt_region_create_unnamed(int dir_fd, char temp[FNT_TEMP_NAME_SIZE],
 			      const char *path, struct fnt_error *error);
 
-/* Give it the name `file` in the same directory, if no file has that name. 0, -EEXIST
- * or another -errno. */
+/* Give the file `fd`, created with `temp`, the name `file` in the same directory, if no
+ * file has that name. 0, -EEXIST or another -errno. */
 int fnt_region_link(int dir_fd, int fd, const char *temp, const char *file);
 
 #endif

@@ -4,7 +4,7 @@
  *
  *   struct fnt_region
  *     ├ fd, dev, ino, path, lock_pins        the file (fd.h)
- *     └ view ─┬ header, lanes, frames, …     pointers into the mapping, counts
+ *     └ view ─┬ control, lanes, frames, …    pointers into the mapping, counts
  *             └ segment_map ─► table         where the rings' cells are (segment_map.h)
  *
  * A view's offsets and counts are checked once against the file's size, then copied;
@@ -12,7 +12,7 @@
  * change, apart from the segment table, which is replaced as a whole. What the pointers
  * lead to is shared memory: layout.h says who may write it.
  *
- * Progress: wait-free.
+ * Progress: wait-free, no system call. Any thread.
  */
 #ifndef FNT_REGION_VIEW_H
 #define FNT_REGION_VIEW_H
@@ -37,8 +37,8 @@ struct fnt_segment_table {
 struct fnt_segment_map {
 	_Atomic(struct fnt_segment_table *) table; /* the current copy, never NULL */
 	bool write;				   /* mapped for writing */
-	struct fnt_segment_table *replaced;	   /* perhaps still in use by threads */
-	struct fnt_segment_table *retired; /* of those: freed by the next reclaim */
+	struct fnt_segment_table *replaced; /* a list; threads may still use them */
+	struct fnt_segment_table *retired;  /* a list; the next reclaim frees them */
 	struct fnt_segment_mapping *mappings;
 };
 

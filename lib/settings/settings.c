@@ -7,6 +7,7 @@
 #include "base/shm_words.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LOAD_TRIES 16
 
@@ -160,7 +161,7 @@ take_copy(struct fnt_settings_block *block, struct fnt_setting_entry *entries,
 	for (uint32_t i = 1; i < count && block->count < block->max; i++) {
 		struct fnt_setting_set *set = &block->overrides[block->count];
 
-		/* An entry that sets nothing, or has no name, is not in use. */
+		/* An entry that sets no key, or has no name, is not in use. */
 		if (!fnt_word_relaxed(&entries[i].mask))
 			continue;
 		take_entry(set, &entries[i]);
@@ -268,7 +269,8 @@ fnt_settings_publish(const struct fnt_view *view,
 	 * comes before any change of this copy. Pairs with [G4]. */
 	atomic_thread_fence(memory_order_release);
 	fnt_settings_write(fnt_settings_copy(view, next), view->settings_count, block);
-	/* If the process dies before this, nobody uses the copy.
+	/* If the process dies before this store, the copy is never used.
+	 *
 	 * [G1] release: the copy comes before the generation that puts it in force.
 	 * Pairs with [G2]. */
 	atomic_fetch_add_explicit(word, FNT_GENERATION_SETTINGS, memory_order_release);
@@ -381,8 +383,9 @@ collect(const struct fnt_settings_block *block, const char *name, size_t len,
 	}
 }
 
-/* A name whose longest prefix this is has the same other prefixes as the prefix
- * itself. */
+/* If `number` is a prefix, every name for which it is the most specific override is
+ * matched by the same shorter prefixes as the prefix itself. So it takes the place of
+ * the name here. */
 void
 fnt_settings_effective(const struct fnt_settings_block *block, uint32_t number,
 		       struct fnt_settings *settings)

@@ -7,18 +7,18 @@
  *                               │                                ▼
  *                               └────────── load ◄──── the copy in force
  *
- * The region has two copies. The one in force is that of the settings' half of
- * control->generation, modulo 2. The holder of the control lock writes the other copy,
- * and then adds to the generation, which is one store: if it is killed before that,
- * nothing has changed; after it, everything has. A reader copies word by word and then
- * checks that the generation is still the same.
+ * The region has two copies. The settings' half of control->generation, modulo 2, is
+ * the number of the copy in force. The holder of the control lock writes the other
+ * copy, and then adds to the generation by one store: if it is killed before that
+ * store, no setting has changed; after it, all have. A reader copies word by word and
+ * then checks that the generation is still the same.
  *
  * Nothing read from the region is trusted: values are brought into range, and lengths
  * are bounded.
  *
- * A struct fnt_settings_block is private memory of one thread, or is not written any
- * more. Functions that parse or create may allocate; the others are wait-free and make
- * no system call.
+ * A struct fnt_settings_block is private memory: one thread writes it, and once several
+ * threads use it, it is not written any more. Functions that parse or create may
+ * allocate; the others are wait-free and make no system call.
  */
 #ifndef FNT_SETTINGS_SETTINGS_H
 #define FNT_SETTINGS_SETTINGS_H
@@ -41,7 +41,7 @@ struct fnt_setting_set {
 struct fnt_settings_block {
 	uint64_t generation; /* of the region, when it was loaded */
 	uint32_t count;	     /* of `overrides` */
-	uint32_t max;	     /* overrides that the region and this have room for */
+	uint32_t max;	     /* overrides that this, like the region, has room for */
 	struct fnt_setting_set all;	    /* for all functions; no name */
 	struct fnt_setting_set overrides[]; /* in no order, each name once */
 };
@@ -86,8 +86,8 @@ bool fnt_settings_load(const struct fnt_view *view, struct fnt_settings_block *b
 struct fnt_setting_entry *fnt_settings_copy(const struct fnt_view *view,
 					    uint64_t generation);
 
-/* What is wrong with an entry, as a text for people; NULL: nothing. `first`: it is the
- * first of its copy, for all functions. */
+/* Check an entry. Returns what is wrong with it, as a text for messages; NULL: it is
+ * valid. `first`: it is the first of its copy, for all functions. */
 const char *fnt_settings_problem(struct fnt_setting_entry *entry, bool first);
 
 /* Put `block` in force. The caller holds the control lock (control/controller.h). */
@@ -107,10 +107,10 @@ void fnt_settings_write(struct fnt_setting_entry *entries, uint32_t count,
 int fnt_settings_assign(struct fnt_settings *settings, const char *assignment,
 			struct fnt_error *error);
 
-/* Apply several assignments, separated by white space, to `block`; NAME: before one
- * makes it an override: "keep=0.1 todo:*:rate=10". Returns 0; or -EINVAL, -ENOSPC or
- * -ENOMEM with a message that begins with `what`, and some assignments may have been
- * made. */
+/* Apply assignments that are separated by white space to `block`. "NAME:KEY=VALUE" is
+ * an override for NAME, as in "keep=0.1 todo:*:rate=10". Returns 0; or -EINVAL, -ENOSPC
+ * or -ENOMEM with a message that begins with `what`: some assignments may have been
+ * applied. */
 int fnt_settings_parse(struct fnt_settings_block *block, const char *text,
 		       const char *what, struct fnt_error *error);
 

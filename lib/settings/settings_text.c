@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * settings_text.c: settings as text. Nothing here depends on the locale.
+ * settings_text.c: parse and print settings. Nothing here depends on the locale.
  */
 #include "settings/settings.h"
 
@@ -339,8 +339,8 @@ write_share(struct fnt_buf *buf, double share)
 		fnt_json_double(buf, share);
 }
 
-/* Whole hours or minutes if it is that; else a decimal fraction of the largest smaller
- * unit that is not more than it: 1.5ms. */
+/* In hours or minutes if that gives a whole number; else in the largest of s, ms, us
+ * and ns that gives at least 1, as a decimal fraction: 1.5ms. */
 static void
 write_time(struct fnt_buf *buf, uint64_t ns)
 {
