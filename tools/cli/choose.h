@@ -5,6 +5,8 @@
  * The region is the one named by -r or -p, else by $FNTRACE_REGION, else the only one
  * there is. Of several it is the only one that live processes write to, else the only
  * one that is not frozen.
+ *
+ * Threads: one at a time. Opening makes system calls, and may block on stderr.
  */
 #ifndef FNT_CLI_CHOOSE_H
 #define FNT_CLI_CHOOSE_H

@@ -2,6 +2,8 @@
  *
  * command.h: a command of the tool and its options. One table of options makes the
  * parser (options.c), the usage line and the help (usage.c).
+ *
+ * Threads: one at a time. What prints may block on stdout and stderr.
  */
 #ifndef FNT_CLI_COMMAND_H
 #define FNT_CLI_COMMAND_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * tool.h: how the process starts, stops and ends.
+ *
+ * Threads: one at a time. tool_stopped is set by a signal handler.
  */
 #ifndef FNT_CLI_TOOL_H
 #define FNT_CLI_TOOL_H

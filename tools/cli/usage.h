@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * usage.h: usage lines, help, and wrong usage, for the width of the terminal.
+ *
+ * Threads: one at a time. All functions may block on the stream that they print to, and
+ * end the program if there is no memory.
  */
 #ifndef FNT_CLI_USAGE_H
 #define FNT_CLI_USAGE_H

@@ -54,8 +54,12 @@ struct rows {
 	struct cell *cells;
 };
 
-/* Both return 0 or an SQLite result code. */
+/* Open the database file `path`, which is created if it does not exist. Returns 0 or an
+ * SQLite result code; db_close() it in both cases. */
 int db_open(struct db *db, const char *path);
+
+/* Run one statement. `values` are bound to its parameters ?1, ?2 …. *rows: the rows that
+ * it returned, allocated in `arena`. Returns 0 or an SQLite result code. */
 int db_run(struct db *db, struct arena *arena, const char *sql, struct values values,
 	   struct rows *rows);
 
@@ -66,6 +70,7 @@ int db_script(struct db *db, const char *sql);
  * than other statements. Returns as db_run(). */
 int db_control(struct db *db, const char *sql);
 
+/* Finalize the statements and close the connection. */
 void db_close(struct db *db);
 
 /* A cell of row `at`. NULL, or 0, if it is null or there is no such row or column. */

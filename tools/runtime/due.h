@@ -30,6 +30,7 @@ int64_t due_next_ms(const struct due *due);
 /* Remove the next request. There must be one. */
 void due_take(struct due *due, struct request *request);
 
+/* Free all requests. */
 void due_fini(struct due *due);
 
 #endif

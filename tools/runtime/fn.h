@@ -43,10 +43,17 @@ struct fn {
 /* Find a function by its name. NULL: none. */
 const struct fn *fn_find(const char *name);
 
+/* An argument of the call, as text or as a number. `name`: one of fn.args. */
 const char *fn_arg(const struct ctx *ctx, const char *name);
 int64_t fn_arg_int(const struct ctx *ctx, const char *name);
-const char *fn_user(const struct ctx *ctx); /* "": none */
+
+/* The id of the user who made the request; "": none. */
+const char *fn_user(const struct ctx *ctx);
+
+/* Unix time in milliseconds. */
 int64_t fn_now_ms(void);
+
+/* The memory of the call, and the JSON to which the function writes its result. */
 struct arena *fn_arena(struct ctx *ctx);
 struct json *fn_result(struct ctx *ctx);
 
@@ -60,7 +67,7 @@ int fn_fail(struct ctx *ctx, const char *code, const char *format, ...)
 int fn_call(struct ctx *ctx, const struct request *request, const char **value);
 void fn_clear_failure(struct ctx *ctx);
 
-/* Send data to the client. */
+/* Send a chunk of formatted text to the client. */
 int fn_stream(struct ctx *ctx, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * fns.h: the functions of the auction house, for the table in fns.c. They are defined
- * in fns_query.c, fns_mutation.c and fns_action.c.
+ * in fns_query.c, fns_mutation.c and fns_action.c, and called as struct fn.run says.
  */
 #ifndef RUNTIME_FNS_H
 #define RUNTIME_FNS_H

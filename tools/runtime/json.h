@@ -19,6 +19,8 @@ struct json {
 	bool separate; /* the next item needs a comma before it */
 };
 
+/* Each function appends one token; a value needs no separator before it. `bracket`: one
+ * of {}[]. The process exits if there is no memory (arena.h). */
 void json_open(struct json *json, char bracket);
 void json_close(struct json *json, char bracket);
 void json_key(struct json *json, const char *key);

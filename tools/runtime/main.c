@@ -2,6 +2,9 @@
  *
  * fntrace-runtime: the pre-forking function runtime of tools/demo: an auction house
  * over SQLite with simulated clients. It records every call with fntrace.
+ *
+ * The parent (pool.h) and each worker (worker.h) have one thread: no function of this
+ * folder may be called by two threads at a time.
  */
 #include "pool.h"
 #include "schema.h"

@@ -24,6 +24,7 @@ struct request {
 	size_t arg_count;
 };
 
+/* Set the function's name; all else is empty. */
 void request_init(struct request *request, const char *fn_name);
 
 /* Add an argument. It is a bug to add more than REQUEST_ARGS, or a longer text than

@@ -38,6 +38,7 @@ struct wire {
 	char bytes[WIRE_BYTES];
 };
 
+/* Begin a message, and append a string or a number to it. */
 void wire_begin(struct wire *wire, enum wire_kind kind);
 void wire_add(struct wire *wire, const char *text);
 void wire_add_int(struct wire *wire, uint64_t number);
@@ -51,7 +52,8 @@ int wire_send(struct wire *wire, int fd);
  * is not a message of this kind. */
 int wire_receive(struct wire *wire, int fd);
 
-/* Field `at`; "" if there are fewer fields. */
+/* Field `at` of a received message, as text and as a number; "" and 0 if there are
+ * fewer fields. */
 const char *wire_text(const struct wire *wire, size_t at);
 uint64_t wire_int(const struct wire *wire, size_t at);
 

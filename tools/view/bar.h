@@ -2,6 +2,8 @@
  *
  * bar.h: a span of time as a horizontal bar, with a resolution of an eighth of a
  * column.
+ *
+ * Threads: one at a time. No function blocks or allocates.
  */
 #ifndef FNT_VIEW_BAR_H
 #define FNT_VIEW_BAR_H

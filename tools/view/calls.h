@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * calls.h: one call on one line, as text and as JSON; shared by recent, tail and ps.
+ *
+ * Threads: one at a time. What prints may block on stdout; what allocates ends the
+ * program if there is no memory.
  */
 #ifndef FNT_VIEW_CALLS_H
 #define FNT_VIEW_CALLS_H

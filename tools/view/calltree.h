@@ -50,6 +50,7 @@ struct calltree;
 
 /* `json`: keep each call's trace as JSON, in calltree_node.json. */
 struct calltree *calltree_create(bool json);
+/* Free the trees and all their nodes. */
 void calltree_destroy(struct calltree *tree);
 
 /* Add a call. Add finished calls before those in flight: one in flight that has been

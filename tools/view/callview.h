@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * callview.h: prints everything about one call except its operations (waterfall.h).
+ *
+ * Threads: one at a time. Prints to stdout, which may block; ends the program if there
+ * is no memory.
  */
 #ifndef FNT_VIEW_CALLVIEW_H
 #define FNT_VIEW_CALLVIEW_H

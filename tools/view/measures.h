@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * measures.h: prints a region's metrics as tables and as JSON.
+ *
+ * Threads: one at a time. Prints to stdout, which may block; ends the program if there
+ * is no memory.
  */
 #ifndef FNT_VIEW_MEASURES_H
 #define FNT_VIEW_MEASURES_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * producers.h: prints a region's processes as JSON; shared by stat and list.
+ *
+ * Threads: one at a time. May block on stdout.
  */
 #ifndef FNT_VIEW_PRODUCERS_H
 #define FNT_VIEW_PRODUCERS_H

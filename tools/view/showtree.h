@@ -2,6 +2,9 @@
  *
  * showtree.h: fntrace show --tree: collects the calls of a tree, finished and in
  * flight, of all processes, and prints them.
+ *
+ * Threads: one at a time. Prints to stdout, which may block; ends the program if there
+ * is no memory.
  */
 #ifndef FNT_VIEW_SHOWTREE_H
 #define FNT_VIEW_SHOWTREE_H

@@ -30,6 +30,7 @@ struct table;
 
 /* Create a table; `columns` must outlive it. */
 struct table *table_create(const struct table_column *columns, size_t count);
+/* Free the table, and rows that were not printed. */
 void table_destroy(struct table *table);
 
 /* Begin each line with `spaces` spaces. */

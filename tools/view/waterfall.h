@@ -6,6 +6,9 @@
  *      START    TOOK  OP      ENTITY  RESULT  0 - 10.5 ms
  *    1.02 ms   95 µs  lookup  Lot     1 row   ▕▏
  *    2.11 ms  6.2 ms  insert  Bid     ok        ██████▌
+ *
+ * Threads: one at a time. Prints to stdout, which may block; ends the program if there
+ * is no memory.
  */
 #ifndef FNT_VIEW_WATERFALL_H
 #define FNT_VIEW_WATERFALL_H
