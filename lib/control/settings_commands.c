@@ -121,7 +121,7 @@ has_live_producers(const struct fnt_region *region)
 	return false;
 }
 
-/* Take the lock and load the settings in force. Refuses a rotated copy that nobody
+/* Take the lock and load the settings in force. Refuses a rotated copy that no process
  * writes to: changing its settings would have no effect. */
 static int
 change_begin(struct fnt_control *control, struct fnt_settings_block **block,

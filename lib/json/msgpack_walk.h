@@ -23,7 +23,7 @@
 
 /* Walk the object at the start of `data`. True: *used is its size, at most `len`, and
  * msgpack-c unpacks it into at most 24 bytes per byte. False: *used is the offset of
- * the first object that is cut short, claims more elements than there are bytes, is
+ * the first object that is incomplete, claims more elements than there are bytes, is
  * nested too deep, or begins with 0xc1, which the format never uses. */
 bool fnt_msgpack_walk(const void *data, size_t len, size_t *used);
 

@@ -10,7 +10,8 @@
  * keeps them until the process ends.
  *
  * These functions make system calls and never wait for another process. Those that take
- * a const region may be called by any thread; the others need the region to themselves.
+ * a const region may be called by any thread. While another one runs, no other thread
+ * may use the region.
  */
 #ifndef FNT_REGION_FD_H
 #define FNT_REGION_FD_H

@@ -7,8 +7,9 @@
  *         no such file │              └──────────────── open again ────────┐
  *                      └─► unnamed file ─► header and contents ─► gets its name
  *
- * A region gets its name only once it is complete, so nobody ever opens an incomplete
- * one. Every number in its header is checked against the file's size before it is used.
+ * A region gets its name only once it is complete, so no process ever opens an
+ * incomplete one. Every number in its header is checked against the file's size before
+ * it is used.
  *
  * Creating writes the region's first bytes, before anybody else can see it. Opening for
  * reading never writes.

@@ -94,7 +94,7 @@ const char *fnt_settings_problem(struct fnt_setting_entry *entry, bool first);
 void fnt_settings_publish(const struct fnt_view *view,
 			  const struct fnt_settings_block *block);
 
-/* Write `block` to the `count` entries of a copy, which nobody else uses. In a new
+/* Write `block` to the `count` entries of a copy that no process uses yet. In a new
  * region that is copy 0, in force at FNT_GENERATION_FIRST. */
 #define FNT_GENERATION_FIRST (2 * FNT_GENERATION_SETTINGS)
 void fnt_settings_write(struct fnt_setting_entry *entries, uint32_t count,
