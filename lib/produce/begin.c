@@ -18,6 +18,22 @@ struct reading {
 	bool counter;
 };
 
+/* Write the head of a call whose first event is written, and make it visible in
+ * flight. */
+static inline __attribute__((always_inline)) void
+show_fast(struct fnt_call *call, struct fnt_thread *thread,
+	  const struct fnt_call_info *info, uint64_t now, fnt_pair fn)
+{
+	struct fnt_call_ids ids = fnt_head_make_ids(thread, info);
+	struct fnt_head head;
+
+	fnt_head_start_trace(thread, &ids);
+	head = fnt_head_make(thread, ids, now, fn, (uint8_t)info->fn_type);
+	fnt_head_store(&call->record, &head);
+	fnt_head_show(call->shown, &head);
+	fnt_frame_open(call->frame, fnt_payload_used(call), call->started_mono);
+}
+
 /* Begin a call in a frame that the thread has cached. Everything is checked before
  * anything is changed, but for bytes of a payload that nobody sees. NULL: it declines.
  * `common`, a constant: all settings are at their defaults and the name is known by its
@@ -29,9 +45,7 @@ start_fast(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 {
 	struct fnt_thread *thread = fnt_thread_cached(attachment);
 	const struct fnt_name_entry *fn;
-	struct fnt_call_ids ids;
 	struct fnt_call *call;
-	struct fnt_head head;
 	uint64_t now;
 	char *end;
 
@@ -64,12 +78,7 @@ start_fast(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 		call->slow.ruled = true;
 		call->rule = *rule;
 	}
-	ids = fnt_head_make_ids(thread, info);
-	fnt_head_start_trace(thread, &ids);
-	head = fnt_head_make(thread, ids, now, fn->fn, (uint8_t)info->fn_type);
-	fnt_head_store(&call->record, &head);
-	fnt_head_show(call->shown, &head);
-	fnt_frame_open(call->frame, fnt_payload_used(call), call->started_mono);
+	show_fast(call, thread, info, now, fn->fn);
 	return call;
 }
 

@@ -31,9 +31,10 @@ write_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
 
 #define SEGMENT_MOVES 4 /* to new segments, while one record is written */
 
-/* Write the record; if there are new segments, to those. */
+/* Write the record. If the ring has got new segments meanwhile, move to the latest one
+ * and try again. */
 static bool
-write_moving(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64_t now)
+write_in_new_segments(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64_t now)
 {
 	struct fnt_ring_writer *writer = &ctx.thread->writer;
 	enum fnt_claim_result is = fnt_record_write_slow(writer, ending, now);
@@ -59,9 +60,10 @@ write_record(struct fnt_call_ctx ctx, struct fnt_ending *ending)
 
 	if (!thread->writer.lane)
 		return false;
-	if (write_moving(ctx, ending, now))
+	if (write_in_new_segments(ctx, ending, now))
 		return true;
-	return fnt_thread_recover_dead(thread, now) && write_moving(ctx, ending, now);
+	return fnt_thread_recover_dead(thread, now) &&
+	       write_in_new_segments(ctx, ending, now);
 }
 
 /* The region's counter of calls that end without a record, for threads without a

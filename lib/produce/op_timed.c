@@ -211,6 +211,24 @@ op_begin_slow(struct fnt_call *call, struct fnt_op_args op)
 
 /* ---- begin, fast ----------------------------------------------------------------- */
 
+/* Make a free entry this op's, and write its begin event. The caller has checked that
+ * there is room. */
+static inline __attribute__((always_inline)) void
+write_begin_fast(struct fnt_call *call, struct fnt_op_args op,
+		 const struct fnt_name_entry *entity, struct fnt_pending_op *pending)
+{
+	char *at;
+
+	take_pending_fast(call, pending);
+	start_pending(call, pending, op);
+	pending->entity = entity->id;
+	pending->row = entity->rows[op.op];
+	pending->by = fnt_call_owner(call);
+	at = fnt_op_encode_start_fast(call->at, op, entity, FNT_HEAD_OP_BEGIN);
+	fnt_payload_publish(call, fnt_encode_time_fast(at, op.start_ns), op.start_ns);
+	number_pending(call, pending);
+}
+
 /* Constants as in op.c: `counter`; `common`: the entity is known by its address. The
  * handle; 0: it declines. */
 static inline __attribute__((always_inline)) int64_t
@@ -224,7 +242,6 @@ op_begin_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool c
 	struct fnt_call_ctx ctx;
 	int64_t handle = 0;
 	uint32_t entry;
-	char *at;
 
 	if (__builtin_expect(!reader, 0))
 		return 0;
@@ -243,14 +260,7 @@ op_begin_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool c
 	op.start_ns = now - call->started_mono;
 	if (__builtin_expect(op.start_ns > UINT32_MAX, 0))
 		goto leave;
-	take_pending_fast(call, pending);
-	start_pending(call, pending, op);
-	pending->entity = entity->id;
-	pending->row = entity->rows[op.op];
-	pending->by = fnt_call_owner(call);
-	at = fnt_op_encode_start_fast(call->at, op, entity, FNT_HEAD_OP_BEGIN);
-	fnt_payload_publish(call, fnt_encode_time_fast(at, op.start_ns), op.start_ns);
-	number_pending(call, pending);
+	write_begin_fast(call, op, entity, pending);
 	handle = handle_of(pending, entry);
 leave:
 	fnt_rcu_exit(reader);
