@@ -58,8 +58,8 @@ struct rows {
  * SQLite result code; db_close() it in both cases. */
 int db_open(struct db *db, const char *path);
 
-/* Run one statement. `values` are bound to its parameters ?1, ?2 …. *rows: the rows that
- * it returned, allocated in `arena`. Returns 0 or an SQLite result code. */
+/* Run one statement. `values` are bound to its parameters ?1, ?2 …. *rows: the rows
+ * that it returned, allocated in `arena`. Returns 0 or an SQLite result code. */
 int db_run(struct db *db, struct arena *arena, const char *sql, struct values values,
 	   struct rows *rows);
 
