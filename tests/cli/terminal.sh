@@ -118,7 +118,7 @@ for columns in 60 80 120 200; do
 	has out 'placeBid'
 	terminal $columns "$FNTRACE" show c1 -r nice || fail "show at $columns"
 	fits out $columns
-	has out '█'
+	grep -qE '█|▉|▊|▋|▌|▍|▎|▏|▐|▕' out || fail "show at $columns: no bar"
 	terminal $columns "$FNTRACE" stat -r nice || fail "stat at $columns"
 	fits out $columns
 	terminal $columns "$FNTRACE" ps -r nice || fail "ps at $columns"
