@@ -25,19 +25,10 @@ fnt_op_write_event(struct fnt_call_ctx ctx, const struct fnt_event *event, uint6
 	return FNT_DONE;
 }
 
-void
-fnt_op_cache_row(struct fnt_call_ctx ctx, const char *entity, uint32_t op)
-{
-	struct fnt_name_entry *entry = fnt_name_find(&ctx.thread->names, entity);
-
-	if (entry)
-		entry->rows[op] =
-			fnt_meter_cached_op_row(&ctx.thread->meter, entry->id, op);
-}
-
 static int
 write_op_slow(struct fnt_call_ctx ctx, struct fnt_op_args op, uint64_t now)
 {
+	struct fnt_name_entry *entity = fnt_name_find(&ctx.thread->names, op.entity);
 	struct fnt_event event = {.type = FNT_EVENT_OP};
 	int rc;
 
@@ -49,7 +40,7 @@ write_op_slow(struct fnt_call_ctx ctx, struct fnt_op_args op, uint64_t now)
 	if (op.op >= FNT_OP_KINDS)
 		op.op = FNT_OP_OTHER;
 	fnt_call_count_op(ctx, fnt_op_done_of(event.op.entity.id, op));
-	fnt_op_cache_row(ctx, op.entity, op.op);
+	fnt_op_cache_row(ctx, entity, op.op);
 	return rc;
 }
 

@@ -70,8 +70,16 @@ fnt_op_text_bytes(const struct fnt_event *event)
 	return fnt_name_ref_bytes(&event->op.entity) + event->op.id.len;
 }
 
-/* Remember where the thread counts ops of this entity and kind, for the fast path. */
-void fnt_op_cache_row(struct fnt_call_ctx ctx, const char *entity, uint32_t op);
+/* Remember in a cached name where the thread counts ops of this entity and kind. `entity`:
+ * from fnt_name_find(), once for each op, since a second find at a new address copies the
+ * name to that address. NULL: the name is not cached. */
+static inline void
+fnt_op_cache_row(struct fnt_call_ctx ctx, struct fnt_name_entry *entity, uint32_t op)
+{
+	if (entity)
+		entity->rows[op] =
+			fnt_meter_cached_op_row(&ctx.thread->meter, entity->id, op);
+}
 
 static inline struct fnt_op_done
 fnt_op_done_of(uint32_t entity, struct fnt_op_args op)

@@ -170,6 +170,7 @@ write_begin_slow(struct fnt_call_ctx ctx, struct fnt_op_args op,
 static int64_t
 begin_pending(struct fnt_call_ctx ctx, struct fnt_op_args op)
 {
+	struct fnt_name_entry *entity = fnt_name_find(&ctx.thread->names, op.entity);
 	struct fnt_call *call = ctx.call;
 	struct fnt_pending_op *pending;
 	uint32_t entry = take_pending_slow(call);
@@ -188,7 +189,7 @@ begin_pending(struct fnt_call_ctx ctx, struct fnt_op_args op)
 		pending->omitted = true;
 		fnt_call_omit_op(call);
 	}
-	fnt_op_cache_row(ctx, op.entity, pending->op);
+	fnt_op_cache_row(ctx, entity, pending->op);
 	return handle_of(pending, entry);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "support/fixture.h"
 
+#include "produce/attachment.h"
 #include "produce/name_cache.h"
 
 #define TEXTS 3000u
@@ -199,6 +200,40 @@ record(struct fnt_log *log, const struct message *m)
 	MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
 }
 
+/* An entity named at a new address each time has its metrics row cached with its text:
+ * ops on it take the fast path. */
+START_TEST(moving_entity_has_its_row_cached)
+{
+	struct fnt_log *log = open_log("moving", NULL);
+	const struct fnt_thread *thread;
+	const struct fnt_name_entry *entry;
+	static char room[1000][8];
+
+	for (unsigned i = 0; i < 999; i++) {
+		struct fnt_call *call = begin_call(log, "fn", "id");
+
+		strcpy(room[i], "Lot");
+		if (i % 2)
+			MUST(fnt_call_op(call, FNT_OP_GET, room[i], NULL, 1, 1, true) ==
+			     FNT_DONE);
+		else
+			MUST(fnt_call_op_end(call,
+					     fnt_call_op_begin(call, FNT_OP_LIST,
+							       room[i], NULL),
+					     1, true) == FNT_DONE);
+		MUST(fnt_call_finish_ok(call, NULL) == FNT_DONE);
+	}
+	thread = atomic_load(&log->attachment)->threads;
+	strcpy(room[999], "Lot");
+	entry = fnt_name_find((struct fnt_name_cache *)&thread->names, room[999]);
+	ck_assert_ptr_nonnull(entry);
+	ck_assert_ptr_ne(entry->at, room[999]);
+	ck_assert_ptr_nonnull(entry->rows[FNT_OP_GET]);
+	ck_assert_ptr_nonnull(entry->rows[FNT_OP_LIST]);
+	fnt_log_close(log);
+}
+END_TEST
+
 START_TEST(names_in_messages_are_recorded)
 {
 	static struct message messages[16];
@@ -229,4 +264,4 @@ END_TEST
 FIXTURE_MAIN("name_cache", names_are_told_apart_by_text, literal_is_found_by_address,
 	     moving_name_is_learnt_once, moving_name_is_learnt_in_any_cache_position,
 	     repeated_address_is_found_by_address, forgetting_a_row_clears_every_copy,
-	     names_in_messages_are_recorded)
+	     moving_entity_has_its_row_cached, names_in_messages_are_recorded)
