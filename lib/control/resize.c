@@ -20,7 +20,7 @@
  * between publishing and the switch, threads that take ten million tickets a second
  * need twenty days to get there, and the next process that opens the region completes
  * the switch. A ring's tickets last for 2^18 switches. */
-#define JUMP (1ull << 44)
+#define SWITCH_DISTANCE (1ull << 44)
 
 static bool
 has_ring(const struct fnt_view *view, uint32_t ring)
@@ -403,7 +403,7 @@ plan_segments(const struct fnt_view *view, const uint64_t cells[FNT_RINGS],
 			return -EBUSY;
 		segments[ring] = (struct fnt_segment){
 			.number = fnt_word_relaxed(&head->segments),
-			.first = fnt_word_relaxed(&head->cursor) + JUMP,
+			.first = fnt_word_relaxed(&head->cursor) + SWITCH_DISTANCE,
 			.lap = lap,
 			.cell_count = cells[ring],
 			.off = fnt_file_space_find(view, fnt_segment_bytes(cells[ring]),

@@ -105,18 +105,18 @@ recover_all(const struct fnt_control *control, uint32_t *count, struct fnt_error
 {
 	const struct fnt_region *region = &control->region;
 	uint32_t slot;
-	bool left;
+	bool needs_recovery;
 
 	*count = count_producers(control, false);
 	if (!*count)
 		return 0;
-	slot = fnt_slot_claim(region, &left);
+	slot = fnt_slot_claim(region, &needs_recovery);
 	if (slot == FNT_SLOT_NONE)
 		return fnt_fail(error, -EUSERS,
 				"%s: all process slots are taken by live processes; "
 				"end one of them and try again",
 				fnt_control_path(control));
-	if (left)
+	if (needs_recovery)
 		fnt_recover_slot(region, slot, slot);
 	fnt_recover_dead(region, slot);
 	fnt_slot_release(region, slot);

@@ -54,13 +54,13 @@ enter_region(struct fnt_attachment *attachment)
 {
 	const struct fnt_region *region = &attachment->region;
 	char name[64];
-	bool left;
+	bool needs_recovery;
 
 	attachment->pid = (int32_t)getpid();
-	attachment->slot = fnt_slot_claim(region, &left);
+	attachment->slot = fnt_slot_claim(region, &needs_recovery);
 	if (attachment->slot == FNT_SLOT_NONE)
 		return;
-	if (left)
+	if (needs_recovery)
 		fnt_recover_slot(region, attachment->slot, attachment->slot);
 	fnt_recover_dead(region, attachment->slot);
 	fnt_control_try_settle(region);

@@ -9,9 +9,9 @@
  * description: one page mapped through it (MADV_DONTFORK, so that no child inherits it)
  * keeps them until the process ends.
  *
- * These functions make system calls and never wait for another process. Those that take
- * a const region may be called by any thread. While another one runs, no other thread
- * may use the region.
+ * Nothing here writes to the region. These functions make system calls and never wait
+ * for another process. Those that take a const region may be called by any thread.
+ * While another one runs, no other thread may use the region.
  */
 #ifndef FNT_REGION_FD_H
 #define FNT_REGION_FD_H

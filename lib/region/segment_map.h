@@ -11,10 +11,10 @@
  * update replaces it. Segments that lie within the mapping made at open need no mapping
  * of their own; segments that were added to the file later get one each.
  *
- * Who may do what: update, retire and reclaim make system calls and allocate, and need
- * exclusion: for a reader, the thread that uses it; for a producer,
- * fnt_segment_map_lock(). Looking at the current table (view.h) is wait-free and needs
- * no lock.
+ * Who may do what: nothing here writes to the region. Update, retire and reclaim make
+ * system calls and allocate, and need exclusion: for a reader, the thread that uses it;
+ * for a producer, fnt_segment_map_lock(). Looking at the current table (view.h) is
+ * wait-free and needs no lock.
  */
 #ifndef FNT_REGION_SEGMENT_MAP_H
 #define FNT_REGION_SEGMENT_MAP_H

@@ -93,11 +93,11 @@ claim_with(const struct fnt_region *region, uint64_t wanted)
 }
 
 uint32_t
-fnt_slot_claim(const struct fnt_region *region, bool *left)
+fnt_slot_claim(const struct fnt_region *region, bool *needs_recovery)
 {
 	uint32_t slot = claim_with(region, FNT_PRODUCER_FREE);
 
-	*left = slot == FNT_SLOT_NONE;
+	*needs_recovery = slot == FNT_SLOT_NONE;
 	return slot != FNT_SLOT_NONE ? slot : claim_with(region, FNT_PRODUCER_LIVE);
 }
 

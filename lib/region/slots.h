@@ -20,10 +20,10 @@
 #define FNT_LANE_NONE UINT32_MAX
 
 /* Claim a slot for this process and lock it through region->fd. If no slot is free,
- * that of a dead process is claimed and *left set: the caller must first recover what
- * that process has left (recover.h). Returns the slot's number, or FNT_SLOT_NONE: live
- * processes have all of them. */
-uint32_t fnt_slot_claim(const struct fnt_region *region, bool *left);
+ * that of a dead process is claimed and *needs_recovery set: the caller must first
+ * recover what that process has left (recover.h). Returns the slot's number, or
+ * FNT_SLOT_NONE: live processes have all of them. */
+uint32_t fnt_slot_claim(const struct fnt_region *region, bool *needs_recovery);
 
 /* Release the slot. Nothing in the region may belong to it any more. */
 void fnt_slot_release(const struct fnt_region *region, uint32_t slot);
