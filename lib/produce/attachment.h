@@ -62,9 +62,8 @@ struct fnt_thread {
 	_Alignas(FNT_CACHE_LINE) struct fnt_name_cache names;
 };
 
-/* What a process knows of a frame by itself. It trusts this over the region, whose
- * bytes may be damaged: a frame that were given out twice would be two calls in one
- * memory. */
+/* The process's own state of a frame. It overrides the region, whose bytes may be
+ * damaged: a frame that is claimed twice would put two calls into the same memory. */
 enum fnt_pool_state {
 	FNT_POOL_NEVER = 0, /* never used here; the call's memory is uninitialised */
 	FNT_POOL_CLEARING,
@@ -112,8 +111,8 @@ struct fnt_log {
 	char *path;
 };
 
-/* How many forks lie between this process and the first. Changes only in a child that
- * has one thread. */
+/* The number of forks between the first process and this one. Changes only in a child
+ * that has one thread. */
 extern uint32_t fnt_fork_generation;
 
 /* The process's mutex. May be taken inside a read-side section. Blocks. */
@@ -130,10 +129,11 @@ struct fnt_attachment **fnt_process_attachments(void);
  * fnt_segment_map_lock() held. Returns whether any call returned true. */
 bool fnt_process_each(bool (*each)(struct fnt_attachment *attachment));
 
-/* pthread_atfork handlers' part: take the mutex before a fork, give it back in both
- * processes. */
+/* Take the mutex before a fork, in a pthread_atfork() handler. Parent and child both
+ * release it. */
 void fnt_process_lock_for_fork(void);
 
+/* End the read-side section that fnt_enter() or fnt_call_enter() began. */
 static inline void
 fnt_leave(void)
 {

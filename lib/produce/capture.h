@@ -24,7 +24,8 @@ struct fnt_hashed {
 const char *fnt_capture_text(const struct fnt_attachment *attachment, uint8_t how,
 			     const char *text, struct fnt_hashed *room);
 
-/* The same for a value, in place. False: there is to be none. */
+/* The same for a value, which is changed in place and may then point into `room`.
+ * False: the rule captures no values. */
 bool fnt_capture_value(const struct fnt_attachment *attachment, uint8_t how,
 		       struct fnt_value *value, char room[FNT_HASHED_JSON_BYTES]);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * finish.h: the parts of a call's end, for those who end one other than by
- * fnt_call_finish_…(). All of them inside the log's read-side critical section, but
+ * finish.h: the steps of a call's end, for callers other than fnt_call_finish_…().
+ *
+ * By the thread that uses the call, inside the log's read-side section; but see
  * fnt_finish_aborted(). Wait-free, unless a segment has to be mapped.
  */
 #ifndef FNT_PRODUCE_FINISH_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * unmap_old.h: letting go of segments that are over.
+ * unmap_old.h: unmap the segments of rings that no thread of the process uses any more.
+ *
+ * Blocks: takes the process's mutex, and may wait for a grace period.
  */
 #ifndef FNT_PRODUCE_UNMAP_OLD_H
 #define FNT_PRODUCE_UNMAP_OLD_H
