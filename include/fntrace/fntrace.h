@@ -356,8 +356,8 @@ FNT_API int fnt_call_finish_error(struct fnt_call *call, const char *code,
 				  const char *message);
 FNT_API int fnt_call_finish_rolled_back(struct fnt_call *call, const char *code,
 					const char *message);
-/* The same for a call that its owner gives up: outcome FNT_ABORTED, with its ops so
- * far. */
+/* The same for a call that its owner does not carry on: outcome FNT_ABORTED, with its
+ * ops so far. */
 FNT_API int fnt_call_abandon(struct fnt_call *call);
 
 /* ---- traces, as they are read --------------------------------------------------- */

@@ -66,7 +66,7 @@ struct pylon {
 	struct protocol_counts counts;
 };
 
-/* What a line turned out to be; counted in struct protocol_counts. */
+/* What a line is; counted in struct protocol_counts. */
 enum verdict {
 	UNDERSTOOD,
 	NO_MESSAGE, /* not a message of this protocol */
