@@ -70,9 +70,9 @@ fnt_op_text_bytes(const struct fnt_event *event)
 	return fnt_name_ref_bytes(&event->op.entity) + event->op.id.len;
 }
 
-/* Remember in a cached name where the thread counts ops of this entity and kind. `entity`:
- * from fnt_name_find(), once for each op, since a second find at a new address copies the
- * name to that address. NULL: the name is not cached. */
+/* Remember in a cached name where the thread counts ops of this entity and kind.
+ * `entity`: from fnt_name_find(), once for each op, since a second find at a new
+ * address copies the name to that address. NULL: the name is not cached. */
 static inline void
 fnt_op_cache_row(struct fnt_call_ctx ctx, struct fnt_name_entry *entity, uint32_t op)
 {
