@@ -24,8 +24,6 @@ static _Thread_local struct fnt_thread_entry threads_cached[THREADS_CACHED]
 	__attribute__((tls_model("initial-exec")));
 _Thread_local struct fnt_thread_entry fnt_thread_last
 	__attribute__((tls_model("initial-exec")));
-_Thread_local struct fnt_thread_state fnt_thread_state
-	__attribute__((tls_model("initial-exec")));
 
 /* Has disable_fast_paths() been registered to run when the thread ends, or has it
  * run? */
