@@ -88,10 +88,14 @@ fnt_short_text_load(const void *at)
 	return _mm_loadu_si128((const __m128i *)at);
 }
 
-static inline void
-fnt_short_text_store(char *at, __m128i bytes)
+/* `shared`, a constant: to memory that readers load meanwhile. */
+static inline __attribute__((always_inline)) void
+fnt_short_text_store(char *at, __m128i bytes, bool shared)
 {
-	fnt_bytes_store16(at, (fnt_pair)bytes);
+	if (shared)
+		fnt_bytes_store16(at, (fnt_pair)bytes);
+	else
+		_mm_storeu_si128((__m128i *)(void *)at, bytes);
 }
 
 /* A bit for each of 16 bytes: set if it is zero. */
@@ -135,7 +139,7 @@ fnt_short_text_len(const char *text)
  * anything, and the caller must overwrite them next: with another text, or by
  * fnt_short_text_blank(). */
 static inline __attribute__((always_inline)) char *
-fnt_short_text_copy(char *at, const char *text, size_t len, bool more)
+fnt_short_text_copy_to(char *at, const char *text, size_t len, bool more, bool shared)
 {
 #ifdef FNT_TEXT_VECTORS
 	const unsigned char *mask = fnt_short_text_mask + 32;
@@ -147,18 +151,33 @@ fnt_short_text_copy(char *at, const char *text, size_t len, bool more)
 	if (__builtin_expect(len >= 32, 0)) {
 		third = fnt_short_text_load(text + 32);
 		third = _mm_and_si128(third, fnt_short_text_load(mask - len % 16));
-		fnt_short_text_store(at + 32, third);
+		fnt_short_text_store(at + 32, third, shared);
 	} else if (!more) {
 		first = _mm_and_si128(first, fnt_short_text_load(mask - len));
 		second = _mm_and_si128(second, fnt_short_text_load(mask - len + 16));
 	}
-	fnt_short_text_store(at, first);
-	fnt_short_text_store(at + 16, second);
+	fnt_short_text_store(at, first, shared);
+	fnt_short_text_store(at + 16, second, shared);
 	return at + len;
 #else
-	(void)more;
+	(void)more, (void)shared;
 	return fnt_short_text_copy_exact(at, text, len);
 #endif
+}
+
+/* The same to a frame's payload, … */
+static inline __attribute__((always_inline)) char *
+fnt_short_text_copy(char *at, const char *text, size_t len, bool more)
+{
+	return fnt_short_text_copy_to(at, text, len, more, true);
+}
+
+/* … and to private memory: the compiler may keep what it stores in registers. The bytes
+ * after the text are 0. */
+static inline __attribute__((always_inline)) char *
+fnt_short_text_copy_private(char *at, const char *text, size_t len)
+{
+	return fnt_short_text_copy_to(at, text, len, false, false);
 }
 
 /* Clear what a copy with `more` has stored past the text's end, `at`. */
@@ -166,8 +185,8 @@ static inline void
 fnt_short_text_blank(char *at)
 {
 #ifdef FNT_TEXT_VECTORS
-	fnt_short_text_store(at, _mm_setzero_si128());
-	fnt_short_text_store(at + 16, _mm_setzero_si128());
+	fnt_short_text_store(at, _mm_setzero_si128(), true);
+	fnt_short_text_store(at + 16, _mm_setzero_si128(), true);
 #else
 	fnt_bytes_zero(at, FNT_SHORT_TEXT_STORED);
 #endif

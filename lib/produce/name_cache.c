@@ -101,7 +101,7 @@ make_key(struct key *key, const char *name)
 	if (len >= FNT_SHORT_TEXT)
 		return false;
 	memset(key->text, 0, sizeof(key->text));
-	fnt_short_text_copy(key->text, name, len, false);
+	fnt_short_text_copy_private(key->text, name, len);
 	hash_key(key);
 	return true;
 }
