@@ -29,13 +29,15 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 
 /* A reading lies between two readings of the system's clock, give or take the error
  * that the header allows. This holds however long the thread is preempted in between.
- */
+ * A hypervisor that takes the processor away while an anchor is made, or the kernel
+ * when it changes the rate of its clock, can make the error larger until the next
+ * anchor: that may be so in one of a hundred readings, and never by 100 us. */
 static void *
 compare_clocks(void *arg)
 {
 	struct fnt_clock clock = {0};
 	uint64_t last = 0, end = fnt_clock_mono() + ROUNDS(400, 100) * 1000000ull;
-	uint64_t slack = 1000;
+	uint64_t slack = 1000, most = 100000, readings = 0, outside = 0;
 
 	(void)arg;
 	for (;;) {
@@ -47,11 +49,13 @@ compare_clocks(void *arg)
 			/* Where there is a counter, it was the counter that was
 			 * compared. */
 			MUST(!clock.limit == (fnt_clock_kind() != FNT_CLOCK_TSC));
+			MUST(outside * 100 <= readings);
 			return NULL;
 		}
 		MUST(now >= last);
-		MUST(now + slack >= before);
-		MUST(now <= after + slack);
+		MUST(now + most >= before && now <= after + most);
+		readings++;
+		outside += now + slack < before || now > after + slack;
 		last = now;
 	}
 }
