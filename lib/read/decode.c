@@ -266,12 +266,12 @@ write_pending_nul(struct fnt_decoder *in)
 static void
 decode_next_ops(struct fnt_decoder *in)
 {
-	struct fnt_trace_op *ops = in->ops.items;
-	size_t left = in->ops.room - in->ops.count;
-	struct fnt_decode_ops_room room = {ops + in->ops.count, left};
+	struct fnt_trace_op *ops = in->ops.items; /* NULL if there is no room */
+	struct fnt_decode_ops_room room = {.left = in->ops.room - in->ops.count};
 
-	if (!left)
+	if (!room.left)
 		return;
+	room.next = ops + in->ops.count;
 	in->reader.at = fnt_decode_ops_fast(in, in->reader.at, in->reader.end, &room,
 					    &in->pending_nul);
 	in->ops.count = in->ops.room - room.left;
