@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/shm_words.h"
+#include "region/header.h"
 #include "region/map.h"
 #include "region/segment_span.h"
 #include "region/unnamed.h"
@@ -321,6 +322,7 @@ write_sections(struct fnt_rotation *rotation)
 			       view->fixed_bytes);
 		fnt_random(&header->region_id, sizeof(header->region_id));
 		header->compat |= FNT_COMPAT_FROZEN;
+		fnt_header_note_file(header, rotation->fd);
 		clear_processes(base, view);
 	}
 	for (uint32_t ring = 0; !code && ring < FNT_RINGS; ring++) {

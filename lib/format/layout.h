@@ -102,10 +102,14 @@ struct fnt_header {
 	uint32_t section_count;	   /* entries used of `sections` */
 	uint32_t kept_percent; /* of the cells, for the kept ring; 0: no such ring */
 	struct fnt_section sections[FNT_SECTIONS];
+	/* Of the file that this header was written to, as fstat(2) shows them. A copy
+	 * has others. 0, 0: not known. */
+	uint64_t file_dev;
+	uint64_t file_ino;
 };
 
 static_assert(sizeof(struct fnt_section) == 32, "layout");
-static_assert(sizeof(struct fnt_header) == 88 + FNT_SECTIONS * 32, "layout");
+static_assert(sizeof(struct fnt_header) == 88 + FNT_SECTIONS * 32 + 16, "layout");
 static_assert(sizeof(struct fnt_header) <= FNT_PAGE, "layout");
 
 /* ---- control --------------------------------------------------------------------- */

@@ -271,6 +271,16 @@ fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
 	return 0;
 }
 
+void
+fnt_header_note_file(struct fnt_header *header, int fd)
+{
+	struct stat st;
+	bool known = !fstat(fd, &st);
+
+	header->file_dev = known ? st.st_dev : 0;
+	header->file_ino = known ? st.st_ino : 0;
+}
+
 /* ---- checking one ---------------------------------------------------------------- */
 
 static int

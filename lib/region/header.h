@@ -20,6 +20,10 @@
  * in options->error. */
 int fnt_header_make(struct fnt_header *header, const struct fnt_options *options);
 
+/* Note in the header the file `fd` that it is to be written to, so that a copy of the
+ * file is known as one. */
+void fnt_header_note_file(struct fnt_header *header, int fd);
+
 /* Fill in the heads of a new region's rings, each with its first segment. */
 void fnt_header_init_rings(const struct fnt_header *header,
 			   struct fnt_ring_head heads[FNT_RINGS]);

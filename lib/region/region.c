@@ -319,10 +319,10 @@ struct contents {
 
 /* Allocate all of the file now: later, a full file system would be a SIGBUS. */
 static int
-fill(int fd, const struct contents *contents, const char *path)
+fill(int fd, struct contents *contents, const char *path)
 {
 	const struct fnt_options *options = contents->options;
-	const struct fnt_header *header = &contents->header;
+	struct fnt_header *header = &contents->header;
 	bool group = options->flags & FNT_GROUP;
 	struct fnt_error *error = options->error;
 	int rc = fnt_file_space_allocate(fd, 0, header->size_bytes, path, error);
@@ -332,6 +332,7 @@ fill(int fd, const struct contents *contents, const char *path)
 	if (group && fchown(fd, (uid_t)-1, options->gid))
 		return fnt_fail(error, -errno, "%s: cannot give it to group %u: %s",
 				path, options->gid, strerror(errno));
+	fnt_header_note_file(header, fd);
 	if (fchmod(fd, group ? 0660 : 0600) || !write_start(fd, header))
 		return fnt_fail(error, -errno, "%s: cannot write the new region: %s",
 				path, strerror(errno));

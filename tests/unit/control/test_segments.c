@@ -191,6 +191,18 @@ END_TEST
 
 /* ---- rotate ---------------------------------------------------------------------- */
 
+static void
+must_name_its_file(const char *path, const struct stat *st)
+{
+	struct fnt_header header;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	MUST(pread(fd, &header, sizeof(header), 0) == sizeof(header));
+	close(fd);
+	ck_assert_uint_eq(header.file_dev, st->st_dev);
+	ck_assert_uint_eq(header.file_ino, st->st_ino);
+}
+
 START_TEST(rotate_leaves_empty_rings)
 {
 	struct fnt_log *log = open_sized("app", MIB(6));
@@ -204,6 +216,7 @@ START_TEST(rotate_leaves_empty_rings)
 	MUST(!rotate("app", NULL, &rings, &error));
 	ck_assert_uint_eq(rings.frozen, 500);
 	ck_assert(!stat(rings.path, &st) && (st.st_mode & 0777) == 0600);
+	must_name_its_file(rings.path, &st);
 	must_hold(rings.path, NULL, 1, 500);
 	ck_assert_uint_eq(region_stat(rings.path).in_flight, 0);
 	ck_assert_uint_eq(region_stat(rings.path).recorded, 500);

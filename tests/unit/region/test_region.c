@@ -137,6 +137,23 @@ START_TEST(files_that_are_not_regions)
 }
 END_TEST
 
+/* The header names the file that it was written to. */
+START_TEST(header_names_its_file)
+{
+	const char *path = region_path("named", ".fnt");
+	struct fnt_header *header;
+	struct stat st;
+	size_t size;
+
+	fnt_log_close(open_sized("named", SMALLEST));
+	MUST(!stat(path, &st));
+	header = (struct fnt_header *)read_file(path, &size);
+	ck_assert_uint_eq(header->file_dev, st.st_dev);
+	ck_assert_uint_eq(header->file_ino, st.st_ino);
+	free(header);
+}
+END_TEST
+
 /* Features and sections of later versions that are marked compatible are accepted. */
 START_TEST(compatible_files_of_a_later_version)
 {
@@ -434,8 +451,8 @@ START_TEST(created_by_many_at_once)
 }
 END_TEST
 
-FIXTURE_MAIN("region", files_that_are_not_regions, compatible_files_of_a_later_version,
-	     truncated_at_every_power_of_two, paths_that_are_not_files,
-	     files_of_other_users, every_bit_of_the_header_flipped,
-	     extreme_words_in_the_header, random_damage, full_file_system,
-	     created_by_many_at_once)
+FIXTURE_MAIN("region", files_that_are_not_regions, header_names_its_file,
+	     compatible_files_of_a_later_version, truncated_at_every_power_of_two,
+	     paths_that_are_not_files, files_of_other_users,
+	     every_bit_of_the_header_flipped, extreme_words_in_the_header,
+	     random_damage, full_file_system, created_by_many_at_once)
