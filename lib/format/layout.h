@@ -130,7 +130,9 @@ static_assert(sizeof(struct fnt_header) <= FNT_PAGE, "layout");
  * all lanes. */
 struct fnt_control_words {
 	fnt_word generation;
-	fnt_word hash_key[2]; /* SipHash key of captured texts; 0 in a frozen file */
+	/* SipHash key of captured texts; 0: none, in a frozen file, or where the kernel
+	 * gave no random bytes. */
+	fnt_word hash_key[2];
 	uint64_t pad0[13];
 	fnt_word dropped;
 	fnt_word reaped;	/* dead processes that have been recovered */

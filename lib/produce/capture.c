@@ -17,6 +17,14 @@ put_hash(char *to, uint64_t hash)
 		to[2 + i] = digits[hash >> (60 - 4 * i) & 15];
 }
 
+/* Without a secret key, a hash could be undone by trying texts: what was to be hashed
+ * is left out. */
+static bool
+has_key(const struct fnt_attachment *attachment)
+{
+	return (attachment->hash_key[0] | attachment->hash_key[1]) != 0;
+}
+
 const char *
 fnt_capture_text(const struct fnt_attachment *attachment, uint8_t how, const char *text,
 		 struct fnt_hashed *room)
@@ -25,6 +33,8 @@ fnt_capture_text(const struct fnt_attachment *attachment, uint8_t how, const cha
 		return NULL;
 	if (how != FNT_CAPTURE_HASH)
 		return text;
+	if (!has_key(attachment))
+		return NULL;
 	put_hash(room->text, fnt_siphash(attachment->hash_key, text, strlen(text)));
 	room->text[FNT_HASHED_BYTES - 1] = '\0';
 	return room->text;
@@ -39,6 +49,8 @@ fnt_capture_value(const struct fnt_attachment *attachment, uint8_t how,
 	/* A length without data stands for a value that did not fit: leave it so. */
 	if (how != FNT_CAPTURE_HASH || (!value->data && value->len))
 		return true;
+	if (!has_key(attachment))
+		return false;
 	room[0] = room[FNT_HASHED_JSON_BYTES - 2] = '"';
 	room[FNT_HASHED_JSON_BYTES - 1] = '\0';
 	put_hash(room + 1, fnt_siphash(attachment->hash_key, value->data, value->len));

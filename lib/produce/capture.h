@@ -20,12 +20,13 @@ struct fnt_hashed {
 };
 
 /* `text` itself, NULL, or its hash in `room`, as `how` (enum fnt_capture) says. NULL
- * stays NULL. The hash is SipHash-2-4 under the region's key. */
+ * stays NULL. The hash is SipHash-2-4 under the region's key; NULL where there is no
+ * key, as the kernel gave no random bytes (base/random.h). */
 const char *fnt_capture_text(const struct fnt_attachment *attachment, uint8_t how,
 			     const char *text, struct fnt_hashed *room);
 
 /* The same for a value, which is changed in place and may then point into `room`.
- * False: the rule captures no values. */
+ * False: the rule captures no values, or hashes them and there is no key. */
 bool fnt_capture_value(const struct fnt_attachment *attachment, uint8_t how,
 		       struct fnt_value *value, char room[FNT_HASHED_JSON_BYTES]);
 

@@ -122,9 +122,11 @@ fnt_rules_init(struct fnt_attachment *attachment)
 	fnt_rules_remember_plain(attachment);
 	for (int i = 0; i < 2; i++)
 		attachment->hash_key[i] = fnt_word_relaxed(&view->control->hash_key[i]);
-	/* A frozen copy has no key: everybody would know it. */
-	if (!(attachment->hash_key[0] | attachment->hash_key[1]))
-		fnt_random(attachment->hash_key, sizeof(attachment->hash_key));
+	/* A frozen copy has no key: everybody would know it. Nor has a region that was
+	 * made where there was no secret; then nothing is hashed (capture.c). */
+	if (!(attachment->hash_key[0] | attachment->hash_key[1]) &&
+	    !fnt_random(attachment->hash_key, sizeof(attachment->hash_key)))
+		memset(attachment->hash_key, 0, sizeof(attachment->hash_key));
 	return true;
 }
 

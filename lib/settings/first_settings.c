@@ -89,7 +89,8 @@ fnt_first_settings_write(int fd, const struct fnt_header *header,
 	rc = parse_sources(block, options);
 	if (!rc)
 		rc = write_settings(fd, settings, block, options);
-	fnt_random(first.key, sizeof(first.key));
+	if (!fnt_random(first.key, sizeof(first.key)))
+		memset(first.key, 0, sizeof(first.key)); /* no secret: no key */
 	if (!rc && !write_all(fd, &first, sizeof(first), control->off))
 		rc = fnt_fail(options->error, -errno,
 			      "cannot write the control section of the new region: %s",
