@@ -35,6 +35,10 @@
  *    an eighth of max_record_bytes if that is less, and FNT_TRACE_ID_CUT is set.
  *    Strings should be UTF-8: other bytes are recorded as they are, and a reader
  *    replaces them by U+FFFD and sets FNT_TRACE_INVALID_UTF8.
+ *  - Descriptors: 0, 1 and 2 are never the library's, even if the host has closed them.
+ *    All that it opens is closed by exec.
+ *  - Environment: a program that has more rights than its user (set-user-ID,
+ *    set-group-ID, file capabilities) ignores all $FNTRACE_ variables.
  *  - Returns: 0 or a positive enum fnt_result on success, a negative errno on failure.
  *    On failure, outputs are not valid and the caller owns nothing.
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
 
+#include "base/descriptor.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -75,9 +77,9 @@ static bool
 kernel_trusts_counter(void)
 {
 	char name[8] = "";
-	int fd =
-		open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
-		     O_RDONLY | O_CLOEXEC);
+	int fd = fnt_open(
+		"/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		O_RDONLY);
 	ssize_t got;
 
 	if (fd < 0)
@@ -95,7 +97,7 @@ static _Atomic uint64_t base_ticks, base_ns;
 static void
 choose_kind(void)
 {
-	const char *wish = getenv("FNTRACE_CLOCK");
+	const char *wish = secure_getenv("FNTRACE_CLOCK");
 	uint64_t ticks, ns;
 
 	if ((wish && !strcmp(wish, "vdso")) || !counter_invariant() ||

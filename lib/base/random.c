@@ -2,6 +2,7 @@
 #include "base/random.h"
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/siphash.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ from_kernel(unsigned char *bytes, size_t size)
 static size_t
 from_device(unsigned char *bytes, size_t size)
 {
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = fnt_open("/dev/urandom", O_RDONLY | O_NOFOLLOW);
 	size_t have = 0;
 
 	if (fd < 0)
@@ -93,7 +94,7 @@ fnt_boot_id(void)
 {
 	char text[40];
 	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, 64 bits */
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	int fd = fnt_open("/proc/sys/kernel/random/boot_id", O_RDONLY);
 	ssize_t got;
 
 	if (fd < 0)

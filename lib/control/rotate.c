@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/rotate.h"
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "base/shm_words.h"
@@ -67,7 +68,7 @@ fnt_rotate_open(struct fnt_rotation *rotation, struct fnt_error *error)
 		snprintf(dir, sizeof(dir), "%.*s",
 			 slash == rotation->path ? 1 : (int)(slash - rotation->path),
 			 rotation->path);
-	rotation->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rotation->dir_fd = fnt_open(dir, O_PATH | O_DIRECTORY);
 	if (rotation->dir_fd < 0)
 		return fnt_fail(error, -errno, "%s: %s", dir, strerror(errno));
 	if (!fstatat(rotation->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW)) {

@@ -2,6 +2,7 @@
  *
  * regions.c: the regions in a directory. Each is opened as by any reader.
  */
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/shm_words.h"
 #include "read/attached.h"
@@ -11,6 +12,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,39 +62,99 @@ describe_region(struct fnt_region_info *info, const char *dir, const char *file)
 	fnt_reader_close(reader);
 }
 
-static int
-is_region_file(const struct dirent *entry)
-{
-	size_t len = strlen(entry->d_name);
+/* ---- the directory --------------------------------------------------------------- */
 
-	return entry->d_name[0] != '.' && len > 4 &&
-	       !strcmp(entry->d_name + len - 4, ".fnt");
+/* The names of files in a directory: an array that grows. */
+struct files {
+	char **names;
+	size_t count, room;
+};
+
+static bool
+is_region_file(const char *name)
+{
+	size_t len = strlen(name);
+
+	return name[0] != '.' && len > 4 && !strcmp(name + len - 4, ".fnt");
+}
+
+static bool
+add_file(struct files *files, const char *name)
+{
+	size_t room = files->room ? 2 * files->room : 16;
+	char **names;
+
+	if (files->count == files->room) {
+		names = realloc(files->names, room * sizeof(*names));
+		if (!names)
+			return false;
+		files->names = names;
+		files->room = room;
+	}
+	files->names[files->count] = strdup(name);
+	return files->names[files->count++] != NULL;
+}
+
+static void
+free_files(struct files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		free(files->names[i]);
+	free(files->names);
+}
+
+static int
+by_name_of_file(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* List the region files of a directory by name. 0 or -errno; free the files in either
+ * case. */
+static int
+find_files(struct files *files, const char *path)
+{
+	DIR *dir = fnt_open_listing(AT_FDCWD, path);
+	struct dirent *entry;
+	bool complete = true;
+
+	if (!dir)
+		return -errno;
+	while (complete && (entry = readdir(dir)))
+		if (is_region_file(entry->d_name))
+			complete = add_file(files, entry->d_name);
+	closedir(dir);
+	if (!complete)
+		return -ENOMEM;
+	if (files->count)
+		qsort(files->names, files->count, sizeof(*files->names),
+		      by_name_of_file);
+	return 0;
 }
 
 int
 fnt_regions_list(const char *dir, struct fnt_region_info **regions, size_t *count,
 		 struct fnt_error *error)
 {
-	struct dirent **entries;
+	struct files files = {0};
 	char path[PATH_MAX];
-	int found, rc = fnt_region_dir(path, dir, error);
+	int rc = fnt_region_dir(path, dir, error);
 
 	if (rc)
 		return rc;
 	*count = 0;
 	*regions = NULL;
-	found = scandir(path, &entries, is_region_file, alphasort);
-	if (found < 0)
-		return errno == ENOENT ? 0
-				       : fnt_fail(error, -errno, "%s: %s", path,
-						  strerror(errno));
-	*regions = calloc(found ? (size_t)found : 1, sizeof(**regions));
-	for (int i = 0; i < found; i++) {
-		if (*regions)
-			describe_region(&(*regions)[(*count)++], path,
-					entries[i]->d_name);
-		free(entries[i]);
+	rc = find_files(&files, path);
+	if (rc == -ENOENT)
+		return 0;
+	if (!rc) {
+		*regions = calloc(files.count ? files.count : 1, sizeof(**regions));
+		rc = *regions ? 0 : -ENOMEM;
 	}
-	free(entries);
-	return *regions ? 0 : fnt_fail(error, -ENOMEM, "out of memory");
+	for (size_t i = 0; !rc && i < files.count; i++)
+		describe_region(&(*regions)[(*count)++], path, files.names[i]);
+	free_files(&files);
+	if (rc == -ENOMEM)
+		return fnt_fail(error, rc, "out of memory");
+	return rc ? fnt_fail(error, rc, "%s: %s", path, strerror(-rc)) : 0;
 }

@@ -6,6 +6,7 @@
  * file NAME.fnt or of fntrace's memfd. The file is opened through /proc/PID, which
  * works across mount namespaces and for deleted files.
  */
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "region/fd.h"
 #include "region/map.h"
@@ -82,7 +83,7 @@ find_mapped(struct found found[FOUND_MAX], pid_t pid)
 	FILE *maps;
 
 	snprintf(name, sizeof(name), "/proc/%d/maps", (int)pid);
-	maps = fopen(name, "re");
+	maps = fnt_open_stream(name);
 	if (!maps)
 		return -errno;
 	while (count < FOUND_MAX && getline(&line, &size, maps) > 0) {
@@ -107,7 +108,7 @@ static int
 open_same(const char *path, const struct found *found)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = fnt_open(path, O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;
@@ -130,7 +131,7 @@ open_by_descriptor(pid_t pid, const struct found *found)
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
+	dir = fnt_open_listing(AT_FDCWD, path);
 	if (!dir)
 		return -errno;
 	while (fd < 0 && (entry = readdir(dir))) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/fd.h"
 
+#include "base/descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,16 +35,16 @@ fnt_region_reopen(const struct fnt_region *region)
 
 	if (fnt_region_owns_fd(region, region->fd)) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
-		fd = open(path, O_RDWR | O_CLOEXEC);
+		fd = fnt_open(path, O_RDWR);
 	}
 	if (fd < 0) {
 		snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx",
 			 (unsigned long)region->view.base,
 			 (unsigned long)(region->view.base + region->view.size_bytes));
-		fd = open(path, O_RDWR | O_CLOEXEC);
+		fd = fnt_open(path, O_RDWR);
 	}
 	if (fd < 0 && *region->path)
-		fd = open(region->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		fd = fnt_open(region->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	if (!fnt_region_owns_fd(region, fd)) {

@@ -58,7 +58,7 @@ clamp(uint64_t value, uint64_t low, uint64_t high)
 static uint64_t
 size_from_environment(void)
 {
-	const char *text = getenv("FNTRACE_SIZE");
+	const char *text = secure_getenv("FNTRACE_SIZE");
 	char *end;
 	unsigned long long value;
 	unsigned shift = 0;

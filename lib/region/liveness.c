@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/liveness.h"
 
+#include "base/descriptor.h"
 #include "base/random.h"
 #include "region/fd.h"
 
@@ -60,7 +61,7 @@ start_time_of(const char *proc)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/stat", proc);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = fnt_open(path, O_RDONLY);
 	if (fd < 0)
 		return 0;
 	got = read(fd, text, sizeof(text) - 1);
@@ -105,7 +106,7 @@ has_region_mapped(const char *proc, const struct fnt_region *region)
 	FILE *maps;
 
 	snprintf(path, sizeof(path), "%s/maps", proc);
-	maps = fopen(path, "re");
+	maps = fnt_open_stream(path);
 	if (!maps)
 		return errno != ENOENT;
 	while (!mapped && getline(&line, &size, maps) > 0) {

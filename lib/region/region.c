@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/region.h"
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "region/fd.h"
 #include "region/file_space.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h> /* memfd_create */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,7 +54,7 @@ fnt_region_dir(char path[PATH_MAX], const char *dir, struct fnt_error *error)
 	int len;
 
 	if (!dir)
-		dir = getenv("FNTRACE_DIR");
+		dir = secure_getenv("FNTRACE_DIR");
 	if (dir && *dir)
 		len = snprintf(path, PATH_MAX, "%s", dir);
 	else
@@ -164,7 +164,7 @@ open_dir(const struct place *place, const struct fnt_options *options,
 				"to another one",
 				place->dir, strerror(errno));
 	/* O_PATH: search permission is enough. */
-	fd = open(place->dir, O_PATH | O_DIRECTORY | O_CLOEXEC | nofollow);
+	fd = fnt_open(place->dir, O_PATH | O_DIRECTORY | nofollow);
 	if (fd < 0)
 		return fnt_fail(error, -errno, "%s: %s", place->dir,
 				errno == ENOTDIR
@@ -224,9 +224,8 @@ open_file(int dir_fd, const char *file, const struct fnt_options *options,
 				S_ISDIR(st.st_mode)    ? "a directory"
 				: S_ISFIFO(st.st_mode) ? "a fifo"
 						       : "not a regular file");
-	fd = openat(dir_fd, file,
-		    (options ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW |
-			    O_NONBLOCK);
+	fd = fnt_open_at(dir_fd, file,
+			 (options ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0)
 		return open_failed(path, -errno, error);
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
@@ -280,7 +279,7 @@ fnt_region_open_read(struct fnt_region *region, const char *name,
 	if (rc)
 		return rc;
 	/* Reading from a directory that the user has named needs no ownership check. */
-	if (getenv("FNTRACE_DIR"))
+	if (secure_getenv("FNTRACE_DIR"))
 		place.ours = false;
 	dir_fd = open_dir(&place, NULL, error);
 	if (dir_fd == -ENOENT)
@@ -381,7 +380,7 @@ open_nameless(struct fnt_region *region, struct contents *contents)
 	region->path[0] = '\0';
 	if (rc)
 		return rc;
-	fd = memfd_create("fntrace", MFD_CLOEXEC);
+	fd = fnt_open_memory("fntrace");
 	if (fd < 0)
 		return fnt_fail(error, -errno,
 				"region without a name: memfd_create: %s",

@@ -2,6 +2,7 @@
 #include "region/slots.h"
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/shm_words.h"
 #include "region/liveness.h"
 #include "region/name_table.h"
@@ -14,7 +15,7 @@
 void
 fnt_slot_program_name(char name[64])
 {
-	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+	int fd = fnt_open("/proc/self/comm", O_RDONLY);
 	ssize_t got = fd < 0 ? -1 : read(fd, name, 63);
 	char exe[512];
 	const char *base;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/unnamed.h"
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/random.h"
 
@@ -15,7 +16,7 @@ fnt_region_create_unnamed(int dir_fd, char temp[FNT_TEMP_NAME_SIZE], const char 
 			  struct fnt_error *error)
 {
 	uint64_t random;
-	int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = fnt_open_at(dir_fd, ".", O_TMPFILE | O_RDWR, 0600);
 
 	temp[0] = '\0';
 	if (fd >= 0 && access("/proc/self/fd", X_OK) == 0)
@@ -25,7 +26,7 @@ fnt_region_create_unnamed(int dir_fd, char temp[FNT_TEMP_NAME_SIZE], const char 
 	fnt_random(&random, sizeof(random));
 	snprintf(temp, FNT_TEMP_NAME_SIZE, ".fntrace-%016llx",
 		 (unsigned long long)random);
-	fd = openat(dir_fd, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = fnt_open_at(dir_fd, temp, O_RDWR | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
 		return fnt_fail(error, -errno,
 				"%s: cannot create a file in its directory: %s", path,

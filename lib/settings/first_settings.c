@@ -28,7 +28,7 @@ section_of(const struct fnt_header *header, uint32_t kind)
 static int
 parse_sources(struct fnt_settings_block *block, const struct fnt_options *options)
 {
-	const char *environment = getenv("FNTRACE_SETTINGS");
+	const char *environment = secure_getenv("FNTRACE_SETTINGS");
 	int rc = 0;
 
 	if (options->settings)
