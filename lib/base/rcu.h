@@ -8,6 +8,12 @@
  * annotations, and membarrier(2) is unknown to it. So its builds get a happens-before
  * edge through fnt_rcu_edge.
  *
+ * liburcu aborts the process if membarrier(2) fails once it has worked: so each grace
+ * period tries it first. A sandbox that closes later than the process starts would
+ * otherwise kill its host at the next change of a setting. If the call is refused,
+ * liburcu is told to do without it from then on, and each of its barriers is replaced
+ * by a wait: readers on fast paths have no fence of their own.
+ *
  * Entering and leaving is wait-free and makes no system call, but for a thread's first
  * fnt_rcu_read_lock(), which registers the thread. fnt_rcu_synchronize() blocks.
  */
@@ -124,17 +130,12 @@ fnt_rcu_exit(struct urcu_bp_reader *self)
 }
 
 /* Wait for a grace period: until every section that was entered before has been left.
- * Not to be called within one. */
-static inline void
-fnt_rcu_synchronize(void)
-{
-#ifdef FNT_TSAN
-	__tsan_release(&fnt_rcu_edge);
-#endif
-	urcu_bp_synchronize_rcu();
-#ifdef FNT_TSAN
-	__tsan_acquire(&fnt_rcu_edge);
-#endif
-}
+ * Not to be called within one. Makes system calls. Where membarrier(2) is refused, it
+ * takes FNT_RCU_SETTLE_MS twice. */
+void fnt_rcu_synchronize(void);
+
+/* In place of a barrier on all processors: wait so long that what they have stored is
+ * visible to all. A store leaves a processor in less than a microsecond. */
+#define FNT_RCU_SETTLE_MS 10
 
 #endif
