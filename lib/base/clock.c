@@ -150,6 +150,7 @@ anchor(struct fnt_clock *clock)
 
 	read_pair(&ticks, &ns);
 	rate = update_scale(ticks, ns);
+	ns += clock->shift;
 	if (clock->limit && ticks - clock->ticks < 10 * clock->limit) {
 		expected = clock->ns +
 			   ((ticks - clock->ticks) * clock->scale >> SCALE_SHIFT);
@@ -177,7 +178,7 @@ choose_kind(void)
 static void
 anchor(struct fnt_clock *clock)
 {
-	clock->last = fnt_clock_mono();
+	clock->last = fnt_clock_mono() + clock->shift;
 }
 
 #endif
@@ -201,7 +202,7 @@ fnt_clock_renew(struct fnt_clock *clock)
 		/* If there is an anchor, it was made while the counter was in use. */
 		clock->last = latest(clock, clock->ticks + clock->limit);
 		clock->limit = 0;
-		ns = fnt_clock_mono();
+		ns = fnt_clock_mono() + clock->shift;
 		if (ns > clock->last)
 			clock->last = ns;
 	}
@@ -225,7 +226,7 @@ fnt_clock_renew_wall(struct fnt_clock *clock)
 		if (after - before >= best)
 			continue;
 		best = after - before;
-		at = before + best / 2;
+		at = before + best / 2 + clock->shift;
 		clock->wall_offset = wall - at;
 	}
 	clock->wall_until = at + FNT_SECOND_NS;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * clock.h: CLOCK_MONOTONIC in nanoseconds, and its offset to the wall clock.
+ * clock.h: a monotonic clock in nanoseconds, and its offset to the wall clock. It is
+ * CLOCK_MONOTONIC plus a constant, `shift`, which makes it a region's time
+ * (region/region_time.h).
  *
  * Where the kernel keeps time by the CPU's time stamp counter (TSC), so do we. A
  * thread reads the counter and scales the difference to its anchor, a pair of counter
@@ -13,7 +15,7 @@
  * that the one before can have given. If that is ahead of the vDSO clock, the scale is
  * reduced until the next anchor.
  *
- * A call's start in wall time is the monotonic time plus an offset that each thread
+ * A call's start in wall time is the shifted time plus an offset that each thread
  * renews once a second. So a stepped wall clock shows in calls that begin later, and
  * never within one.
  *
@@ -39,15 +41,17 @@ enum fnt_clock_kind {
 	FNT_CLOCK_TSC = 1,
 };
 
-/* A thread's clock. All zero at first: the first reading makes the anchor. */
+/* A thread's clock. All zero at first, but for `shift`: the first reading makes the
+ * anchor. */
 struct fnt_clock {
 	uint64_t ticks;	      /* of the counter, at the anchor */
-	uint64_t ns;	      /* CLOCK_MONOTONIC at the anchor */
+	uint64_t ns;	      /* shifted time at the anchor */
 	uint64_t scale;	      /* ns per tick, times 2^32 */
 	uint64_t limit;	      /* ticks that the anchor is good for; 0: no anchor */
 	uint64_t last;	      /* ns: no time before it is returned any more */
-	uint64_t wall_offset; /* ns from CLOCK_MONOTONIC to CLOCK_REALTIME */
-	uint64_t wall_until;  /* CLOCK_MONOTONIC at which the offset expires */
+	uint64_t wall_offset; /* ns from shifted time to CLOCK_REALTIME */
+	uint64_t wall_until;  /* shifted time at which the offset expires */
+	uint64_t shift; /* ns to add to CLOCK_MONOTONIC; set before the first use */
 };
 
 static inline uint64_t
@@ -75,7 +79,7 @@ fnt_cpu_relax(void)
 }
 
 /* Make a new anchor, or read the vDSO clock where the counter is not used. Returns
- * CLOCK_MONOTONIC in ns. */
+ * the shifted time. */
 uint64_t fnt_clock_renew(struct fnt_clock *clock);
 
 /* Measure the wall clock's offset again. */
@@ -97,7 +101,7 @@ fnt_clock_sample(bool counter)
 	return counter ? 0 : fnt_clock_mono();
 }
 
-/* Convert a sample to CLOCK_MONOTONIC in ns. False: the anchor has expired, and
+/* Convert a sample to shifted time. False: the anchor has expired, and
  * fnt_clock_renew() must be called; *now is not set. */
 static inline __attribute__((always_inline)) bool
 fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t sample, uint64_t *now)
@@ -107,15 +111,17 @@ fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t sample, uint64_t 
 		if (__builtin_expect(sample >= clock->limit, 0))
 			return false;
 		sample = clock->ns + (sample * clock->scale >> 32);
-	} else if (sample < clock->last) {
-		/* `last` was read from the counter, before that was abandoned. */
-		sample = clock->last;
+	} else {
+		sample += clock->shift;
+		/* `last` may be of the counter, before that was abandoned. */
+		if (sample < clock->last)
+			sample = clock->last;
 	}
 	*now = sample;
 	return true;
 }
 
-/* CLOCK_MONOTONIC in ns. */
+/* The shifted time now. */
 static inline uint64_t
 fnt_clock_read(struct fnt_clock *clock)
 {

@@ -15,16 +15,18 @@
  *   section    who writes                                           since version
  *   header     the creator, before the region has a name                        1
  *   control    the generation: the holder of the control lock; the hash key:    1
- *              the creator; counters: anyone, by atomic read-modify-write
+ *              the creator; the time base: who opens the region first after a
+ *              boot, by compare-and-swap; counters: anyone, by atomic
+ *              read-modify-write
  *   settings   the holder of the control lock                                   2
  *   producers  a slot: the process that holds the lock on its first byte        1
  *   lanes      a lane: its owner thread                                         1
  *   names      a slot: the process that claimed it, once                        1
  *   rates      anyone, by compare-and-swap                                      2
- *   frames     a frame: its owner process                                       1
+ *   frames     a frame: its owner process                                       4
  *   metrics    see layout_metrics.h                                             2
  *   rings      see layout_rings.h                                               2
- *   cells      a cell: the thread that made it busy                             1
+ *   cells      a cell: the thread that made it busy                             4
  *
  * What a thread or a process may write, the process that recovers it may write too,
  * once the owner is dead (ring/recover.h). The control lock is a lock on the first byte
@@ -47,7 +49,7 @@
 #include <stdint.h>
 
 #define FNT_MAGIC "FNTRACE\n"
-#define FNT_VERSION_NO 3u
+#define FNT_VERSION_NO 4u
 #define FNT_BYTE_ORDER 0x01020304u
 #define FNT_SECTIONS 16
 
@@ -95,7 +97,7 @@ struct fnt_header {
 	uint64_t size_bytes;	   /* of the file when it was created; it only grows */
 	uint64_t region_id;	   /* random */
 	uint64_t created_at_ns;	   /* Unix time */
-	uint64_t boot_id;	   /* fnt_boot_id(): monotonic times are of this boot */
+	uint64_t boot_id;	   /* fnt_boot_id() of the creator; see the time base */
 	uint64_t capacity;	   /* traces that readers show at most; 0: all */
 	uint32_t max_record_bytes; /* of a record's payload */
 	uint32_t flags;		   /* FNT_KEEP_NONE, FNT_ORDERED */
@@ -125,6 +127,38 @@ static_assert(sizeof(struct fnt_header) <= FNT_PAGE, "layout");
  * settings/settings.h). */
 #define FNT_GENERATION_SETTINGS (1ull << 32)
 
+/* Region time orders all that happens in a region. It never runs back: setting the wall
+ * clock does not change it, and it goes on after a reboot. It is CLOCK_MONOTONIC of the
+ * initial time namespace, in ns, plus a base. The base is 0 in the boot in which the
+ * region was made, and is raised when the region is first opened after a later boot.
+ *
+ * `time_base`:
+ *
+ *   63            32 31       0
+ *   │ base          │ boot    │    base in units of 2^32 ns
+ *
+ * `boot` is the lower half of the fnt_boot_id() of the boot that the base is for. 0:
+ * the region's creator could not find out. */
+#define FNT_TIME_BASE_UNIT_NS (1ull << 32)
+
+static inline uint64_t
+fnt_time_base_make(uint64_t base_units, uint64_t boot_id)
+{
+	return base_units << 32 | (uint32_t)boot_id;
+}
+
+static inline uint32_t
+fnt_time_base_boot(uint64_t word)
+{
+	return (uint32_t)word;
+}
+
+static inline uint64_t
+fnt_time_base_ns(uint64_t word)
+{
+	return word >> 32 << 32;
+}
+
 /* `dropped`, `not_kept`, `sampled` and `limited` count calls on threads without a lane,
  * each as the field of that name in struct fnt_lane. Readers add them to the sums over
  * all lanes. */
@@ -133,7 +167,8 @@ struct fnt_control_words {
 	/* SipHash key of captured texts; 0: none, in a frozen file, or where the kernel
 	 * gave no random bytes. */
 	fnt_word hash_key[2];
-	uint64_t pad0[13];
+	fnt_word time_base; /* see above */
+	uint64_t pad0[12];
 	fnt_word dropped;
 	fnt_word reaped;	/* dead processes that have been recovered */
 	fnt_word names_omitted; /* names that found the table full */
@@ -175,7 +210,7 @@ struct fnt_setting_entry {
 static_assert(sizeof(struct fnt_setting_entry) == 3 * FNT_LINE, "layout");
 
 /* The rates section has one fnt_word per name id and a last one for all names that are
- * not interned: second of CLOCK_MONOTONIC << 32 | calls kept in that second. Threads
+ * not interned: second of region time << 32 | calls kept in that second. Threads
  * that end calls of a function with a rate write it by compare-and-swap. */
 
 /* ---- producers ------------------------------------------------------------------- */
@@ -365,8 +400,11 @@ struct fnt_record {
 	uint32_t schedules_omitted;
 	uint64_t stream_bytes;
 	uint64_t stream_chunks;
+	uint64_t started_mono; /* region time */
+	uint32_t pid_ns;       /* inode of the namespace of `pid`; 0: not known */
+	uint32_t origin;       /* FNT_ORIGIN_* */
 };
-#define FNT_RECORD_WORDS 14
+#define FNT_RECORD_WORDS 16
 
 /* The word that has a field, and the field's lowest bit in that word. */
 #define FNT_RECORD_WORD(field) (offsetof(struct fnt_record, field) / 8)
@@ -377,6 +415,14 @@ struct fnt_record {
 #define FNT_RECORD_LATE 0x80000000u
 /* The record is meant for the kept ring. */
 #define FNT_RECORD_KEPT 0x40000000u
+/* The call's process died. The record was made when that was found out. */
+#define FNT_RECORD_KILLED 0x20000000u
+
+/* Bits of `origin`, the same for all calls of a process. */
+
+/* The process's time namespace could not be found out: its region times may be shifted
+ * against those of other processes. */
+#define FNT_ORIGIN_TIME_UNKNOWN 1u
 
 static_assert(sizeof(struct fnt_record) == FNT_RECORD_WORDS * 8, "layout");
 
@@ -424,7 +470,7 @@ fnt_mark_ticket(uint64_t mark)
 	return (mark & (FNT_MARK_KEPT - 1)) - 1;
 }
 
-#define FNT_FRAME_PAYLOAD_WORDS 106
+#define FNT_FRAME_PAYLOAD_WORDS 104
 #define FNT_FRAME_PAYLOAD_BYTES (FNT_FRAME_PAYLOAD_WORDS * 8)
 
 /* A call in flight; a long payload goes on in further frames. Written by the process
@@ -435,14 +481,14 @@ fnt_mark_ticket(uint64_t mark)
  * is even, and in the word seq, which a frame does not need, while it is odd. So bytes
  * and chunks change together, by the store of the chunks. */
 struct fnt_frame {
-	fnt_word state;	       /* a state word: enum fnt_frame_status */
-	fnt_word commit;       /* the mark; 0: none */
-	fnt_word published;    /* bytes of payload, in all frames: whole events */
-	fnt_word last_ns;      /* of the last event, since the call's start */
-	fnt_word commit_lane;  /* the lane that commits the record */
-	fnt_word commit_seq;   /* the value of that lane's counter once it has */
-	fnt_word started_mono; /* ns of CLOCK_MONOTONIC */
-	fnt_word next;	       /* number of the call's next frame, + 1; 0: none */
+	fnt_word state;	      /* a state word: enum fnt_frame_status */
+	fnt_word commit;      /* the mark; 0: none */
+	fnt_word published;   /* bytes of payload, in all frames: whole events */
+	fnt_word last_ns;     /* of the last event, since the call's start */
+	fnt_word commit_lane; /* the lane that commits the record */
+	fnt_word commit_seq;  /* the value of that lane's counter once it has */
+	fnt_word next;	      /* number of the call's next frame, + 1; 0: none */
+	uint64_t pad;
 	fnt_word record[FNT_RECORD_WORDS]; /* struct fnt_record; the end's fields: 0 */
 	/* Bytes past `published` are for the owner only. */
 	fnt_word payload[FNT_FRAME_PAYLOAD_WORDS];

@@ -13,8 +13,10 @@
 #include "region/liveness.h"
 #include "region/name_table.h"
 #include "region/region.h"
+#include "region/region_time.h"
 #include "region/segment_map.h"
 #include "region/slots.h"
+#include "ring/boot.h"
 #include "ring/recover.h"
 
 #include <errno.h>
@@ -48,6 +50,21 @@ sweep_pools(void)
 	}
 }
 
+/* Find out what the records of all calls of this process have in common: pid and time
+ * namespaces. */
+static void
+set_origin(struct fnt_attachment *attachment)
+{
+	const struct fnt_view *view = &attachment->region.view;
+	uint64_t pid_ns = fnt_word_relaxed(&view->producers[attachment->slot].pid_ns);
+	bool known;
+
+	attachment->time_shift = fnt_region_time_shift(view, &known);
+	attachment->origin = (uint32_t)pid_ns;
+	if (!known)
+		attachment->origin |= (uint64_t)FNT_ORIGIN_TIME_UNKNOWN << 32;
+}
+
 /* Claim a slot of the region for this process, and recover what dead processes left. */
 static void
 enter_region(struct fnt_attachment *attachment)
@@ -57,6 +74,7 @@ enter_region(struct fnt_attachment *attachment)
 	bool needs_recovery;
 
 	attachment->pid = (int32_t)getpid();
+	fnt_boot_enter(&region->view);
 	attachment->slot = fnt_slot_claim(region, &needs_recovery);
 	if (attachment->slot == FNT_SLOT_NONE)
 		return;
@@ -67,6 +85,7 @@ enter_region(struct fnt_attachment *attachment)
 	fnt_slot_program_name(name);
 	attachment->exe =
 		fnt_name_intern(&region->view, attachment->slot, name, strlen(name));
+	set_origin(attachment);
 }
 
 /* Open the region's file anew, with the mutex held, so that no fork can have copied the

@@ -41,10 +41,11 @@ struct fnt_thread {
 	const void *key; /* identifies the thread among the attachment's threads */
 	int32_t tid;
 	uint64_t pid_tid;	/* two words of a record's head: pid and tid, … */
-	uint64_t exe;		/* … and the attachment's program name */
+	uint64_t exe;		/* … and the attachment's program name; */
+	uint64_t origin;	/* and its last word: pid_ns and origin */
 	struct fnt_call *calls; /* the pool's */
 	uint64_t trace_high;	/* first half of the ids of traces that begin here */
-	uint64_t now;		/* monotonic ns at which the call that ends now ended */
+	uint64_t now;		/* region time at which the call that ends now ended */
 	/* Everything that each call writes to lies on the same line. */
 	_Alignas(FNT_CACHE_LINE) uint64_t random;
 	uint32_t ready_count;
@@ -91,6 +92,8 @@ struct fnt_attachment {
 	uint32_t slot;	     /* FNT_SLOT_NONE: none was free, nothing can be recorded */
 	uint32_t exe;	     /* id of the program's name */
 	int32_t pid;
+	uint64_t origin;     /* the last word of the record of any call */
+	uint64_t time_shift; /* from this process's CLOCK_MONOTONIC to region time */
 	struct fnt_thread *threads;
 	struct fnt_call_pool *pool;
 	/* The generation of the region's settings whose rules are all at their

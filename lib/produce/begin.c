@@ -31,7 +31,7 @@ show_fast(struct fnt_call *call, struct fnt_thread *thread,
 	head = fnt_head_make(thread, ids, now, fn, (uint8_t)info->fn_type);
 	fnt_head_store(&call->record, &head);
 	fnt_head_show(call->shown, &head);
-	fnt_frame_open(call->frame, fnt_payload_used(call), call->started_mono);
+	fnt_frame_open(call->frame, fnt_payload_used(call));
 }
 
 /* Begin a call in a frame that the thread has cached. Everything is checked before
@@ -72,7 +72,7 @@ start_fast(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 		    0))
 		return NULL;
 	thread->ready_count--;
-	fnt_call_start_clean(call, now);
+	fnt_call_start_clean(call);
 	call->at = end;
 	if (!common && rule) {
 		call->slow.ruled = true;

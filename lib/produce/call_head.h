@@ -74,11 +74,11 @@ fnt_head_start_trace(struct fnt_thread *thread, struct fnt_call_ids *ids)
  * composed in registers: a word that was stored in parts can't be loaded for a
  * while. */
 struct fnt_head {
-	fnt_pair uid_parent, trace, started, fn, pid_exe;
+	fnt_pair uid_parent, trace, started, fn, pid_exe, mono;
 };
 
 /* The head of a call of the function `fn`, a pair as of fnt_name_pair(), that begins at
- * `now` (monotonic ns). */
+ * `now` (region time). */
 static inline __attribute__((always_inline)) struct fnt_head
 fnt_head_make(const struct fnt_thread *thread, struct fnt_call_ids ids, uint64_t now,
 	      fnt_pair fn, uint8_t fn_type)
@@ -90,7 +90,8 @@ fnt_head_make(const struct fnt_thread *thread, struct fnt_call_ids ids, uint64_t
 		.fn = fn,
 		.pid_exe = fnt_pair_load(&thread->pid_tid) |
 			   fnt_pair_make(0, (uint64_t)fn_type
-						    << FNT_RECORD_SHIFT(fn_type))};
+						    << FNT_RECORD_SHIFT(fn_type)),
+		.mono = fnt_pair_make(now, thread->origin)};
 }
 
 /* The address of the pair of words that begins with a field's. */
@@ -109,6 +110,7 @@ fnt_head_store(struct fnt_record *record, const struct fnt_head *head)
 	fnt_pair_store(FNT_HEAD_AT(record, pid), head->pid_exe);
 	fnt_pair_store(FNT_HEAD_AT(record, flags), none);
 	fnt_pair_store(FNT_HEAD_AT(record, stream_bytes), none);
+	fnt_pair_store(FNT_HEAD_AT(record, started_mono), head->mono);
 }
 
 /* Store the head in a frame, where readers see it once the frame is open. */
@@ -125,6 +127,8 @@ fnt_head_show(struct fnt_frame *frame, const struct fnt_head *head)
 	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(pid)], head->pid_exe);
 	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(flags)], none);
 	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(stream_bytes)], none);
+	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(started_mono)],
+			      head->mono);
 }
 static_assert(
 	FNT_RECORD_WORD(fn_name) == FNT_RECORD_WORD(payload_bytes) &&
@@ -140,6 +144,9 @@ static_assert(
 		FNT_RECORD_WORD(exe) == FNT_RECORD_WORD(pid) + 1 &&
 		FNT_RECORD_WORD(ops_omitted) == FNT_RECORD_WORD(flags) + 1 &&
 		FNT_RECORD_WORD(stream_chunks) == FNT_RECORD_WORD(stream_bytes) + 1 &&
+		FNT_RECORD_WORD(pid_ns) == FNT_RECORD_WORD(started_mono) + 1 &&
+		FNT_RECORD_WORD(origin) == FNT_RECORD_WORD(pid_ns) &&
+		FNT_RECORD_SHIFT(pid_ns) == 0 && FNT_RECORD_SHIFT(origin) == 32 &&
 		FNT_RECORD_WORD(ops_omitted) == FNT_RECORD_WORD(schedules_omitted),
 	"layout");
 

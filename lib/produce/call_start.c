@@ -54,10 +54,10 @@ make_call(struct fnt_log *log, struct fnt_thread *thread, bool framed)
 }
 
 static void
-reset(struct fnt_call *call, struct fnt_thread *thread, uint64_t now)
+reset(struct fnt_call *call, struct fnt_thread *thread)
 {
 	fnt_frame_prepare();
-	fnt_call_start_clean(call, now);
+	fnt_call_start_clean(call);
 	call->thread = thread;
 	fnt_payload_rewind(call);
 	if (__builtin_expect(call->slow.ruled, 0)) {
@@ -145,7 +145,7 @@ show(struct fnt_call *call, struct fnt_thread *thread)
 	/* Name and flags may have changed since the head was shown. */
 	fnt_call_show_word(call, FNT_RECORD_WORD(fn_name));
 	fnt_call_show_word(call, FNT_RECORD_WORD(flags));
-	fnt_frame_open(call->frame, fnt_payload_used(call), call->started_mono);
+	fnt_frame_open(call->frame, fnt_payload_used(call));
 }
 
 struct fnt_call *
@@ -157,7 +157,7 @@ fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 
 	if (!call)
 		return NULL;
-	reset(call, thread, now);
+	reset(call, thread);
 	write_head(call, thread, info, now);
 	if (!write_beginning(call, thread, info)) {
 		fnt_call_drop(call, thread);

@@ -16,12 +16,11 @@ struct fnt_call *fnt_call_start(struct fnt_log *log, struct fnt_thread *thread,
 
 /* The fields that are zero, or the call's own, whenever a call begins. */
 static inline __attribute__((always_inline)) void
-fnt_call_start_clean(struct fnt_call *call, uint64_t now)
+fnt_call_start_clean(struct fnt_call *call)
 {
 	fnt_call_own(call, fnt_thread_state.serial);
 	fnt_pair_store(&call->extra.rows, fnt_pair_make(0, 0));
 	fnt_pair_store(&call->begun, fnt_pair_make(0, 0));
-	call->started_mono = now;
 }
 
 /* A text was too long: blank what was written, which may end in the middle of a

@@ -57,7 +57,6 @@ union fnt_slow_flags {
 /* Ordered by cache lines: what each use of a call touches comes first. */
 struct fnt_call {
 	struct fnt_record record;
-	uint32_t generation;	/* fnt_fork_generation when it began */
 	_Atomic uint64_t owner; /* serial of the thread that used it last */
 
 	struct fnt_thread *thread; /* that thread's part of the attachment */
@@ -73,7 +72,6 @@ struct fnt_call {
 
 	uintptr_t origin; /* `at` minus the bytes of payload so far */
 	struct fnt_extent own;
-	uint64_t started_mono;
 	struct fnt_extra extra;
 
 	/* From here to `pending_free`, and `extra`: zero when a call begins. */
@@ -90,6 +88,7 @@ struct fnt_call {
 	uint32_t op_limit;     /* the same, minus what the outcome may need */
 	uint32_t serial;       /* of the last op begun */
 	uint32_t pending_size; /* entries of pending_many */
+	uint32_t generation;   /* fnt_fork_generation when it began */
 	struct fnt_pending_op *pending_many;
 	struct fnt_pending_op pending_inline[FNT_PENDING_INLINE];
 	struct fnt_rule rule;
@@ -102,7 +101,7 @@ struct fnt_call {
 	bool left;	  /* its owner finished it before it was closed out */
 	struct fnt_call *next_private;
 } __attribute__((aligned(FNT_CACHE_LINE)));
-static_assert(offsetof(struct fnt_call, thread) == FNT_LINE &&
+static_assert(offsetof(struct fnt_call, owner) == FNT_LINE &&
 		      offsetof(struct fnt_call, begun) == 2 * FNT_LINE,
 	      "the lines that the order of fields stands for");
 

@@ -104,7 +104,7 @@ fnt_thread_fast_vdso(void)
 static inline uint64_t
 fnt_call_since(const struct fnt_call *call, uint64_t now)
 {
-	return now > call->started_mono ? now - call->started_mono : 0;
+	return now > call->record.started_mono ? now - call->record.started_mono : 0;
 }
 
 static inline uint64_t

@@ -118,7 +118,7 @@ op_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool common)
 		goto leave;
 	/* If another thread, whose clock is ahead, began the call, this wraps around,
 	 * and does not fit in 32 bits. */
-	now -= call->started_mono;
+	now -= call->record.started_mono;
 	if (__builtin_expect((now | op.duration_ns) > UINT32_MAX, 0))
 		goto leave;
 	op.start_ns = op.duration_ns < now ? now - op.duration_ns : 0;

@@ -258,7 +258,7 @@ op_begin_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool c
 	if (__builtin_expect(
 		    !fnt_clock_time(&call->thread->clock, counter, clock, &now), 0))
 		goto leave;
-	op.start_ns = now - call->started_mono;
+	op.start_ns = now - call->record.started_mono;
 	if (__builtin_expect(op.start_ns > UINT32_MAX, 0))
 		goto leave;
 	write_begin_fast(call, op, entity, pending);

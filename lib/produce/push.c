@@ -59,14 +59,29 @@ push_events(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 	return worst;
 }
 
+/* The region time of a moment in wall time, by what the wall clock shows now; 0: before
+ * region time began. */
+static uint64_t
+region_time_of(const struct fnt_clock *clock, uint64_t wall_ns)
+{
+	int64_t time = (int64_t)(wall_ns - clock->wall_offset);
+
+	return time > 0 ? (uint64_t)time : 0;
+}
+
 /* Set what the trace says in place of what beginning the call has set. */
 static void
-push_head(struct fnt_record *record, const struct fnt_trace *trace)
+push_head(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 {
+	struct fnt_record *record = &ctx->call->record;
+
 	if (trace->uid)
 		record->uid = trace->uid;
-	if (trace->started_at_ns)
+	if (trace->started_at_ns) {
 		record->started_at_ns = trace->started_at_ns;
+		record->started_mono =
+			region_time_of(&ctx->thread->clock, trace->started_at_ns);
+	}
 	record->duration_ns = trace->duration_ns;
 	record->outcome = (uint8_t)trace->outcome;
 	record->stream_bytes = trace->stream_bytes;
@@ -90,7 +105,7 @@ push_time(struct fnt_call_ctx *ctx)
 	    fnt_payload_used(call) + FNT_COMMITTED_BOUND > call->op_limit ||
 	    !fnt_payload_reserve(call, ctx->thread, FNT_COMMITTED_BOUND))
 		return;
-	end = fnt_encode_committed(bytes, call->record.started_at_ns);
+	end = fnt_encode_committed(bytes, call->record.started_mono);
 	fnt_payload_event_copy(call, bytes, (size_t)(end - bytes));
 	call->record.flags |= FNT_RECORD_LATE;
 }
@@ -102,7 +117,7 @@ push_trace(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 	int rc, worst;
 
 	push_time(ctx);
-	push_head(&ctx->call->record, trace);
+	push_head(ctx, trace);
 	ctx->call->slow.rare = true;
 	worst = push_events(ctx, trace);
 	ctx->thread->now = fnt_clock_read(&ctx->thread->clock);

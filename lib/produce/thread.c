@@ -174,6 +174,8 @@ fnt_thread_make(struct fnt_attachment *attachment)
 	thread->exe = attachment->exe;
 	thread->pid_tid = (uint32_t)attachment->pid | (uint64_t)(uint32_t)thread->tid
 							      << 32;
+	thread->origin = attachment->origin;
+	thread->clock.shift = attachment->time_shift;
 	thread->calls = attachment->pool->calls;
 	fnt_name_cache_init(&thread->names);
 	fnt_random(&thread->random, sizeof(thread->random));

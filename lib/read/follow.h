@@ -64,7 +64,7 @@ struct fnt_follower {
 	uint64_t waiting_since; /* monotonic ns, for the ticket at `position`; 0: not */
 	uint64_t missed;	/* records */
 	bool has_record;	/* `copy` is to be returned next; committed at `time` */
-	uint64_t time;		/* Unix ns */
+	uint64_t time;		/* region time */
 	struct fnt_record_copy copy;
 	/* One for each lane of the region; NULL: there is no such ring. */
 	struct fnt_follow_lane *lanes;

@@ -97,7 +97,7 @@ struct ring_walk {
 	const fnt_word *cursor; /* the ring's, and its value when the walk began */
 	uint64_t cursor_at_begin;
 	bool past_first_check; /* of the cursor */
-	uint64_t time;	       /* Unix ns */
+	uint64_t time;	       /* region time */
 	struct fnt_record_copy copy;
 };
 

@@ -2,11 +2,9 @@
  *
  * reader_inflight.c: the calls that are open now, from the region's frames.
  */
-#include "base/clock.h"
-#include "base/random.h"
 #include "read/attached.h"
 #include "read/decode.h"
-#include "region/view.h"
+#include "region/region_time.h"
 #include "ring/frame.h"
 #include "ring/record_read.h"
 
@@ -18,11 +16,11 @@
 static uint64_t
 elapsed_ns(const struct fnt_view *view, const struct fnt_record_copy *copy, bool alive)
 {
-	uint64_t now = fnt_clock_mono();
+	uint64_t now = fnt_region_time(view);
 
-	if (!alive || view->boot_id != fnt_boot_id() || now < copy->started_mono)
+	if (!alive || !fnt_region_time_is_now(view) || now < copy->head.started_mono)
 		return copy->last_ns;
-	return now - copy->started_mono;
+	return now - copy->head.started_mono;
 }
 
 /* Adds the payload's size to `bytes`. False: more than there can be, so that a damaged

@@ -2,8 +2,8 @@
 #include "region/liveness.h"
 
 #include "base/descriptor.h"
-#include "base/random.h"
 #include "region/fd.h"
+#include "region/region_time.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,7 +131,7 @@ fnt_slot_alive_without_lock(const struct fnt_region *region, uint32_t slot)
 
 	if (!pid || pid > INT32_MAX || !start || !ns ||
 	    ns != pid_namespace_of("/proc/self") ||
-	    region->view.boot_id != fnt_boot_id())
+	    !fnt_region_time_is_now(&region->view))
 		return false;
 	snprintf(proc, sizeof(proc), "/proc/%" PRIu64, pid);
 	return start_time_of(proc) == start && has_region_mapped(proc, region);

@@ -88,14 +88,13 @@ static_assert(offsetof(struct fnt_frame, commit) ==
 			      offsetof(struct fnt_frame, commit_lane) + 8,
 	      "in pairs");
 
-/* CACHED → OPEN: the record's head and `bytes` of payload are complete. `started_mono`:
- * ns of CLOCK_MONOTONIC. Clears the mark. */
+/* CACHED → OPEN: the record's head and `bytes` of payload are complete. Clears the
+ * mark. */
 static inline void
-fnt_frame_open(struct fnt_frame *frame, uint32_t bytes, uint64_t started_mono)
+fnt_frame_open(struct fnt_frame *frame, uint32_t bytes)
 {
 	uint64_t state = fnt_word_relaxed(&frame->state);
 
-	fnt_word_store(&frame->started_mono, started_mono);
 	fnt_pair_store_shared(&frame->published, fnt_pair_make(bytes, 0));
 	/* [F1] release: as in fnt_frame_set_state(). */
 	fnt_pair_release(&frame->state,

@@ -297,7 +297,7 @@ fnt_record_time_slow(const struct fnt_record_copy *copy)
 	while (fnt_payload_next(&reader, &event) == 1)
 		if (event.type == FNT_EVENT_COMMITTED)
 			return event.time_ns;
-	return copy->head.started_at_ns + copy->head.duration_ns;
+	return copy->head.started_mono + copy->head.duration_ns;
 }
 
 /* ---- from a frame ----------------------------------------------------------- */
@@ -349,7 +349,6 @@ copy_frame(const struct fnt_view *view, const struct fnt_frame *frame,
 
 	fnt_words_load(&copy->head, frame->record, sizeof(copy->head));
 	fnt_frame_read_chunks(frame, &copy->head);
-	copy->started_mono = fnt_word_relaxed(&frame->started_mono);
 	copy->last_ns = fnt_word_relaxed(&frame->last_ns);
 	/* [P2] acquire: the bytes come after their count. Pairs with [P1] in
 	 * frame.h. */

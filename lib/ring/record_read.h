@@ -35,10 +35,9 @@ struct fnt_record_copy {
 	bool flush;
 
 	/* Of an open call */
-	uint64_t started_mono; /* ns */
-	uint64_t last_ns;      /* from its start to its last event */
-	uint32_t owner;	       /* process slot */
-	bool reaped;	       /* the owner is known to be dead */
+	uint64_t last_ns; /* from its start to its last event */
+	uint32_t owner;	  /* process slot */
+	bool reaped;	  /* the owner is known to be dead */
 };
 
 /* Frees the buffer. The copy can be used again. */
@@ -125,14 +124,14 @@ enum fnt_read_result fnt_record_probe_at(const struct fnt_view *view,
 /* fnt_record_time() of a record whose payload says when it was committed. */
 uint64_t fnt_record_time_slow(const struct fnt_record_copy *copy);
 
-/* When the record was committed, in Unix ns: usually when its call ended. Both rings
- * are merged in this order. */
+/* When the record was committed, in region time: usually when its call ended. Both
+ * rings are merged in this order, which setting the wall clock does not change. */
 static inline uint64_t
 fnt_record_time(const struct fnt_record_copy *copy)
 {
 	if (copy->head.flags & FNT_RECORD_LATE)
 		return fnt_record_time_slow(copy);
-	return copy->head.started_at_ns + copy->head.duration_ns;
+	return copy->head.started_mono + copy->head.duration_ns;
 }
 
 /* The ring's next ticket. If its segment is not mapped yet: the end of the last segment

@@ -117,6 +117,8 @@ fnt_record_put_head(fnt_word *words, const struct fnt_record *record,
 	fnt_pair_store_shared(&words[FNT_RECORD_WORD(flags)], fnt_pair_make(flags, 0));
 	fnt_pair_store_shared(&words[FNT_RECORD_WORD(stream_bytes)],
 			      fnt_pair_make(0, 0));
+	fnt_words_write(&words[FNT_RECORD_WORD(started_mono)],
+			head + FNT_RECORD_WORD(started_mono) * 8, 2);
 }
 
 /* Copy the last `bytes` of payload to a cell, and at most one word more: a word, then
@@ -142,8 +144,8 @@ fnt_record_put_tail(fnt_word *words, const char *payload, uint32_t bytes, uint32
 		fnt_words_write(last_words, last, 2);
 	}
 }
-static_assert(FNT_HEAD_WORDS == 17 && FNT_CELL_WORDS == 31,
-	      "a word, and 8 or 15 pairs");
+static_assert(FNT_HEAD_WORDS == 15 && FNT_CELL_WORDS == 31,
+	      "a word, and 7 or 15 pairs");
 
 /* Copy a contiguous payload to the `cells` cells of a claim, whose first is `cell`.
  * `wraps`, a constant: the cells may continue at the segment's first. */

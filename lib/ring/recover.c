@@ -8,6 +8,7 @@
 #include "payload/read.h"
 #include "region/liveness.h"
 #include "region/name_table.h"
+#include "region/region_time.h"
 #include "region/segment_map.h"
 #include "region/slots.h"
 #include "ring/frame.h"
@@ -219,17 +220,18 @@ struct recorder {
 	struct fnt_ring_writer writer;
 	struct fnt_meter meter;
 	struct fnt_extent room;
+	uint64_t time_shift; /* from CLOCK_MONOTONIC to region time */
 };
 
 /* Append the time of recording, which is later than the call's end, if there is
  * room. */
 static void
-append_commit_time(struct fnt_record *record, const struct fnt_extent *room)
+append_commit_time(struct fnt_record *record, const struct fnt_extent *room,
+		   uint64_t now)
 {
 	if (record->payload_bytes + FNT_COMMITTED_BOUND > room->size)
 		return;
-	fnt_encode_committed(room->bytes + record->payload_bytes,
-			     fnt_clock_ns(CLOCK_REALTIME));
+	fnt_encode_committed(room->bytes + record->payload_bytes, now);
 	record->payload_bytes += FNT_COMMITTED_BOUND;
 	record->flags |= FNT_RECORD_LATE;
 }
@@ -285,8 +287,9 @@ record_aborted(struct recorder *recorder, struct fnt_frame *frame)
 	record.outcome = FNT_ABORTED;
 	record.duration_ns = fnt_word_relaxed(&frame->last_ns);
 	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE);
-	record.flags |= FNT_RECORD_KEPT;
-	append_commit_time(&record, &recorder->room);
+	record.flags |= FNT_RECORD_KEPT | FNT_RECORD_KILLED;
+	append_commit_time(&record, &recorder->room,
+			   fnt_clock_mono() + recorder->time_shift);
 	ending.place = fnt_meter_place_slow(&recorder->meter, &record, &extra, true);
 	end_call(recorder, &ending);
 	fnt_frame_close_slow(frame, recorder->slot);
@@ -297,12 +300,14 @@ make_recorder(const struct fnt_region *region, uint32_t slot)
 {
 	uint32_t size = (region->view.max_record_bytes + 7) / 8 * 8;
 	struct recorder *recorder = malloc(sizeof(*recorder) + size);
+	bool known;
 
 	if (!recorder)
 		return NULL;
 	recorder->region = region;
 	recorder->slot = slot;
 	recorder->writer = (struct fnt_ring_writer){.lane = NULL};
+	recorder->time_shift = fnt_region_time_shift(&region->view, &known);
 	recorder->room =
 		(struct fnt_extent){.bytes = (char *)(recorder + 1), .size = size};
 	return recorder;

@@ -78,11 +78,14 @@ fnt_first_settings_write(int fd, const struct fnt_header *header,
 	struct {
 		uint64_t generation;
 		uint64_t key[2];
-	} first = {.generation = FNT_GENERATION_FIRST};
+		uint64_t time_base;
+	} first = {.generation = FNT_GENERATION_FIRST,
+		   .time_base = fnt_time_base_make(0, header->boot_id)};
 	int rc;
 
 	static_assert(offsetof(struct fnt_control_words, generation) == 0 &&
-			      offsetof(struct fnt_control_words, hash_key) == 8,
+			      offsetof(struct fnt_control_words, hash_key) == 8 &&
+			      offsetof(struct fnt_control_words, time_base) == 24,
 		      "as `first` has it");
 	if (!block)
 		return fnt_fail(options->error, -ENOMEM, "out of memory");

@@ -76,7 +76,7 @@ struct floor {
 	uint32_t lot, bid;		  /* ids of names, encoded for the payload */
 	uint32_t first_row, first_bucket; /* for the journal */
 	uint64_t uid, trace_high;
-	uint64_t pid_tid, exe;
+	uint64_t pid_tid, exe, origin;
 	struct floor_clock clock;
 };
 
@@ -165,6 +165,8 @@ floor_head(const struct floor *f, fnt_word *words, const struct floor_call *call
 	floor_store(&words[11], 0);
 	floor_store(&words[12], 0);
 	floor_store(&words[13], 0);
+	floor_store(&words[14], call->began);
+	floor_store(&words[15], f->origin);
 }
 
 /* Release: everything written before is visible with the new status. */
@@ -196,7 +198,6 @@ floor_begin(struct floor *f, struct floor_call *call, struct floor_variant varia
 	floor_store(&frame->commit, 0);
 	floor_store(&frame->published, FLOOR_BEGUN);
 	floor_store(&frame->last_ns, 0);
-	floor_store(&frame->started_mono, call->began);
 	floor_set_frame_status(frame, FNT_FRAME_CACHED, FNT_FRAME_OPEN);
 }
 

@@ -82,6 +82,7 @@ make_floor(struct copies *copies, const struct scene *s, const fnt_word *words)
 		.trace_high = floor_load(&words[2]),
 		.pid_tid = floor_load(&words[8]),
 		.exe = floor_load(&words[9]) & UINT32_MAX,
+		.origin = floor_load(&words[15]),
 	};
 	bool named = floor_set_names(&f, fnt_key_name(floor_load(&copies->get.key)),
 				     fnt_key_name(floor_load(&copies->insert.key)));
@@ -110,11 +111,11 @@ struct part {
 #define JOURNAL(field) (1ull << offsetof(struct fnt_journal, field) / 8)
 
 /* Random: uid, second half of the trace id. */
-#define HEAD_APART (1ull << 0 | 1ull << 3 | 1ull << 4 | 1ull << 5)
+#define HEAD_APART (1ull << 0 | 1ull << 3 | 1ull << 4 | 1ull << 5 | 1ull << 14)
 
 static const struct part frame_parts[] = {
-	{"frame", offsetof(struct copies, frames), 8,
-	 WORD(fnt_frame, started_mono) | WORD(fnt_frame, last_ns)},
+	{"frame", offsetof(struct copies, frames), offsetof(struct fnt_frame, pad) / 8,
+	 WORD(fnt_frame, last_ns)},
 	{"frame's head", offsetof(struct copies, frames[0].record), FNT_RECORD_WORDS,
 	 HEAD_APART},
 	{"second frame", offsetof(struct copies, frames[1]), 8, 0},

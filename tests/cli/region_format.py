@@ -324,7 +324,7 @@ def payloads():
             for at, payload in zip(heads(path), PAYLOADS):
                 patch(data, at + 8 + 56, "I", len(payload))
                 patch(data, at + 8 + 80, "I", flags)
-                data[at + 120:at + 120 + len(payload)] = payload
+                data[at + 136:at + 136 + len(payload)] = payload
         records = compare(copy)
         check(len(records) == len(PAYLOADS), f"{len(records)} records")
         check(8 < sum("damaged" in record for record in records) < 20, "damage")
@@ -340,7 +340,8 @@ def order():
     shutil.copyfile(path, copy)
     with open(copy, "r+b") as file, mmap.mmap(file.fileno(), 0) as data:
         for i, at in enumerate(heads(path)):
-            patch(data, at + 8 + 32, "QQ", 10**18 - i % 15 // 3, i % 15 // 3 * (i % 2))
+            patch(data, at + 8 + 40, "Q", i % 15 // 3 * (i % 2))
+            patch(data, at + 8 + 112, "Q", 10**18 - i % 15 // 3)
     check(len(compare(copy)) == 20, "records of the same time")
     run("ctl", "rotate", "-r", "app")
     check(compare(path) == [], "rotated")

@@ -15,8 +15,9 @@ import struct
 import sys
 
 PAGE, CELL = 4096, 256
-RECORD = struct.Struct("<QQQQQQQIIiiIHBBIIIIQQ")
+RECORD = struct.Struct("<QQQQQQQIIiiIHBBIIIIQQQII")
 HEAD_BYTES, MORE_BYTES = CELL - 8 - RECORD.size, CELL - 8
+STARTED_MONO = 21  # its place among a record's fields
 LAPS, WORDS = 1 << 40, 1 << 64
 HEAD, MORE = 1 << 1, 2 << 1
 NO_NAME = 0xffffffff
@@ -159,7 +160,7 @@ class Region:
             struct.unpack_from("<8sIIQQQQQQQIIII", self.map)
         if magic != b"FNTRACE\n" or order != 0x01020304 or sys.byteorder != "little":
             raise Damaged("not a region that can be read here")
-        if version != 3 or incompat:
+        if version != 4 or incompat:
             raise Damaged(f"version {version}, features {incompat:#x}")
         if self.size_bytes > self.size:
             raise Damaged(f"truncated: {self.size} of {self.size_bytes} bytes")
@@ -300,7 +301,7 @@ def commit_time(fields, payload):
                     return event[1]
         except Damaged:
             pass
-    return (fields[4] + fields[5]) % WORDS
+    return (fields[STARTED_MONO] + fields[5]) % WORDS
 
 
 # ---- as JSON ----------------------------------------------------------------------------
@@ -412,7 +413,7 @@ class Trace:
     def json(self):
         (uid, parent, trace_high, trace_low, started, took, _, _, _, pid, tid, _, _,
          fn_type, outcome, flags, _, ops_omitted, schedules_omitted, stream_bytes,
-         stream_chunks) = self.fields
+         stream_chunks, _, _, _) = self.fields
         if outcome > 4:
             outcome, self.marks["damaged"] = 4, True
         result = {"status": OUTCOMES[outcome]}

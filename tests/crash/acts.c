@@ -119,7 +119,7 @@ stop_clock(struct actor *actor, unsigned i)
 		if (block->next != block->end)
 			block->until_ns = UINT64_MAX;
 	}
-	actor->calls[i]->started_mono = UINT64_MAX;
+	actor->calls[i]->record.started_mono = UINT64_MAX;
 }
 
 /* Call 0 is over; it has left in the caches what the end of call 1 needs. */

@@ -195,6 +195,7 @@ hostile_record(uint64_t uid, uint32_t bytes, uint32_t name)
 		.tid = 4711,
 		.outcome = (uint8_t)(uid % 4),
 		.op_count = 2,
+		.started_mono = 5000,
 	};
 }
 
@@ -221,7 +222,7 @@ hostile_open_frame(const struct fnt_view *view, uint32_t owner, uint64_t uid,
 		fnt_frame_link(view, frame, next, owner);
 	}
 	fnt_words_write(frame->record, (const char *)&record, FNT_RECORD_WORDS);
-	fnt_frame_open(frame, bytes, 5000);
+	fnt_frame_open(frame, bytes);
 }
 
 /* Count calls in the metrics: as recorded, every ninth as lost. Where a function has no
