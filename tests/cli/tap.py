@@ -322,8 +322,11 @@ def junk_between_messages():
     check(out.startswith(lines))
     check([(t["call_id"], t["outcome"]) for t in traces()] == [("a", {"status": "ok"})],
           f"{traces()}")
-    check(err.startswith(b"fntrace: tap: calls 1, aborted 0, operations 0; messages 2, ") and
-          err.count(b"\n") == 1, f"{err!r}")
+    counts = dict(part.rsplit(" ", 1) for part in err.decode().split(": ", 2)[2].split(", "))
+    check(counts == {"calls": "1", "calls aborted": "0", "operations": "0", "messages": "2",
+                     "lines that are not JSON": "4", "lines that are no message": "7",
+                     "messages about nothing open": "0", "ids used twice": "0",
+                     "over a limit": "0\n"}, f"{err!r}")
 
 
 @case
@@ -365,7 +368,8 @@ def no_region():
 
 @case
 def wrong_usage():
-    for args in ([], ["--nonsense", "true"], ["--size", "big", "true"], ["-r"]):
+    for args in ([], ["--nonsense", "true"], ["--size", "big", "true"], ["-r"],
+                 ["--protocol", "nonsense", "true"]):
         run("tap", *args, expect=2, stdin=subprocess.DEVNULL)
 
 

@@ -6,7 +6,7 @@
  * The lines are given to the protocol twice, whole and in pieces of varying size.
  * Nothing may crash or hang; counts and traces must be the same both times.
  */
-#include "tap/pylon.h"
+#include "tap/protocols.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,9 @@ feed(void *state, enum protocol_dir dir, const char *bytes, size_t len, bool who
 	while (len) {
 		if (piece > len)
 			piece = len;
-		pylon_protocol.feed(state, dir, bytes, piece);
+		auto_protocol.feed(state, &(struct protocol_piece){.dir = dir,
+								   .bytes = bytes,
+								   .len = piece});
 		bytes += piece;
 		len -= piece;
 		/* Pieces of one byte and of many. */
@@ -47,7 +49,7 @@ feed(void *state, enum protocol_dir dir, const char *bytes, size_t len, bool who
 static struct protocol_counts
 trace_all(struct fnt_log *log, const char *bytes, size_t size, bool whole)
 {
-	void *state = pylon_protocol.create(log);
+	void *state = auto_protocol.create(&(struct protocol_setup){.log = log});
 	struct protocol_counts counts;
 
 	MUST(state);
@@ -60,9 +62,11 @@ trace_all(struct fnt_log *log, const char *bytes, size_t size, bool whole)
 		bytes += len;
 		size -= len;
 	}
-	pylon_protocol.eof(state, PROTOCOL_TO_FN);
-	pylon_protocol.eof(state, PROTOCOL_TO_HOST);
-	pylon_protocol.destroy(state, &counts);
+	auto_protocol.eof(state, PROTOCOL_TO_FN);
+	auto_protocol.eof(state, PROTOCOL_TO_HOST);
+	auto_protocol.finish(state);
+	counts = *auto_protocol.counts(state);
+	auto_protocol.destroy(state);
 	return counts;
 }
 
@@ -136,7 +140,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		counts[i] = trace_all(logs[i], (const char *)data, size, i == 0);
 	}
 	MUST(!memcmp(&counts[0], &counts[1], sizeof(counts[0])));
-	MUST(counts[0].calls <= counts[0].messages);
-	same_traces(logs[0], logs[1], counts[0].calls);
+	MUST(counts[0].of[PROTOCOL_CALLS] <= counts[0].of[PROTOCOL_MESSAGES]);
+	same_traces(logs[0], logs[1], counts[0].of[PROTOCOL_CALLS]);
 	return 0;
 }

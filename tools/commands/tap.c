@@ -9,7 +9,7 @@
  * signals and exit status.
  */
 #include "commands/commands.h"
-#include "tap/pylon.h"
+#include "tap/protocols.h"
 #include "tap/relay.h"
 #include "view/text.h"
 
@@ -42,6 +42,7 @@ static const int forwarded[] = {SIGHUP,	 SIGINT,  SIGQUIT,  SIGTERM,
 
 struct tap_settings {
 	const char *region;
+	const char *protocol;
 	uint64_t size_bytes;
 	bool verbose;
 };
@@ -320,27 +321,32 @@ pump(struct tap *tap)
 static void
 print_counts(const struct protocol_counts *counts)
 {
-	message_note(
-		"tap: calls %llu, aborted %llu, operations %llu; messages %llu, for "
-		"unknown calls or operations %llu, over a limit %llu; other lines %llu",
-		(unsigned long long)counts->calls, (unsigned long long)counts->aborted,
-		(unsigned long long)counts->ops, (unsigned long long)counts->messages,
-		(unsigned long long)counts->unknown,
-		(unsigned long long)counts->untraced,
-		(unsigned long long)counts->other_lines);
+	char line[1024];
+	size_t len = 0;
+
+	for (enum protocol_count i = 0; i < PROTOCOL_COUNTS; i++)
+		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s %llu",
+					i ? ", " : "", protocol_count_name(i),
+					(unsigned long long)counts->of[i]);
+	message_note("tap: %s", line);
 }
 
 static int
 run_tap(int argc, char **argv)
 {
-	struct tap_settings settings = {0};
-	struct tap tap = {.protocol = &pylon_protocol};
-	struct protocol_counts counts;
+	struct tap_settings settings = {.protocol = auto_protocol.name};
+	struct protocol_setup setup = {0};
+	struct tap tap = {0};
 	int operand = tool_options(&command_tap, argc, argv, &settings);
 	int code;
 
 	if (operand == argc)
 		tool_usage_error(&command_tap, "no command to run");
+	tap.protocol = protocol_by_name(settings.protocol);
+	if (!tap.protocol)
+		tool_usage_error(&command_tap,
+				 "--protocol %s is unknown; there are " PROTOCOL_NAMES,
+				 settings.protocol);
 	code = find_program(argv[operand]);
 	if (code)
 		return cannot_run(argv[operand], code);
@@ -349,19 +355,21 @@ run_tap(int argc, char **argv)
 	tap.log = open_log(&settings, argv[operand]);
 	if (!tap.log)
 		return TOOL_FAILED;
-	tap.state = tap.protocol->create(tap.log);
+	setup.log = tap.log;
+	tap.state = tap.protocol->create(&setup);
 	if (!tap.state)
 		return message_fail("out of memory");
 	catch_signals(&tap);
 	code = start(&tap, argv + operand);
 	if (code == TOOL_OK)
 		pump(&tap);
-	tap.protocol->destroy(tap.state, &counts);
+	tap.protocol->finish(tap.state);
+	if (settings.verbose)
+		print_counts(tap.protocol->counts(tap.state));
+	tap.protocol->destroy(tap.state);
 	fnt_log_close(tap.log);
 	free(tap.flows[PROTOCOL_TO_FN]);
 	free(tap.flows[PROTOCOL_TO_HOST]);
-	if (settings.verbose)
-		print_counts(&counts);
 	return code == TOOL_OK ? exit_like(tap.status) : code;
 }
 
@@ -370,6 +378,8 @@ static const struct tool_option options[] = {
 	 "write to this region, by name or path"},
 	{"size", 0, TOOL_SIZE, offsetof(struct tap_settings, size_bytes), "SIZE",
 	 "size of the region if it has to be created (default 16M)"},
+	{"protocol", 0, TOOL_TEXT, offsetof(struct tap_settings, protocol), "NAME",
+	 PROTOCOL_NAMES " (default auto)"},
 	{"verbose", 'v', TOOL_FLAG, offsetof(struct tap_settings, verbose), NULL,
 	 "print counts of calls and messages at the end"},
 	TOOL_END,

@@ -40,7 +40,7 @@ opencalls_create(void)
 }
 
 uint64_t
-opencalls_destroy(struct opencalls *open)
+opencalls_clear(struct opencalls *open)
 {
 	uint64_t abandoned = 0;
 
@@ -55,7 +55,6 @@ opencalls_destroy(struct opencalls *open)
 			abandoned++;
 		}
 	}
-	free(open);
 	return abandoned;
 }
 
@@ -122,8 +121,9 @@ opencalls_remove(struct opencalls *open, struct open_call *call)
 	free(call);
 }
 
-static struct open_op *
-find_own_op(struct opencalls *open, const struct open_call *call, struct open_key op_id)
+struct open_op *
+opencalls_find_own_op(struct opencalls *open, const struct open_call *call,
+		      struct open_key op_id)
 {
 	struct open_op *op;
 
@@ -139,10 +139,8 @@ find_own_op(struct opencalls *open, const struct open_call *call, struct open_ke
 struct open_op *
 opencalls_add_op(struct opencalls *open, struct open_call *call, struct open_key op_id)
 {
-	struct open_op *op = op_id.text ? find_own_op(open, call, op_id) : NULL;
+	struct open_op *op;
 
-	if (op)
-		opencalls_remove_op(open, op);
 	if (open->op_count == OPENCALLS_MAX)
 		return NULL;
 	op = calloc(1, sizeof(*op) + op_id.len);
@@ -166,7 +164,7 @@ struct open_op *
 opencalls_find_op(struct opencalls *open, const struct open_call *call,
 		  struct open_key op_id)
 {
-	struct open_op *op = call ? find_own_op(open, call, op_id) : NULL;
+	struct open_op *op = call ? opencalls_find_own_op(open, call, op_id) : NULL;
 
 	if (op)
 		return op;

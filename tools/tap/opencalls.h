@@ -80,12 +80,12 @@ struct opencalls {
 	uint32_t call_count, op_count, wait_count;
 };
 
-/* Returns NULL if there is no memory. */
+/* Returns NULL if there is no memory. Once it is empty, free() frees it. */
 struct opencalls *opencalls_create(void);
 
-/* Abandon the traces of all open calls and free everything. Returns how many calls were
- * open. */
-uint64_t opencalls_destroy(struct opencalls *open);
+/* Abandon the traces of all open calls, and remove the calls with all that belongs to
+ * them. Returns how many there were. */
+uint64_t opencalls_clear(struct opencalls *open);
 
 /* Find a call by its id. NULL: none. */
 struct open_call *opencalls_find(struct opencalls *open, struct open_key call_id);
@@ -97,9 +97,13 @@ struct open_call *opencalls_add(struct opencalls *open, struct open_key call_id)
  * still owns call->trace, which it must have copied. */
 void opencalls_remove(struct opencalls *open, struct open_call *call);
 
-/* Add a pending operation. op_id.text NULL: it has no id. It replaces an operation of
- * the same call with the same id, which can't be answered any more. NULL: the limit, or
- * no memory. */
+/* Find an operation of `call` by its id. NULL: none. */
+struct open_op *opencalls_find_own_op(struct opencalls *open,
+				      const struct open_call *call,
+				      struct open_key op_id);
+
+/* Add a pending operation. op_id.text NULL: it has no id; else the call must have none
+ * with this id. NULL: the limit, or no memory. */
 struct open_op *opencalls_add_op(struct opencalls *open, struct open_call *call,
 				 struct open_key op_id);
 

@@ -10,6 +10,8 @@
  * they have been passed on, and cannot change them. It gets them in pieces of any size,
  * in the order in which the tap read them: an answer comes after its question.
  *
+ * A further protocol is one file with a struct protocol, and a line in protocols.c.
+ *
  * Threads: one at a time. No function may block, since the relay waits for it.
  */
 #ifndef FNT_TAP_PROTOCOL_H
@@ -23,33 +25,66 @@ enum protocol_dir {
 	PROTOCOL_DIRS,
 };
 
+/* Bytes that the tap has got from one read. */
+struct protocol_piece {
+	enum protocol_dir dir;
+	const char *bytes; /* the tap's; they may go once feed() has returned */
+	size_t len;
+	/* CLOCK_MONOTONIC when they had been read, before they were passed on. What a
+	 * protocol records while it is fed bears this time. */
+	uint64_t at_ns;
+};
+
+/* What is counted. From PROTOCOL_CAUSES on: what could not be traced, by cause. */
+enum protocol_count {
+	PROTOCOL_CALLS = 0, /* calls begun */
+	PROTOCOL_ABORTED,   /* calls still open at the end, or replaced */
+	PROTOCOL_OPS,	    /* operations begun */
+	PROTOCOL_MESSAGES,  /* messages of the protocol */
+	PROTOCOL_CAUSES,
+	/* Lines (or whatever else a message is framed by) that are no JSON text. */
+	PROTOCOL_NO_JSON = PROTOCOL_CAUSES,
+	/* JSON texts that are no message of the protocol. */
+	PROTOCOL_NO_MESSAGE,
+	/* Messages about a call or operation that is not open. */
+	PROTOCOL_UNMATCHED,
+	/* Messages that open a call or operation whose id is in use: it replaces the
+	 * older one. */
+	PROTOCOL_ID_IN_USE,
+	/* Calls, operations and nested calls over a limit. */
+	PROTOCOL_OVER_LIMIT,
+	PROTOCOL_COUNTS,
+};
+
 struct protocol_counts {
-	uint64_t messages;    /* lines that are messages of the protocol */
-	uint64_t other_lines; /* lines that are not */
-	uint64_t unknown;     /* messages about a call or operation that is not open */
-	uint64_t untraced;    /* calls, operations and nested calls over a limit */
-	uint64_t calls;	      /* calls begun */
-	uint64_t ops;	      /* operations begun */
-	/* Calls still open at the end, or replaced by one of the same id. */
-	uint64_t aborted;
+	uint64_t of[PROTOCOL_COUNTS];
+};
+
+/* What a protocol needs to know. */
+struct protocol_setup {
+	struct fnt_log *log; /* outlives the state */
 };
 
 struct protocol {
-	const char *name;
+	const char *name; /* for --protocol */
 
-	/* Create the state. It records into `log`, which must outlive it. Returns NULL
-	 * if there is no memory. */
-	void *(*create)(struct fnt_log *log);
+	/* Create the state. `setup` may go once this has returned. NULL: no memory. */
+	void *(*create)(const struct protocol_setup *setup);
 
-	/* `len` bytes were passed on in `dir`. Uses bounded memory and never fails. */
-	void (*feed)(void *state, enum protocol_dir dir, const char *bytes, size_t len);
+	/* Look at a piece that was passed on. Uses bounded memory and never fails. */
+	void (*feed)(void *state, const struct protocol_piece *piece);
 
 	/* End of file in `dir`: a last line without a newline is complete. */
 	void (*eof)(void *state, enum protocol_dir dir);
 
-	/* CMD has ended: abandon its open calls and free the state. `counts` may be
-	 * NULL. */
-	void (*destroy)(void *state, struct protocol_counts *counts);
+	/* CMD has ended: abandon its open calls. Nothing is fed after this. */
+	void (*finish)(void *state);
+
+	/* What has been counted so far. Valid until destroy(). */
+	const struct protocol_counts *(*counts)(const void *state);
+
+	/* Free the state; finish() has been called, or nothing was ever fed. */
+	void (*destroy)(void *state);
 };
 
 #endif

@@ -66,13 +66,20 @@ struct pylon {
 	struct protocol_counts counts;
 };
 
-/* What a line is; counted in struct protocol_counts. */
+/* What a line is. */
 enum verdict {
-	UNDERSTOOD,
-	NO_MESSAGE, /* not a message of this protocol */
-	UNKNOWN,    /* about a call or operation that is not open */
-	UNTRACED,   /* over a limit */
+	UNDERSTOOD = PROTOCOL_MESSAGES,
+	NO_JSON = PROTOCOL_NO_JSON,
+	NO_MESSAGE = PROTOCOL_NO_MESSAGE,
+	UNMATCHED = PROTOCOL_UNMATCHED,
+	OVER_LIMIT = PROTOCOL_OVER_LIMIT,
 };
+
+static void
+count(struct pylon *pylon, enum protocol_count what)
+{
+	pylon->counts.of[what]++;
+}
 
 /* ---- fields --------------------------------------------------------------------- */
 
@@ -160,7 +167,8 @@ take_call(struct pylon *pylon, const struct jsonscan_field *fields)
 
 		opencalls_remove(pylon->open, call);
 		fnt_call_abandon(older);
-		pylon->counts.aborted++;
+		count(pylon, PROTOCOL_ABORTED);
+		count(pylon, PROTOCOL_ID_IN_USE);
 	}
 	/* A call with a request comes from a client, one without it from a function. */
 	if (!is_there(&fields[REQUEST]))
@@ -169,12 +177,12 @@ take_call(struct pylon *pylon, const struct jsonscan_field *fields)
 		       ? NULL
 		       : opencalls_add(pylon->open, key_of(&fields[CALL_ID]));
 	if (!call)
-		return UNTRACED;
+		return OVER_LIMIT;
 	call->user_id = inherit(&fields[USER_ID], parent ? parent->user_id : NULL);
 	call->tenant_id =
 		inherit(&fields[TENANT_ID], parent ? parent->tenant_id : NULL);
 	begin_trace(pylon, call, parent, fields);
-	pylon->counts.calls++;
+	count(pylon, PROTOCOL_CALLS);
 	return UNDERSTOOD;
 }
 
@@ -233,10 +241,23 @@ take_result(struct pylon *pylon, const struct jsonscan_field *fields)
 	}
 	if (call && !text_of(&fields[OP_ID]) && opencalls_end_wait(pylon->open, call))
 		return UNDERSTOOD;
-	return UNKNOWN;
+	return UNMATCHED;
 }
 
 /* ---- functions to host ---------------------------------------------------------- */
+
+/* An operation of the call with this id can't be answered any more. */
+static void
+replace_op(struct pylon *pylon, const struct open_call *call, struct open_key op_id)
+{
+	struct open_op *op =
+		op_id.text ? opencalls_find_own_op(pylon->open, call, op_id) : NULL;
+
+	if (!op)
+		return;
+	count(pylon, PROTOCOL_ID_IN_USE);
+	opencalls_remove_op(pylon->open, op);
+}
 
 static enum verdict
 take_db(struct pylon *pylon, const struct jsonscan_field *fields)
@@ -249,17 +270,18 @@ take_db(struct pylon *pylon, const struct jsonscan_field *fields)
 	if (!word)
 		return NO_MESSAGE;
 	if (!call)
-		return UNKNOWN;
+		return UNMATCHED;
 	if (fields[OP_ID].text_cut)
-		return UNTRACED;
+		return OVER_LIMIT;
+	replace_op(pylon, call, key_of(&fields[OP_ID]));
 	op = opencalls_add_op(pylon->open, call, key_of(&fields[OP_ID]));
 	if (!op)
-		return UNTRACED;
+		return OVER_LIMIT;
 	kind = fnt_op_parse(word, strlen(word));
 	op->op = kind < 0 ? FNT_OP_OTHER : (enum fnt_op)kind;
 	op->handle = fnt_call_op_begin(call->trace, op->op, text_of(&fields[ENTITY]),
 				       text_of(&fields[ID]));
-	pylon->counts.ops++;
+	count(pylon, PROTOCOL_OPS);
 	return UNDERSTOOD;
 }
 
@@ -271,7 +293,7 @@ take_stream(struct pylon *pylon, const struct jsonscan_field *fields)
 	if (fields[DATA].type != JSON_STRING)
 		return NO_MESSAGE;
 	if (!call)
-		return UNKNOWN;
+		return UNMATCHED;
 	fnt_call_stream_chunk(call->trace, fields[DATA].len);
 	return UNDERSTOOD;
 }
@@ -284,7 +306,7 @@ take_schedule(struct pylon *pylon, const struct jsonscan_field *fields)
 	if (!text_of(&fields[FN_NAME]))
 		return NO_MESSAGE;
 	if (!call)
-		return UNKNOWN;
+		return UNMATCHED;
 	fnt_call_schedule(call->trace, text_of(&fields[FN_NAME]),
 			  integer_of(&fields[DELAY_MS]), integer_of(&fields[RUN_AT]));
 	return UNDERSTOOD;
@@ -298,10 +320,10 @@ take_run_fn(struct pylon *pylon, const struct jsonscan_field *fields)
 	if (!text_of(&fields[FN_NAME]))
 		return NO_MESSAGE;
 	if (!call)
-		return UNKNOWN;
+		return UNMATCHED;
 	return opencalls_add_wait(pylon->open, call, key_of(&fields[FN_NAME]))
 		       ? UNDERSTOOD
-		       : UNTRACED;
+		       : OVER_LIMIT;
 }
 
 /* Remove a call that has ended. Returns its trace. */
@@ -322,7 +344,7 @@ take_return(struct pylon *pylon, const struct jsonscan_field *fields)
 				  fields[VALUE].len};
 
 	if (!call)
-		return UNKNOWN;
+		return UNMATCHED;
 	/* The value was too large to keep. A length without data makes the record say
 	 * that it was left out. */
 	if (fields[VALUE].text_cut)
@@ -338,7 +360,7 @@ take_error(struct pylon *pylon, const struct jsonscan_field *fields)
 	struct open_call *call = call_of(pylon, fields);
 
 	if (!call)
-		return UNKNOWN;
+		return UNMATCHED;
 	fnt_call_finish_error(close_call(pylon, call), text_of(&fields[CODE]),
 			      text_of(&fields[MESSAGE]));
 	return UNDERSTOOD;
@@ -394,34 +416,33 @@ static void
 end_line(struct pylon *pylon, enum protocol_dir dir)
 {
 	struct jsonscan *scan = &pylon->scans[dir];
-	enum verdict verdict = NO_MESSAGE;
+	enum verdict verdict = NO_JSON;
 
 	if (jsonscan_end(scan))
 		verdict = take_message(pylon, dir, scan->fields);
-	pylon->counts.messages += verdict != NO_MESSAGE;
-	pylon->counts.other_lines += verdict == NO_MESSAGE;
-	pylon->counts.unknown += verdict == UNKNOWN;
-	pylon->counts.untraced += verdict == UNTRACED;
+	count(pylon, (enum protocol_count)verdict);
+	if (verdict == UNMATCHED || verdict == OVER_LIMIT)
+		count(pylon, PROTOCOL_MESSAGES);
 	jsonscan_reset(scan);
 	pylon->in_line[dir] = false;
 }
 
 static void
-pylon_feed(void *state, enum protocol_dir dir, const char *bytes, size_t len)
+pylon_feed(void *state, const struct protocol_piece *piece)
 {
+	const char *bytes = piece->bytes, *end = bytes + piece->len;
 	struct pylon *pylon = state;
 
-	while (len > 0) {
-		const char *newline = memchr(bytes, '\n', len);
-		size_t part = newline ? (size_t)(newline - bytes) : len;
+	while (bytes < end) {
+		const char *newline = memchr(bytes, '\n', (size_t)(end - bytes));
+		size_t len = (size_t)((newline ? newline : end) - bytes);
 
-		jsonscan_feed(&pylon->scans[dir], bytes, part);
-		pylon->in_line[dir] = true;
+		jsonscan_feed(&pylon->scans[piece->dir], bytes, len);
+		pylon->in_line[piece->dir] = true;
 		if (!newline)
 			return;
-		end_line(pylon, dir);
-		bytes += part + 1;
-		len -= part + 1;
+		end_line(pylon, piece->dir);
+		bytes = newline + 1;
 	}
 }
 
@@ -435,35 +456,46 @@ pylon_eof(void *state, enum protocol_dir dir)
 }
 
 static void
-pylon_destroy(void *state, struct protocol_counts *counts)
+pylon_finish(void *state)
 {
 	struct pylon *pylon = state;
 
-	if (pylon->open)
-		pylon->counts.aborted += opencalls_destroy(pylon->open);
-	if (counts)
-		*counts = pylon->counts;
+	pylon->counts.of[PROTOCOL_ABORTED] += opencalls_clear(pylon->open);
+}
+
+static const struct protocol_counts *
+pylon_counts(const void *state)
+{
+	return &((const struct pylon *)state)->counts;
+}
+
+static void
+pylon_destroy(void *state)
+{
+	struct pylon *pylon = state;
+
+	free(pylon->open);
 	for (int dir = 0; dir < PROTOCOL_DIRS; dir++)
 		jsonscan_fini(&pylon->scans[dir]);
 	free(pylon);
 }
 
 static void *
-pylon_create(struct fnt_log *log)
+pylon_create(const struct protocol_setup *setup)
 {
 	struct pylon *pylon = calloc(1, sizeof(*pylon));
 	bool made;
 
 	if (!pylon)
 		return NULL;
-	pylon->log = log;
+	pylon->log = setup->log;
 	pylon->open = opencalls_create();
 	made = pylon->open != NULL;
 	for (int dir = 0; made && dir < PROTOCOL_DIRS; dir++)
 		made = jsonscan_init(&pylon->scans[dir], wants, FIELDS) == 0;
 	if (made)
 		return pylon;
-	pylon_destroy(pylon, NULL);
+	pylon_destroy(pylon);
 	return NULL;
 }
 
@@ -472,5 +504,7 @@ const struct protocol pylon_protocol = {
 	.create = pylon_create,
 	.feed = pylon_feed,
 	.eof = pylon_eof,
+	.finish = pylon_finish,
+	.counts = pylon_counts,
 	.destroy = pylon_destroy,
 };

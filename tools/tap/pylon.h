@@ -20,7 +20,7 @@
 #include "tap/protocol.h"
 
 /* Limits, in bytes. A call or operation over a limit is relayed, not recorded, and
- * counted as untraced. */
+ * counted as over a limit. */
 #define PYLON_ID_MAX 512    /* call_id and op_id */
 #define PYLON_TEXT_MAX 8192 /* names, users, error messages; longer ones are cut */
 #define PYLON_VALUE_MAX (1 << 20) /* a result as JSON; a longer one is left out */

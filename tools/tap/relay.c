@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A terminal polls as writable when it has room for at least this many bytes. */
@@ -143,9 +144,19 @@ write_some(struct relay_flow *flow)
 		relay_close(flow);
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static void
 read_some(struct relay_flow *flow)
 {
+	struct protocol_piece piece = {.dir = flow->dir, .bytes = flow->buffer};
 	size_t size = sizeof(flow->buffer);
 	ssize_t len;
 
@@ -161,11 +172,12 @@ read_some(struct relay_flow *flow)
 	}
 	if (flow->limited)
 		flow->limit -= (size_t)len;
-	flow->end = (size_t)len;
+	flow->end = piece.len = (size_t)len;
+	piece.at_ns = now_ns();
 	/* Pass the bytes on before the protocol looks at them. They stay in the buffer
 	 * even after they are written. */
 	write_some(flow);
-	flow->protocol->feed(flow->state, flow->dir, flow->buffer, (size_t)len);
+	flow->protocol->feed(flow->state, &piece);
 	if (flow->limited && flow->limit == 0 && flow->from.fd >= 0)
 		end_of_input(flow);
 }

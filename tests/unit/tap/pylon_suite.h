@@ -8,12 +8,14 @@
 #ifndef FNT_TEST_PYLON_SUITE_H
 #define FNT_TEST_PYLON_SUITE_H
 
+#include "tap/protocols.h"
 #include "tap/pylon.h"
 #include "support/suite.h"
 
 #include <string.h>
 
 static struct fnt_log *log_;
+static const struct protocol *protocol = &pylon_protocol;
 static void *state;
 static struct protocol_counts counts;
 static struct fnt_traces *traces;
@@ -22,7 +24,7 @@ static inline void
 begin(void)
 {
 	ck_assert_int_eq(fnt_log_open(&log_, NULL, NULL), 0);
-	state = pylon_protocol.create(log_);
+	state = protocol->create(&(struct protocol_setup){.log = log_});
 	ck_assert_ptr_nonnull(state);
 }
 
@@ -30,7 +32,9 @@ begin(void)
 static inline void
 end(void)
 {
-	pylon_protocol.destroy(state, &counts);
+	protocol->finish(state);
+	counts = *protocol->counts(state);
+	protocol->destroy(state);
 	ck_assert_int_eq(fnt_log_recent(log_, SIZE_MAX, &traces), 0);
 }
 
@@ -41,20 +45,27 @@ finish(void)
 	fnt_log_close(log_);
 }
 
+static inline void
+feed(enum protocol_dir dir, const char *bytes, size_t len)
+{
+	protocol->feed(state, &(struct protocol_piece){
+				      .dir = dir, .bytes = bytes, .len = len});
+}
+
 /* A line from the host to the functions. */
 static inline void
 host(const char *line)
 {
-	pylon_protocol.feed(state, PROTOCOL_TO_FN, line, strlen(line));
-	pylon_protocol.feed(state, PROTOCOL_TO_FN, "\n", 1);
+	feed(PROTOCOL_TO_FN, line, strlen(line));
+	feed(PROTOCOL_TO_FN, "\n", 1);
 }
 
 /* A line from the functions to the host. */
 static inline void
 fn(const char *line)
 {
-	pylon_protocol.feed(state, PROTOCOL_TO_HOST, line, strlen(line));
-	pylon_protocol.feed(state, PROTOCOL_TO_HOST, "\n", 1);
+	feed(PROTOCOL_TO_HOST, line, strlen(line));
+	feed(PROTOCOL_TO_HOST, "\n", 1);
 }
 
 #define CALL(id, name)                                                                 \
@@ -65,6 +76,16 @@ fn(const char *line)
 #define RETURN(id, more) "{\"type\":\"return\",\"call_id\":\"" id "\"" more "}"
 #define RUN_FN(id, name)                                                               \
 	"{\"type\":\"run_fn\",\"call_id\":\"" id "\",\"fn_name\":\"" name "\"}"
+
+/* What could not be traced, by cause. */
+static inline void
+check_causes(struct protocol_counts expected)
+{
+	for (enum protocol_count i = PROTOCOL_CAUSES; i < PROTOCOL_COUNTS; i++)
+		ck_assert_msg(counts.of[i] == expected.of[i], "%s: %llu, not %llu",
+			      protocol_count_name(i), (unsigned long long)counts.of[i],
+			      (unsigned long long)expected.of[i]);
+}
 
 static inline const struct fnt_trace *
 trace_of(const char *call_id)

@@ -51,9 +51,9 @@ START_TEST(test_a_call)
 	ck_assert_int_eq(trace->schedules[0].run_at, FNT_NONE);
 	ck_assert_int_eq(trace->schedules[1].delay_ms, FNT_NONE);
 	ck_assert_int_eq(trace->schedules[1].run_at, 1795447202689);
-	ck_assert_uint_eq(counts.calls, 1);
-	ck_assert_uint_eq(counts.messages, 9);
-	ck_assert_uint_eq(counts.other_lines + counts.unknown + counts.untraced, 0);
+	ck_assert_uint_eq(counts.of[PROTOCOL_CALLS], 1);
+	ck_assert_uint_eq(counts.of[PROTOCOL_MESSAGES], 9);
+	check_causes((struct protocol_counts){{0}});
 	finish();
 }
 END_TEST
@@ -88,9 +88,9 @@ START_TEST(test_value_too_large)
 	begin();
 	host(CALL("a", "f"));
 	memset(big, 'x', sizeof(big) - 1);
-	pylon_protocol.feed(state, PROTOCOL_TO_HOST, "{\"value\":\"", 10);
+	feed(PROTOCOL_TO_HOST, "{\"value\":\"", 10);
 	for (int i = 0; i < 30; i++)
-		pylon_protocol.feed(state, PROTOCOL_TO_HOST, big, sizeof(big) - 1);
+		feed(PROTOCOL_TO_HOST, big, sizeof(big) - 1);
 	fn("\",\"type\":\"return\",\"call_id\":\"a\"}");
 	host(CALL("b", "f"));
 	fn(RETURN("b", ",\"value\":true"));
@@ -210,7 +210,7 @@ START_TEST(test_ops_end_in_any_order)
 	end();
 	check_entities("a", "BA");
 	check_entities("b", "Z");
-	ck_assert_uint_eq(counts.unknown, 1);
+	ck_assert_uint_eq(counts.of[PROTOCOL_UNMATCHED], 1);
 	finish();
 }
 END_TEST
@@ -232,7 +232,7 @@ START_TEST(test_ops_without_id)
 	end();
 	check_entities("a", "ABX");
 	ck_assert_int_eq(trace_of("a")->ops[1].row_count, 2);
-	ck_assert_uint_eq(counts.unknown, 1);
+	ck_assert_uint_eq(counts.of[PROTOCOL_UNMATCHED], 1);
 	finish();
 }
 END_TEST
@@ -252,7 +252,7 @@ START_TEST(test_pending_ops)
 	check_entities("a", "A");
 	ck_assert_uint_eq(trace->pending_count, 1);
 	ck_assert_str_eq(trace->pending[0].entity, "B");
-	ck_assert_uint_eq(counts.aborted, 1);
+	ck_assert_uint_eq(counts.of[PROTOCOL_ABORTED], 1);
 	finish();
 }
 END_TEST
@@ -294,7 +294,7 @@ START_TEST(test_nested)
 	ck_assert_str_eq(deep->user_id, "u");
 	ck_assert_str_eq(deep->tenant_id, "other");
 	ck_assert_ptr_null(later->user_id);
-	ck_assert_uint_eq(counts.unknown, 0);
+	ck_assert_uint_eq(counts.of[PROTOCOL_UNMATCHED], 0);
 	finish();
 }
 END_TEST
@@ -340,7 +340,7 @@ START_TEST(test_nested_call_in_another_process)
 	end();
 	ck_assert_uint_eq(trace_of("b")->parent_uid, 0);
 	ck_assert_uint_eq(trace_of("c")->parent_uid, trace_of("a")->uid);
-	ck_assert_uint_eq(counts.unknown, 1);
+	ck_assert_uint_eq(counts.of[PROTOCOL_UNMATCHED], 1);
 	finish();
 }
 END_TEST
@@ -361,7 +361,7 @@ START_TEST(test_call_id_reused)
 	ck_assert_int_eq(traces->items[0].outcome, FNT_OK);
 	ck_assert_str_eq(traces->items[1].fn_name, "first");
 	ck_assert_int_eq(traces->items[1].outcome, FNT_ABORTED);
-	ck_assert_uint_eq(counts.unknown, 2);
+	ck_assert_uint_eq(counts.of[PROTOCOL_UNMATCHED], 2);
 	finish();
 }
 END_TEST

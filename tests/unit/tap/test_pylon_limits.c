@@ -44,9 +44,10 @@ START_TEST(test_lines_that_are_no_messages)
 	ck_assert_uint_eq(traces->count, 1);
 	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
 	ck_assert_uint_eq(trace_of("a")->stream_chunks, 0);
-	ck_assert_uint_eq(counts.other_lines, count + 4);
-	ck_assert_uint_eq(counts.messages, 5);
-	ck_assert_uint_eq(counts.unknown, 2);
+	check_causes((struct protocol_counts){.of = {[PROTOCOL_NO_JSON] = 3,
+						     [PROTOCOL_NO_MESSAGE] = count + 1,
+						     [PROTOCOL_UNMATCHED] = 2}});
+	ck_assert_uint_eq(counts.of[PROTOCOL_MESSAGES], 5);
 	finish();
 }
 END_TEST
@@ -55,12 +56,12 @@ START_TEST(test_last_line_without_newline)
 {
 	begin();
 	host(CALL("a", "f"));
-	pylon_protocol.feed(state, PROTOCOL_TO_HOST, RETURN("a", ""), 31);
-	pylon_protocol.eof(state, PROTOCOL_TO_HOST);
-	pylon_protocol.eof(state, PROTOCOL_TO_FN);
+	feed(PROTOCOL_TO_HOST, RETURN("a", ""), 31);
+	protocol->eof(state, PROTOCOL_TO_HOST);
+	protocol->eof(state, PROTOCOL_TO_FN);
 	end();
 	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
-	ck_assert_uint_eq(counts.other_lines, 0);
+	check_causes((struct protocol_counts){{0}});
 	finish();
 }
 END_TEST
@@ -86,9 +87,76 @@ START_TEST(test_long_ids)
 	ck_assert_uint_eq(traces->count, 1);
 	ck_assert_int_eq(traces->items[0].outcome, FNT_OK);
 	ck_assert_int_eq(traces->items[0].value.kind, FNT_VALUE_JSON);
-	ck_assert_uint_eq(counts.untraced, 1);
-	ck_assert_uint_eq(counts.unknown, 1);
+	ck_assert_uint_eq(counts.of[PROTOCOL_OVER_LIMIT], 1);
+	ck_assert_uint_eq(counts.of[PROTOCOL_UNMATCHED], 1);
 	finish();
+}
+END_TEST
+
+START_TEST(test_ids_used_twice)
+{
+	begin();
+	host(CALL("a", "first"));
+	fn(DB("a", "\"op\":\"get\",\"op_id\":\"1\",\"entity\":\"A\""));
+	fn(DB("a", "\"op\":\"get\",\"op_id\":\"1\",\"entity\":\"B\""));
+	host(RESULT("a", "\"op_id\":\"1\",\"data\":{}"));
+	host(RESULT("a", "\"op_id\":\"1\",\"data\":{}"));
+	fn(RETURN("a", ""));
+	host(CALL("a", "second"));
+	host(CALL("a", "third"));
+	fn(RETURN("a", ""));
+	fn(RETURN("a", ""));
+	end();
+	ck_assert_uint_eq(traces->count, 3);
+	ck_assert_str_eq(traces->items[0].fn_name, "third");
+	ck_assert_int_eq(traces->items[0].outcome, FNT_OK);
+	ck_assert_str_eq(traces->items[1].fn_name, "second");
+	ck_assert_int_eq(traces->items[1].outcome, FNT_ABORTED);
+	ck_assert_uint_eq(traces->items[2].op_count, 1);
+	ck_assert_str_eq(traces->items[2].ops[0].entity, "B");
+	check_causes((struct protocol_counts){
+		.of = {[PROTOCOL_ID_IN_USE] = 2, [PROTOCOL_UNMATCHED] = 2}});
+	ck_assert_uint_eq(counts.of[PROTOCOL_ABORTED], 1);
+	finish();
+}
+END_TEST
+
+/* Nobody says which protocol it is: banners come first, then messages of one. */
+START_TEST(test_auto)
+{
+	protocol = &auto_protocol;
+	begin();
+	fn("Server is listening");
+	host("{\"jsonrpc\":\"3.0\"}");
+	host(CALL("a", "f"));
+	fn("a stray line");
+	fn(RETURN("a", ""));
+	host(CALL("b", "f"));
+	end();
+	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
+	ck_assert_int_eq(trace_of("b")->outcome, FNT_ABORTED);
+	check_causes((struct protocol_counts){
+		.of = {[PROTOCOL_NO_JSON] = 2, [PROTOCOL_NO_MESSAGE] = 1}});
+	ck_assert_uint_eq(counts.of[PROTOCOL_MESSAGES], 3);
+	finish();
+	begin();
+	fn("hello");
+	end();
+	ck_assert_uint_eq(counts.of[PROTOCOL_MESSAGES], 0);
+	ck_assert_uint_eq(counts.of[PROTOCOL_NO_JSON], 1);
+	finish();
+	protocol = &pylon_protocol;
+}
+END_TEST
+
+START_TEST(test_names)
+{
+	ck_assert_ptr_eq(protocol_by_name("pylon"), &pylon_protocol);
+	ck_assert_ptr_eq(protocol_by_name("auto"), &auto_protocol);
+	ck_assert_ptr_null(protocol_by_name("Pylon"));
+	ck_assert_ptr_null(protocol_by_name(""));
+	for (enum protocol_count i = 0; i < PROTOCOL_COUNTS; i++)
+		ck_assert_ptr_nonnull(protocol_count_name(i));
 }
 END_TEST
 
@@ -116,7 +184,7 @@ START_TEST(test_too_many_ops)
 	fn(RETURN("b", ""));
 	end();
 	check_entities("b", "E");
-	ck_assert_uint_eq(counts.untraced, 2 * (TOO_MANY - MOST));
+	ck_assert_uint_eq(counts.of[PROTOCOL_OVER_LIMIT], 2 * (TOO_MANY - MOST));
 	ck_assert_uint_eq(trace_of("a")->ops_omitted + trace_of("a")->pending_count,
 			  MOST);
 	finish();
@@ -135,9 +203,9 @@ START_TEST(test_too_many_calls)
 	fn(RETURN("7", ""));
 	host(CALL("room again", "f"));
 	end();
-	ck_assert_uint_eq(counts.untraced, TOO_MANY - MOST);
-	ck_assert_uint_eq(counts.calls, MOST + 1);
-	ck_assert_uint_eq(counts.aborted, MOST);
+	ck_assert_uint_eq(counts.of[PROTOCOL_OVER_LIMIT], TOO_MANY - MOST);
+	ck_assert_uint_eq(counts.of[PROTOCOL_CALLS], MOST + 1);
+	ck_assert_uint_eq(counts.of[PROTOCOL_ABORTED], MOST);
 	ck_assert_uint_eq(fnt_log_total_count(log_), MOST + 1);
 	finish();
 }
@@ -155,10 +223,10 @@ START_TEST(test_byte_by_byte)
 	begin();
 	for (int i = 0; i < 2; i++) {
 		for (const char *p = lines[i]; *p; p++)
-			pylon_protocol.feed(state, PROTOCOL_TO_FN, p, 1);
-		pylon_protocol.feed(state, PROTOCOL_TO_FN, "\n", 1);
+			feed(PROTOCOL_TO_FN, p, 1);
+		feed(PROTOCOL_TO_FN, "\n", 1);
 		for (const char *p = i ? last : op; *p; p++)
-			pylon_protocol.feed(state, PROTOCOL_TO_HOST, p, 1);
+			feed(PROTOCOL_TO_HOST, p, 1);
 	}
 	end();
 	check_entities("a", "E");
@@ -173,5 +241,6 @@ main(void)
 {
 	return SUITE_RUN("pylon_limits", test_lines_that_are_no_messages,
 			 test_last_line_without_newline, test_long_ids,
-			 test_too_many_ops, test_too_many_calls, test_byte_by_byte);
+			 test_ids_used_twice, test_auto, test_names, test_too_many_ops,
+			 test_too_many_calls, test_byte_by_byte);
 }
