@@ -28,7 +28,7 @@ jsonscan_init(struct jsonscan *scan, const struct jsonscan_want *wants, int coun
 	for (int i = 0; i < count; i++) {
 		int depth = 1;
 
-		if (strlen(wants[i].name) > JSONSCAN_NAME_MAX)
+		if (wants[i].name && strlen(wants[i].name) > JSONSCAN_NAME_MAX)
 			return -EINVAL;
 		for (int up = i; wants[up].parent != JSONSCAN_TOP; depth++) {
 			if (wants[up].parent < 0 || wants[up].parent >= up)
@@ -107,21 +107,35 @@ choose_field(struct jsonscan *scan)
 	for (int i = 0; i < scan->want_count; i++) {
 		const struct jsonscan_want *want = &scan->wants[i];
 
-		if (want->parent == scope && !strcmp(want->name, scan->key))
+		if (want->parent == scope && want->name &&
+		    !strcmp(want->name, scan->key))
 			scan->field = i;
 		if (scan->field != JSONSCAN_NONE && is_within(scan, i, scan->field))
 			jsonscan_clear_field(&scan->fields[i]);
 	}
 }
 
+/* An item of an array begins. The field that its value belongs to, if any. */
+static int
+choose_item(struct jsonscan *scan)
+{
+	int array = JSONSCAN_NONE;
+
+	if (scan->depth <= JSONSCAN_WANT_DEPTH)
+		array = scan->scope[scan->depth];
+	if (array < 0 || scan->fields[array].item_count++)
+		return JSONSCAN_NONE;
+	for (int i = array + 1; i < scan->want_count; i++)
+		if (scan->wants[i].parent == array && !scan->wants[i].name)
+			return i;
+	return JSONSCAN_NONE;
+}
+
 static void
 begin_value(struct jsonscan *scan, enum json_type type)
 {
-	if (scan->depth > 0 && !in_object(scan)) {
-		scan->field = JSONSCAN_NONE;
-		if (scan->depth <= JSONSCAN_WANT_DEPTH && scan->scope[scan->depth] >= 0)
-			scan->fields[scan->scope[scan->depth]].item_count++;
-	}
+	if (scan->depth > 0 && !in_object(scan))
+		scan->field = choose_item(scan);
 	if (scan->field == JSONSCAN_NONE)
 		return;
 	scan->fields[scan->field].type = type;
@@ -173,10 +187,19 @@ begin_literal(struct jsonscan *scan, enum json_type type, const char *rest)
 	scan->state = IN_LITERAL;
 }
 
+/* Keep digits of the number being read. */
+static void
+keep_number(struct jsonscan *scan, const char *bytes, size_t len)
+{
+	if (scan->field != JSONSCAN_NONE && !scan->wants[scan->field].raw)
+		jsonscan_keep(scan, scan->field, bytes, len);
+}
+
 static void
 begin_number(struct jsonscan *scan, char c)
 {
 	begin_value(scan, JSON_NUMBER);
+	keep_number(scan, &c, 1);
 	jsonscan_number_begin(scan, c);
 	scan->state = IN_NUMBER;
 }
@@ -345,8 +368,10 @@ static const char *
 take_number(struct jsonscan *scan, const char *p, const char *end)
 {
 	enum jsonscan_number how;
+	const char *from = p;
 
 	p = jsonscan_number_take(scan, p, end, &how);
+	keep_number(scan, from, (size_t)(p - from));
 	if (how == JSONSCAN_NUMBER_OVER)
 		scan->state = AFTER_VALUE;
 	else if (how == JSONSCAN_NUMBER_BAD)

@@ -42,13 +42,15 @@ enum json_type {
 
 /* A wanted member. */
 struct jsonscan_want {
-	const char *name; /* without escapes; at most JSONSCAN_NAME_MAX bytes */
-	int parent;	  /* index of the want that is its object; JSONSCAN_TOP: none */
-	size_t keep_max;  /* bytes of text to keep; 0: none, text_cut stays false */
-	bool raw;	  /* keep the value as JSON text, not a string's content */
+	/* Without escapes; at most JSONSCAN_NAME_MAX bytes. NULL: not a member but the
+	 * first item of `parent`, an array. */
+	const char *name;
+	int parent;	 /* index of the want that is its object; JSONSCAN_TOP: none */
+	size_t keep_max; /* bytes of text to keep; 0: none, text_cut stays false */
+	bool raw;	 /* keep the value as JSON text, not a string's content */
 };
 
-/* What was found of a wanted member. Numbers have no text unless raw. */
+/* What was found of a wanted member. */
 struct jsonscan_field {
 	enum json_type type;
 	bool text_cut;	    /* text is only the beginning, cut between characters */
@@ -57,7 +59,8 @@ struct jsonscan_field {
 	int64_t integer;    /* rounded towards zero */
 	uint64_t len;	    /* bytes of a string's content in UTF-8; raw: of the JSON */
 	uint64_t item_count; /* of an array */
-	/* NUL-terminated; NULL: nothing kept. In a string's text U+FFFD replaces NUL
+	/* The content of a string, the digits of a number, or JSON (raw).
+	 * NUL-terminated; NULL: nothing kept. In a string's text U+FFFD replaces NUL
 	 * and lone surrogates. */
 	char *text;
 	size_t text_len;

@@ -63,6 +63,9 @@ struct protocol_counts {
 /* What a protocol needs to know. */
 struct protocol_setup {
 	struct fnt_log *log; /* outlives the state */
+	/* Record results where the protocol leaves them out by default, as they may
+	 * hold secrets. */
+	bool keep_values;
 };
 
 struct protocol {

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "tap/protocols.h"
+#include "tap/jsonrpc.h"
 #include "tap/pylon.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct protocol *const protocols[] = {&pylon_protocol};
+/* LSP comes before MCP: a body of it that ends in a newline is a line of MCP, too. */
+static const struct protocol *const protocols[] = {&pylon_protocol, &lsp_protocol,
+						   &mcp_protocol, &jsonrpc_protocol};
 
-#define PROTOCOLS (sizeof(protocols) / sizeof(protocols[0]))
+#define ALL (sizeof(protocols) / sizeof(protocols[0]))
+/* Those that auto tries: messages of plain JSON-RPC are messages of MCP, too. */
+#define PROTOCOLS (ALL - 1)
 
 const struct protocol *
 protocol_by_name(const char *name)
 {
 	if (!strcmp(name, auto_protocol.name))
 		return &auto_protocol;
-	for (size_t i = 0; i < PROTOCOLS; i++)
+	for (size_t i = 0; i < ALL; i++)
 		if (!strcmp(name, protocols[i]->name))
 			return protocols[i];
 	return NULL;
@@ -55,21 +60,21 @@ drop(struct candidates *all, size_t i)
 	all->states[i] = NULL;
 }
 
-/* If a protocol has understood a message, drop the others. */
-static void
-choose(struct candidates *all)
+/* If protocol `i` has understood a message, drop the others. Returns whether it has. */
+static bool
+choose(struct candidates *all, size_t i)
 {
-	size_t i = 0;
-
-	while (i < PROTOCOLS &&
-	       !protocols[i]->counts(all->states[i])->of[PROTOCOL_MESSAGES])
-		i++;
+	if (!protocols[i]->counts(all->states[i])->of[PROTOCOL_MESSAGES])
+		return false;
 	all->chosen = i;
-	for (size_t other = 0; i < PROTOCOLS && other < PROTOCOLS; other++)
+	for (size_t other = 0; other < PROTOCOLS; other++)
 		if (other != i)
 			drop(all, other);
+	return true;
 }
 
+/* Once a protocol has understood a message, no other is fed: it would record the same
+ * call again. */
 static void
 auto_feed(void *state, const struct protocol_piece *piece)
 {
@@ -79,9 +84,11 @@ auto_feed(void *state, const struct protocol_piece *piece)
 		protocols[all->chosen]->feed(all->states[all->chosen], piece);
 		return;
 	}
-	for (size_t i = 0; i < PROTOCOLS; i++)
+	for (size_t i = 0; i < PROTOCOLS; i++) {
 		protocols[i]->feed(all->states[i], piece);
-	choose(all);
+		if (choose(all, i))
+			return;
+	}
 }
 
 static void
@@ -89,11 +96,13 @@ auto_eof(void *state, enum protocol_dir dir)
 {
 	struct candidates *all = state;
 
-	for (size_t i = 0; i < PROTOCOLS; i++)
-		if (all->states[i])
-			protocols[i]->eof(all->states[i], dir);
-	if (all->chosen == PROTOCOLS)
-		choose(all);
+	for (size_t i = 0; i < PROTOCOLS; i++) {
+		if (!all->states[i])
+			continue;
+		protocols[i]->eof(all->states[i], dir);
+		if (all->chosen == PROTOCOLS && choose(all, i))
+			return;
+	}
 }
 
 static void

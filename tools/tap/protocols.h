@@ -9,8 +9,8 @@
 
 #include "tap/protocol.h"
 
-/* The choices of --protocol, as one text: "pylon, auto". */
-#define PROTOCOL_NAMES "pylon, auto"
+/* The choices of --protocol, as one text: "pylon, mcp, lsp, jsonrpc, auto". */
+#define PROTOCOL_NAMES "pylon, mcp, lsp, jsonrpc, auto"
 
 /* A protocol by its name. NULL: there is none. */
 const struct protocol *protocol_by_name(const char *name);
@@ -18,8 +18,8 @@ const struct protocol *protocol_by_name(const char *name);
 /* What a count is called in messages: "lines that are not JSON". A static string. */
 const char *protocol_count_name(enum protocol_count count);
 
-/* Any of the others: all are fed until one has understood a message. Then that one
- * goes on alone. Until then the counts are those of the first in the table. */
+/* Pylon, LSP or MCP: all are fed until one has understood a message. Then that one goes
+ * on alone. Until then the counts are those of the first in the table. */
 extern const struct protocol auto_protocol;
 
 #endif

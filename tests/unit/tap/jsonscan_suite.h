@@ -26,6 +26,8 @@ enum {
 	DEEP_A,
 	DEEP_B,
 	DEEP_C,
+	FIRST,
+	FIRST_TEXT,
 	WANTS
 };
 
@@ -41,6 +43,8 @@ static const struct jsonscan_want wants[WANTS] = {
 	[DEEP_A] = {"a", JSONSCAN_TOP, 0, false},
 	[DEEP_B] = {"b", DEEP_A, 0, false},
 	[DEEP_C] = {"c", DEEP_B, 8, false},
+	[FIRST] = {NULL, PAGE, 8, false},
+	[FIRST_TEXT] = {"text", FIRST, 8, false},
 };
 
 static struct jsonscan scan;

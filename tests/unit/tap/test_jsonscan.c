@@ -297,6 +297,42 @@ START_TEST(test_memory_is_bounded)
 }
 END_TEST
 
+/* The first item of an array, and members of it. */
+START_TEST(test_first_item)
+{
+	ck_assert_str_eq(field("{\"data\":{\"page\":[\"x\",\"y\"]}}", FIRST)->text,
+			 "x");
+	ck_assert_str_eq(field("{\"data\":{\"page\":[ {\"text\":\"x\"},{\"text\":"
+			       "\"y\"}]}}",
+			       FIRST_TEXT)
+				 ->text,
+			 "x");
+	ck_assert_uint_eq(scan.fields[PAGE].item_count, 2);
+	ck_assert_int_eq(field("{\"data\":{\"page\":[]}}", FIRST)->type, JSON_ABSENT);
+	ck_assert_int_eq(field("{\"data\":{\"page\":{\"\":1}}}", FIRST)->type,
+			 JSON_ABSENT);
+	ck_assert_int_eq(
+		field("{\"data\":{\"page\":[[{\"text\":\"x\"}]]}}", FIRST_TEXT)->type,
+		JSON_ABSENT);
+	/* A member that occurs again replaces what was found in the first one. */
+	ck_assert_int_eq(field("{\"data\":{\"page\":[{\"text\":\"x\"}],\"page\":[1]}}",
+			       FIRST_TEXT)
+				 ->type,
+			 JSON_ABSENT);
+}
+END_TEST
+
+START_TEST(test_number_text)
+{
+	ck_assert_str_eq(field("{\"id\":-1.50e3}", ID)->text, "-1.50e3");
+	ck_assert_uint_eq(scan.fields[ID].text_len, 7);
+	ck_assert_str_eq(field("{\"id\":0}", ID)->text, "0");
+	field("{\"id\":123456789}", ID);
+	ck_assert(scan.fields[ID].text_cut);
+	ck_assert_int_eq(scan.fields[ID].integer, 123456789);
+}
+END_TEST
+
 START_TEST(test_bad_wants)
 {
 	static const struct jsonscan_want self[] = {{"a", 0, 0, false}};
@@ -340,5 +376,7 @@ main(void)
 	tcase_add_test(tcase, test_every_byte_in_a_string);
 	tcase_add_test(tcase, test_memory_is_bounded);
 	tcase_add_test(tcase, test_bad_wants);
+	tcase_add_test(tcase, test_first_item);
+	tcase_add_test(tcase, test_number_text);
 	return suite_end(runner);
 }
