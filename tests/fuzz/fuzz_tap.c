@@ -3,7 +3,7 @@
  * fuzz_tap.c: `fntrace tap` on any bytes. An input is lines, each with its direction
  * first: '<' from the functions, any other byte to them. Seeds: tests/fuzz/corpus/tap.
  *
- * The lines are given to the protocol twice, whole and in pieces of varying size.
+ * The lines are given to each protocol twice, whole and in pieces of varying size.
  * Nothing may crash or hang; counts and traces must be the same both times.
  */
 #include "tap/protocols.h"
@@ -17,6 +17,10 @@
 			abort();                                                       \
 	} while (0)
 
+/* How the input is given: to which protocol, and whole or in pieces. */
+static const struct protocol *protocol;
+static bool whole;
+
 #define COMPARED 50u
 #define PIECE 13u
 
@@ -29,16 +33,16 @@ direction(char first)
 }
 
 static void
-feed(void *state, enum protocol_dir dir, const char *bytes, size_t len, bool whole)
+feed(void *state, enum protocol_dir dir, const char *bytes, size_t len)
 {
 	size_t piece = whole ? len : 1 + len % PIECE;
 
 	while (len) {
 		if (piece > len)
 			piece = len;
-		auto_protocol.feed(state, &(struct protocol_piece){.dir = dir,
-								   .bytes = bytes,
-								   .len = piece});
+		protocol->feed(state, &(struct protocol_piece){.dir = dir,
+							       .bytes = bytes,
+							       .len = piece});
 		bytes += piece;
 		len -= piece;
 		/* Pieces of one byte and of many. */
@@ -47,9 +51,9 @@ feed(void *state, enum protocol_dir dir, const char *bytes, size_t len, bool who
 }
 
 static struct protocol_counts
-trace_all(struct fnt_log *log, const char *bytes, size_t size, bool whole)
+trace_all(struct fnt_log *log, const char *bytes, size_t size)
 {
-	void *state = auto_protocol.create(&(struct protocol_setup){.log = log});
+	void *state = protocol->create(&(struct protocol_setup){.log = log});
 	struct protocol_counts counts;
 
 	MUST(state);
@@ -58,15 +62,15 @@ trace_all(struct fnt_log *log, const char *bytes, size_t size, bool whole)
 		const char *newline = memchr(bytes, '\n', size);
 		size_t len = newline ? (size_t)(newline - bytes) + 1 : size;
 
-		feed(state, dir, bytes + 1, len - 1, whole);
+		feed(state, dir, bytes + 1, len - 1);
 		bytes += len;
 		size -= len;
 	}
-	auto_protocol.eof(state, PROTOCOL_TO_FN);
-	auto_protocol.eof(state, PROTOCOL_TO_HOST);
-	auto_protocol.finish(state);
-	counts = *auto_protocol.counts(state);
-	auto_protocol.destroy(state);
+	protocol->eof(state, PROTOCOL_TO_FN);
+	protocol->eof(state, PROTOCOL_TO_HOST);
+	protocol->finish(state);
+	counts = *protocol->counts(state);
+	protocol->destroy(state);
 	return counts;
 }
 
@@ -127,8 +131,9 @@ same_traces(struct fnt_log *one, struct fnt_log *other, uint64_t calls)
 	fnt_traces_free(b);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Give the input to `protocol` in both ways. */
+static void
+try_protocol(const char *bytes, size_t size)
 {
 	static struct fnt_log *logs[2];
 	static const struct fnt_options options = {.size_bytes = 512 << 10,
@@ -137,10 +142,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	for (int i = 0; i < 2; i++) {
 		MUST(logs[i] || !fnt_log_open(&logs[i], NULL, &options));
-		counts[i] = trace_all(logs[i], (const char *)data, size, i == 0);
+		whole = i == 0;
+		counts[i] = trace_all(logs[i], bytes, size);
 	}
 	MUST(!memcmp(&counts[0], &counts[1], sizeof(counts[0])));
 	MUST(counts[0].of[PROTOCOL_CALLS] <= counts[0].of[PROTOCOL_MESSAGES]);
 	same_traces(logs[0], logs[1], counts[0].of[PROTOCOL_CALLS]);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const names[] = {"auto", "mcp", "lsp", "jsonrpc"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		protocol = protocol_by_name(names[i]);
+		try_protocol((const char *)data, size);
+	}
 	return 0;
 }
