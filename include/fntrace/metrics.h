@@ -44,7 +44,8 @@ struct fnt_fn_metrics {
 	uint64_t in_flight; /* begun and not finished, as far as they are visible */
 	uint64_t total_ns;  /* of all calls; modulo 2^64 */
 
-	/* Calls that have no record, as there was no room for it. */
+	/* Calls that have no record, as there was no room for it: also those that are
+	 * in `unmapped` (fnt_stat.unmapped). */
 	uint64_t dropped;
 	/* Calls that the settings left out: the sum of the three causes below, which
 	 * struct fnt_stat explains. */
@@ -69,7 +70,8 @@ struct fnt_fn_metrics {
 	/* The histogram: shortest first, without empty buckets. */
 	size_t bucket_count;
 	const struct fnt_bucket *buckets;
-	uint64_t reserved[4];
+	uint64_t unmapped; /* a part of `dropped` */
+	uint64_t reserved[3];
 };
 
 /* One kind of operation on one entity. An op is counted when it ends. */

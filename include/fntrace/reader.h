@@ -157,7 +157,8 @@ struct fnt_stat {
 	uint64_t total;	   /* calls finished: recorded + dropped + not_kept */
 	uint64_t recorded; /* records ever committed */
 	uint64_t retained; /* traces that can be read now */
-	uint64_t dropped;  /* no room in the ring, or no lane for the thread */
+	/* No room in the ring, no lane for the thread, or `unmapped` (below). */
+	uint64_t dropped;
 	/* Left out by the settings: kept_none + sampled + limited. */
 	uint64_t not_kept;
 	uint64_t in_flight;
@@ -183,7 +184,15 @@ struct fnt_stat {
 	uint64_t sampled;    /* `keep`: the tree was not sampled */
 	uint64_t limited;    /* `rate`: its function had used up that second's rate */
 	uint64_t kept_cells; /* in the kept ring; 0: there is none */
-	uint64_t reserved[4];
+	/* Parts of dropped: a process could not map the ring that a resize or rotation
+	 * began; a thread, or its process, had no entry in the region's tables. Both
+	 * try again once a second. */
+	uint64_t unmapped;
+	uint64_t laneless;
+	/* Calls that could not be begun (fnt_call_begin() returned NULL), as there was
+	 * no memory. They are in no other count. */
+	uint64_t refused;
+	uint64_t reserved[1];
 };
 
 /* Fill in *stat. Counters are read one after the other while producers go on, so they
@@ -239,8 +248,10 @@ struct fnt_region_info {
 	uint64_t created_at_ns; /* Unix time */
 	uint32_t alive, dead;	/* processes */
 	bool frozen;		/* made by a rotation: a copy that nobody writes to */
-	int status;		/* 0, or why it can't be read: negative errno */
-	char message[508];	/* the same in words; "" if it can be read */
+	/* As in struct fnt_stat. */
+	uint64_t dropped, unmapped, laneless, refused;
+	int status;	   /* 0, or why it can't be read: negative errno */
+	char message[508]; /* the same in words; "" if it can be read */
 };
 
 /* The regions in the directory `dir` (NULL: the default one), ordered by name.

@@ -159,9 +159,9 @@ fnt_time_base_ns(uint64_t word)
 	return word >> 32 << 32;
 }
 
-/* `dropped`, `not_kept`, `sampled` and `limited` count calls on threads without a lane,
- * each as the field of that name in struct fnt_lane. Readers add them to the sums over
- * all lanes. */
+/* `dropped`, `not_kept`, `sampled`, `limited` and `unmapped` count calls on threads
+ * without a lane, each as the field of that name in struct fnt_lane. Readers add them
+ * to the sums over all lanes. */
 struct fnt_control_words {
 	fnt_word generation;
 	/* SipHash key of captured texts; 0: none, in a frozen file, or where the kernel
@@ -176,7 +176,11 @@ struct fnt_control_words {
 	fnt_word sampled;
 	fnt_word limited;
 	fnt_word frames_high; /* frames from this number on have never been used */
-	uint64_t pad1[9];
+	fnt_word unmapped;
+	/* Calls that were not begun, as there was no memory for the thread's or the
+	 * process's part of the log. Not among the calls that have ended. */
+	fnt_word refused;
+	uint64_t pad1[7];
 };
 static_assert(sizeof(struct fnt_control_words) == 2 * FNT_LINE, "layout");
 
@@ -341,10 +345,12 @@ struct fnt_lane {
 	fnt_word cells_skipped; /* tickets given up because their cells were busy */
 	/* Their values when the present owner claimed the lane: */
 	fnt_word recorded_before; /* `recorded` of both rings together */
-	fnt_word dropped_before;  /* `dropped` */
+	fnt_word dropped_before;  /* `dropped` and `unmapped` together */
 	fnt_word sampled;	  /* calls not recorded: not in the share `keep` */
 	fnt_word limited;	  /* calls not recorded: beyond their `rate` */
-	uint64_t pad[14];
+	/* Records whose segment the process could not map. */
+	fnt_word unmapped;
+	uint64_t pad[13];
 	struct fnt_journal journal;
 };
 static_assert(sizeof(struct fnt_lane) == 3 * FNT_LINE, "layout");
@@ -448,7 +454,8 @@ enum fnt_frame_status {
 #define FNT_MARK_NOT_KEPT (UINT64_MAX - 1)
 #define FNT_MARK_SAMPLED (UINT64_MAX - 2)
 #define FNT_MARK_LIMITED (UINT64_MAX - 3)
-#define FNT_MARK_LOST FNT_MARK_LIMITED /* the lowest of these */
+#define FNT_MARK_UNMAPPED (UINT64_MAX - 4)
+#define FNT_MARK_LOST FNT_MARK_UNMAPPED /* the lowest of these */
 
 #define FNT_MARK_KEPT (1ull << 62)
 

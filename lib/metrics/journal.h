@@ -38,6 +38,8 @@ fnt_journal_mark_counter(struct fnt_lane *lane, uint64_t mark)
 		return &lane->sampled;
 	case FNT_MARK_LIMITED:
 		return &lane->limited;
+	case FNT_MARK_UNMAPPED:
+		return &lane->unmapped;
 	default:
 		return &lane->rings[fnt_mark_ring(mark)].recorded;
 	}

@@ -78,6 +78,8 @@ region_counter_of(struct fnt_control_words *control, uint64_t mark)
 		return &control->sampled;
 	case FNT_MARK_LIMITED:
 		return &control->limited;
+	case FNT_MARK_UNMAPPED:
+		return &control->unmapped;
 	default:
 		return &control->dropped;
 	}

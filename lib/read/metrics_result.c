@@ -65,7 +65,8 @@ fill_fn(struct fnt_fn_metrics *fn, const struct fnt_fn_sum *sum)
 		.aborted = counts[FNT_FN_ABORTED],
 		.in_flight = sum->in_flight,
 		.total_ns = counts[FNT_FN_TOTAL_NS],
-		.dropped = counts[FNT_FN_DROPPED],
+		.dropped = counts[FNT_FN_DROPPED] + counts[FNT_FN_UNMAPPED],
+		.unmapped = counts[FNT_FN_UNMAPPED],
 		.not_kept = counts[FNT_FN_KEPT_NONE] + counts[FNT_FN_SAMPLED] +
 			    counts[FNT_FN_LIMITED],
 		.kept_none = counts[FNT_FN_KEPT_NONE],

@@ -5,9 +5,9 @@
 #include "base/shm_words.h"
 #include "payload/read.h"
 #include "read/decode.h"
+#include "read/end_counts.h"
 #include "region/name_table.h"
 #include "region/segment_span.h"
-#include "region/slots.h"
 #include "ring/record_read.h"
 
 #include <assert.h>
@@ -471,23 +471,10 @@ fnt_query_retained(const struct fnt_view *view)
 	return count;
 }
 
-/* Threads without a lane count in the control section. */
 uint64_t
 fnt_query_total(const struct fnt_view *view)
 {
-	const struct fnt_control_words *control = view->control;
-	uint64_t total = fnt_word_relaxed(&control->dropped) +
-			 fnt_word_relaxed(&control->not_kept) +
-			 fnt_word_relaxed(&control->sampled) +
-			 fnt_word_relaxed(&control->limited);
+	struct fnt_end_counts ends = fnt_end_counts_read(view);
 
-	for (uint32_t i = 0; i < view->lane_count; i++) {
-		struct fnt_lane *lane = &view->lanes[i];
-
-		total += fnt_lane_recorded(lane) + fnt_word_relaxed(&lane->dropped) +
-			 fnt_word_relaxed(&lane->not_kept) +
-			 fnt_word_relaxed(&lane->sampled) +
-			 fnt_word_relaxed(&lane->limited);
-	}
-	return total;
+	return fnt_end_counts_total(&ends);
 }

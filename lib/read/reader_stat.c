@@ -9,6 +9,7 @@
 #include "base/shm_words.h"
 #include "base/utf8.h"
 #include "read/attached.h"
+#include "read/end_counts.h"
 #include "read/metrics_sum.h"
 #include "read/query.h"
 #include "region/liveness.h"
@@ -30,11 +31,6 @@ count_lanes(const struct fnt_view *view, struct fnt_stat *stat)
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_lane *lane = &view->lanes[i];
 
-		stat->recorded += fnt_lane_recorded(lane);
-		stat->dropped += fnt_word_acquire(&lane->dropped);
-		stat->kept_none += fnt_word_acquire(&lane->not_kept);
-		stat->sampled += fnt_word_acquire(&lane->sampled);
-		stat->limited += fnt_word_acquire(&lane->limited);
 		stat->unframed += fnt_word_acquire(&lane->unframed);
 		stat->cells_skipped += fnt_word_acquire(&lane->cells_skipped);
 		stat->lanes += fnt_state_status(fnt_word_acquire(&lane->state)) ==
@@ -42,14 +38,22 @@ count_lanes(const struct fnt_view *view, struct fnt_stat *stat)
 	}
 }
 
-/* What threads without a lane have counted. */
+/* How calls ended. */
 static void
-count_laneless(const struct fnt_control_words *control, struct fnt_stat *stat)
+count_ends(const struct fnt_view *view, struct fnt_stat *stat)
 {
-	stat->dropped += fnt_word_acquire(&control->dropped);
-	stat->kept_none += fnt_word_acquire(&control->not_kept);
-	stat->sampled += fnt_word_acquire(&control->sampled);
-	stat->limited += fnt_word_acquire(&control->limited);
+	struct fnt_end_counts ends = fnt_end_counts_read(view);
+
+	stat->recorded = ends.recorded;
+	stat->dropped = ends.dropped;
+	stat->unmapped = ends.unmapped;
+	stat->laneless = ends.laneless;
+	stat->refused = ends.refused;
+	stat->kept_none = ends.kept_none;
+	stat->sampled = ends.sampled;
+	stat->limited = ends.limited;
+	stat->not_kept = ends.kept_none + ends.sampled + ends.limited;
+	stat->total = fnt_end_counts_total(&ends);
 }
 
 /* What calls contained, summed over all functions. */
@@ -155,9 +159,7 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	stat->clock = clock_names(view);
 	count_lanes(view, stat);
 	count_calls(view, stat);
-	count_laneless(view->control, stat);
-	stat->not_kept = stat->kept_none + stat->sampled + stat->limited;
-	stat->total = stat->recorded + stat->dropped + stat->not_kept;
+	count_ends(view, stat);
 	stat->retained = fnt_query_retained(view);
 	count_frames(reader, lives, stat);
 	count_tables(view, stat);
@@ -204,7 +206,7 @@ count_by_owner(const struct fnt_view *view, struct fnt_producer *list)
 		list[owner].threads++;
 		list[owner].recorded += fnt_lane_recorded(lane) -
 					fnt_word_acquire(&lane->recorded_before);
-		list[owner].dropped += fnt_word_acquire(&lane->dropped) -
+		list[owner].dropped += fnt_lane_dropped(lane) -
 				       fnt_word_acquire(&lane->dropped_before);
 	}
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/shm_words.h"
 #include "read/attached.h"
+#include "read/end_counts.h"
 #include "region/liveness.h"
 #include "region/map.h"
 #include "region/region.h"
@@ -21,10 +22,15 @@ static void
 count_attached(struct fnt_reader *reader, struct fnt_region_info *info)
 {
 	const struct fnt_view *view = &reader->region.view;
+	struct fnt_end_counts ends = fnt_end_counts_read(view);
 
 	info->size_bytes = fnt_view_bytes(view);
 	info->created_at_ns = view->created_at_ns;
 	info->frozen = view->frozen;
+	info->dropped = ends.dropped;
+	info->unmapped = ends.unmapped;
+	info->laneless = ends.laneless;
+	info->refused = ends.refused;
 	for (uint32_t i = 0; i < view->producer_count; i++) {
 		if (fnt_word_acquire(&view->producers[i].status) != FNT_PRODUCER_LIVE)
 			continue;

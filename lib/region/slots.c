@@ -132,9 +132,7 @@ fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid)
 		for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
 			fnt_word_store(&lane->rings[ring].low, FNT_TICKET_NONE);
 		fnt_word_store(&lane->recorded_before, fnt_lane_recorded(lane));
-		fnt_word_store(
-			&lane->dropped_before,
-			atomic_load_explicit(&lane->dropped, memory_order_relaxed));
+		fnt_word_store(&lane->dropped_before, fnt_lane_dropped(lane));
 		return i;
 	}
 	return FNT_LANE_NONE;

@@ -47,6 +47,14 @@ fnt_lane_recorded(const struct fnt_lane *lane)
 	return recorded;
 }
 
+/* Calls of the lane's threads that found no room, by all its owners. */
+static inline uint64_t
+fnt_lane_dropped(const struct fnt_lane *lane)
+{
+	return atomic_load_explicit(&lane->dropped, memory_order_acquire) +
+	       atomic_load_explicit(&lane->unmapped, memory_order_acquire);
+}
+
 /* Store the name of this program, for display; "" if it is unknown. Makes system
  * calls. */
 void fnt_slot_program_name(char name[64]);

@@ -26,6 +26,7 @@ static const struct table_column columns[] = {
 	{"AGE", .right = true, .drop = 2},
 	{"LIVE", .right = true},
 	{"DEAD", .right = true, .drop = 3},
+	{"DROPPED", .right = true, .if_used = true},
 	{"PROCESSES", .min = 20, .if_used = true},
 };
 
@@ -74,6 +75,16 @@ add_processes(struct table *table, const struct fnt_region_info *region)
 	free(producers);
 }
 
+/* Calls that were lost though they should have been recorded; "" if there are none. */
+static void
+add_dropped(struct table *table, const struct fnt_region_info *region)
+{
+	uint64_t lost = region->dropped + region->refused;
+	char text[TEXT_UNIT_MAX];
+
+	table_cell(table, TEXT_BAD, "%s", lost ? text_count(text, lost) : "");
+}
+
 static const char *
 reason(const struct fnt_region_info *region)
 {
@@ -89,6 +100,7 @@ add_region(struct table *table, const struct fnt_region_info *region, uint64_t n
 	if (region->status < 0) {
 		for (int i = 0; i < 4; i++)
 			table_cell(table, TEXT_PLAIN, "-");
+		table_cell(table, TEXT_PLAIN, "%s", "");
 		table_cell(table, TEXT_BAD, "cannot be read");
 		return;
 	}
@@ -99,6 +111,7 @@ add_region(struct table *table, const struct fnt_region_info *region, uint64_t n
 		   region->alive);
 	table_cell(table, region->dead ? TEXT_BAD : TEXT_PLAIN, "%" PRIu32,
 		   region->dead);
+	add_dropped(table, region);
 	add_processes(table, region);
 }
 
@@ -138,10 +151,12 @@ put_json(const struct fnt_region_info *region)
 	else
 		fputs("null", stdout);
 	printf(",\"size_bytes\":%" PRIu64 ",\"created_at\":%" PRIu64
-	       ",\"frozen\":%s,\"alive\":%" PRIu32 ",\"dead\":%" PRIu32
-	       ",\"producers\":",
+	       ",\"frozen\":%s,\"alive\":%" PRIu32 ",\"dead\":%" PRIu32,
 	       region->size_bytes, region->created_at_ns / 1000000,
 	       region->frozen ? "true" : "false", region->alive, region->dead);
+	printf(",\"dropped\":%" PRIu64 ",\"unmapped\":%" PRIu64 ",\"laneless\":%" PRIu64
+	       ",\"refused\":%" PRIu64 ",\"producers\":",
+	       region->dropped, region->unmapped, region->laneless, region->refused);
 	producers_put_json(producers, count);
 	putchar('}');
 	free(producers);

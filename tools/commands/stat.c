@@ -135,8 +135,12 @@ print_counts(const struct counts *counts)
 	put_count("ops", stat->ops, TEXT_PLAIN, "database operations in them");
 
 	put_title("calls not recorded");
-	put_count("dropped", stat->dropped, TEXT_BAD,
-		  "no ring space or no thread slot");
+	put_count("dropped", stat->dropped, TEXT_BAD, "found no room, of which");
+	put_count("  unmapped", stat->unmapped, TEXT_BAD,
+		  "a resized ring could not be mapped");
+	put_count("  no entry", stat->laneless, TEXT_BAD,
+		  "no thread or process entry was free");
+	put_count("refused", stat->refused, TEXT_BAD, "not begun: out of memory");
 	put_count("not kept", stat->not_kept, TEXT_PLAIN, "by the settings, of which");
 	put_count("  sampled", stat->sampled, TEXT_PLAIN, "outside the \"keep\" share");
 	put_count("  limited", stat->limited, TEXT_PLAIN,
@@ -224,6 +228,9 @@ static const struct {
 	FIELD64(retained),
 	FIELD64(in_flight),
 	FIELD64(dropped),
+	FIELD64(unmapped),
+	FIELD64(laneless),
+	FIELD64(refused),
 	FIELD64(ops_omitted),
 	FIELD64(capacity),
 	FIELD64(recorded),

@@ -189,7 +189,7 @@ static const struct {
 	FIELD(sampled),	       FIELD(limited),	 FIELD(ops),
 	FIELD(ops_omitted),    FIELD(rows),	 FIELD(stream_bytes),
 	FIELD(stream_chunks),  FIELD(schedules), FIELD(schedules_omitted),
-	FIELD(values_omitted), FIELD(spilled),
+	FIELD(values_omitted), FIELD(spilled),	 FIELD(unmapped),
 };
 
 void
