@@ -356,14 +356,70 @@ def size():
               f"{text}: {there}")
 
 
+def check_untraced(why, region="t", **more):
+    """The command runs all the same, after one line that says why there is no trace."""
+    command = ["sh", "-c", "cat; echo end; exit 7"]
+    process = tap(*command, options=("-r", region), stderr=PIPE, **more)
+    out, err = process.communicate(b"bytes\n", timeout=TIMEOUT_S)
+    check((out, process.returncode) == (b"bytes\nend\n", 7), f"{out!r} {process.returncode}")
+    check(err.startswith(b"fntrace: tap: sh runs without a trace: ") and why in err and
+          err.count(b"\n") == 1, f"{err!r}")
+    process = tap(*command, options=("-r", region, "--require-trace"), stderr=PIPE, **more)
+    out, err = process.communicate(b"bytes\n", timeout=TIMEOUT_S)
+    check((out, process.returncode) == (b"", 1), f"{out!r} {process.returncode}")
+    check(err.startswith(b"fntrace: ") and why in err and err.count(b"\n") == 1, f"{err!r}")
+
+
 @case
-def no_region():
-    marker = os.path.join(os.environ["FNTRACE_DIR"], "ran")
-    process = tap("touch", marker, options=("-r", "/nonexistent/x.fnt"), stderr=PIPE)
-    _, err = process.communicate(timeout=TIMEOUT_S)
-    check(process.returncode == 1, f"{process.returncode}")
-    check(err.startswith(b"fntrace: ") and err.count(b"\n") == 1, f"{err!r}")
-    check(not os.path.exists(marker), "CMD ran")
+def no_directory():
+    check_untraced(b"/nonexistent: No such file", region="/nonexistent/x.fnt")
+
+
+@case
+def a_file_for_a_directory():
+    directory = os.path.join(os.environ["FNTRACE_DIR"], "file")
+    with open(directory, "w", encoding="ascii"):
+        pass
+    check_untraced(b"not a directory", region=directory + "/x.fnt")
+
+
+@case
+def foreign_region():
+    path = os.path.join(os.environ["FNTRACE_DIR"], "t.fnt")
+    for text in (b"", b"not a region", b"FNTRACE\n" + bytes(100000)):
+        with open(path, "wb") as file:
+            file.write(text or b"x" * 5)
+        check_untraced(b"t.fnt")
+
+
+@case
+def full_file_system():
+    """A file system of a mount namespace of its own, too small for a region."""
+    path = os.environ["FNTRACE_DIR"]
+    alone = ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=64k x {path} && exec "$@"', "sh"]
+    if subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        return  # no user namespaces here
+    check_untraced(b"t.fnt", prefix=alone)
+
+
+@case
+def no_slot():
+    """As many taps as the region has slots; the next one runs untraced."""
+    holders = [tap("cat", options=("-r", "t", "--size", "256K"))]
+    holders[0].stdin.write(b"x")
+    holders[0].stdin.flush()
+    check(holders[0].stdout.read(1) == b"x")
+    slots = json.loads(run("stat", "-r", "t", "--json"))["producers_max"]
+    for _ in range(slots - 1):
+        holders.append(tap("cat"))
+    for holder in holders[1:]:
+        holder.stdin.write(b"x")
+        holder.stdin.flush()
+        check(holder.stdout.read(1) == b"x")
+    check_untraced(b"t.fnt")
+    for holder in holders:
+        holder.stdin.close()
+        check(holder.wait(TIMEOUT_S) == 0)
 
 
 @case

@@ -11,10 +11,10 @@ PIPE = subprocess.PIPE
 MIB = 1 << 20
 
 
-def tap(*command, options=("-r", "t"), **more):
+def tap(*command, options=("-r", "t"), prefix=(), **more):
     more.setdefault("stdin", PIPE)
     more.setdefault("stdout", PIPE)
-    return subprocess.Popen([FNTRACE, "tap", *options, "--", *command], **more)
+    return subprocess.Popen([*prefix, FNTRACE, "tap", *options, "--", *command], **more)
 
 
 def python(code, *args, **more):

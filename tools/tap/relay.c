@@ -13,6 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* While the tap is in the background of its terminal, look this often whether it still
+ * is. */
+#define BACKGROUND_MS 200
+
 /* A terminal polls as writable when it has room for at least this many bytes. */
 #define TERMINAL_WRITE_MAX 256
 
@@ -23,16 +27,18 @@ relay_own(int fd)
 	return (struct relay_end){.fd = fd, .write_max = SIZE_MAX};
 }
 
-/* Open the pipe at `fd` a second time, with flags of its own, and put it in its place.
+/* Open the pipe at `fd` a second time, for the same access, and put it in its place.
  * Fails without /proc, and for a pipe of another user. */
 static bool
-reopen(int fd, int open_flags)
+reopen(int fd)
 {
+	int flags = fcntl(fd, F_GETFL), fresh;
 	char path[64];
-	int fresh;
 
+	if (flags < 0)
+		return false;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	fresh = open(path, open_flags | O_NONBLOCK | O_CLOEXEC);
+	fresh = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_CLOEXEC);
 	if (fresh < 0)
 		return false;
 	dup2(fresh, fd);
@@ -41,7 +47,7 @@ reopen(int fd, int open_flags)
 }
 
 struct relay_end
-relay_inherit(int fd, int open_flags)
+relay_inherit(int fd)
 {
 	struct relay_end end = {.fd = fd, .write_max = SIZE_MAX};
 	struct stat info;
@@ -50,10 +56,11 @@ relay_inherit(int fd, int open_flags)
 		return end;
 	if (S_ISSOCK(info.st_mode))
 		end.is_socket = true;
-	else if (S_ISFIFO(info.st_mode) && !reopen(fd, open_flags))
+	else if (S_ISFIFO(info.st_mode) && !reopen(fd))
 		end.write_max = PIPE_BUF;
 	else if (S_ISCHR(info.st_mode))
 		end.write_max = TERMINAL_WRITE_MAX;
+	end.is_terminal = S_ISCHR(info.st_mode) && isatty(fd);
 	return end;
 }
 
@@ -91,12 +98,17 @@ close_end(struct relay_end *end)
 	end->fd = -1;
 }
 
+size_t
+relay_unwritten(const struct relay_flow *flow)
+{
+	return flow->end - flow->begin;
+}
+
 void
 relay_close(struct relay_flow *flow)
 {
 	close_end(&flow->from);
 	close_end(&flow->to);
-	flow->begin = flow->end = 0;
 }
 
 bool
@@ -110,7 +122,7 @@ static void
 end_of_input(struct relay_flow *flow)
 {
 	close_end(&flow->from);
-	flow->protocol->eof(flow->state, flow->dir);
+	listener_eof(flow->listener, flow->dir);
 	if (flow->begin == flow->end)
 		relay_close(flow);
 }
@@ -139,7 +151,6 @@ write_some(struct relay_flow *flow)
 	flow->begin += (size_t)len;
 	if (flow->begin < flow->end)
 		return;
-	flow->begin = flow->end = 0;
 	if (flow->from.fd < 0)
 		relay_close(flow);
 }
@@ -153,46 +164,67 @@ now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void
-read_some(struct relay_flow *flow)
+/* May the tap not read from this end, as other processes have the terminal? */
+static bool
+is_background(const struct relay_end *end)
 {
-	struct protocol_piece piece = {.dir = flow->dir, .bytes = flow->buffer};
+	pid_t foreground = end->is_terminal ? tcgetpgrp(end->fd) : -1;
+
+	return foreground > 0 && foreground != getpgrp();
+}
+
+/* Read what there is, as far as the limit allows. The result of read(); 0 also at the
+ * end of a limit. */
+static ssize_t
+read_limited(struct relay_flow *flow)
+{
 	size_t size = sizeof(flow->buffer);
 	ssize_t len;
 
 	if (flow->limited && size > flow->limit)
 		size = flow->limit;
-	len = size ? read_end(&flow->from, flow->buffer, size) : 0;
-	if (len < 0 && is_temporary(errno))
+	len = read_end(&flow->from, flow->buffer, size);
+	if (len > 0 && flow->limited)
+		flow->limit -= (size_t)len;
+	return len;
+}
+
+static void
+read_some(struct relay_flow *flow)
+{
+	struct protocol_piece piece = {.dir = flow->dir, .bytes = flow->buffer};
+	ssize_t len = read_limited(flow);
+
+	if (len < 0 && (is_temporary(errno) || is_background(&flow->from)))
 		return;
 	/* EIO is the end of file of a terminal whose other side has been closed. */
 	if (len <= 0) {
 		end_of_input(flow);
 		return;
 	}
-	if (flow->limited)
-		flow->limit -= (size_t)len;
-	flow->end = piece.len = (size_t)len;
 	piece.at_ns = now_ns();
-	/* Pass the bytes on before the protocol looks at them. They stay in the buffer
+	flow->begin = 0;
+	flow->end = piece.len = (size_t)len;
+	/* Pass the bytes on before the listener looks at them. They stay in the buffer
 	 * even after they are written. */
 	write_some(flow);
-	flow->protocol->feed(flow->state, &piece);
-	if (flow->limited && flow->limit == 0 && flow->from.fd >= 0)
-		end_of_input(flow);
+	listener_feed(flow->listener, &piece);
 }
 
-void
+/* `from` is not polled while the buffer holds bytes: a hang-up on it would make every
+ * poll return at once. `to` is always polled, to notice that its reader has gone. */
+int
 relay_poll(const struct relay_flow *flow, struct pollfd fds[2])
 {
-	bool waiting = flow->begin < flow->end;
+	bool waiting = flow->begin < flow->end || relay_is_drained(flow);
+	bool background = !waiting && is_background(&flow->from);
 
-	/* `from` is not polled while the buffer holds bytes: a hang-up on it would make
-	 * every poll return at once. `to` is always polled, to notice that its reader
-	 * has gone. */
-	fds[0] = (struct pollfd){.fd = waiting ? -1 : flow->from.fd, .events = POLLIN};
-	fds[1] = (struct pollfd){.fd = flow->to.fd,
-				 .events = (short)(waiting ? POLLOUT : 0)};
+	fds[0] = (struct pollfd){.fd = waiting || background ? -1 : flow->from.fd,
+				 .events = POLLIN};
+	fds[1] = (struct pollfd){
+		.fd = flow->to.fd,
+		.events = (short)(flow->begin < flow->end ? POLLOUT : 0)};
+	return background ? BACKGROUND_MS : -1;
 }
 
 void
@@ -208,17 +240,46 @@ relay_step(struct relay_flow *flow, const struct pollfd fds[2])
 		read_some(flow);
 }
 
+/* ---- the end of a process -------------------------------------------------------- */
+
 void
-relay_finish(struct relay_flow *flow)
+relay_limit(struct relay_flow *flow)
 {
 	int there = 0;
 
-	if (flow->to.fd < 0 || flow->from.fd < 0)
-		return;
-	if (ioctl(flow->from.fd, FIONREAD, &there) < 0)
+	if (flow->from.fd >= 0 && ioctl(flow->from.fd, FIONREAD, &there) < 0)
 		there = 0;
 	flow->limited = true;
 	flow->limit = (size_t)there;
-	if (flow->limit == 0)
-		end_of_input(flow);
+}
+
+void
+relay_unlimit(struct relay_flow *flow)
+{
+	flow->limited = false;
+}
+
+bool
+relay_is_drained(const struct relay_flow *flow)
+{
+	return flow->to.fd < 0 || (flow->limited && flow->limit == 0 &&
+				   flow->from.fd >= 0 && flow->begin == flow->end);
+}
+
+bool
+relay_has_writer(const struct relay_flow *flow)
+{
+	struct pollfd from = {.fd = flow->from.fd};
+
+	return flow->from.fd >= 0 &&
+	       (poll(&from, 1, 0) <= 0 || !(from.revents & POLLHUP));
+}
+
+void
+relay_close_unread(struct relay_flow *flow)
+{
+	struct pollfd to = {.fd = flow->to.fd};
+
+	if (flow->to.fd >= 0 && poll(&to, 1, 0) > 0 && to.revents & POLLERR)
+		relay_close(flow);
 }

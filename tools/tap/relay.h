@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * relay.h: copies bytes from one descriptor to another and shows them to a protocol.
+ * relay.h: copies bytes from one descriptor to another and shows them to a listener.
  *
  *      from ──read──► buffer ──write──► to
- *                        └──► protocol->feed, after the write
+ *              │         └──► listener, after the write
+ *              └── the time that the bytes bear
  *
  * A flow has one buffer and reads only when it is empty. So a reader that stops reading
  * stops the writer, as with a pipe. End of file on `from` closes `to`; if the reader of
@@ -16,7 +17,7 @@
 #ifndef FNT_TAP_RELAY_H
 #define FNT_TAP_RELAY_H
 
-#include "tap/protocol.h"
+#include "tap/listener.h"
 
 #include <poll.h>
 
@@ -26,13 +27,13 @@
 struct relay_end {
 	int fd; /* -1: closed */
 	bool is_socket;
+	bool is_terminal;
 	size_t write_max; /* bytes that can be written without blocking after POLLOUT */
 };
 
 struct relay_flow {
 	struct relay_end from, to;
-	const struct protocol *protocol;
-	void *state; /* of the protocol */
+	struct listener *listener;
 	enum protocol_dir dir;
 	bool limited;
 	size_t limit;	   /* bytes still to read, if limited */
@@ -45,24 +46,40 @@ struct relay_end relay_own(int fd);
 
 /* Use a standard descriptor. Other processes may share its open file (a terminal, a
  * pipe of a shell's pipeline), and O_NONBLOCK would affect them. So a pipe is opened a
- * second time; other files are left as they are, and write_max bounds what is written
- * at once. */
-struct relay_end relay_inherit(int fd, int open_flags);
+ * second time, for what it was open for: a FIFO that is open for reading and writing
+ * has no end of file. Other files are left as they are, and write_max bounds what is
+ * written at once. */
+struct relay_end relay_inherit(int fd);
 
 /* Fill in what to poll for: fds[0] for `from`, fds[1] for `to`. fd is -1 where there is
- * nothing to wait for. */
-void relay_poll(const struct relay_flow *flow, struct pollfd fds[2]);
+ * nothing to wait for. Returns how long to wait at most, in ms; -1: for ever. A
+ * terminal is not read in the background, as that would stop the tap. */
+int relay_poll(const struct relay_flow *flow, struct pollfd fds[2]);
 
 /* Read and write what poll said is possible. */
 void relay_step(struct relay_flow *flow, const struct pollfd fds[2]);
 
-/* The writer of `from` has ended: relay what can be read now, then close both ends.
- * Does not wait for the end of file, as another process may still hold the other side
- * open. */
-void relay_finish(struct relay_flow *flow);
+/* The process that wrote to `from` has ended: read only what is there now. */
+void relay_limit(struct relay_flow *flow);
+
+/* Whether a limited flow has passed on all it may read. */
+bool relay_is_drained(const struct relay_flow *flow);
+
+/* Read on without a limit. */
+void relay_unlimit(struct relay_flow *flow);
+
+/* Whether another process may still write to `from`, a pipe. */
+bool relay_has_writer(const struct relay_flow *flow);
+
+/* Bytes in the buffer that are not written yet. */
+size_t relay_unwritten(const struct relay_flow *flow);
 
 /* Close both ends. What is in the buffer is lost. */
 void relay_close(struct relay_flow *flow);
+
+/* The process that read from `to` has ended: close both ends unless another one may
+ * read from it. */
+void relay_close_unread(struct relay_flow *flow);
 
 /* Whether both ends are closed. */
 bool relay_is_done(const struct relay_flow *flow);
