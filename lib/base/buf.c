@@ -16,7 +16,7 @@ grow(struct fnt_buf *buf, size_t len)
 
 	/* No object is larger than PTRDIFF_MAX, and up to that doubling can't
 	 * overflow. */
-	if (len > (size_t)PTRDIFF_MAX - buf->len)
+	if (buf->fixed || len > (size_t)PTRDIFF_MAX - buf->len)
 		return -ENOMEM;
 	while (cap - buf->len < len)
 		cap *= 2;

@@ -13,6 +13,7 @@
 #ifndef FNT_BASE_BUF_H
 #define FNT_BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -21,12 +22,21 @@ struct fnt_buf {
 	size_t len; /* bytes appended */
 	size_t cap; /* bytes allocated */
 	int error;  /* 0 or -ENOMEM */
+	bool fixed; /* `data` is the caller's memory, and is never allocated */
 };
 
 static inline void
 fnt_buf_init(struct fnt_buf *buf)
 {
 	*buf = (struct fnt_buf){0};
+}
+
+/* Append to `size` bytes at `room`, never more: what does not fit is an error. For
+ * callers that must not allocate. */
+static inline void
+fnt_buf_init_fixed(struct fnt_buf *buf, char *room, size_t size)
+{
+	*buf = (struct fnt_buf){.data = room, .cap = size, .fixed = true};
 }
 
 /* Make room for `len` more bytes. Returns where they go, buf->data + buf->len, for the

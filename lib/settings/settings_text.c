@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_ROOM 1024 /* twice what all keys take */
+
 static const struct {
 	const char *key;
 	const char *values;
@@ -410,9 +412,11 @@ write_setting(struct fnt_buf *buf, const struct fnt_settings *settings,
 char *
 fnt_settings_text(const struct fnt_settings *settings, char *text, size_t size)
 {
-	struct fnt_buf buf = {0};
+	char room[TEXT_ROOM];
+	struct fnt_buf buf;
 	size_t len;
 
+	fnt_buf_init_fixed(&buf, room, sizeof(room));
 	for (int key = 0; key < FNT_SETTINGS; key++) {
 		if (!(settings->set & 1u << key))
 			continue;
@@ -425,9 +429,8 @@ fnt_settings_text(const struct fnt_settings *settings, char *text, size_t size)
 	len = buf.error ? 0 : buf.len;
 	if (size) {
 		len = len < size ? len : size - 1;
-		memcpy(text, buf.data ? buf.data : "", len);
+		memcpy(text, room, len);
 		text[len] = '\0';
 	}
-	free(buf.data);
 	return text;
 }

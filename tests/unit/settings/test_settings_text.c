@@ -6,6 +6,42 @@
 
 #include "settings/settings.h"
 
+/* ---- without memory -------------------------------------------------------------- */
+
+static bool no_memory; /* linked with --wrap=realloc */
+
+void *__real_realloc(void *at, size_t size);
+void *__wrap_realloc(void *at, size_t size);
+
+void *
+__wrap_realloc(void *at, size_t size)
+{
+	return no_memory ? NULL : __real_realloc(at, size);
+}
+
+/* Whoever prints settings relies on each key being there. */
+START_TEST(text_needs_no_memory)
+{
+	struct fnt_settings settings = {
+		.set = 0xff,
+		.keep = 0.333333333333333,
+		.slow_ns = 86399999999999,
+		.rate = UINT32_MAX,
+		.capture_values = FNT_CAPTURE_HASH,
+		.capture_ids = FNT_CAPTURE_HASH,
+		.capture_users = FNT_CAPTURE_HASH,
+	};
+	char text[512];
+
+	no_memory = true;
+	fnt_settings_text(&settings, text, sizeof(text));
+	no_memory = false;
+	for (size_t key = 0; fnt_setting_key(key); key++)
+		ck_assert_ptr_nonnull(strstr(text, fnt_setting_key(key)));
+	ck_assert_ptr_nonnull(strstr(text, "keep=0.333333333333333 "));
+}
+END_TEST
+
 /* ---- as text --------------------------------------------------------------------- */
 
 START_TEST(valid_values)
@@ -251,6 +287,6 @@ START_TEST(most_specific_override_wins_for_each_key)
 }
 END_TEST
 
-FIXTURE_MAIN("settings_text", valid_values, invalid_values, default_unsets,
-	     several_settings_in_one_text, function_names_and_prefixes,
+FIXTURE_MAIN("settings_text", text_needs_no_memory, valid_values, invalid_values,
+	     default_unsets, several_settings_in_one_text, function_names_and_prefixes,
 	     most_specific_override_wins_for_each_key)
