@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/shm_words.h"
+#include "control/seal.h"
 #include "region/file_space.h"
 #include "region/liveness.h"
 #include "region/region.h"
@@ -22,6 +23,13 @@
  * the switch. A ring's tickets last for 2^18 switches. */
 #define SWITCH_DISTANCE (1ull << 44)
 
+/* Tries of a compare-and-swap that fails a few times at most, unless another process
+ * writes nonsense. */
+#define CAS_TRIES (1 << 20)
+
+/* A cursor past this is damaged: marks (layout.h) have no room for such tickets. */
+#define CURSOR_MAX (FNT_MARK_KEPT - 2 * SWITCH_DISTANCE)
+
 static bool
 has_ring(const struct fnt_view *view, uint32_t ring)
 {
@@ -39,25 +47,30 @@ bump_generation(const struct fnt_view *view)
 
 /* Loads the segment that is published and not yet current. False: there is none. */
 static bool
-load_pending(const struct fnt_ring_head *head, struct fnt_segment *next)
+load_pending(const struct fnt_view *view, uint32_t ring, struct fnt_segment *next)
 {
+	const struct fnt_ring_head *head = &view->rings[ring];
 	uint64_t segments = fnt_word_relaxed(&head->segments);
 
-	return segments > 1 && fnt_segment_load(head, segments - 1, next) &&
+	return segments > 1 &&
+	       fnt_segment_load(head, segments - 1, view->fixed_bytes, next) &&
 	       atomic_load_explicit(&head->cursor, memory_order_acquire) < next->first;
 }
 
 /* Moves the cursor to the pending segment, if there is one. Threads go on taking
  * tickets, so `end` is right only once the CAS has shown that no ticket was taken since
- * it was stored. */
+ * it was stored. If the cursor changes at every try, as only a process that writes
+ * nonsense can bring about, the segment stays pending. */
 static void
-complete_switch(struct fnt_ring_head *head)
+complete_switch(const struct fnt_view *view, uint32_t ring)
 {
+	struct fnt_ring_head *head = &view->rings[ring];
+	int tries = CAS_TRIES;
 	struct fnt_segment next;
 	uint64_t cursor;
 	fnt_word *end;
 
-	if (!load_pending(head, &next))
+	if (!load_pending(view, ring, &next))
 		return;
 	end = &head->slots[(next.number - 1) % FNT_SEGMENTS].end;
 	cursor = fnt_word_relaxed(&head->cursor);
@@ -66,51 +79,10 @@ complete_switch(struct fnt_ring_head *head)
 		/* [Y7] release: a thread that sees the cursor in the new segment also
 		 * sees the old one's end, and the new one in the table. Pairs with
 		 * [T2]. */
-	} while (cursor < next.first &&
+	} while (cursor < next.first && tries-- &&
 		 !atomic_compare_exchange_weak_explicit(
 			 &head->cursor, &cursor, next.first, memory_order_release,
 			 memory_order_relaxed));
-}
-
-/* ---- sealing -------------------------------------------------------------------- */
-
-/* Makes the ticket's cell PAD if it has not been written. The thread that holds the
- * ticket then finds a cell of its own lap that is complete (CELL_LAPPED in ring.c), and
- * takes another ticket. Returns the lane that is writing the cell just now, or
- * FNT_LANE_NONE. */
-static uint32_t
-seal_cell(const struct fnt_segment *segment, uint64_t ticket)
-{
-	struct fnt_cell *cell = fnt_segment_cell(segment, ticket);
-	uint64_t lap = fnt_segment_lap(segment, ticket);
-	uint64_t seen = atomic_load_explicit(&cell->state, memory_order_acquire);
-
-	for (;;) {
-		if (fnt_cell_busy(seen))
-			return fnt_cell_lane(seen);
-		if (!fnt_lap_before(fnt_cell_lap(seen), lap))
-			return FNT_LANE_NONE;
-		/* [O1] acquire, as for any claim: pairs with [C1]. */
-		if (atomic_compare_exchange_weak_explicit(
-			    &cell->state, &seen,
-			    fnt_cell_state(lap, 0, FNT_CELL_PAD, 0),
-			    memory_order_acq_rel, memory_order_acquire))
-			return FNT_LANE_NONE;
-	}
-}
-
-/* Seals all tickets of a span. A lane that is writing one of them, or FNT_LANE_NONE. */
-static uint32_t
-seal_span(const struct fnt_segment_span *span)
-{
-	uint32_t busy = FNT_LANE_NONE;
-
-	for (uint64_t ticket = span->first; ticket < span->end; ticket++) {
-		uint32_t lane = seal_cell(span->segment, ticket);
-
-		busy = lane != FNT_LANE_NONE ? lane : busy;
-	}
-	return busy;
 }
 
 /* ---- retiring ------------------------------------------------------------------- */
@@ -186,7 +158,7 @@ is_unused(const struct fnt_region *region, uint32_t ring, uint64_t number,
 				  fnt_ring_cursor(&region->view, ring), true, spans);
 	for (uint32_t i = 0; i < count; i++)
 		if (spans[i].segment->number == number)
-			return seal_span(&spans[i]) == FNT_LANE_NONE;
+			return fnt_seal_span(&spans[i]) == FNT_LANE_NONE;
 	return false;
 }
 
@@ -248,13 +220,13 @@ retire_segments(const struct fnt_region *region, uint32_t ring,
 	struct fnt_ring_head *head = &view->rings[ring];
 	bool any = false;
 
-	for (;;) {
+	for (int i = 0; i < FNT_SEGMENTS; i++) {
 		uint64_t held = fnt_word_relaxed(&head->held);
 		struct fnt_segment segment, next;
 		uint32_t readers;
 
 		if (held + 1 >= fnt_word_relaxed(&head->segments) ||
-		    !fnt_segment_load(head, held + 1, &next) ||
+		    !fnt_segment_load(head, held + 1, view->fixed_bytes, &next) ||
 		    next.first > fnt_word_relaxed(&head->cursor))
 			return any;
 		if (held >= fnt_word_relaxed(&head->shown)) {
@@ -265,13 +237,14 @@ retire_segments(const struct fnt_region *region, uint32_t ring,
 		holders->readers += readers;
 		if (readers || !is_unused(region, ring, held, next.first))
 			return any;
-		if (fnt_segment_load(head, held, &segment))
+		if (fnt_segment_load(head, held, view->fixed_bytes, &segment))
 			remember_lap(view, &segment,
 				     fnt_word_relaxed(
 					     &head->slots[held % FNT_SEGMENTS].end));
 		atomic_store_explicit(&head->held, held + 1, memory_order_release);
 		any = true;
 	}
+	return any;
 }
 
 bool
@@ -299,7 +272,7 @@ fnt_resize_settle(const struct fnt_region *region, struct fnt_resize_holders *ho
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		if (!has_ring(view, ring))
 			continue;
-		complete_switch(&view->rings[ring]);
+		complete_switch(view, ring);
 		hide_unseen(view, ring);
 		any |= retire_segments(region, ring, holders);
 	}
@@ -386,7 +359,18 @@ publish_segment(struct fnt_ring_head *head, const struct fnt_segment *segment)
 			      memory_order_release);
 }
 
-/* Choose place, first ticket and lap of the new segments. -EBUSY: the table is full. */
+/* Can the ring get another segment? 0; -EBUSY: its table is full; -EPROTO: its head is
+ * damaged. */
+static int
+check_head(uint64_t segments, uint64_t held, uint64_t cursor)
+{
+	if (!segments || segments > UINT32_MAX || held >= segments ||
+	    cursor > CURSOR_MAX)
+		return -EPROTO;
+	return segments - held >= FNT_SEGMENTS ? -EBUSY : 0;
+}
+
+/* Choose place, first ticket and lap of the new segments. 0, or as check_head(). */
 static int
 plan_segments(const struct fnt_view *view, const uint64_t cells[FNT_RINGS],
 	      struct fnt_segment segments[FNT_RINGS])
@@ -395,15 +379,18 @@ plan_segments(const struct fnt_view *view, const uint64_t cells[FNT_RINGS],
 
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		struct fnt_ring_head *head = &view->rings[ring];
+		uint64_t number = fnt_word_relaxed(&head->segments);
+		uint64_t cursor = fnt_word_relaxed(&head->cursor);
+		int rc;
 
 		if (!has_ring(view, ring))
 			continue;
-		if (fnt_word_relaxed(&head->segments) - fnt_word_relaxed(&head->held) >=
-		    FNT_SEGMENTS)
-			return -EBUSY;
+		rc = check_head(number, fnt_word_relaxed(&head->held), cursor);
+		if (rc)
+			return rc;
 		segments[ring] = (struct fnt_segment){
-			.number = fnt_word_relaxed(&head->segments),
-			.first = fnt_word_relaxed(&head->cursor) + SWITCH_DISTANCE,
+			.number = number,
+			.first = cursor + SWITCH_DISTANCE,
 			.lap = lap,
 			.cell_count = cells[ring],
 			.off = fnt_file_space_find(view, fnt_segment_bytes(cells[ring]),
@@ -424,8 +411,12 @@ fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS
 
 	if (rc)
 		return fnt_fail(error, rc,
-				"%s: several earlier rings are still in use; try again "
-				"when they have been freed",
+				rc == -EBUSY
+					? "%s: several earlier rings are still in use; "
+					  "try again when they have been freed"
+					: "%s: damaged: impossible numbers in a ring's "
+					  "head; remove the file and restart the "
+					  "processes that write to it",
 				what);
 	for (uint32_t ring = 0; !rc && ring < FNT_RINGS; ring++)
 		if (has_ring(view, ring))
@@ -438,7 +429,7 @@ fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS
 		if (!has_ring(view, ring))
 			continue;
 		publish_segment(&view->rings[ring], &segments[ring]);
-		complete_switch(&view->rings[ring]);
+		complete_switch(view, ring);
 	}
 	bump_generation(view);
 	fnt_segment_map_follow(region);
@@ -456,26 +447,4 @@ fnt_resize_hide(const struct fnt_view *view)
 					      fnt_word_relaxed(&head->segments) - 1,
 					      memory_order_seq_cst);
 	}
-}
-
-uint32_t
-fnt_resize_seal(const struct fnt_view *view)
-{
-	uint32_t busy = FNT_LANE_NONE;
-
-	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
-		struct fnt_segment_span spans[FNT_SEGMENTS];
-		uint32_t count;
-
-		if (!has_ring(view, ring))
-			continue;
-		count = fnt_segment_spans(view, ring, fnt_ring_cursor(view, ring), true,
-					  spans);
-		for (uint32_t i = 1; i < count; i++) {
-			uint32_t lane = seal_span(&spans[i]);
-
-			busy = lane != FNT_LANE_NONE ? lane : busy;
-		}
-	}
-	return busy;
 }

@@ -53,19 +53,13 @@ void fnt_resize_settle(const struct fnt_region *region,
 bool fnt_resize_pending(const struct fnt_view *view);
 
 /* Publish a segment of `cells[ring]` cells for each ring, and switch to it. Under the
- * control lock. 0, or with a message: -EBUSY (too many segments are held), -ENOSPC and
- * others (no space in the file): nothing has changed. */
+ * control lock. 0, or with a message: -EBUSY (too many segments are held), -EPROTO (a
+ * damaged head), -ENOSPC and others (no space in the file): nothing has changed. */
 int fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
 		     struct fnt_error *error);
 
 /* Hide all segments before the current ones: their records have been written to another
  * file. Under the control lock. Wait-free. */
 void fnt_resize_hide(const struct fnt_view *view);
-
-/* Seal the segments that are over: tickets of theirs that are not written yet never
- * will be. Returns a lane that is writing a record to one of them just now, so that the
- * caller must try again, or FNT_LANE_NONE. Under the control lock. Takes time in
- * proportion to the cells. */
-uint32_t fnt_resize_seal(const struct fnt_view *view);
 
 #endif

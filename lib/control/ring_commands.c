@@ -10,6 +10,7 @@
 #include "control/controller.h"
 #include "control/resize.h"
 #include "control/rotate.h"
+#include "control/seal.h"
 #include "region/header.h"
 #include "region/liveness.h"
 #include "region/map.h"
@@ -248,12 +249,12 @@ seal_all(struct fnt_control *control, struct fnt_error *error)
 {
 	const struct fnt_view *view = &control->region.view;
 	struct timespec step = {0, SEAL_STEP_MS * 1000000l};
-	uint32_t lane = fnt_resize_seal(view), owner;
+	uint32_t lane = fnt_seal_segments(view), owner;
 
 	for (int ms = 0; lane != FNT_LANE_NONE && ms < SEAL_WAIT_MS;
 	     ms += SEAL_STEP_MS) {
 		nanosleep(&step, NULL);
-		lane = fnt_resize_seal(view);
+		lane = fnt_seal_segments(view);
 	}
 	if (lane == FNT_LANE_NONE)
 		return 0;

@@ -286,7 +286,11 @@ fnt_meter_place_slow(struct fnt_meter *meter, const struct fnt_record *record,
 	place.row = &meter->rows[meter->fn_row_nos[record->fn_name % FNT_FNS_CACHED]];
 	if (fnt_word_relaxed(&place.row->key) != key)
 		place.row = find_fn(meter, record->fn_name);
-	place.own_row = meter->journal && fnt_word_relaxed(&place.row->key) == key;
+	/* The row of all others is never this lane's, whatever its key is: the journal
+	 * names rows of the table only. */
+	place.own_row = meter->journal &&
+			place.row != &meter->view->metrics->other_fn &&
+			fnt_word_relaxed(&place.row->key) == key;
 	find_bucket(meter->view, &place);
 	place.rare = rare || place.spilled;
 	if (place.bucket_no)

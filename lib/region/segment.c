@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/segment.h"
 
+/* Nothing in a segment is used before this has been checked. */
+static bool
+is_sound(const struct fnt_segment *segment, uint64_t fixed_bytes)
+{
+	return segment->cell_count >= FNT_CELLS_MIN &&
+	       segment->cell_count <= FNT_CELLS_MAX && segment->off % FNT_PAGE == 0 &&
+	       segment->off >= fixed_bytes;
+}
+
 bool
 fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
-		 struct fnt_segment *segment)
+		 uint64_t fixed_bytes, struct fnt_segment *segment)
 {
 	const struct fnt_segment_slot *slot = &head->slots[number % FNT_SEGMENTS];
 
@@ -19,7 +28,8 @@ fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
 		.off = fnt_word_relaxed(&slot->off),
 	};
 	atomic_thread_fence(memory_order_acquire);
-	return fnt_word_relaxed(&slot->number) == number + 1;
+	return fnt_word_relaxed(&slot->number) == number + 1 &&
+	       is_sound(segment, fixed_bytes);
 }
 
 void

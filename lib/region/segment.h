@@ -18,7 +18,8 @@
 
 #include <stdbool.h>
 
-#define FNT_CELLS_MIN 64u /* of a segment */
+#define FNT_CELLS_MIN 64u	   /* of a segment */
+#define FNT_CELLS_MAX (1ull << 30) /* of a segment: 256 GiB */
 #define FNT_PAGE_CELLS (FNT_PAGE / FNT_CELL_BYTES)
 
 /* An mmap() of one segment's cells, made by segment_map.c. */
@@ -75,11 +76,14 @@ fnt_segment_lap(const struct fnt_segment *segment, uint64_t ticket)
 	       FNT_LAP_MASK;
 }
 
-/* Copy entry `number` of a ring's table into `segment`, without cells and mapping. The
- * numbers in it are not checked. False: the table has no such segment, or its slot was
- * rewritten while it was copied. */
+/* Copy entry `number` of a ring's table into `segment`, without cells and mapping, and
+ * check its numbers: enough cells to divide by, few enough to multiply, and a place
+ * behind the region's first `fixed_bytes`. This is the only way to load an entry;
+ * whether its cells lie within the file is for the one who maps them (segment_map.c).
+ * False: the table has no such segment, its slot was rewritten while it was copied, or
+ * it is damaged. */
 bool fnt_segment_load(const struct fnt_ring_head *head, uint64_t number,
-		      struct fnt_segment *segment);
+		      uint64_t fixed_bytes, struct fnt_segment *segment);
 
 /* Divide `bytes` of cells between the rings: `kept_percent` of them for the kept ring
  * (at least FNT_CELLS_MIN cells, at most half; 0: there is no kept ring), the rest for

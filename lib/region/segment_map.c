@@ -37,14 +37,11 @@ fnt_segment_map_unlock(void)
 
 /* ---- copying the table ----------------------------------------------------------- */
 
-/* Do all cells of the segment lie behind the sections and within the file? Nothing in
- * it is used before this has been checked. */
+/* Do all cells of the segment lie within the file? */
 static bool
-is_within_file(const struct fnt_segment *segment, const struct fnt_view *view,
-	       uint64_t file_bytes)
+is_within_file(const struct fnt_segment *segment, uint64_t file_bytes)
 {
-	return segment->cell_count >= FNT_CELLS_MIN && segment->off % FNT_PAGE == 0 &&
-	       segment->off >= view->fixed_bytes && segment->off <= file_bytes &&
+	return segment->off <= file_bytes &&
 	       segment->cell_count <= (file_bytes - segment->off) / FNT_CELL_BYTES;
 }
 
@@ -67,8 +64,8 @@ read_ring(struct fnt_segments *segments, const struct fnt_view *view, uint32_t r
 	for (; number < segments->published; number++) {
 		struct fnt_segment *segment = &segments->at[segments->count];
 
-		if (!fnt_segment_load(head, number, segment) ||
-		    !is_within_file(segment, view, file_bytes) ||
+		if (!fnt_segment_load(head, number, view->fixed_bytes, segment) ||
+		    !is_within_file(segment, file_bytes) ||
 		    (segments->count && segment->first <= first))
 			continue;
 		first = segment->first;

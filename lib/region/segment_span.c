@@ -32,7 +32,8 @@ fnt_segment_known_cursor(const struct fnt_view *view, uint32_t ring, uint64_t cu
 	    atomic_load_explicit(&head->segments, memory_order_acquire) ==
 		    segments->published)
 		return cursor;
-	if (!fnt_segment_load(head, segments->published, &next) || cursor < next.first)
+	if (!fnt_segment_load(head, segments->published, view->fixed_bytes, &next) ||
+	    cursor < next.first)
 		return cursor;
 	return end_of(head, &segments->at[segments->count - 1], next.first);
 }

@@ -5,19 +5,23 @@
 #define PROBES 256
 #define SPARE 64 /* unused frames that a search may begin at */
 #define STREAM_TRIES 64
+#define HIGH_TRIES 256
 
 /* Make frame `at` one of those used (fnt_frames_used()). Wait-free: the exchange fails
- * only when another thread raises the number, which is at most frame_count. */
-static void
+ * only when another thread raises the number. False: it has failed so often that the
+ * frame is better left alone. */
+static bool
 raise_high(const struct fnt_view *view, uint32_t at)
 {
 	fnt_word *high = &view->control->frames_high;
 	uint64_t seen = fnt_word_relaxed(high);
 
-	while (seen <= at && !atomic_compare_exchange_weak_explicit(
-				     high, &seen, (uint64_t)at + 1,
-				     memory_order_release, memory_order_relaxed))
-		continue;
+	for (int i = 0; i < HIGH_TRIES; i++)
+		if (seen > at || atomic_compare_exchange_weak_explicit(
+					 high, &seen, (uint64_t)at + 1,
+					 memory_order_release, memory_order_relaxed))
+			return true;
+	return false;
 }
 
 /* Claim frame `at`. False: it is not free. */
@@ -29,10 +33,9 @@ claim_at(const struct fnt_view *view, uint32_t owner, uint32_t at)
 	uint64_t mine =
 		fnt_state_make(fnt_state_generation(seen) + 1, owner, FNT_FRAME_CACHED);
 
-	if (fnt_state_status(seen) != FNT_FRAME_FREE)
-		return false;
 	/* Before it is claimed, so that recovery finds it in any case. */
-	raise_high(view, at);
+	if (fnt_state_status(seen) != FNT_FRAME_FREE || !raise_high(view, at))
+		return false;
 	/* [F3] acquire: the last owner's accesses come before. Pairs with [F1]. */
 	if (!atomic_compare_exchange_strong_explicit(&frame->state, &seen, mine,
 						     memory_order_acquire,

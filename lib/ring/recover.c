@@ -114,7 +114,7 @@ correct_count(const struct fnt_segments *segments, struct fnt_lane_ring *lane,
 static void
 count_marks(const struct fnt_view *view, uint32_t lane_no)
 {
-	for (uint32_t i = 0; i < view->frame_count; i++) {
+	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		struct fnt_frame *frame = &view->frames[i];
 		uint32_t status = fnt_state_status(
 			atomic_load_explicit(&frame->state, memory_order_acquire));
