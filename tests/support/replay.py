@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Replay a recorded conversation between a host and a runner through `fntrace tap`.
 
-    replay.py child TRANSCRIPT      be the runner: send its lines, expect the host's
+    replay.py child TRANSCRIPT      be the runner: send its messages, expect the host's
     replay.Host(command, path)      be the host, in a test
 
-Each side sends its next line only when it has received all lines before it in the
+Each side sends its next message only when it has received all messages before it in the
 transcript, so the order is as recorded. Each byte received is compared.
+
+A transcript has an object per line: "dir" is "host" or "fn"; the message is in "line", to be
+sent with a newline, or in "body", to be sent after a Content-Length header.
 """
 import json
 import subprocess
@@ -14,23 +17,31 @@ import sys
 import threading
 
 
+def framed(entry):
+    if "line" in entry:
+        return entry["line"].encode() + b"\n"
+    body = entry["body"].encode()
+    return b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
 def read_transcript(path):
-    """A list of (True if the host sends the line, the line's bytes)."""
+    """A list of (True if the host sends the message, its bytes with their framing)."""
     with open(path, encoding="utf-8") as lines:
         entries = [json.loads(line) for line in lines]
-    return [(e["dir"] == "host", e["line"].encode() + b"\n") for e in entries]
+    return [(entry["dir"] == "host", framed(entry)) for entry in entries]
 
 
 def play(transcript, as_host, source, sink):
-    """Send our lines and expect the other side's. Raises ValueError at the first difference."""
-    for number, (by_host, line) in enumerate(transcript, 1):
+    """Send our messages and expect the other side's. Raises ValueError at the first
+    difference."""
+    for number, (by_host, message) in enumerate(transcript, 1):
         if by_host == as_host:
-            sink.write(line)
+            sink.write(message)
             sink.flush()
             continue
-        got = source.readline()
-        if got != line:
-            raise ValueError(f"line {number}: expected {line!r}, got {got!r}")
+        got = source.read(len(message))
+        if got != message:
+            raise ValueError(f"message {number}: expected {message!r}, got {got!r}")
 
 
 def be_child(path):

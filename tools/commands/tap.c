@@ -4,6 +4,7 @@
  * To its parent, tap behaves as CMD would: tap/wrap.h.
  */
 #include "commands/commands.h"
+#include "tap/context.h"
 #include "tap/protocols.h"
 #include "tap/wrap.h"
 
@@ -24,6 +25,7 @@ struct tap_settings {
 	const char *protocol;
 	uint64_t size_bytes;
 	bool require_trace;
+	bool values;
 	bool verbose;
 };
 
@@ -151,14 +153,34 @@ run_traced(struct wrap *wrap, const struct tap_settings *settings, char **argv)
 	return cannot_run(argv[0], -code);
 }
 
+/* Open the region and record CMD; without a region, run it all the same. */
+static int
+open_and_run(const struct tap_settings *settings, const struct protocol *protocol,
+	     char **argv)
+{
+	struct protocol_setup setup = {.keep_values = settings->values};
+	char traceparent[CONTEXT_SIZE];
+	struct fnt_error why = {0};
+	struct wrap wrap;
+
+	wrap_init(&wrap);
+	setup.log = open_log(settings, argv[0], &why);
+	if (!setup.log)
+		return run_untraced(&wrap, settings, argv, why.message);
+	setup.inherited = context_set_up(traceparent);
+	setup.traceparent = traceparent;
+	if (!listener_init(&wrap.listener, protocol, &setup)) {
+		fnt_log_close(setup.log);
+		return run_untraced(&wrap, settings, argv, "out of memory");
+	}
+	return run_traced(&wrap, settings, argv);
+}
+
 static int
 run_tap(int argc, char **argv)
 {
 	struct tap_settings settings = {.protocol = auto_protocol.name};
 	const struct protocol *protocol;
-	struct fnt_error why = {0};
-	struct fnt_log *log;
-	struct wrap wrap;
 	int operand = tool_options(&command_tap, argc, argv, &settings);
 	int code;
 
@@ -175,15 +197,7 @@ run_tap(int argc, char **argv)
 		return cannot_run(argv[0], code);
 	if (!settings.size_bytes)
 		check_size();
-	wrap_init(&wrap);
-	log = open_log(&settings, argv[0], &why);
-	if (!log)
-		return run_untraced(&wrap, &settings, argv, why.message);
-	if (!listener_init(&wrap.listener, protocol, log)) {
-		fnt_log_close(log);
-		return run_untraced(&wrap, &settings, argv, "out of memory");
-	}
-	return run_traced(&wrap, &settings, argv);
+	return open_and_run(&settings, protocol, argv);
 }
 
 static const struct tool_option options[] = {
@@ -195,15 +209,22 @@ static const struct tool_option options[] = {
 	 PROTOCOL_NAMES " (default auto)"},
 	{"require-trace", 0, TOOL_FLAG, offsetof(struct tap_settings, require_trace),
 	 NULL, "do not run CMD if it can't be recorded"},
+	{"values", 0, TOOL_FLAG, offsetof(struct tap_settings, values), NULL,
+	 "record results of mcp, lsp and jsonrpc, which may hold secrets"},
 	{"verbose", 'v', TOOL_FLAG, offsetof(struct tap_settings, verbose), NULL,
 	 "print counts of calls and messages at the end"},
 	TOOL_END,
 };
 
 static const char details[] =
-	"CMD exchanges newline-delimited JSON messages (Pylon's protocol) with its\n"
-	"host over stdin and stdout. Every byte is passed on unchanged and at once,\n"
-	"in both directions; the calls in the messages are recorded.\n"
+	"CMD exchanges messages with its host over stdin and stdout. Every byte is\n"
+	"passed on unchanged and at once, in both directions; the calls in the\n"
+	"messages are recorded. The protocols are Pylon's, JSON-RPC 2.0, and two\n"
+	"made of that: the Model Context Protocol and the Language Server Protocol.\n"
+	"\n"
+	"A call of JSON-RPC has the sizes of its arguments and result for a value;\n"
+	"--values records the result itself. CMD has a TRACEPARENT in its\n"
+	"environment: the tap's own, else a new one.\n"
 	"\n"
 	"To its host, tap is CMD: each signal reaches CMD once, tap stops, goes on\n"
 	"and ends as CMD does, and the kernel kills CMD if tap is killed. (Only a\n"

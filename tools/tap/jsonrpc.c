@@ -85,6 +85,7 @@ struct jsonrpc {
 	struct jsonscan scans[PROTOCOL_DIRS];
 	uint64_t message_bytes[PROTOCOL_DIRS]; /* of the current message, so far */
 	bool keep_values;
+	char traceparent[64]; /* of calls that name none; "": none */
 	struct requests open;
 	struct protocol_counts counts;
 };
@@ -196,6 +197,8 @@ begin_call(struct jsonrpc *rpc, struct request *request,
 		.traceparent = text_of(&fields[META_TRACEPARENT]),
 	};
 
+	if (!info.traceparent)
+		info.traceparent = rpc->traceparent;
 	if (rpc->dialect->tools && name && is_one_of(method, named)) {
 		snprintf(fn_name, sizeof(fn_name), "%s %s", method, name);
 		info.fn_name = fn_name;
@@ -486,6 +489,9 @@ create(const struct protocol_setup *setup, const struct dialect *dialect)
 		return NULL;
 	rpc->log = setup->log;
 	rpc->keep_values = setup->keep_values;
+	if (setup->traceparent)
+		snprintf(rpc->traceparent, sizeof(rpc->traceparent), "%s",
+			 setup->traceparent);
 	rpc->dialect = dialect;
 	memcpy(rpc->wants, wants, sizeof(wants));
 	if (rpc->keep_values)

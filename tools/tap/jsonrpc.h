@@ -15,6 +15,9 @@
  * Arguments and results may hold secrets: they are recorded only if the options say so.
  * A call's value then is its result, else the sizes of both in bytes.
  *
+ * A call is in the tree that its `params._meta.traceparent` names (MCP), else in that
+ * of the traceparent that CMD has in its environment.
+ *
  * What the dialects add: cancellation (in MCP no answer comes, and the call ends as the
  * error CANCELLED; in LSP an answer comes), progress (counted as stream chunks), and
  * MCP's failed tools, which are an error although the response is none.

@@ -3,12 +3,10 @@
 
 bool
 listener_init(struct listener *listener, const struct protocol *protocol,
-	      struct fnt_log *log)
+	      const struct protocol_setup *setup)
 {
-	struct protocol_setup setup = {.log = log};
-
-	*listener = (struct listener){.protocol = protocol, .log = log};
-	listener->state = protocol->create(&setup);
+	*listener = (struct listener){.protocol = protocol, .log = setup->log};
+	listener->state = protocol->create(setup);
 	return listener->state != NULL;
 }
 

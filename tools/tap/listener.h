@@ -16,9 +16,9 @@ struct listener {
 	struct fnt_log *log;
 };
 
-/* Begin to record what `protocol` understands in `log`. False: no memory. */
+/* Begin to record what `protocol` understands. False: no memory. */
 bool listener_init(struct listener *listener, const struct protocol *protocol,
-		   struct fnt_log *log);
+		   const struct protocol_setup *setup);
 
 /* Bytes were passed on. */
 void listener_feed(struct listener *listener, const struct protocol_piece *piece);

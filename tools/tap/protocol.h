@@ -66,6 +66,11 @@ struct protocol_setup {
 	/* Record results where the protocol leaves them out by default, as they may
 	 * hold secrets. */
 	bool keep_values;
+	/* The traceparent that CMD has in its environment; NULL or "": none. */
+	const char *traceparent;
+	/* It came from the tap's own environment: calls that say nothing else belong to
+	 * its tree, in every protocol. */
+	bool inherited;
 };
 
 struct protocol {

@@ -3,6 +3,7 @@
 #include "tap/jsonscan.h"
 #include "tap/opencalls.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,7 @@ static const struct jsonscan_want wants[FIELDS] = {
 struct pylon {
 	struct fnt_log *log;
 	struct opencalls *open;
+	char traceparent[64]; /* of calls without a caller; "": none */
 	struct jsonscan scans[PROTOCOL_DIRS];
 	bool in_line[PROTOCOL_DIRS]; /* there were bytes since the last newline */
 	struct protocol_counts counts;
@@ -145,6 +147,7 @@ begin_trace(struct pylon *pylon, struct open_call *call, const struct open_call 
 		.user_id = user_id ? user_id : call->user_id,
 		.tenant_id = tenant_id ? tenant_id : call->tenant_id,
 		.parent = parent ? parent->trace : NULL,
+		.traceparent = pylon->traceparent,
 	};
 	int type = fn_type ? fnt_fn_type_parse(fn_type, strlen(fn_type)) : -1;
 
@@ -489,6 +492,9 @@ pylon_create(const struct protocol_setup *setup)
 	if (!pylon)
 		return NULL;
 	pylon->log = setup->log;
+	if (setup->inherited && setup->traceparent)
+		snprintf(pylon->traceparent, sizeof(pylon->traceparent), "%s",
+			 setup->traceparent);
 	pylon->open = opencalls_create();
 	made = pylon->open != NULL;
 	for (int dir = 0; made && dir < PROTOCOL_DIRS; dir++)
