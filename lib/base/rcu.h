@@ -14,14 +14,24 @@
  * liburcu is told to do without it from then on, and each of its barriers is replaced
  * by a wait: readers on fast paths have no fence of their own.
  *
+ * liburcu takes mutexes of its own where a thread joins and where one waits for a grace
+ * period; it aborts if it gets no memory for a thread that joins; and fork has to hold
+ * its mutexes. A host may fork with a lock of its own that another thread holds while
+ * it comes here. So nobody enters those mutexes while a fork is on its way, and nobody
+ * waits for that without an end:
+ *
+ *   join, wait for grace periods:  busy++ ─► forking? ─► busy--, wait a little, or fail
+ *   fork:                          forking ─► busy is 0? wait a little ─► liburcu's
+ *                                  mutexes; if threads stay busy, fork without them
+ *
  * Entering and leaving is wait-free and makes no system call, but for a thread's first
  * fnt_rcu_read_lock(), which registers the thread. fnt_rcu_synchronize() blocks.
  */
 #ifndef FNT_BASE_RCU_H
 #define FNT_BASE_RCU_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/thread_state.h"
+
 #include <urcu/urcu-bp.h>
 
 #if defined(__SANITIZE_THREAD__)
@@ -38,23 +48,30 @@ void __tsan_release(void *address);
 extern char fnt_rcu_edge; /* any address will do */
 #endif
 
-/* As urcu_bp_read_lock(), which may be nested, but with one lookup of the thread's
- * state instead of three. urcu-bp's own function handles a thread's first lock and
- * nested ones. */
-static inline void
+/* ---- sections -------------------------------------------------------------------- */
+
+/* fnt_rcu_read_lock() for a nested section, or for a thread's first. */
+bool fnt_rcu_read_lock_slow(void);
+
+/* Enter a read-side section, which may be nested. False: the thread could not be
+ * registered, for lack of memory or because a fork takes long; it is in no section. As
+ * urcu_bp_read_lock(), but with one lookup of the thread's state instead of three. */
+static inline bool
 fnt_rcu_read_lock(void)
 {
-	struct urcu_bp_reader *self = URCU_TLS(urcu_bp_reader);
+	struct urcu_bp_reader **known = fnt_thread_state.reader;
+	struct urcu_bp_reader *self = known ? *known : NULL;
 
 	if (__builtin_expect(self && !(self->ctr & URCU_BP_GP_CTR_NEST_MASK), 1)) {
 		CMM_STORE_SHARED(self->ctr, CMM_LOAD_SHARED(urcu_bp_gp.ctr));
 		urcu_bp_smp_mb_slave();
-	} else {
-		urcu_bp_read_lock();
+	} else if (!fnt_rcu_read_lock_slow()) {
+		return false;
 	}
 #ifdef FNT_TSAN
 	__tsan_acquire(&fnt_rcu_edge);
 #endif
+	return true;
 }
 
 static inline void
@@ -63,31 +80,11 @@ fnt_rcu_read_unlock(void)
 #ifdef FNT_TSAN
 	__tsan_release(&fnt_rcu_edge);
 #endif
-	struct urcu_bp_reader *self = URCU_TLS(urcu_bp_reader);
+	struct urcu_bp_reader *self = *fnt_thread_state.reader;
 
 	urcu_bp_smp_mb_slave();
 	CMM_STORE_SHARED(self->ctr, self->ctr - URCU_BP_GP_COUNT);
 }
-
-/* What the fast paths need to know of the calling thread, in one thread-local struct.
- * Written by the thread itself (produce/thread.c). */
-struct fnt_thread_state {
-	/* Identifies the thread: no other thread of the process ever has this number.
-	 * 0: it has not used a log yet. A forked child gets new ones. */
-	uint64_t serial;
-	/* `serial` if the thread may take fast paths, which need fnt_rcu_is_fast();
-	 * else 0. */
-	uint64_t fast;
-	/* `fast` if the thread's clock is the counter, too; else 0. */
-	uint64_t fast_counter;
-	/* urcu-bp's state of the thread if it may take fast paths, else NULL. A copy,
-	 * since a shared library needs a function call to find another library's
-	 * thread-local variable. */
-	struct urcu_bp_reader *reader;
-};
-
-extern _Thread_local struct fnt_thread_state fnt_thread_state
-	__attribute__((tls_model("initial-exec")));
 
 /* May fnt_rcu_enter_fast() be used? Not on kernels without membarrier(2), where a
  * reader needs a fence. Known once the process has used urcu-bp. */
@@ -99,13 +96,14 @@ fnt_rcu_is_fast(void)
 
 /* Enter a read-side critical section, for a thread whose fnt_thread_state.reader is
  * set. Returns what fnt_rcu_exit() needs; or NULL, without any effect, if the thread is
- * in a section already. */
+ * in a section already, or if urcu-bp's destructor has run: then a destructor of the
+ * host's uses the log. */
 static inline struct urcu_bp_reader *
 fnt_rcu_enter_fast(void)
 {
-	struct urcu_bp_reader *self = fnt_thread_state.reader;
+	struct urcu_bp_reader *self = *fnt_thread_state.reader;
 
-	if (__builtin_expect(self->ctr & URCU_BP_GP_CTR_NEST_MASK, 0))
+	if (__builtin_expect(!self || self->ctr & URCU_BP_GP_CTR_NEST_MASK, 0))
 		return NULL;
 	CMM_STORE_SHARED(self->ctr, CMM_LOAD_SHARED(urcu_bp_gp.ctr));
 	/* The compiler must not reorder. The processor is ordered by the membarrier(2)
@@ -129,13 +127,27 @@ fnt_rcu_exit(struct urcu_bp_reader *self)
 	CMM_STORE_SHARED(self->ctr, 0);
 }
 
+/* Is the thread inside a section, its host's included? */
+bool fnt_rcu_in_section(void);
+
 /* Wait for a grace period: until every section that was entered before has been left.
  * Not to be called within one. Makes system calls. Where membarrier(2) is refused, it
- * takes FNT_RCU_SETTLE_MS twice. */
-void fnt_rcu_synchronize(void);
+ * takes FNT_RCU_SETTLE_MS twice. False: it could not be waited for, because a fork
+ * takes long; what was to be freed must stay. */
+bool fnt_rcu_synchronize(void);
 
 /* In place of a barrier on all processors: wait so long that what they have stored is
  * visible to all. A store leaves a processor in less than a microsecond. */
 #define FNT_RCU_SETTLE_MS 10
+
+/* ---- fork ------------------------------------------------------------------------ */
+
+/* For pthread_atfork(). The first waits at most about a second. */
+void fnt_rcu_before_fork(void);
+void fnt_rcu_after_fork_parent(void);
+
+/* If a thread was busy all that time: the child can't join any thread, nor wait for
+ * grace periods. Both fail. */
+void fnt_rcu_after_fork_child(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/attach.h"
 
+#include "base/guard.h"
 #include "base/short_text.h"
 #include "control/controller.h"
 #include "produce/call_pool.h"
@@ -9,6 +10,7 @@
 #include "produce/private_calls.h"
 #include "produce/rules.h"
 #include "produce/thread.h"
+#include "produce/unmap_old.h"
 #include "region/fd.h"
 #include "region/liveness.h"
 #include "region/name_table.h"
@@ -25,10 +27,24 @@
 #include <string.h>
 #include <unistd.h>
 
+/* How often a descriptor is opened anew because a fork has come between. */
+#define OWN_TRIES 20
+
+/* How often to wait for a fork that is in the way of a grace period. */
+#define GRACE_TRIES 20
+
+/* How long a thread of a forked child waits for the one that attaches the child. */
+#define ATTACH_WITHIN_MS 1000u
+
+/* Protected by the process's lock. A forked child looks at these, too, whatever another
+ * thread of its parent was doing: each change is a single store. */
+static struct fnt_attachment *making;	 /* NULL: none */
+static struct fnt_attachment *closing;	 /* a list */
 static struct fnt_attachment *inherited; /* the parent's, in a forked child */
 static struct fnt_call_pool *pools;	 /* of closed logs that have open calls */
 static struct fnt_log *logs;
 static uint64_t last_id;
+static _Atomic uint32_t forks; /* that have begun */
 
 /* ---- attachments ----------------------------------------------------------------- */
 
@@ -88,72 +104,99 @@ enter_region(struct fnt_attachment *attachment)
 	set_origin(attachment);
 }
 
-/* Open the region's file anew, with the mutex held, so that no fork can have copied the
- * descriptor: a child that shares it would keep our locks when we are dead. */
+/* Open the region's file anew. NULL /proc: keep the descriptor that we have. */
 static void
 own_descriptor(struct fnt_region *region)
 {
 	int fd = fnt_region_reopen(region);
 
 	if (fd < 0)
-		return; /* there is no /proc: keep the descriptor that we have */
+		return;
 	fnt_region_close_fd(region);
 	region->fd = fd;
 }
 
-/* Takes over the mapping and descriptor of `region`, unless it returns NULL: no
- * memory. */
+/* Get a descriptor, and the page that keeps its locks when the host closes it, that no
+ * child shares: a child would keep our locks when we are dead. A child closes the
+ * descriptor of an attachment that it knows of (after_fork_child()); so if no fork has
+ * begun since before it was opened, none has missed it. */
+static void
+own_locks(struct fnt_attachment *attachment)
+{
+	struct fnt_region *region = &attachment->region;
+	uint32_t before;
+
+	for (int i = 0; i < OWN_TRIES; i++) {
+		before = atomic_load(&forks);
+		fnt_region_unpin_locks(region);
+		own_descriptor(region);
+		fnt_region_pin_locks(region);
+		if (atomic_load(&forks) == before)
+			return;
+	}
+}
+
+/* Free an attachment that has no slot. Its region is the caller's. */
+static void
+discard(struct fnt_attachment *attachment)
+{
+	if (atomic_load_explicit(&attachment->snapshot, memory_order_relaxed))
+		fnt_rules_fini(attachment);
+	if (attachment->pool)
+		fnt_call_pool_destroy(attachment->pool);
+	free(attachment);
+}
+
+/* NULL: no memory. */
 static struct fnt_attachment *
-make_attachment(const struct fnt_region *region)
+new_attachment(const struct fnt_region *region)
 {
 	struct fnt_attachment *attachment = calloc(1, sizeof(*attachment));
-	struct fnt_attachment **all = fnt_process_attachments();
 
 	if (!attachment)
 		return NULL;
-	attachment->pool = fnt_call_pool_create(region->view.frame_count);
-	if (!attachment->pool) {
-		free(attachment);
-		return NULL;
-	}
 	attachment->region = *region;
-	if (!fnt_rules_init(attachment)) {
-		fnt_call_pool_destroy(attachment->pool);
-		free(attachment);
+	attachment->id = ++last_id;
+	attachment->pool = fnt_call_pool_create(region->view.frame_count);
+	if (!attachment->pool || !fnt_rules_init(attachment)) {
+		discard(attachment);
 		return NULL;
 	}
-	own_descriptor(&attachment->region);
-	/* A host may close our descriptor. This keeps the lock by which we are known to
-	 * be alive. */
-	fnt_region_pin_locks(&attachment->region);
-	attachment->id = ++last_id;
-	attachment->generation = fnt_fork_generation;
-	enter_region(attachment);
-	attachment->next = *all;
-	*all = attachment;
 	return attachment;
 }
 
-static void
-unlink_attachment(struct fnt_attachment *attachment)
+/* Takes over the mapping and descriptor of `region`, unless it returns NULL: no
+ * memory. With the process's lock held. If a signal handler forks meanwhile and the
+ * child goes on here, what it has is its parent's: it begins again. */
+static struct fnt_attachment *
+make_attachment(const struct fnt_region *region)
 {
-	struct fnt_attachment **link = fnt_process_attachments();
+	struct fnt_attachment *attachment = new_attachment(region);
 
-	while (*link && *link != attachment)
-		link = &(*link)->next;
-	if (*link)
-		*link = attachment->next;
+	if (!attachment)
+		return NULL;
+	do {
+		attachment->generation = fnt_fork_generation;
+		making = attachment;
+		own_locks(attachment);
+		enter_region(attachment);
+	} while (attachment->generation != fnt_fork_generation);
+	making = NULL;
+	return attachment;
 }
 
 /* Nobody uses the attachment any more. Its open calls become aborted records. */
 static void
 free_attachment(struct fnt_attachment *attachment)
 {
+	struct fnt_thread *thread = NULL;
+
 	if (fnt_close_calls_needed(attachment->pool)) {
-		if (!attachment->threads)
-			fnt_thread_make(attachment);
-		fnt_close_calls(attachment->pool, attachment->threads);
+		thread = fnt_threads_any(attachment);
+		if (!thread)
+			thread = fnt_thread_make(attachment);
 	}
+	fnt_close_calls(attachment->pool, thread);
 	fnt_threads_release(attachment);
 	if (attachment->slot != FNT_SLOT_NONE) {
 		/* Without memory for it, others recover the slot as if we had died. */
@@ -180,22 +223,14 @@ publish(struct fnt_log *log, struct fnt_attachment *attachment)
 
 /* ---- fork ------------------------------------------------------------------------ */
 
-/* urcu-bp's locks first: a thread that holds our mutex may be joining urcu-bp, and a
- * thread that waits for a grace period does not hold our mutex. */
+/* Nothing is locked here but urcu-bp's mutexes, and for those the wait has an end: the
+ * host may hold locks of its own, here or in handlers that run later, which other
+ * threads hold while they come to us. */
 static void
 before_fork(void)
 {
-	urcu_bp_before_fork();
-	fnt_process_lock_for_fork();
-	fnt_segment_map_lock();
-}
-
-static void
-after_fork_parent(void)
-{
-	fnt_segment_map_unlock();
-	fnt_process_unlock();
-	urcu_bp_after_fork_parent();
+	atomic_fetch_add(&forks, 1);
+	fnt_rcu_before_fork();
 }
 
 /* The descriptor that a child inherits shares the parent's locks: while the child had
@@ -210,25 +245,43 @@ replace_descriptor(struct fnt_attachment *attachment)
 	fnt_region_forget_pins(&attachment->region);
 }
 
+/* Attachments become inherited ones; also one that is being closed. What another thread
+ * was making is lost, but for its descriptor. What this thread is making, in whose
+ * middle a signal handler has forked, it makes again. */
 static void
-after_fork_child(void)
+take_over_descriptors(void)
 {
-	struct fnt_attachment **all = fnt_process_attachments();
-	int saved = errno;
+	struct fnt_attachment *attachment, *next;
 
-	fnt_segment_map_unlock();
-	fnt_fork_generation++;
-	while (*all) {
-		struct fnt_attachment *attachment = *all;
-
-		*all = attachment->next;
-		attachment->next = inherited;
+	for (attachment = fnt_process_take_all(); attachment; attachment = next) {
+		next = fnt_process_next(attachment);
+		atomic_store_explicit(&attachment->next, inherited,
+				      memory_order_relaxed);
 		inherited = attachment;
 		replace_descriptor(attachment);
 	}
+	for (attachment = closing; attachment; attachment = attachment->next_closing)
+		fnt_region_close_fd(&attachment->region);
+	if (making && atomic_load(&fnt_process_lock.owner) == fnt_self()) {
+		replace_descriptor(making);
+	} else if (making) {
+		fnt_region_close_fd(&making->region);
+		making = NULL;
+	}
+}
+
+static void
+after_fork_child(void)
+{
+	int saved = errno;
+
+	fnt_fork_generation++;
+	take_over_descriptors();
 	fnt_thread_forget();
-	fnt_process_unlock();
-	urcu_bp_after_fork_child();
+	fnt_lock_after_fork(&fnt_process_lock);
+	fnt_segment_map_after_fork();
+	fnt_unmap_old_after_fork();
+	fnt_rcu_after_fork_child();
 	errno = saved;
 }
 
@@ -244,24 +297,30 @@ attach_child(struct fnt_log *log)
 		return;
 	if (old->region.fd >= 0)
 		own = make_attachment(&old->region);
-	if (own)
+	if (own) {
 		old->region.fd = -1;
+		fnt_process_add(own);
+	}
 	publish(log, own);
 }
 
+/* The child's other threads wait for the one that attaches it, but not for ever: it may
+ * be waiting, in a function of the host's, for something that they hold. */
 struct fnt_attachment *
 fnt_enter_slow(struct fnt_log *log)
 {
-	struct fnt_attachment *attachment;
-	int saved = errno;
+	struct fnt_guard guard = fnt_guard_enter();
+	struct fnt_attachment *attachment = NULL;
 
-	fnt_process_lock();
-	attach_child(log);
-	fnt_process_unlock();
-	errno = saved;
-	fnt_rcu_read_lock();
+	if (fnt_lock_within(&fnt_process_lock, ATTACH_WITHIN_MS)) {
+		attach_child(log);
+		fnt_lock_release(&fnt_process_lock);
+	}
+	fnt_guard_leave(guard);
+	if (!fnt_rcu_read_lock())
+		return NULL;
 	attachment = atomic_load_explicit(&log->attachment, memory_order_acquire);
-	if (attachment)
+	if (attachment && attachment->generation == fnt_fork_generation)
 		return attachment;
 	fnt_rcu_read_unlock();
 	return NULL;
@@ -269,18 +328,19 @@ fnt_enter_slow(struct fnt_log *log)
 
 /* ---- logs ------------------------------------------------------------------------ */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void
+/* When the library is loaded, and not when a log is opened: a thread may hold the C
+ * library's lock on fork handlers while one of them runs, and wait for the thread that
+ * opens a log. Handlers that are added first run last before a fork, and first after
+ * it. */
+static __attribute__((constructor)) void
 set_up_process(void)
 {
 	fnt_threads_set_up();
-	fnt_short_text_init();
-	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+	pthread_atfork(before_fork, fnt_rcu_after_fork_parent, after_fork_child);
 }
 
-/* With the mutex held. An attachment that got no slot is undone; `region` is then the
- * caller's again, with the descriptor that replaced its own. */
+/* With the process's lock held. An attachment that got no slot is undone; `region` is
+ * then the caller's again, with the descriptor that replaced its own. */
 static int
 attach(struct fnt_log *log, struct fnt_region *region)
 {
@@ -290,12 +350,10 @@ attach(struct fnt_log *log, struct fnt_region *region)
 		return -ENOMEM;
 	if (attachment->slot == FNT_SLOT_NONE) {
 		*region = attachment->region;
-		unlink_attachment(attachment);
-		fnt_rules_fini(attachment);
-		fnt_call_pool_destroy(attachment->pool);
-		free(attachment);
+		discard(attachment);
 		return -EUSERS;
 	}
+	fnt_process_add(attachment);
 	publish(log, attachment);
 	log->next = logs;
 	logs = log;
@@ -308,13 +366,16 @@ fnt_log_attach(struct fnt_log **log, struct fnt_region *region)
 	struct fnt_log *made = calloc(1, sizeof(*made));
 	int rc = -ENOMEM;
 
-	pthread_once(&once, set_up_process);
-	fnt_process_lock();
+	fnt_short_text_init();
 	if (made)
 		made->path = strdup(region->path);
-	if (made && made->path)
+	if (!fnt_threads_set_up()) {
+		rc = -EAGAIN;
+	} else if (made && made->path) {
+		fnt_lock_take(&fnt_process_lock);
 		rc = attach(made, region);
-	fnt_process_unlock();
+		fnt_lock_release(&fnt_process_lock);
+	}
 	if (rc) {
 		if (made)
 			free(made->path);
@@ -325,28 +386,68 @@ fnt_log_attach(struct fnt_log **log, struct fnt_region *region)
 	return 0;
 }
 
-void
-fnt_log_detach(struct fnt_log *log)
+static void
+remove_closing(struct fnt_attachment *attachment)
+{
+	struct fnt_attachment **link = &closing;
+
+	while (*link && *link != attachment)
+		link = &(*link)->next_closing;
+	if (*link)
+		*link = attachment->next_closing;
+}
+
+/* Take the attachment from the log. From now on nobody enters it or finds it. NULL: the
+ * log is closed. */
+static struct fnt_attachment *
+unpublish(struct fnt_log *log)
 {
 	struct fnt_attachment *attachment;
-	struct fnt_snapshot *retired;
 
-	fnt_process_lock();
+	fnt_lock_take(&fnt_process_lock);
 	attach_child(log);
 	attachment = atomic_load(&log->attachment);
 	publish(log, NULL);
-	fnt_process_unlock();
+	if (attachment) {
+		attachment->next_closing = closing;
+		closing = attachment;
+		fnt_process_remove(attachment);
+	}
+	fnt_lock_release(&fnt_process_lock);
+	return attachment;
+}
+
+/* If not, nothing is freed, and the slot stays: others recover it when the process has
+ * ended. */
+static bool
+grace_period_passes(void)
+{
+	for (int i = 0; i < GRACE_TRIES; i++)
+		if (fnt_rcu_synchronize())
+			return true;
+	return false;
+}
+
+void
+fnt_log_detach(struct fnt_log *log)
+{
+	struct fnt_attachment *attachment = unpublish(log);
+	struct fnt_snapshot *retired;
+
 	if (!attachment)
 		return;
 	retired = fnt_rules_retired();
 	/* Every thread that entered before has left after this; none enters any
 	 * more. */
-	fnt_rcu_synchronize();
+	if (!grace_period_passes()) {
+		fnt_rules_retire_again(retired);
+		return;
+	}
 	fnt_rules_free(retired);
-	fnt_process_lock();
+	fnt_lock_take(&fnt_process_lock);
 	fnt_disabled_fini(log);
-	unlink_attachment(attachment);
+	remove_closing(attachment);
 	free_attachment(attachment);
 	sweep_pools();
-	fnt_process_unlock();
+	fnt_lock_release(&fnt_process_lock);
 }

@@ -1,59 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/attachment.h"
 
-#include "region/segment_map.h"
-
-#include <pthread.h>
-
 uint32_t fnt_fork_generation;
+struct fnt_owned_lock fnt_process_lock;
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct fnt_attachment *attachments; /* of open logs */
+static _Atomic(struct fnt_attachment *) attachments; /* of open logs */
 
-void
-fnt_process_lock(void)
+struct fnt_attachment *
+fnt_process_first(void)
 {
-	/* Join urcu-bp first: fork holds urcu-bp's registry while it waits for the
-	 * mutex. */
-	fnt_rcu_read_lock();
-	fnt_rcu_read_unlock();
-	pthread_mutex_lock(&mutex);
+	/* [D4] acquire: the attachment is complete. Pairs with [D3]. */
+	return atomic_load_explicit(&attachments, memory_order_acquire);
 }
 
 void
-fnt_process_lock_for_fork(void)
+fnt_process_add(struct fnt_attachment *attachment)
 {
-	pthread_mutex_lock(&mutex);
+	atomic_store_explicit(&attachment->next,
+			      atomic_load_explicit(&attachments, memory_order_relaxed),
+			      memory_order_relaxed);
+	/* [D3] release: the attachment is complete before it can be found. Pairs with
+	 * [D4]. */
+	atomic_store_explicit(&attachments, attachment, memory_order_release);
 }
 
-bool
-fnt_process_trylock(void)
-{
-	return !pthread_mutex_trylock(&mutex);
-}
-
+/* Whoever is at the attachment goes on from there: its own link stays. */
 void
-fnt_process_unlock(void)
+fnt_process_remove(struct fnt_attachment *attachment)
 {
-	pthread_mutex_unlock(&mutex);
+	_Atomic(struct fnt_attachment *) *link = &attachments;
+	struct fnt_attachment *at;
+
+	while ((at = atomic_load_explicit(link, memory_order_relaxed)) &&
+	       at != attachment)
+		link = &at->next;
+	if (at)
+		/* [D3] release: as in fnt_process_add(), for what comes after it. */
+		atomic_store_explicit(
+			link,
+			atomic_load_explicit(&attachment->next, memory_order_relaxed),
+			memory_order_release);
 }
 
-struct fnt_attachment **
-fnt_process_attachments(void)
+struct fnt_attachment *
+fnt_process_take_all(void)
 {
-	return &attachments;
-}
-
-bool
-fnt_process_each(bool (*each)(struct fnt_attachment *attachment))
-{
-	bool any = false;
-
-	fnt_process_lock();
-	fnt_segment_map_lock();
-	for (struct fnt_attachment *at = attachments; at; at = at->next)
-		any |= each(at);
-	fnt_segment_map_unlock();
-	fnt_process_unlock();
-	return any;
+	return atomic_exchange_explicit(&attachments, NULL, memory_order_relaxed);
 }

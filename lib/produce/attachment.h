@@ -9,18 +9,22 @@
  * fnt_leave). Closing the log and forking replace it; it is unmapped after a grace
  * period.
  *
- * Who may write what: an attachment's list of threads, its slot and the list of
- * attachments belong to whoever holds the process's mutex. A struct fnt_thread belongs
- * to its thread. The snapshot of rules is replaced by compare-and-swap (rules.h).
+ * Who may write what: the list of attachments, and an attachment's slot, belong to
+ * whoever holds the process's lock; anybody may walk the list inside a read-side
+ * section. An attachment's list of threads only grows, by compare-and-swap; a part that
+ * its thread has left is taken by another one, by compare-and-swap of its owner. A
+ * struct fnt_thread belongs to its owner. The snapshot of rules is replaced by
+ * compare-and-swap (rules.h).
  *
- * The mutex is taken when a log is opened or closed, when a thread first uses a log or
- * ends, and around fork. Nobody waits for a grace period while holding it. A thread
- * joins urcu-bp before it takes the mutex.
+ * The lock is taken when a log is opened or closed, and with an end to the wait by the
+ * first use of a log in a forked child. No call of the host's waits for it, no thread
+ * that begins or ends, and no fork. Nobody waits for a grace period while holding it.
  */
 #ifndef FNT_PRODUCE_ATTACHMENT_H
 #define FNT_PRODUCE_ATTACHMENT_H
 
 #include "base/clock.h"
+#include "base/owned_lock.h"
 #include "base/rcu.h"
 #include "metrics/count.h"
 #include "produce/name_cache.h"
@@ -36,9 +40,9 @@ struct fnt_attachment;
 
 /* A thread's private part of an attachment. */
 struct fnt_thread {
-	struct fnt_thread *next; /* of the attachment */
+	struct fnt_thread *next; /* of the attachment; does not change */
 	struct fnt_attachment *attachment;
-	const void *key; /* identifies the thread among the attachment's threads */
+	_Atomic(const void *) owner; /* fnt_self() of the thread; NULL: free */
 	int32_t tid;
 	uint64_t pid_tid;	/* two words of a record's head: pid and tid, … */
 	uint64_t exe;		/* … and the attachment's program name; */
@@ -56,7 +60,7 @@ struct fnt_thread {
 	_Alignas(FNT_CACHE_LINE) struct fnt_clock clock;
 	struct fnt_ring_writer
 		writer;		   /* its lane is NULL if the region had none left */
-	uint64_t lane_retry_ns;	   /* do not look for a lane before this */
+	bool no_lane_wanted;	   /* it never looks for a lane again */
 	uint64_t recover_after_ns; /* do not look for dead processes before this */
 	uint32_t frames_wait; /* calls to begin before the next search for a frame */
 	struct fnt_meter meter;
@@ -85,8 +89,9 @@ struct fnt_call_pool {
 };
 
 struct fnt_attachment {
-	struct fnt_attachment *next; /* of the process */
-	uint64_t id;		     /* never used again in the process */
+	_Atomic(struct fnt_attachment *) next; /* of the process; RCU */
+	struct fnt_attachment *next_closing;
+	uint64_t id; /* never used again in the process */
 	struct fnt_region region;
 	uint32_t generation; /* fnt_fork_generation when it was made */
 	uint32_t slot;	     /* FNT_SLOT_NONE: none was free, nothing can be recorded */
@@ -94,7 +99,10 @@ struct fnt_attachment {
 	int32_t pid;
 	uint64_t origin;     /* the last word of the record of any call */
 	uint64_t time_shift; /* from this process's CLOCK_MONOTONIC to region time */
-	struct fnt_thread *threads;
+	_Atomic(struct fnt_thread *) threads; /* a list that only grows */
+	_Atomic uint32_t threads_free;	      /* parts of it without an owner */
+	struct fnt_owned_lock recovering; /* who looks for dead processes holds it */
+	_Atomic uint64_t lane_retry_ns;	  /* do not look for a lane before this */
 	struct fnt_call_pool *pool;
 	/* The generation of the region's settings whose rules are all at their
 	 * defaults; FNT_GENERATION_NEVER if the last known one's are not. See
@@ -118,23 +126,28 @@ struct fnt_log {
  * that has one thread. */
 extern uint32_t fnt_fork_generation;
 
-/* The process's mutex. May be taken inside a read-side section. Blocks. */
-void fnt_process_lock(void);
-void fnt_process_unlock(void);
+/* The process's lock: owned_lock.h. */
+extern struct fnt_owned_lock fnt_process_lock;
 
-/* False if another thread holds it. */
-bool fnt_process_trylock(void);
+/* The first attachment of the process, and the one after another. Inside a read-side
+ * section, or with the process's lock held. */
+struct fnt_attachment *fnt_process_first(void);
 
-/* All attachments of the process, a list that the holder of the mutex may change. */
-struct fnt_attachment **fnt_process_attachments(void);
+static inline struct fnt_attachment *
+fnt_process_next(struct fnt_attachment *attachment)
+{
+	/* [D4] acquire: the attachment is complete. Pairs with [D3] in attachment.c. */
+	return atomic_load_explicit(&attachment->next, memory_order_acquire);
+}
 
-/* Call `each` for every attachment, with the process mutex and
- * fnt_segment_map_lock() held. Returns whether any call returned true. */
-bool fnt_process_each(bool (*each)(struct fnt_attachment *attachment));
+/* Add an attachment to the process's, or remove it; it may be freed after a grace
+ * period. With the process's lock held. */
+void fnt_process_add(struct fnt_attachment *attachment);
+void fnt_process_remove(struct fnt_attachment *attachment);
 
-/* Take the mutex before a fork, in a pthread_atfork() handler. Parent and child both
- * release it. */
-void fnt_process_lock_for_fork(void);
+/* In a forked child: take all attachments of the parent's out of the list. They are
+ * linked as they were. */
+struct fnt_attachment *fnt_process_take_all(void);
 
 /* End the read-side section that fnt_enter() or fnt_call_enter() began. */
 static inline void

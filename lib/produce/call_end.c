@@ -5,7 +5,6 @@
 #include "produce/payload_writer.h"
 #include "produce/private_calls.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 /* The payload had more than one extent: back to one. */
@@ -61,13 +60,11 @@ fnt_call_drop(struct fnt_call *call, struct fnt_thread *thread)
 void
 fnt_call_drop_late(struct fnt_call *call)
 {
-	int saved = errno;
+	/* [I1] release: the owner is done with the call. Pairs with [I2] in
+	 * close_calls.c. */
+	unsigned char had = atomic_fetch_or_explicit(&call->late, FNT_CALL_LEFT,
+						     memory_order_acq_rel);
 
-	fnt_process_lock();
-	if (fnt_call_is_private(call) && !call->closed_out)
-		call->left = true;
-	else
+	if (had & FNT_CALL_CLOSED_OUT)
 		fnt_call_drop(call, NULL);
-	fnt_process_unlock();
-	errno = saved;
 }

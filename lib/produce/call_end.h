@@ -2,7 +2,7 @@
  *
  * call_end.h: where a call's memory goes when it has ended.
  *
- * Wait-free, except fnt_call_drop_late(), which takes the process's mutex.
+ * Wait-free.
  */
 #ifndef FNT_PRODUCE_CALL_END_H
 #define FNT_PRODUCE_CALL_END_H

@@ -19,6 +19,9 @@
 #define FNT_PENDING_INLINE 4
 #define FNT_CALL_NOBODY UINT64_MAX /* the owner of a call that has ended */
 
+#define FNT_CALL_CLOSED_OUT 1u /* it is recorded, or recovered from its frame */
+#define FNT_CALL_LEFT 2u       /* its owner has finished it, too late */
+
 /* An op that has begun: an entry of a table with a free list. */
 struct fnt_pending_op {
 	uint32_t serial; /* of this use of the entry; 0: not in use */
@@ -97,8 +100,8 @@ struct fnt_call {
 	bool allocated;	  /* not of the pool … */
 	bool listed;	  /* … and freed by the sweep of the pool's list */
 	atomic_bool done; /* the sweep may free it */
-	bool closed_out;  /* its log is closed, and it is recorded */
-	bool left;	  /* its owner finished it before it was closed out */
+	/* Its log is closed. Whoever sets the second of these two bits drops it. */
+	atomic_uchar late;
 	struct fnt_call *next_private;
 } __attribute__((aligned(FNT_CACHE_LINE)));
 static_assert(offsetof(struct fnt_call, owner) == FNT_LINE &&

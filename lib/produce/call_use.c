@@ -17,7 +17,8 @@ fnt_call_enter_slow(struct fnt_call *call, struct fnt_thread **thread)
 	if (call->generation != fnt_fork_generation)
 		return -EPERM;
 	/* Begun by this process, so the log is attached already. */
-	fnt_rcu_read_lock();
+	if (!fnt_rcu_read_lock())
+		return -ENOMEM;
 	attachment = atomic_load_explicit(&call->log->attachment, memory_order_acquire);
 	if (!attachment) {
 		fnt_leave();

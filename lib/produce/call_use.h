@@ -45,7 +45,8 @@ fnt_call_enter(struct fnt_call_ctx *ctx, struct fnt_call *call)
 		ctx->thread = thread;
 		return rc;
 	}
-	fnt_rcu_read_lock();
+	if (!fnt_rcu_read_lock())
+		return -ENOMEM;
 	ctx->thread = call->thread;
 	/* [R2] acquire: as in fnt_enter(). */
 	if (__builtin_expect(atomic_load_explicit(&call->log->attachment,

@@ -9,12 +9,17 @@
 static void
 close_one(struct fnt_call *call, struct fnt_thread *thread)
 {
-	if (!fnt_call_is_open(call) || !fnt_call_is_private(call))
+	unsigned char had;
+
+	if (!fnt_call_is_open(call))
 		return;
-	if (thread)
+	if (thread && fnt_call_is_private(call))
 		fnt_finish_aborted(call, thread);
-	call->closed_out = true;
-	if (call->left)
+	/* [I2] acquire: the owner is done with the call, if it has left it. Pairs with
+	 * [I1] in call_end.c. Its owner may drop the call from now on. */
+	had = atomic_fetch_or_explicit(&call->late, FNT_CALL_CLOSED_OUT,
+				       memory_order_acq_rel);
+	if (had & FNT_CALL_LEFT)
 		fnt_call_drop(call, NULL);
 }
 
@@ -33,15 +38,16 @@ fnt_close_calls_needed(struct fnt_call_pool *pool)
 void
 fnt_close_calls(struct fnt_call_pool *pool, struct fnt_thread *thread)
 {
-	struct fnt_call *call;
+	struct fnt_call *call, *next_private;
 	uint32_t next = 0;
 
-	/* Never look for a lane: that would take the mutex, which we hold. */
 	if (thread)
-		thread->lane_retry_ns = UINT64_MAX;
+		thread->no_lane_wanted = true;
 	call = atomic_load_explicit(&pool->private_calls, memory_order_relaxed);
-	for (; call; call = call->next_private)
+	for (; call; call = next_private) {
+		next_private = call->next_private;
 		close_one(call, thread);
+	}
 	while ((call = fnt_call_pool_next(pool, &next)))
 		close_one(call, thread);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/disabled.h"
+
+#include "base/guard.h"
 #include "region/fd.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -11,7 +12,7 @@
 #define PAGES 32
 
 /* Pages that are mapped together, and which of them are in use. Protected by the
- * process's mutex. */
+ * process's lock. */
 struct chunk {
 	struct chunk *next;
 	unsigned char *pages;
@@ -121,19 +122,24 @@ void
 fnt_disabled_set(struct fnt_log *log, struct fnt_attachment *attachment,
 		 uint64_t generation)
 {
-	int saved = errno;
+	struct fnt_guard guard;
 
 	if (atomic_load_explicit(&log->off, memory_order_relaxed) == generation)
 		return;
-	fnt_process_lock();
+	guard = fnt_guard_enter();
+	/* If the lock is taken, the next call tries again. */
+	if (!fnt_lock_try(&fnt_process_lock)) {
+		fnt_guard_leave(guard);
+		return;
+	}
 	if (!atomic_load_explicit(&log->generation, memory_order_relaxed))
 		atomic_store_explicit(&log->generation, map_word(&attachment->region),
 				      memory_order_relaxed);
 	/* [H1] release: log->generation is set before `off` says to compare with it.
 	 * Pairs with [H2]. */
 	atomic_store_explicit(&log->off, generation, memory_order_release);
-	fnt_process_unlock();
-	errno = saved;
+	fnt_lock_release(&fnt_process_lock);
+	fnt_guard_leave(guard);
 }
 
 void

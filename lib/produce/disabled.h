@@ -17,7 +17,7 @@
  * Pages are allocated in chunks that are never unmapped, so that logs which are opened
  * and closed again and again do not use up the process's mappings.
  *
- * Who may write what: the two words of a log, the holder of the process's mutex;
+ * Who may write what: the two words of a log, the holder of the process's lock;
  * fnt_disabled_clear() without it. Checking is wait-free.
  */
 #ifndef FNT_PRODUCE_DISABLED_H
@@ -25,8 +25,9 @@
 
 #include "produce/attachment.h"
 
-/* Disable the log as long as the region's generation is `generation`. Inside fnt_enter.
- * Blocks, and makes system calls the first time. */
+/* Disable the log as long as the region's generation is `generation`, unless another
+ * thread holds the process's lock. Inside fnt_enter. Makes system calls the first
+ * time. */
 void fnt_disabled_set(struct fnt_log *log, struct fnt_attachment *attachment,
 		      uint64_t generation);
 
@@ -39,7 +40,7 @@ fnt_disabled_clear(struct fnt_log *log)
 }
 
 /* Release the page of a log that is closed, after a grace period. With the process's
- * mutex held. */
+ * lock held. */
 void fnt_disabled_fini(struct fnt_log *log);
 
 /* Is the log known to record nothing, because its settings enable nothing? `log` may be

@@ -172,6 +172,17 @@ fnt_rules_free(struct fnt_snapshot *list)
 }
 
 void
+fnt_rules_retire_again(struct fnt_snapshot *list)
+{
+	while (list) {
+		struct fnt_snapshot *snapshot = list;
+
+		list = list->next;
+		retire(snapshot);
+	}
+}
+
+void
 fnt_rules_sweep(void)
 {
 	struct fnt_snapshot *list;
@@ -179,13 +190,15 @@ fnt_rules_sweep(void)
 	/* A host in a read-side section of its own would wait for itself. */
 	if (atomic_load_explicit(&retired_count, memory_order_relaxed) <
 		    FNT_RETIRED_MAX ||
-	    urcu_bp_read_ongoing())
+	    fnt_rcu_in_section())
 		return;
 	list = fnt_rules_retired();
 	if (!list)
 		return;
-	fnt_rcu_synchronize();
-	fnt_rules_free(list);
+	if (fnt_rcu_synchronize())
+		fnt_rules_free(list);
+	else
+		fnt_rules_retire_again(list);
 }
 
 /* Replace `old`; false: another thread has. */

@@ -117,4 +117,7 @@ void fnt_rules_sweep(void);
 struct fnt_snapshot *fnt_rules_retired(void);
 void fnt_rules_free(struct fnt_snapshot *retired);
 
+/* Put back what was taken: there was no grace period. */
+void fnt_rules_retire_again(struct fnt_snapshot *list);
+
 #endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * thread.h: a thread's part of an attachment: made when the thread first uses a log,
- * freed when the thread ends or the log is closed.
+ * thread.h: a thread's part of an attachment: taken or made when the thread first uses
+ * a log, left when the thread ends, freed when the log is closed.
  *
- * Who may write what: a struct fnt_thread belongs to its thread; the list of an
- * attachment's threads, to the holder of the process's mutex.
+ *   make: push ─► owned ─thread ends: owner = NULL─► free ─compare-and-swap─► owned
  *
- * Finding the part again is wait-free. Making it takes the process's mutex, allocates
- * and makes system calls. Any thread.
+ * Who may write what: a struct fnt_thread belongs to its owner. An attachment's list of
+ * them only grows.
+ *
+ * Finding the part again is wait-free, for any number of logs. Making it is lock-free,
+ * allocates and makes system calls; it takes no lock, neither of ours nor of the
+ * loader's. Any thread.
  */
 #ifndef FNT_PRODUCE_THREAD_H
 #define FNT_PRODUCE_THREAD_H
@@ -23,18 +26,17 @@ struct fnt_thread_entry {
 };
 
 /* The attachment that the calling thread used last. */
-extern _Thread_local struct fnt_thread_entry fnt_thread_last
-	__attribute__((tls_model("initial-exec")));
+extern FNT_THREAD_LOCAL struct fnt_thread_entry fnt_thread_last;
 
 /* fnt_thread_cached() for an attachment that is not the last one used. */
 struct fnt_thread *fnt_thread_cached_other(const struct fnt_attachment *attachment);
 
 /* fnt_thread_get() for a part that is not cached: look it up, or make it. NULL: no
- * memory. Inside fnt_enter. Blocks. */
+ * memory. Inside fnt_enter. Allocates, and makes system calls. */
 struct fnt_thread *fnt_thread_slow(struct fnt_attachment *attachment);
 
-/* The calling thread's part, if it is one of the last few that the thread used; else
- * NULL. Always NULL in a forked child that has not used the log yet. */
+/* The calling thread's part, or NULL. Always NULL in a forked child that has not used
+ * the log yet. */
 static inline struct fnt_thread *
 fnt_thread_cached(const struct fnt_attachment *attachment)
 {
@@ -52,20 +54,25 @@ fnt_thread_get(struct fnt_attachment *attachment)
 	return thread ? thread : fnt_thread_slow(attachment);
 }
 
-/* If the thread has no lane, look for one, at most ten times a second. Blocks. */
+/* If the thread has no lane, look for one: one thread of the process at a time, at most
+ * ten times a second. Makes system calls. */
 void fnt_thread_find_lane(struct fnt_thread *thread, uint64_t now_ns);
 
 /* Recover what dead processes hold, at most ten times a second, unless another thread
- * holds the process's mutex. True: something was recovered. Makes system calls. */
+ * is doing so. True: something was recovered. Makes system calls. */
 bool fnt_thread_recover_dead(struct fnt_thread *thread, uint64_t now_ns);
 
-/* ---- for attach.c and close_calls.c, with the process's mutex held --------------- */
+/* ---- for attach.c and close_calls.c ---------------------------------------------- */
 
-/* Make ending threads release their parts. Once, before any other function. */
-void fnt_threads_set_up(void);
+/* Make ending threads release their parts. Before any other function. False: the
+ * process has no pthread key left. */
+bool fnt_threads_set_up(void);
 
-/* Make a part for the calling thread, which has none. NULL: no memory. */
+/* A part for the calling thread, which has none. NULL: no memory. */
 struct fnt_thread *fnt_thread_make(struct fnt_attachment *attachment);
+
+/* A part that has an owner, any; NULL: there is none. */
+struct fnt_thread *fnt_threads_any(struct fnt_attachment *attachment);
 
 /* Free the parts of all threads, with their lanes and cached frames. Nobody uses the
  * attachment any more. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/segment_map.h"
 
+#include "base/guard.h"
+#include "base/owned_lock.h"
 #include "region/fd.h"
 #include "region/segment.h"
 #include "region/sigbus.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,18 +22,27 @@ struct fnt_segment_mapping {
 	bool unused; /* by the table that was current at the last retire() */
 };
 
-static pthread_mutex_t map_mutex = PTHREAD_MUTEX_INITIALIZER;
+/* How long a thread waits for another one that maps segments. */
+#define MAP_WITHIN_MS 200u
 
-void
+static struct fnt_owned_lock map_lock;
+
+bool
 fnt_segment_map_lock(void)
 {
-	pthread_mutex_lock(&map_mutex);
+	return fnt_lock_within(&map_lock, MAP_WITHIN_MS);
 }
 
 void
 fnt_segment_map_unlock(void)
 {
-	pthread_mutex_unlock(&map_mutex);
+	fnt_lock_release(&map_lock);
+}
+
+void
+fnt_segment_map_after_fork(void)
+{
+	fnt_lock_after_fork(&map_lock);
 }
 
 /* ---- copying the table ----------------------------------------------------------- */
@@ -275,12 +285,17 @@ fnt_segment_map_update(const struct fnt_region *region)
 void
 fnt_segment_map_follow(const struct fnt_region *region)
 {
+	struct fnt_guard guard;
+
 	if (fnt_segment_map_is_current(&region->view))
 		return;
-	fnt_segment_map_lock();
-	if (!fnt_segment_map_is_current(&region->view))
-		fnt_segment_map_update(region);
-	fnt_segment_map_unlock();
+	guard = fnt_guard_enter();
+	if (fnt_segment_map_lock()) {
+		if (!fnt_segment_map_is_current(&region->view))
+			fnt_segment_map_update(region);
+		fnt_segment_map_unlock();
+	}
+	fnt_guard_leave(guard);
 }
 
 int

@@ -63,9 +63,12 @@ void fnt_segment_map_reclaim_all(const struct fnt_view *view);
  * only. */
 bool fnt_segment_map_truncated(const struct fnt_view *view);
 
-/* One mutex for all segment maps of the process. May block. It is the innermost lock:
- * its holder takes no other. */
-void fnt_segment_map_lock(void);
+/* One lock for all segment maps of the process. False: another thread has held it for
+ * a fifth of a second. It is the innermost lock: its holder takes no other. */
+bool fnt_segment_map_lock(void);
 void fnt_segment_map_unlock(void);
+
+/* In a forked child. */
+void fnt_segment_map_after_fork(void);
 
 #endif

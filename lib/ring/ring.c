@@ -57,11 +57,14 @@ fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view
 {
 	const struct fnt_segment_table *table = fnt_view_segment_table(view);
 
-	*writer = (struct fnt_ring_writer){.lane = &view->lanes[lane_no],
-					   .lane_no = lane_no};
+	writer->lane = &view->lanes[lane_no];
+	writer->lane_no = lane_no;
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		struct fnt_ring_handle *handle = &writer->handles[i];
 
+		/* The rest is cleared by an atomic store: see fnt_ring_handle. */
+		memset(handle, 0, offsetof(struct fnt_ring_handle, mapping));
+		atomic_store_explicit(&handle->mapping, NULL, memory_order_relaxed);
 		handle->lane = writer->lane;
 		handle->lane_no = lane_no;
 		handle->lane_ring = &writer->lane->rings[i];

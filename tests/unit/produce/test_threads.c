@@ -339,7 +339,6 @@ uses_the_log(void *arg)
 	uintptr_t rounds = (uintptr_t)arg;
 	struct fnt_call *call;
 
-	MUST(!fnt_thread_state.reader && !fnt_thread_state.fast);
 	call = begin_call(log_, "late", "id");
 	MUST(call);
 	MUST(fnt_call_op(call, FNT_OP_GET, "Lot", NULL, 10, 1, true) == FNT_DONE);
