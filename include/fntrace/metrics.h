@@ -14,6 +14,9 @@
  * threads share rows (`shared` is not 0), a thread that is killed while it finishes a
  * call leaves that call counted in part.
  *
+ * A call that was aborted, because its process was killed for example, counts in
+ * `aborted`, and with what it did; but in no latency.
+ *
  * Latencies are a log-linear histogram with 32 buckets for each doubling, so the middle
  * of a bucket is at most 1.6 % away from any duration in it. Durations below 64 ns are
  * exact; those above 2^42 ns (73 minutes) are in the last bucket.
@@ -42,7 +45,10 @@ struct fnt_fn_metrics {
 	uint64_t rolled_back;
 	uint64_t aborted;
 	uint64_t in_flight; /* begun and not finished, as far as they are visible */
-	uint64_t total_ns;  /* of all calls; modulo 2^64 */
+	/* Of all calls but those that were aborted, as nobody knows how long these
+	 * would have taken: they are in no bucket either. */
+	uint64_t total_ns; /* modulo 2^64 */
+	uint64_t max_ns;   /* the longest, exactly */
 
 	/* Calls that have no record, as there was no room for it: also those that are
 	 * in `unmapped` (fnt_stat.unmapped). */
@@ -65,13 +71,13 @@ struct fnt_fn_metrics {
 
 	/* Calls that are in no bucket below, as there was no room for one: they are in
 	 * the buckets of fnt_metrics.other. The sum of the buckets is `calls` -
-	 * `spilled`. */
+	 * `aborted` - `spilled`. */
 	uint64_t spilled;
 	/* The histogram: shortest first, without empty buckets. */
 	size_t bucket_count;
 	const struct fnt_bucket *buckets;
 	uint64_t unmapped; /* a part of `dropped` */
-	uint64_t reserved[3];
+	uint64_t reserved[2];
 };
 
 /* One kind of operation on one entity. An op is counted when it ends. */
@@ -82,7 +88,15 @@ struct fnt_op_metrics {
 	uint64_t errors;
 	uint64_t rows;
 	uint64_t total_ns; /* modulo 2^64 */
-	uint64_t reserved[2];
+	uint64_t max_ns;   /* the longest, exactly */
+	/* Ops that are in no bucket below, as there was no room for one: they are in
+	 * the buckets of fnt_metrics.other_ops. The sum of the buckets is `count` -
+	 * `spilled`. */
+	uint64_t spilled;
+	/* The histogram: shortest first, without empty buckets. */
+	size_t bucket_count;
+	const struct fnt_bucket *buckets;
+	uint64_t reserved[4];
 };
 
 struct fnt_metrics {
@@ -122,11 +136,14 @@ FNT_API void fnt_metrics_free(struct fnt_metrics *metrics);
 
 /* The duration in nanoseconds that `percent` of the calls do not exceed, to within 1.6
  * %: the middle of the bucket that holds call number ceil(percent / 100 * calls),
- * counted from the shortest. `percent` 0 or less: the shortest call's; 100 or more: the
- * longest's. 2^42 for a call in the last bucket, which took at least that. 0 if there
- * are no calls. Any thread. Wait-free. */
+ * counted from the shortest; never more than max_ns. `percent` 0 or less: the shortest
+ * call's; 100 or more: max_ns. 2^42 for a call in the last bucket, which took at least
+ * that. 0 if no calls have ended, or all were aborted. Any thread. Wait-free. */
 FNT_API uint64_t fnt_metrics_percentile(const struct fnt_fn_metrics *metrics,
 					double percent);
+/* The same of an entity's operations of one kind. */
+FNT_API uint64_t fnt_metrics_op_percentile(const struct fnt_op_metrics *metrics,
+					   double percent);
 
 #ifdef __cplusplus
 }

@@ -324,7 +324,7 @@ struct fnt_lane_ring {
  *   63        32 31     10 9       8 7     4 3     2 1      0
  *   │ row       │ 0       │ outcome │ end   │ 0     │ rare │ armed │
  */
-#define FNT_JOURNAL_COUNTS 13
+#define FNT_JOURNAL_COUNTS 14
 
 struct fnt_journal {
 	fnt_word state;	 /* 0: off */
@@ -350,11 +350,13 @@ struct fnt_lane {
 	fnt_word limited;	  /* calls not recorded: beyond their `rate` */
 	/* Records whose segment the process could not map. */
 	fnt_word unmapped;
-	uint64_t pad[13];
+	uint64_t pad0[5];
+	/* What most calls write of it is half a FNT_LINE. */
 	struct fnt_journal journal;
+	uint64_t pad1[7];
 };
 static_assert(sizeof(struct fnt_lane) == 3 * FNT_LINE, "layout");
-static_assert(offsetof(struct fnt_lane, journal) == 2 * FNT_LINE, "layout");
+static_assert(offsetof(struct fnt_lane, journal) % (FNT_LINE / 2) == 0, "layout");
 
 /* ---- names ----------------------------------------------------------------------- */
 

@@ -6,9 +6,9 @@
  *   section     its entries
  *   metrics     one: how many entries are taken; counters for what got none
  *   functions   a row per (lane, function): counters, and where its blocks are
- *   operations  a row per (lane, entity, op): four counters
- *   block keys  the key of the block of the same number: (row of a function, octave)
- *   blocks      the 32 counters of one octave of a latency histogram
+ *   operations  a row per (lane, entity, op): counters
+ *   block keys  the key of the block of the same number: (a row, octave)
+ *   blocks      the 32 counters of one octave of a row's latency histogram
  *
  * Functions, operations and block keys are open-addressed tables that only grow. An
  * entry is free while its key is 0, and is taken for ever by one compare-and-swap of
@@ -121,22 +121,42 @@ fnt_key_kind(uint64_t key)
 	return (uint32_t)key & 0xff;
 }
 
-/* Key of a block:
+/* Key of a block; `op`: 1 if it is of a row of operations, 0 if of a function:
  *
  *   63        48 47               16 15   8 7      0
- *   │ 0         │ number of row + 1 │ 0    │ octave │
+ *   │ 0         │ number of row + 1 │ op   │ octave │
  */
 static inline uint64_t
-fnt_block_key(uint32_t row, uint32_t octave)
+fnt_block_key(uint32_t row, bool op, uint32_t octave)
 {
-	return ((uint64_t)row + 1) << 16 | octave;
+	return ((uint64_t)row + 1) << 16 | (uint64_t)op << 8 | octave;
+}
+
+/* The number of the row; UINT64_MAX: the key is 0. */
+static inline uint64_t
+fnt_block_key_row(uint64_t key)
+{
+	return (key >> 16) - 1;
+}
+
+static inline bool
+fnt_block_key_is_op(uint64_t key)
+{
+	return (key >> 8 & 0xff) == 1;
+}
+
+/* FNT_OCTAVES or more: no writer has set this key. */
+static inline uint32_t
+fnt_block_key_octave(uint64_t key)
+{
+	return key >> 8 & 0xfe ? UINT32_MAX : (uint32_t)key & 0xff;
 }
 
 /* ---- rows ------------------------------------------------------------------------ */
 
 /* Counters of a function. Most calls do not change those from FNT_FN_RARE on. */
 enum fnt_fn_counter {
-	FNT_FN_TOTAL_NS = 0, /* sum of durations, modulo 2^64 */
+	FNT_FN_TOTAL_NS = 0, /* sum of durations, modulo 2^64; not of aborted calls */
 	FNT_FN_OK,	     /* calls by outcome, in the order of enum fnt_outcome */
 	FNT_FN_ERROR,
 	FNT_FN_ROLLED_BACK,
@@ -151,6 +171,7 @@ enum fnt_fn_counter {
 	FNT_FN_VALUES_OMITTED,
 	/* Calls whose duration is counted in fnt_metrics_head.other_octaves. */
 	FNT_FN_SPILLED,
+	FNT_FN_MAX_NS, /* the longest duration, not a sum; not of aborted calls */
 	/* Calls without a record, in the order of the marks that say why. */
 	FNT_FN_DROPPED,
 	FNT_FN_KEPT_NONE,
@@ -212,20 +233,30 @@ fnt_journal_end(uint64_t state)
 
 /* ---- operations ------------------------------------------------------------------ */
 
-/* Half a FNT_LINE: the rows of an entity's ops in one lane are mostly neighbours. */
+#define FNT_OP_BLOCKS 4u
+
+/* Half a FNT_LINE: the rows of an entity's ops in one lane are mostly neighbours.
+ *
+ * How many ops there were is the sum of the row's blocks, and `unplaced`. */
 struct fnt_op_row {
 	fnt_word key;
-	fnt_word count;
+	fnt_word unplaced; /* ops counted in fnt_metrics_head.other_op_octaves */
 	fnt_word errors;
-	fnt_word total_ns;
+	fnt_word total_ns; /* modulo 2^64 */
 	fnt_word rows;
-	uint64_t pad[3];
+	fnt_word max_ns; /* the longest duration */
+	/* By octave modulo FNT_OP_BLOCKS: (number of its block + 1) << 6 | octave.
+	 * Another octave, or 0: look it up among the block keys. */
+	_Atomic uint32_t blocks[FNT_OP_BLOCKS];
 };
 static_assert(sizeof(struct fnt_op_row) == FNT_LINE / 2, "layout");
+static_assert(FNT_OCTAVES < 1 << 6, "layout");
 
-/* Quarters of a table that may be taken by rows or blocks of single lanes. The rest is
- * for those that all lanes share. */
+/* Quarters of a table that may be taken by rows or blocks of single lanes; and of the
+ * blocks, by those of operations of single lanes, so that many entities leave room for
+ * functions. The rest is for those that all lanes share. */
 #define FNT_OWN_QUARTERS 3u
+#define FNT_OWN_OP_QUARTERS 2u
 
 struct fnt_metrics_head {
 	/* Entries taken, by fetch-add after an entry is taken; so one too few for each
@@ -235,9 +266,10 @@ struct fnt_metrics_head {
 	fnt_word blocks_taken;
 	uint64_t pad0[13];
 	struct fnt_fn_row other_fn;
-	struct fnt_op_row other_op;
+	struct fnt_op_row other_op; /* `unplaced`: all its ops */
 	uint64_t pad1[8];
 	struct fnt_octave other_octaves[FNT_OCTAVES];
+	struct fnt_octave other_op_octaves[FNT_OCTAVES];
 };
 static_assert(sizeof(struct fnt_metrics_head) % FNT_LINE == 0, "layout");
 static_assert(offsetof(struct fnt_metrics_head, other_octaves) % FNT_LINE == 0,

@@ -3,6 +3,23 @@
 
 /* ---- shared rows --------------------------------------------------------------- */
 
+/* What the call adds to the sum of durations. A call that was aborted adds nothing, as
+ * nobody knows how long it would have taken. */
+static uint64_t
+counted_ns(const struct fnt_record *record)
+{
+	return record->outcome == FNT_ABORTED ? 0 : record->duration_ns;
+}
+
+/* Count the call in a bucket that other threads count in, too. */
+static void
+add_to_shared_bucket(const struct fnt_place *place)
+{
+	if (place->spilled)
+		fnt_meter_raise_shared(place->other_max, counted_ns(place->record));
+	fnt_meter_add_shared(place->bucket, 1);
+}
+
 /* Add a call to a shared row. A journal could not hold the new values: other threads
  * add to the row at the same time. */
 static void
@@ -13,7 +30,8 @@ add_to_shared_row(const struct fnt_place *place, uint32_t end)
 	fnt_word *counts = place->row->counts;
 
 	fnt_meter_add_shared(&counts[fnt_fn_outcome(record->outcome)], 1);
-	fnt_meter_add_shared(&counts[FNT_FN_TOTAL_NS], record->duration_ns);
+	fnt_meter_add_shared(&counts[FNT_FN_TOTAL_NS], counted_ns(record));
+	fnt_meter_raise_shared(&counts[FNT_FN_MAX_NS], counted_ns(record));
 	fnt_meter_add_shared(&counts[FNT_FN_OPS],
 			     (uint64_t)record->op_count + record->ops_omitted);
 	fnt_meter_add_shared(&counts[FNT_FN_ROWS], extra->rows);
@@ -29,7 +47,8 @@ add_to_shared_row(const struct fnt_place *place, uint32_t end)
 	fnt_meter_add_shared(&counts[FNT_FN_SPILLED], place->spilled);
 	if (end >= FNT_RINGS)
 		fnt_meter_add_shared(&counts[fnt_journal_lost_counter(end)], 1);
-	fnt_meter_add_shared(place->bucket, 1);
+	if (place->bucket)
+		add_to_shared_bucket(place);
 }
 
 /* ---- writing ------------------------------------------------------------------- */
@@ -51,7 +70,7 @@ write_common(const struct fnt_place *place)
 	write_sum(journal, FNT_JOURNAL_SUM_CALLS,
 		  &counts[fnt_fn_outcome(record->outcome)], 1);
 	write_sum(journal, FNT_JOURNAL_SUM_NS, &counts[FNT_FN_TOTAL_NS],
-		  record->duration_ns);
+		  counted_ns(record));
 	write_sum(journal, FNT_JOURNAL_SUM_OPS, &counts[FNT_FN_OPS],
 		  (uint64_t)record->op_count + record->ops_omitted);
 	write_sum(journal, FNT_JOURNAL_SUM_ROWS, &counts[FNT_FN_ROWS],
@@ -63,6 +82,18 @@ write_rare(const struct fnt_place *place, enum fnt_fn_counter counter, uint64_t 
 {
 	write_sum(place->journal, FNT_JOURNAL_SUM_RARE + counter - FNT_FN_RARE,
 		  &place->row->counts[counter], more);
+}
+
+/* Write the row's maximum, as it is after the call. */
+static void
+write_max(const struct fnt_place *place)
+{
+	uint64_t max = fnt_word_relaxed(&place->row->counts[FNT_FN_MAX_NS]);
+	uint64_t ns = counted_ns(place->record);
+
+	fnt_word_store(&place->journal->counts[FNT_JOURNAL_SUM_RARE + FNT_FN_MAX_NS -
+					       FNT_FN_RARE],
+		       ns > max ? ns : max);
 }
 
 static void
@@ -79,6 +110,7 @@ write_all_rare(const struct fnt_place *place)
 	write_rare(place, FNT_FN_VALUES_OMITTED,
 		   !!(record->flags & FNT_TRACE_VALUE_OMITTED));
 	write_rare(place, FNT_FN_SPILLED, place->spilled);
+	write_max(place);
 }
 
 static void
@@ -167,8 +199,8 @@ fnt_journal_apply_slow(const struct fnt_place *place, uint32_t end)
 		     fnt_fn_outcome(place->record->outcome));
 	if (place->bucket_no)
 		apply_sum(place->bucket, place->journal, FNT_JOURNAL_SUM_BUCKET);
-	else
-		fnt_meter_add_shared(place->bucket, 1);
+	else if (place->bucket)
+		add_to_shared_bucket(place);
 	if (place->rare)
 		apply_rare(place->row->counts, place->journal);
 	apply_lost(place->row->counts, place->journal, end);

@@ -7,7 +7,7 @@
  *     │                                                           │
  *     the row's new values in the lane's journal                  the same into the row
  *
- * A call changes up to 13 counters, and a process may be killed between any two stores.
+ * A call changes up to 14 counters, and a process may be killed between any two stores.
  * So the new values are written to the lane's journal first. Whoever recovers the lane
  * of a dead thread compares the counter with `seq`: if the call has ended it stores the
  * journal's values into the row (again), else it discards them.

@@ -31,8 +31,10 @@ struct fnt_pending_op {
 	uint8_t op;
 	bool omitted; /* its begin event did not fit */
 	uint64_t start_ns;
-	struct fnt_op_row *row; /* where thread `by` counts such ops; NULL: not known */
-	uint64_t by;		/* a thread's serial */
+	/* Where thread `by` counts such ops, while its key is `key`; NULL: unknown. */
+	struct fnt_op_cache *cache;
+	uint64_t key;
+	uint64_t by; /* a thread's serial */
 };
 
 /* Rare properties of a call, one byte each, so that `any == 0` tests them all with one

@@ -10,6 +10,7 @@
 
 #include "base/utf8.h"
 #include "payload/read.h"
+#include "metrics/count_ops.h"
 #include "produce/payload_writer.h"
 #include "produce/thread.h"
 

@@ -213,7 +213,8 @@ fnt_finish_commit(struct fnt_call_ctx ctx)
 
 	call->record.payload_bytes = fnt_payload_used(call);
 	call->record.op_count = (uint32_t)call->extra.ops;
-	if (commit_fast(ctx, call->record.duration_ns, ctx.thread->now, false, false))
+	if (call->record.outcome != FNT_ABORTED &&
+	    commit_fast(ctx, call->record.duration_ns, ctx.thread->now, false, false))
 		return FNT_DONE;
 	return commit_slow(ctx);
 }
@@ -292,7 +293,9 @@ kept(struct fnt_call_ctx ctx, enum fnt_outcome outcome)
 	if (__builtin_expect(!mark, 1))
 		return true;
 	/* With a constant mark the compiler knows which counters it is about. */
-	if (mark == FNT_MARK_SAMPLED)
+	if (__builtin_expect(outcome == FNT_ABORTED, 0))
+		skip_slow(ctx, mark);
+	else if (mark == FNT_MARK_SAMPLED)
 		skip_fast(ctx, FNT_MARK_SAMPLED);
 	else
 		skip_any_mark(ctx, mark);

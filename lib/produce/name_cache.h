@@ -21,11 +21,12 @@
 #define FNT_PRODUCE_NAME_CACHE_H
 
 #include "format/layout.h"
-#include "format/layout_metrics.h"
 #include "base/short_text.h"
 #include "base/shm_words.h"
 
 #include <fntrace/fntrace.h>
+
+struct fnt_op_cache;
 
 #define FNT_NAMES_BITS 6
 #define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
@@ -54,8 +55,9 @@ struct fnt_name_entry {
 	uint8_t size;	  /* of the text, in bytes, with its NUL */
 	uint8_t kind;	  /* enum fnt_name_kind */
 	uint8_t tail_off; /* where `tail` is in the text */
-	/* Where the thread's lane counts the entity's ops, by kind; NULL: not known. */
-	struct fnt_op_row *rows[FNT_OP_KINDS];
+	/* Where the thread counts the entity's ops, by kind (count_ops.h); NULL: not
+	 * known. */
+	struct fnt_op_cache *rows[FNT_OP_KINDS];
 	fnt_pair fn; /* two words of a record's head: seq, and the one with the name */
 	char text[FNT_NAME_ENTRY_TEXT]; /* the rest is zero */
 };
@@ -76,7 +78,7 @@ struct fnt_name_cache {
 /* Make an empty cache. */
 void fnt_name_cache_init(struct fnt_name_cache *names);
 
-/* Forget all rows, because the thread counts in another lane from now on. */
+/* Forget where ops are counted: the meter has forgotten it. */
 void fnt_name_cache_forget_rows(struct fnt_name_cache *names);
 
 /* Find a name by its address, or, if it has fewer than FNT_SHORT_TEXT bytes, by its

@@ -76,9 +76,14 @@ fnt_op_text_bytes(const struct fnt_event *event)
 static inline void
 fnt_op_cache_row(struct fnt_call_ctx ctx, struct fnt_name_entry *entity, uint32_t op)
 {
+	struct fnt_meter *meter = &ctx.thread->meter;
+
+	if (__builtin_expect(fnt_meter_ops_crowded(meter), 0)) {
+		fnt_meter_forget_ops(meter);
+		fnt_name_cache_forget_rows(&ctx.thread->names);
+	}
 	if (entity)
-		entity->rows[op] =
-			fnt_meter_cached_op_row(&ctx.thread->meter, entity->id, op);
+		entity->rows[op] = fnt_meter_op_cache(meter, entity->id, op);
 }
 
 static inline struct fnt_op_done
@@ -93,14 +98,15 @@ fnt_op_done_of(uint32_t entity, struct fnt_op_args op)
 
 /* Count an op that a fast path has recorded, in its cached row. */
 static inline void
-fnt_op_count_fast(struct fnt_call *call, struct fnt_op_row *row, struct fnt_op_args op)
+fnt_op_count_fast(struct fnt_call *call, struct fnt_op_cache *cache,
+		  struct fnt_op_args op)
 {
 	struct fnt_op_done done = fnt_op_done_of(0, op);
 
 	call->extra.ops++;
 	call->extra.rows += done.rows;
 	if (FNT_COUNTED)
-		fnt_op_row_add_own(row, done);
+		fnt_meter_add_op(&call->thread->meter, cache, done);
 }
 
 /* Write the event of an op that has ended, `now` ns after the call's start; FNT_DONE or

@@ -182,7 +182,7 @@ begin_pending(struct fnt_call_ctx ctx, struct fnt_op_args op)
 	pending = pending_at(call, entry - 1);
 	op.start_ns = fnt_call_elapsed(&ctx);
 	start_pending(call, pending, op);
-	pending->row = NULL;
+	pending->cache = NULL;
 	if (write_begin_slow(ctx, op, pending)) {
 		number_pending(call, pending);
 	} else {
@@ -223,7 +223,9 @@ write_begin_fast(struct fnt_call *call, struct fnt_op_args op,
 	take_pending_fast(call, pending);
 	start_pending(call, pending, op);
 	pending->entity = entity->id;
-	pending->row = entity->rows[op.op];
+	pending->cache = entity->rows[op.op];
+	if (FNT_COUNTED)
+		pending->key = pending->cache->key;
 	pending->by = fnt_call_owner(call);
 	at = fnt_op_encode_start_fast(call->at, op, entity, FNT_HEAD_OP_BEGIN);
 	fnt_payload_publish(call, fnt_encode_time_fast(at, op.start_ns), op.start_ns);
@@ -345,6 +347,16 @@ end_pending(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
 
 /* ---- end, fast ------------------------------------------------------------------- */
 
+/* Is it still known where the op is counted? */
+static inline bool
+is_cached(const struct fnt_call *call, const struct fnt_pending_op *pending)
+{
+	if (!FNT_COUNTED)
+		return true;
+	return pending->cache && pending->by == fnt_call_owner(call) &&
+	       pending->cache->key == pending->key;
+}
+
 static inline __attribute__((always_inline)) bool
 op_end_fast(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok,
 	    bool counter)
@@ -363,8 +375,8 @@ op_end_fast(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok,
 	pending = find_pending(call, handle, &entry);
 	if (__builtin_expect(!pending || entry > FNT_PENDING_INLINE, 0))
 		goto leave;
-	if (__builtin_expect(!pending->row || pending->by != fnt_call_owner(call) ||
-				     pending->omitted || !fnt_payload_has(call, 0),
+	if (__builtin_expect(!is_cached(call, pending) || pending->omitted ||
+				     !fnt_payload_has(call, 0),
 			     0))
 		goto leave;
 	if (__builtin_expect(
@@ -379,7 +391,7 @@ op_end_fast(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok,
 	at = fnt_encode_time(at, took);
 	at = fnt_encode_optional(at, row_count);
 	fnt_payload_publish(call, fnt_encode_bool(at, ok), now);
-	fnt_op_count_fast(call, pending->row,
+	fnt_op_count_fast(call, pending->cache,
 			  (struct fnt_op_args){.duration_ns = took,
 					       .row_count = row_count,
 					       .ok = ok});

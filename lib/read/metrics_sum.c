@@ -104,11 +104,25 @@ find_sum(struct fnt_metrics_work *work, uint32_t name, uint32_t *index)
 	return rc;
 }
 
-static void
-add_counts(struct fnt_fn_sum *sum, const fnt_word *counts)
+void
+fnt_metrics_add_counts(uint64_t into[FNT_FN_COUNTERS],
+		       const uint64_t counts[FNT_FN_COUNTERS])
 {
 	for (int i = 0; i < FNT_FN_COUNTERS; i++)
-		sum->counts[i] += fnt_word_relaxed(&counts[i]);
+		if (i != FNT_FN_MAX_NS)
+			into[i] += counts[i];
+		else if (into[i] < counts[i])
+			into[i] = counts[i];
+}
+
+static void
+add_counts(struct fnt_fn_sum *sum, const fnt_word *words)
+{
+	uint64_t counts[FNT_FN_COUNTERS];
+
+	for (int i = 0; i < FNT_FN_COUNTERS; i++)
+		counts[i] = fnt_word_relaxed(&words[i]);
+	fnt_metrics_add_counts(sum->counts, counts);
 }
 
 void
@@ -122,20 +136,6 @@ fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUNTERS]
 				   FNT_ROW_FN))
 			add_counts(&sum, view->fn_rows[i].counts);
 	memcpy(counts, sum.counts, sizeof(sum.counts));
-}
-
-static int
-add_octave(struct fnt_fn_sum *sum, uint32_t octave, const struct fnt_octave *block)
-{
-	uint64_t **at = &sum->octaves[octave];
-
-	if (!*at)
-		*at = calloc(FNT_OCTAVE_BUCKETS, sizeof(**at));
-	if (!*at)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < FNT_OCTAVE_BUCKETS; i++)
-		(*at)[i] += fnt_word_relaxed(&block->counts[i]);
-	return 0;
 }
 
 static int
@@ -169,18 +169,21 @@ add_blocks(struct fnt_metrics_work *work)
 	int rc = 0;
 
 	for (uint32_t i = 0; i < view->block_count && !rc; i++) {
-		uint64_t key = fnt_word_relaxed(&view->block_keys[i]),
-			 row = (key >> 16) - 1;
-		uint32_t octave = (uint32_t)key & 0xffff, sum;
+		uint64_t key = fnt_word_relaxed(&view->block_keys[i]);
+		uint64_t row = fnt_block_key_row(key);
+		uint32_t octave = fnt_block_key_octave(key), sum;
 
-		if (row >= view->fn_row_count || octave >= FNT_OCTAVES)
+		if (row >= view->fn_row_count || octave >= FNT_OCTAVES ||
+		    fnt_block_key_is_op(key))
 			continue;
 		sum = work->sum_of_row[row];
 		if (sum)
-			rc = add_octave(&work->sums[sum - 1], octave, &view->blocks[i]);
+			rc = fnt_octaves_add(&work->sums[sum - 1].octaves, octave,
+					     &view->blocks[i], NULL);
 	}
 	for (uint32_t i = 0; i < FNT_OCTAVES && !rc; i++)
-		rc = add_octave(&work->sums[0], i, &view->metrics->other_octaves[i]);
+		rc = fnt_octaves_add(&work->sums[0].octaves, i,
+				     &view->metrics->other_octaves[i], NULL);
 	return rc;
 }
 
@@ -236,24 +239,12 @@ by_fn_text(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
-/* Moves all counts of `from`, which owns no memory afterwards. */
 static void
 merge_sum(struct fnt_fn_sum *into, struct fnt_fn_sum *from)
 {
-	for (int i = 0; i < FNT_FN_COUNTERS; i++)
-		into->counts[i] += from->counts[i];
+	fnt_metrics_add_counts(into->counts, from->counts);
 	into->in_flight += from->in_flight;
-	for (uint32_t i = 0; i < FNT_OCTAVES; i++) {
-		uint64_t *have = into->octaves[i], *more = from->octaves[i];
-
-		from->octaves[i] = NULL;
-		if (!have)
-			into->octaves[i] = more;
-		for (uint32_t k = 0; have && more && k < FNT_OCTAVE_BUCKETS; k++)
-			have[k] += more[k];
-		if (have)
-			free(more);
-	}
+	fnt_octaves_merge(&into->octaves, &from->octaves);
 }
 
 static void
@@ -295,4 +286,18 @@ fnt_metrics_sum_fns(struct fnt_metrics_work *work)
 	if (!rc)
 		merge_sums(work);
 	return rc;
+}
+
+void
+fnt_metrics_work_fini(struct fnt_metrics_work *work)
+{
+	for (uint32_t i = 0; i < work->sum_count; i++)
+		fnt_octaves_free(&work->sums[i].octaves);
+	for (uint32_t i = 0; i < work->op_sum_count; i++)
+		fnt_octaves_free(&work->op_sums[i].octaves);
+	free(work->sums);
+	free(work->sum_of_name);
+	free(work->sum_of_row);
+	free(work->op_sums);
+	free(work->op_sum_of_row);
 }

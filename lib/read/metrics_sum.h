@@ -2,8 +2,8 @@
  *
  * metrics_sum.h: sums up a region's metrics, in two steps.
  *
- *   rows ─────── fnt_metrics_sum_fns() ──► sums ──┐ fnt_metrics_fill()
- *   rows of operations ───────────────────────────┴──► struct fnt_metrics
+ *   rows of functions ── fnt_metrics_sum_fns() ──► sums ──┬─► struct fnt_metrics
+ *   rows of operations ─ fnt_metrics_sum_ops() ──► sums ──┘   fnt_metrics_fill()
  *
  * Reading never writes to the region, and every number found in it is bounded before it
  * is used. Counters are read one by one while producers add to them. One thread at a
@@ -12,6 +12,7 @@
 #ifndef FNT_READ_METRICS_SUM_H
 #define FNT_READ_METRICS_SUM_H
 
+#include "read/octaves.h"
 #include "region/view.h"
 
 #include <fntrace/metrics.h>
@@ -22,7 +23,16 @@ struct fnt_fn_sum {
 	const char *text; /* of the name; the result owns it */
 	uint64_t counts[FNT_FN_COUNTERS];
 	uint64_t in_flight;
-	uint64_t *octaves[FNT_OCTAVES]; /* of the histogram; NULL: all zero */
+	struct fnt_octaves octaves;
+};
+
+/* The counts of an entity's ops of one kind so far. */
+struct fnt_op_sum {
+	const char *entity; /* the result owns it */
+	uint32_t op;
+	uint64_t in_blocks; /* sum over the blocks of the pair's rows */
+	uint64_t unplaced, errors, rows, total_ns, max_ns;
+	struct fnt_octaves octaves;
 };
 
 /* What the caller gets (`metrics`), and the memory that it points to. */
@@ -41,7 +51,10 @@ struct fnt_metrics_work {
 	uint32_t sum_count, sum_room;
 	uint32_t *sum_of_name; /* by name id: index into `sums` plus 1; 0: none yet */
 	uint32_t *sum_of_row;  /* by row: the same */
-	uint32_t shared;       /* rows that several lanes write to */
+	struct fnt_op_sum *op_sums; /* the first: of the operations that have no row */
+	uint32_t op_sum_count, op_sum_room;
+	uint32_t *op_sum_of_row; /* by row: index into `op_sums` plus 1; 0: none */
+	uint32_t shared;	 /* rows that several lanes write to */
 };
 
 /* Can a writer have set this key? Its name is not checked. */
@@ -62,16 +75,25 @@ void fnt_metrics_counts(const struct fnt_view *view, uint64_t counts[FNT_FN_COUN
 int fnt_metrics_text(const struct fnt_metrics_work *work, uint32_t id,
 		     const char **text);
 
-/* Makes one sum for each function, in `sums`. `work` is zero except for its view and
- * result. The caller frees the three arrays and the octaves, whatever is returned. 0,
- * -ENOMEM. */
+/* Add a row's counters to those of a sum: the sums are summed up, of maxima the larger
+ * one is kept. */
+void fnt_metrics_add_counts(uint64_t into[FNT_FN_COUNTERS],
+			    const uint64_t counts[FNT_FN_COUNTERS]);
+
+/* Makes one sum for each function, in `sums`; and one for each entity and kind, in
+ * `op_sums`. `work` is zero except for its view and result. fnt_metrics_work_fini()
+ * frees the arrays and octaves, whatever is returned. 0, -ENOMEM. */
 int fnt_metrics_sum_fns(struct fnt_metrics_work *work);
+int fnt_metrics_sum_ops(struct fnt_metrics_work *work);
+void fnt_metrics_work_fini(struct fnt_metrics_work *work);
 
 /* An empty result, for fnt_metrics_free(); NULL: no memory. */
 struct fnt_metrics_result *fnt_metrics_result_create(uint32_t name_count);
 
-/* Fills in the result: functions from the sums, operations from their rows.
- * 0, -ENOMEM. */
+/* Fills in the result from the sums. 0, -ENOMEM. */
 int fnt_metrics_fill(struct fnt_metrics_work *work);
+
+/* The part of it that is about operations. */
+int fnt_metrics_fill_ops(struct fnt_metrics_work *work);
 
 #endif

@@ -5,7 +5,6 @@
 #include "read/metrics_sum.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 int
 fnt_metrics_sum(const struct fnt_view *view, struct fnt_metrics **metrics)
@@ -15,13 +14,10 @@ fnt_metrics_sum(const struct fnt_view *view, struct fnt_metrics **metrics)
 	int rc = work.result ? fnt_metrics_sum_fns(&work) : -ENOMEM;
 
 	if (!rc)
+		rc = fnt_metrics_sum_ops(&work);
+	if (!rc)
 		rc = fnt_metrics_fill(&work);
-	for (uint32_t i = 0; i < work.sum_count; i++)
-		for (uint32_t k = 0; k < FNT_OCTAVES; k++)
-			free(work.sums[i].octaves[k]);
-	free(work.sums);
-	free(work.sum_of_name);
-	free(work.sum_of_row);
+	fnt_metrics_work_fini(&work);
 	if (rc && work.result)
 		fnt_metrics_free(&work.result->metrics);
 	if (!rc)

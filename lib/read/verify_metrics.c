@@ -40,10 +40,17 @@ is_name(const struct fnt_view *view, uint64_t id)
 	       (view->frozen || fnt_name_get(view, (uint32_t)id, name) >= 0);
 }
 
-/* May a block's key have this row? */
+/* May a block have this key? */
 static bool
-is_row(const struct fnt_view *view, uint64_t row)
+is_block_key(const struct fnt_view *view, uint64_t key)
 {
+	uint64_t row = fnt_block_key_row(key);
+
+	if (fnt_block_key_octave(key) >= FNT_OCTAVES)
+		return false;
+	if (fnt_block_key_is_op(key))
+		return row < view->op_row_count &&
+		       (view->frozen || fnt_word_relaxed(&view->op_rows[row].key));
 	return row < view->fn_row_count &&
 	       (view->frozen || fnt_word_relaxed(&view->fn_rows[row].key));
 }
@@ -69,7 +76,7 @@ check_fn_row(const struct metrics_check *check, uint32_t i)
 
 		if (block && (block > view->block_count ||
 			      fnt_word_relaxed(&view->block_keys[block - 1]) !=
-				      fnt_block_key(i, octave)))
+				      fnt_block_key(i, false, octave)))
 			report(check, &row->blocks[octave],
 			       "row %u of functions: block %u belongs to another row",
 			       i, block);
@@ -85,18 +92,32 @@ check_op_row(const struct metrics_check *check, uint32_t i)
 
 	if (key &&
 	    (!fnt_row_key_is(view, key, FNT_ROW_OP) ||
-	     fnt_key_op(key) >= FNT_OP_KINDS || !is_name(view, fnt_key_name(key))))
+	     fnt_key_op(key) >= FNT_OP_KINDS || !is_name(view, fnt_key_name(key)))) {
 		report(check, row, "row %u of operations: key 0x%llx", i,
 		       (unsigned long long)key);
+		return;
+	}
+	for (uint32_t k = 0; k < FNT_OP_BLOCKS; k++) {
+		uint32_t known =
+			atomic_load_explicit(&row->blocks[k], memory_order_relaxed);
+		uint32_t block = known >> 6;
+
+		if (known && (!block || block > view->block_count ||
+			      fnt_word_relaxed(&view->block_keys[block - 1]) !=
+				      fnt_block_key(i, true, known & 0x3f)))
+			report(check, &row->blocks[k],
+			       "row %u of operations: block %u belongs to another row",
+			       i, block);
+	}
 }
 
 static void
 check_block(const struct metrics_check *check, uint32_t i)
 {
 	const struct fnt_view *view = check->view;
-	uint64_t key = fnt_word_relaxed(&view->block_keys[i]), row = (key >> 16) - 1;
+	uint64_t key = fnt_word_relaxed(&view->block_keys[i]);
 
-	if (key && (!is_row(view, row) || (key & 0xffff) >= FNT_OCTAVES))
+	if (key && !is_block_key(view, key))
 		report(check, &view->block_keys[i], "block %u: key 0x%llx", i,
 		       (unsigned long long)key);
 }
@@ -138,11 +159,18 @@ check_fn(const struct metrics_check *check, const struct fnt_fn_metrics *fn)
 
 	for (size_t i = 0; i < fn->bucket_count; i++)
 		count += fn->buckets[i].count;
-	if (count + fn->spilled != fn->calls)
+	if (count + fn->spilled + fn->aborted != fn->calls)
 		report(check, check->view->fn_rows,
-		       "a function's %llu calls, %llu in its histogram",
-		       (unsigned long long)fn->calls,
+		       "a function's %llu calls, of which %llu were aborted, and %llu "
+		       "in "
+		       "its histogram",
+		       (unsigned long long)fn->calls, (unsigned long long)fn->aborted,
 		       (unsigned long long)(count + fn->spilled));
+	if (fn->bucket_count && fn->max_ns < fn->buckets[fn->bucket_count - 1].low_ns)
+		report(check, check->view->fn_rows,
+		       "a function's longest call took %llu ns, its maximum is %llu",
+		       (unsigned long long)fn->buckets[fn->bucket_count - 1].low_ns,
+		       (unsigned long long)fn->max_ns);
 }
 
 /* Compares calls, the functions' counts and their histograms, if nothing changes

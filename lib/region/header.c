@@ -19,7 +19,7 @@
 #define RECORD_DEF (64u << 10)
 #define KEPT_DEFAULT 10u
 #define KEPT_MAX 50u
-#define METRICS_MAX (64ull << 20)
+#define METRICS_MAX (96ull << 20)
 
 /* Each section's name in messages, the size of its entries, and the allowed counts. */
 static const struct {
@@ -90,15 +90,15 @@ add_section(struct fnt_header *header, uint64_t *off, uint32_t kind, uint64_t co
 	*off = (*off + FNT_LINE - 1) / FNT_LINE * FNT_LINE;
 }
 
-/* Metrics get an eighth of the region, up to METRICS_MAX: a fifth of that for
- * functions, an eighth for operations, the rest for the blocks of their histograms. */
+/* Metrics get three sixteenths of the region, up to METRICS_MAX: an eighth of that for
+ * functions, a twelfth for operations, the rest for the blocks of their histograms. */
 static void
 add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
 {
 	uint64_t left =
-		clamp(size >> 3, 0, METRICS_MAX) - sizeof(struct fnt_metrics_head);
-	uint64_t fns = clamp(left / 5 / sizeof(struct fnt_fn_row), 8, 1u << 20);
-	uint64_t ops = clamp(left / 8 / sizeof(struct fnt_op_row), 16, 1u << 20);
+		clamp(size / 16 * 3, 0, METRICS_MAX) - sizeof(struct fnt_metrics_head);
+	uint64_t fns = clamp(left / 8 / sizeof(struct fnt_fn_row), 8, 1u << 20);
+	uint64_t ops = clamp(left / 12 / sizeof(struct fnt_op_row), 16, 1u << 20);
 	uint64_t blocks;
 
 	left -= fns * sizeof(struct fnt_fn_row) + ops * sizeof(struct fnt_op_row);
@@ -110,8 +110,8 @@ add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
 	add_section(header, off, FNT_SECTION_BLOCKS, blocks);
 }
 
-/* Calls in flight get an eighth of the region, metrics another; the other tables grow
- * with the region up to a limit; the rings get the rest. */
+/* Calls in flight get an eighth of the region, metrics a little more; the other tables
+ * grow with the region up to a limit; the rings get the rest. */
 static void
 lay_out(struct fnt_header *header, uint64_t size)
 {
@@ -190,7 +190,7 @@ kept_percent(const struct fnt_options *options)
 }
 
 /* Without an explicit size: large enough for `capacity` records of 1 KiB, given that
- * the rings get over two thirds of it. */
+ * the rings get over five eighths of it. */
 static uint64_t
 size_for(const struct fnt_options *options)
 {
@@ -199,7 +199,7 @@ size_for(const struct fnt_options *options)
 	if (!size)
 		size = size_from_environment();
 	if (!size) {
-		need = options->capacity * 1024 / 2 * 3 + FNT_REGION_SIZE_MIN;
+		need = options->capacity * 1024 / 5 * 8 + FNT_REGION_SIZE_MIN;
 		need = need * 100 / (100 - kept_percent(options));
 		size = options->capacity ? clamp(need, FNT_REGION_SIZE_MIN * 4,
 						 FNT_REGION_SIZE_MAX)

@@ -51,7 +51,7 @@ struct memory {
 	struct fnt_frame frames[FLOOR_FRAMES];
 	struct fnt_lane lane;
 	struct fnt_fn_row fn_rows[FLOOR_FNS];
-	struct fnt_octave octaves[FLOOR_FNS];
+	struct fnt_octave octaves[FLOOR_FNS], op_octaves[2];
 	struct fnt_op_row op_rows[2];
 	alignas(FNT_PAGE) struct fnt_cell cells[];
 };
@@ -244,6 +244,7 @@ set_floor(struct floor *f, uint64_t ring_bytes, uint32_t cells)
 			    .cells = memory->cells,
 			    .fn_rows = memory->fn_rows,
 			    .octaves = memory->octaves,
+			    .op_octaves = memory->op_octaves,
 			    .get = &memory->op_rows[0],
 			    .insert = &memory->op_rows[1],
 			    .mask = (1ull << shift) - 1,

@@ -68,6 +68,7 @@ struct floor {
 	struct fnt_fn_row *fn_rows; /* one for each function */
 	struct fnt_octave *octaves; /* one for each function's histogram */
 	struct fnt_op_row *get, *insert;
+	struct fnt_octave *op_octaves; /* of their histograms: get's, insert's */
 	uint64_t ticket;
 	uint64_t mask;	    /* cells - 1 */
 	uint32_t lap_shift; /* log2 of the cells */
@@ -246,9 +247,12 @@ floor_publish(struct fnt_frame *frame, uint64_t since, uint64_t bytes)
 }
 
 FLOOR_INLINE void
-floor_count_op(struct fnt_op_row *row, uint64_t ns, uint64_t rows)
+floor_count_op(struct fnt_op_row *row, struct fnt_octave *octave, uint64_t ns,
+	       uint64_t rows)
 {
-	floor_store(&row->count, floor_load(&row->count) + 1);
+	fnt_word *bucket = &octave->counts[fnt_bucket_of(ns) % FNT_OCTAVE_BUCKETS];
+
+	floor_store(bucket, floor_load(bucket) + 1);
 	floor_store(&row->total_ns, floor_load(&row->total_ns) + ns);
 	if (rows)
 		floor_store(&row->rows, floor_load(&row->rows) + rows);
@@ -264,7 +268,7 @@ floor_get_op(struct floor *f, const struct floor_call *call, char *at, uint32_t 
 	floor_put_get(at, f->lot, call->row_id, since);
 	floor_publish(f->frame, since, used);
 	if (variant.counted)
-		floor_count_op(f->get, FLOOR_GET_NS, 1);
+		floor_count_op(f->get, &f->op_octaves[0], FLOOR_GET_NS, 1);
 }
 
 /* An op insert of Bid. */
@@ -277,7 +281,7 @@ floor_insert_op(struct floor *f, const struct floor_call *call, char *at, uint32
 	floor_put_insert(at, f->bid, since);
 	floor_publish(f->frame, since, used);
 	if (variant.counted)
-		floor_count_op(f->insert, FLOOR_INSERT_NS, 0);
+		floor_count_op(f->insert, &f->op_octaves[1], FLOOR_INSERT_NS, 0);
 }
 
 /* The payload has `used` bytes, all of them in the first frame. */

@@ -83,7 +83,7 @@ floor_get_across(struct floor *f, const struct floor_call *call,
 	floor_put_get(event, f->lot, call->row_id, since);
 	floor_put_across(f, writer, event, FLOOR_GET, since);
 	if (variant.counted)
-		floor_count_op(f->get, FLOOR_GET_NS, 1);
+		floor_count_op(f->get, &f->op_octaves[0], FLOOR_GET_NS, 1);
 }
 
 FLOOR_INLINE void
@@ -96,7 +96,7 @@ floor_insert_across(struct floor *f, const struct floor_call *call,
 	floor_put_insert(event, f->bid, since);
 	floor_put_across(f, writer, event, FLOOR_INSERT, since);
 	if (variant.counted)
-		floor_count_op(f->insert, FLOOR_INSERT_NS, 0);
+		floor_count_op(f->insert, &f->op_octaves[1], FLOOR_INSERT_NS, 0);
 }
 
 /* ---- ops ---------------------------------------------------------------------- */

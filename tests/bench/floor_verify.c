@@ -64,7 +64,7 @@ make_call(struct floor *f, const struct scene *s)
 static bool
 make_floor(struct copies *copies, const struct scene *s, const fnt_word *words)
 {
-	static struct fnt_octave octave;
+	static struct fnt_octave octave, op_octaves[2];
 	uint64_t ticket = floor_load(&copies->lane.rings[FNT_RING_MAIN].low);
 	struct floor f = {
 		.frame = &copies->frames[0],
@@ -72,6 +72,7 @@ make_floor(struct copies *copies, const struct scene *s, const fnt_word *words)
 		.cells = copies->cells,
 		.fn_rows = &copies->fn_row,
 		.octaves = &octave,
+		.op_octaves = op_octaves,
 		.get = &copies->get,
 		.insert = &copies->insert,
 		.ticket = ticket,
@@ -127,7 +128,7 @@ static_assert(FLOOR_FRAMES == 4, "one for each");
 static const struct part parts[] = {
 	{"cell's head", offsetof(struct copies, cells[0].words), FNT_RECORD_WORDS,
 	 HEAD_APART},
-	{"lane", offsetof(struct copies, lane), offsetof(struct fnt_lane, pad) / 8, 0},
+	{"lane", offsetof(struct copies, lane), offsetof(struct fnt_lane, pad0) / 8, 0},
 	{"journal", offsetof(struct copies, lane.journal),
 	 sizeof(struct fnt_journal) / 8,
 	 JOURNAL(bucket) | JOURNAL(counts[FNT_JOURNAL_SUM_BUCKET]) |

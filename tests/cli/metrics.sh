@@ -27,11 +27,16 @@ json 'next((f["ops"], f["rows"], f["stream_bytes"], f["stream_chunks"], f["sched
            for f in x["functions"] if f["fn_name"] == "placeBid") == (3, 1, 0, 0, 0)'
 json 'next((f["ops"], f["rows"], f["stream_bytes"], f["stream_chunks"], f["schedules"])
            for f in x["functions"] if f["fn_name"] == "notify") == (0, 0, 2200, 2, 2)'
+json 'all(o["p50_ms"] <= o["p99_ms"] <= o["max_ms"] for o in x["operations"])'
+json '[(o["max_ms"], o["total_ms"]) for o in x["operations"] if o["entity"] == "Bid"] == [(2.5, 2.5)]'
 json '([(o["entity"], o["op"], o["count"], o["errors"], o["rows"]) for o in x["operations"]] ==
        [("Bid", "insert", 1, 0, 0), ("Lot", "lookup", 1, 0, 1), ("Lot", "update", 1, 1, 0)])'
 json 'x["other_operations"]["count"] == 0 and x["other_operations"]["entity"] is None'
-json 'all(0 < f["p50_ms"] <= f["p99_ms"] <= f["max_ms"] for f in x["functions"])'
+json 'all(0 < f["p50_ms"] <= f["p99_ms"] <= f["max_ms"] for f in x["functions"]
+          if not f["aborted"])'
+json '[f for f in x["functions"] if f["aborted"] and ("max_ms" in f or f["total_ms"])] == []'
 json 'x["metrics"]["functions"] == 5 and x["metrics"]["shared"] == 0'
+json 'x["metrics"]["overflow_calls"] == x["metrics"]["overflow_operations"] == 0'
 
 run 0 fntrace stat -r app
 has out '^functions$'
@@ -40,7 +45,8 @@ has out '^  browse +1 +1 '
 has out '^  \(all\) +5 +1 +1 +1 '
 has out '^  Lot +update +1 +1 '
 lacks out 'IN FLIGHT.*P50'
-lacks out '\(others\)'
+has out '^  ENTITY +OP +COUNT +ERRORS +MEAN +P50 +P95 +P99 +MAX +TOTAL +ROWS'
+lacks out 'past the table'
 run 0 fntrace stat -r app -n 2
 has out 'and 3 more functions: -n 0 shows all'
 has out 'and 1 more operation: -n 0 shows all'
@@ -53,7 +59,7 @@ json 'len(x["functions"]) == 5'
 
 run 0 fntrace hist -r app --json
 json 'x["fn_name"] is None and x["calls"] == 5'
-json 'sum(b["count"] for b in x["buckets"]) == 5'
+json 'sum(b["count"] for b in x["buckets"]) == x["calls"] - x["aborted"] == 4'
 json 'all(b["from_ns"] <= b["to_ns"] for b in x["buckets"])'
 json 'x["buckets"] == sorted(x["buckets"], key=lambda b: b["from_ns"])'
 run 0 fntrace hist -r app placeBid --json
@@ -67,6 +73,24 @@ one_line err
 has err 'no calls of "placeBit"; did you mean "placeBid"'
 run 1 fntrace hist -r app nothing-like-it
 has err 'fntrace stat lists the functions'
+run 0 fntrace hist -r app --op insert --json
+json '(x["entity"], x["op"], x["count"], x["max_ms"]) == (None, "insert", 1, 2.5)'
+json 'sum(b["count"] for b in x["buckets"]) == 1'
+run 0 fntrace hist -r app --entity Lot --json
+json '(x["entity"], x["op"], x["count"], x["errors"]) == ("Lot", None, 2, 1)'
+json 'sum(b["count"] for b in x["buckets"]) == 2'
+run 0 fntrace hist -r app --entity Lot --op update
+has out '^Lot update$'
+has out '^  1 operation$'
+run 0 fntrace hist -r app --op all --json
+json 'x["entity"] is None and x["op"] is None and x["count"] == 3'
+run 1 fntrace hist -r app --entity Lott
+one_line err
+has err 'no operations "Lott"'
+run 2 fntrace hist -r app --op inserted
+has err 'no operations are called "inserted"'
+run 2 fntrace hist -r app placeBid --op insert
+has err 'leave "placeBid" out'
 run 2 fntrace hist -r app placeBid browse
 has err 'not "browse" too'
 for columns in 1 20 40 60 80 200; do
@@ -91,6 +115,37 @@ run 0 fntrace hist -r empty
 has out '^  0 calls$'
 run 0 fntrace hist -r empty --json
 json 'x["buckets"] == [] and "p50_ms" not in x'
+
+# ---- more functions than the table has room for -------------------------------------
+
+# 300 functions; the smallest region has 64 names.
+for n in {1..300}; do
+	printf 'begin c%d function_%d query\nop c%d get Entity_%d 1 5 1 ok\nok c%d\n' \
+		"$n" "$n" "$n" "$n" "$n"
+done | FNTRACE_SIZE=256K produce full
+run 0 fntrace stat -r full --json
+json 'x["all"]["calls"] == 300 and x["metrics"]["overflow_calls"] > 200'
+json '(x["metrics"]["overflow_calls"] == x["other_functions"]["calls"] ==
+       300 - sum(f["calls"] for f in x["functions"]))'
+json '(x["metrics"]["overflow_operations"] == x["other_operations"]["count"] ==
+       300 - sum(o["count"] for o in x["operations"]))'
+run 0 fntrace stat -r full
+has out '^  \(past the table\) +2[0-9][0-9] '
+has out 'calls of functions past the table: counted, but not by name; a larger region'
+run 0 fntrace hist -r full
+has out '^  and 2[0-9][0-9] calls past the table: a larger region'
+run 0 fntrace hist -r full --op get
+has out 'operations past the table'
+run 1 fntrace hist -r full function_300
+one_line err
+has err '"function_300" has no row in the table, but it may be among the 2[0-9][0-9] calls'
+run 1 fntrace hist -r full --entity Entity_300
+has err 'may be among the 2[0-9][0-9] operations past the table'
+# Its records have its name.
+run 0 fntrace recent -r full --fn function_300 --json
+json '[call["fn_name"] for call in x] == ["function_300"]'
+run 0 fntrace recent -r full --fn function_300
+has out 'function_300'
 
 # ---- calls of a dead process --------------------------------------------------------
 

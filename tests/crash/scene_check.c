@@ -372,7 +372,11 @@ check_metrics(struct scene *scene, const struct count *count)
 
 		for (size_t k = 0; k < fn->bucket_count; k++)
 			calls += fn->buckets[k].count;
-		SCENE_MUST(scene, calls == fn->calls && !fn->spilled);
+		SCENE_MUST(scene, calls == fn->calls - fn->aborted && !fn->spilled);
+		SCENE_MUST(scene,
+			   !calls || fn->max_ns >=
+					     fn->buckets[fn->bucket_count - 1].low_ns);
+		SCENE_MUST(scene, fn->max_ns <= fn->total_ns);
 		SCENE_MUST(scene, !fn->in_flight);
 	}
 	for (size_t i = 0; i < metrics->op_count; i++)

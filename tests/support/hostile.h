@@ -14,6 +14,7 @@
 #define FNT_TEST_HOSTILE_H
 
 #include "ring/frame.h"
+#include "metrics/count_ops.h"
 #include "metrics/journal.h"
 #include "region/name_table.h"
 #include "region/segment_map.h"

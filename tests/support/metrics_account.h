@@ -39,7 +39,7 @@ struct fn_account {
 };
 
 struct op_account {
-	_Atomic uint64_t count, errors, rows, ns;
+	_Atomic uint64_t count, errors, rows, ns, max_ns;
 	/* timed by the library, so that their durations are not known here */
 	_Atomic uint64_t timed;
 };
@@ -77,6 +77,16 @@ account_add(_Atomic uint64_t *count, uint64_t more)
 }
 
 static inline void
+account_time(struct op_account *op, uint64_t ns)
+{
+	uint64_t max = atomic_load(&op->max_ns);
+
+	account_add(&op->ns, ns);
+	while (max < ns && !atomic_compare_exchange_weak(&op->max_ns, &max, ns))
+		;
+}
+
+static inline void
 account_op(struct account *account, struct fn_account *fn, const struct op_entry *entry)
 {
 	struct op_account *op = &account->ops[entry->entity][entry->op];
@@ -88,7 +98,7 @@ account_op(struct account *account, struct fn_account *fn, const struct op_entry
 	if (entry->ns == ACCOUNT_NO_TIME)
 		account_add(&op->timed, 1);
 	else
-		account_add(&op->ns, entry->ns);
+		account_time(op, entry->ns);
 	account_add(&fn->counts[ACCOUNT_OPS], 1);
 	account_add(&fn->counts[ACCOUNT_OPS_OMITTED], entry->omitted);
 	account_add(&fn->counts[ACCOUNT_ROWS], rows);
@@ -97,20 +107,29 @@ account_op(struct account *account, struct fn_account *fn, const struct op_entry
 /* ---- comparing ------------------------------------------------------------------- */
 
 static inline uint64_t
-account_buckets(const struct fnt_fn_metrics *fn)
+account_buckets(const struct fnt_bucket *buckets, size_t bucket_count)
 {
 	uint64_t count = 0;
 
-	for (size_t i = 0; i < fn->bucket_count; i++)
-		count += fn->buckets[i].count;
+	for (size_t i = 0; i < bucket_count; i++)
+		count += buckets[i].count;
 	return count;
+}
+
+static inline uint64_t
+account_fn_buckets(const struct fnt_fn_metrics *fn)
+{
+	return account_buckets(fn->buckets, fn->bucket_count);
 }
 
 static inline void
 account_of(const struct fnt_fn_metrics *fn, uint64_t counts[ACCOUNT_COUNTS])
 {
 	if (fn->fn_name)
-		ck_assert_uint_eq(account_buckets(fn) + fn->spilled, fn->calls);
+		ck_assert_uint_eq(account_fn_buckets(fn) + fn->aborted + fn->spilled,
+				  fn->calls);
+	if (fn->bucket_count && !fn->spilled)
+		ck_assert_uint_ge(fn->max_ns, fn->buckets[fn->bucket_count - 1].low_ns);
 	ck_assert_uint_eq(fn->in_flight, 0);
 	counts[ACCOUNT_OK] = fn->ok;
 	counts[ACCOUNT_ERROR] = fn->error;
@@ -136,9 +155,10 @@ account_compare_buckets(const struct fnt_metrics *metrics)
 
 	for (size_t i = 0; i < metrics->fn_count; i++)
 		spilled += metrics->fns[i].spilled;
-	ck_assert_uint_eq(account_buckets(&metrics->other),
-			  metrics->other.calls + spilled);
-	ck_assert_uint_eq(account_buckets(&metrics->total), metrics->total.calls);
+	ck_assert_uint_eq(account_fn_buckets(&metrics->other),
+			  metrics->other.calls - metrics->other.aborted + spilled);
+	ck_assert_uint_eq(account_fn_buckets(&metrics->total),
+			  metrics->total.calls - metrics->total.aborted);
 	ck_assert_uint_eq(metrics->total.spilled, 0);
 }
 
@@ -195,10 +215,17 @@ account_compare_op(const struct op_account *op, const struct fnt_op_metrics *is,
 	missing->count += op->count - is->count;
 	missing->errors += op->errors - is->errors;
 	missing->rows += op->rows - is->rows;
-	if (is->count == op->count && !op->timed)
+	missing->spilled += is->spilled;
+	ck_assert_uint_eq(account_buckets(is->buckets, is->bucket_count) + is->spilled,
+			  is->count);
+	if (is->count == op->count && !op->timed) {
 		ck_assert_uint_eq(is->total_ns, op->ns);
-	if (is->count == op->count)
+		ck_assert_uint_eq(is->max_ns, op->max_ns);
+	}
+	if (is->count == op->count) {
 		ck_assert_uint_ge(is->total_ns, op->ns);
+		ck_assert_uint_ge(is->max_ns, op->max_ns);
+	}
 }
 
 static inline void
@@ -224,6 +251,9 @@ account_compare_ops(struct account *account, const struct fnt_metrics *metrics,
 	ck_assert_uint_eq(missing.count, metrics->other_ops.count);
 	ck_assert_uint_eq(missing.errors, metrics->other_ops.errors);
 	ck_assert_uint_eq(missing.rows, metrics->other_ops.rows);
+	ck_assert_uint_eq(account_buckets(metrics->other_ops.buckets,
+					  metrics->other_ops.bucket_count),
+			  missing.count + missing.spilled);
 }
 
 static inline void

@@ -1,266 +1,58 @@
 /* SPDX-License-Identifier: MIT
  *
- * fntrace hist: a histogram of how long calls took, with percentiles.
+ * fntrace hist: a histogram of how long calls or operations took, with percentiles.
  */
 #include "commands/commands.h"
-#include "view/bar.h"
+#include "view/histogram.h"
 #include "view/measures.h"
 #include "view/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX 28
-#define STEPS 8 /* rows per octave (a doubling of the duration), at most */
-
 struct settings {
 	struct tool_source source;
+	const char *op, *entity;
 	bool json;
 };
 
 static const struct tool_option options[] = {
 	TOOL_SOURCE_OPTIONS(struct settings),
+	{"entity", 'e', TOOL_TEXT, offsetof(struct settings, entity), "ENTITY",
+	 "operations on this entity instead of calls"},
+	{"op", 'o', TOOL_TEXT, offsetof(struct settings, op), "KIND",
+	 "operations of this kind (get, list, insert …); all: of every kind"},
 	{"json", 0, TOOL_FLAG, offsetof(struct settings, json), NULL,
 	 "print one JSON object, with all non-empty buckets"},
 	TOOL_END,
 };
 
-/* ---- for people ----------------------------------------------------------------- */
-
-/* The scale is logarithmic: each octave is divided into eight steps of equal ratio.
- * ratios[n] is 2^(n/8) times 2^16. */
-static const uint32_t ratios[STEPS] = {65536, 71468,  77936,  84990,
-				       92682, 101070, 110218, 120194};
-
-static uint32_t
-step_of(uint64_t ns)
-{
-	uint32_t log = ns ? 63 - (uint32_t)__builtin_clzll(ns) : 0, step = 0;
-	uint64_t scaled = log > 16 ? ns >> (log - 16) : ns << (16 - log);
-
-	while (step + 1 < STEPS && scaled >= ratios[step + 1])
-		step++;
-	return log * STEPS + step;
-}
-
-static uint64_t
-start_of(uint32_t step)
-{
-	uint32_t log = step / STEPS;
-	uint64_t ratio = ratios[step % STEPS];
-
-	return log > 16 ? ratio << (log - 16) : ratio >> (16 - log);
-}
-
-/* The step that the middle of the bucket falls into. */
-static uint32_t
-step_of_bucket(const struct fnt_bucket *bucket)
-{
-	if (bucket->high_ns == UINT64_MAX)
-		return step_of(bucket->low_ns);
-	return step_of(bucket->low_ns + (bucket->high_ns - bucket->low_ns) / 2);
-}
-
-/* Terminal columns of the parts of a row. */
-#define LABEL 12 /* "   446 us | " */
-#define COUNT 14
-#define SHARE 8 /* of the calls, in percent */
-#define BAR_MIN 8
-#define BARS_MAX 120
-#define MARKS_MAX 64
-
-struct chart {
-	const struct fnt_fn_metrics *fn;
-	uint32_t first;	  /* step of the first row */
-	uint32_t per_row; /* steps */
-	uint32_t rows;
-	uint64_t counts[ROWS_MAX + 1];
-	uint64_t most, total;
-	size_t columns; /* of the longest bar */
-	bool with_count, with_share, with_marks;
-};
-
-/* Sum the buckets into rows. An octave takes eight rows, or four, two, one, …, so that
- * there are at most ROWS_MAX rows. */
 static void
-lay_out(struct chart *chart, const struct fnt_fn_metrics *fn)
-{
-	uint32_t first = step_of_bucket(&fn->buckets[0]);
-	uint32_t last = step_of_bucket(&fn->buckets[fn->bucket_count - 1]);
-
-	*chart = (struct chart){.fn = fn, .per_row = 1};
-	while (last / chart->per_row - first / chart->per_row >= ROWS_MAX)
-		chart->per_row *= 2;
-	chart->first = first / chart->per_row * chart->per_row;
-	chart->rows = (last - chart->first) / chart->per_row + 1;
-	for (size_t i = 0; i < fn->bucket_count; i++) {
-		uint32_t row = (step_of_bucket(&fn->buckets[i]) - chart->first) /
-			       chart->per_row;
-
-		chart->counts[row] += fn->buckets[i].count;
-		chart->total += fn->buckets[i].count;
-		if (chart->counts[row] > chart->most)
-			chart->most = chart->counts[row];
-	}
-}
-
-/* Write the names of the percentiles that fall into the row: " p50 p90", or "". */
-static void
-marks_of(const struct chart *chart, uint32_t row, char marks[MARKS_MAX])
-{
-	*marks = '\0';
-	for (size_t i = 0; i < measures_percentile_count; i++) {
-		uint64_t at = fnt_metrics_percentile(chart->fn,
-						     measures_percentiles[i].percent);
-		uint32_t its = (step_of(at) - chart->first) / chart->per_row;
-
-		if (its >= chart->rows)
-			its = chart->rows - 1;
-		if (its == row) {
-			strcat(marks, " ");
-			strcat(marks, measures_percentiles[i].name);
-		}
-	}
-}
-
-/* Decide what is printed next to the bars. On a narrow terminal the marks are dropped
- * first, then the share, then the count. */
-static void
-fit(struct chart *chart)
-{
-	size_t width = text_columns(stdout), marks = 0;
-	char text[MARKS_MAX];
-
-	for (uint32_t row = 0; row < chart->rows; row++) {
-		marks_of(chart, row, text);
-		if (strlen(text) > marks)
-			marks = strlen(text);
-	}
-	chart->columns = BAR_COLUMNS;
-	chart->with_marks = chart->with_share = chart->with_count = true;
-	if (!width)
-		return;
-	chart->with_marks = width >= LABEL + BAR_MIN + COUNT + SHARE + marks;
-	chart->with_share = width >= LABEL + BAR_MIN + COUNT + SHARE;
-	chart->with_count = width >= LABEL + BAR_MIN + COUNT;
-	width -= LABEL < width ? LABEL : width;
-	width -= (chart->with_count ? COUNT : 0u) + (chart->with_share ? SHARE : 0u) +
-		 (chart->with_marks ? marks : 0u);
-	chart->columns = width < BARS_MAX ? width : BARS_MAX;
-	if (!chart->columns)
-		chart->columns = 1;
-}
-
-static void
-put_row(const struct chart *chart, uint32_t row)
-{
-	char bar[BAR_BYTES(BARS_MAX)] = "", marks[MARKS_MAX], text[TEXT_UNIT_MAX];
-	uint64_t count = chart->counts[row];
-	int pad;
-
-	text_duration(text, start_of(chart->first + row * chart->per_row));
-	printf("%*s%s %s", (int)(LABEL - 2 - text_width(text)), "", text,
-	       text_is_utf8() ? "│" : "|");
-	if (count)
-		bar_draw(bar, 0, count, chart->most, chart->columns);
-	text_style(stdout, TEXT_GOOD);
-	fputs(bar, stdout);
-	text_style(stdout, TEXT_PLAIN);
-	pad = (int)(chart->columns - text_width(bar));
-	if (count && chart->with_count)
-		printf("%*s%*s", pad, "", COUNT, text_count(text, count));
-	if (count && chart->with_share)
-		printf("%*.1f %%", SHARE - 2,
-		       100 * (double)count / (double)chart->total);
-	marks_of(chart, row, marks);
-	text_style(stdout, TEXT_BOLD);
-	if (count && chart->with_marks)
-		fputs(marks, stdout);
-	text_style(stdout, TEXT_PLAIN);
-	putchar('\n');
-}
-
-/* "p50 446 us  p90 2.20 ms …", wrapped at the width of the terminal. */
-static void
-put_percentiles(const struct fnt_fn_metrics *fn)
-{
-	size_t width = text_columns(stdout), used = 0;
-
-	for (size_t i = 0; i < measures_percentile_count; i++) {
-		const struct measures_percentile *one = &measures_percentiles[i];
-		char text[TEXT_UNIT_MAX];
-		size_t more;
-
-		text_duration(text, fnt_metrics_percentile(fn, one->percent));
-		more = 3 + strlen(one->name) + text_width(text);
-		if (used && width && used + more > width) {
-			putchar('\n');
-			used = 0;
-		}
-		used += more;
-		printf("  %s %s", one->name, text);
-	}
-	putchar('\n');
-}
-
-static void
-put_head(const struct fnt_fn_metrics *fn)
-{
-	char text[TEXT_UNIT_MAX];
-
-	text_style(stdout, TEXT_BOLD);
-	text_put_cut(stdout, fn->fn_name ? fn->fn_name : "all functions",
-		     text_columns(stdout));
-	text_style(stdout, TEXT_PLAIN);
-	printf("\n  %s call%s\n", text_count(text, fn->calls),
-	       fn->calls == 1 ? "" : "s");
-	if (fn->spilled)
-		printf("  %s of them not in the histogram: histogram table full\n",
-		       text_count(text, fn->spilled));
-}
-
-static void
-print_text(const struct fnt_fn_metrics *fn)
-{
-	struct chart chart;
-
-	put_head(fn);
-	if (!fn->bucket_count)
-		return;
-	put_percentiles(fn);
-	lay_out(&chart, fn);
-	fit(&chart);
-	putchar('\n');
-	for (uint32_t row = 0; row < chart.rows; row++)
-		put_row(&chart, row);
-}
-
-/* ---- for machines --------------------------------------------------------------- */
-
-static void
-print_json(const char *path, const struct fnt_fn_metrics *fn)
+put_path(const char *path)
 {
 	fputs("{\"path\":", stdout);
 	text_put_json_string(stdout, path);
 	putchar(',');
-	measures_put_fn(fn);
-	fputs(",\"buckets\":[", stdout);
-	for (size_t i = 0; i < fn->bucket_count; i++) {
-		const struct fnt_bucket *bucket = &fn->buckets[i];
-
-		printf("%s{\"from_ns\":%" PRIu64 ",\"to_ns\":", i ? "," : "",
-		       bucket->low_ns);
-		if (bucket->high_ns == UINT64_MAX)
-			fputs("null", stdout);
-		else
-			printf("%" PRIu64, bucket->high_ns);
-		printf(",\"count\":%" PRIu64 "}", bucket->count);
-	}
-	fputs("]}\n", stdout);
 }
 
 /* ---- the command ---------------------------------------------------------------- */
+
+/* "it may be among …" if the region has counted anything that has no name there. */
+static int
+fail_past_table(const char *path, const char *name, uint64_t count, const char *what)
+{
+	char text[TEXT_UNIT_MAX];
+
+	return message_fail(
+		"%s: \"%s\" has no row in the table, but it may be among the "
+		"%s %ss past the table, which are counted, but not by "
+		"name; " MEASURES_LARGER,
+		path, name, text_count(text, count), what);
+}
+
+/* ---- functions ------------------------------------------------------------------ */
 
 static const struct fnt_fn_metrics *
 find_fn(const struct fnt_metrics *metrics, const char *name)
@@ -281,6 +73,8 @@ fail_unknown(const char *path, const struct fnt_metrics *metrics, const char *na
 		names[i] = metrics->fns[i].fn_name;
 	nearest = tool_nearest(name, names, metrics->fn_count);
 	free(names);
+	if (metrics->other.calls)
+		return fail_past_table(path, name, metrics->other.calls, "call");
 	if (nearest)
 		return message_fail("%s: no calls of \"%s\"; did you mean \"%s\"?",
 				    path, name, nearest);
@@ -289,21 +83,201 @@ fail_unknown(const char *path, const struct fnt_metrics *metrics, const char *na
 }
 
 static int
-print(struct fnt_reader *reader, const char *name, bool json)
+print_fn(const char *path, const struct fnt_metrics *metrics, const char *name,
+	 bool json)
 {
-	const struct fnt_fn_metrics *fn;
+	const struct fnt_fn_metrics *fn =
+		name ? find_fn(metrics, name) : &metrics->total;
+
+	if (!fn)
+		return fail_unknown(path, metrics, name);
+	if (!json) {
+		histogram_print(&(struct histogram){
+			.title = fn->fn_name ? fn->fn_name : "all functions",
+			.what = "call",
+			.count = fn->calls,
+			.spilled = fn->spilled,
+			.past_table = name ? 0 : metrics->other.calls,
+			.max_ns = fn->max_ns,
+			.bucket_count = fn->bucket_count,
+			.buckets = fn->buckets,
+		});
+		return TOOL_OK;
+	}
+	put_path(path);
+	measures_put_fn(fn);
+	histogram_put_buckets(fn->buckets, fn->bucket_count);
+	return TOOL_OK;
+}
+
+/* ---- operations ----------------------------------------------------------------- */
+
+/* Which operations: of a kind, or FNT_OP_KINDS for all; on an entity, or NULL. */
+struct which {
+	uint32_t op;
+	const char *entity;
+};
+
+static bool
+is_one(const struct which *which, const struct fnt_op_metrics *op)
+{
+	return (which->op == FNT_OP_KINDS || which->op == (uint32_t)op->op) &&
+	       (!which->entity || !strcmp(which->entity, op->entity));
+}
+
+static int
+by_low(const void *a, const void *b)
+{
+	const struct fnt_bucket *x = a, *y = b;
+
+	return (x->low_ns > y->low_ns) - (x->low_ns < y->low_ns);
+}
+
+/* Order buckets, and merge those of the same durations. */
+static size_t
+merge_buckets(struct fnt_bucket *buckets, size_t count)
+{
+	size_t last = 0;
+
+	if (!count)
+		return 0;
+	qsort(buckets, count, sizeof(*buckets), by_low);
+	for (size_t i = 1; i < count; i++)
+		if (buckets[last].low_ns == buckets[i].low_ns)
+			buckets[last].count += buckets[i].count;
+		else
+			buckets[++last] = buckets[i];
+	return last + 1;
+}
+
+/* Sum up what is asked for. With neither a kind nor an entity, also what has no row. */
+static void
+add_one(struct fnt_op_metrics *sum, struct fnt_bucket *buckets,
+	const struct fnt_op_metrics *op)
+{
+	sum->count += op->count;
+	sum->errors += op->errors;
+	sum->rows += op->rows;
+	sum->total_ns += op->total_ns;
+	sum->spilled += op->spilled;
+	if (sum->max_ns < op->max_ns)
+		sum->max_ns = op->max_ns;
+	if (op->bucket_count)
+		memcpy(&buckets[sum->bucket_count], op->buckets,
+		       op->bucket_count * sizeof(*buckets));
+	sum->bucket_count += op->bucket_count;
+}
+
+/* The sum's buckets are allocated. */
+static struct fnt_op_metrics
+sum_up(const struct fnt_metrics *metrics, const struct which *which)
+{
+	struct fnt_op_metrics sum = {.entity = which->entity};
+	size_t room = metrics->other_ops.bucket_count;
+	struct fnt_bucket *buckets;
+
+	for (size_t i = 0; i < metrics->op_count; i++)
+		room += metrics->ops[i].bucket_count;
+	buckets = text_alloc((room + 1) * sizeof(*buckets));
+	for (size_t i = 0; i < metrics->op_count; i++)
+		if (is_one(which, &metrics->ops[i]))
+			add_one(&sum, buckets, &metrics->ops[i]);
+	if (which->op == FNT_OP_KINDS && !which->entity) {
+		add_one(&sum, buckets, &metrics->other_ops);
+		sum.spilled = 0;
+	}
+	sum.buckets = buckets;
+	sum.bucket_count = merge_buckets(buckets, sum.bucket_count);
+	return sum;
+}
+
+static const char *
+kind_of(const struct which *which)
+{
+	return which->op == FNT_OP_KINDS ? NULL : fnt_op_name((enum fnt_op)which->op);
+}
+
+static void
+title_of(const struct which *which, char *title, size_t size)
+{
+	const char *kind = kind_of(which);
+
+	if (which->entity)
+		snprintf(title, size, "%s%s%s", which->entity, kind ? " " : "",
+			 kind ? kind : "");
+	else
+		snprintf(title, size, "%s", kind ? kind : "all operations");
+}
+
+static int
+print_ops(const char *path, const struct fnt_metrics *metrics,
+	  const struct which *which, bool json)
+{
+	struct fnt_op_metrics sum = sum_up(metrics, which);
+	bool all = which->op == FNT_OP_KINDS && !which->entity;
+	int status = TOOL_OK;
+	char title[512];
+
+	title_of(which, title, sizeof(title));
+	if (!sum.count && !all && metrics->other_ops.count) {
+		status = fail_past_table(path, title, metrics->other_ops.count,
+					 "operation");
+	} else if (!sum.count && !all) {
+		status = message_fail(
+			"%s: no operations \"%s\"; fntrace stat lists them", path,
+			title);
+	} else if (json) {
+		put_path(path);
+		measures_put_op(&sum, kind_of(which));
+		histogram_put_buckets(sum.buckets, sum.bucket_count);
+	} else {
+		histogram_print(&(struct histogram){
+			.title = title,
+			.what = "operation",
+			.count = sum.count,
+			.spilled = sum.spilled,
+			.past_table = metrics->other_ops.count,
+			.max_ns = sum.max_ns,
+			.bucket_count = sum.bucket_count,
+			.buckets = sum.buckets,
+		});
+	}
+	free((void *)sum.buckets);
+	return status;
+}
+
+/* ---- the command ---------------------------------------------------------------- */
+
+/* The kind that `--op` names; wrong usage if there is no such kind. */
+static struct which
+which_of(const struct settings *settings)
+{
+	struct which which = {FNT_OP_KINDS, settings->entity};
+	int op;
+
+	if (!settings->op || !strcmp(settings->op, "all"))
+		return which;
+	op = fnt_op_parse(settings->op, strlen(settings->op));
+	if (op < 0)
+		tool_usage_error(&command_hist, "no operations are called \"%s\"",
+				 settings->op);
+	which.op = (uint32_t)op;
+	return which;
+}
+
+static int
+print(struct fnt_reader *reader, const char *name, const struct settings *settings)
+{
+	const char *path = fnt_reader_path(reader);
+	struct which which = which_of(settings);
 	struct fnt_metrics *metrics;
-	int status = TOOL_OK, code = fnt_reader_metrics(reader, &metrics);
+	int status, code = fnt_reader_metrics(reader, &metrics);
 
 	if (code < 0)
-		return message_fail_errno(fnt_reader_path(reader), code);
-	fn = name ? find_fn(metrics, name) : &metrics->total;
-	if (!fn)
-		status = fail_unknown(fnt_reader_path(reader), metrics, name);
-	else if (json)
-		print_json(fnt_reader_path(reader), fn);
-	else
-		print_text(fn);
+		return message_fail_errno(path, code);
+	status = settings->op || settings->entity
+			 ? print_ops(path, metrics, &which, settings->json)
+			 : print_fn(path, metrics, name, settings->json);
 	fnt_metrics_free(metrics);
 	return status;
 }
@@ -320,21 +294,31 @@ run(int argc, char **argv)
 		tool_usage_error(&command_hist,
 				 "one function at a time, not \"%s\" too",
 				 argv[first + 1]);
+	if (first < argc && (settings.op || settings.entity))
+		tool_usage_error(&command_hist,
+				 "operations are counted by entity and kind, not by "
+				 "function: leave \"%s\" out",
+				 argv[first]);
+	which_of(&settings);
 	reader = tool_reader_open(&command_hist, &settings.source);
 	if (!reader)
 		return TOOL_FAILED;
-	status = print(reader, first < argc ? argv[first] : NULL, settings.json);
+	status = print(reader, first < argc ? argv[first] : NULL, &settings);
 	fnt_reader_close(reader);
 	return status;
 }
 
 static const char details[] =
-	"All finished calls are counted, whether they were recorded or not. Without\n"
-	"FUNCTION, all functions together. The scale is logarithmic.\n";
+	"All finished calls are counted, whether they were recorded or not; calls "
+	"that\n"
+	"were aborted have no latency. Without FUNCTION, all functions together. With\n"
+	"--entity or --op, operations: of one entity, of one kind, or both; `--op all` "
+	"is\n"
+	"all operations. The scale is logarithmic; \"max\" is exact.\n";
 
 const struct command command_hist = {
 	.name = "hist",
-	.summary = "show a histogram of how long calls took",
+	.summary = "show a histogram of how long calls or operations took",
 	.operands = "[FUNCTION]",
 	.details = details,
 	.options = options,

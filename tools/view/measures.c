@@ -30,12 +30,11 @@ static const struct table_column fn_columns[] = {
 };
 
 static const struct table_column op_columns[] = {
-	{"ENTITY", .min = 8, .want = 16},
-	{.title = "OP"},
-	{"COUNT", .right = true},
-	{"ERRORS", .right = true},
-	{"MEAN", .right = true},
-	{"TOTAL", .right = true, .drop = 2},
+	{"ENTITY", .min = 8, .want = 16},   {.title = "OP"},
+	{"COUNT", .right = true},	    {"ERRORS", .right = true},
+	{"MEAN", .right = true, .drop = 5}, {"P50", .right = true, .drop = 3},
+	{"P95", .right = true, .drop = 6},  {"P99", .right = true},
+	{"MAX", .right = true, .drop = 4},  {"TOTAL", .right = true, .drop = 2},
 	{"ROWS", .right = true, .drop = 1},
 };
 
@@ -59,14 +58,24 @@ add_if_any(struct table *table, uint64_t count, enum text_style style)
 }
 
 static void
-add_percentile(struct table *table, const struct fnt_fn_metrics *fn, double percent)
+add_duration(struct table *table, bool known, uint64_t ns)
 {
 	char text[TEXT_UNIT_MAX];
 
-	table_cell(table, TEXT_PLAIN, "%s",
-		   fn->bucket_count
-			   ? text_duration(text, fnt_metrics_percentile(fn, percent))
-			   : "-");
+	table_cell(table, TEXT_PLAIN, "%s", known ? text_duration(text, ns) : "-");
+}
+
+static void
+add_percentile(struct table *table, const struct fnt_fn_metrics *fn, double percent)
+{
+	add_duration(table, fn->bucket_count > 0, fnt_metrics_percentile(fn, percent));
+}
+
+static void
+add_op_percentile(struct table *table, const struct fnt_op_metrics *op, double percent)
+{
+	add_duration(table, op->bucket_count > 0,
+		     fnt_metrics_op_percentile(op, percent));
 }
 
 static void
@@ -91,15 +100,16 @@ static void
 add_op(struct table *table, const char *name, enum text_style style,
        const struct fnt_op_metrics *op)
 {
-	char text[TEXT_UNIT_MAX];
-
 	table_cell(table, style, "%s", name);
 	table_cell(table, TEXT_PLAIN, "%s", op->entity ? fnt_op_name(op->op) : "");
 	add_count(table, op->count, TEXT_PLAIN);
 	add_count(table, op->errors, TEXT_BAD);
-	table_cell(table, TEXT_PLAIN, "%s",
-		   op->count ? text_duration(text, op->total_ns / op->count) : "-");
-	table_cell(table, TEXT_PLAIN, "%s", text_duration(text, op->total_ns));
+	add_duration(table, op->count > 0, op->count ? op->total_ns / op->count : 0);
+	add_op_percentile(table, op, 50);
+	add_op_percentile(table, op, 95);
+	add_op_percentile(table, op, 99);
+	add_op_percentile(table, op, 100);
+	add_duration(table, true, op->total_ns);
 	add_count(table, op->rows, TEXT_PLAIN);
 }
 
@@ -126,6 +136,21 @@ put_more(size_t more, const char *what)
 	putchar('\n');
 }
 
+/* Say of calls or ops that are counted, but not by name, what to do. */
+static void
+put_overflow(uint64_t count, const char *what)
+{
+	char text[TEXT_UNIT_MAX];
+
+	if (!count)
+		return;
+	text_style(stdout, TEXT_WARN);
+	printf("  %s %s past the table: counted, but not by name; " MEASURES_LARGER,
+	       text_count(text, count), what);
+	text_style(stdout, TEXT_PLAIN);
+	putchar('\n');
+}
+
 static void
 print_fns(const struct fnt_metrics *metrics, size_t limit)
 {
@@ -135,11 +160,12 @@ print_fns(const struct fnt_metrics *metrics, size_t limit)
 	for (size_t i = 0; i < count; i++)
 		add_fn(table, metrics->fns[i].fn_name, TEXT_BOLD, &metrics->fns[i]);
 	if (metrics->other.calls + metrics->other.in_flight)
-		add_fn(table, "(others)", TEXT_DIM, &metrics->other);
+		add_fn(table, "(past the table)", TEXT_DIM, &metrics->other);
 	if (metrics->fn_count > 1 || metrics->other.calls)
 		add_fn(table, "(all)", TEXT_DIM, &metrics->total);
 	print_table(table);
 	put_more(metrics->fn_count - count, "function");
+	put_overflow(metrics->other.calls, "calls of functions");
 }
 
 static void
@@ -151,9 +177,10 @@ print_ops(const struct fnt_metrics *metrics, size_t limit)
 	for (size_t i = 0; i < count; i++)
 		add_op(table, metrics->ops[i].entity, TEXT_BOLD, &metrics->ops[i]);
 	if (metrics->other_ops.count)
-		add_op(table, "(others)", TEXT_DIM, &metrics->other_ops);
+		add_op(table, "(past the table)", TEXT_DIM, &metrics->other_ops);
 	print_table(table);
 	put_more(metrics->op_count - count, "operation");
+	put_overflow(metrics->other_ops.count, "operations");
 }
 
 void
@@ -234,15 +261,32 @@ put_fn_object(const char *key, const struct fnt_fn_metrics *fn)
 	putchar('}');
 }
 
-static void
-put_op(const char *key, const struct fnt_op_metrics *op)
+void
+measures_put_op(const struct fnt_op_metrics *operation, const char *op)
 {
-	printf("%s{\"entity\":", key);
-	put_name(op->entity);
-	printf(",\"op\":\"%s\",\"count\":%" PRIu64 ",\"errors\":%" PRIu64
-	       ",\"rows\":%" PRIu64 ",",
-	       fnt_op_name(op->op), op->count, op->errors, op->rows);
-	measures_put_ms("total", op->total_ns);
+	fputs("\"entity\":", stdout);
+	put_name(operation->entity);
+	fputs(",\"op\":", stdout);
+	put_name(op);
+	printf(",\"count\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"rows\":%" PRIu64
+	       ",\"spilled\":%" PRIu64 ",",
+	       operation->count, operation->errors, operation->rows,
+	       operation->spilled);
+	measures_put_ms("total", operation->total_ns);
+	for (size_t i = 0; i < measures_percentile_count && operation->bucket_count;
+	     i++) {
+		putchar(',');
+		measures_put_ms(measures_percentiles[i].name,
+				fnt_metrics_op_percentile(
+					operation, measures_percentiles[i].percent));
+	}
+}
+
+static void
+put_op_object(const char *key, const struct fnt_op_metrics *op)
+{
+	printf("%s{", key);
+	measures_put_op(op, fnt_op_name(op->op));
 	putchar('}');
 }
 
@@ -256,13 +300,13 @@ measures_put_json(const struct fnt_metrics *metrics)
 	put_fn_object("],\"other_functions\":", &metrics->other);
 	fputs(",\"operations\":[", stdout);
 	for (size_t i = 0; i < metrics->op_count; i++)
-		put_op(i ? "," : "", &metrics->ops[i]);
-	put_op("],\"other_operations\":", &metrics->other_ops);
+		put_op_object(i ? "," : "", &metrics->ops[i]);
+	put_op_object("],\"other_operations\":", &metrics->other_ops);
 	printf(",\"metrics\":{\"functions\":%" PRIu32 ",\"functions_max\":%" PRIu32
 	       ",\"operations\":%" PRIu32 ",\"operations_max\":%" PRIu32
 	       ",\"blocks\":%" PRIu32 ",\"blocks_max\":%" PRIu32 ",\"shared\":%" PRIu32
-	       "}",
+	       ",\"overflow_calls\":%" PRIu64 ",\"overflow_operations\":%" PRIu64 "}",
 	       metrics->fn_rows, metrics->fn_rows_max, metrics->op_rows,
 	       metrics->op_rows_max, metrics->blocks, metrics->blocks_max,
-	       metrics->shared);
+	       metrics->shared, metrics->other.calls, metrics->other_ops.count);
 }

@@ -12,8 +12,9 @@
 
 /* Print a table of the functions with the most calls and one of the operations with the
  * most time, at most `limit` rows each (0: all); a line below says how many more there
- * are. An empty table is not printed. `title` prints the title of each. The row
- * "(others)" counts functions or operations for which the table had no row. */
+ * are. An empty table is not printed. `title` prints the title of each. The row "(past
+ * the table)" counts functions or operations for which the region's table had no room,
+ * and a line below says what to do. */
 void measures_print(const struct fnt_metrics *metrics, uint64_t limit,
 		    void (*title)(const char *title));
 
@@ -21,8 +22,13 @@ void measures_print(const struct fnt_metrics *metrics, uint64_t limit,
  * "all":{…},"functions":[…],"operations":[…] … */
 void measures_put_json(const struct fnt_metrics *metrics);
 
-/* Print the members of one function's object, without the braces and its buckets. */
+/* Print the members of one function's object, or that of operations, without the braces
+ * and the buckets. `op`, in the latter: the name of their kind; NULL: of several. */
 void measures_put_fn(const struct fnt_fn_metrics *fn);
+void measures_put_op(const struct fnt_op_metrics *operation, const char *op);
+
+/* How to get rows for all functions and operations, for messages. */
+#define MEASURES_LARGER "a larger region (FNTRACE_SIZE) has more room"
 
 /* Print "NAME_ms":1.234567 */
 void measures_put_ms(const char *name, uint64_t ns);

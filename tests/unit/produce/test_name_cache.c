@@ -166,7 +166,7 @@ END_TEST
 
 START_TEST(forgetting_a_row_clears_every_copy)
 {
-	static struct fnt_op_row row;
+	static struct fnt_op_cache row;
 	struct fnt_name_entry *seen;
 
 	begin_test();

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "metrics/count_ops.h"
+
+/* ---- where an op is counted ------------------------------------------------------ */
+
+void
+fnt_meter_forget_ops(struct fnt_meter *meter)
+{
+	for (uint32_t i = 0; i < FNT_OPS_CACHED; i++)
+		meter->ops[i].key = 0;
+	meter->ops_missed = 0;
+}
+
+static uint64_t
+shared_key(uint64_t key)
+{
+	return fnt_row_key(FNT_ROW_OP, FNT_LANE_ANY, fnt_key_name(key),
+			   fnt_key_op(key));
+}
+
+/* Fill in a free entry: the row of this lane, the shared one, or that of all others. */
+static void
+fill_entry(const struct fnt_meter *meter, struct fnt_op_cache *cache, uint64_t key)
+{
+	const struct fnt_view *view = meter->view;
+	struct fnt_op_row *row = NULL;
+
+	if (fnt_key_name(key) < view->name_count)
+		row = fnt_row_find_op(view, key, shared_key(key));
+	*cache = (struct fnt_op_cache){
+		.key = key,
+		.row = row ? row : &view->metrics->other_op,
+		.own = meter->journal && row && fnt_word_relaxed(&row->key) == key,
+	};
+}
+
+static uint64_t
+key_of(const struct fnt_meter *meter, uint32_t entity, uint32_t op)
+{
+	return meter->op_key | (uint64_t)entity << 32 | op << 8;
+}
+
+/* The entry of a pair, filled in; NULL: others have all that it may have. */
+static struct fnt_op_cache *
+find_entry(struct fnt_meter *meter, uint64_t key)
+{
+	uint32_t home = fnt_key_name(key) * 13 + fnt_key_op(key);
+
+	for (uint32_t i = 0; i < FNT_OPS_PROBED; i++) {
+		struct fnt_op_cache *cache = &meter->ops[(home + i) % FNT_OPS_CACHED];
+
+		if (!cache->key)
+			fill_entry(meter, cache, key);
+		if (cache->key == key)
+			return cache;
+	}
+	return NULL;
+}
+
+struct fnt_op_cache *
+fnt_meter_op_cache(struct fnt_meter *meter, uint32_t entity, uint32_t op)
+{
+	struct fnt_op_cache *cache = find_entry(meter, key_of(meter, entity, op));
+
+	return cache && cache->own ? cache : NULL;
+}
+
+/* ---- buckets ------------------------------------------------------------------- */
+
+/* The block of the shared row of the same entity and kind, where the lane's own row
+ * gets none. */
+static struct fnt_octave *
+find_shared_block(const struct fnt_view *view, uint64_t key, uint32_t octave)
+{
+	struct fnt_op_row *row = fnt_row_find_op(view, FNT_ROW_OTHER, shared_key(key));
+
+	return row ? fnt_row_op_block(view, row, octave, true) : NULL;
+}
+
+/* Count a duration in a block that all lanes share; NULL: in that of all others. */
+static void
+add_to_shared_block(const struct fnt_view *view, struct fnt_octave *block,
+		    uint32_t bucket, uint64_t ns)
+{
+	if (!block) {
+		block = &view->metrics->other_op_octaves[bucket / FNT_OCTAVE_BUCKETS];
+		fnt_meter_raise_shared(&view->metrics->other_op.max_ns, ns);
+	}
+	fnt_meter_add_shared(&block->counts[bucket % FNT_OCTAVE_BUCKETS], 1);
+}
+
+/* Cache the octave for the pair's next op, if its durations fit in 32 bits. */
+static void
+cache_op_octave(struct fnt_op_cache *cache, uint32_t octave, struct fnt_octave *block,
+		uint64_t max)
+{
+	uint32_t first = octave * FNT_OCTAVE_BUCKETS;
+	uint64_t low = fnt_bucket_low(first);
+	uint64_t width = fnt_bucket_width(first) * FNT_OCTAVE_BUCKETS;
+
+	if (low + width > 1ull << 32 || max < low)
+		return;
+	cache->low = (uint32_t)low;
+	cache->span = (uint32_t)(max - low < width ? max - low + 1 : width);
+	cache->shift = octave ? octave - 1 : 0;
+	cache->buckets = block->counts;
+}
+
+void
+fnt_meter_add_op_slow(const struct fnt_meter *meter, struct fnt_op_cache *cache,
+		      uint64_t ns)
+{
+	const struct fnt_view *view = meter->view;
+	struct fnt_op_row *row = cache->row;
+	uint32_t bucket = fnt_bucket_of(ns), i = bucket % FNT_OCTAVE_BUCKETS;
+	uint32_t octave = bucket / FNT_OCTAVE_BUCKETS;
+	struct fnt_octave *block = fnt_row_op_block(view, row, octave, false);
+
+	if (ns > fnt_word_relaxed(&row->max_ns))
+		fnt_word_store(&row->max_ns, ns);
+	if (block) {
+		fnt_count(&block->counts[i], 1);
+		cache_op_octave(cache, octave, block, fnt_word_relaxed(&row->max_ns));
+		return;
+	}
+	block = find_shared_block(view, cache->key, octave);
+	if (!block)
+		fnt_count(&row->unplaced, 1);
+	add_to_shared_block(view, block, bucket, ns);
+}
+
+/* ---- any op ---------------------------------------------------------------------- */
+
+static void
+add_op_to_shared_row(const struct fnt_view *view, struct fnt_op_row *row,
+		     const struct fnt_op_done *done)
+{
+	uint32_t bucket = fnt_bucket_of(done->ns);
+	uint32_t octave = bucket / FNT_OCTAVE_BUCKETS;
+	struct fnt_octave *block = NULL;
+
+	fnt_meter_add_shared(&row->total_ns, done->ns);
+	fnt_meter_add_shared(&row->rows, done->rows);
+	fnt_meter_add_shared(&row->errors, !done->ok);
+	fnt_meter_raise_shared(&row->max_ns, done->ns);
+	if (row != &view->metrics->other_op)
+		block = fnt_row_op_block(view, row, octave, true);
+	if (!block)
+		fnt_meter_add_shared(&row->unplaced, 1);
+	add_to_shared_block(view, block, bucket, done->ns);
+}
+
+void
+fnt_meter_count_op(struct fnt_meter *meter, struct fnt_op_done done)
+{
+	uint64_t key = key_of(meter, done.entity, done.op);
+	struct fnt_op_cache *cache = find_entry(meter, key), once;
+
+	if (!FNT_COUNTED)
+		return;
+	if (!cache) {
+		meter->ops_missed++;
+		fill_entry(meter, &once, key);
+		cache = &once;
+	}
+	if (cache->own)
+		fnt_meter_add_op(meter, cache, done);
+	else
+		add_op_to_shared_row(meter->view, cache->row, &done);
+}
