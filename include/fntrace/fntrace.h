@@ -233,6 +233,17 @@ FNT_API int fnt_log_open(struct fnt_log **log, const char *name,
  * critical sections. Makes system calls. */
 FNT_API void fnt_log_close(struct fnt_log *log);
 
+/* Give the time at which what this thread records happens: the calls of `log` that it
+ * begins, uses and finishes after this bear the time `mono_ns`, until it gives another
+ * one. For a program that records what it has observed, and knows when it did:
+ * `mono_ns` is a past time of CLOCK_MONOTONIC in ns. A time before the latest one that
+ * the thread has recorded counts as that one. 0: go by the clock again, as at first.
+ *
+ * Other threads and other logs go by the clock all the same. While times are given, the
+ * thread takes no fast paths. 0; -ESHUTDOWN: the log is NULL or closed; -ENOMEM: no
+ * memory to register the thread with the log. */
+FNT_API int fnt_log_set_time(struct fnt_log *log, uint64_t mono_ns);
+
 /* Path of the region; "" for a region without a name, and for NULL. The string stays
  * valid for ever, also after close. Wait-free. */
 FNT_API const char *fnt_log_path(const struct fnt_log *log);

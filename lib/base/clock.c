@@ -196,6 +196,8 @@ fnt_clock_renew(struct fnt_clock *clock)
 {
 	uint64_t ns;
 
+	if (clock->given)
+		return clock->given;
 	if (fnt_clock_kind() == FNT_CLOCK_TSC) {
 		anchor(clock);
 	} else {
@@ -207,6 +209,24 @@ fnt_clock_renew(struct fnt_clock *clock)
 			clock->last = ns;
 	}
 	return clock->last;
+}
+
+void
+fnt_clock_give(struct fnt_clock *clock, uint64_t mono_ns)
+{
+	uint64_t ns = mono_ns + clock->shift, before = clock->given;
+
+	if (!before)
+		before = clock->limit ? latest(clock, fnt_clock_sample(true))
+				      : fnt_clock_renew(clock);
+	clock->limit = 0;
+	if (!mono_ns) {
+		clock->given = 0;
+		clock->last = before;
+		return;
+	}
+	clock->given = ns > before ? ns : before;
+	clock->last = UINT64_MAX;
 }
 
 /* ---- the wall clock ------------------------------------------------------------- */

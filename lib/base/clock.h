@@ -15,6 +15,9 @@
  * that the one before can have given. If that is ahead of the vDSO clock, the scale is
  * reduced until the next anchor.
  *
+ * A thread that records what it has observed may give its clock the times instead
+ * (fnt_clock_give). Then reading it is never fast.
+ *
  * A call's start in wall time is the shifted time plus an offset that each thread
  * renews once a second. So a stepped wall clock shows in calls that begin later, and
  * never within one.
@@ -44,13 +47,15 @@ enum fnt_clock_kind {
 /* A thread's clock. All zero at first, but for `shift`: the first reading makes the
  * anchor. */
 struct fnt_clock {
-	uint64_t ticks;	      /* of the counter, at the anchor */
-	uint64_t ns;	      /* shifted time at the anchor */
-	uint64_t scale;	      /* ns per tick, times 2^32 */
-	uint64_t limit;	      /* ticks that the anchor is good for; 0: no anchor */
-	uint64_t last;	      /* ns: no time before it is returned any more */
+	uint64_t ticks; /* of the counter, at the anchor */
+	uint64_t ns;	/* shifted time at the anchor */
+	uint64_t scale; /* ns per tick, times 2^32 */
+	uint64_t limit; /* ticks that the anchor is good for; 0: no anchor */
+	/* ns: no time before it is returned any more. UINT64_MAX: times are given. */
+	uint64_t last;
 	uint64_t wall_offset; /* ns from shifted time to CLOCK_REALTIME */
 	uint64_t wall_until;  /* shifted time at which the offset expires */
+	uint64_t given;	      /* the time to return; 0: the clock goes by itself */
 	uint64_t shift; /* ns to add to CLOCK_MONOTONIC; set before the first use */
 };
 
@@ -82,6 +87,10 @@ fnt_cpu_relax(void)
  * the shifted time. */
 uint64_t fnt_clock_renew(struct fnt_clock *clock);
 
+/* Stop the clock at `mono_ns` of CLOCK_MONOTONIC, or at the latest time that it has
+ * returned if that is later. 0: let it go on by itself. */
+void fnt_clock_give(struct fnt_clock *clock, uint64_t mono_ns);
+
 /* Measure the wall clock's offset again. */
 void fnt_clock_renew_wall(struct fnt_clock *clock);
 
@@ -101,8 +110,8 @@ fnt_clock_sample(bool counter)
 	return counter ? 0 : fnt_clock_mono();
 }
 
-/* Convert a sample to shifted time. False: the anchor has expired, and
- * fnt_clock_renew() must be called; *now is not set. */
+/* Convert a sample to shifted time. False: the anchor has expired, or times are given,
+ * and fnt_clock_renew() must be called; *now is not set. */
 static inline __attribute__((always_inline)) bool
 fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t sample, uint64_t *now)
 {
@@ -114,8 +123,11 @@ fnt_clock_time(struct fnt_clock *clock, bool counter, uint64_t sample, uint64_t 
 	} else {
 		sample += clock->shift;
 		/* `last` may be of the counter, before that was abandoned. */
-		if (sample < clock->last)
+		if (sample < clock->last) {
+			if (__builtin_expect(clock->last == UINT64_MAX, 0))
+				return false;
 			sample = clock->last;
+		}
 	}
 	*now = sample;
 	return true;

@@ -301,6 +301,41 @@ def cmd_ends_in_a_call():
 
 
 @case
+def an_operation_lasts_as_long_as_the_host_took():
+    """Its time begins before the host can see it, and ends after the host has answered, however
+    much else comes in the same read."""
+    code = ("import json, os, sys\n"
+            "junk = b'[' + b'[0],' * 14000 + b'0]\\n'\n"
+            "sys.stdin.readline()\n"
+            "for i in range(20):\n"
+            "    db = {'type': 'db', 'call_id': 'a', 'op_id': str(i), 'op': 'get'}\n"
+            "    os.write(1, junk + json.dumps(db).encode() + b'\\n')\n"
+            "    sys.stdin.readline()\n"
+            "os.write(1, junk + b'{\"type\":\"return\",\"call_id\":\"a\"}\\n')\n")
+    process = python(code)
+    took = []
+    begun = time.monotonic_ns()
+    process.stdin.write(messages(call("a")))
+    process.stdin.flush()
+    for i in range(20):
+        process.stdout.readline()
+        process.stdout.readline()
+        asked = time.monotonic_ns()
+        time.sleep(0.001)
+        took.append((time.monotonic_ns() - asked) / 1e6)
+        process.stdin.write(messages({"type": "result", "call_id": "a", "op_id": str(i)}))
+        process.stdin.flush()
+    process.stdout.read()
+    check(process.wait(TIMEOUT_S) == 0)
+    whole = (time.monotonic_ns() - begun) / 1e6
+    trace = traces()[0]
+    shown = [op["duration_ms"] for op in trace["ops"]]
+    short = [(ours, its) for ours, its in zip(shown, took) if ours < its - 0.0001]
+    check(len(shown) == 20 and not short, f"shown, of the host: {short}")
+    check(sum(took) <= trace["duration_ms"] <= whole, f"{trace['duration_ms']} of {whole}")
+
+
+@case
 def a_value_too_large():
     value = "v" * 3_000_000
     out, _ = through(["sh", "-c", "read -r first; cat"], messages(

@@ -20,6 +20,9 @@ struct listener {
 bool listener_init(struct listener *listener, const struct protocol *protocol,
 		   const struct protocol_setup *setup);
 
+/* CLOCK_MONOTONIC, for a piece. */
+uint64_t listener_now_ns(void);
+
 /* Bytes were passed on. */
 void listener_feed(struct listener *listener, const struct protocol_piece *piece);
 

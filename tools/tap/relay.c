@@ -10,7 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* While the tap is in the background of its terminal, look this often whether it still
@@ -155,15 +154,6 @@ write_some(struct relay_flow *flow)
 		relay_close(flow);
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* May the tap not read from this end, as other processes have the terminal? */
 static bool
 is_background(const struct relay_end *end)
@@ -202,7 +192,7 @@ read_some(struct relay_flow *flow)
 		end_of_input(flow);
 		return;
 	}
-	piece.at_ns = now_ns();
+	piece.at_ns = listener_now_ns();
 	flow->begin = 0;
 	flow->end = piece.len = (size_t)len;
 	/* Pass the bytes on before the listener looks at them. They stay in the buffer

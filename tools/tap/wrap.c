@@ -10,7 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* CMD follows a signal to stop within this time. If it stops later, that is not for the
@@ -18,15 +17,6 @@
 #define STOP_NS 2000000000u
 
 static struct wrap *running; /* for take_signal() */
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- CMD's stops and end --------------------------------------------------------- */
 
@@ -92,7 +82,8 @@ stop_with_child(struct wrap *wrap)
 
 	if (!number || !wrap->told_to_stop_ns)
 		return;
-	if (now_ns() - wrap->told_to_stop_ns > STOP_NS || is_pending(SIGCONT)) {
+	if (listener_now_ns() - wrap->told_to_stop_ns > STOP_NS ||
+	    is_pending(SIGCONT)) {
 		wrap->told_to_stop_ns = 0;
 		return;
 	}
@@ -139,7 +130,7 @@ take_signal(const siginfo_t *info)
 		witness_continue(&wrap->witness);
 	}
 	if (number == SIGTSTP || number == SIGTTIN || number == SIGTTOU)
-		wrap->told_to_stop_ns = now_ns();
+		wrap->told_to_stop_ns = listener_now_ns();
 	if (!wrap->child)
 		wrap->give_up |= number != SIGWINCH && number != SIGCONT;
 	else if (!witness_saw(&wrap->witness, number))
