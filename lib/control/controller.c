@@ -4,13 +4,13 @@
 #include "base/error.h"
 #include "control/resize.h"
 #include "region/fd.h"
+#include "region/map.h"
 #include "region/region.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define LOCK_WAIT_MS 5000
@@ -32,12 +32,6 @@ finish_open_control(struct fnt_control **control, struct fnt_control *made, int 
 	if (rc) {
 		free(made);
 		return rc;
-	}
-	made->sigbus =
-		fnt_sigbus_add(made->region.view.base, made->region.view.size_bytes);
-	if (!made->sigbus) {
-		fnt_control_close(made);
-		return fnt_fail(error, -ENOMEM, "out of memory");
 	}
 	*control = made;
 	return 0;
@@ -72,7 +66,6 @@ fnt_control_close(struct fnt_control *control)
 {
 	if (!control)
 		return;
-	fnt_sigbus_remove(control->sigbus);
 	fnt_region_close(&control->region);
 	free(control);
 }
@@ -100,21 +93,11 @@ set_control_lock(const struct fnt_region *region, short type)
 	return fcntl(region->fd, F_OFD_SETLK, &lock) ? -errno : 0;
 }
 
-/* Returns 0; or -EIO with a message if the file is shorter than its mapping, or has
- * been since it was mapped. */
-static int
-check_file_size(const struct fnt_control *control, struct fnt_error *error)
+int
+fnt_control_check_file(const struct fnt_control *control, struct fnt_error *error)
 {
-	struct stat st;
-
-	if (!fstat(control->region.fd, &st) &&
-	    (uint64_t)st.st_size >= control->region.view.size_bytes &&
-	    !fnt_sigbus_truncated(control->sigbus))
-		return 0;
-	return fnt_fail(error, -EIO,
-			"%s: the file was truncated; remove it and restart the "
-			"processes that write to it",
-			fnt_control_path(control));
+	return fnt_view_check_file(&control->region.view, control->region.fd,
+				   fnt_control_path(control), error);
 }
 
 int
@@ -136,7 +119,7 @@ fnt_control_lock(struct fnt_control *control, struct fnt_error *error)
 	if (rc)
 		return fnt_fail(error, rc, "%s: cannot take the control lock: %s",
 				fnt_control_path(control), strerror(-rc));
-	rc = check_file_size(control, error);
+	rc = fnt_control_check_file(control, error);
 	if (rc)
 		fnt_control_unlock(control);
 	return rc;
@@ -146,6 +129,15 @@ void
 fnt_control_unlock(struct fnt_control *control)
 {
 	set_control_lock(&control->region, F_UNLCK);
+}
+
+int
+fnt_control_end(struct fnt_control *control, int rc, struct fnt_error *error)
+{
+	if (!rc)
+		rc = fnt_control_check_file(control, error);
+	fnt_control_unlock(control);
+	return rc;
 }
 
 void

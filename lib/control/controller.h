@@ -14,14 +14,12 @@
 #ifndef FNT_CONTROL_CONTROLLER_H
 #define FNT_CONTROL_CONTROLLER_H
 
-#include "region/sigbus.h"
 #include "region/view.h"
 
 #include <fntrace/control.h>
 
 struct fnt_control {
 	struct fnt_region region; /* mapped for writing; its descriptor is our own */
-	struct fnt_sigbus_range *sigbus;
 };
 
 /* Take the lock; waits up to five seconds for another holder. 0, or with a message:
@@ -31,6 +29,15 @@ int fnt_control_lock(struct fnt_control *control, struct fnt_error *error);
 
 /* Release it. */
 void fnt_control_unlock(struct fnt_control *control);
+
+/* Is the file as long as its mapping, and has it been all along? 0; or -EIO with a
+ * message. What was read of a file that was truncated meanwhile can't be relied on, and
+ * what was written to it is lost. */
+int fnt_control_check_file(const struct fnt_control *control, struct fnt_error *error);
+
+/* End a command that returns `rc`: check the file unless it has failed already, and
+ * release the lock. Returns what the command returns. */
+int fnt_control_end(struct fnt_control *control, int rc, struct fnt_error *error);
 
 /* If the lock is free at this moment: finish an interrupted resize or rotation, and
  * free segments that no process uses any more. Never waits. For a process that opens

@@ -6,10 +6,12 @@
 #include "control/seal.h"
 #include "region/file_space.h"
 #include "region/liveness.h"
+#include "region/map.h"
 #include "region/region.h"
 #include "region/segment.h"
 #include "region/segment_map.h"
 #include "region/segment_span.h"
+#include "region/sigbus.h"
 #include "region/slots.h"
 #include "ring/record_read.h"
 
@@ -322,18 +324,29 @@ prepare_cells(const struct fnt_region *region, const struct fnt_segment *segment
 	      const char *what, struct fnt_error *error)
 {
 	uint64_t bytes = fnt_segment_bytes(segment->cell_count);
-	int rc = fnt_file_space_allocate(region->fd, segment->off, bytes, what, error);
+	/* A file that was truncated would be made as long again, of zeroes. */
+	int rc = fnt_view_check_file(&region->view, region->fd, what, error);
+	struct fnt_sigbus_range *sigbus;
 	struct fnt_cell *cells;
 
+	if (!rc)
+		rc = fnt_file_space_allocate(region->fd, segment->off, bytes, what,
+					     error);
 	if (rc)
 		return rc;
 	cells = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd,
 		     (off_t)segment->off);
 	if (cells == MAP_FAILED)
 		return fnt_fail(error, -ENOMEM, "%s: cannot map the new segment", what);
+	sigbus = fnt_sigbus_add(cells, bytes, true, region->view.sigbus);
+	if (!sigbus) {
+		munmap(cells, bytes);
+		return fnt_fail(error, -ENOMEM, "%s: out of memory", what);
+	}
 	for (uint64_t i = 0; i < segment->cell_count; i++)
 		fnt_word_store(&cells[i].state,
 			       fnt_cell_state(segment->lap - 1, 0, FNT_CELL_PAD, 0));
+	fnt_sigbus_remove(sigbus);
 	munmap(cells, bytes);
 	return 0;
 }

@@ -134,8 +134,7 @@ fnt_control_reap(struct fnt_control *control, uint32_t *count, struct fnt_rings 
 		return rc;
 	rc = recover_all(control, count, error);
 	settle_and_report(control, rings);
-	fnt_control_unlock(control);
-	return rc;
+	return fnt_control_end(control, rc, error);
 }
 
 /* ---- resize --------------------------------------------------------------------- */
@@ -186,8 +185,7 @@ fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
 	fnt_segment_partition(size - view->fixed_bytes, view->kept_percent, cells);
 	rc = fnt_resize_begin(&control->region, cells, error);
 	settle_and_report(control, rings);
-	fnt_control_unlock(control);
-	return rc;
+	return fnt_control_end(control, rc, error);
 }
 
 /* ---- rotate --------------------------------------------------------------------- */
@@ -292,6 +290,10 @@ rotate_locked(struct fnt_control *control, const char *path, struct fnt_rings *r
 		rc = seal_all(control, error);
 	if (!rc)
 		rc = fnt_rotate_write(&rotation, error);
+	if (!rc)
+		rc = fnt_control_check_file(control, error);
+	if (!rc)
+		rc = fnt_rotate_name(&rotation, error);
 	fnt_rotate_close(&rotation);
 	if (!rc) {
 		fnt_resize_hide(&control->region.view);
@@ -331,6 +333,7 @@ fnt_control_rotate(struct fnt_control *control, const char *path,
 		if (rc)
 			return 0; /* rotated all the same; the next command settles */
 	}
+	/* The file has its name: that stays, even if the region is cut short now. */
 	settle_and_report(control, rings);
 	fnt_control_unlock(control);
 	return rc;
@@ -344,8 +347,13 @@ fnt_control_remove(struct fnt_control *control, bool force, uint32_t *alive,
 {
 	const char *path = control->region.path;
 	struct stat st;
+	int rc;
 
 	*alive = count_producers(control, true);
+	/* Nobody knows who writes to a file that has lost its process slots. */
+	rc = force ? 0 : fnt_control_check_file(control, error);
+	if (rc)
+		return rc;
 	if (*alive && !force)
 		return fnt_fail(
 			error, -EBUSY,

@@ -343,7 +343,7 @@ int
 fnt_rotate_write(struct fnt_rotation *rotation, struct fnt_error *error)
 {
 	struct stat st;
-	int code = 0, rc;
+	int code = 0;
 
 	if (!fnt_rotate_needed(&rotation->region->view))
 		return fnt_fail(error, -EAGAIN,
@@ -359,10 +359,14 @@ fnt_rotate_write(struct fnt_rotation *rotation, struct fnt_error *error)
 		code = write_sections(rotation);
 	if (!code && (fchmod(rotation->fd, st.st_mode & 0777) || fsync(rotation->fd)))
 		code = errno;
-	if (code)
-		return failed(rotation, code, error);
-	rc = fnt_region_link(rotation->dir_fd, rotation->fd, rotation->temp,
-			     rotation->file);
+	return code ? failed(rotation, code, error) : 0;
+}
+
+int
+fnt_rotate_name(const struct fnt_rotation *rotation, struct fnt_error *error)
+{
+	int rc = fnt_region_link(rotation->dir_fd, rotation->fd, rotation->temp,
+				 rotation->file);
 	if (rc)
 		return fnt_fail(
 			error, rc,

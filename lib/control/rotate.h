@@ -34,9 +34,13 @@ bool fnt_rotate_needed(const struct fnt_view *view);
  * such directory), -EINVAL, or another -errno; there is nothing to close then. */
 int fnt_rotate_open(struct fnt_rotation *rotation, struct fnt_error *error);
 
-/* Write the file and give it its name. 0, or with a message: -EAGAIN (no segment is
- * over), -EEXIST, -ENOSPC, -ENOMEM or another -errno: it has not got the name. */
+/* Write the file, which has no name yet. 0, or with a message: -EAGAIN (no segment is
+ * over), -ENOSPC, -ENOMEM or another -errno. */
 int fnt_rotate_write(struct fnt_rotation *rotation, struct fnt_error *error);
+
+/* Give the written file its name: what was copied was there until now. 0, or with a
+ * message: -EEXIST or another -errno. */
+int fnt_rotate_name(const struct fnt_rotation *rotation, struct fnt_error *error);
 
 /* Close it, whether it was written or not. */
 void fnt_rotate_close(struct fnt_rotation *rotation);

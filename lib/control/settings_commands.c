@@ -152,13 +152,13 @@ change_begin(struct fnt_control *control, struct fnt_settings_block **block,
 
 /* Publish the settings unless `rc` says that the change failed; release the lock. */
 static int
-change_end(struct fnt_control *control, struct fnt_settings_block *block, int rc)
+change_end(struct fnt_control *control, struct fnt_settings_block *block, int rc,
+	   struct fnt_error *error)
 {
 	if (!rc)
 		fnt_settings_publish(&control->region.view, block);
-	fnt_control_unlock(control);
 	free(block);
-	return rc;
+	return fnt_control_end(control, rc, error);
 }
 
 static int
@@ -211,7 +211,8 @@ fnt_control_set(struct fnt_control *control, const char *fn,
 	rc = change_begin(control, &block, error);
 	if (rc)
 		return rc;
-	return change_end(control, block, set_in(block, fn, assignments, count, error));
+	return change_end(control, block, set_in(block, fn, assignments, count, error),
+			  error);
 }
 
 static int
@@ -245,5 +246,5 @@ fnt_control_reset(struct fnt_control *control, const char *fn, struct fnt_error 
 
 	if (rc)
 		return rc;
-	return change_end(control, block, reset_in(block, fn, error));
+	return change_end(control, block, reset_in(block, fn, error), error);
 }

@@ -7,6 +7,7 @@
 #include "region/liveness.h"
 #include "region/region.h"
 #include "region/segment_map.h"
+#include "region/sigbus.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -23,12 +24,6 @@ finish_open(struct fnt_reader **reader, struct fnt_reader *made, int rc,
 	if (rc) {
 		free(made);
 		return rc;
-	}
-	made->sigbus =
-		fnt_sigbus_add(made->region.view.base, made->region.view.size_bytes);
-	if (!made->sigbus) {
-		fnt_reader_close(made);
-		return fnt_fail(error, -ENOMEM, "out of memory");
 	}
 	*reader = made;
 	return 0;
@@ -61,7 +56,6 @@ fnt_reader_close(struct fnt_reader *reader)
 {
 	if (!reader)
 		return;
-	fnt_sigbus_remove(reader->sigbus);
 	fnt_region_close(&reader->region);
 	free(reader);
 }
@@ -91,8 +85,7 @@ fnt_reader_renew_segments(struct fnt_reader *reader)
 bool
 fnt_reader_mapping_lost(const struct fnt_reader *reader)
 {
-	return fnt_sigbus_truncated(reader->sigbus) ||
-	       fnt_segment_map_truncated(&reader->region.view);
+	return fnt_sigbus_lost(reader->region.view.sigbus);
 }
 
 int

@@ -12,14 +12,12 @@
 #ifndef FNT_READ_ATTACHED_H
 #define FNT_READ_ATTACHED_H
 
-#include "region/sigbus.h"
 #include "region/view.h"
 
 #include <fntrace/reader.h>
 
 struct fnt_reader {
 	struct fnt_region region;
-	struct fnt_sigbus_range *sigbus;
 	bool stale; /* the file was truncated or overwritten; never cleared */
 };
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "region/header.h"
 #include "region/segment_map.h"
+#include "region/sigbus.h"
 
 #include <errno.h>
 #include <string.h>
@@ -90,6 +91,37 @@ fill_in_view(struct fnt_view *view, const struct fnt_header *header)
 		place_section(view, &header->sections[i]);
 }
 
+static int
+cut_short(const char *what, struct fnt_error *error)
+{
+	return fnt_fail(error, -EPROTO,
+			"%s: truncated while it was being opened; take another copy",
+			what);
+}
+
+/* Complete a view that is mapped and registered. From here on the mapping is read. */
+static int
+complete_view(struct fnt_view *view, const struct fnt_header *header, bool write,
+	      const char *what, struct fnt_error *error)
+{
+	int rc;
+
+	fill_in_view(view, header);
+	rc = fnt_segment_map_init(view, view->size_bytes, write);
+	if (!rc && fnt_sigbus_lost(view->sigbus)) {
+		fnt_segment_map_fini(view);
+		rc = -EPROTO;
+	}
+	if (!rc)
+		return 0;
+	if (fnt_sigbus_lost(view->sigbus))
+		return cut_short(what, error);
+	return fnt_fail(error, rc,
+			rc == -ENOMEM ? "%s: out of memory"
+				      : "%s: damaged: no cells of the main ring",
+			what);
+}
+
 int
 fnt_view_map(struct fnt_view *view, int fd, bool write, const char *what,
 	     struct fnt_error *error)
@@ -108,25 +140,21 @@ fnt_view_map(struct fnt_view *view, int fd, bool write, const char *what,
 		return fnt_fail(error, -errno, "%s: %s", what, strerror(errno));
 	file_bytes = (uint64_t)st.st_size;
 	if (file_bytes < header.size_bytes)
-		return fnt_fail(error, -EPROTO,
-				"%s: truncated while it was being opened; take "
-				"another copy",
-				what);
+		return cut_short(what, error);
 	base = mmap(NULL, file_bytes, prot, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED)
 		return fnt_fail(error, -errno, "%s: cannot map the file: %s", what,
 				strerror(errno));
 	*view = (struct fnt_view){.base = base, .size_bytes = file_bytes};
-	fill_in_view(view, &header);
-	rc = fnt_segment_map_init(view, file_bytes, write);
-	if (!rc)
-		return 0;
-	munmap(base, file_bytes);
-	view->base = NULL;
-	return fnt_fail(error, rc,
-			rc == -ENOMEM ? "%s: out of memory"
-				      : "%s: damaged: no cells of the main ring",
-			what);
+	view->sigbus = fnt_sigbus_add(base, file_bytes, write, NULL);
+	rc = view->sigbus ? complete_view(view, &header, write, what, error)
+			  : fnt_fail(error, -ENOMEM, "%s: out of memory", what);
+	if (rc) {
+		fnt_sigbus_remove(view->sigbus);
+		munmap(base, file_bytes);
+		view->base = NULL;
+	}
+	return rc;
 }
 
 void
@@ -135,8 +163,24 @@ fnt_view_unmap(struct fnt_view *view)
 	if (!view->base)
 		return;
 	fnt_segment_map_fini(view);
+	fnt_sigbus_remove(view->sigbus);
 	munmap(view->base, view->size_bytes);
 	view->base = NULL;
+}
+
+int
+fnt_view_check_file(const struct fnt_view *view, int fd, const char *what,
+		    struct fnt_error *error)
+{
+	struct stat st;
+
+	if (!fstat(fd, &st) && (uint64_t)st.st_size >= view->size_bytes &&
+	    !fnt_sigbus_lost(view->sigbus))
+		return 0;
+	return fnt_fail(error, -EIO,
+			"%s: the file was truncated; remove it and restart the "
+			"processes that write to it",
+			what);
 }
 
 uint64_t

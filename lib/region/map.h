@@ -23,6 +23,11 @@ int fnt_view_map(struct fnt_view *view, int fd, bool write, const char *what,
 /* Unmap the view and free its segment map. Does nothing if it is not mapped. */
 void fnt_view_unmap(struct fnt_view *view);
 
+/* Is the file `fd` as long as its mapping, and has it been all along? 0; or -EIO with a
+ * message. Makes a system call. */
+int fnt_view_check_file(const struct fnt_view *view, int fd, const char *what,
+			struct fnt_error *error);
+
 /* The bytes that the region uses: its sections and the newest segment of each ring. */
 uint64_t fnt_view_bytes(const struct fnt_view *view);
 

@@ -18,7 +18,7 @@ struct fnt_segment_mapping {
 	struct fnt_segment_mapping *next;
 	uint64_t off, bytes; /* in the file */
 	unsigned char *base;
-	struct fnt_sigbus_range *sigbus; /* readers only; NULL: mapped for writing */
+	struct fnt_sigbus_range *sigbus;
 	bool unused; /* by the table that was current at the last retire() */
 };
 
@@ -179,13 +179,12 @@ add_mapping(const struct fnt_region *region, const struct fnt_segment *segment)
 		free(mapping);
 		return NULL;
 	}
-	if (!map->write) {
-		mapping->sigbus = fnt_sigbus_add(mapping->base, mapping->bytes);
-		if (!mapping->sigbus) {
-			munmap(mapping->base, mapping->bytes);
-			free(mapping);
-			return NULL;
-		}
+	mapping->sigbus = fnt_sigbus_add(mapping->base, mapping->bytes, map->write,
+					 region->view.sigbus);
+	if (!mapping->sigbus) {
+		munmap(mapping->base, mapping->bytes);
+		free(mapping);
+		return NULL;
 	}
 	mapping->next = map->mappings;
 	map->mappings = mapping;
@@ -198,16 +197,6 @@ free_mapping(struct fnt_segment_mapping *mapping)
 	fnt_sigbus_remove(mapping->sigbus);
 	munmap(mapping->base, mapping->bytes);
 	free(mapping);
-}
-
-bool
-fnt_segment_map_truncated(const struct fnt_view *view)
-{
-	for (struct fnt_segment_mapping *mapping = view->segment_map->mappings; mapping;
-	     mapping = mapping->next)
-		if (fnt_sigbus_truncated(mapping->sigbus))
-			return true;
-	return false;
 }
 
 /* ---- tables ---------------------------------------------------------------------- */

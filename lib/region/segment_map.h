@@ -59,10 +59,6 @@ void fnt_segment_map_reclaim(const struct fnt_view *view,
 /* retire() and reclaim() at once, where no other thread uses the view. */
 void fnt_segment_map_reclaim_all(const struct fnt_view *view);
 
-/* Has the SIGBUS handler replaced a mapping, because the file was truncated? Readers
- * only. */
-bool fnt_segment_map_truncated(const struct fnt_view *view);
-
 /* One lock for all segment maps of the process. False: another thread has held it for
  * a fifth of a second. It is the innermost lock: its holder takes no other. */
 bool fnt_segment_map_lock(void);

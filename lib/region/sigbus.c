@@ -15,12 +15,21 @@ struct fnt_sigbus_range {
 	struct fnt_sigbus_range *next;
 	_Atomic uintptr_t base; /* 0: unused; RANGE_CLAIMED: being filled in */
 	_Atomic size_t size;	/* 0: the handler ignores the entry */
-	atomic_bool truncated;	/* set by the handler */
+	_Atomic(struct fnt_sigbus_range *) whole; /* of all of the file, or NULL */
+	atomic_bool write;
+	atomic_bool lost; /* set by the handler */
 };
 
 #define RANGE_CLAIMED 1
 
-static _Atomic(struct fnt_sigbus_range *) ranges;
+/* The end of the list: enough for a few regions, without an allocation. */
+static struct fnt_sigbus_range first[] = {
+	{.next = &first[1]}, {.next = &first[2]}, {.next = &first[3]},
+	{.next = &first[4]}, {.next = &first[5]}, {.next = &first[6]},
+	{.next = &first[7]}, {.next = NULL},
+};
+
+static _Atomic(struct fnt_sigbus_range *) ranges = &first[0];
 static pthread_once_t install_once = PTHREAD_ONCE_INIT;
 static int install_result;
 static struct sigaction previous; /* the handler before ours */
@@ -51,13 +60,15 @@ claim_range(void)
 }
 
 struct fnt_sigbus_range *
-fnt_sigbus_add(void *base, size_t size)
+fnt_sigbus_add(void *base, size_t size, bool write, struct fnt_sigbus_range *whole)
 {
 	struct fnt_sigbus_range *range = claim_range();
 
 	if (!range)
 		return NULL;
-	atomic_store(&range->truncated, false);
+	atomic_store(&range->lost, false);
+	atomic_store(&range->write, write);
+	atomic_store(&range->whole, whole);
 	atomic_store(&range->base, (uintptr_t)base);
 	atomic_store(&range->size, size);
 	return range;
@@ -73,24 +84,45 @@ fnt_sigbus_remove(struct fnt_sigbus_range *range)
 }
 
 bool
-fnt_sigbus_truncated(const struct fnt_sigbus_range *range)
+fnt_sigbus_lost(const struct fnt_sigbus_range *range)
 {
-	return atomic_load_explicit(&range->truncated, memory_order_relaxed);
+	return range && atomic_load_explicit(&range->lost, memory_order_relaxed);
 }
 
 /* ---- the signal ------------------------------------------------------------------ */
 
 /* Map zeroes in place of the file. mmap() is not on POSIX's list of async-signal-safe
- * functions, but on Linux it is a bare system call. */
+ * functions, but on Linux it is a bare system call. Another thread that has met the
+ * same fault may do this once more: what was written in between is lost. */
 static bool
 map_zeroes(struct fnt_sigbus_range *range, uintptr_t base)
 {
+	int prot = PROT_READ | (atomic_load(&range->write) ? PROT_WRITE : 0);
 	void *at = (void *)base;
 
-	atomic_store(&range->truncated, true);
-	return mmap(at, atomic_load(&range->size), PROT_READ,
+	atomic_store(&range->lost, true);
+	return mmap(at, atomic_load(&range->size), prot,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
 		    0) == at;
+}
+
+/* Replace a range, and that of its whole file: a producer then sees the generation
+ * change. Whoever uses the one keeps the other mapped. */
+static bool
+lose(struct fnt_sigbus_range *range, uintptr_t base)
+{
+	struct fnt_sigbus_range *whole = atomic_load(&range->whole);
+
+	if (whole && !fnt_sigbus_lost(whole))
+		map_zeroes(whole, atomic_load(&whole->base));
+	return map_zeroes(range, base);
+}
+
+void
+fnt_sigbus_lose(struct fnt_sigbus_range *range)
+{
+	if (range && !fnt_sigbus_lost(range))
+		lose(range, atomic_load(&range->base));
 }
 
 /* Is the address in a registered range, and has that been replaced? */
@@ -102,7 +134,7 @@ handle_address(uintptr_t address)
 		uintptr_t base = atomic_load(&range->base);
 
 		if (address - base < atomic_load(&range->size))
-			return map_zeroes(range, base);
+			return lose(range, base);
 	}
 	return false;
 }

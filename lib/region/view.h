@@ -46,6 +46,7 @@ struct fnt_segment_map {
 struct fnt_view {
 	unsigned char *base;
 	uint64_t size_bytes; /* of the mapping: the file's size when it was opened */
+	struct fnt_sigbus_range *sigbus; /* of the mapping */
 	uint64_t region_id;
 	uint64_t boot_id;
 	uint64_t created_at_ns; /* Unix time */

@@ -174,6 +174,7 @@ stepper_release(struct stepper *stepper)
 	if (!stepper->gone)
 		MUST(!ptrace(PTRACE_DETACH, stepper->tid, NULL, NULL));
 	MUST(waitpid(stepper->pid, &status, __WALL) == stepper->pid);
+	stepper->status = status;
 	return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 

@@ -23,7 +23,7 @@ struct stepper {
 	pid_t pid;
 	pid_t tid;     /* the thread that is held: the child's first, or another */
 	bool gone;     /* that thread has ended */
-	int status;    /* of the child, when it ended before its time */
+	int status;    /* of the child, once it has ended */
 	uint64_t at;   /* instructions since the beginning, if it was stepped */
 	uint64_t time; /* what the child is told when it reads the time stamp counter */
 	uint64_t place, code; /* address and bytes of the next instruction */
