@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/shm_words.h"
 #include "read/query.h"
+#include "region/holes.h"
 #include "region/liveness.h"
 #include "region/region.h"
 #include "region/segment_map.h"
@@ -101,7 +102,10 @@ fnt_reader_ensure_fresh(struct fnt_reader *reader)
 	/* If the host has closed our descriptor, fstat() fails or finds another file:
 	 * that says nothing about the region. */
 	if (!reader->stale && !fstat(region->fd, &st) && st.st_dev == region->dev &&
-	    st.st_ino == region->ino && (uint64_t)st.st_size < region->view.size_bytes)
+	    st.st_ino == region->ino &&
+	    ((uint64_t)st.st_size < region->view.size_bytes ||
+	     !fnt_holes_renew(&reader->region.view, region->fd,
+			      (uint64_t)st.st_blocks)))
 		reader->stale = true;
 	if (!reader->stale && (fnt_word_relaxed(id) != region->view.region_id ||
 			       fnt_reader_mapping_lost(reader)))

@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define USED_MAX (FNT_RINGS * FNT_SEGMENTS + 2)
-
 /* ---- allocating ----------------------------------------------------------------- */
 
 static int
@@ -65,34 +63,30 @@ fill_hole(int fd, uint64_t off, uint64_t bytes, const char *what,
 
 /* ---- what is in use ------------------------------------------------------------- */
 
-struct extent {
-	uint64_t first, end;
-};
-
 static int
 by_first(const void *a, const void *b)
 {
-	const struct extent *x = a, *y = b;
+	const struct fnt_file_extent *x = a, *y = b;
 
 	return (x->first > y->first) - (x->first < y->first);
 }
 
-static struct extent
+static struct fnt_file_extent
 extent_of(const struct fnt_segment *segment)
 {
-	return (struct extent){segment->off,
-			       segment->off + fnt_segment_bytes(segment->cell_count)};
+	return (struct fnt_file_extent){
+		segment->off, segment->off + fnt_segment_bytes(segment->cell_count)};
 }
 
 /* List the extents in use, by offset; the fixed part is the first. Returns their
  * number. */
 static uint32_t
 list_used(const struct fnt_view *view, const struct fnt_segment *other,
-	  struct extent used[USED_MAX])
+	  struct fnt_file_extent used[FNT_FILE_EXTENTS_MAX])
 {
 	uint32_t count = 0;
 
-	used[count++] = (struct extent){0, view->fixed_bytes};
+	used[count++] = (struct fnt_file_extent){0, view->fixed_bytes};
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		const struct fnt_segments *segments = fnt_view_segments(view, ring);
 
@@ -105,19 +99,35 @@ list_used(const struct fnt_view *view, const struct fnt_segment *other,
 	return count;
 }
 
+uint32_t
+fnt_file_space_list(const struct fnt_view *view,
+		    struct fnt_file_extent used[FNT_FILE_EXTENTS_MAX])
+{
+	return list_used(view, NULL, used);
+}
+
+uint64_t
+fnt_file_space_used(const struct fnt_view *view)
+{
+	struct fnt_file_extent used[FNT_FILE_EXTENTS_MAX];
+	uint32_t count = list_used(view, NULL, used);
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		bytes += used[i].end - used[i].first;
+	return bytes;
+}
+
 int
 fnt_file_space_allocate_all(int fd, const struct fnt_view *view, const char *what,
 			    struct fnt_error *error)
 {
-	struct extent used[USED_MAX];
+	struct fnt_file_extent used[FNT_FILE_EXTENTS_MAX];
 	uint32_t count = list_used(view, NULL, used);
-	uint64_t bytes = 0;
 	struct stat st;
 	int rc = 0;
 
-	for (uint32_t i = 0; i < count; i++)
-		bytes += used[i].end - used[i].first;
-	if (fstat(fd, &st) || (uint64_t)st.st_blocks * 512 >= bytes)
+	if (fstat(fd, &st) || (uint64_t)st.st_blocks * 512 >= fnt_file_space_used(view))
 		return 0;
 	for (uint32_t i = 0; !rc && i < count; i++)
 		rc = fill_hole(fd, used[i].first, used[i].end - used[i].first, what,
@@ -129,7 +139,7 @@ uint64_t
 fnt_file_space_find(const struct fnt_view *view, uint64_t bytes,
 		    const struct fnt_segment *other)
 {
-	struct extent used[USED_MAX];
+	struct fnt_file_extent used[FNT_FILE_EXTENTS_MAX];
 	uint32_t count = list_used(view, other, used);
 	uint64_t end = 0;
 
@@ -145,7 +155,7 @@ fnt_file_space_find(const struct fnt_view *view, uint64_t bytes,
 uint64_t
 fnt_file_space_punch(const struct fnt_region *region)
 {
-	struct extent used[USED_MAX];
+	struct fnt_file_extent used[FNT_FILE_EXTENTS_MAX];
 	uint32_t count = list_used(&region->view, NULL, used);
 	uint64_t end = 0, freed = 0;
 	struct stat before, after;

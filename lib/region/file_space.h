@@ -12,8 +12,8 @@
  * by punching a hole, and allocated again before it is used: a full file system then
  * makes the allocation fail, and is no SIGBUS in a producer.
  *
- * Once the region has a name, only the holder of the control lock calls these. They
- * make system calls, and may block in the file system.
+ * Once the region has a name, only the holder of the control lock calls those that
+ * change the file. They make system calls, and may block in the file system.
  */
 #ifndef FNT_REGION_FILE_SPACE_H
 #define FNT_REGION_FILE_SPACE_H
@@ -31,6 +31,20 @@ int fnt_file_space_allocate(int fd, uint64_t off, uint64_t bytes, const char *wh
  * sparse. 0, or -errno with a message. */
 int fnt_file_space_allocate_all(int fd, const struct fnt_view *view, const char *what,
 				struct fnt_error *error);
+
+/* A range of the file that is in use. */
+struct fnt_file_extent {
+	uint64_t first, end;
+};
+
+#define FNT_FILE_EXTENTS_MAX (FNT_RINGS * FNT_SEGMENTS + 2)
+
+/* List what is in use, by offset. Returns how many there are. Reads memory only. */
+uint32_t fnt_file_space_list(const struct fnt_view *view,
+			     struct fnt_file_extent used[FNT_FILE_EXTENTS_MAX]);
+
+/* The bytes in use. Reads memory only. */
+uint64_t fnt_file_space_used(const struct fnt_view *view);
 
 /* The lowest offset at which `bytes` (whole pages) are free; perhaps at or past the end
  * of the file. `other`, unless NULL, is a segment that counts as held. Reads memory

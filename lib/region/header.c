@@ -33,7 +33,7 @@ static const struct {
 				   65000},
 	[FNT_SECTION_LANES] = {"lanes", sizeof(struct fnt_lane), 1, 65000},
 	[FNT_SECTION_NAMES] = {"names", sizeof(struct fnt_name), 1, 1u << 20},
-	[FNT_SECTION_FRAMES] = {"frames", sizeof(struct fnt_frame), 1, 1u << 24},
+	[FNT_SECTION_FRAMES] = {"frames", sizeof(struct fnt_frame), 1, 1u << 17},
 	[FNT_SECTION_RINGS] = {"rings", sizeof(struct fnt_ring_head), FNT_RINGS,
 			       FNT_RINGS},
 	[FNT_SECTION_SETTINGS] = {"settings", sizeof(struct fnt_setting_entry), 4, 1024,

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "region/header.h"
+#include "region/holes.h"
 #include "region/segment_map.h"
 #include "region/sigbus.h"
 
@@ -149,6 +150,8 @@ fnt_view_map(struct fnt_view *view, int fd, bool write, const char *what,
 	view->sigbus = fnt_sigbus_add(base, file_bytes, write, NULL);
 	rc = view->sigbus ? complete_view(view, &header, write, what, error)
 			  : fnt_fail(error, -ENOMEM, "%s: out of memory", what);
+	if (!rc && !write)
+		fnt_holes_cover(view, fd);
 	if (rc) {
 		fnt_sigbus_remove(view->sigbus);
 		munmap(base, file_bytes);

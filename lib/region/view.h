@@ -78,6 +78,7 @@ struct fnt_view {
 	uint32_t block_count;  /* there are at least as many keys */
 	bool frozen;	       /* FNT_COMPAT_FROZEN: the copy that a rotation wrote */
 	uint32_t kept_percent; /* 0: there is no kept ring */
+	bool covered;	       /* holes are covered by zeroes of our own: holes.h */
 	uint64_t fixed_bytes;  /* header and sections; cells lie behind them */
 };
 

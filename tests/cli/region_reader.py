@@ -24,7 +24,7 @@ NO_NAME = 0xffffffff
 NAMES, RINGS, BLOCK_KEYS, BLOCKS, OPTIONAL = 4, 6, 12, 13, (7, 8)
 SECTIONS = [  # HEADER: kinds from 1 on: stride, least and greatest count
     (256, 1, 1), (256, 1, 65000), (384, 1, 65000), (272, 1, 1 << 20),
-    (1024, 1, 1 << 24), (1024, 2, 2), (384, 4, 1024), (8, 1, (1 << 20) + 1),
+    (1024, 1, 1 << 17), (1024, 2, 2), (384, 4, 1024), (8, 1, (1 << 20) + 1),
     (10368, 1, 1), (384, 1, 1 << 20), (64, 1, 1 << 20), (8, 1, 1 << 20),
     (256, 1, 1 << 20)]
 FN_TYPES = ["query", "mutation", "action"]
