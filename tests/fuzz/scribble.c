@@ -4,9 +4,10 @@
  *
  *       scribble SECONDS [FNTRACE]
  *
- *   scribbler ──nonsense──► region ◄── two producers, which come and go
- *                              ▲
- *             a reader's loop, and FNTRACE's commands one after the other
+ *   scribbler ──nonsense──► region ◄── two producers, which come, fork and go
+ *                              ▲  ▲
+ *                 a reader's loop  a controller: settings, reap, resize, rotate
+ *                 and FNTRACE's commands one after the other
  *
  * Nothing may crash, hang or use memory without bound. Producers may drop records,
  * readers may find nothing or refuse. Prints what was tried. The seed is $SEED or the
@@ -15,7 +16,9 @@
 #include "support/fixture.h"
 #include "format/layout.h"
 
+#include <fntrace/control.h>
 #include <fntrace/fntrace.h>
+#include <fntrace/metrics.h>
 #include <fntrace/reader.h>
 
 #include <fcntl.h>
@@ -35,12 +38,14 @@ enum part {
 	PRODUCER_1,
 	PRODUCER_2,
 	READER,
+	CONTROLLER,
 	PARTS
 };
 
 /* What all parts have done, for the last line printed. */
 struct tally {
-	_Atomic uint64_t scribbles, calls, opens, reads, refusals, traces;
+	_Atomic uint64_t scribbles, calls, opens, reads, refusals, traces, forks;
+	_Atomic uint64_t changes, failures;
 };
 
 static struct tally *tally;
@@ -166,6 +171,34 @@ produce_some(struct fnt_log *log)
 	}
 }
 
+/* A child goes on with the log and with a call of its own. */
+static void
+fork_some(struct fnt_log *log)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct fnt_call *call;
+
+		alarm(HANG_S);
+		call = begin_call(log, "forked", "id");
+		for (int i = 0; i < 20; i++)
+			record_call(log, "forked", "id");
+		fnt_call_finish_ok(call, NULL);
+		if (rnd(&dice, 2))
+			fnt_log_close(log);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return;
+	count(&tally->forks, 1);
+	if (WIFSIGNALED(status)) {
+		fprintf(stderr, "forked child: signal %d\n", WTERMSIG(status));
+		_exit(9);
+	}
+}
+
 static void
 produce(const char *path)
 {
@@ -179,6 +212,8 @@ produce(const char *path)
 			continue; /* the header is damaged just now */
 		left = begin_call(log, "left", "open");
 		produce_some(log);
+		if (!rnd(&dice, 4))
+			fork_some(log);
 		if (rnd(&dice, 2))
 			fnt_call_finish_error(left, "E", "m");
 		else
@@ -259,6 +294,74 @@ read_all(const char *path)
 	}
 }
 
+/* ---- a controller ---------------------------------------------------------------- */
+
+/* One command. Returns its result. */
+static int
+change(struct fnt_control *control, struct fnt_error *error)
+{
+	static const char *const assignments[] = {"keep=0.5", "slow=1us", "rate=100000",
+						  "capture.ids=hash"};
+	struct fnt_settings_list *list;
+	struct fnt_rings rings;
+	uint32_t some = rnd(&dice, 4), dead;
+	char to[256];
+	int rc;
+
+	switch (rnd(&dice, 8)) {
+	case 0:
+		return fnt_control_set(control, NULL, assignments, some, error);
+	case 1:
+		return fnt_control_set(control, some ? "scribbled" : "scr*",
+				       &assignments[some], 1, error);
+	case 2:
+		return fnt_control_reset(control, some ? NULL : "scribbled", error);
+	case 3:
+		return fnt_control_reap(control, &dead, &rings, error);
+	case 4:
+		return fnt_control_resize(control, SIZE + MIB(some), &rings, error);
+	case 5:
+		snprintf(to, sizeof(to), "%s.rotated", fnt_control_path(control));
+		rc = fnt_control_rotate(control, to, &rings, error);
+		unlink(to);
+		return rc;
+	default:
+		snprintf(error->message, sizeof(error->message), "unread");
+		rc = fnt_control_get(control, &list);
+		if (!rc)
+			fnt_settings_free(list);
+		return rc;
+	}
+}
+
+static void
+change_all(const char *path)
+{
+	if (fnt_reader_guard())
+		_exit(9);
+	for (;;) {
+		struct fnt_error error = {0};
+		struct fnt_control *control;
+
+		alarm(HANG_S);
+		if (fnt_control_open(&control, path, &error)) {
+			count(&tally->refusals, 1);
+			continue;
+		}
+		for (int i = 0; i < 20; i++) {
+			memset(&error, 0, sizeof(error));
+			alarm(HANG_S);
+			count(&tally->changes, 1);
+			if (!change(control, &error))
+				continue;
+			count(&tally->failures, 1);
+			if (!*error.message)
+				_exit(8);
+		}
+		fnt_control_close(control);
+	}
+}
+
 /* ---- the whole ------------------------------------------------------------------- */
 
 static void
@@ -283,9 +386,37 @@ start(enum part part, const char *path)
 		scribble(path);
 	else if (part == READER)
 		read_all(path);
+	else if (part == CONTROLLER)
+		change_all(path);
 	else
 		produce(path);
 	_exit(0);
+}
+
+/* Become one command of the tool. */
+static void
+exec_tool(const char *tool, const char *command, const char *path)
+{
+	if (!strcmp(command, "list"))
+		execl(tool, tool, command, (char *)NULL);
+	else if (!strcmp(command, "show"))
+		execl(tool, tool, command, "-r", path, "id", (char *)NULL);
+	else if (!strcmp(command, "tree"))
+		execl(tool, tool, "show", "--tree", "-r", path, "id", (char *)NULL);
+	else if (!strcmp(command, "hist"))
+		execl(tool, tool, command, "-r", path, "scribbled", (char *)NULL);
+	else if (!strcmp(command, "ctl resize"))
+		execl(tool, tool, "ctl", "resize", "-r", path, "1M", (char *)NULL);
+	else if (!strcmp(command, "ctl set"))
+		execl(tool, tool, "ctl", "set", "-r", path, "keep=1", (char *)NULL);
+	else if (!strcmp(command, "ctl rotate"))
+		execl(tool, tool, "ctl", "rotate", "-r", path, "-o",
+		      region_path("by-tool", ".old"), (char *)NULL);
+	else if (!strncmp(command, "ctl ", 4))
+		execl(tool, tool, "ctl", command + 4, "-r", path, (char *)NULL);
+	else
+		execl(tool, tool, command, "-r", path, (char *)NULL);
+	_exit(127);
 }
 
 /* Run one command of the tool. False if it died of any signal but our own timeout. */
@@ -304,14 +435,9 @@ run_tool(const char *tool, const char *command, const char *path)
 		if (!SANITIZED)
 			dup2(null, STDERR_FILENO);
 		alarm(HANG_S);
-		if (!strcmp(command, "show"))
-			execl(tool, tool, command, "-r", path, "id", (char *)NULL);
-		if (!strcmp(command, "tree"))
-			execl(tool, tool, "show", "--tree", "-r", path, "id",
-			      (char *)NULL);
-		execl(tool, tool, command, "-r", path, (char *)NULL);
-		_exit(127);
+		exec_tool(tool, command, path);
 	}
+	unlink(region_path("by-tool", ".old"));
 	if (follows) {
 		usleep(200000);
 		kill(pid, SIGINT);
@@ -346,8 +472,10 @@ still_runs(pid_t pid, enum part part)
 static bool
 watch(const pid_t pids[PARTS], const char *tool, const char *path, double seconds)
 {
-	static const char *const commands[] = {"recent", "ps",	  "stat", "show",
-					       "tree",	 "check", "tail"};
+	static const char *const commands[] = {
+		"recent",     "ps",	    "stat",    "show",	  "tree",
+		"check",      "tail",	    "hist",    "ctl get", "ctl reap",
+		"ctl resize", "ctl rotate", "ctl set", "list"};
 	time_t end = time(NULL) + (time_t)seconds;
 	uint64_t runs = 0;
 	bool good = true;
@@ -363,13 +491,14 @@ watch(const pid_t pids[PARTS], const char *tool, const char *path, double second
 		for (int part = 0; part < PARTS; part++)
 			good = good && still_runs(pids[part], (enum part)part);
 	}
-	printf("%llu scribbles, %llu calls, %llu times opened, %llu refused, %llu "
-	       "rounds "
-	       "of reading, %llu traces, %llu commands\n",
+	printf("%llu scribbles, %llu calls, %llu forks, %llu changes of which %llu "
+	       "failed, %llu times opened, %llu refused, %llu rounds of reading, %llu "
+	       "traces, %llu commands\n",
 	       (unsigned long long)tally->scribbles, (unsigned long long)tally->calls,
-	       (unsigned long long)tally->opens, (unsigned long long)tally->refusals,
-	       (unsigned long long)tally->reads, (unsigned long long)tally->traces,
-	       (unsigned long long)runs);
+	       (unsigned long long)tally->forks, (unsigned long long)tally->changes,
+	       (unsigned long long)tally->failures, (unsigned long long)tally->opens,
+	       (unsigned long long)tally->refusals, (unsigned long long)tally->reads,
+	       (unsigned long long)tally->traces, (unsigned long long)runs);
 	return good;
 }
 
