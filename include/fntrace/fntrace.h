@@ -343,13 +343,18 @@ FNT_API int fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes);
 FNT_API int fnt_call_schedule(struct fnt_call *call, const char *fn_name,
 			      int64_t delay_ms, int64_t run_at);
 
+/* The deepest nesting of arrays and objects (maps) that is accepted in a value, JSON or
+ * msgpack. */
+#define FNT_VALUE_DEPTH_MAX 512u
+
 enum fnt_value_kind {
 	FNT_VALUE_NONE = 0,
 	FNT_VALUE_JSON,	   /* JSON text (RFC 8259) */
 	FNT_VALUE_MSGPACK, /* one msgpack object */
 };
 
-/* A result. Recorded as it is; whether it is well formed is checked when it is read. */
+/* A result. Recorded as it is; whether it is well formed is checked when it is read,
+ * and a trace is flagged FNT_TRACE_VALUE_INVALID or FNT_TRACE_VALUE_TOO_DEEP. */
 struct fnt_value {
 	enum fnt_value_kind kind;
 	const void *data; /* `len` bytes, the caller's */
@@ -410,6 +415,24 @@ struct fnt_trace_schedule {
 #define FNT_TRACE_INVALID_UTF8 0x10u
 /* Part of the payload could not be read. */
 #define FNT_TRACE_DAMAGED 0x20u
+/* The result is not well formed. Its JSON is a string that says so: this flag tells it
+ * from a result that is such a string. */
+#define FNT_TRACE_VALUE_INVALID 0x40u
+/* The same for a result that is nested deeper than FNT_VALUE_DEPTH_MAX. */
+#define FNT_TRACE_VALUE_TOO_DEEP 0x80u
+/* The call was found in a copy of its region, or in a region of an earlier boot or of
+ * another machine, and had not ended when that was made. In flight it is shown as it
+ * was then. Once a process has recorded it as FNT_ABORTED, that says nothing but that
+ * it is not in flight in this file. */
+#define FNT_TRACE_AS_OF_COPY 0x100u
+/* The time namespace of the call's process could not be found out: started_mono_ns may
+ * be shifted against that of other processes. */
+#define FNT_TRACE_TIME_UNKNOWN 0x200u
+/* The W3C flags of the call's tree, as they are passed on in its traceparent: the trace
+ * id is random, so that a share of all trees can be chosen by it; and a caller, or this
+ * process, has decided to record the tree. See fnt_call_traceparent(). */
+#define FNT_TRACE_RANDOM_ID 0x400u
+#define FNT_TRACE_SAMPLED 0x800u
 
 struct fnt_trace {
 	uint64_t uid;	      /* 0 when pushing: a new one is made */
@@ -425,10 +448,23 @@ struct fnt_trace {
 	uint32_t flags; /* FNT_TRACE_* */
 	int32_t pid;	/* of the producer, in its own pid namespace */
 	int32_t tid;
-	uint64_t started_at_ns; /* Unix time */
+	uint32_t pid_ns; /* inode of that namespace; 0: not known */
+	/* The producer's pid in the pid namespace of the reader, for a call in flight
+	 * whose process the reader can see; else 0. */
+	int32_t host_pid;
+	uint64_t started_at_ns; /* Unix time, by the wall clock as it was then */
 	/* Of a call in flight: until now. Of one whose process died: until the last
-	 * event that it recorded. */
+	 * event that it recorded, its last sign of life. */
 	uint64_t duration_ns;
+	/* Of a call whose process died: from its start until that was found out. The
+	 * call ended between duration_ns and this. 0: it ended by itself, or it is not
+	 * known when its process died. Such a call's duration belongs in no statistics
+	 * of latency. */
+	uint64_t seen_dead_ns;
+	/* When it started, in the region's own time, in nanoseconds. Only differences
+	 * between times of one region have a meaning. This time never runs back, while
+	 * started_at_ns does if the wall clock is set back. 0 when pushing. */
+	uint64_t started_mono_ns;
 	struct fnt_value value; /* of FNT_OK */
 	const char *code;	/* of FNT_ERROR, FNT_ROLLED_BACK, else NULL */
 	const char *message;
@@ -457,7 +493,8 @@ FNT_API void fnt_traces_free(struct fnt_traces *traces);
  * one line without a newline, NUL-terminated, from malloc: free() it. *len (NULL: not
  * wanted): its bytes without the NUL. A call in flight has the outcome
  * {"status":"in_flight"} and, like one that was aborted, `elapsed_ms` and `pending_op`
- * (null: none). 0 or -ENOMEM. */
+ * (null: none). One whose process died has its last sign of life there, and
+ * `seen_dead_ms`, both since its start. 0 or -ENOMEM. */
 FNT_API int fnt_trace_to_json(const struct fnt_trace *trace, char **json, size_t *len);
 
 /* A value as compact JSON, *json and *len as above. Integers are exact, doubles have
@@ -468,11 +505,11 @@ FNT_API int fnt_value_to_json(const struct fnt_value *value, char **json, size_t
 
 /* ---- the log's own contents ----------------------------------------------------- */
 
-/* Record a trace that was built elsewhere. pid, tid, exe and pending ops are ignored:
- * the record has this process's. FNT_DONE; FNT_OMITTED: recorded without something that
- * did not fit; FNT_DROPPED: the record could not be placed, and was counted; -EINVAL:
- * trace is NULL, or its outcome is FNT_IN_FLIGHT or out of range; -ESHUTDOWN: the log
- * is NULL or closed; -ENOMEM. */
+/* Record a trace that was built elsewhere. pid, tid, exe, pending ops, seen_dead_ns and
+ * started_mono_ns are ignored: the record has this process's. FNT_DONE; FNT_OMITTED:
+ * recorded without something that did not fit; FNT_DROPPED: the record could not be
+ * placed, and was counted; -EINVAL: trace is NULL, or its outcome is FNT_IN_FLIGHT or
+ * out of range; -ESHUTDOWN: the log is NULL or closed; -ENOMEM. */
 FNT_API int fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace);
 
 /* The newest traces, at most `limit`, newest first. fnt_log_recent: of all functions.

@@ -67,6 +67,28 @@ FNT_API int fnt_reader_guard(void);
  * the reader. */
 FNT_API const char *fnt_reader_path(const struct fnt_reader *reader);
 
+/* What a region's file is. A region that any live process writes to is current. */
+enum fnt_region_state {
+	FNT_REGION_CURRENT = 0, /* the file that its processes write, or wrote, to */
+	/* A copy of a region's file: what has happened since is not in it. */
+	FNT_REGION_COPY,
+	/* Last written to in an earlier boot, or on another machine. */
+	FNT_REGION_OTHER_BOOT,
+	FNT_REGION_FROZEN, /* made by a rotation: a copy that nobody writes to */
+};
+
+/* What the reader has opened. A process that opens a copy for writing makes it a
+ * current region. */
+FNT_API enum fnt_region_state fnt_reader_state(struct fnt_reader *reader);
+
+/* "current", "copy", "other_boot", "frozen"; "unknown" for a value out of range. A
+ * static string. Wait-free. */
+FNT_API const char *fnt_region_state_name(enum fnt_region_state state);
+
+/* Now, in the region's own time (started_mono_ns of struct fnt_trace); 0: not known, as
+ * the region is not of this boot. */
+FNT_API uint64_t fnt_reader_now_ns(struct fnt_reader *reader);
+
 /* ---- calls that have finished ---------------------------------------------------- */
 
 /* Which traces. NULL and 0: any; but `limit` is a number of traces, and 0 asks for
@@ -136,7 +158,9 @@ FNT_API void fnt_cursor_close(struct fnt_cursor *cursor);
 /* ---- calls that run now ---------------------------------------------------------- */
 
 /* The calls in flight, oldest first, with their ops so far: outcome FNT_IN_FLIGHT, or
- * FNT_ABORTED if their process is dead. Free *traces with fnt_traces_free. 0, -ENOMEM,
+ * FNT_ABORTED if their process is dead. In a copy and in a region of another boot they
+ * are as they were then: FNT_IN_FLIGHT with FNT_TRACE_AS_OF_COPY, and their duration
+ * ends at their last event. Free *traces with fnt_traces_free. 0, -ENOMEM,
  * -ESTALE. */
 FNT_API int fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces);
 
@@ -162,7 +186,9 @@ struct fnt_stat {
 	/* Left out by the settings: kept_none + sampled + limited. */
 	uint64_t not_kept;
 	uint64_t in_flight;
-	uint64_t orphaned; /* in flight, and their process is dead */
+	/* In flight, and their process is dead; 0 where that can't be known: in a copy,
+	 * and in a region of another boot. */
+	uint64_t orphaned;
 	/* Calls that were not visible in flight, as no frame was free. They live in
 	 * their process's memory, and are lost with it. */
 	uint64_t unframed;
@@ -192,7 +218,8 @@ struct fnt_stat {
 	/* Calls that could not be begun (fnt_call_begin() returned NULL), as there was
 	 * no memory. They are in no other count. */
 	uint64_t refused;
-	uint64_t reserved[1];
+	uint32_t state; /* enum fnt_region_state */
+	uint32_t reserved0;
 };
 
 /* Fill in *stat. Counters are read one after the other while producers go on, so they
@@ -202,12 +229,16 @@ FNT_API int fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat);
 struct fnt_producer {
 	int32_t pid; /* in its own pid namespace */
 	bool alive;
-	uint32_t threads; /* lanes it holds */
+	bool time_unknown; /* its times may be shifted: FNT_TRACE_TIME_UNKNOWN */
+	uint32_t pid_ns;   /* inode of that namespace; 0: not known */
+	int32_t host_pid;  /* in the reader's pid namespace; 0: not known */
+	uint32_t threads;  /* lanes it holds */
 	uint32_t in_flight;
-	uint64_t recorded;	 /* by the threads that it has now */
-	uint64_t dropped;	 /* likewise */
-	uint64_t attached_at_ns; /* Unix time */
-	char exe[64];		 /* name of its program: valid UTF-8 */
+	uint64_t recorded;	  /* by the threads that it has now */
+	uint64_t dropped;	  /* likewise */
+	uint64_t attached_at_ns;  /* Unix time */
+	uint64_t attached_for_ns; /* how long; 0: not known */
+	char exe[64];		  /* name of its program: valid UTF-8 */
 };
 
 /* The processes that are attached, and those that died and have not been recovered yet.
@@ -247,7 +278,8 @@ struct fnt_region_info {
 	uint64_t size_bytes;
 	uint64_t created_at_ns; /* Unix time */
 	uint32_t alive, dead;	/* processes */
-	bool frozen;		/* made by a rotation: a copy that nobody writes to */
+	bool frozen;		/* `state` is FNT_REGION_FROZEN */
+	enum fnt_region_state state;
 	/* As in struct fnt_stat. */
 	uint64_t dropped, unmapped, laneless, refused;
 	int status;	   /* 0, or why it can't be read: negative errno */

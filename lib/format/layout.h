@@ -97,7 +97,7 @@ struct fnt_header {
 	uint64_t size_bytes;	   /* of the file when it was created; it only grows */
 	uint64_t region_id;	   /* random */
 	uint64_t created_at_ns;	   /* Unix time */
-	uint64_t boot_id;	   /* fnt_boot_id() of the creator; see the time base */
+	uint64_t boot_id;	   /* fnt_boot_id(), with file_dev and file_ino */
 	uint64_t capacity;	   /* traces that readers show at most; 0: all */
 	uint32_t max_record_bytes; /* of a record's payload */
 	uint32_t flags;		   /* FNT_KEEP_NONE, FNT_ORDERED */
@@ -105,7 +105,8 @@ struct fnt_header {
 	uint32_t kept_percent; /* of the cells, for the kept ring; 0: no such ring */
 	struct fnt_section sections[FNT_SECTIONS];
 	/* Of the file that this header was written to, as fstat(2) shows them. A copy
-	 * has others. 0, 0: not known. */
+	 * has others, until a process opens it for writing and replaces them and
+	 * boot_id. 0, 0: not known. */
 	uint64_t file_dev;
 	uint64_t file_ino;
 };
@@ -235,7 +236,9 @@ struct fnt_producer_slot {
 	fnt_word attached_at_ns; /* Unix time */
 	fnt_word exe;		 /* name id of the program */
 	fnt_word clock;		 /* enum fnt_clock_kind */
-	uint64_t pad0[9];
+	fnt_word attached_mono;	 /* region time */
+	fnt_word origin;	 /* FNT_ORIGIN_* */
+	uint64_t pad0[7];
 	/* Threads of the process that query its own log just now; each adds itself by
 	 * fetch-add. While it is not 0, no segment is retired (control/resize.h). */
 	fnt_word readers;
@@ -425,6 +428,10 @@ struct fnt_record {
 #define FNT_RECORD_KEPT 0x40000000u
 /* The call's process died. The record was made when that was found out. */
 #define FNT_RECORD_KILLED 0x20000000u
+
+/* The call was in flight in a copy of its region, and what became of it is not known:
+ * the record was made by a process that opened the copy for writing. */
+#define FNT_RECORD_AS_OF_COPY 0x10000000u
 
 /* Bits of `origin`, the same for all calls of a process. */
 

@@ -4,7 +4,7 @@
  *
  * Any thread, async-signal-safe, no allocation.
  */
-#include <fntrace/fntrace.h>
+#include <fntrace/reader.h>
 
 #include <errno.h>
 #include <string.h>
@@ -47,6 +47,13 @@ static const struct word outcomes[] = {
 	[FNT_ABORTED] = WORD("aborted"),
 };
 
+static const struct word region_states[] = {
+	[FNT_REGION_CURRENT] = WORD("current"),
+	[FNT_REGION_COPY] = WORD("copy"),
+	[FNT_REGION_OTHER_BOOT] = WORD("other_boot"),
+	[FNT_REGION_FROZEN] = WORD("frozen"),
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* `index` may come from a damaged record. It is unsigned, so that a negative one is out
@@ -84,6 +91,12 @@ const char *
 fnt_outcome_name(enum fnt_outcome outcome)
 {
 	return name_of(outcomes, COUNT(outcomes), (unsigned)outcome);
+}
+
+const char *
+fnt_region_state_name(enum fnt_region_state state)
+{
+	return name_of(region_states, COUNT(region_states), (unsigned)state);
 }
 
 int

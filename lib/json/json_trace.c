@@ -208,6 +208,14 @@ write_ids(struct fnt_buf *buf, const struct fnt_trace *trace)
 	}
 }
 
+/* As in the traceparent: bit 0 sampled, bit 1 random. */
+static uint64_t
+w3c_flags(const struct fnt_trace *trace)
+{
+	return (trace->flags & FNT_TRACE_SAMPLED ? 1u : 0u) |
+	       (trace->flags & FNT_TRACE_RANDOM_ID ? 2u : 0u);
+}
+
 static void
 write_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 {
@@ -221,6 +229,8 @@ write_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 		{FNT_TRACE_ID_CUT, "id_cut"},
 		{FNT_TRACE_INVALID_UTF8, "invalid_utf8"},
 		{FNT_TRACE_DAMAGED, "damaged"},
+		{FNT_TRACE_AS_OF_COPY, "as_of_copy"},
+		{FNT_TRACE_TIME_UNKNOWN, "time_unknown"},
 	};
 	const uint32_t cut = FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
 			     FNT_TRACE_MESSAGE_CUT | FNT_TRACE_ID_CUT;
@@ -236,13 +246,16 @@ write_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 	}
 }
 
-/* For a call that is in flight or was aborted: its time so far and its open op. */
+/* For a call that is in flight or was aborted: its time so far and its open op. For one
+ * whose process died: when that was found out. */
 static void
 write_progress(struct fnt_buf *buf, const struct fnt_trace *trace)
 {
 	const struct fnt_trace_op *op = trace->pending;
 
 	write_ms(buf, "elapsed_ms", trace->duration_ns);
+	if (trace->seen_dead_ns)
+		write_ms(buf, "seen_dead_ms", trace->seen_dead_ns);
 	write_name(buf, "pending_op");
 	if (!trace->pending_count) {
 		fnt_buf_append_text(buf, "null");
@@ -263,9 +276,14 @@ write_trace(struct fnt_buf *buf, const struct fnt_trace *trace)
 	write_original_fields(buf, trace);
 	write_text_or_null(buf, "tenant_id", trace->tenant_id);
 	write_ids(buf, trace);
+	write_u64(buf, "trace_flags", w3c_flags(trace));
 	write_i64(buf, "pid", trace->pid);
 	write_i64(buf, "tid", trace->tid);
+	write_u64(buf, "pid_ns", trace->pid_ns);
+	if (trace->host_pid && trace->host_pid != trace->pid)
+		write_i64(buf, "host_pid", trace->host_pid);
 	write_text(buf, "exe", trace->exe);
+	write_ms(buf, "started_mono_ms", trace->started_mono_ns);
 	write_flags(buf, trace);
 	if (trace->outcome == FNT_IN_FLIGHT || trace->outcome == FNT_ABORTED)
 		write_progress(buf, trace);

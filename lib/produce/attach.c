@@ -14,6 +14,7 @@
 #include "region/fd.h"
 #include "region/liveness.h"
 #include "region/name_table.h"
+#include "region/provenance.h"
 #include "region/region.h"
 #include "region/region_time.h"
 #include "region/segment_map.h"
@@ -76,9 +77,8 @@ set_origin(struct fnt_attachment *attachment)
 	bool known;
 
 	attachment->time_shift = fnt_region_time_shift(view, &known);
-	attachment->origin = (uint32_t)pid_ns;
-	if (!known)
-		attachment->origin |= (uint64_t)FNT_ORIGIN_TIME_UNKNOWN << 32;
+	attachment->origin = (uint32_t)pid_ns |
+			     (known ? 0 : (uint64_t)FNT_ORIGIN_TIME_UNKNOWN << 32);
 }
 
 /* Claim a slot of the region for this process, and recover what dead processes left. */
@@ -97,6 +97,7 @@ enter_region(struct fnt_attachment *attachment)
 	if (needs_recovery)
 		fnt_recover_slot(region, attachment->slot, attachment->slot);
 	fnt_recover_dead(region, attachment->slot);
+	fnt_region_adopt(region);
 	fnt_control_try_settle(region);
 	fnt_slot_program_name(name);
 	attachment->exe =

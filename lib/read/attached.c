@@ -6,7 +6,9 @@
 #include "read/query.h"
 #include "region/holes.h"
 #include "region/liveness.h"
+#include "region/provenance.h"
 #include "region/region.h"
+#include "region/region_time.h"
 #include "region/segment_map.h"
 #include "region/sigbus.h"
 
@@ -114,6 +116,28 @@ fnt_reader_ensure_fresh(struct fnt_reader *reader)
 		return -ESTALE;
 	fnt_reader_renew_segments(reader);
 	return 0;
+}
+
+bool
+fnt_reader_is_copied(const struct fnt_reader *reader)
+{
+	enum fnt_region_state state = fnt_region_state(&reader->region);
+
+	return state == FNT_REGION_COPY || state == FNT_REGION_OTHER_BOOT;
+}
+
+enum fnt_region_state
+fnt_reader_state(struct fnt_reader *reader)
+{
+	return fnt_region_state(&reader->region);
+}
+
+uint64_t
+fnt_reader_now_ns(struct fnt_reader *reader)
+{
+	const struct fnt_view *view = &reader->region.view;
+
+	return fnt_region_time_is_now(view) ? fnt_region_time(view) : 0;
 }
 
 enum life {

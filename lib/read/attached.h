@@ -34,6 +34,10 @@ void fnt_reader_renew_segments(struct fnt_reader *reader);
  * since the last check can't be relied on then. */
 bool fnt_reader_mapping_lost(const struct fnt_reader *reader);
 
+/* Is the region a copy, or of another boot, so that nothing is known of its processes
+ * that are not alive here? */
+bool fnt_reader_is_copied(const struct fnt_reader *reader);
+
 /* Is the process that owns `slot` alive? False for a slot that does not exist. `lives`:
  * zeroed by the caller, one byte for each slot; remembers answers, as finding out makes
  * system calls. */

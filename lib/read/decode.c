@@ -197,6 +197,8 @@ decode_event(struct fnt_decoder *in, const struct fnt_event *event)
 		decode_value(in, event);
 		break;
 	case FNT_EVENT_COMMITTED:
+		in->committed_ns = event->time_ns;
+		break;
 	case FNT_EVENT_UNKNOWN:
 		break;
 	}
@@ -402,6 +404,11 @@ decode_events(struct fnt_decoder *in, const struct fnt_record *head)
 	memset((char *)(trace) + offsetof(struct fnt_trace, first), 0,                 \
 	       FIELDS_BYTES(struct fnt_trace, first, last))
 
+/* Flags of a trace that are stored in its record. */
+#define STORED_FLAGS                                                                   \
+	(FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT |        \
+	 FNT_TRACE_ID_CUT | FNT_TRACE_RANDOM_ID | FNT_TRACE_SAMPLED)
+
 /* Fields are cleared in groups: gcc clears a whole trace by "rep stos", which takes a
  * third of the time of all this. */
 static void
@@ -415,8 +422,11 @@ decode_head(struct fnt_decoder *in, const struct fnt_record *head)
 	CLEAR_FIELDS(trace, pending, pending_count);
 	trace->fn_type = (enum fnt_fn_type)head->fn_type;
 	trace->outcome = (enum fnt_outcome)head->outcome;
-	trace->flags = head->flags & (FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT |
-				      FNT_TRACE_MESSAGE_CUT | FNT_TRACE_ID_CUT);
+	trace->flags = head->flags & STORED_FLAGS;
+	if (__builtin_expect(head->flags & FNT_RECORD_AS_OF_COPY, 0))
+		trace->flags |= FNT_TRACE_AS_OF_COPY;
+	if (__builtin_expect(head->origin & FNT_ORIGIN_TIME_UNKNOWN, 0))
+		trace->flags |= FNT_TRACE_TIME_UNKNOWN;
 	if (head->outcome > FNT_ABORTED) {
 		trace->outcome = FNT_ABORTED;
 		trace->flags |= FNT_TRACE_DAMAGED;
@@ -424,12 +434,25 @@ decode_head(struct fnt_decoder *in, const struct fnt_record *head)
 	COPY_FIELDS(trace, head, pid, tid);
 	COPY_FIELDS(trace, head, started_at_ns, duration_ns);
 	COPY_FIELDS(trace, head, stream_bytes, stream_chunks);
+	trace->pid_ns = head->pid_ns;
+	trace->host_pid = 0;
+	trace->seen_dead_ns = 0;
+	trace->started_mono_ns = head->started_mono;
 	trace->ops_omitted = head->ops_omitted;
 	trace->schedules_omitted = head->schedules_omitted;
 	trace->call_id = trace->fn_name = "";
 	if (head->fn_name != FNT_NAME_NONE)
 		trace->fn_name = fnt_decode_name(in, head->fn_name);
 	trace->exe = head->exe == FNT_NAME_NONE ? "" : fnt_decode_name(in, head->exe);
+}
+
+/* The call's process was found dead at `committed_ns`, in region time; 0: not known. */
+static void
+set_seen_dead(struct fnt_trace *trace, uint64_t committed_ns)
+{
+	if (trace->outcome == FNT_ABORTED && committed_ns > trace->started_mono_ns &&
+	    committed_ns - trace->started_mono_ns >= trace->duration_ns)
+		trace->seen_dead_ns = committed_ns - trace->started_mono_ns;
 }
 
 struct fnt_trace *
@@ -442,6 +465,7 @@ fnt_trace_set_add(struct fnt_trace_set *set, const struct fnt_view *view,
 	in.set = set;
 	in.view = view;
 	in.no_memory = false;
+	in.committed_ns = 0;
 	in.trace = fnt_trace_set_next(set);
 	if (!in.trace || !place_payload(&in, copy))
 		return NULL;
@@ -451,6 +475,8 @@ fnt_trace_set_add(struct fnt_trace_set *set, const struct fnt_view *view,
 		in.trace->code = in.trace->code ? in.trace->code : "";
 		in.trace->message = in.trace->message ? in.trace->message : "";
 	}
+	if (__builtin_expect(copy->head.flags & FNT_RECORD_KILLED, 0))
+		set_seen_dead(in.trace, in.committed_ns);
 	if (in.no_memory)
 		return NULL;
 	set->traces.count++;

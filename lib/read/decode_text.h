@@ -27,6 +27,7 @@ struct fnt_decoder {
 	struct fnt_trace *trace;
 	struct fnt_payload_reader reader; /* of `payload` */
 	char *payload;			  /* the set's copy */
+	uint64_t committed_ns;		  /* of event 9; 0: none */
 	char *pending_nul; /* to be overwritten by a NUL; NULL: nothing */
 	struct fnt_trace_list ops, schedules;
 	bool no_memory; /* an allocation has failed: the trace is dropped */

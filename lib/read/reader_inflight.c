@@ -4,23 +4,55 @@
  */
 #include "read/attached.h"
 #include "read/decode.h"
-#include "region/region_time.h"
+#include "read/host_pids.h"
 #include "ring/frame.h"
 #include "ring/record_read.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* Nanoseconds since the call started, if its owner is alive and the monotonic clock is
- * of this boot; otherwise until the call's last event. */
-static uint64_t
-elapsed_ns(const struct fnt_view *view, const struct fnt_record_copy *copy, bool alive)
-{
-	uint64_t now = fnt_region_time(view);
+/* What is found out once for all calls. */
+struct look {
+	struct fnt_reader *reader;
+	struct fnt_trace_set *set;
+	unsigned char *lives; /* see fnt_reader_owner_alive() */
+	struct fnt_host_pids pids;
+	uint64_t now; /* region time; 0: not known */
+	bool copied;  /* of dead owners it is not known what became of them */
+};
 
-	if (!alive || !fnt_region_time_is_now(view) || now < copy->head.started_mono)
-		return copy->last_ns;
-	return now - copy->head.started_mono;
+/* Until now, if the call's owner is alive; otherwise until its last event. */
+static void
+set_times(const struct look *look, const struct fnt_record_copy *copy,
+	  struct fnt_trace *trace)
+{
+	uint64_t started = copy->head.started_mono;
+	uint64_t until_now = look->now > started ? look->now - started : 0;
+
+	trace->duration_ns = copy->last_ns;
+	if (trace->outcome == FNT_ABORTED && until_now >= copy->last_ns)
+		trace->seen_dead_ns = until_now;
+	else if (!(trace->flags & FNT_TRACE_AS_OF_COPY) && until_now)
+		trace->duration_ns = until_now;
+}
+
+/* Is the call in flight, aborted, or as it was when the region was copied? */
+static void
+set_state(struct look *look, const struct fnt_record_copy *copy,
+	  struct fnt_trace *trace)
+{
+	bool alive = !copy->reaped &&
+		     fnt_reader_owner_alive(look->reader, look->lives, copy->owner);
+
+	trace->outcome = FNT_IN_FLIGHT;
+	if (alive)
+		trace->host_pid =
+			fnt_host_pids_find(&look->pids, trace->pid, trace->pid_ns);
+	else if (look->copied && !copy->reaped)
+		trace->flags |= FNT_TRACE_AS_OF_COPY;
+	else
+		trace->outcome = FNT_ABORTED;
+	set_times(look, copy, trace);
 }
 
 /* Adds the payload's size to `bytes`. False: more than there can be, so that a damaged
@@ -40,15 +72,14 @@ by_start(const void *a, const void *b)
 {
 	const struct fnt_trace *x = a, *y = b;
 
-	return (x->started_at_ns > y->started_at_ns) -
-	       (x->started_at_ns < y->started_at_ns);
+	return (x->started_mono_ns > y->started_mono_ns) -
+	       (x->started_mono_ns < y->started_mono_ns);
 }
 
 static int
-collect_in_flight(struct fnt_reader *reader, struct fnt_trace_set *set,
-		  unsigned char *lives)
+collect_in_flight(struct look *look)
 {
-	const struct fnt_view *view = &reader->region.view;
+	const struct fnt_view *view = &look->reader->region.view;
 	struct fnt_record_copy copy = {.payload = NULL};
 	uint64_t bytes = 0;
 	int rc = 0;
@@ -56,21 +87,16 @@ collect_in_flight(struct fnt_reader *reader, struct fnt_trace_set *set,
 	for (uint32_t i = 0, used = fnt_frames_used(view); !rc && i < used; i++) {
 		struct fnt_trace *trace;
 		enum fnt_read_result is = fnt_frame_read(view, i, &copy);
-		bool alive;
 
 		if (is == FNT_READ_NO_MEMORY)
 			rc = -ENOMEM;
 		if (is != FNT_READ_RECORD || !within_bounds(view, &bytes, &copy))
 			continue;
-		alive = !copy.reaped &&
-			fnt_reader_owner_alive(reader, lives, copy.owner);
-		trace = fnt_trace_set_add(set, view, &copy);
-		if (!trace) {
+		trace = fnt_trace_set_add(look->set, view, &copy);
+		if (trace)
+			set_state(look, &copy, trace);
+		else
 			rc = -ENOMEM;
-			break;
-		}
-		trace->outcome = alive ? FNT_IN_FLIGHT : FNT_ABORTED;
-		trace->duration_ns = elapsed_ns(view, &copy, alive);
 	}
 	fnt_record_copy_free(&copy);
 	return rc;
@@ -79,20 +105,26 @@ collect_in_flight(struct fnt_reader *reader, struct fnt_trace_set *set,
 int
 fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces)
 {
-	unsigned char *lives = calloc(reader->region.view.producer_count, 1);
-	struct fnt_trace_set *set = fnt_trace_set_create();
-	int rc = lives && set ? fnt_reader_ensure_fresh(reader) : -ENOMEM;
+	struct look look = {
+		.reader = reader,
+		.set = fnt_trace_set_create(),
+		.lives = calloc(reader->region.view.producer_count, 1),
+		.now = fnt_reader_now_ns(reader),
+	};
+	int rc = look.lives && look.set ? fnt_reader_ensure_fresh(reader) : -ENOMEM;
 
+	look.copied = fnt_reader_is_copied(reader);
 	if (!rc)
-		rc = collect_in_flight(reader, set, lives);
+		rc = collect_in_flight(&look);
 	if (!rc)
 		rc = fnt_reader_ensure_fresh(reader);
-	free(lives);
+	free(look.lives);
+	fnt_host_pids_fini(&look.pids);
 	if (rc) {
-		fnt_trace_set_destroy(set);
+		fnt_trace_set_destroy(look.set);
 		return rc;
 	}
-	*traces = fnt_trace_set_traces(set);
+	*traces = fnt_trace_set_traces(look.set);
 	if ((*traces)->count)
 		qsort((void *)(*traces)->items, (*traces)->count,
 		      sizeof(struct fnt_trace), by_start);

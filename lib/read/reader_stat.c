@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "read/attached.h"
 #include "read/end_counts.h"
+#include "read/host_pids.h"
 #include "read/metrics_sum.h"
 #include "read/query.h"
 #include "region/liveness.h"
@@ -74,6 +75,8 @@ count_frames(const struct fnt_reader *reader, unsigned char *lives,
 	     struct fnt_stat *stat)
 {
 	const struct fnt_view *view = &reader->region.view;
+	bool copied =
+		stat->state == FNT_REGION_COPY || stat->state == FNT_REGION_OTHER_BOOT;
 
 	for (uint32_t i = 0, used = fnt_frames_used(view); i < used; i++) {
 		uint64_t state = fnt_word_acquire(&view->frames[i].state);
@@ -83,7 +86,8 @@ count_frames(const struct fnt_reader *reader, unsigned char *lives,
 		if (status != FNT_FRAME_OPEN && status != FNT_FRAME_REAPED)
 			continue;
 		if (status == FNT_FRAME_REAPED ||
-		    !fnt_reader_owner_alive(reader, lives, fnt_state_owner(state)))
+		    (!copied &&
+		     !fnt_reader_owner_alive(reader, lives, fnt_state_owner(state))))
 			stat->orphaned++;
 		stat->in_flight++;
 	}
@@ -156,6 +160,7 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 		return -ENOMEM;
 	memset(stat, 0, sizeof(*stat));
 	describe_view(view, stat);
+	stat->state = fnt_reader_state(reader);
 	stat->clock = clock_names(view);
 	count_lanes(view, stat);
 	count_calls(view, stat);
@@ -180,8 +185,11 @@ describe_producer(const struct fnt_reader *reader, uint32_t slot,
 	int len;
 
 	producer->pid = (int32_t)fnt_word_acquire(&at->pid);
+	producer->pid_ns = (uint32_t)fnt_word_acquire(&at->pid_ns);
 	producer->alive = fnt_slot_alive(&reader->region, slot);
 	producer->attached_at_ns = fnt_word_acquire(&at->attached_at_ns);
+	producer->time_unknown =
+		fnt_word_acquire(&at->origin) & FNT_ORIGIN_TIME_UNKNOWN;
 	len = fnt_name_get(view, (uint32_t)fnt_word_acquire(&at->exe), name);
 	if (len > 0 && fnt_utf8_valid(name, (size_t)len))
 		snprintf(
@@ -219,12 +227,21 @@ count_by_owner(const struct fnt_view *view, struct fnt_producer *list)
 	}
 }
 
+static void
+set_age(struct fnt_producer *producer, uint64_t now, uint64_t attached_mono)
+{
+	if (attached_mono && now > attached_mono)
+		producer->attached_for_ns = now - attached_mono;
+}
+
 int
 fnt_reader_producers(struct fnt_reader *reader, struct fnt_producer **producers,
 		     size_t *count)
 {
 	const struct fnt_view *view = &reader->region.view;
+	struct fnt_host_pids pids = {0};
 	struct fnt_producer *list;
+	uint64_t now;
 	int rc = fnt_reader_ensure_fresh(reader);
 
 	if (rc)
@@ -233,13 +250,21 @@ fnt_reader_producers(struct fnt_reader *reader, struct fnt_producer **producers,
 	if (!list)
 		return -ENOMEM;
 	*count = 0;
+	now = fnt_reader_now_ns(reader);
 	count_by_owner(view, list);
 	for (uint32_t i = 0; i < view->producer_count; i++) {
 		if (fnt_word_acquire(&view->producers[i].status) != FNT_PRODUCER_LIVE)
 			continue;
 		list[*count] = list[i];
-		describe_producer(reader, i, &list[(*count)++]);
+		describe_producer(reader, i, &list[*count]);
+		set_age(&list[*count], now,
+			fnt_word_acquire(&view->producers[i].attached_mono));
+		if (list[*count].alive)
+			list[*count].host_pid = fnt_host_pids_find(
+				&pids, list[*count].pid, list[*count].pid_ns);
+		++*count;
 	}
+	fnt_host_pids_fini(&pids);
 	rc = fnt_reader_ensure_fresh(reader);
 	if (rc)
 		free(list);

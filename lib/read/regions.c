@@ -31,6 +31,7 @@ count_attached(struct fnt_reader *reader, struct fnt_region_info *info)
 	info->unmapped = ends.unmapped;
 	info->laneless = ends.laneless;
 	info->refused = ends.refused;
+	info->state = fnt_reader_state(reader);
 	for (uint32_t i = 0; i < view->producer_count; i++) {
 		if (fnt_word_acquire(&view->producers[i].status) != FNT_PRODUCER_LIVE)
 			continue;

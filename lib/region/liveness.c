@@ -77,8 +77,8 @@ start_time_of(const char *proc)
 	return start;
 }
 
-static uint64_t
-pid_namespace_of(const char *proc)
+uint64_t
+fnt_pid_namespace_of(const char *proc)
 {
 	char path[64];
 	struct stat st;
@@ -91,7 +91,7 @@ void
 fnt_process_id_self(struct fnt_process_id *id)
 {
 	id->pid = (uint64_t)getpid();
-	id->pid_ns = pid_namespace_of("/proc/self");
+	id->pid_ns = fnt_pid_namespace_of("/proc/self");
 	id->start_time = start_time_of("/proc/self");
 }
 
@@ -130,7 +130,7 @@ fnt_slot_alive_without_lock(const struct fnt_region *region, uint32_t slot)
 	char proc[32];
 
 	if (!pid || pid > INT32_MAX || !start || !ns ||
-	    ns != pid_namespace_of("/proc/self") ||
+	    ns != fnt_pid_namespace_of("/proc/self") ||
 	    !fnt_region_time_is_now(&region->view))
 		return false;
 	snprintf(proc, sizeof(proc), "/proc/%" PRIu64, pid);

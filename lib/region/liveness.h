@@ -42,6 +42,10 @@ struct fnt_process_id {
 	uint64_t start_time; /* clock ticks since boot; 0: unknown */
 };
 
+/* The inode of the pid namespace of the process with the directory `proc`, "/proc/123";
+ * 0: unknown. Makes a system call. */
+uint64_t fnt_pid_namespace_of(const char *proc);
+
 /* Fill in that of the calling process. */
 void fnt_process_id_self(struct fnt_process_id *id);
 

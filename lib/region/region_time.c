@@ -19,8 +19,9 @@ bool
 fnt_region_time_is_now(const struct fnt_view *view)
 {
 	uint64_t word = fnt_word_relaxed(&view->control->time_base);
+	uint32_t boot = (uint32_t)fnt_boot_id();
 
-	return fnt_time_base_boot(word) == (uint32_t)fnt_boot_id();
+	return !boot || !fnt_time_base_boot(word) || fnt_time_base_boot(word) == boot;
 }
 
 uint64_t

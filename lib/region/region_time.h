@@ -19,8 +19,8 @@
  * 0. */
 uint64_t fnt_region_time_shift(const struct fnt_view *view, bool *known);
 
-/* Is the region's base for the present boot of this machine? If not, no process writes
- * to the region, or none that has been here. */
+/* Is the region's base for the present boot of this machine? If not, no process has
+ * opened the region for writing in this boot. True if the boot is not known. */
 bool fnt_region_time_is_now(const struct fnt_view *view);
 
 /* Region time now. Makes sense if fnt_region_time_is_now(). */

@@ -6,6 +6,7 @@
 #include "base/shm_words.h"
 #include "region/liveness.h"
 #include "region/name_table.h"
+#include "region/region_time.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,9 +43,12 @@ fill_in(const struct fnt_region *region, uint32_t slot)
 	struct fnt_producer_slot *at = &region->view.producers[slot];
 	struct fnt_process_id self;
 	char name[64];
+	uint64_t shift;
+	bool known;
 
 	fnt_process_id_self(&self);
 	fnt_slot_program_name(name);
+	shift = fnt_region_time_shift(&region->view, &known);
 	fnt_word_store(&at->readers, 0);
 	fnt_word_store(&at->pid, self.pid);
 	fnt_word_store(&at->pid_ns, self.pid_ns);
@@ -53,6 +57,8 @@ fill_in(const struct fnt_region *region, uint32_t slot)
 	fnt_word_store(&at->exe,
 		       fnt_name_intern(&region->view, slot, name, strlen(name)));
 	fnt_word_store(&at->clock, (uint64_t)fnt_clock_kind());
+	fnt_word_store(&at->attached_mono, fnt_clock_mono() + shift);
+	fnt_word_store(&at->origin, known ? 0 : FNT_ORIGIN_TIME_UNKNOWN);
 	/* [E1] release: the identity is written before LIVE. Pairs with [E2] in
 	 * liveness.c. */
 	atomic_store_explicit(&at->status, FNT_PRODUCER_LIVE, memory_order_release);

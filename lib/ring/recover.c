@@ -8,6 +8,7 @@
 #include "payload/read.h"
 #include "region/liveness.h"
 #include "region/name_table.h"
+#include "region/provenance.h"
 #include "region/region_time.h"
 #include "region/segment_map.h"
 #include "region/slots.h"
@@ -221,6 +222,7 @@ struct recorder {
 	struct fnt_meter meter;
 	struct fnt_extent room;
 	uint64_t time_shift; /* from CLOCK_MONOTONIC to region time */
+	uint32_t flags;	     /* FNT_RECORD_*, of the records that are made */
 };
 
 /* Append the time of recording, which is later than the call's end, if there is
@@ -286,8 +288,9 @@ record_aborted(struct recorder *recorder, struct fnt_frame *frame)
 	count_events(&record, &extra, recorder->room.bytes);
 	record.outcome = FNT_ABORTED;
 	record.duration_ns = fnt_word_relaxed(&frame->last_ns);
-	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE);
-	record.flags |= FNT_RECORD_KEPT | FNT_RECORD_KILLED;
+	record.flags &= ~(FNT_TRACE_VALUE_OMITTED | FNT_RECORD_LATE |
+			  FNT_RECORD_KILLED | FNT_RECORD_AS_OF_COPY);
+	record.flags |= recorder->flags;
 	append_commit_time(&record, &recorder->room,
 			   fnt_clock_mono() + recorder->time_shift);
 	ending.place = fnt_meter_place_slow(&recorder->meter, &record, &extra, true);
@@ -295,8 +298,17 @@ record_aborted(struct recorder *recorder, struct fnt_frame *frame)
 	fnt_frame_close_slow(frame, recorder->slot);
 }
 
+/* The processes of a copy's calls need not be dead: they write to another file. */
+static uint32_t
+why_ended(const struct fnt_region *region, uint32_t self)
+{
+	return fnt_region_is_moved(region) && !fnt_region_is_live(region, self)
+		       ? FNT_RECORD_AS_OF_COPY
+		       : FNT_RECORD_KILLED;
+}
+
 static struct recorder *
-make_recorder(const struct fnt_region *region, uint32_t slot)
+make_recorder(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
 	uint32_t size = (region->view.max_record_bytes + 7) / 8 * 8;
 	struct recorder *recorder = malloc(sizeof(*recorder) + size);
@@ -308,6 +320,7 @@ make_recorder(const struct fnt_region *region, uint32_t slot)
 	recorder->slot = slot;
 	recorder->writer = (struct fnt_ring_writer){.lane = NULL};
 	recorder->time_shift = fnt_region_time_shift(&region->view, &known);
+	recorder->flags = FNT_RECORD_KEPT | why_ended(region, self);
 	recorder->room =
 		(struct fnt_extent){.bytes = (char *)(recorder + 1), .size = size};
 	return recorder;
@@ -317,7 +330,7 @@ static bool
 record_all(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
 	const struct fnt_view *view = &region->view;
-	struct recorder *recorder = make_recorder(region, slot);
+	struct recorder *recorder = make_recorder(region, slot, self);
 	uint32_t lane, status;
 
 	if (!recorder)

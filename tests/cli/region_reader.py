@@ -25,7 +25,7 @@ NAMES, RINGS, BLOCK_KEYS, BLOCKS, OPTIONAL = 4, 6, 12, 13, (7, 8)
 SECTIONS = [  # HEADER: kinds from 1 on: stride, least and greatest count
     (256, 1, 1), (256, 1, 65000), (384, 1, 65000), (272, 1, 1 << 20),
     (1024, 1, 1 << 17), (1024, 2, 2), (384, 4, 1024), (8, 1, (1 << 20) + 1),
-    (10368, 1, 1), (384, 1, 1 << 20), (64, 1, 1 << 20), (8, 1, 1 << 20),
+    (20096, 1, 1), (384, 1, 1 << 20), (64, 1, 1 << 20), (8, 1, 1 << 20),
     (256, 1, 1 << 20)]
 FN_TYPES = ["query", "mutation", "action"]
 OPS = ["get", "list", "paginate", "insert", "update", "delete", "lookup", "query",
@@ -354,7 +354,7 @@ class Trace:
     def __init__(self, region, fields, payload):
         self.region, self.fields, self.marks = region, fields, {}
         self.call = ["", None, None, None]  # id, function, user, tenant
-        self.error, self.value = ["", ""], {}
+        self.error, self.value, self.committed = ["", ""], {}, 0
         self.ops, self.begun, self.schedules = [], [], []
         self.fn, self.exe = (self.name(id) if id != NO_NAME else ""
                              for id in (fields[8], fields[11]))
@@ -407,13 +407,15 @@ class Trace:
             self.error = list(map(self.text, rest))
         elif kind == 8 and rest[0] in (1, 2):
             self.value = {"value": from_value(*rest)}
-        elif kind != 9:
+        elif kind == 9:
+            self.committed = rest[0]
+        else:
             self.marks["damaged"] = True
 
     def json(self):
         (uid, parent, trace_high, trace_low, started, took, _, _, _, pid, tid, _, _,
          fn_type, outcome, flags, _, ops_omitted, schedules_omitted, stream_bytes,
-         stream_chunks, _, _, _) = self.fields
+         stream_chunks, mono, pid_ns, origin) = self.fields
         if outcome > 4:
             outcome, self.marks["damaged"] = 4, True
         result = {"status": OUTCOMES[outcome]}
@@ -429,13 +431,19 @@ class Trace:
             "stream_bytes": stream_bytes, "stream_chunks": stream_chunks,
             "schedules": self.schedules, "tenant_id": tenant, "uid": f"{uid:016x}",
             "trace_id": f"{trace_high:016x}{trace_low:016x}",
-            "parent_uid": f"{parent:016x}" if parent else None, "pid": pid, "tid": tid,
-            "exe": self.exe, "ops_omitted": ops_omitted,
+            "parent_uid": f"{parent:016x}" if parent else None,
+            "trace_flags": flags >> 11 & 1 | flags >> 9 & 2, "pid": pid, "tid": tid,
+            "pid_ns": pid_ns, "exe": self.exe, "started_mono_ms": mono / 1e6, "ops_omitted": ops_omitted,
             "schedules_omitted": schedules_omitted,
             "truncated": bool(ops_omitted or schedules_omitted or cut), **cut,
             **{mark: True for mark in ("invalid_utf8", "damaged") if mark in self.marks}}
+        made.update({name: True for name, bit in (("as_of_copy", flags >> 28),
+                                                  ("time_unknown", origin)) if bit & 1})
         if outcome in (0, 4):
             made["elapsed_ms"] = took / 1e6
+            if flags >> 29 & 1 and outcome == 4 and self.committed > mono and \
+                    self.committed - mono >= took:
+                made["seen_dead_ms"] = (self.committed - mono) / 1e6
             made["pending_op"] = next(
                 ({**op, "start_ms": start / 1e6, "elapsed_ms": max(took - start, 0) / 1e6}
                  for op, start in filter(None, self.begun)), None)

@@ -64,6 +64,10 @@ static const struct fnt_trace full = {
 	.outcome = FNT_OK,
 	.pid = 42,
 	.tid = -1,
+	.pid_ns = 4026531836u,
+	.host_pid = 1042,
+	.started_mono_ns = 5000000001u,
+	.flags = FNT_TRACE_RANDOM_ID | FNT_TRACE_SAMPLED,
 	.started_at_ns = 1795447155319999999,
 	.duration_ns = 10484756,
 	.value = {FNT_VALUE_JSON, "{ \"amount\": 60 }", 16},
@@ -94,7 +98,9 @@ static const struct fnt_trace full = {
 #define FULL_OURS                                                                      \
 	",\"tenant_id\":\"t\\n\",\"uid\":\"fedcba9876543210\","                        \
 	"\"trace_id\":\"00000000000000010000000000abcdef\","                           \
-	"\"parent_uid\":\"000000000000001f\",\"pid\":42,\"tid\":-1,\"exe\":\"bun\""
+	"\"parent_uid\":\"000000000000001f\",\"trace_flags\":3,\"pid\":42,\"tid\":-1," \
+	"\"pid_ns\":4026531836,\"host_pid\":1042,\"exe\":\"bun\"," \
+	"\"started_mono_ms\":5000.000001"
 #define NOTHING_CUT                                                                    \
 	",\"ops_omitted\":0,\"schedules_omitted\":0,\"truncated\":false"
 /* clang-format on */
@@ -120,7 +126,8 @@ START_TEST(empty_trace)
 		"\"ops\":[],\"stream_bytes\":0,\"stream_chunks\":0,\"schedules\":[],"
 		"\"tenant_id\":null,\"uid\":\"0000000000000000\","
 		"\"trace_id\":\"00000000000000000000000000000000\",\"parent_uid\":null,"
-		"\"pid\":0,\"tid\":0,\"exe\":\"\"" NOTHING_CUT "}");
+		"\"trace_flags\":0,\"pid\":0,\"tid\":0,\"pid_ns\":0,\"exe\":\"\","
+		"\"started_mono_ms\":0.0" NOTHING_CUT "}");
 }
 END_TEST
 
@@ -161,9 +168,11 @@ START_TEST(traces_in_flight_and_aborted)
 	trace.pending = pending;
 	trace.pending_count = 2;
 	trace.outcome = FNT_ABORTED;
+	trace.seen_dead_ns = 3600000000000u;
 	ck_assert_str_eq(json_of(&trace), FULL_HEAD
 			 "{\"status\":\"aborted\"}" FULL_OPS FULL_OURS NOTHING_CUT
-			 ",\"elapsed_ms\":10.484756,\"pending_op\":"
+			 ",\"elapsed_ms\":10.484756,\"seen_dead_ms\":3600000.0,"
+			 "\"pending_op\":"
 			 "{\"op\":\"insert\",\"entity\":\"Bid\",\"id\":\"7\","
 			 "\"start_ms\":10.0,\"elapsed_ms\":0.484756}}");
 	/* The end is never before the begin, even if the last sign of life was. */
@@ -184,6 +193,8 @@ START_TEST(flags_of_cut_traces)
 		{FNT_TRACE_ID_CUT, "\"truncated\":true,\"id_cut\":true}"},
 		{FNT_TRACE_INVALID_UTF8, "\"truncated\":false,\"invalid_utf8\":true}"},
 		{FNT_TRACE_DAMAGED, "\"truncated\":false,\"damaged\":true}"},
+		{FNT_TRACE_AS_OF_COPY, "\"truncated\":false,\"as_of_copy\":true}"},
+		{FNT_TRACE_TIME_UNKNOWN, "\"truncated\":false,\"time_unknown\":true}"},
 		{FNT_TRACE_CODE_CUT | FNT_TRACE_DAMAGED,
 		 "\"truncated\":true,\"code_cut\":true,\"damaged\":true}"},
 	};
