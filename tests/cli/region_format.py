@@ -217,7 +217,7 @@ def resize_and_rotate():
     check(len(compare_both()) == 509, "resized, nothing written since")
     producer.do("many 700 later\n" + errors)
     check(len(compare_both()) == 1218, "two segments")
-    run("ctl", "resize", "950K", "-r", "app")
+    run("ctl", "resize", "1000K", "-r", "app")
     producer.do("many 5000 last\n")
     check(0 < len(compare_both()) < 5018, "the new segments are full")
     before = compare(path)
