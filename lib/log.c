@@ -10,6 +10,8 @@
 #include "produce/attach.h"
 #include "read/query.h"
 #include "read/reader_metrics.h"
+#include "region/claim.h"
+#include "region/liveness.h"
 #include "region/region.h"
 #include "region/segment_map.h"
 #include "region/slots.h"
@@ -19,6 +21,20 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* The message for a failure of fnt_log_attach(). */
+static const char *
+why_not_attached(int rc)
+{
+	switch (rc) {
+	case -EUSERS:
+		return "%s: all process slots are taken; make a larger region";
+	case -ENOLCK:
+		return FNT_NO_LOCKS;
+	default:
+		return "%s: out of memory";
+	}
+}
 
 int
 fnt_log_open(struct fnt_log **log, const char *name, const struct fnt_options *options)
@@ -34,13 +50,11 @@ fnt_log_open(struct fnt_log **log, const char *name, const struct fnt_options *o
 	rc = fnt_region_open(region, name, options, fnt_first_settings_write);
 	if (!rc) {
 		rc = fnt_log_attach(log, region);
+		if (rc == -EUSERS && !fnt_slot_locks_work(region))
+			rc = -ENOLCK;
 		if (rc) {
-			fnt_fail(options->error, rc,
-				 rc == -EUSERS
-					 ? "%s: all process slots are taken; make a "
-					   "larger region"
-					 : "%s: out of memory",
-				 region->path);
+			fnt_fail(options->error, rc, why_not_attached(rc),
+				 fnt_region_label(region));
 			fnt_region_close(region);
 		}
 	}

@@ -216,8 +216,9 @@ struct fnt_options {
  * another user, and is not shared with the group of FNT_GROUP. -ENOSPC: the file system
  * is full. -EPROTO: the file is not a region, or is damaged. -ENOTSUP: a region of
  * another version or byte order, or with a feature that this library lacks. -EUSERS:
- * live processes have all process slots. -EBUSY: other processes keep creating and
- * removing the region. -ENAMETOOLONG, -ENOMEM, and what system calls on files return.
+ * live processes have all process slots. -ENOLCK: the system refuses file locks, and
+ * there is no /proc to do without. -EBUSY: other processes keep creating and removing
+ * the region. -ENAMETOOLONG, -ENOMEM, and what system calls on files return.
  *
  * Makes system calls, may block in them, and takes a lock of this process. Not inside a
  * read-side critical section of urcu-bp. */

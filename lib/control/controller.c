@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "control/resize.h"
+#include "region/claim.h"
 #include "region/fd.h"
 #include "region/map.h"
 #include "region/region.h"
@@ -78,9 +79,9 @@ fnt_control_path(const struct fnt_control *control)
 
 /* ---- the lock ------------------------------------------------------------------- */
 
-/* Set or release (F_UNLCK) the lock, without waiting. 0 or -errno. */
+/* Set or release (F_UNLCK) the lock in the file, without waiting. 0 or -errno. */
 static int
-set_control_lock(const struct fnt_region *region, short type)
+set_file_lock(const struct fnt_region *region, short type)
 {
 	const unsigned char *at = (const unsigned char *)region->view.control;
 	struct flock lock = {
@@ -91,6 +92,31 @@ set_control_lock(const struct fnt_region *region, short type)
 	};
 
 	return fcntl(region->fd, F_OFD_SETLK, &lock) ? -errno : 0;
+}
+
+/* Take the lock, or the word that stands for it where the system refuses file locks,
+ * without waiting. 0; -EAGAIN: another process has it; -ENOLCK: as fnt_claim_take(). */
+static int
+take_lock(const struct fnt_region *region)
+{
+	fnt_word *claim = &region->view.control->claim;
+	int rc = set_file_lock(region, F_WRLCK);
+
+	if (rc == -EAGAIN)
+		return rc;
+	if (rc)
+		return fnt_claim_take(claim);
+	if (!fnt_claim_is_held(claim))
+		return 0;
+	set_file_lock(region, F_UNLCK);
+	return -EAGAIN;
+}
+
+static void
+release_lock(const struct fnt_region *region)
+{
+	fnt_claim_drop(&region->view.control->claim);
+	set_file_lock(region, F_UNLCK);
 }
 
 int
@@ -104,21 +130,22 @@ int
 fnt_control_lock(struct fnt_control *control, struct fnt_error *error)
 {
 	struct timespec step = {0, LOCK_STEP_MS * 1000000l};
-	int rc = set_control_lock(&control->region, F_WRLCK);
+	int rc = fnt_control_check_file(control, error);
 
-	for (int ms = 0; (rc == -EAGAIN || rc == -EACCES) && ms < LOCK_WAIT_MS;
-	     ms += LOCK_STEP_MS) {
+	if (rc)
+		return rc;
+	rc = take_lock(&control->region);
+	for (int ms = 0; rc == -EAGAIN && ms < LOCK_WAIT_MS; ms += LOCK_STEP_MS) {
 		nanosleep(&step, NULL);
-		rc = set_control_lock(&control->region, F_WRLCK);
+		rc = take_lock(&control->region);
 	}
-	if (rc == -EAGAIN || rc == -EACCES)
+	if (rc == -EAGAIN)
 		return fnt_fail(
 			error, -EBUSY,
 			"%s: another process is changing this region; try again",
 			fnt_control_path(control));
 	if (rc)
-		return fnt_fail(error, rc, "%s: cannot take the control lock: %s",
-				fnt_control_path(control), strerror(-rc));
+		return fnt_fail(error, rc, FNT_NO_LOCKS, fnt_control_path(control));
 	rc = fnt_control_check_file(control, error);
 	if (rc)
 		fnt_control_unlock(control);
@@ -128,7 +155,7 @@ fnt_control_lock(struct fnt_control *control, struct fnt_error *error)
 void
 fnt_control_unlock(struct fnt_control *control)
 {
-	set_control_lock(&control->region, F_UNLCK);
+	release_lock(&control->region);
 }
 
 int
@@ -144,9 +171,8 @@ void
 fnt_control_try_settle(const struct fnt_region *region)
 {
 	if (!fnt_resize_pending(&region->view) ||
-	    !fnt_region_owns_fd(region, region->fd) ||
-	    set_control_lock(region, F_WRLCK))
+	    !fnt_region_owns_fd(region, region->fd) || take_lock(region))
 		return;
 	fnt_resize_settle(region, NULL);
-	set_control_lock(region, F_UNLCK);
+	release_lock(region);
 }

@@ -169,7 +169,8 @@ struct fnt_control_words {
 	 * gave no random bytes. */
 	fnt_word hash_key[2];
 	fnt_word time_base; /* see above */
-	uint64_t pad0[12];
+	fnt_word claim;	    /* of the control lock, as a process slot's */
+	uint64_t pad0[11];
 	fnt_word dropped;
 	fnt_word reaped;	/* dead processes that have been recovered */
 	fnt_word names_omitted; /* names that found the table full */
@@ -238,7 +239,9 @@ struct fnt_producer_slot {
 	fnt_word clock;		 /* enum fnt_clock_kind */
 	fnt_word attached_mono;	 /* region time */
 	fnt_word origin;	 /* FNT_ORIGIN_* */
-	uint64_t pad0[7];
+	fnt_word image; /* random, of the program that the process runs; 0: unknown */
+	fnt_word claim; /* its holder, where there are no file locks: region/claim.h */
+	uint64_t pad0[5];
 	/* Threads of the process that query its own log just now; each adds itself by
 	 * fetch-add. While it is not 0, no segment is retired (control/resize.h). */
 	fnt_word readers;

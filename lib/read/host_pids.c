@@ -2,7 +2,7 @@
 #include "read/host_pids.h"
 
 #include "base/descriptor.h"
-#include "region/liveness.h"
+#include "region/process.h"
 
 #include <dirent.h>
 #include <fcntl.h>

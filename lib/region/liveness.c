@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/liveness.h"
 
-#include "base/descriptor.h"
+#include "region/claim.h"
 #include "region/fd.h"
+#include "region/process.h"
 #include "region/region_time.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Describes a lock on the first byte of the slot. */
 static struct flock
@@ -28,131 +23,103 @@ lock_of(const struct fnt_region *region, uint32_t slot, short type)
 	};
 }
 
+/* Set or release (F_UNLCK) the lock of a slot. 0; -EAGAIN: another process holds it; or
+ * another -errno: the system refuses such locks. */
+static int
+set_lock(const struct fnt_region *region, uint32_t slot, short type)
+{
+	struct flock lock = lock_of(region, slot, type);
+
+	return fcntl(region->fd, F_OFD_SETLK, &lock) ? -errno : 0;
+}
+
 int
 fnt_slot_lock(const struct fnt_region *region, uint32_t slot)
 {
-	struct flock lock = lock_of(region, slot, F_WRLCK);
+	struct fnt_producer_slot *at = &region->view.producers[slot];
+	int rc;
 
 	/* The host may have closed our descriptor and opened another file since. */
 	if (!fnt_region_owns_fd(region, region->fd))
 		return -EBADF;
-	if (!fcntl(region->fd, F_OFD_SETLK, &lock))
-		return 0;
-	return errno == EACCES ? -EAGAIN : -errno;
+	rc = set_lock(region, slot, F_WRLCK);
+	if (rc == -EAGAIN)
+		return rc;
+	if (!rc) {
+		if (!fnt_claim_is_held(&at->claim))
+			return 0;
+		set_lock(region, slot, F_UNLCK);
+		return -EAGAIN;
+	}
+	/* Its owner may have a lock, which can't be seen from here. */
+	if (fnt_word_relaxed(&at->status) == FNT_PRODUCER_LIVE &&
+	    !fnt_word_relaxed(&at->claim))
+		return rc;
+	return fnt_claim_take(&at->claim);
+}
+
+bool
+fnt_slot_locks_work(const struct fnt_region *region)
+{
+	struct flock lock = lock_of(region, 0, F_WRLCK);
+
+	return !fcntl(region->fd, F_OFD_GETLK, &lock) || fnt_claim_is_possible();
 }
 
 void
 fnt_slot_unlock(const struct fnt_region *region, uint32_t slot)
 {
-	struct flock lock = lock_of(region, slot, F_UNLCK);
-
+	fnt_claim_drop(&region->view.producers[slot].claim);
 	if (fnt_region_owns_fd(region, region->fd))
-		fcntl(region->fd, F_OFD_SETLK, &lock);
+		set_lock(region, slot, F_UNLCK);
 }
 
-/* The process's start time, the 22nd field of /proc/PID/stat; 0: unknown. The second
- * field, in brackets, may contain any characters. */
-static uint64_t
-start_time_of(const char *proc)
+/* The owner's process, as the slot names it. */
+static enum fnt_process_life
+life_of_owner(const struct fnt_region *region, const struct fnt_producer_slot *slot)
 {
-	char path[64], text[1024], *at;
-	uint64_t start = 0;
-	ssize_t got;
-	int fd;
+	const struct fnt_process_id id = {
+		.pid = fnt_word_relaxed(&slot->pid),
+		.pid_ns = fnt_word_relaxed(&slot->pid_ns),
+		.start_time = fnt_word_relaxed(&slot->start_time),
+		.image = fnt_word_relaxed(&slot->image),
+	};
+	enum fnt_process_life life;
 
-	snprintf(path, sizeof(path), "%s/stat", proc);
-	fd = fnt_open(path, O_RDONLY);
-	if (fd < 0)
-		return 0;
-	got = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (got <= 0)
-		return 0;
-	text[got] = '\0';
-	at = strrchr(text, ')');
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		start = strtoull(at + 1, NULL, 10);
-	return start;
-}
-
-uint64_t
-fnt_pid_namespace_of(const char *proc)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/ns/pid", proc);
-	return stat(path, &st) ? 0 : (uint64_t)st.st_ino;
-}
-
-void
-fnt_process_id_self(struct fnt_process_id *id)
-{
-	id->pid = (uint64_t)getpid();
-	id->pid_ns = fnt_pid_namespace_of("/proc/self");
-	id->start_time = start_time_of("/proc/self");
-}
-
-/* Does a line of /proc/PID/maps name our inode? True also if the file exists but can't
- * be read: a process must not be taken for dead without proof. */
-static bool
-has_region_mapped(const char *proc, const struct fnt_region *region)
-{
-	char path[64], *line = NULL;
-	size_t size = 0;
-	bool mapped = false;
-	FILE *maps;
-
-	snprintf(path, sizeof(path), "%s/maps", proc);
-	maps = fnt_open_stream(path);
-	if (!maps)
-		return errno != ENOENT;
-	while (!mapped && getline(&line, &size, maps) > 0) {
-		uint64_t ino = 0;
-
-		if (sscanf(line, "%*x-%*x %*s %*x %*x:%*x %" SCNu64, &ino) == 1)
-			mapped = ino == (uint64_t)region->ino;
-	}
-	free(line);
-	fclose(maps);
-	return mapped;
+	if (!fnt_region_time_is_now(&region->view))
+		return FNT_PROCESS_DEAD;
+	life = fnt_process_life(&id);
+	return life == FNT_PROCESS_RUNS && !fnt_process_writes_to(id.pid, region->ino)
+		       ? FNT_PROCESS_DEAD
+		       : life;
 }
 
 bool
 fnt_slot_alive_without_lock(const struct fnt_region *region, uint32_t slot)
 {
 	const struct fnt_producer_slot *at = &region->view.producers[slot];
-	uint64_t pid = atomic_load_explicit(&at->pid, memory_order_relaxed);
-	uint64_t start = atomic_load_explicit(&at->start_time, memory_order_relaxed);
-	uint64_t ns = atomic_load_explicit(&at->pid_ns, memory_order_relaxed);
-	char proc[32];
+	enum fnt_process_life life = life_of_owner(region, at);
 
-	if (!pid || pid > INT32_MAX || !start || !ns ||
-	    ns != fnt_pid_namespace_of("/proc/self") ||
-	    !fnt_region_time_is_now(&region->view))
-		return false;
-	snprintf(proc, sizeof(proc), "/proc/%" PRIu64, pid);
-	return start_time_of(proc) == start && has_region_mapped(proc, region);
+	return life == FNT_PROCESS_RUNS ||
+	       (life == FNT_PROCESS_UNKNOWN && fnt_word_relaxed(&at->claim));
 }
 
 bool
 fnt_slot_alive(const struct fnt_region *region, uint32_t slot)
 {
+	const struct fnt_producer_slot *at;
 	struct flock lock;
-	uint64_t status;
 
 	if (slot >= region->view.producer_count)
 		return false;
+	at = &region->view.producers[slot];
 	/* [E2] acquire: the status is read before the process's identity. Pairs with
 	 * [E1] in slots.c. */
-	status = atomic_load_explicit(&region->view.producers[slot].status,
-				      memory_order_acquire);
-	if (status != FNT_PRODUCER_LIVE)
+	if (atomic_load_explicit(&at->status, memory_order_acquire) !=
+	    FNT_PRODUCER_LIVE)
 		return false;
 	lock = lock_of(region, slot, F_WRLCK);
-	if (fcntl(region->fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK)
-		return true;
-	return fnt_slot_alive_without_lock(region, slot);
+	if (fcntl(region->fd, F_OFD_GETLK, &lock))
+		return life_of_owner(region, at) != FNT_PROCESS_DEAD;
+	return lock.l_type != F_UNLCK || fnt_slot_alive_without_lock(region, slot);
 }

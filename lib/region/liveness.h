@@ -8,10 +8,17 @@
  *
  * A host may close our descriptor; a page mapped through it keeps the lock
  * (fnt_region_pin_locks()). If that page is missing too, a second check applies where
- * the pid is visible from here: the slot is dead only if no process of that pid and
- * start time has the region mapped.
+ * the pid is visible from here: the slot is dead unless a process of that pid and start
+ * time has the region mapped for writing. Our own process must also have the same
+ * program image: what it left before an exec is dead.
  *
- * Any thread. Nothing here writes to the region. Makes system calls, never blocks.
+ * Where the system refuses such locks, the slot's owner holds a word in the slot in
+ * place of one (claim.h), and the second check alone decides. An owner in another pid
+ * namespace then counts as alive. A process that is refused locks leaves alone the
+ * slots of those that have them; the two kinds must not claim slots in the same
+ * instant.
+ *
+ * Any thread. Makes system calls, never blocks.
  */
 #ifndef FNT_REGION_LIVENESS_H
 #define FNT_REGION_LIVENESS_H
@@ -22,31 +29,21 @@
  * for a slot that does not exist. */
 bool fnt_slot_alive(const struct fnt_region *region, uint32_t slot);
 
-/* Try to take the slot's lock through region->fd. 0: this process holds the lock now,
- * so the slot's owner is dead or has lost its locks; -EAGAIN: another process holds it;
- * or another -errno. */
+/* Try to take the slot's lock through region->fd, or its word. 0: this process holds
+ * the lock now, so the slot's owner is dead or has lost its locks; -EAGAIN: another
+ * process holds it; -ENOLCK: there are no locks here, and no /proc; or another -errno:
+ * there are no locks here, and the owner may have one. */
 int fnt_slot_lock(const struct fnt_region *region, uint32_t slot);
+
+/* Can this process lock slots in either way? */
+bool fnt_slot_locks_work(const struct fnt_region *region);
 
 /* Release it. */
 void fnt_slot_unlock(const struct fnt_region *region, uint32_t slot);
 
 /* The second check, for a slot whose lock is free: does the process that the slot names
- * still run, with the region mapped? False if that can't be known from this pid
- * namespace. */
+ * still run, with the region mapped? If that can't be known from this pid namespace:
+ * true for a slot that is held by its word. */
 bool fnt_slot_alive_without_lock(const struct fnt_region *region, uint32_t slot);
-
-/* What identifies a process, as its slot stores it. */
-struct fnt_process_id {
-	uint64_t pid;	     /* in its own pid namespace */
-	uint64_t pid_ns;     /* inode of that namespace; 0: unknown */
-	uint64_t start_time; /* clock ticks since boot; 0: unknown */
-};
-
-/* The inode of the pid namespace of the process with the directory `proc`, "/proc/123";
- * 0: unknown. Makes a system call. */
-uint64_t fnt_pid_namespace_of(const char *proc);
-
-/* Fill in that of the calling process. */
-void fnt_process_id_self(struct fnt_process_id *id);
 
 #endif

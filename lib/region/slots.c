@@ -6,6 +6,7 @@
 #include "base/shm_words.h"
 #include "region/liveness.h"
 #include "region/name_table.h"
+#include "region/process.h"
 #include "region/region_time.h"
 
 #include <fcntl.h>
@@ -53,6 +54,7 @@ fill_in(const struct fnt_region *region, uint32_t slot)
 	fnt_word_store(&at->pid, self.pid);
 	fnt_word_store(&at->pid_ns, self.pid_ns);
 	fnt_word_store(&at->start_time, self.start_time);
+	fnt_word_store(&at->image, self.image);
 	fnt_word_store(&at->attached_at_ns, fnt_clock_ns(CLOCK_REALTIME));
 	fnt_word_store(&at->exe,
 		       fnt_name_intern(&region->view, slot, name, strlen(name)));

@@ -49,6 +49,16 @@ latest_time(const struct fnt_view *view)
 	return latest;
 }
 
+/* Who held words in place of locks has not survived the boot. (Should another process
+ * take one just now, its slot is still its own: liveness.h.) */
+static void
+clear_claims(const struct fnt_view *view)
+{
+	for (uint32_t i = 0; i < view->producer_count; i++)
+		fnt_word_store(&view->producers[i].claim, 0);
+	fnt_word_store(&view->control->claim, 0);
+}
+
 void
 fnt_boot_enter(const struct fnt_view *view)
 {
@@ -62,6 +72,7 @@ fnt_boot_enter(const struct fnt_view *view)
 	now = fnt_region_time(view);
 	if (now <= latest)
 		base += (latest - now) / FNT_TIME_BASE_UNIT_NS + 1;
+	clear_claims(view);
 	/* If it fails, another process has set it for this boot. */
 	atomic_compare_exchange_strong_explicit(
 		word, &old, fnt_time_base_make(base, boot), memory_order_relaxed,

@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
-#include "region/liveness.h"
+#include "region/process.h"
 #include "region/region.h"
 #include "settings/first_settings.h"
 
