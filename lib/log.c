@@ -7,6 +7,7 @@
  * for a producer, nor a producer for a query.
  */
 #include "base/error.h"
+#include "base/guard.h"
 #include "produce/attach.h"
 #include "read/query.h"
 #include "read/reader_metrics.h"
@@ -29,6 +30,9 @@ why_not_attached(int rc)
 	switch (rc) {
 	case -EUSERS:
 		return "%s: all process slots are taken; make a larger region";
+	case -EAGAIN:
+		return "%s: the process has no pthread key left, by which the library "
+		       "learns of the end of threads; open the log earlier";
 	case -ENOLCK:
 		return FNT_NO_LOCKS;
 	default:
@@ -36,15 +40,13 @@ why_not_attached(int rc)
 	}
 }
 
-int
-fnt_log_open(struct fnt_log **log, const char *name, const struct fnt_options *options)
+static int
+open_and_attach(struct fnt_log **log, const char *name,
+		const struct fnt_options *options)
 {
-	static const struct fnt_options defaults;
 	struct fnt_region *region = calloc(1, sizeof(*region));
-	int rc, saved = errno;
+	int rc;
 
-	if (!options)
-		options = &defaults;
 	if (!region)
 		return fnt_fail(options->error, -ENOMEM, "out of memory");
 	rc = fnt_region_open(region, name, options, fnt_first_settings_write);
@@ -59,18 +61,28 @@ fnt_log_open(struct fnt_log **log, const char *name, const struct fnt_options *o
 		}
 	}
 	free(region);
-	errno = saved;
+	return rc;
+}
+
+int
+fnt_log_open(struct fnt_log **log, const char *name, const struct fnt_options *options)
+{
+	static const struct fnt_options defaults;
+	struct fnt_guard guard = fnt_guard_enter();
+	int rc = open_and_attach(log, name, options ? options : &defaults);
+
+	fnt_guard_leave(guard);
 	return rc;
 }
 
 void
 fnt_log_close(struct fnt_log *log)
 {
-	int saved = errno;
+	struct fnt_guard guard = fnt_guard_enter();
 
 	if (log)
 		fnt_log_detach(log);
-	errno = saved;
+	fnt_guard_leave(guard);
 }
 
 const char *

@@ -362,6 +362,12 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 		enable_fast_paths();
 		fnt_thread_table_add(attachment, thread);
 		fnt_thread_last = (struct fnt_thread_entry){attachment->id, thread};
+		/* A signal handler has forked meanwhile, and this is the child: the part
+		 * is its parent's. */
+		if (attachment->generation != fnt_fork_generation) {
+			fnt_thread_forget();
+			thread = NULL;
+		}
 	}
 	fnt_guard_leave(guard);
 	return thread;
