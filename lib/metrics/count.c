@@ -3,12 +3,50 @@
 
 #include "metrics/count_ops.h"
 
+#include <stdlib.h>
+
+/* The low bits of a name that may be left out: names are places in a table that has at
+ * least 2^10. */
+#define FNT_FNS_SHIFT_MAX 6u
+
 /* ---- rows ---------------------------------------------------------------------- */
 
 void
 fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t lane)
 {
 	meter->view = view;
+	meter->fns = meter->few_fns;
+	meter->fns_mask = FNT_FNS_FEW - 1;
+	meter->fns_shift = 0;
+	meter->ops = meter->few_ops;
+	meter->ops_mask = FNT_OPS_FEW - 1;
+	meter->may_grow = false;
+	fnt_meter_set_lane(meter, lane);
+}
+
+void
+fnt_meter_fini(struct fnt_meter *meter)
+{
+	if (meter->fns != meter->few_fns)
+		free(meter->fns);
+	if (meter->ops != meter->few_ops)
+		free(meter->ops);
+}
+
+static void
+forget_fns(struct fnt_meter *meter)
+{
+	meter->fns_evicted = 0;
+	for (uint32_t i = 0; i <= meter->fns_mask; i++)
+		/* A name of another entry, so that no call matches. */
+		meter->fns[i].name = (i ^ 1) << meter->fns_shift;
+}
+
+void
+fnt_meter_set_lane(struct fnt_meter *meter, uint32_t lane)
+{
+	const struct fnt_view *view = meter->view;
+
 	meter->journal = NULL;
 	/* Without a lane these match no row of the table. */
 	meter->fn_key = meter->op_key = FNT_ROW_OTHER;
@@ -17,10 +55,80 @@ fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t la
 		meter->fn_key = fnt_row_key(FNT_ROW_FN, lane, 0, 0);
 		meter->op_key = fnt_row_key(FNT_ROW_OP, lane, 0, 0);
 	}
-	for (uint32_t i = 0; i < FNT_FNS_CACHED; i++)
-		/* A name of another slot, so that no call matches. */
-		meter->fns[i].name = i ^ 1;
+	forget_fns(meter);
 	fnt_meter_forget_ops(meter);
+}
+
+/* Is the entry one of a function's? */
+static bool
+has_function(const struct fnt_meter *meter, const struct fnt_fn_cache *fn)
+{
+	return fnt_meter_fn_cache(meter, fn->name) == fn;
+}
+
+/* Would the functions of the first, small cache, and one more, have entries of their
+ * own? */
+static bool
+suit(const struct fnt_meter *meter, uint32_t shift, uint32_t name)
+{
+	uint32_t taken = 1u << (name >> shift & meter->fns_mask);
+
+	for (uint32_t i = 0; i < FNT_FNS_FEW; i++) {
+		const struct fnt_fn_cache *fn = &meter->few_fns[i];
+		uint32_t place = 1u << (fn->name >> shift & meter->fns_mask);
+
+		if (!has_function(meter, fn))
+			continue;
+		if (taken & place)
+			return false;
+		taken |= place;
+	}
+	return true;
+}
+
+/* Choose other bits of the names. False: two of them would share an entry in any
+ * case. */
+static bool
+rearrange_fns(struct fnt_meter *meter, uint32_t name)
+{
+	struct fnt_fn_cache copy[FNT_FNS_FEW];
+	uint32_t shift = 0, old = meter->fns_shift;
+
+	if (meter->fns != meter->few_fns)
+		return false;
+	while (shift <= FNT_FNS_SHIFT_MAX && !suit(meter, shift, name))
+		shift++;
+	if (shift > FNT_FNS_SHIFT_MAX)
+		return false;
+	memcpy(copy, meter->few_fns, sizeof(copy));
+	meter->fns_shift = shift;
+	forget_fns(meter);
+	for (uint32_t i = 0; i < FNT_FNS_FEW; i++)
+		if ((copy[i].name >> old & meter->fns_mask) == i)
+			*fnt_meter_fn_cache(meter, copy[i].name) = copy[i];
+	return true;
+}
+
+/* Functions get in each other's way: four times as many entries. All are filled in
+ * anew. */
+static void
+grow_fns(struct fnt_meter *meter)
+{
+	uint32_t count = 4 * (meter->fns_mask + 1);
+	struct fnt_fn_cache *larger;
+
+	meter->fns_evicted = 0;
+	if (!meter->may_grow || count > FNT_FNS_CACHED)
+		return;
+	larger = aligned_alloc(FNT_LINE, count * sizeof(*larger));
+	if (!larger)
+		return;
+	if (meter->fns != meter->few_fns)
+		free(meter->fns);
+	meter->fns = larger;
+	meter->fns_mask = count - 1;
+	meter->fns_shift = 0;
+	forget_fns(meter);
 }
 
 /* Cache the row where calls of a function are counted: this lane's own, or the shared
@@ -104,7 +212,7 @@ bool
 fnt_meter_switch_octave(struct fnt_meter *meter, uint32_t name, uint64_t duration_ns)
 {
 	const struct fnt_view *view = meter->view;
-	struct fnt_fn_cache *fn = &meter->fns[name % FNT_FNS_CACHED];
+	struct fnt_fn_cache *fn = fnt_meter_fn_cache(meter, name);
 	uint32_t octave = fnt_bucket_of(duration_ns) / FNT_OCTAVE_BUCKETS;
 	uint32_t block;
 	uint64_t max;
@@ -144,14 +252,19 @@ struct fnt_place
 fnt_meter_place_slow(struct fnt_meter *meter, const struct fnt_record *record,
 		     const struct fnt_extra *extra, bool rare)
 {
-	struct fnt_fn_cache *fn = &meter->fns[record->fn_name % FNT_FNS_CACHED];
+	struct fnt_fn_cache *fn = fnt_meter_fn_cache(meter, record->fn_name);
 	struct fnt_place place = {.record = record,
 				  .extra = extra,
 				  .journal = meter->journal,
 				  .rare = rare};
 
-	if (fn->name != record->fn_name)
+	if (fn->name != record->fn_name) {
+		if (has_function(meter, fn) && !rearrange_fns(meter, record->fn_name) &&
+		    ++meter->fns_evicted > 2 * meter->fns_mask)
+			grow_fns(meter);
+		fn = fnt_meter_fn_cache(meter, record->fn_name);
 		cache_row(meter, record->fn_name, fn);
+	}
 	place.row = fn->row;
 	place.own_row = fn->journal != 0;
 	place_duration(meter, &place, fn);

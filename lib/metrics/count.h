@@ -17,8 +17,8 @@
  * to one thread.
  *
  * Progress: wait-free, but for raising the maximum of a shared row, which is lock-free.
- * No system call, no allocation; a row or block that is not cached is found in at most
- * FNT_ROW_PROBES steps.
+ * No system call; no allocation but for larger caches, three at most for a thread. A
+ * row or block that is not cached is found in at most FNT_ROW_PROBES steps.
  */
 #ifndef FNT_METRICS_COUNT_H
 #define FNT_METRICS_COUNT_H
@@ -33,7 +33,11 @@
 #define FNT_COUNTED 1
 #endif
 
+/* Entries of a thread's caches: a few at first, then as many as are allocated. Powers
+ * of two. */
+#define FNT_FNS_FEW 16u
 #define FNT_FNS_CACHED 256u
+#define FNT_OPS_FEW 16u
 #define FNT_OPS_CACHED 128u
 #define FNT_OPS_PROBED 4u
 
@@ -70,15 +74,27 @@ struct fnt_meter {
 	struct fnt_journal *journal; /* of this lane; NULL: there is no lane */
 	uint64_t fn_key;	     /* of this lane's rows, without the name */
 	uint64_t op_key;	     /* of this lane's rows, without entity and kind */
-	struct fnt_fn_cache fns[FNT_FNS_CACHED];
-	uint32_t ops_missed; /* ops that found no free entry in `ops` */
-	struct fnt_op_cache ops[FNT_OPS_CACHED];
+	struct fnt_fn_cache *fns;
+	struct fnt_op_cache *ops;
+	uint32_t fns_mask, ops_mask; /* entries minus 1 */
+	uint32_t fns_shift;	     /* bits of a name that don't choose its entry */
+	uint32_t fns_evicted;	     /* entries that gave way to another function */
+	uint32_t ops_missed;	     /* ops that found no free entry in `ops` */
+	bool may_grow;		     /* the caches; then fnt_meter_fini() is called */
+	struct fnt_fn_cache few_fns[FNT_FNS_FEW];
+	struct fnt_op_cache few_ops[FNT_OPS_FEW];
 };
 
 /* Prepare a meter for the thread that owns `lane`. `lane` UINT32_MAX (or any that the
  * region does not have): everything is counted in shared rows. The view must stay. */
 void fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view,
 		    uint32_t lane);
+
+/* Count in another lane from now on. Pointers to cached entries must be forgotten. */
+void fnt_meter_set_lane(struct fnt_meter *meter, uint32_t lane);
+
+/* Free what the caches have allocated. */
+void fnt_meter_fini(struct fnt_meter *meter);
 
 /* ---- calls --------------------------------------------------------------------- */
 
@@ -116,6 +132,13 @@ struct fnt_place_fast {
 	uint64_t armed;	      /* the journal's state, without outcome and end */
 };
 
+/* The entry of a function, which may be another one's. */
+static inline struct fnt_fn_cache *
+fnt_meter_fn_cache(const struct fnt_meter *meter, uint32_t name)
+{
+	return &meter->fns[name >> meter->fns_shift & meter->fns_mask];
+}
+
 /* Find the row and the bucket for a call before it ends. `record`: its name, outcome
  * and duration are set; it must outlive the place, as must `extra`. `rare`: the call
  * may have omitted something, streamed, or scheduled. May take a free row or block of
@@ -138,7 +161,7 @@ fnt_meter_place_fast(const struct fnt_meter *meter, struct fnt_place_fast *place
 		     const struct fnt_record *record, const struct fnt_extra *extra,
 		     uint64_t duration_ns)
 {
-	const struct fnt_fn_cache *fn = &meter->fns[record->fn_name % FNT_FNS_CACHED];
+	const struct fnt_fn_cache *fn = fnt_meter_fn_cache(meter, record->fn_name);
 	uint64_t past = duration_ns - fn->low, bucket;
 
 	place->record = record;

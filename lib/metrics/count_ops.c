@@ -1,12 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "metrics/count_ops.h"
 
+#include <stdlib.h>
+
 /* ---- where an op is counted ------------------------------------------------------ */
+
+static void
+grow_ops(struct fnt_meter *meter)
+{
+	struct fnt_op_cache *larger = malloc(FNT_OPS_CACHED * sizeof(*larger));
+
+	if (!larger)
+		return;
+	/* What points there must find that it is forgotten. */
+	for (uint32_t i = 0; i < FNT_OPS_FEW; i++)
+		meter->few_ops[i].key = 0;
+	meter->ops = larger;
+	meter->ops_mask = FNT_OPS_CACHED - 1;
+}
 
 void
 fnt_meter_forget_ops(struct fnt_meter *meter)
 {
-	for (uint32_t i = 0; i < FNT_OPS_CACHED; i++)
+	/* A larger cache for the many pairs of this thread; without memory, the same
+	 * again. */
+	if (meter->may_grow && fnt_meter_ops_crowded(meter) &&
+	    meter->ops == meter->few_ops)
+		grow_ops(meter);
+	for (uint32_t i = 0; i <= meter->ops_mask; i++)
 		meter->ops[i].key = 0;
 	meter->ops_missed = 0;
 }
@@ -47,7 +68,7 @@ find_entry(struct fnt_meter *meter, uint64_t key)
 	uint32_t home = fnt_key_name(key) * 13 + fnt_key_op(key);
 
 	for (uint32_t i = 0; i < FNT_OPS_PROBED; i++) {
-		struct fnt_op_cache *cache = &meter->ops[(home + i) % FNT_OPS_CACHED];
+		struct fnt_op_cache *cache = &meter->ops[(home + i) & meter->ops_mask];
 
 		if (!cache->key)
 			fill_entry(meter, cache, key);

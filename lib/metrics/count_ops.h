@@ -38,7 +38,7 @@ struct fnt_op_cache *fnt_meter_op_cache(struct fnt_meter *meter, uint32_t entity
 static inline bool
 fnt_meter_ops_crowded(const struct fnt_meter *meter)
 {
-	return meter->ops_missed >= 16 * FNT_OPS_CACHED;
+	return meter->ops_missed > 16 * meter->ops_mask;
 }
 void fnt_meter_forget_ops(struct fnt_meter *meter);
 

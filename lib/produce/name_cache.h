@@ -14,8 +14,14 @@
  * cached when a name is learnt, or when a known name is found at it twice in a row; and
  * an entry is not replaced because its address now holds another text.
  *
+ * Most threads use few names. A cache begins with room for FNT_NAMES_FEW addresses,
+ * places them so that no two collide, and has no table by text. It allocates the larger
+ * table when names collide all the same, and the one by text when a name is found at a
+ * second address, or one would be lost: once each. Without memory it stays as it is.
+ *
  * Only the thread that owns the cache reads and writes it. Entries never become stale,
- * since names in a region never change. Wait-free; no system call, no allocation.
+ * since names in a region never change. Wait-free, but for those two allocations; no
+ * system call.
  */
 #ifndef FNT_PRODUCE_NAME_CACHE_H
 #define FNT_PRODUCE_NAME_CACHE_H
@@ -28,6 +34,8 @@
 
 struct fnt_op_cache;
 
+#define FNT_NAMES_FEW_BITS 4
+#define FNT_NAMES_FEW (1u << FNT_NAMES_FEW_BITS)
 #define FNT_NAMES_BITS 6
 #define FNT_NAMES_CACHED (1u << FNT_NAMES_BITS)
 #define FNT_NAME_ENTRY_TEXT 80
@@ -63,20 +71,31 @@ struct fnt_name_entry {
 };
 static_assert(sizeof(struct fnt_name_entry) == 2 * FNT_LINE, "whole lines");
 
-struct fnt_name_cache {
-	struct fnt_name_entry by_address[FNT_NAMES_CACHED]; /* direct-mapped */
-	const char *missed[FNT_NAMES_CACHED]; /* the last address not found, by index */
+/* The cache by text. */
+struct fnt_name_texts {
 	struct fnt_name_set {
 		uint8_t tags[FNT_NAME_WAYS]; /* of their hashes; 0: an empty entry */
 		uint32_t next;		     /* to be replaced, modulo FNT_NAME_WAYS */
 	} sets[FNT_NAME_SETS];
-	/* Not initialised, so that a thread without such names touches no memory of it.
-	 * `sets` says which entries are in use. */
-	struct fnt_name_entry by_text[FNT_NAME_SETS][FNT_NAME_WAYS];
+	/* Not initialised: `sets` says which entries are in use. */
+	struct fnt_name_entry entries[FNT_NAME_SETS][FNT_NAME_WAYS];
 };
 
-/* Make an empty cache. */
+struct fnt_name_cache {
+	/* Direct-mapped, by the highest bits of the address times `factor`. */
+	struct fnt_name_entry *by_address;
+	uint32_t factor, shift;
+	const char **missed;	      /* the last address not found, by index */
+	struct fnt_name_texts *texts; /* NULL: none yet */
+	struct fnt_name_entry few[FNT_NAMES_FEW];
+	const char *few_missed[FNT_NAMES_FEW];
+};
+
+/* Make an empty cache, which stays at its address. */
 void fnt_name_cache_init(struct fnt_name_cache *names);
+
+/* Free what the cache has allocated. */
+void fnt_name_cache_fini(struct fnt_name_cache *names);
 
 /* Forget where ops are counted: the meter has forgotten it. */
 void fnt_name_cache_forget_rows(struct fnt_name_cache *names);
@@ -148,15 +167,15 @@ fnt_name_pair(uint32_t id)
 
 /* The index into by_address for a name at this address. */
 static inline uint32_t
-fnt_name_index(const char *name)
+fnt_name_index(const struct fnt_name_cache *names, const char *name)
 {
-	return (uint32_t)(uintptr_t)name * 0x9e3779b1u >> (32 - FNT_NAMES_BITS);
+	return (uint32_t)(uintptr_t)name * names->factor >> names->shift;
 }
 
 static inline struct fnt_name_entry *
 fnt_name_entry_for(struct fnt_name_cache *names, const char *name)
 {
-	struct fnt_name_entry *entry = &names->by_address[fnt_name_index(name)];
+	struct fnt_name_entry *entry = &names->by_address[fnt_name_index(names, name)];
 
 	/* Keeps the sum in a register: the compiler would compute it again for each
 	 * field. */

@@ -154,7 +154,7 @@ find_lane(struct fnt_thread *thread)
 	if (lane == FNT_LANE_NONE)
 		return false;
 	fnt_ring_writer_init(&thread->writer, view, lane);
-	fnt_meter_init(&thread->meter, view, lane);
+	fnt_meter_set_lane(&thread->meter, lane);
 	fnt_name_cache_forget_rows(&thread->names);
 	return true;
 }
@@ -242,8 +242,10 @@ new_part(struct fnt_attachment *attachment)
 
 	if (!thread)
 		return NULL;
-	memset(thread, 0, offsetof(struct fnt_thread, names));
+	memset(thread, 0, sizeof(*thread));
 	fnt_name_cache_init(&thread->names);
+	fnt_meter_init(&thread->meter, &attachment->region.view, FNT_LANE_NONE);
+	thread->meter.may_grow = true;
 	thread->attachment = attachment;
 	thread->calls = attachment->pool->calls;
 	atomic_store_explicit(&thread->owner, fnt_self(), memory_order_relaxed);
@@ -281,7 +283,7 @@ begin_part(struct fnt_thread *thread)
 	thread->origin = attachment->origin;
 	thread->clock = (struct fnt_clock){.shift = attachment->time_shift};
 	fnt_clock_renew(&thread->clock);
-	fnt_meter_init(&thread->meter, &attachment->region.view, FNT_LANE_NONE);
+	fnt_meter_set_lane(&thread->meter, FNT_LANE_NONE);
 	fnt_name_cache_forget_rows(&thread->names);
 }
 
@@ -324,6 +326,8 @@ fnt_threads_release(struct fnt_attachment *attachment)
 		struct fnt_thread *next = thread->next;
 
 		empty_part(thread);
+		fnt_name_cache_fini(&thread->names);
+		fnt_meter_fini(&thread->meter);
 		free(thread);
 		thread = next;
 	}
@@ -362,7 +366,7 @@ fnt_thread_slow(struct fnt_attachment *attachment)
 		enable_fast_paths();
 		fnt_thread_table_add(attachment, thread);
 		fnt_thread_last = (struct fnt_thread_entry){attachment->id, thread};
-		/* A signal handler has forked meanwhile, and this is the child: the part
+		/* A signal handler has forked, and this is the child: the part
 		 * is its parent's. */
 		if (attachment->generation != fnt_fork_generation) {
 			fnt_thread_forget();

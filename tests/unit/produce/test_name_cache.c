@@ -57,6 +57,8 @@ begin_test(void)
 {
 	make_texts();
 	fnt_short_text_init();
+	if (names.by_address)
+		fnt_name_cache_fini(&names);
 	fnt_name_cache_init(&names);
 	learnt = 0;
 }
@@ -131,6 +133,7 @@ START_TEST(moving_name_is_learnt_in_any_cache_position)
 			strcpy(buffers[i], texts[i]);
 			must_be(fnt_name_find(here, buffers[i]), i);
 		}
+		fnt_name_cache_fini(here);
 	}
 	free(memory);
 }
@@ -144,8 +147,8 @@ START_TEST(repeated_address_is_found_by_address)
 
 	begin_test();
 	/* Choose an address whose place in the cache is not that of either. */
-	while (fnt_name_index(at) == fnt_name_index(texts[8]) ||
-	       fnt_name_index(at) == fnt_name_index(texts[9]))
+	while (fnt_name_index(&names, at) == fnt_name_index(&names, texts[8]) ||
+	       fnt_name_index(&names, at) == fnt_name_index(&names, texts[9]))
 		at += WIDTH;
 	must_be(name_of(texts[9], 9), 9);
 	strcpy(at, texts[9]);
