@@ -333,6 +333,20 @@ FNT_API int64_t fnt_call_op_begin(struct fnt_call *call, enum fnt_op op,
 FNT_API int fnt_call_op_end(struct fnt_call *call, int64_t handle, int64_t row_count,
 			    bool ok);
 
+/* The same for an op of a kind that enum fnt_op lacks: `word` names it, and is what
+ * readers show. The word of an enum value is that value; "" is FNT_OP_OTHER, and so are
+ * all other words in metrics. A word is cut to FNT_WORD_MAX bytes. Not wait-free: the
+ * call takes the slow path. */
+#define FNT_WORD_MAX 64
+FNT_API int64_t fnt_call_op_begin_as(struct fnt_call *call, const char *word,
+				     const char *entity, const char *id);
+
+/* Begin a wait: time that the call spends on something that is no database operation,
+ * for example on a model or on a mail server, named by `word`. fnt_call_op_end() ends
+ * it. Waits have a list of their own in the trace, and are not counted as ops. One that
+ * does not fit is counted in ops_omitted. Otherwise as fnt_call_op_begin_as(). */
+FNT_API int64_t fnt_call_wait_begin(struct fnt_call *call, const char *word);
+
 /* Count one chunk of `bytes` bytes sent to the client. FNT_DONE, or an error of an open
  * call. */
 FNT_API int fnt_call_stream_chunk(struct fnt_call *call, uint64_t bytes);
@@ -395,6 +409,7 @@ struct fnt_trace_op {
 	uint64_t start_ns;    /* since the call's start */
 	uint64_t duration_ns; /* of a pending op: 0 */
 	int64_t row_count;    /* FNT_NONE: none */
+	const char *word;     /* of an op that enum fnt_op lacks; NULL: none */
 };
 
 struct fnt_trace_schedule {
@@ -471,8 +486,11 @@ struct fnt_trace {
 	const char *message;
 	const struct fnt_trace_op *ops; /* in the order in which they ended */
 	size_t op_count;
-	const struct fnt_trace_op *pending; /* begun and not ended, oldest first */
+	/* Ops and waits that have begun and not ended, oldest first. */
+	const struct fnt_trace_op *pending;
 	size_t pending_count;
+	const struct fnt_trace_op *waits; /* in the order in which they ended */
+	size_t wait_count;
 	const struct fnt_trace_schedule *schedules;
 	size_t schedule_count;
 	uint64_t stream_bytes;
@@ -480,6 +498,13 @@ struct fnt_trace {
 	uint64_t ops_omitted;
 	uint64_t schedules_omitted;
 };
+
+/* The op's name: its word, else that of its kind. Wait-free. */
+static inline const char *
+fnt_trace_op_name(const struct fnt_trace_op *op)
+{
+	return op->word ? op->word : fnt_op_name(op->op);
+}
 
 /* A set of traces, which its receiver frees with fnt_traces_free. */
 struct fnt_traces {

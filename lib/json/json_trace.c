@@ -123,9 +123,10 @@ write_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)
 static void
 write_op_head(struct fnt_buf *buf, const struct fnt_trace_op *op)
 {
-	fnt_buf_append_text(buf, "{\"op\":\"");
-	fnt_buf_append_text(buf, fnt_op_name(op->op));
-	fnt_buf_append_char(buf, '"');
+	const char *name = fnt_trace_op_name(op);
+
+	fnt_buf_append_text(buf, "{\"op\":");
+	fnt_json_string(buf, name, strlen(name));
 	write_text(buf, "entity", op->entity);
 	if (op->id)
 		write_text(buf, "id", op->id);
@@ -246,6 +247,25 @@ write_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 	}
 }
 
+static void
+write_waits(struct fnt_buf *buf, const struct fnt_trace *trace)
+{
+	write_name(buf, "waits");
+	fnt_buf_append_char(buf, '[');
+	for (size_t i = 0; i < trace->wait_count; i++) {
+		const struct fnt_trace_op *wait = &trace->waits[i];
+		const char *name = fnt_trace_op_name(wait);
+
+		fnt_buf_append_text(buf, i ? ",{\"name\":" : "{\"name\":");
+		fnt_json_string(buf, name, strlen(name));
+		write_ms(buf, "duration_ms", wait->duration_ns);
+		write_bool(buf, "ok", wait->ok);
+		write_ms(buf, "start_ms", wait->start_ns);
+		fnt_buf_append_char(buf, '}');
+	}
+	fnt_buf_append_char(buf, ']');
+}
+
 /* For a call that is in flight or was aborted: its time so far and its open op. For one
  * whose process died: when that was found out. */
 static void
@@ -285,6 +305,8 @@ write_trace(struct fnt_buf *buf, const struct fnt_trace *trace)
 	write_text(buf, "exe", trace->exe);
 	write_ms(buf, "started_mono_ms", trace->started_mono_ns);
 	write_flags(buf, trace);
+	if (trace->wait_count)
+		write_waits(buf, trace);
 	if (trace->outcome == FNT_IN_FLIGHT || trace->outcome == FNT_ABORTED)
 		write_progress(buf, trace);
 	fnt_buf_append_char(buf, '}');

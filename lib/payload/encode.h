@@ -195,12 +195,13 @@ fnt_encode_identity(char *at, const struct fnt_event *event,
 	return fnt_encode_text(at, event->text, sink);
 }
 
-/* The elements that FNT_EVENT_OP and FNT_EVENT_OP_BEGIN share. */
+/* The elements that ops and their beginnings share. */
 static inline char *
 fnt_encode_op_start(char *at, const struct fnt_event_op *op,
 		    struct fnt_encode_sink *sink)
 {
-	at = fnt_encode_number(at, op->op);
+	at = op->word.at ? fnt_encode_text(at, op->word, sink)
+			 : fnt_encode_number(at, op->op);
 	at = fnt_encode_name(at, &op->entity, sink);
 	at = fnt_encode_text(at, op->id, sink);
 	return fnt_encode_time(at, op->start_ns);
@@ -210,14 +211,14 @@ static inline char *
 fnt_encode_op_begin(char *at, const struct fnt_event *event,
 		    struct fnt_encode_sink *sink)
 {
-	at = fnt_encode_head(at, 5, FNT_EVENT_OP_BEGIN);
+	at = fnt_encode_head(at, 5, event->type);
 	return fnt_encode_op_start(at, &event->op, sink);
 }
 
 static inline char *
 fnt_encode_op(char *at, const struct fnt_event *event, struct fnt_encode_sink *sink)
 {
-	at = fnt_encode_head(at, 8, FNT_EVENT_OP);
+	at = fnt_encode_head(at, 8, event->type);
 	at = fnt_encode_op_start(at, &event->op, sink);
 	at = fnt_encode_time(at, event->op.duration_ns);
 	at = fnt_encode_optional(at, event->op.row_count);

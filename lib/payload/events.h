@@ -17,11 +17,15 @@
  *   [7, code, message]                           the call failed or was rolled back
  *   [8, kind, bytes]                             the call succeeded, with a value
  *   [9, time]                                    the record was committed
+ *   [10, op, name, id|nil, start]                a wait begins; numbered as ops are
+ *   [11, op, name, id|nil, start, duration, rows|nil, ok]   a wait that has ended
  *
  *   call_id, user, tenant, id   str    the host's bytes, at most 1024
  *   fn, name (as text)          str    the host's bytes, at most 1024
  *   code, message               str    the host's bytes, at most 4096
  *   op                          uint   enum fnt_op
+ *                               str    a word of the host's that the enum lacks, at
+ *                                      most 64
  *   name (of an op)                    the entity
  *   start                       uint   ns since the call began
  *   duration                    uint   ns
@@ -63,6 +67,8 @@ enum fnt_event_type {
 	FNT_EVENT_ERROR = 7,
 	FNT_EVENT_VALUE = 8,
 	FNT_EVENT_COMMITTED = 9,
+	FNT_EVENT_WAIT_BEGIN = 10,
+	FNT_EVENT_WAIT = 11,
 	FNT_EVENT_UNKNOWN, /* of a later version; has no elements here */
 };
 
@@ -83,7 +89,8 @@ struct fnt_event_call {
 };
 
 struct fnt_event_op {
-	uint32_t op; /* enum fnt_op, or an unknown one */
+	uint32_t op;	      /* enum fnt_op, or an unknown one */
+	struct fnt_text word; /* instead of `op`; `at` NULL: none */
 	struct fnt_name_ref entity;
 	struct fnt_text id;
 	uint64_t start_ns, duration_ns;
@@ -97,7 +104,7 @@ struct fnt_event {
 	union {
 		struct fnt_event_call call;
 		struct fnt_text text;	/* user, tenant */
-		struct fnt_event_op op; /* op, op begin; a begin has no duration etc. */
+		struct fnt_event_op op; /* op, wait; a begin has no duration etc. */
 		struct {
 			uint64_t number, duration_ns;
 			int64_t row_count; /* FNT_NONE: none */

@@ -247,17 +247,38 @@ next_name(struct elements *in)
 	return name;
 }
 
+/* An op's kind: a number or a word. */
+static void
+next_kind(struct elements *in, struct fnt_event_op *op)
+{
+	struct token token = {.kind = NIL};
+
+	op->op = FNT_OP_OTHER;
+	op->word = (struct fnt_text){NULL, 0};
+	if (!in->left || !take_object(in->reader, &token) ||
+	    (token.kind != UINT && token.kind != TEXT)) {
+		in->bad = true;
+		return;
+	}
+	in->left--;
+	if (token.kind == UINT)
+		op->op = (uint32_t)token.number;
+	else
+		op->word = (struct fnt_text){(const char *)token.bytes,
+					     (uint32_t)token.number};
+}
+
 static void
 next_op(struct elements *in, struct fnt_event *event)
 {
-	event->op.op = (uint32_t)next_uint(in);
+	next_kind(in, &event->op);
 	event->op.entity = next_name(in);
 	event->op.id = next_text(in, true);
 	event->op.start_ns = next_uint(in);
 	event->op.duration_ns = 0;
 	event->op.row_count = FNT_NONE;
 	event->op.ok = false;
-	if (event->type == FNT_EVENT_OP_BEGIN)
+	if (event->type == FNT_EVENT_OP_BEGIN || event->type == FNT_EVENT_WAIT_BEGIN)
 		return;
 	event->op.duration_ns = next_uint(in);
 	event->op.row_count = next_optional(in);
@@ -280,6 +301,8 @@ read_event(struct elements *in, struct fnt_event *event)
 		break;
 	case FNT_EVENT_OP:
 	case FNT_EVENT_OP_BEGIN:
+	case FNT_EVENT_WAIT:
+	case FNT_EVENT_WAIT_BEGIN:
 		next_op(in, event);
 		break;
 	case FNT_EVENT_OP_END:

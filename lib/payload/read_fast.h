@@ -152,6 +152,7 @@ fnt_read_op_begin_fast(const unsigned char *at, const unsigned char *last,
 	    !(at = fnt_read_text_or_nil_fast(at, last, &op->id)))
 		return NULL;
 	op->op = (uint32_t)kind;
+	op->word = (struct fnt_text){NULL, 0};
 	return fnt_read_time_fast(at, &op->start_ns);
 }
 

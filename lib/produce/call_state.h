@@ -30,6 +30,7 @@ struct fnt_pending_op {
 	uint32_t entity;
 	uint8_t op;
 	bool omitted; /* its begin event did not fit */
+	bool wait;    /* a wait, no op */
 	uint64_t start_ns;
 	/* Where thread `by` counts such ops, while its key is `key`; NULL: unknown. */
 	struct fnt_op_cache *cache;

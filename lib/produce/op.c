@@ -20,7 +20,7 @@ fnt_op_write_event(struct fnt_call_ctx ctx, const struct fnt_event *event, uint6
 	if (!fnt_call_make_room(&ctx, bound))
 		return fnt_call_omit_op(ctx.call);
 	fnt_payload_event(ctx.call, event, bound, fnt_encode_op);
-	ctx.call->extra.ops++;
+	ctx.call->extra.ops += event->type == FNT_EVENT_OP;
 	fnt_call_publish(ctx.call, now);
 	return FNT_DONE;
 }

@@ -17,6 +17,8 @@ struct fnt_op_args {
 	size_t id_len;
 	uint64_t start_ns, duration_ns;
 	int64_t row_count;
+	const char *word; /* of an op that the enum lacks; NULL: none */
+	bool wait;
 };
 
 /* The op's entity, if the fast path can write the op: its id, measured by
@@ -49,6 +51,14 @@ fnt_op_encode_start_fast(char *at, struct fnt_op_args op,
 	return fnt_encode_text_fast(at, op.id, op.id_len);
 }
 
+/* Bytes of a word that are recorded. */
+static inline uint32_t
+fnt_op_word_len(const char *word)
+{
+	return (uint32_t)fnt_utf8_cut(word, strnlen(word, FNT_WORD_MAX + 4),
+				      FNT_WORD_MAX);
+}
+
 /* Fill in the event's op, id and entity. False: the id alone is too long for a
  * record. */
 static inline bool
@@ -56,6 +66,8 @@ fnt_op_fill_event(struct fnt_call_ctx ctx, struct fnt_event *event,
 		  struct fnt_op_args op)
 {
 	event->op.op = op.op;
+	event->op.word.at = op.word;
+	event->op.word.len = op.word ? fnt_op_word_len(op.word) : 0;
 	event->op.id.at = op.id;
 	event->op.id.len = (uint32_t)op.id_len;
 	event->op.start_ns = op.start_ns;
@@ -67,7 +79,8 @@ fnt_op_fill_event(struct fnt_call_ctx ctx, struct fnt_event *event,
 static inline uint32_t
 fnt_op_text_bytes(const struct fnt_event *event)
 {
-	return fnt_name_ref_bytes(&event->op.entity) + event->op.id.len;
+	return fnt_name_ref_bytes(&event->op.entity) + event->op.id.len +
+	       event->op.word.len;
 }
 
 /* Remember in a cached name where the thread counts ops of this entity and kind.

@@ -100,9 +100,10 @@ start_pending(struct fnt_call *call, struct fnt_pending_op *pending,
 
 /* Its begin event is written: number it, and keep room for its end. */
 static inline __attribute__((always_inline)) void
-number_pending(struct fnt_call *call, struct fnt_pending_op *pending)
+number_pending(struct fnt_call *call, struct fnt_pending_op *pending, bool wait)
 {
 	pending->omitted = false;
+	pending->wait = wait;
 	pending->number = call->begun++;
 	call->pending_bytes += FNT_OP_END_BOUND;
 }
@@ -152,7 +153,8 @@ static bool
 write_begin_slow(struct fnt_call_ctx ctx, struct fnt_op_args op,
 		 struct fnt_pending_op *pending)
 {
-	struct fnt_event event = {.type = FNT_EVENT_OP_BEGIN};
+	struct fnt_event event = {.type = op.wait ? FNT_EVENT_WAIT_BEGIN
+						  : FNT_EVENT_OP_BEGIN};
 	bool fits = fnt_op_fill_event(ctx, &event, op);
 	uint32_t bound;
 
@@ -184,12 +186,14 @@ begin_pending(struct fnt_call_ctx ctx, struct fnt_op_args op)
 	start_pending(call, pending, op);
 	pending->cache = NULL;
 	if (write_begin_slow(ctx, op, pending)) {
-		number_pending(call, pending);
+		number_pending(call, pending, op.wait);
 	} else {
 		pending->omitted = true;
+		pending->wait = op.wait;
 		fnt_call_omit_op(call);
 	}
-	fnt_op_cache_row(ctx, entity, pending->op);
+	if (!op.word)
+		fnt_op_cache_row(ctx, entity, pending->op);
 	return handle_of(pending, entry);
 }
 
@@ -229,7 +233,7 @@ write_begin_fast(struct fnt_call *call, struct fnt_op_args op,
 	pending->by = fnt_call_owner(call);
 	at = fnt_op_encode_start_fast(call->at, op, entity, FNT_HEAD_OP_BEGIN);
 	fnt_payload_publish(call, fnt_encode_time_fast(at, op.start_ns), op.start_ns);
-	number_pending(call, pending);
+	number_pending(call, pending, false);
 }
 
 /* Constants as in op.c: `counter`; `common`: the entity is known by its address. The
@@ -299,18 +303,44 @@ fnt_call_op_begin(struct fnt_call *call, enum fnt_op kind, const char *entity,
 		       : op_begin_uncommon(call, kind, entity, id);
 }
 
+/* An op that the enum has is recorded as that one. */
+int64_t
+fnt_call_op_begin_as(struct fnt_call *call, const char *word, const char *entity,
+		     const char *id)
+{
+	int kind = fnt_op_parse(word, strlen(word));
+	struct fnt_op_args op = {
+		.op = FNT_OP_OTHER, .entity = entity, .id = id, .word = word};
+
+	if (!call)
+		return -ESHUTDOWN;
+	if (kind >= 0 || !word[0])
+		return fnt_call_op_begin(
+			call, kind < 0 ? FNT_OP_OTHER : (enum fnt_op)kind, entity, id);
+	return op_begin_slow(call, op);
+}
+
+int64_t
+fnt_call_wait_begin(struct fnt_call *call, const char *word)
+{
+	struct fnt_op_args op = {.op = FNT_OP_OTHER, .word = word, .wait = true};
+
+	return call ? op_begin_slow(call, op) : -ESHUTDOWN;
+}
+
 /* ---- end, slow ------------------------------------------------------------------- */
 
 /* Room was kept for the event, but perhaps not in one piece. */
 static int
-write_end_slow(struct fnt_call_ctx ctx, const struct fnt_event *event, uint64_t now)
+write_end_slow(struct fnt_call_ctx ctx, const struct fnt_event *event, uint64_t now,
+	       bool wait)
 {
 	struct fnt_call *call = ctx.call;
 
 	if (!fnt_payload_reserve(call, ctx.thread, FNT_OP_END_BOUND))
 		return fnt_call_omit_op(call);
 	fnt_payload_event(call, event, FNT_OP_END_BOUND, fnt_encode_op_end);
-	call->extra.ops++;
+	call->extra.ops += !wait;
 	fnt_call_publish(call, now);
 	return FNT_DONE;
 }
@@ -323,18 +353,22 @@ end_pending(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
 	struct fnt_pending_op *pending;
 	uint64_t now, took;
 	uint32_t entry;
+	bool wait;
 
 	pending = find_pending(call, handle, &entry);
 	if (!pending)
 		return -EINVAL;
+	wait = pending->wait;
 	free_pending(call, pending, entry);
 	now = fnt_call_elapsed(&ctx);
 	took = pending_ns(pending, now);
-	fnt_call_count_op(ctx, (struct fnt_op_done){.entity = pending->entity,
-						    .op = pending->op,
-						    .ns = took,
-						    .rows = fnt_rows_of(row_count),
-						    .ok = ok});
+	if (!wait)
+		fnt_call_count_op(ctx,
+				  (struct fnt_op_done){.entity = pending->entity,
+						       .op = pending->op,
+						       .ns = took,
+						       .rows = fnt_rows_of(row_count),
+						       .ok = ok});
 	if (pending->omitted)
 		return FNT_OMITTED;
 	call->pending_bytes -= FNT_OP_END_BOUND;
@@ -342,7 +376,7 @@ end_pending(struct fnt_call_ctx ctx, int64_t handle, int64_t row_count, bool ok)
 	event.end.duration_ns = took;
 	event.end.row_count = row_count;
 	event.end.ok = ok;
-	return write_end_slow(ctx, &event, now);
+	return write_end_slow(ctx, &event, now, wait);
 }
 
 /* ---- end, fast ------------------------------------------------------------------- */

@@ -13,15 +13,18 @@
 
 /* Write and count an op; FNT_DONE or FNT_OMITTED. */
 static int
-push_op(struct fnt_call_ctx *ctx, const struct fnt_trace_op *op)
+push_op(struct fnt_call_ctx *ctx, const struct fnt_trace_op *op,
+	enum fnt_event_type type)
 {
-	struct fnt_event event = {.type = FNT_EVENT_OP};
+	struct fnt_event event = {.type = type};
 	struct fnt_call *call = ctx->call;
 	struct fnt_hashed hashed;
 	const char *id = fnt_capture_id(*ctx, op->id, &hashed);
 	int rc;
 
 	event.op.op = (uint32_t)op->op;
+	event.op.word.at = op->word;
+	event.op.word.len = op->word ? fnt_op_word_len(op->word) : 0;
 	fnt_call_name(ctx->thread, op->entity, &call->record.flags, &event.op.entity);
 	event.op.id.at = id;
 	event.op.id.len = id ? (uint32_t)strnlen(id, call->op_limit) : 0;
@@ -30,6 +33,8 @@ push_op(struct fnt_call_ctx *ctx, const struct fnt_trace_op *op)
 	event.op.row_count = op->row_count;
 	event.op.ok = op->ok;
 	rc = fnt_op_write_event(*ctx, &event, 0);
+	if (type == FNT_EVENT_WAIT)
+		return rc;
 	fnt_call_count_op(*ctx, (struct fnt_op_done){.entity = event.op.entity.id,
 						     .op = event.op.op < FNT_OP_KINDS
 								   ? event.op.op
@@ -47,7 +52,10 @@ push_events(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 	int worst = FNT_DONE;
 
 	for (size_t i = 0; i < trace->op_count; i++)
-		if (push_op(ctx, &trace->ops[i]))
+		if (push_op(ctx, &trace->ops[i], FNT_EVENT_OP))
+			worst = FNT_OMITTED;
+	for (size_t i = 0; i < trace->wait_count; i++)
+		if (push_op(ctx, &trace->waits[i], FNT_EVENT_WAIT))
 			worst = FNT_OMITTED;
 	for (size_t i = 0; i < trace->schedule_count; i++) {
 		const struct fnt_trace_schedule *schedule = &trace->schedules[i];

@@ -13,6 +13,7 @@
 struct op_begin {
 	struct fnt_trace_op op;
 	bool ended;
+	bool wait;
 };
 
 /* Room for one more item in the list; NULL: no memory. */
@@ -70,6 +71,7 @@ fill_op(struct fnt_decoder *in, struct fnt_trace_op *op,
 	const struct fnt_event_op *from)
 {
 	op->op = from->op < FNT_OP_KINDS ? (enum fnt_op)from->op : FNT_OP_OTHER;
+	op->word = decode_optional_text(in, from->word);
 	op->entity = decode_name_ref(in, &from->entity);
 	op->id = decode_optional_text(in, from->id);
 	op->start_ns = from->start_ns;
@@ -81,7 +83,9 @@ fill_op(struct fnt_decoder *in, struct fnt_trace_op *op,
 static void
 decode_op(struct fnt_decoder *in, const struct fnt_event *event)
 {
-	struct fnt_trace_op *op = add_item(in, &in->ops, sizeof(*op));
+	struct fnt_trace_list *list =
+		event->type == FNT_EVENT_WAIT ? &in->waits : &in->ops;
+	struct fnt_trace_op *op = add_item(in, list, sizeof(*op));
 
 	if (op)
 		fill_op(in, op, &event->op);
@@ -99,6 +103,7 @@ decode_op_begin(struct fnt_decoder *in, const struct fnt_event *event)
 	}
 	fill_op(in, &begin->op, &event->op);
 	begin->ended = false;
+	begin->wait = event->type == FNT_EVENT_WAIT_BEGIN;
 }
 
 static void
@@ -113,7 +118,7 @@ decode_op_end(struct fnt_decoder *in, const struct fnt_event *event)
 		return;
 	}
 	begin += event->end.number;
-	op = add_item(in, &in->ops, sizeof(*op));
+	op = add_item(in, begin->wait ? &in->waits : &in->ops, sizeof(*op));
 	if (!op)
 		return;
 	begin->ended = true;
@@ -178,9 +183,11 @@ decode_event(struct fnt_decoder *in, const struct fnt_event *event)
 		trace->tenant_id = decode_text(in, event->text);
 		break;
 	case FNT_EVENT_OP:
+	case FNT_EVENT_WAIT:
 		decode_op(in, event);
 		break;
 	case FNT_EVENT_OP_BEGIN:
+	case FNT_EVENT_WAIT_BEGIN:
 		decode_op_begin(in, event);
 		break;
 	case FNT_EVENT_OP_END:
@@ -311,6 +318,8 @@ set_lists(struct fnt_decoder *in)
 		fnt_trace_arena_trim(arena, ops, in->ops.count * sizeof(*ops));
 	trace->ops = ops;
 	trace->op_count = in->ops.count;
+	trace->waits = in->waits.items;
+	trace->wait_count = in->waits.count;
 	trace->schedules = in->schedules.items;
 	trace->schedule_count = in->schedules.count;
 	if (in->set->op_begins.count)
@@ -327,6 +336,7 @@ decode_events_slow(struct fnt_decoder *in, const unsigned char *at,
 
 	in->reader = (struct fnt_payload_reader){at, end, FNT_PAYLOAD_SLACK};
 	in->schedules = (struct fnt_trace_list){NULL, 0, 0};
+	in->waits = (struct fnt_trace_list){NULL, 0, 0};
 	in->set->op_begins.count = 0;
 	for (;;) {
 		rc = fnt_payload_next(&in->reader, &event);
@@ -419,7 +429,7 @@ decode_head(struct fnt_decoder *in, const struct fnt_record *head)
 	COPY_FIELDS(trace, head, uid, trace_id);
 	CLEAR_FIELDS(trace, user_id, tenant_id);
 	CLEAR_FIELDS(trace, value, message);
-	CLEAR_FIELDS(trace, pending, pending_count);
+	CLEAR_FIELDS(trace, pending, wait_count);
 	trace->fn_type = (enum fnt_fn_type)head->fn_type;
 	trace->outcome = (enum fnt_outcome)head->outcome;
 	trace->flags = head->flags & STORED_FLAGS;

@@ -90,6 +90,7 @@ fnt_decode_op_fast(struct fnt_decoder *in, const unsigned char *at,
 		*fnt_decode_text_end(in, id) = '\0';
 	}
 	to->op = (enum fnt_op)kind;
+	to->word = NULL;
 	to->entity = fnt_decode_name(in, entity);
 	to->id = id.at;
 	return at;

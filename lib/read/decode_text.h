@@ -29,7 +29,7 @@ struct fnt_decoder {
 	char *payload;			  /* the set's copy */
 	uint64_t committed_ns;		  /* of event 9; 0: none */
 	char *pending_nul; /* to be overwritten by a NUL; NULL: nothing */
-	struct fnt_trace_list ops, schedules;
+	struct fnt_trace_list ops, waits, schedules;
 	bool no_memory; /* an allocation has failed: the trace is dropped */
 };
 

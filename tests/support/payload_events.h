@@ -39,7 +39,13 @@ pack_name(msgpack_packer *pk, const struct fnt_name_ref *name)
 		pack_text(pk, &name->text);
 }
 
-static const size_t elements[FNT_EVENT_UNKNOWN] = {5, 2, 2, 8, 5, 5, 4, 3, 3, 2};
+static const size_t elements[FNT_EVENT_UNKNOWN] = {5, 2, 2, 8, 5, 5, 4, 3, 3, 2, 5, 8};
+
+static bool
+is_begin(const struct fnt_event *event)
+{
+	return event->type == FNT_EVENT_OP_BEGIN || event->type == FNT_EVENT_WAIT_BEGIN;
+}
 
 /* `more`: extra elements, as a later version may write them. */
 static void
@@ -56,11 +62,16 @@ pack(msgpack_packer *pk, const struct fnt_event *event, size_t more)
 		break;
 	case FNT_EVENT_OP:
 	case FNT_EVENT_OP_BEGIN:
-		msgpack_pack_uint32(pk, event->op.op);
+	case FNT_EVENT_WAIT:
+	case FNT_EVENT_WAIT_BEGIN:
+		if (event->op.word.at)
+			pack_text(pk, &event->op.word);
+		else
+			msgpack_pack_uint32(pk, event->op.op);
 		pack_name(pk, &event->op.entity);
 		pack_text(pk, &event->op.id);
 		msgpack_pack_uint64(pk, event->op.start_ns);
-		if (event->type == FNT_EVENT_OP_BEGIN)
+		if (is_begin(event))
 			break;
 		msgpack_pack_uint64(pk, event->op.duration_ns);
 		pack_optional(pk, event->op.row_count);
@@ -157,13 +168,18 @@ some_event(struct rnd *r, struct fnt_event *event)
 		event->call.tenant = text_or_nil(r);
 		break;
 	case FNT_EVENT_OP:
+	case FNT_EVENT_WAIT:
 		event->op.duration_ns = some_bits(r);
 		event->op.ok = rnd(r, 2);
 		/* fall through */
 	case FNT_EVENT_OP_BEGIN:
-		event->op.row_count =
-			event->type == FNT_EVENT_OP ? number_or_nil(r) : FNT_NONE;
+	case FNT_EVENT_WAIT_BEGIN:
+		event->op.row_count = is_begin(event) ? FNT_NONE : number_or_nil(r);
 		event->op.op = rnd(r, 20);
+		if (rnd(r, 2)) {
+			event->op.op = FNT_OP_OTHER;
+			event->op.word = random_text(r);
+		}
 		event->op.entity = some_name(r);
 		event->op.id = text_or_nil(r);
 		event->op.start_ns = some_bits(r);

@@ -37,7 +37,9 @@ same_event(const struct fnt_event *a, const struct fnt_event *b)
 		       same_text(&a->call.tenant, &b->call.tenant);
 	case FNT_EVENT_OP:
 	case FNT_EVENT_OP_BEGIN:
-		return a->op.op == b->op.op &&
+	case FNT_EVENT_WAIT:
+	case FNT_EVENT_WAIT_BEGIN:
+		return a->op.op == b->op.op && same_text(&a->op.word, &b->op.word) &&
 		       same_name(&a->op.entity, &b->op.entity) &&
 		       same_text(&a->op.id, &b->op.id) &&
 		       a->op.start_ns == b->op.start_ns &&

@@ -50,7 +50,7 @@ add_pending(struct table *table, const struct fnt_trace *trace)
 		text_duration(age, trace->duration_ns - op->start_ns);
 	if (trace->pending_count > 1)
 		snprintf(more, sizeof(more), ", %zu more", trace->pending_count - 1);
-	table_cell(table, TEXT_WARN, "%s %s%s%s%s", fnt_op_name(op->op), op->entity,
+	table_cell(table, TEXT_WARN, "%s %s%s%s%s", fnt_trace_op_name(op), op->entity,
 		   age[0] ? " " : "", age, more);
 }
 

@@ -93,7 +93,8 @@ add_outcome(struct table *table, const struct fnt_trace *trace)
 			   trace->message ? trace->message : "");
 	else if (trace->outcome == FNT_ABORTED && trace->pending_count > 0)
 		table_cell(table, style, "%s in %s %s", outcome,
-			   fnt_op_name(trace->pending[0].op), trace->pending[0].entity);
+			   fnt_trace_op_name(&trace->pending[0]),
+			   trace->pending[0].entity);
 	else if (trace->stream_chunks > 0)
 		table_cell(table, style, "%s, %s streamed", outcome,
 			   text_bytes(bytes, trace->stream_bytes));

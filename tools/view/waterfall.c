@@ -52,13 +52,19 @@ add_span(struct spans *spans, struct span span)
 }
 
 static void
+add_ended(struct spans *spans, const struct fnt_trace_op *ops, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		add_span(spans, (struct span){.op = &ops[i],
+					      .start_ns = ops[i].start_ns,
+					      .duration_ns = ops[i].duration_ns});
+}
+
+static void
 add_ops(struct spans *spans, const struct fnt_trace *trace)
 {
-	for (size_t i = 0; i < trace->op_count; i++)
-		add_span(spans,
-			 (struct span){.op = &trace->ops[i],
-				       .start_ns = trace->ops[i].start_ns,
-				       .duration_ns = trace->ops[i].duration_ns});
+	add_ended(spans, trace->ops, trace->op_count);
+	add_ended(spans, trace->waits, trace->wait_count);
 	for (size_t i = 0; i < trace->pending_count; i++) {
 		uint64_t start_ns = trace->pending[i].start_ns;
 		uint64_t age_ns = 0;
@@ -113,7 +119,8 @@ static bool
 is_like(const struct span *a, const struct span *b)
 {
 	return a->op && b->op && !a->pending && !b->pending && a->op->ok == b->op->ok &&
-	       a->op->op == b->op->op && strcmp(a->op->entity, b->op->entity) == 0;
+	       strcmp(fnt_trace_op_name(a->op), fnt_trace_op_name(b->op)) == 0 &&
+	       strcmp(a->op->entity, b->op->entity) == 0;
 }
 
 /* Fold `count` spans from `first` on into one. */
@@ -210,7 +217,7 @@ add_line(struct table *table, const struct span *span)
 
 	table_cell(table, TEXT_DIM, "%s", text_duration(text, span->start_ns));
 	table_cell(table, TEXT_PLAIN, "%s", text_duration(text, span->duration_ns));
-	table_cell(table, TEXT_PLAIN, "%s", op ? fnt_op_name(op->op) : "call");
+	table_cell(table, TEXT_PLAIN, "%s", op ? fnt_trace_op_name(op) : "call");
 	table_cell(table, TEXT_BOLD, "%s", op ? op->entity : span->call->fn_name);
 	table_cell(table, TEXT_DIM, "%s", span_id(span));
 	add_result(table, span);
@@ -277,7 +284,7 @@ void
 waterfall_print(const struct fnt_trace *trace, const struct waterfall_family *family,
 		bool fold)
 {
-	size_t room = trace->op_count + trace->pending_count;
+	size_t room = trace->op_count + trace->wait_count + trace->pending_count;
 	struct spans spans = {0};
 
 	for (size_t i = 0; i < family->count; i++)

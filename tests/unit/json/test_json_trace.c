@@ -41,9 +41,9 @@ json_of(const struct fnt_trace *trace)
 }
 
 static const struct fnt_trace_op ops[] = {
-	{FNT_OP_LOOKUP, true, "Lot", NULL, 5000, 94912, 1},
-	{FNT_OP_UPDATE, false, "L\"o", "id\xFF", 1000000, 0, FNT_NONE},
-	{(enum fnt_op)99, true, NULL, "", 0, 1, INT64_MIN + 1},
+	{FNT_OP_LOOKUP, true, "Lot", NULL, 5000, 94912, 1, NULL},
+	{FNT_OP_UPDATE, false, "L\"o", "id\xFF", 1000000, 0, FNT_NONE, NULL},
+	{(enum fnt_op)99, true, NULL, "", 0, 1, INT64_MIN + 1, NULL},
 };
 static const struct fnt_trace_schedule schedules[] = {
 	{"sweep", 5000, FNT_NONE},
@@ -156,8 +156,8 @@ END_TEST
 START_TEST(traces_in_flight_and_aborted)
 {
 	static const struct fnt_trace_op pending[] = {
-		{FNT_OP_INSERT, false, "Bid", "7", 10000000, 0, FNT_NONE},
-		{FNT_OP_GET, false, "Lot", NULL, 10000001, 0, FNT_NONE},
+		{FNT_OP_INSERT, false, "Bid", "7", 10000000, 0, FNT_NONE, NULL},
+		{FNT_OP_GET, false, "Lot", NULL, 10000001, 0, FNT_NONE, NULL},
 	};
 	struct fnt_trace trace = full;
 

@@ -5,6 +5,8 @@
  */
 #include "support/fixture.h"
 
+#include <fntrace/metrics.h>
+
 #include <inttypes.h>
 
 /* ---- the window ------------------------------------------------------------------ */
@@ -304,6 +306,62 @@ START_TEST(msgpack_integers_are_exact)
 END_TEST
 
 /* Process, thread and time. */
+/* Ops of kinds that the enum lacks, and waits. */
+START_TEST(words_and_waits)
+{
+	struct fnt_log *log = open_log("words", NULL);
+	struct fnt_call *call = begin_call(log, "fn", "c");
+	char word[2 * FNT_WORD_MAX + 1];
+	struct fnt_metrics *metrics;
+	const struct fnt_trace *trace;
+	struct fnt_traces *traces;
+	int64_t op[5], wait, left;
+
+	memset(word, 'w', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	op[0] = fnt_call_op_begin_as(call, "advisory_lock", "key", NULL);
+	wait = fnt_call_wait_begin(call, "llm_complete");
+	op[1] = fnt_call_op_begin_as(call, "insert", "Bid", "b");
+	op[2] = fnt_call_op_begin(call, FNT_OP_GET, "Lot", NULL);
+	op[3] = fnt_call_op_begin_as(call, "", "Lot", NULL);
+	op[4] = fnt_call_op_begin_as(call, word, NULL, NULL);
+	left = fnt_call_wait_begin(call, "send_email");
+	ck_assert_int_gt(left, 0);
+	ck_assert_int_eq(fnt_call_op_end(call, wait, FNT_NONE, false), FNT_DONE);
+	ck_assert_int_eq(fnt_call_op_end(call, wait, FNT_NONE, false), -EINVAL);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(fnt_call_op_end(call, op[i], i, true), FNT_DONE);
+	ck_assert_int_eq(fnt_call_abandon(call), FNT_DONE);
+	ck_assert_int_eq(fnt_call_op_begin_as(NULL, "x", NULL, NULL), -ESHUTDOWN);
+	ck_assert_int_eq(fnt_call_wait_begin(NULL, "x"), -ESHUTDOWN);
+
+	traces = newest(log, 1);
+	trace = &traces->items[0];
+	ck_assert_uint_eq(trace->op_count, 5);
+	ck_assert_str_eq(fnt_trace_op_name(&trace->ops[0]), "advisory_lock");
+	ck_assert_int_eq(trace->ops[0].op, FNT_OP_OTHER);
+	ck_assert_str_eq(trace->ops[0].entity, "key");
+	ck_assert_int_eq(trace->ops[1].op, FNT_OP_INSERT);
+	ck_assert_ptr_null(trace->ops[1].word);
+	ck_assert_int_eq(trace->ops[1].row_count, 1);
+	ck_assert_str_eq(fnt_trace_op_name(&trace->ops[2]), "get");
+	ck_assert_str_eq(fnt_trace_op_name(&trace->ops[3]), "other");
+	ck_assert_uint_eq(strlen(trace->ops[4].word), FNT_WORD_MAX);
+	ck_assert_uint_eq(trace->wait_count, 1);
+	ck_assert_str_eq(trace->waits[0].word, "llm_complete");
+	ck_assert(!trace->waits[0].ok);
+	ck_assert_uint_eq(trace->pending_count, 1);
+	ck_assert_str_eq(trace->pending[0].word, "send_email");
+	fnt_traces_free(traces);
+	/* Waits are no ops. */
+	ck_assert_int_eq(fnt_log_metrics(log, &metrics), 0);
+	ck_assert_uint_eq(metrics->fns[0].ops, 5);
+	ck_assert_uint_eq(metrics->fns[0].ops_omitted, 0);
+	fnt_metrics_free(metrics);
+	fnt_log_close(log);
+}
+END_TEST
+
 START_TEST(identity_of_a_trace)
 {
 	struct fnt_log *log = open_log("identity", NULL);
@@ -396,5 +454,5 @@ END_TEST
 FIXTURE_MAIN("log", newest_three_of_four, answers_keep_order_and_limit,
 	     contents_are_the_newest_records, keeping_none_still_counts,
 	     keeping_none_keeps_no_aborted_call, absent_fields, present_fields,
-	     msgpack_integers_are_exact, identity_of_a_trace, default_options,
-	     invalid_utf8_is_replaced)
+	     msgpack_integers_are_exact, identity_of_a_trace, words_and_waits,
+	     default_options, invalid_utf8_is_replaced)
