@@ -8,6 +8,8 @@
  *                                                           traceparent
  *      op CALL OP ENTITY ID MICROSECONDS ROWS ok|failed
  *      pend CALL OP ENTITY ID                               begun and not ended
+ *      as CALL WORD ENTITY ok|failed|pend                   an op of a kind of its own
+ *      await CALL WORD ok|failed|pend                       a wait
  *      stream CALL BYTES
  *      schedule CALL FUNCTION DELAY_MS RUN_AT_MS
  *      ok CALL [JSON]                                       JSON: the rest of the line
@@ -239,6 +241,19 @@ touch(const char *file)
 	close(fd);
 }
 
+/* An op of a kind of its own, or a wait (`words` without an entity). */
+static void
+op_or_wait(char **words, bool wait)
+{
+	struct fnt_call *call = *find(words[1]);
+	const char *how = words[wait ? 3 : 4];
+	int64_t handle = wait ? fnt_call_wait_begin(call, words[2])
+			      : fnt_call_op_begin_as(call, words[2], words[3], NULL);
+
+	if (strcmp(how, "pend") != 0)
+		fnt_call_op_end(call, handle, FNT_NONE, strcmp(how, "ok") == 0);
+}
+
 static bool
 step_call(char **words, const char *rest)
 {
@@ -251,6 +266,8 @@ step_call(char **words, const char *rest)
 	else if (strcmp(verb, "pend") == 0)
 		fnt_call_op_begin(*find(words[1]), parse_op(words[2]), words[3],
 				  or_null(words[4]));
+	else if (strcmp(verb, "as") == 0 || strcmp(verb, "await") == 0)
+		op_or_wait(words, strcmp(verb, "await") == 0);
 	else if (strcmp(verb, "stream") == 0)
 		fnt_call_stream_chunk(*find(words[1]), strtoull(words[2], NULL, 10));
 	else if (strcmp(verb, "schedule") == 0)

@@ -141,7 +141,8 @@ def story():
 @case
 def processes_that_died():
     produce("begin c1 slow action\nop c1 get Lot 1 5 1 ok\npend c1 list Bid 7\n"
-            "pend c1 get Lot -\nstream c1 5\ndie\n", status=-signal.SIGKILL)
+            "pend c1 get Lot -\nas c1 lock key ok\nawait c1 llm failed\n"
+            "await c1 mail pend\nstream c1 5\ndie\n", status=-signal.SIGKILL)
     check(compare_both() == [], "it has not been recovered")
     produce("begin c2 next query\nok c2\n")
     records = compare_both()

@@ -108,12 +108,14 @@ CHECKS = {
     "text|nil": lambda v: v is None or isinstance(v, (Str, Bin)),
     "name": lambda v: isinstance(v, (Str, Bin)) or is_int(v) and 0 <= v < NO_NAME,
     "uint": lambda v: is_int(v) and v >= 0,
+    "op": lambda v: isinstance(v, (Str, Bin)) or is_int(v) and v >= 0,
     "int|nil": lambda v: v is None or is_int(v) and v < 1 << 63,
     "bool": lambda v: isinstance(v, bool)}
 EVENTS = [event.split() for event in (  # RECORDS, Payload
     "text text|nil text|nil text|nil", "text", "text",
-    "uint name text|nil uint uint int|nil bool", "uint name text|nil uint",
-    "uint uint int|nil bool", "name int|nil int|nil", "text text", "uint text", "uint")]
+    "op name text|nil uint uint int|nil bool", "op name text|nil uint",
+    "uint uint int|nil bool", "name int|nil int|nil", "text text", "uint text", "uint",
+    "op name text|nil uint", "op name text|nil uint uint int|nil bool")]
 
 
 def events(payload):
@@ -379,12 +381,17 @@ class Trace:
             self.marks["damaged"] = True
         return self.text(raw or b"")
 
-    def begin(self, op, entity, ident, start):
-        made = {"op": OPS[min(op, 12)], "entity": self.name(entity)}
-        return (made if ident is None else {**made, "id": self.text(ident)}), start
+    def begin(self, wait, op, entity, ident, start):
+        name = OPS[min(op, 12)] if is_int(op) else self.text(op)
+        made = {"op": name, "entity": self.name(entity)}
+        return (made if ident is None else {**made, "id": self.text(ident)}), start, wait
 
     def end(self, begun, duration, rows, ok):
-        made, start = begun
+        made, start, wait = begun
+        if wait:
+            self.waits.append({"name": made["op"], "duration_ms": duration / 1e6, "ok": ok,
+                               "start_ms": start / 1e6})
+            return
         made = with_ints({**made, "duration_ms": duration / 1e6}, row_count=rows)
         self.ops.append({**made, "ok": ok, "start_ms": start / 1e6})
 
@@ -393,10 +400,10 @@ class Trace:
             self.call = list(map(self.text, rest))
         elif kind in (1, 2):
             self.call[kind + 1] = self.text(rest[0])
-        elif kind == 3:
-            self.end(self.begin(*rest[:4]), *rest[4:])
-        elif kind == 4:
-            self.begun.append(self.begin(*rest))
+        elif kind in (3, 11):
+            self.end(self.begin(kind == 11, *rest[:4]), *rest[4:])
+        elif kind in (4, 10):
+            self.begun.append(self.begin(kind == 10, *rest))
         elif kind == 5 and rest[0] < len(self.begun) and self.begun[rest[0]]:
             self.end(self.begun[rest[0]], *rest[1:])
             self.begun[rest[0]] = None
@@ -446,7 +453,7 @@ class Trace:
                 made["seen_dead_ms"] = (self.committed - mono) / 1e6
             made["pending_op"] = next(
                 ({**op, "start_ms": start / 1e6, "elapsed_ms": max(took - start, 0) / 1e6}
-                 for op, start in filter(None, self.begun)), None)
+                 for op, start, _ in filter(None, self.begun)), None)
         return made
 
 

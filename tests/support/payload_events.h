@@ -179,6 +179,8 @@ some_event(struct rnd *r, struct fnt_event *event)
 		if (rnd(r, 2)) {
 			event->op.op = FNT_OP_OTHER;
 			event->op.word = random_text(r);
+			if (event->op.word.len > FNT_WORD_MAX)
+				event->op.word.len = FNT_WORD_MAX;
 		}
 		event->op.entity = some_name(r);
 		event->op.id = text_or_nil(r);

@@ -108,7 +108,7 @@ END_TEST
 static const struct {
 	fnt_encode_event_fn *encode;
 	size_t bound;
-} encoders[FNT_EVENT_COMMITTED] = {
+} encoders[FNT_EVENT_UNKNOWN] = {
 	[FNT_EVENT_CALL] = {fnt_encode_call, FNT_CALL_BOUND},
 	[FNT_EVENT_USER] = {fnt_encode_identity, FNT_ID_BOUND},
 	[FNT_EVENT_TENANT] = {fnt_encode_identity, FNT_ID_BOUND},
@@ -118,6 +118,8 @@ static const struct {
 	[FNT_EVENT_SCHEDULE] = {fnt_encode_schedule, FNT_SCHEDULE_BOUND},
 	[FNT_EVENT_ERROR] = {fnt_encode_error, FNT_ERROR_BOUND},
 	[FNT_EVENT_VALUE] = {fnt_encode_value, FNT_VALUE_BOUND},
+	[FNT_EVENT_WAIT_BEGIN] = {fnt_encode_op_begin, FNT_OP_BEGIN_BOUND},
+	[FNT_EVENT_WAIT] = {fnt_encode_op, FNT_OP_BOUND},
 };
 
 struct pieces {
