@@ -357,7 +357,7 @@ class Trace:
         self.region, self.fields, self.marks = region, fields, {}
         self.call = ["", None, None, None]  # id, function, user, tenant
         self.error, self.value, self.committed = ["", ""], {}, 0
-        self.ops, self.begun, self.schedules = [], [], []
+        self.ops, self.waits, self.begun, self.schedules = [], [], [], []
         self.fn, self.exe = (self.name(id) if id != NO_NAME else ""
                              for id in (fields[8], fields[11]))
         try:
@@ -446,6 +446,8 @@ class Trace:
             **{mark: True for mark in ("invalid_utf8", "damaged") if mark in self.marks}}
         made.update({name: True for name, bit in (("as_of_copy", flags >> 28),
                                                   ("time_unknown", origin)) if bit & 1})
+        if self.waits:
+            made["waits"] = self.waits
         if outcome in (0, 4):
             made["elapsed_ms"] = took / 1e6
             if flags >> 29 & 1 and outcome == 4 and self.committed > mono and \
