@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The message for a failure of fnt_log_attach(). */
 static const char *
@@ -60,6 +61,8 @@ open_and_attach(struct fnt_log **log, const char *name,
 			fnt_region_close(region);
 		}
 	}
+	if (!rc && *region->notice)
+		(*log)->notice = strdup(region->notice);
 	free(region);
 	return rc;
 }
@@ -89,6 +92,12 @@ const char *
 fnt_log_path(const struct fnt_log *log)
 {
 	return log ? log->path : "";
+}
+
+const char *
+fnt_log_notice(const struct fnt_log *log)
+{
+	return log && log->notice ? log->notice : "";
 }
 
 /* ---- queries ---------------------------------------------------------------- */

@@ -208,17 +208,28 @@ struct fnt_options {
  * ".fnt"; or NULL for a region without a name, which only this process, its forked
  * children, and readers that attach by pid can reach. `options`: NULL for defaults.
  *
+ * A region that can't be opened because it is damaged, cut short, begins with nothing
+ * but zeroes (a power cut), or is of an older version, is set aside: the file gets the
+ * name NAME.damaged-UTCTIME.fnt (or NAME.vVERSION-…) in its directory, and a new region
+ * takes its place. fnt_log_notice() then has one line to print. Processes that have the
+ * old file mapped go on in it. Not with FNT_ATTACH_ONLY; not if the file belongs to
+ * another user, is no region at all, or is of a newer version.
+ *
+ * A new region is on the disk before it has its name (fsync), so a power cut leaves it
+ * complete, or leaves none.
+ *
  * First the remains of processes that died are recovered: each call that they had in
  * flight becomes one record with outcome FNT_ABORTED.
  *
  * 0: *log is open; close it with fnt_log_close. -EINVAL: name or options. -ENOENT: the
  * region or its directory does not exist. -EACCES, -EPERM: the region belongs to
  * another user, and is not shared with the group of FNT_GROUP. -ENOSPC: the file system
- * is full. -EPROTO: the file is not a region, or is damaged. -ENOTSUP: a region of
- * another version or byte order, or with a feature that this library lacks. -EUSERS:
- * live processes have all process slots. -ENOLCK: the system refuses file locks, and
- * there is no /proc to do without. -EBUSY: other processes keep creating and removing
- * the region. -ENAMETOOLONG, -ENOMEM, and what system calls on files return.
+ * is full. -EPROTO: the file is not a region, or is damaged and was not set aside.
+ * -ENOTSUP: a region of another version or byte order, or with a feature that this
+ * library lacks. -EUSERS: live processes have all process slots. -ENOLCK: the system
+ * refuses file locks, and there is no /proc to do without. -EBUSY: other processes keep
+ * creating and removing the region. -ENAMETOOLONG, -ENOMEM, and what system calls on
+ * files return.
  *
  * Makes system calls, may block in them, and takes a lock of this process. Not inside a
  * read-side critical section of urcu-bp. */
@@ -248,6 +259,11 @@ FNT_API int fnt_log_set_time(struct fnt_log *log, uint64_t mono_ns);
 /* Path of the region; "" for a region without a name, and for NULL. The string stays
  * valid for ever, also after close. Wait-free. */
 FNT_API const char *fnt_log_path(const struct fnt_log *log);
+
+/* What fnt_log_open has set aside to open this log, in one line for the host to print;
+ * "": nothing, and for NULL. Readers find the same line in the region
+ * (fnt_reader_notice). The string stays valid for ever, also after close. Wait-free. */
+FNT_API const char *fnt_log_notice(const struct fnt_log *log);
 
 /* ---- one call ------------------------------------------------------------------- */
 

@@ -67,6 +67,11 @@ FNT_API int fnt_reader_guard(void);
  * the reader. */
 FNT_API const char *fnt_reader_path(const struct fnt_reader *reader);
 
+/* What was set aside when the region was made, because no region could be opened from
+ * it (fnt_log_notice): one line, valid UTF-8; "": nothing. Lives as long as the reader.
+ */
+FNT_API const char *fnt_reader_notice(const struct fnt_reader *reader);
+
 /* What a region's file is. A region that any live process writes to is current. */
 enum fnt_region_state {
 	FNT_REGION_CURRENT = 0, /* the file that its processes write, or wrote, to */

@@ -52,6 +52,7 @@
 #define FNT_VERSION_NO 4u
 #define FNT_BYTE_ORDER 0x01020304u
 #define FNT_SECTIONS 16
+#define FNT_NOTICE_SIZE 512 /* bytes, with the NUL */
 
 /* Feature bits. A region with an incompatible bit that is not known here is refused;
  * one with an unknown compatible bit is used. */
@@ -109,10 +110,14 @@ struct fnt_header {
 	 * boot_id. 0, 0: not known. */
 	uint64_t file_dev;
 	uint64_t file_ino;
+	/* What was set aside when the region was made, in one line; "": nothing. */
+	char notice[FNT_NOTICE_SIZE];
 };
 
 static_assert(sizeof(struct fnt_section) == 32, "layout");
-static_assert(sizeof(struct fnt_header) == 88 + FNT_SECTIONS * 32 + 16, "layout");
+static_assert(sizeof(struct fnt_header) ==
+		      88 + FNT_SECTIONS * 32 + 16 + FNT_NOTICE_SIZE,
+	      "layout");
 static_assert(sizeof(struct fnt_header) <= FNT_PAGE, "layout");
 
 /* ---- control --------------------------------------------------------------------- */

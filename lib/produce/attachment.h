@@ -120,6 +120,7 @@ struct fnt_log {
 	fnt_word off;
 	_Atomic(fnt_word *) generation;
 	char *path;
+	char *notice; /* fnt_log_notice(); NULL: "" */
 };
 
 /* The number of forks between the first process and this one. Changes only in a child

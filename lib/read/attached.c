@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/shm_words.h"
+#include "base/utf8.h"
 #include "read/query.h"
 #include "region/holes.h"
 #include "region/liveness.h"
@@ -15,9 +16,28 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* ---- open and close --------------------------------------------------------- */
+
+/* Any bytes may be there: the notice promises one line of UTF-8. */
+static void
+copy_notice(struct fnt_reader *reader)
+{
+	const struct fnt_header *header = (const void *)reader->region.view.base;
+	char *notice = reader->region.notice;
+	bool valid;
+
+	fnt_words_load(notice, (const fnt_word *)(const void *)header->notice,
+		       sizeof(header->notice));
+	notice[sizeof(header->notice) - 1] = '\0';
+	valid = fnt_utf8_valid(notice, strlen(notice));
+	for (; *notice; notice++)
+		if ((unsigned char)*notice < ' ' || *notice == '\x7f' ||
+		    (!valid && *notice & 0x80))
+			*notice = '?';
+}
 
 /* Takes over `made`, whose region has been opened with the result `rc`. */
 static int
@@ -28,6 +48,7 @@ finish_open(struct fnt_reader **reader, struct fnt_reader *made, int rc,
 		free(made);
 		return rc;
 	}
+	copy_notice(made);
 	*reader = made;
 	return 0;
 }
@@ -89,6 +110,12 @@ bool
 fnt_reader_mapping_lost(const struct fnt_reader *reader)
 {
 	return fnt_sigbus_lost(reader->region.view.sigbus);
+}
+
+const char *
+fnt_reader_notice(const struct fnt_reader *reader)
+{
+	return reader->region.notice;
 }
 
 int

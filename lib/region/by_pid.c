@@ -208,6 +208,7 @@ attach_found(struct fnt_region *region, pid_t pid, const struct found *found, in
 	fd = open_found(pid, found);
 	if (fd < 0)
 		return pid_failed(pid, fd == -ENOENT ? -EACCES : fd, error);
+	region->notice[0] = '\0';
 	snprintf(region->path, sizeof(region->path), "%s", found->path);
 	region->fd = fd;
 	fnt_region_forget_pins(region);

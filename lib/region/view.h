@@ -109,6 +109,9 @@ struct fnt_region {
 	ino_t ino;
 	struct fnt_view view;
 	char path[PATH_MAX]; /* "" for a region without a name */
+	/* Of a producer: what was set aside to open it; of a reader: the header's
+	 * notice. "": nothing was set aside. See set_aside.h. */
+	char notice[FNT_NOTICE_SIZE];
 };
 
 #endif

@@ -146,7 +146,7 @@ class Region:
     def __init__(self, path):
         self.file = open(path, "rb")
         self.size = os.fstat(self.file.fileno()).st_size
-        if self.size < 616:
+        if self.size < 1128:
             raise Damaged("too short for a region")
         self.map = mmap.mmap(self.file.fileno(), self.size, prot=mmap.PROT_READ)
         self.words = memoryview(self.map)[:self.size // 8 * 8].cast("Q")

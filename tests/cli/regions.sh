@@ -163,4 +163,29 @@ run 0 fntrace list --json
 json '[r["readable"] for r in x] == [False, True, True]'
 json '"truncated" in x[0]["message"] and x[1]["message"] is None'
 
+# ---- what can't be opened is set aside -----------------------------------------------
+
+export FNTRACE_DIR=$scratch/aside
+mkdir -m 700 "$FNTRACE_DIR"
+truncate -s 16M "$FNTRACE_DIR/zero.fnt"
+run 0 fntrace tap -r zero -- true
+one_line err
+has err 'zero.fnt was set aside as zero.damaged-[0-9]{8}T[0-9]{6}Z.fnt: .*zeroes.*; a new'
+run 0 fntrace tap -r zero -- true
+empty err
+# The only one that can be opened is the one to use.
+run 0 fntrace recent
+run 0 fntrace stat
+has out 'zero.fnt was set aside as zero.damaged-'
+run 0 fntrace stat --json
+json '"was set aside as zero.damaged-" in x["notice"]'
+run 0 fntrace check
+has out 'zero.fnt was set aside as zero.damaged-'
+run 0 fntrace check --json
+json '"was set aside as zero.damaged-" in x["notice"]'
+run 0 fntrace list
+has out '^zero '
+has out '^zero.damaged-[0-9TZ]* .* cannot be read$'
+has err 'zero.damaged-.*.fnt: not an fntrace region'
+
 finish

@@ -32,11 +32,12 @@ in_use(const struct fnt_region_info *region)
 	return region->alive > 0;
 }
 
-/* Frozen regions are the files that `ctl rotate` wrote. */
+/* Frozen regions are the files that `ctl rotate` wrote. What can't be opened may have
+ * been set aside. */
 static bool
-not_frozen(const struct fnt_region_info *region)
+is_current(const struct fnt_region_info *region)
 {
-	return !region->frozen;
+	return !region->frozen && !region->status;
 }
 
 /* The only region for which `is` returns true; NULL if there is none or several. */
@@ -57,8 +58,8 @@ only_one(const struct fnt_region_info *regions, size_t count,
 }
 
 /* Find the region to use when none was named: the only one there is, else the only one
- * that live processes write to, else the only one that is not frozen. Returns false,
- * with a message on stderr, if there is no such region. */
+ * that live processes write to, else the only one that is not frozen and can be opened.
+ * Returns false, with a message on stderr, if there is no such region. */
 static bool
 find_only(char *path, size_t size)
 {
@@ -74,7 +75,7 @@ find_only(char *path, size_t size)
 	}
 	only = count == 1 ? regions : only_one(regions, count, in_use);
 	if (!only)
-		only = only_one(regions, count, not_frozen);
+		only = only_one(regions, count, is_current);
 	if (only)
 		snprintf(path, size, "%s", only->path);
 	else
@@ -94,7 +95,7 @@ choose(const struct command *command, const struct tool_source *source, char onl
 		tool_usage_error(command, "either --region or --pid, not both");
 	if (region || source->pid)
 		return region;
-	region = getenv("FNTRACE_REGION");
+	region = secure_getenv("FNTRACE_REGION");
 	if (region && region[0] != '\0')
 		return region;
 	return find_only(only, 1024) ? only : "";

@@ -50,7 +50,7 @@ report_json(void *arg, uint64_t offset, const char *problem)
 /* ---- the counts ----------------------------------------------------------------- */
 
 static void
-print_text(const char *path, const struct fnt_check *check)
+print_text(const char *path, const char *notice, const struct fnt_check *check)
 {
 	char counts[6][TEXT_UNIT_MAX];
 
@@ -69,6 +69,10 @@ print_text(const char *path, const struct fnt_check *check)
 	       text_count(counts[3], check->busy_cells),
 	       text_count(counts[4], check->frames),
 	       text_count(counts[5], check->names));
+	if (*notice) {
+		text_put(stdout, notice);
+		putchar('\n');
+	}
 	if (check->orphans > 0)
 		printf("%s item%s held by processes that died; fntrace ctl reap, or "
 		       "the next process that opens the region, cleans up\n",
@@ -77,10 +81,12 @@ print_text(const char *path, const struct fnt_check *check)
 }
 
 static void
-print_json_end(const char *path, const struct fnt_check *check)
+print_json_end(const char *path, const char *notice, const struct fnt_check *check)
 {
 	fputs("],\n\"path\":", stdout);
 	text_put_json_string(stdout, path);
+	fputs(",\"notice\":", stdout);
+	text_put_json_string_or_null(stdout, notice);
 	printf(",\"problem_count\":%" PRIu64 ",\"records\":%" PRIu64
 	       ",\"cells\":%" PRIu64 ",\"busy_cells\":%" PRIu64 ",\"frames\":%" PRIu64
 	       ",\"names\":%" PRIu64 ",\"orphans\":%" PRIu64 "}\n",
@@ -108,9 +114,10 @@ run(int argc, char **argv)
 	if (code < 0)
 		message_fail_errno(fnt_reader_path(reader), code);
 	else if (settings.json)
-		print_json_end(fnt_reader_path(reader), &sum);
+		print_json_end(fnt_reader_path(reader), fnt_reader_notice(reader),
+			       &sum);
 	else
-		print_text(fnt_reader_path(reader), &sum);
+		print_text(fnt_reader_path(reader), fnt_reader_notice(reader), &sum);
 	fnt_reader_close(reader);
 	return code == 0 && sum.problems == 0 ? TOOL_OK : TOOL_FAILED;
 }

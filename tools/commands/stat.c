@@ -76,12 +76,13 @@ put_use(const char *name, uint32_t used, uint32_t max)
 }
 
 static void
-print_region(const char *path, const struct fnt_stat *stat)
+print_region(const struct fnt_reader *reader, const struct fnt_stat *stat)
 {
+	const char *notice = fnt_reader_notice(reader);
 	char text[3][TEXT_UNIT_MAX];
 
 	text_style(stdout, TEXT_BOLD);
-	text_put(stdout, path);
+	text_put(stdout, fnt_reader_path(reader));
 	text_style(stdout, TEXT_PLAIN);
 	printf("\n  %s, created %s (%s)\n", text_bytes(text[0], stat->size_bytes),
 	       text_date(text[1], stat->created_at_ns),
@@ -95,6 +96,13 @@ print_region(const char *path, const struct fnt_stat *stat)
 		printf("  the newest %s calls are readable%s\n",
 		       text_count(text[0], stat->capacity),
 		       stat->flags & FNT_ORDERED ? ", in exact order" : "");
+	if (*notice) {
+		fputs("  ", stdout);
+		text_style(stdout, TEXT_WARN);
+		text_put(stdout, notice);
+		text_style(stdout, TEXT_PLAIN);
+		putchar('\n');
+	}
 	if (stat->clock && strcmp(stat->clock, "none") != 0)
 		printf("  clock of the processes: %s\n", stat->clock);
 }
@@ -257,12 +265,14 @@ static const struct {
 };
 
 static void
-print_json(const char *path, const struct counts *counts)
+print_json(const struct fnt_reader *reader, const struct counts *counts)
 {
 	const struct fnt_stat *stat = &counts->stat;
 
 	fputs("{\"path\":", stdout);
-	text_put_json_string(stdout, path);
+	text_put_json_string(stdout, fnt_reader_path(reader));
+	fputs(",\"notice\":", stdout);
+	text_put_json_string_or_null(stdout, fnt_reader_notice(reader));
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		const void *field = (const char *)stat + fields[i].offset;
 
@@ -288,7 +298,7 @@ print_text(struct fnt_reader *reader, const struct counts *counts, uint64_t limi
 {
 	struct fnt_settings_list *list;
 
-	print_region(fnt_reader_path(reader), &counts->stat);
+	print_region(reader, &counts->stat);
 	if (fnt_reader_settings(reader, &list) == 0) {
 		print_settings(list);
 		fnt_settings_free(list);
@@ -321,7 +331,7 @@ print(struct fnt_reader *reader, const struct settings *settings)
 	if (code < 0)
 		status = message_fail_errno(fnt_reader_path(reader), code);
 	else if (settings->json)
-		print_json(fnt_reader_path(reader), &counts);
+		print_json(reader, &counts);
 	else
 		print_text(reader, &counts, settings->limit);
 	fnt_metrics_free(counts.metrics);

@@ -91,6 +91,8 @@ open_log(const struct tap_settings *settings, const char *program,
 		region = name;
 	}
 	code = fnt_log_open(&log, region, &options);
+	if (code == 0 && *fnt_log_notice(log))
+		message_note("%s", fnt_log_notice(log));
 	if (code == 0)
 		return log;
 	if (!why->message[0])

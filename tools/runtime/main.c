@@ -214,6 +214,8 @@ open_log(const struct settings *settings)
 		fprintf(stderr, "fntrace-runtime: %s\n", error.message);
 		return NULL;
 	}
+	if (*fnt_log_notice(log))
+		fprintf(stderr, "fntrace-runtime: %s\n", fnt_log_notice(log));
 	return log;
 }
 

@@ -91,6 +91,9 @@ void text_put_json(FILE *out, const char *json);
 /* Print `s` as a JSON string, with quotes. Invalid UTF-8 becomes U+FFFD. */
 void text_put_json_string(FILE *out, const char *s);
 
+/* The same, or null if `s` is "". */
+void text_put_json_string_or_null(FILE *out, const char *s);
+
 /* Print a JSON text for people: on one line if it fits, else indented by its nesting on
  * at most `max_lines` (0: no limit), each cut at `columns` (0: no limit) and preceded
  * by `indent` spaces. Returns false if lines were left out. */

@@ -73,6 +73,15 @@ text_put_json_string(FILE *out, const char *s)
 	putc('"', out);
 }
 
+void
+text_put_json_string_or_null(FILE *out, const char *s)
+{
+	if (*s)
+		text_put_json_string(out, s);
+	else
+		fputs("null", out);
+}
+
 /* ---- for people ----------------------------------------------------------------- */
 
 /* Builds a line from tokens; end_line() escapes, cuts and prints it. */

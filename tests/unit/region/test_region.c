@@ -47,13 +47,13 @@ one_line(const struct fnt_error *error, int rc, const char *path)
 		ck_abort_msg("the message does not name the file: %s", error->message);
 }
 
-/* Readers and writers refuse the file, with a message of one line, and not a byte of it
- * changes. */
+/* Readers, and writers that may not set it aside, refuse the file, with a message of
+ * one line, and not a byte of it changes. (test_set_aside.c has the other writers.) */
 static void
 must_be_refused(const char *path, int rc, int write_rc)
 {
 	struct fnt_error error = {0};
-	struct fnt_options options = {.error = &error};
+	struct fnt_options options = {.error = &error, .flags = FNT_ATTACH_ONLY};
 	struct fnt_reader *reader;
 	struct fnt_log *log;
 	struct stat before, after;
