@@ -206,8 +206,14 @@ FNT_API int fnt_control_resize(struct fnt_control *control, uint64_t size_bytes,
  * the region. Calls in flight stay in flight, and counts go on. Takes at least a tenth
  * of a second, in which cursors read the old rings to their end.
  *
- * -EEXIST: the file exists; nothing is overwritten. -EINVAL: the region has no name and
- * `path` is NULL; or `path` does not name a file. -ENAMETOOLONG. -ENOSPC, -ENOMEM, and
+ * The file gets the region's group and mode, and if root makes it its owner. Without a
+ * `path` it is made only in a directory that has the region: not at a path that means
+ * something else here, as after fnt_control_open_pid with another mount namespace.
+ *
+ * -EEXIST: the file exists; nothing is overwritten. -ENOENT: `path` is NULL, and the
+ * region is not at its path. -EPERM: this process can't give the file to the region's
+ * group. -EINVAL: the region has no name and `path` is NULL; or `path` does not name a
+ * file. -ENAMETOOLONG. -ENOSPC, -ENOMEM, and
  * what writing the file returns. -EUSERS: as for fnt_control_reap. -EBUSY: the lock; or
  * a process was stopped while it writes a record. New rings are then in use, the old
  * records are still in the region, and nothing is lost: continue the process, and

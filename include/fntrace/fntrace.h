@@ -221,7 +221,9 @@ struct fnt_options {
  * First the remains of processes that died are recovered: each call that they had in
  * flight becomes one record with outcome FNT_ABORTED.
  *
- * 0: *log is open; close it with fnt_log_close. -EINVAL: name or options. -ENOENT: the
+ * 0: *log is open; close it with fnt_log_close. -EINVAL: the name; or an
+ * option out of range, an unknown flag or a reserved word that is not 0, also where the
+ * region exists. -ENOENT: the
  * region or its directory does not exist. -EACCES, -EPERM: the region belongs to
  * another user, and is not shared with the group of FNT_GROUP. -ENOSPC: the file system
  * is full. -EPROTO: the file is not a region, or is damaged and was not set aside.

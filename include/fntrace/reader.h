@@ -110,14 +110,14 @@ struct fnt_query {
 
 /* The newest traces that match, newest first. Each is complete or not there. The cost
  * depends on how far back the answer lies, not on the size of the ring. Free *traces
- * with fnt_traces_free. 0, -ENOMEM, -ESTALE. */
+ * with fnt_traces_free. 0, -ENOMEM, -ESTALE; -EINVAL: a reserved word is not 0. */
 FNT_API int fnt_reader_query(struct fnt_reader *reader, const struct fnt_query *query,
 			     struct fnt_traces **traces);
 
 /* Call `each` for every trace that matches, newest first and at most query->limit
  * times, until it returns a value other than 0, which is then returned. `arg` is passed
  * on. The trace lives until `each` returns; `each` must not use the reader. Otherwise
- * 0, -ENOMEM, -ESTALE. */
+ * 0, -ENOMEM, -ESTALE, -EINVAL as for fnt_reader_query. */
 FNT_API int fnt_reader_each(struct fnt_reader *reader, const struct fnt_query *query,
 			    int (*each)(void *arg, const struct fnt_trace *trace),
 			    void *arg);

@@ -11,6 +11,7 @@
 #include "control/resize.h"
 #include "control/rotate.h"
 #include "control/seal.h"
+#include "region/fd.h"
 #include "region/header.h"
 #include "region/liveness.h"
 #include "region/map.h"
@@ -273,11 +274,10 @@ seal_all(struct fnt_control *control, struct fnt_error *error)
 
 /* Under the lock. */
 static int
-rotate_locked(struct fnt_control *control, const char *path, struct fnt_rings *rings,
-	      struct fnt_error *error)
+rotate_locked(struct fnt_control *control, struct fnt_rotation *rotation,
+	      struct fnt_rings *rings, struct fnt_error *error)
 {
-	struct fnt_rotation rotation = {.region = &control->region, .path = path};
-	int rc = fnt_rotate_open(&rotation, error);
+	int rc = fnt_rotate_open(rotation, error);
 	uint32_t dead;
 
 	if (rc)
@@ -289,17 +289,18 @@ rotate_locked(struct fnt_control *control, const char *path, struct fnt_rings *r
 	if (!rc)
 		rc = seal_all(control, error);
 	if (!rc)
-		rc = fnt_rotate_write(&rotation, error);
+		rc = fnt_rotate_write(rotation, error);
 	if (!rc)
 		rc = fnt_control_check_file(control, error);
 	if (!rc)
-		rc = fnt_rotate_name(&rotation, error);
-	fnt_rotate_close(&rotation);
+		rc = fnt_rotate_name(rotation, error);
+	fnt_rotate_close(rotation);
 	if (!rc) {
 		fnt_resize_hide(&control->region.view);
 		if (rings) {
-			rings->frozen = rotation.records;
-			snprintf(rings->path, sizeof(rings->path), "%.1023s", path);
+			rings->frozen = rotation->records;
+			snprintf(rings->path, sizeof(rings->path), "%.1023s",
+				 rotation->path);
 		}
 	}
 	return rc;
@@ -310,6 +311,8 @@ fnt_control_rotate(struct fnt_control *control, const char *path,
 		   struct fnt_rings *rings, struct fnt_error *error)
 {
 	char path_copy[PATH_MAX];
+	struct fnt_rotation rotation = {
+		.region = &control->region, .path = path_copy, .beside = !path};
 	int rc = 0;
 
 	/* A copy, as `path` may point into `rings`, which is overwritten. */
@@ -318,12 +321,11 @@ fnt_control_rotate(struct fnt_control *control, const char *path,
 	else if (snprintf(path_copy, sizeof(path_copy), "%s", path) >=
 		 (int)sizeof(path_copy))
 		rc = fnt_fail(error, -ENAMETOOLONG, "%.200s…: path too long", path);
-	path = path_copy;
 	if (!rc)
 		rc = begin_command(control, rings, error);
 	if (rc)
 		return rc;
-	rc = rotate_locked(control, path, rings, error);
+	rc = rotate_locked(control, &rotation, rings, error);
 	if (!rc) {
 		/* Let followers read the rest of the old rings before they are freed.
 		 * Followers that are slower report the records as missed. */
@@ -345,9 +347,8 @@ int
 fnt_control_remove(struct fnt_control *control, bool force, uint32_t *alive,
 		   struct fnt_error *error)
 {
-	const char *path = control->region.path;
-	struct stat st;
-	int rc;
+	const char *file;
+	int rc, dir_fd;
 
 	*alive = count_producers(control, true);
 	/* Nobody knows who writes to a file that has lost its process slots. */
@@ -360,13 +361,14 @@ fnt_control_remove(struct fnt_control *control, bool force, uint32_t *alive,
 			"%s: %u live process%s; --force removes it all the same",
 			fnt_control_path(control), *alive,
 			*alive == 1 ? " writes to it" : "es write to it");
-	if (!*path || lstat(path, &st) || st.st_dev != control->region.dev ||
-	    st.st_ino != control->region.ino)
+	dir_fd = fnt_region_open_folder(&control->region, &file);
+	if (dir_fd < 0)
 		return fnt_fail(error, -ENOENT,
 				"%s: the file has been removed or replaced already",
 				fnt_control_path(control));
-	if (unlink(path))
-		return fnt_fail(error, -errno, "%s: cannot remove the file: %s", path,
-				strerror(errno));
-	return 0;
+	if (unlinkat(dir_fd, file, 0))
+		rc = fnt_fail(error, -errno, "%s: cannot remove the file: %s",
+			      fnt_control_path(control), strerror(errno));
+	close(dir_fd);
+	return rc;
 }

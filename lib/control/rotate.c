@@ -5,8 +5,10 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/shm_words.h"
+#include "region/fd.h"
 #include "region/header.h"
 #include "region/map.h"
+#include "region/region.h"
 #include "region/segment_span.h"
 #include "region/unnamed.h"
 #include "ring/record_read.h"
@@ -51,41 +53,89 @@ fnt_rotate_needed(const struct fnt_view *view)
 
 /* ---- the file ------------------------------------------------------------------- */
 
+/* Open the directory that the file gets its name in. A descriptor or -errno with a
+ * message. */
+static int
+open_directory(const struct fnt_rotation *rotation, struct fnt_error *error)
+{
+	const char *slash = strrchr(rotation->path, '/'), *file;
+	char dir[PATH_MAX] = ".";
+	int fd;
+
+	if (rotation->beside) {
+		fd = fnt_region_open_folder(rotation->region, &file);
+		if (fd < 0)
+			fnt_fail(error, fd,
+				 "%s: the region is not there, or no longer; give the "
+				 "path of the file to write",
+				 fnt_region_label(rotation->region));
+		return fd;
+	}
+	if (slash)
+		snprintf(dir, sizeof(dir), "%.*s",
+			 slash == rotation->path ? 1 : (int)(slash - rotation->path),
+			 rotation->path);
+	fd = fnt_open(dir, O_PATH | O_DIRECTORY);
+	return fd < 0 ? fnt_fail(error, -errno, "%s: %s", dir, strerror(errno)) : fd;
+}
+
+/* Who can read the region can read the new file, and nobody else. */
+static int
+set_owner_and_mode(const struct fnt_rotation *rotation, struct fnt_error *error)
+{
+	bool is_root = geteuid() == 0;
+	struct stat st;
+
+	if (fstat(rotation->region->fd, &st))
+		return fnt_fail(error, -errno, "%s: %s",
+				fnt_region_label(rotation->region), strerror(errno));
+	/* A group that has no access does not matter. */
+	if (fchown(rotation->fd, is_root ? st.st_uid : (uid_t)-1, st.st_gid) &&
+	    (is_root || st.st_mode & S_IRWXG))
+		return fnt_fail(error, -errno,
+				"%s: cannot give the file to the region's group, %u: "
+				"%s; no record is lost; run as one of the group or as "
+				"root",
+				rotation->path, (unsigned)st.st_gid, strerror(errno));
+	if (fchmod(rotation->fd, st.st_mode & 0777))
+		return fnt_fail(error, -errno, "%s: cannot set the file's mode: %s",
+				rotation->path, strerror(errno));
+	return 0;
+}
+
+static int
+create_rotated(struct fnt_rotation *rotation, struct fnt_error *error)
+{
+	struct stat st;
+
+	if (!fstatat(rotation->dir_fd, rotation->file, &st, AT_SYMLINK_NOFOLLOW))
+		return fnt_fail(error, -EEXIST,
+				"%s: the file exists already; name another one",
+				rotation->path);
+	rotation->fd = fnt_region_create_unnamed(rotation->dir_fd, rotation->temp,
+						 rotation->path, error);
+	return rotation->fd < 0 ? rotation->fd : set_owner_and_mode(rotation, error);
+}
+
 int
 fnt_rotate_open(struct fnt_rotation *rotation, struct fnt_error *error)
 {
 	const char *slash = strrchr(rotation->path, '/');
 	const char *file = slash ? slash + 1 : rotation->path;
-	char dir[PATH_MAX] = ".";
-	struct stat st;
+	int rc;
 
 	rotation->fd = rotation->dir_fd = -1;
 	if (!*file || strlen(file) > NAME_MAX || strlen(rotation->path) >= PATH_MAX)
 		return fnt_fail(error, -EINVAL, "%.200s: not the path of a file",
 				rotation->path);
 	strcpy(rotation->file, file);
-	if (slash)
-		snprintf(dir, sizeof(dir), "%.*s",
-			 slash == rotation->path ? 1 : (int)(slash - rotation->path),
-			 rotation->path);
-	rotation->dir_fd = fnt_open(dir, O_PATH | O_DIRECTORY);
+	rotation->dir_fd = open_directory(rotation, error);
 	if (rotation->dir_fd < 0)
-		return fnt_fail(error, -errno, "%s: %s", dir, strerror(errno));
-	if (!fstatat(rotation->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW)) {
+		return rotation->dir_fd;
+	rc = create_rotated(rotation, error);
+	if (rc)
 		fnt_rotate_close(rotation);
-		return fnt_fail(error, -EEXIST,
-				"%s: the file exists already; name another one",
-				rotation->path);
-	}
-	rotation->fd = fnt_region_create_unnamed(rotation->dir_fd, rotation->temp,
-						 rotation->path, error);
-	if (rotation->fd < 0) {
-		int rc = rotation->fd;
-
-		fnt_rotate_close(rotation);
-		return rc;
-	}
-	return 0;
+	return rc;
 }
 
 void
@@ -357,8 +407,6 @@ fnt_rotate_write(struct fnt_rotation *rotation, struct fnt_error *error)
 		code = write_segments(rotation);
 	if (!code)
 		code = write_sections(rotation);
-	if (!code && (fchmod(rotation->fd, st.st_mode & 0777) || fsync(rotation->fd)))
-		code = errno;
 	return code ? failed(rotation, code, error) : 0;
 }
 

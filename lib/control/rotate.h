@@ -21,6 +21,7 @@
 struct fnt_rotation {
 	const struct fnt_region *region; /* set by the caller, like `path` */
 	const char *path;
+	bool beside;	  /* set by the caller: `path` is in the region's directory */
 	uint64_t records; /* written; set by fnt_rotate_write() */
 	int dir_fd, fd;	  /* -1: not open */
 	char file[NAME_MAX + 1];
@@ -30,8 +31,11 @@ struct fnt_rotation {
 /* Is there a segment that is over and that readers still show? Wait-free. */
 bool fnt_rotate_needed(const struct fnt_view *view);
 
-/* Create the file. 0, or with a message: -EEXIST (a file has that name), -ENOENT (no
- * such directory), -EINVAL, or another -errno; there is nothing to close then. */
+/* Create the file, which has the region's group and mode, and if root creates it its
+ * owner, before anything is in it. 0, or with a message: -EEXIST (a file has that
+ * name), -ENOENT (no such directory; `beside`, and the region is not in it), -EINVAL,
+ * -EPERM (this process can't give it to the region's group) or another -errno; there is
+ * nothing to close then. */
 int fnt_rotate_open(struct fnt_rotation *rotation, struct fnt_error *error);
 
 /* Write the file, which has no name yet. 0, or with a message: -EAGAIN (no segment is

@@ -187,12 +187,23 @@ fnt_reader_owner_alive(const struct fnt_reader *reader, unsigned char *lives,
 
 /* ---- queries ---------------------------------------------------------------- */
 
+static int
+check_query(const struct fnt_query *query)
+{
+	for (size_t i = 0; i < sizeof(query->reserved) / sizeof(uint64_t); i++)
+		if (query->reserved[i])
+			return -EINVAL;
+	return 0;
+}
+
 int
 fnt_reader_query(struct fnt_reader *reader, const struct fnt_query *query,
 		 struct fnt_traces **traces)
 {
-	int rc = fnt_reader_ensure_fresh(reader);
+	int rc = check_query(query);
 
+	if (!rc)
+		rc = fnt_reader_ensure_fresh(reader);
 	if (!rc)
 		rc = fnt_query_run(&reader->region.view, query, traces);
 	if (rc)
@@ -207,8 +218,10 @@ int
 fnt_reader_each(struct fnt_reader *reader, const struct fnt_query *query,
 		int (*each)(void *arg, const struct fnt_trace *trace), void *arg)
 {
-	int rc = fnt_reader_ensure_fresh(reader);
+	int rc = check_query(query);
 
+	if (!rc)
+		rc = fnt_reader_ensure_fresh(reader);
 	if (!rc)
 		rc = fnt_query_each(&reader->region.view, query, each, arg);
 	return rc ? rc : fnt_reader_ensure_fresh(reader);

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -69,7 +70,7 @@ parse_maps_line(struct found *found, char *line)
 	found->dev = makedev(major_no, minor_no);
 	found->ino = (ino_t)ino;
 	snprintf(found->path, sizeof(found->path), "%s", line + path_at);
-	return looks_like_region(found->path);
+	return true;
 }
 
 /* List the distinct regions that the process has mapped. Returns their number, or
@@ -90,7 +91,7 @@ find_mapped(struct found found[FOUND_MAX], pid_t pid)
 		struct found *at = &found[count];
 		bool known = false;
 
-		if (!parse_maps_line(at, line))
+		if (!parse_maps_line(at, line) || !looks_like_region(at->path))
 			continue;
 		for (int i = 0; i < count; i++)
 			known |= found[i].dev == at->dev && found[i].ino == at->ino;
@@ -101,22 +102,95 @@ find_mapped(struct found found[FOUND_MAX], pid_t pid)
 	return count;
 }
 
-/* Open `path` if it is the inode that was found. Returns the descriptor or -errno. The
- * device is not compared: some file systems (btrfs, overlayfs) show another one in
- * /proc/PID/maps than in stat(2). */
-static int
-open_same(const char *path, const struct found *found)
-{
-	struct stat st;
-	int fd = fnt_open(path, O_RDONLY | O_NONBLOCK);
+/* ---- opening its file ------------------------------------------------------------ */
 
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) || st.st_ino != found->ino || !S_ISREG(st.st_mode)) {
+/* Find the line of our own maps for the mapping at `base`. */
+static bool
+find_own_mapping(struct found *own, const void *base)
+{
+	FILE *maps = fnt_open_stream("/proc/self/maps");
+	bool is_found = false;
+	char *line = NULL;
+	size_t size = 0;
+
+	while (maps && !is_found && getline(&line, &size, maps) > 0)
+		is_found = parse_maps_line(own, line) && own->from == (uintptr_t)base;
+	free(line);
+	if (maps)
+		fclose(maps);
+	return is_found;
+}
+
+/* Is `fd` the file that was found? Some file systems (btrfs, overlayfs) show another
+ * device in /proc/PID/maps than in stat(2). So it is mapped here, and our own maps are
+ * compared with those of the process. */
+static bool
+is_same_file(int fd, const struct found *found)
+{
+	struct found *own = malloc(sizeof(*own));
+	void *page = MAP_FAILED;
+	bool same = false;
+
+	if (own)
+		page = mmap(NULL, FNT_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	if (page != MAP_FAILED) {
+		same = find_own_mapping(own, page) && own->dev == found->dev &&
+		       own->ino == found->ino;
+		munmap(page, FNT_PAGE);
+	}
+	free(own);
+	return same;
+}
+
+/* Open for reading what the descriptor `place` (O_PATH) refers to, if it is the file
+ * that was found, and close `place`. What is not a regular file is not opened: that
+ * could have effects. Returns a descriptor or -errno. */
+static int
+open_same(int place, const struct found *found)
+{
+	char path[64];
+	struct stat st;
+	int fd = -ENOENT;
+
+	if (place < 0)
+		return errno ? -errno : -ENOENT;
+	if (!fstat(place, &st) && S_ISREG(st.st_mode) && st.st_ino == found->ino) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
+		fd = fnt_open(path, O_RDONLY | O_NONBLOCK);
+		if (fd < 0)
+			fd = -errno;
+	}
+	close(place);
+	if (fd >= 0 && !is_same_file(fd, found)) {
 		close(fd);
-		return -ENOENT;
+		fd = -ENOENT;
 	}
 	return fd;
+}
+
+/* Walk along the path, in the root directory of the process. The kernel shows paths
+ * without symbolic links. If there is one by now, it could lead out of that directory:
+ * it is not followed. Returns an O_PATH descriptor, or -1 with errno. */
+static int
+walk_in_root(pid_t pid, const char *path)
+{
+	char part[NAME_MAX + 1];
+	int at, next;
+
+	snprintf(part, sizeof(part), "/proc/%d/root", (int)pid);
+	at = fnt_open(part, O_PATH | O_DIRECTORY);
+	while (at >= 0 && *(path += strspn(path, "/"))) {
+		size_t len = strcspn(path, "/");
+
+		snprintf(part, sizeof(part), "%.*s", (int)len, path);
+		path += len;
+		next = strcmp(part, "..")
+			       ? fnt_open_at(at, part, O_PATH | O_NOFOLLOW, 0)
+			       : -1;
+		close(at);
+		at = next;
+	}
+	return at;
 }
 
 /* Open the file through one of the process's descriptors. This works for every file,
@@ -137,7 +211,7 @@ open_by_descriptor(pid_t pid, const struct found *found)
 	while (fd < 0 && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)pid, entry->d_name);
 		if (!stat(path, &st) && S_ISREG(st.st_mode) && st.st_ino == found->ino)
-			fd = open_same(path, found);
+			fd = open_same(fnt_open(path, O_PATH), found);
 	}
 	closedir(dir);
 	return fd;
@@ -146,16 +220,15 @@ open_by_descriptor(pid_t pid, const struct found *found)
 static int
 open_found(pid_t pid, const struct found *found)
 {
-	char path[PATH_MAX + 64];
+	char path[96];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
 		 (int)pid, found->from, found->to);
-	fd = open_same(path, found);
+	fd = open_same(fnt_open(path, O_PATH), found);
 	if (fd >= 0)
 		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, found->path);
-	fd = open_same(path, found);
+	fd = open_same(walk_in_root(pid, found->path), found);
 	return fd >= 0 ? fd : open_by_descriptor(pid, found);
 }
 
@@ -232,7 +305,7 @@ fnt_region_open_pid(struct fnt_region *region, pid_t pid, struct fnt_error *erro
 	rc = attach_found(region, pid, found, find_mapped(found, pid), error);
 	free(found);
 	/* fnt_region_owns_fd() compares with the device of fstat(2): see
-	 * open_same(). */
+	 * is_same_file(). */
 	if (!rc && !fstat(region->fd, &st))
 		region->dev = st.st_dev;
 	return rc;

@@ -72,10 +72,9 @@ fnt_region_create_file(int dir_fd, const char *file, const char *path,
 {
 	struct fnt_error *error = contents->options->error;
 	char temp[FNT_TEMP_NAME_SIZE];
-	int fd, rc = fnt_header_make(&contents->header, contents->options);
+	int fd, rc;
 
-	if (rc)
-		return rc;
+	fnt_header_make(&contents->header, contents->options);
 	fd = fnt_region_create_unnamed(dir_fd, temp, path, error);
 	if (fd < 0)
 		return fd;
@@ -96,10 +95,9 @@ fnt_region_create_file(int dir_fd, const char *file, const char *path,
 int
 fnt_region_create_memory(const char *label, struct fnt_contents *contents)
 {
-	int fd, rc = fnt_header_make(&contents->header, contents->options);
+	int fd, rc;
 
-	if (rc)
-		return rc;
+	fnt_header_make(&contents->header, contents->options);
 	fd = fnt_open_memory("fntrace");
 	if (fd < 0)
 		return fnt_fail(contents->options->error, -errno,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +53,29 @@ fnt_region_reopen(const struct fnt_region *region)
 		return -ESTALE;
 	}
 	return fd;
+}
+
+int
+fnt_region_open_folder(const struct fnt_region *region, const char **file)
+{
+	const char *slash = strrchr(region->path, '/');
+	char dir[PATH_MAX] = ".";
+	struct stat st;
+	int fd;
+
+	*file = slash ? slash + 1 : region->path;
+	if (slash)
+		snprintf(dir, sizeof(dir), "%.*s",
+			 slash == region->path ? 1 : (int)(slash - region->path),
+			 region->path);
+	fd = **file ? fnt_open(dir, O_PATH | O_DIRECTORY) : -1;
+	if (fd < 0)
+		return **file ? -errno : -ENOENT;
+	if (!fstatat(fd, *file, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == region->dev &&
+	    st.st_ino == region->ino)
+		return fd;
+	close(fd);
+	return -ENOENT;
 }
 
 bool

@@ -31,6 +31,14 @@ void fnt_region_close_fd(struct fnt_region *region);
  * another file's by now. */
 int fnt_region_reopen(const struct fnt_region *region);
 
+/* Open the directory that the region's file is in (O_PATH), and point *file at the
+ * file's name there. The region's path alone does not say where that is: another
+ * process may have chosen it, in another mount namespace, or have replaced a directory
+ * of it by a symbolic link. So the name must be that of the region's inode. Whatever is
+ * then created or removed through the descriptor is beside the region. A descriptor
+ * that the caller closes; -ENOENT: it has no such name, or another -errno. */
+int fnt_region_open_folder(const struct fnt_region *region, const char **file);
+
 /* Map a page through region->fd, so that locks taken through it stay when the
  * descriptor is closed. False: it could not be mapped, or both pins are in use. */
 bool fnt_region_pin_locks(struct fnt_region *region);

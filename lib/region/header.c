@@ -209,8 +209,8 @@ size_for(const struct fnt_options *options)
 	       FNT_PAGE;
 }
 
-static int
-check_options(const struct fnt_options *options)
+int
+fnt_header_check_options(const struct fnt_options *options)
 {
 	const uint32_t known =
 		FNT_KEEP_NONE | FNT_ORDERED | FNT_ATTACH_ONLY | FNT_GROUP;
@@ -236,18 +236,21 @@ check_options(const struct fnt_options *options)
 	if (options->flags & ~known)
 		return fnt_fail(options->error, -EINVAL, "flags 0x%x: unknown bits",
 				options->flags & ~known);
+	for (size_t i = 0; i < sizeof(options->reserved) / sizeof(uint64_t); i++)
+		if (options->reserved[i])
+			return fnt_fail(options->error, -EINVAL,
+					"reserved[%zu] of the options is not 0: set it "
+					"to 0, or use the library that knows it",
+					i);
 	return 0;
 }
 
-int
+void
 fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
 {
 	struct timespec now;
 	uint64_t cells[FNT_RINGS];
-	int rc = check_options(options);
 
-	if (rc)
-		return rc;
 	memset(header, 0, sizeof(*header));
 	memcpy(header->magic, FNT_MAGIC, sizeof(header->magic));
 	header->byte_order = FNT_BYTE_ORDER;
@@ -268,7 +271,6 @@ fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
 	header->max_record_bytes = (uint32_t)clamp(
 		options->max_record_bytes ? options->max_record_bytes : RECORD_DEF,
 		RECORD_MIN, cells[FNT_RING_MAIN] * FNT_CELL_BYTES / 8);
-	return 0;
 }
 
 void

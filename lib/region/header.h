@@ -16,9 +16,12 @@
 #define FNT_REGION_SIZE_MIN (256ull << 10)
 #define FNT_REGION_SIZE_MAX (64ull << 30)
 
-/* Lay out a new region for `options` (and $FNTRACE_SIZE). 0, or -EINVAL with a message
- * in options->error. */
-int fnt_header_make(struct fnt_header *header, const struct fnt_options *options);
+/* Are all options in range, all flags known and all reserved words 0? 0, or -EINVAL
+ * with a message in options->error. */
+int fnt_header_check_options(const struct fnt_options *options);
+
+/* Lay out a new region for `options`, which have been checked, and $FNTRACE_SIZE. */
+void fnt_header_make(struct fnt_header *header, const struct fnt_options *options);
 
 /* Note in the header the file `fd` that it is to be written to, so that a copy of the
  * file is known as one. */

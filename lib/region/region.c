@@ -6,6 +6,7 @@
 #include "region/create.h"
 #include "region/fd.h"
 #include "region/file_space.h"
+#include "region/header.h"
 #include "region/map.h"
 #include "region/location.h"
 #include "region/set_aside.h"
@@ -224,6 +225,9 @@ fnt_region_open(struct fnt_region *region, const char *name,
 	int dir_fd, rc;
 
 	region->notice[0] = '\0';
+	rc = fnt_header_check_options(options);
+	if (rc)
+		return rc;
 	if (!name)
 		return open_nameless(region, &contents);
 	rc = fnt_location_resolve(&location, region->path, name, options->dir,
