@@ -287,8 +287,9 @@ struct fnt_call_info {
 	/* Who called. There are three ways to say so; the first one that is set counts:
 	 * - `parent`: a call of this process that is open;
 	 * - `traceparent`: the text that fnt_call_traceparent made in another process,
-	 *   or that arrived with a request (W3C Trace Context level 1). An invalid text
-	 *   counts as not set, as the standard demands. Its flags are ignored;
+	 *   or that arrived with a request (W3C Trace Context level 2). An invalid text
+	 *   counts as not set, as the standard demands. Its flags are kept and passed
+	 *   on, and do not decide what is recorded;
 	 * - `parent_uid` and `trace_id` (high, low): the caller's ids.
 	 * None: the call is the root of a new tree. `trace_id` without `parent_uid`:
 	 * the call is the root of that tree. `parent_uid` without `trace_id`: the
@@ -318,9 +319,14 @@ FNT_API uint64_t fnt_call_uid(const struct fnt_call *call);
 FNT_API void fnt_call_trace_id(const struct fnt_call *call, uint64_t trace_id[2]);
 
 /* Both ids as text, to send along with a request to another process: a `traceparent` of
- * version 00 (W3C Trace Context level 1), 55 bytes and a NUL, whose parent-id is this
- * call's uid. Its `sampled` flag is always set: the caller may have been recorded. 0;
- * -ESHUTDOWN and "" for a NULL call. May be called as fnt_call_uid(). Wait-free. */
+ * version 00 (W3C Trace Context level 2), 55 bytes and a NUL, whose parent-id is this
+ * call's uid. Its flags, `sampled` (01) and `random` (02), are those with which the
+ * tree came to this process: what is recorded here is decided when a call has ended,
+ * and changes no flag. Of a tree that begins here: `random` is set, as its id is
+ * random, and `sampled` is, unless the setting `keep` leaves the tree out, so that only
+ * a call that fails or is slow may be recorded. Of a tree whose ids the host has given:
+ * `sampled`. 0; -ESHUTDOWN and "" for a NULL call. May be called as fnt_call_uid().
+ * Wait-free. */
 FNT_API int fnt_call_traceparent(const struct fnt_call *call, char text[56]);
 
 /* Set the user or the tenant after the beginning. The last value counts; NULL: "".
@@ -462,11 +468,10 @@ struct fnt_trace_schedule {
 /* The time namespace of the call's process could not be found out: started_mono_ns may
  * be shifted against that of other processes. */
 #define FNT_TRACE_TIME_UNKNOWN 0x200u
-/* The W3C flags of the call's tree, as they are passed on in its traceparent: the trace
- * id is random, so that a share of all trees can be chosen by it; and a caller, or this
- * process, has decided to record the tree. See fnt_call_traceparent(). */
-#define FNT_TRACE_RANDOM_ID 0x400u
-#define FNT_TRACE_SAMPLED 0x800u
+/* Flags of W3C Trace Context: a caller, or this process, may have recorded the tree;
+ * and its trace id is random, so that a share of all trees can be chosen by it. */
+#define FNT_W3C_SAMPLED 0x01u
+#define FNT_W3C_RANDOM 0x02u
 
 struct fnt_trace {
 	uint64_t uid;	      /* 0 when pushing: a new one is made */
@@ -479,8 +484,11 @@ struct fnt_trace {
 	const char *exe;       /* name of the producer's program */
 	enum fnt_fn_type fn_type;
 	enum fnt_outcome outcome;
-	uint32_t flags; /* FNT_TRACE_* */
-	int32_t pid;	/* of the producer, in its own pid namespace */
+	uint32_t flags; /* FNT_TRACE_*: what is amiss; 0: nothing */
+	/* FNT_W3C_*, of the call's tree, as its traceparent passes them on. When
+	 * pushing: used if there is a trace_id. */
+	uint32_t w3c_flags;
+	int32_t pid; /* of the producer, in its own pid namespace */
 	int32_t tid;
 	uint32_t pid_ns; /* inode of that namespace; 0: not known */
 	/* The producer's pid in the pid namespace of the reader, for a call in flight
@@ -541,10 +549,14 @@ FNT_API void fnt_traces_free(struct fnt_traces *traces);
  * `seen_dead_ms`, both since its start. 0 or -ENOMEM. */
 FNT_API int fnt_trace_to_json(const struct fnt_trace *trace, char **json, size_t *len);
 
+/* What is wrong with a value: 0, FNT_TRACE_VALUE_INVALID or FNT_TRACE_VALUE_TOO_DEEP.
+ * Any thread; wait-free; takes time linear in its length. */
+FNT_API uint32_t fnt_value_flags(const struct fnt_value *value);
+
 /* A value as compact JSON, *json and *len as above. Integers are exact, doubles have
  * the fewest digits that read back as the same number, invalid UTF-8 is replaced by
- * U+FFFD, and a value that is not well formed becomes a string that says so. 0 or
- * -ENOMEM. */
+ * U+FFFD, and a value for which fnt_value_flags() is not 0 becomes a string that says
+ * what is wrong with it. 0 or -ENOMEM. */
 FNT_API int fnt_value_to_json(const struct fnt_value *value, char **json, size_t *len);
 
 /* ---- the log's own contents ----------------------------------------------------- */

@@ -429,6 +429,10 @@ struct fnt_record {
 #define FNT_RECORD_WORD(field) (offsetof(struct fnt_record, field) / 8)
 #define FNT_RECORD_SHIFT(field) (offsetof(struct fnt_record, field) % 8 * 8)
 
+/* The W3C flags of the call's tree (FNT_W3C_*), times this. */
+#define FNT_RECORD_W3C 0x400u
+#define FNT_RECORD_W3C_FLAGS (3u * FNT_RECORD_W3C)
+
 /* The call did not end when its record was committed: it was pushed, or its process had
  * died. Event 9 of the payload says when the record was committed. */
 #define FNT_RECORD_LATE 0x80000000u

@@ -6,7 +6,10 @@
 
 #include "base/utf8.h"
 
+#include <fntrace/fntrace.h>
+
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char hex_digits[] = "0123456789abcdef";
@@ -101,6 +104,17 @@ fnt_json_stringify(struct fnt_buf *buf, size_t mark)
 			buf->data[--to] = '\\';
 	}
 	buf->data[--to] = '"';
+}
+
+void
+fnt_json_too_deep(struct fnt_buf *buf, const char *format, size_t at, size_t len)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text),
+		 "\"<%s nested deeper than %u levels at byte %zu of %zu>\"", format,
+		 FNT_VALUE_DEPTH_MAX, at, len);
+	fnt_buf_append_text(buf, text);
 }
 
 /* ---- integers and bytes --------------------------------------------------------- */

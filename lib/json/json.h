@@ -51,9 +51,9 @@ void fnt_json_hex(struct fnt_buf *buf, uint64_t value, unsigned digits);
 /* Base64 (RFC 4648 section 4, padded) in quotes. */
 void fnt_json_base64(struct fnt_buf *buf, const void *bytes, size_t len);
 
-/* The deepest nesting of arrays and objects that is accepted as JSON. Most readers of
- * JSON accept a depth of 1000, some only 128. */
-#define FNT_JSON_DEPTH_MAX 512u
+/* The string that stands for a value that is nested too deep at byte `at` of `len`.
+ * `format`: its own. */
+void fnt_json_too_deep(struct fnt_buf *buf, const char *format, size_t at, size_t len);
 
 /* JSON text, checked strictly by RFC 8259 (no byte order mark, one value, nothing but
  * white space around it) and appended without white space. Numbers and escapes are
@@ -61,10 +61,16 @@ void fnt_json_base64(struct fnt_buf *buf, const void *bytes, size_t len);
  * UTF-8 in a string becomes U+FFFD. No recursion.
  *
  * Text that is not JSON becomes a string "<invalid JSON at byte 17 of 40: …>" with what
- * is around that byte, counted from 0. At most 3 * len bytes, or a few hundred. */
-void fnt_json_text(struct fnt_buf *buf, const char *text, size_t len);
+ * is around that byte, counted from 0. One that is nested deeper than
+ * FNT_VALUE_DEPTH_MAX becomes a string that says so. (Most readers of JSON accept a
+ * depth of 1000, some only 128.) At most 3 * len bytes, or a few hundred.
+ *
+ * Returns 0, FNT_TRACE_VALUE_INVALID or FNT_TRACE_VALUE_TOO_DEEP. `buf` NULL: checks
+ * only. */
+uint32_t fnt_json_text(struct fnt_buf *buf, const char *text, size_t len);
 
-/* One msgpack object: see json_msgpack.c for how its types are shown in JSON. */
-void fnt_json_msgpack(struct fnt_buf *buf, const void *data, size_t len);
+/* One msgpack object: see json_msgpack.c for how its types are shown in JSON. Returns
+ * as fnt_json_text(). `buf` NULL: checks only. */
+uint32_t fnt_json_msgpack(struct fnt_buf *buf, const void *data, size_t len);
 
 #endif

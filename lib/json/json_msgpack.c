@@ -3,7 +3,8 @@
  * json_msgpack.c: a msgpack object as JSON.
  *
  *      nil, bool, int        null, true, -5: integers exactly, uint64 too
- *      float32, float64      shortest digits for their width; NaN and infinities: null
+ *      float32, float64      shortest digits for their width; NaN and infinities: null;
+ *                            a float32 that is an integer, exactly: 2147483648.0
  *      str                   string, ill-formed UTF-8 replaced by U+FFFD
  *      bin                   {"$bin":"<base64>"}
  *      timestamp (ext -1)    "2023-11-14T22:13:20.5Z" (RFC 3339), years 0 to 9999
@@ -16,15 +17,18 @@
  * A container within a container that is a key becomes "<nested>": nested text would
  * double its backslashes at each level. So the output has at most 20 bytes per byte of
  * input, or about a hundred.
+ *
+ * The bytes are walked first (msgpack_walk.h), then written object by object. The open
+ * containers are a stack of FNT_VALUE_DEPTH_MAX entries: no recursion, no allocation
+ * but for the output.
  */
 #include "json/json.h"
 
 #include "json/msgpack_walk.h"
 
-#include <msgpack.h>
-
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- timestamps ----------------------------------------------------------------- */
 
@@ -32,36 +36,43 @@
 #define SECONDS_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 #define DAY_SECONDS 86400
 
+/* An unsigned integer in network order. */
 static uint64_t
-ext_number(const char *bytes, size_t len)
+number(const uint8_t *bytes, size_t len)
 {
 	uint64_t value = 0;
 
 	while (len--)
-		value = value << 8 | (unsigned char)*bytes++;
+		value = value << 8 | *bytes++;
 	return value;
 }
+
+struct ext {
+	int8_t type;
+	size_t size;
+	const uint8_t *data;
+};
 
 /* Decode a timestamp in one of the specification's three forms. False: it is in none,
  * or outside of the years 0 to 9999. */
 static bool
-read_timestamp(const msgpack_object_ext *ext, int64_t *seconds, uint32_t *ns)
+read_timestamp(const struct ext *ext, int64_t *seconds, uint32_t *ns)
 {
 	uint64_t word;
 
 	switch (ext->type == -1 ? ext->size : 0) {
 	case 4:
 		*ns = 0;
-		*seconds = (int64_t)ext_number(ext->ptr, 4);
+		*seconds = (int64_t)number(ext->data, 4);
 		break;
 	case 8:
-		word = ext_number(ext->ptr, 8);
+		word = number(ext->data, 8);
 		*ns = (uint32_t)(word >> 34);
 		*seconds = (int64_t)(word & 0x3ffffffffu);
 		break;
 	case 12:
-		*ns = (uint32_t)ext_number(ext->ptr, 4);
-		*seconds = (int64_t)ext_number(ext->ptr + 4, 8);
+		*ns = (uint32_t)number(ext->data, 4);
+		*seconds = (int64_t)number(ext->data + 4, 8);
 		break;
 	default:
 		return false;
@@ -104,13 +115,10 @@ write_timestamp(struct fnt_buf *buf, int64_t seconds, uint32_t ns)
 	fnt_buf_append_text(buf, "Z\"");
 }
 
-/* ---- objects -------------------------------------------------------------------- */
-
-static void write_object(struct fnt_buf *buf, const msgpack_object *object,
-			 bool in_key);
+/* ---- scalars -------------------------------------------------------------------- */
 
 static void
-write_ext(struct fnt_buf *buf, const msgpack_object_ext *ext)
+write_ext(struct fnt_buf *buf, const struct ext *ext)
 {
 	int64_t seconds;
 	uint32_t ns;
@@ -122,94 +130,220 @@ write_ext(struct fnt_buf *buf, const msgpack_object_ext *ext)
 	fnt_buf_append_text(buf, "{\"$ext\":");
 	fnt_json_i64(buf, ext->type);
 	fnt_buf_append_text(buf, ",\"data\":");
-	fnt_json_base64(buf, ext->ptr, ext->size);
+	fnt_json_base64(buf, ext->data, ext->size);
 	fnt_buf_append_char(buf, '}');
 }
 
 static void
-write_key(struct fnt_buf *buf, const msgpack_object *key, bool in_key)
+write_bin(struct fnt_buf *buf, const uint8_t *bytes, size_t len)
 {
-	bool container =
-		key->type == MSGPACK_OBJECT_ARRAY || key->type == MSGPACK_OBJECT_MAP;
-	size_t mark = buf->len;
+	fnt_buf_append_text(buf, "{\"$bin\":");
+	fnt_json_base64(buf, bytes, len);
+	fnt_buf_append_char(buf, '}');
+}
 
-	if (container && in_key) {
-		fnt_buf_append_text(buf, "\"<nested>\"");
-		return;
+/* The shortest digits of a float need not be those of its value: 2^31 would be
+ * 2147483600.0. That is right for a fraction, and wrong for a count. */
+static void
+write_float32(struct fnt_buf *buf, uint32_t bits)
+{
+	float value;
+
+	memcpy(&value, &bits, sizeof(value));
+	/* From 2^24 on every float is an integer. NaN and infinities: null in any
+	 * case. */
+	if (!(value > -16777216.0f && value < 16777216.0f) ||
+	    value == (float)(int32_t)value)
+		fnt_json_double(buf, (double)value);
+	else
+		fnt_json_float(buf, value);
+}
+
+static void
+write_float64(struct fnt_buf *buf, uint64_t bits)
+{
+	double value;
+
+	memcpy(&value, &bits, sizeof(value));
+	fnt_json_double(buf, value);
+}
+
+/* An object whose first byte is one of c0 to df, and no container. */
+static void
+write_long(struct fnt_buf *buf, const uint8_t *byte,
+	   const struct fnt_msgpack_item *item)
+{
+	const uint8_t *body = byte + item->head;
+	size_t len = (size_t)item->size - item->head;
+
+	switch (byte[0]) {
+	case 0xc0:
+		fnt_buf_append_text(buf, "null");
+		break;
+	case 0xc2:
+	case 0xc3:
+		fnt_buf_append_text(buf, byte[0] == 0xc3 ? "true" : "false");
+		break;
+	case 0xc4:
+	case 0xc5:
+	case 0xc6:
+		write_bin(buf, body, len);
+		break;
+	case 0xca:
+		write_float32(buf, (uint32_t)number(body, 4));
+		break;
+	case 0xcb:
+		write_float64(buf, number(body, 8));
+		break;
+	case 0xcc:
+	case 0xcd:
+	case 0xce:
+	case 0xcf:
+		fnt_json_u64(buf, number(body, len));
+		break;
+	case 0xd0:
+		fnt_json_i64(buf, (int8_t)body[0]);
+		break;
+	case 0xd1:
+		fnt_json_i64(buf, (int16_t)number(body, 2));
+		break;
+	case 0xd2:
+		fnt_json_i64(buf, (int32_t)number(body, 4));
+		break;
+	case 0xd3:
+		fnt_json_i64(buf, (int64_t)number(body, 8));
+		break;
+	case 0xd9:
+	case 0xda:
+	case 0xdb:
+		fnt_json_string(buf, (const char *)body, len);
+		break;
+	default: /* ext: its type, then its data */
+		write_ext(buf, &(struct ext){(int8_t)body[0], len - 1, body + 1});
+		break;
 	}
-	write_object(buf, key, true);
+}
+
+static void
+write_scalar(struct fnt_buf *buf, const uint8_t *byte,
+	     const struct fnt_msgpack_item *item)
+{
+	if (byte[0] < 0x80)
+		fnt_json_u64(buf, byte[0]);
+	else if (byte[0] >= 0xe0)
+		fnt_json_i64(buf, (int8_t)byte[0]);
+	else if (byte[0] < 0xc0)
+		fnt_json_string(buf, (const char *)byte + 1, (size_t)item->size - 1);
+	else
+		write_long(buf, byte, item);
+}
+
+/* ---- containers ----------------------------------------------------------------- */
+
+struct level {
+	uint64_t left; /* objects to come: two for each pair of a map */
+	size_t mark;   /* where its output begins */
+	bool is_map, is_first;
+	bool is_key; /* it is a map's key … */
+	bool in_key; /* … or part of one */
+};
+
+struct writer {
+	struct fnt_buf *buf;
+	unsigned depth;
+	struct level levels[FNT_VALUE_DEPTH_MAX];
+};
+
+/* The object that is written next. */
+struct place {
+	bool is_key, in_key;
+};
+
+/* Write what comes before the next object of the innermost container. */
+static struct place
+begin_object(struct writer *writer)
+{
+	struct level *level = writer->depth ? &writer->levels[writer->depth - 1] : NULL;
+	struct place place = {false, false};
+
+	if (!level)
+		return place;
+	place.is_key = level->is_map && level->left % 2 == 0;
+	place.in_key = place.is_key || level->in_key;
+	if (level->is_map && !place.is_key)
+		fnt_buf_append_char(writer->buf, ':');
+	else if (!level->is_first)
+		fnt_buf_append_char(writer->buf, ',');
+	level->is_first = false;
+	level->left--;
+	return place;
+}
+
+/* A key's output begins at `mark`: make it a string. */
+static void
+end_key(struct fnt_buf *buf, size_t mark)
+{
 	if (!buf->error && buf->data[mark] != '"')
 		fnt_json_stringify(buf, mark);
 }
 
-static void
-write_array(struct fnt_buf *buf, const msgpack_object_array *array, bool in_key)
+static bool
+is_map(uint8_t first)
 {
-	fnt_buf_append_char(buf, '[');
-	for (uint32_t i = 0; i < array->size; i++) {
-		if (i)
-			fnt_buf_append_char(buf, ',');
-		write_object(buf, &array->ptr[i], in_key);
-	}
-	fnt_buf_append_char(buf, ']');
+	return first < 0x90 || first >= 0xde;
 }
 
 static void
-write_map(struct fnt_buf *buf, const msgpack_object_map *map, bool in_key)
+open_container(struct writer *writer, uint8_t first, uint64_t children,
+	       struct place place)
 {
-	fnt_buf_append_char(buf, '{');
-	for (uint32_t i = 0; i < map->size; i++) {
-		if (i)
-			fnt_buf_append_char(buf, ',');
-		write_key(buf, &map->ptr[i].key, in_key);
-		fnt_buf_append_char(buf, ':');
-		write_object(buf, &map->ptr[i].val, in_key);
-	}
-	fnt_buf_append_char(buf, '}');
+	writer->levels[writer->depth++] = (struct level){
+		.left = children,
+		.mark = writer->buf->len,
+		.is_map = is_map(first),
+		.is_first = true,
+		.is_key = place.is_key,
+		.in_key = place.in_key,
+	};
+	fnt_buf_append_char(writer->buf, is_map(first) ? '{' : '[');
 }
 
-/* Recursive, at most FNT_MSGPACK_DEPTH_MAX deep, as msgpack-c unpacks no more.
- * `in_key`: the object is, or is part of, a map's key. */
+/* Close the innermost containers that have no objects to come. */
 static void
-write_object(struct fnt_buf *buf, const msgpack_object *object, bool in_key)
+close_containers(struct writer *writer)
 {
-	switch (object->type) {
-	case MSGPACK_OBJECT_BOOLEAN:
-		fnt_buf_append_text(buf, object->via.boolean ? "true" : "false");
-		break;
-	case MSGPACK_OBJECT_POSITIVE_INTEGER:
-		fnt_json_u64(buf, object->via.u64);
-		break;
-	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-		fnt_json_i64(buf, object->via.i64);
-		break;
-	case MSGPACK_OBJECT_FLOAT32:
-		fnt_json_float(buf, (float)object->via.f64);
-		break;
-	case MSGPACK_OBJECT_FLOAT64:
-		fnt_json_double(buf, object->via.f64);
-		break;
-	case MSGPACK_OBJECT_STR:
-		fnt_json_string(buf, object->via.str.ptr, object->via.str.size);
-		break;
-	case MSGPACK_OBJECT_BIN:
-		fnt_buf_append_text(buf, "{\"$bin\":");
-		fnt_json_base64(buf, object->via.bin.ptr, object->via.bin.size);
-		fnt_buf_append_char(buf, '}');
-		break;
-	case MSGPACK_OBJECT_EXT:
-		write_ext(buf, &object->via.ext);
-		break;
-	case MSGPACK_OBJECT_ARRAY:
-		write_array(buf, &object->via.array, in_key);
-		break;
-	case MSGPACK_OBJECT_MAP:
-		write_map(buf, &object->via.map, in_key);
-		break;
-	default:
-		fnt_buf_append_text(buf, "null");
-		break;
+	while (writer->depth && !writer->levels[writer->depth - 1].left) {
+		struct level *level = &writer->levels[--writer->depth];
+
+		fnt_buf_append_char(writer->buf, level->is_map ? '}' : ']');
+		if (level->is_key)
+			end_key(writer->buf, level->mark);
 	}
+}
+
+/* Write the object at `byte`, or open it. Returns how many bytes it takes. */
+static size_t
+write_next(struct writer *writer, const uint8_t *byte, size_t len)
+{
+	struct fnt_msgpack_item item;
+	bool nested = writer->depth && writer->levels[writer->depth - 1].in_key;
+	struct place place = begin_object(writer);
+	size_t mark = writer->buf->len, used;
+
+	fnt_msgpack_read(&item, byte, len);
+	if (!item.container) {
+		write_scalar(writer->buf, byte, &item);
+		if (place.is_key)
+			end_key(writer->buf, mark);
+	} else if (place.is_key && nested) {
+		fnt_buf_append_text(writer->buf, "\"<nested>\"");
+		fnt_msgpack_walk(byte, len, &used);
+		item.size = used;
+	} else {
+		open_container(writer, byte[0], item.children, place);
+	}
+	close_containers(writer);
+	return (size_t)item.size;
 }
 
 /* ---- the whole ------------------------------------------------------------------ */
@@ -233,24 +367,37 @@ write_damaged(struct fnt_buf *buf, const void *data, size_t len, size_t at)
 	fnt_buf_append_text(buf, ">\"");
 }
 
-void
+static void
+write_all_objects(struct fnt_buf *buf, const uint8_t *byte, size_t len)
+{
+	struct writer writer;
+	size_t at = 0;
+
+	/* The levels are set as they are opened. */
+	writer.buf = buf;
+	writer.depth = 0;
+	do
+		at += write_next(&writer, byte + at, len - at);
+	while (writer.depth && !buf->error);
+}
+
+uint32_t
 fnt_json_msgpack(struct fnt_buf *buf, const void *data, size_t len)
 {
-	msgpack_unpacked unpacked;
-	msgpack_unpack_return result;
-	size_t used, at = 0;
+	size_t used;
+	enum fnt_msgpack_verdict is = fnt_msgpack_walk(data, len, &used);
 
-	if (!fnt_msgpack_walk(data, len, &used) || used != len) {
-		write_damaged(buf, data, len, used);
-		return;
+	if (is == FNT_MSGPACK_VALID && used == len) {
+		if (buf)
+			write_all_objects(buf, data, len);
+		return 0;
 	}
-	msgpack_unpacked_init(&unpacked);
-	result = msgpack_unpack_next(&unpacked, data, len, &at);
-	if (result == MSGPACK_UNPACK_SUCCESS)
-		write_object(buf, &unpacked.data, false);
-	else if (result == MSGPACK_UNPACK_NOMEM_ERROR)
-		fnt_buf_fail(buf);
-	else
-		write_damaged(buf, data, len, 0);
-	msgpack_unpacked_destroy(&unpacked);
+	if (is == FNT_MSGPACK_TOO_DEEP) {
+		if (buf)
+			fnt_json_too_deep(buf, "msgpack", used, len);
+		return FNT_TRACE_VALUE_TOO_DEEP;
+	}
+	if (buf)
+		write_damaged(buf, data, len, used);
+	return FNT_TRACE_VALUE_INVALID;
 }

@@ -11,6 +11,8 @@
 
 #include "base/utf8.h"
 
+#include <fntrace/fntrace.h>
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,11 +29,26 @@ enum expect {
 struct scan {
 	const char *text;
 	size_t len, at;
-	struct fnt_buf *out;
+	struct fnt_buf *out; /* NULL: only check */
 	enum expect expect;
+	bool too_deep; /* why it was not accepted */
 	unsigned depth;
-	bool is_object[FNT_JSON_DEPTH_MAX];
+	bool is_object[FNT_VALUE_DEPTH_MAX];
 };
+
+static void
+put(struct scan *scan, const char *bytes, size_t len)
+{
+	if (scan->out)
+		fnt_buf_append(scan->out, bytes, len);
+}
+
+static void
+put_char(struct scan *scan, char byte)
+{
+	if (scan->out)
+		fnt_buf_append_char(scan->out, byte);
+}
 
 /* The byte at scan->at; -1 at the end. */
 static int
@@ -92,14 +109,14 @@ scan_number(struct scan *scan)
 		if (!skip_digits(scan))
 			return false;
 	}
-	fnt_buf_append(scan->out, scan->text + start, scan->at - start);
+	put(scan, scan->text + start, scan->at - start);
 	return true;
 }
 
 static bool
 scan_word(struct scan *scan, const char *word)
 {
-	fnt_buf_append_text(scan->out, word);
+	put(scan, word, strlen(word));
 	for (; *word; word++, scan->at++) {
 		if (peek(scan) != *word)
 			return false;
@@ -148,11 +165,11 @@ scan_unicode_escape(struct scan *scan)
 		if (low < 0xdc00 || low > 0xdfff)
 			scan->at = end; /* no pair: this escape is another character */
 	}
-	fnt_buf_append_text(scan->out, "\\u");
+	put(scan, "\\u", 2);
 	if (unit >= 0xd800 && unit <= 0xdfff && scan->at - start == 4)
-		fnt_buf_append_text(scan->out, "fffd");
+		put(scan, "fffd", 4);
 	else
-		fnt_buf_append(scan->out, scan->text + start, scan->at - start);
+		put(scan, scan->text + start, scan->at - start);
 	return true;
 }
 
@@ -168,15 +185,15 @@ scan_escape(struct scan *scan)
 	scan->at++;
 	if (byte == 'u')
 		return scan_unicode_escape(scan);
-	fnt_buf_append_char(scan->out, '\\');
-	fnt_buf_append_char(scan->out, (char)byte);
+	put_char(scan, '\\');
+	put_char(scan, (char)byte);
 	return true;
 }
 
 static bool
 scan_string(struct scan *scan)
 {
-	fnt_buf_append_char(scan->out, '"');
+	put_char(scan, '"');
 	scan->at++;
 	for (;;) {
 		size_t start = scan->at;
@@ -187,14 +204,16 @@ scan_string(struct scan *scan)
 			byte = peek(scan);
 		}
 		/* Of these bytes only ill-formed UTF-8, U+2028 and U+2029 change. */
-		fnt_json_escape(scan->out, scan->text + start, scan->at - start);
+		if (scan->out)
+			fnt_json_escape(scan->out, scan->text + start,
+					scan->at - start);
 		if (byte == '"')
 			break;
 		if (byte != '\\' || !scan_escape(scan))
 			return false;
 	}
 	scan->at++;
-	fnt_buf_append_char(scan->out, '"');
+	put_char(scan, '"');
 	return true;
 }
 
@@ -209,9 +228,10 @@ value_done(struct scan *scan)
 static bool
 scan_open(struct scan *scan, bool is_object)
 {
-	if (scan->depth == FNT_JSON_DEPTH_MAX)
+	scan->too_deep = scan->depth == FNT_VALUE_DEPTH_MAX;
+	if (scan->too_deep)
 		return false;
-	fnt_buf_append_char(scan->out, is_object ? '{' : '[');
+	put_char(scan, is_object ? '{' : '[');
 	scan->is_object[scan->depth++] = is_object;
 	scan->expect = is_object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
 	scan->at++;
@@ -225,7 +245,7 @@ scan_close(struct scan *scan)
 
 	if (peek(scan) != close)
 		return false;
-	fnt_buf_append_char(scan->out, close);
+	put_char(scan, close);
 	scan->depth--;
 	scan->at++;
 	value_done(scan);
@@ -240,7 +260,7 @@ scan_key(struct scan *scan)
 	skip_space(scan);
 	if (peek(scan) != ':')
 		return false;
-	fnt_buf_append_char(scan->out, ':');
+	put_char(scan, ':');
 	scan->at++;
 	scan->expect = EXPECT_VALUE;
 	return true;
@@ -251,7 +271,7 @@ scan_comma_or_end(struct scan *scan)
 {
 	if (peek(scan) != ',')
 		return scan_close(scan);
-	fnt_buf_append_char(scan->out, ',');
+	put_char(scan, ',');
 	scan->expect = scan->is_object[scan->depth - 1] ? EXPECT_KEY : EXPECT_VALUE;
 	scan->at++;
 	return true;
@@ -340,14 +360,20 @@ write_invalid(struct fnt_buf *out, const char *text, size_t len, size_t at)
 	fnt_buf_append_text(out, ">\"");
 }
 
-void
+uint32_t
 fnt_json_text(struct fnt_buf *buf, const char *text, size_t len)
 {
 	struct scan scan = {.text = text, .len = len, .out = buf};
-	size_t mark = buf->len;
+	size_t mark = buf ? buf->len : 0;
 
 	if (scan_text(&scan))
-		return;
-	fnt_buf_truncate(buf, mark);
-	write_invalid(buf, text, len, scan.at);
+		return 0;
+	if (buf) {
+		fnt_buf_truncate(buf, mark);
+		if (scan.too_deep)
+			fnt_json_too_deep(buf, "JSON", scan.at, len);
+		else
+			write_invalid(buf, text, len, scan.at);
+	}
+	return scan.too_deep ? FNT_TRACE_VALUE_TOO_DEEP : FNT_TRACE_VALUE_INVALID;
 }

@@ -74,7 +74,8 @@ write_bool(struct fnt_buf *buf, const char *name, bool value)
 	fnt_buf_append_text(buf, value ? "true" : "false");
 }
 
-static void
+/* Returns as fnt_value_flags(). `buf` NULL: only checks. */
+static uint32_t
 write_result(struct fnt_buf *buf, const struct fnt_value *value)
 {
 	const void *data = value && value->data ? value->data : "";
@@ -82,22 +83,24 @@ write_result(struct fnt_buf *buf, const struct fnt_value *value)
 
 	switch (value ? value->kind : FNT_VALUE_NONE) {
 	case FNT_VALUE_JSON:
-		fnt_json_text(buf, data, len);
-		break;
+		return fnt_json_text(buf, data, len);
 	case FNT_VALUE_MSGPACK:
-		fnt_json_msgpack(buf, data, len);
-		break;
+		return fnt_json_msgpack(buf, data, len);
 	default:
-		fnt_buf_append_text(buf, "null");
-		break;
+		if (buf)
+			fnt_buf_append_text(buf, "null");
+		return 0;
 	}
 }
 
 /* ---- the fields of Pylon --------------------------------------------------------- */
 
-static void
+/* Returns what is wrong with its value: as fnt_value_flags(). */
+static uint32_t
 write_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)
 {
+	uint32_t flags = 0;
+
 	fnt_buf_append_text(buf, ",\"outcome\":{\"status\":\"");
 	fnt_buf_append_text(buf, fnt_outcome_name(trace->outcome));
 	fnt_buf_append_char(buf, '"');
@@ -105,7 +108,7 @@ write_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)
 	case FNT_OK:
 		if (trace->value.kind != FNT_VALUE_NONE) {
 			write_name(buf, "value");
-			write_result(buf, &trace->value);
+			flags = write_result(buf, &trace->value);
 		}
 		break;
 	case FNT_ERROR:
@@ -117,6 +120,7 @@ write_outcome(struct fnt_buf *buf, const struct fnt_trace *trace)
 		break;
 	}
 	fnt_buf_append_char(buf, '}');
+	return flags;
 }
 
 /* `{"op":…,"entity":…,"id":…`: what ended and pending ops have in common. */
@@ -155,10 +159,12 @@ write_schedule(struct fnt_buf *buf, const struct fnt_trace_schedule *schedule)
 	fnt_buf_append_char(buf, '}');
 }
 
-static void
+/* Returns as write_outcome(). */
+static uint32_t
 write_original_fields(struct fnt_buf *buf, const struct fnt_trace *trace)
 {
 	const char *call_id = trace->call_id ? trace->call_id : "";
+	uint32_t flags;
 
 	fnt_buf_append_text(buf, "\"call_id\":");
 	fnt_json_string(buf, call_id, strlen(call_id));
@@ -167,7 +173,7 @@ write_original_fields(struct fnt_buf *buf, const struct fnt_trace *trace)
 	write_text_or_null(buf, "user_id", trace->user_id);
 	write_u64(buf, "started_at", trace->started_at_ns / 1000000);
 	write_ms(buf, "duration_ms", trace->duration_ns);
-	write_outcome(buf, trace);
+	flags = write_outcome(buf, trace);
 	write_name(buf, "ops");
 	fnt_buf_append_char(buf, '[');
 	for (size_t i = 0; i < trace->op_count; i++) {
@@ -186,6 +192,7 @@ write_original_fields(struct fnt_buf *buf, const struct fnt_trace *trace)
 		write_schedule(buf, &trace->schedules[i]);
 	}
 	fnt_buf_append_char(buf, ']');
+	return flags;
 }
 
 /* ---- our own fields ------------------------------------------------------------- */
@@ -209,16 +216,9 @@ write_ids(struct fnt_buf *buf, const struct fnt_trace *trace)
 	}
 }
 
-/* As in the traceparent: bit 0 sampled, bit 1 random. */
-static uint64_t
-w3c_flags(const struct fnt_trace *trace)
-{
-	return (trace->flags & FNT_TRACE_SAMPLED ? 1u : 0u) |
-	       (trace->flags & FNT_TRACE_RANDOM_ID ? 2u : 0u);
-}
-
+/* `more`: flags that the trace need not have. */
 static void
-write_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
+write_flags(struct fnt_buf *buf, const struct fnt_trace *trace, uint32_t more)
 {
 	static const struct {
 		uint32_t flag;
@@ -230,6 +230,8 @@ write_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 		{FNT_TRACE_ID_CUT, "id_cut"},
 		{FNT_TRACE_INVALID_UTF8, "invalid_utf8"},
 		{FNT_TRACE_DAMAGED, "damaged"},
+		{FNT_TRACE_VALUE_INVALID, "value_invalid"},
+		{FNT_TRACE_VALUE_TOO_DEEP, "value_too_deep"},
 		{FNT_TRACE_AS_OF_COPY, "as_of_copy"},
 		{FNT_TRACE_TIME_UNKNOWN, "time_unknown"},
 	};
@@ -242,7 +244,7 @@ write_flags(struct fnt_buf *buf, const struct fnt_trace *trace)
 		   trace->ops_omitted || trace->schedules_omitted ||
 			   (trace->flags & cut));
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		if (trace->flags & flags[i].flag)
+		if ((trace->flags | more) & flags[i].flag)
 			write_bool(buf, flags[i].name, true);
 	}
 }
@@ -292,11 +294,13 @@ write_progress(struct fnt_buf *buf, const struct fnt_trace *trace)
 static void
 write_trace(struct fnt_buf *buf, const struct fnt_trace *trace)
 {
+	uint32_t of_value;
+
 	fnt_buf_append_char(buf, '{');
-	write_original_fields(buf, trace);
+	of_value = write_original_fields(buf, trace);
 	write_text_or_null(buf, "tenant_id", trace->tenant_id);
 	write_ids(buf, trace);
-	write_u64(buf, "trace_flags", w3c_flags(trace));
+	write_u64(buf, "trace_flags", trace->w3c_flags);
 	write_i64(buf, "pid", trace->pid);
 	write_i64(buf, "tid", trace->tid);
 	write_u64(buf, "pid_ns", trace->pid_ns);
@@ -304,7 +308,7 @@ write_trace(struct fnt_buf *buf, const struct fnt_trace *trace)
 		write_i64(buf, "host_pid", trace->host_pid);
 	write_text(buf, "exe", trace->exe);
 	write_ms(buf, "started_mono_ms", trace->started_mono_ns);
-	write_flags(buf, trace);
+	write_flags(buf, trace, of_value);
 	if (trace->wait_count)
 		write_waits(buf, trace);
 	if (trace->outcome == FNT_IN_FLIGHT || trace->outcome == FNT_ABORTED)
@@ -322,6 +326,12 @@ fnt_trace_to_json(const struct fnt_trace *trace, char **json, size_t *len)
 	fnt_buf_init(&buf);
 	write_trace(&buf, trace);
 	return fnt_buf_steal(&buf, json, len);
+}
+
+uint32_t
+fnt_value_flags(const struct fnt_value *value)
+{
+	return write_result(NULL, value);
 }
 
 int

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "json/msgpack_walk.h"
 
-#include <stdint.h>
-
 /* What follows an object's first byte. */
 struct shape {
 	uint8_t count_bytes; /* a big-endian count follows */
@@ -27,20 +25,13 @@ static const struct shape shapes[0x20] = {
 };
 /* clang-format on */
 
-struct item {
-	uint64_t size;	   /* bytes, without its children */
-	uint64_t children; /* objects that follow and belong to it */
-	bool container;	   /* an array or a map, maybe an empty one */
-};
-
-/* Read the object at `byte`, of which there are `len` > 0 bytes. */
-static bool
-read_item(struct item *item, const uint8_t *byte, size_t len)
+bool
+fnt_msgpack_read(struct fnt_msgpack_item *item, const uint8_t *byte, size_t len)
 {
 	const struct shape *shape;
 	uint64_t count = 0;
 
-	*item = (struct item){.size = 1};
+	*item = (struct fnt_msgpack_item){.size = 1, .head = 1};
 	if (byte[0] < 0x80 || byte[0] >= 0xe0) {
 		return true; /* fixint */
 	} else if (byte[0] < 0xa0) {
@@ -58,33 +49,33 @@ read_item(struct item *item, const uint8_t *byte, size_t len)
 		return false;
 	for (unsigned i = 0; i < shape->count_bytes; i++)
 		count = count << 8 | byte[1 + i];
+	item->head += shape->count_bytes;
 	item->size += shape->count_bytes + shape->extra + count * shape->unit;
 	item->container = shape->children;
 	item->children = count * shape->children;
 	return item->size <= len;
 }
 
-bool
+enum fnt_msgpack_verdict
 fnt_msgpack_walk(const void *data, size_t len, size_t *used)
 {
 	const uint8_t *byte = data;
-	uint64_t left[FNT_MSGPACK_DEPTH_MAX]; /* objects to come, by open container */
-	uint64_t pending = 1;		      /* objects to come, in all */
+	uint64_t left[FNT_VALUE_DEPTH_MAX]; /* objects to come, by open container */
+	uint64_t pending = 1;		    /* objects to come, in all */
 	unsigned depth = 0;
-	struct item item;
+	struct fnt_msgpack_item item;
 
 	*used = 0;
 	if (!len)
-		return false;
+		return FNT_MSGPACK_INVALID;
 	/* Each object takes a byte at least, so pending <= len - *used must hold. */
 	while (pending) {
-		if (!read_item(&item, byte + *used, len - *used))
-			return false;
-		if (item.size + item.children + (pending - 1) > len - *used)
-			return false;
+		if (!fnt_msgpack_read(&item, byte + *used, len - *used) ||
+		    item.size + item.children + (pending - 1) > len - *used)
+			return FNT_MSGPACK_INVALID;
 		pending += item.children - 1;
-		if (item.container && depth == FNT_MSGPACK_DEPTH_MAX)
-			return false;
+		if (item.container && depth == FNT_VALUE_DEPTH_MAX)
+			return FNT_MSGPACK_TOO_DEEP;
 		*used += (size_t)item.size;
 		if (item.children) {
 			left[depth++] = item.children;
@@ -93,5 +84,5 @@ fnt_msgpack_walk(const void *data, size_t len, size_t *used)
 		while (depth && !--left[depth - 1])
 			depth--;
 	}
-	return true;
+	return FNT_MSGPACK_VALID;
 }

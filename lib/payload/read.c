@@ -152,7 +152,7 @@ take_object(struct fnt_payload_reader *reader, struct token *token)
 	if (*start >= 0xc0 && take_long(reader, token, *start))
 		return true;
 	/* Maps, floats and extensions of a later version, or damage. */
-	if (!fnt_msgpack_walk(start, left, &used))
+	if (fnt_msgpack_walk(start, left, &used) != FNT_MSGPACK_VALID)
 		return false;
 	token->kind = OTHER;
 	reader->at = start + used;
@@ -352,8 +352,8 @@ next_slow(struct fnt_payload_reader *reader, struct fnt_event *event)
 	for (; in.left && !in.bad; in.left--) {
 		size_t used;
 
-		if (!fnt_msgpack_walk(reader->at, (size_t)(reader->end - reader->at),
-				      &used))
+		if (fnt_msgpack_walk(reader->at, (size_t)(reader->end - reader->at),
+				     &used) != FNT_MSGPACK_VALID)
 			in.bad = true;
 		else
 			reader->at += used;

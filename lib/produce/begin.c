@@ -21,16 +21,10 @@ struct reading {
 /* Write the head of a call whose first event is written, and make it visible in
  * flight. */
 static inline __attribute__((always_inline)) void
-show_fast(struct fnt_call *call, struct fnt_thread *thread,
-	  const struct fnt_call_info *info, uint64_t now, fnt_pair fn)
+show_fast(struct fnt_call *call, const struct fnt_head *head)
 {
-	struct fnt_call_ids ids = fnt_head_make_ids(thread, info);
-	struct fnt_head head;
-
-	fnt_head_start_trace(thread, &ids);
-	head = fnt_head_make(thread, ids, now, fn, (uint8_t)info->fn_type);
-	fnt_head_store(&call->record, &head);
-	fnt_head_show(call->shown, &head);
+	fnt_head_store(&call->record, head);
+	fnt_head_show(call->shown, head);
 	fnt_frame_open(call->frame, fnt_payload_used(call));
 }
 
@@ -45,6 +39,8 @@ start_fast(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 {
 	struct fnt_thread *thread = fnt_thread_cached(attachment);
 	const struct fnt_name_entry *fn;
+	struct fnt_call_ids ids;
+	struct fnt_head head;
 	struct fnt_call *call;
 	uint64_t now;
 	char *end;
@@ -78,7 +74,10 @@ start_fast(struct fnt_attachment *attachment, const struct fnt_call_info *info,
 		call->slow.ruled = true;
 		call->rule = *rule;
 	}
-	show_fast(call, thread, info, now, fn->fn);
+	ids = fnt_head_make_ids(thread, info);
+	fnt_head_start_trace(thread, &ids, common ? NULL : rule);
+	head = fnt_head_make(thread, ids, now, fn->fn, (uint8_t)info->fn_type);
+	show_fast(call, &head);
 	return call;
 }
 

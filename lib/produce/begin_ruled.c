@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "produce/begin_ruled.h"
 
+#include "produce/call_head.h"
+
 #include "produce/call_start.h"
 #include "produce/capture.h"
 #include "produce/rules_follow.h"
+#include "produce/sampling.h"
 
 /* The rule of the function `name` in the latest snapshot. */
 static const struct fnt_rule *
@@ -36,6 +39,20 @@ start_captured(const struct fnt_call_ctx *ctx, struct fnt_log *log,
 	return fnt_call_start(log, ctx->thread, &captured, framed);
 }
 
+/* If the call began a tree that `keep` leaves out, it is not said to be sampled. */
+static void
+set_sampled(struct fnt_call_ctx ctx, const struct fnt_rule *rule)
+{
+	struct fnt_record *record = &ctx.call->record;
+
+	if (record->trace_id[0] != ctx.thread->trace_high ||
+	    record->trace_id[1] != record->uid ||
+	    fnt_sampling_keeps(rule, record->trace_id))
+		return;
+	record->flags &= ~(uint32_t)FNT_HEAD_SAMPLED;
+	fnt_call_show_word(ctx.call, FNT_RECORD_WORD(flags));
+}
+
 /* Give a call that has begun its rule. */
 static void
 set_rule(struct fnt_call *call, const struct fnt_rule *rule)
@@ -61,6 +78,7 @@ start(struct fnt_call_ctx *ctx, struct fnt_log *log, const struct fnt_call_info 
 		ctx->call = start_captured(ctx, log, rule, info, framed);
 	if (!ctx->call)
 		return -ENOMEM;
+	set_sampled(*ctx, rule);
 	set_rule(ctx->call, rule);
 	return 0;
 }

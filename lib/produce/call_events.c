@@ -27,7 +27,8 @@ fnt_call_traceparent(const struct fnt_call *call, char text[FNT_TRACEPARENT_BYTE
 	text[0] = '\0';
 	if (!call)
 		return -ESHUTDOWN;
-	fnt_traceparent_format(text, call->record.trace_id, call->record.uid);
+	fnt_traceparent_format(text, call->record.trace_id, call->record.uid,
+			       call->record.flags / FNT_RECORD_W3C);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #ifndef FNT_PRODUCE_CALL_HEAD_H
 #define FNT_PRODUCE_CALL_HEAD_H
 
-#include "produce/call_use.h"
+#include "produce/sampling.h"
 #include "ring/frame.h"
 
 /* ---- ids ------------------------------------------------------------------------- */
@@ -33,11 +33,17 @@ fnt_head_id(struct fnt_thread *thread)
 	return __builtin_expect(id != 0, 1) ? id : fnt_head_random(thread);
 }
 
-/* A call's uid, its caller's (0: none), and its trace's id. */
+/* A call's uid, its caller's (0: none), its trace's id and its W3C flags, as in
+ * a record. */
 struct fnt_call_ids {
 	uint64_t uid, parent_uid;
 	uint64_t trace_id[2];
+	uint32_t flags;
 };
+
+/* FNT_W3C_* as they are in a record's flags. */
+#define FNT_HEAD_SAMPLED (FNT_W3C_SAMPLED * FNT_RECORD_W3C)
+#define FNT_HEAD_RANDOM (FNT_W3C_RANDOM * FNT_RECORD_W3C)
 
 /* The ids of a call that begins: those of its parent or of `info`, all 0 if there are
  * none. info->traceparent is not parsed here. */
@@ -47,25 +53,31 @@ fnt_head_make_ids(struct fnt_thread *thread, const struct fnt_call_info *info)
 	const struct fnt_call *parent = info->parent;
 	struct fnt_call_ids ids = {fnt_head_id(thread),
 				   info->parent_uid,
-				   {info->trace_id[0], info->trace_id[1]}};
+				   {info->trace_id[0], info->trace_id[1]},
+				   FNT_HEAD_SAMPLED};
 
 	if (parent) {
 		ids.parent_uid = parent->record.uid;
 		ids.trace_id[0] = parent->record.trace_id[0];
 		ids.trace_id[1] = parent->record.trace_id[1];
+		ids.flags = parent->record.flags & FNT_RECORD_W3C_FLAGS;
 	}
 	return ids;
 }
 
 /* If the call belongs to no trace, begin one: its id is 64 random bits of the thread,
- * and the call's uid. */
+ * and the call's uid. `rule`: the call's; NULL: all settings are at their defaults. */
 static inline __attribute__((always_inline)) void
-fnt_head_start_trace(struct fnt_thread *thread, struct fnt_call_ids *ids)
+fnt_head_start_trace(struct fnt_thread *thread, struct fnt_call_ids *ids,
+		     const struct fnt_rule *rule)
 {
-	if (!(ids->trace_id[0] | ids->trace_id[1])) {
-		ids->trace_id[0] = thread->trace_high;
-		ids->trace_id[1] = ids->uid;
-	}
+	if (ids->trace_id[0] | ids->trace_id[1])
+		return;
+	ids->trace_id[0] = thread->trace_high;
+	ids->trace_id[1] = ids->uid;
+	ids->flags = FNT_HEAD_SAMPLED | FNT_HEAD_RANDOM;
+	if (__builtin_expect(rule && !fnt_sampling_keeps(rule, ids->trace_id), 0))
+		ids->flags = FNT_HEAD_RANDOM;
 }
 
 /* ---- the record's head ----------------------------------------------------------- */
@@ -74,7 +86,7 @@ fnt_head_start_trace(struct fnt_thread *thread, struct fnt_call_ids *ids)
  * composed in registers: a word that was stored in parts can't be loaded for a
  * while. */
 struct fnt_head {
-	fnt_pair uid_parent, trace, started, fn, pid_exe, mono;
+	fnt_pair uid_parent, trace, started, fn, pid_exe, flags, mono;
 };
 
 /* The head of a call of the function `fn`, a pair as of fnt_name_pair(), that begins at
@@ -91,6 +103,7 @@ fnt_head_make(const struct fnt_thread *thread, struct fnt_call_ids ids, uint64_t
 		.pid_exe = fnt_pair_load(&thread->pid_tid) |
 			   fnt_pair_make(0, (uint64_t)fn_type
 						    << FNT_RECORD_SHIFT(fn_type)),
+		.flags = fnt_pair_make(ids.flags, 0),
 		.mono = fnt_pair_make(now, thread->origin)};
 }
 
@@ -108,7 +121,7 @@ fnt_head_store(struct fnt_record *record, const struct fnt_head *head)
 	fnt_pair_store(FNT_HEAD_AT(record, started_at_ns), head->started);
 	fnt_pair_store(FNT_HEAD_AT(record, seq), head->fn);
 	fnt_pair_store(FNT_HEAD_AT(record, pid), head->pid_exe);
-	fnt_pair_store(FNT_HEAD_AT(record, flags), none);
+	fnt_pair_store(FNT_HEAD_AT(record, flags), head->flags);
 	fnt_pair_store(FNT_HEAD_AT(record, stream_bytes), none);
 	fnt_pair_store(FNT_HEAD_AT(record, started_mono), head->mono);
 }
@@ -125,7 +138,7 @@ fnt_head_show(struct fnt_frame *frame, const struct fnt_head *head)
 			      head->started);
 	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(seq)], head->fn);
 	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(pid)], head->pid_exe);
-	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(flags)], none);
+	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(flags)], head->flags);
 	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(stream_bytes)], none);
 	fnt_pair_store_shared(&frame->record[FNT_RECORD_WORD(started_mono)],
 			      head->mono);

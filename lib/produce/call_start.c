@@ -118,10 +118,13 @@ write_head(struct fnt_call *call, struct fnt_thread *thread,
 	const struct fnt_name_entry *fn = fnt_name_find(&thread->names, info->fn_name);
 	struct fnt_call_ids ids = fnt_head_make_ids(thread, info);
 	struct fnt_head head;
+	uint32_t flags;
 
-	if (info->traceparent && !info->parent)
-		fnt_traceparent_parse(info->traceparent, ids.trace_id, &ids.parent_uid);
-	fnt_head_start_trace(thread, &ids);
+	if (info->traceparent && !info->parent &&
+	    fnt_traceparent_parse(info->traceparent, ids.trace_id, &ids.parent_uid,
+				  &flags))
+		ids.flags = flags * FNT_RECORD_W3C;
+	fnt_head_start_trace(thread, &ids, NULL);
 	fnt_clock_update_wall(&thread->clock, now);
 	head = fnt_head_make(thread, ids, now,
 			     fn ? fn->fn : fnt_name_pair(FNT_NAME_NONE),

@@ -85,6 +85,10 @@ push_head(struct fnt_call_ctx *ctx, const struct fnt_trace *trace)
 
 	if (trace->uid)
 		record->uid = trace->uid;
+	if (trace->trace_id[0] | trace->trace_id[1])
+		record->flags =
+			(record->flags & ~FNT_RECORD_W3C_FLAGS) |
+			(trace->w3c_flags * FNT_RECORD_W3C & FNT_RECORD_W3C_FLAGS);
 	if (trace->started_at_ns) {
 		record->started_at_ns = trace->started_at_ns;
 		record->started_mono =

@@ -44,6 +44,13 @@ fnt_sampling_hash(const uint64_t trace_id[2])
 	       1;
 }
 
+/* Is the trace sampled? */
+static inline bool
+fnt_sampling_keeps(const struct fnt_rule *rule, const uint64_t trace_id[2])
+{
+	return rule->keep >= FNT_KEEP_ALL || fnt_sampling_hash(trace_id) < rule->keep;
+}
+
 /* Count a record of the function `name` in the current second, if there are fewer than
  * `limit`, at least 1, so far. False: there are not. Any thread; wait-free. */
 bool fnt_sampling_rate(const struct fnt_view *view, uint32_t name, uint32_t limit,
@@ -64,8 +71,7 @@ fnt_sampling_decide(struct fnt_call *call, const struct fnt_thread *thread)
 	}
 	if (record->outcome != FNT_OK && rule->keep_errors)
 		return 0;
-	if (rule->keep < FNT_KEEP_ALL &&
-	    fnt_sampling_hash(record->trace_id) >= rule->keep)
+	if (!fnt_sampling_keeps(rule, record->trace_id))
 		return FNT_MARK_SAMPLED;
 	if (rule->rate && !fnt_sampling_rate(&thread->attachment->region.view,
 					     record->fn_name, rule->rate, thread->now))

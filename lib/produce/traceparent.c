@@ -42,16 +42,17 @@ take_dash(const char **text)
 }
 
 bool
-fnt_traceparent_parse(const char *text, uint64_t trace_id[2], uint64_t *parent_uid)
+fnt_traceparent_parse(const char *text, uint64_t trace_id[2], uint64_t *parent_uid,
+		      uint32_t *flags)
 {
 	const char *at = text;
-	uint64_t version, high, low, parent, flags;
+	uint64_t version, high, low, parent, bits;
 
 	if (!take_hex(&at, text + VERSION_END, &version) || !take_dash(&at) ||
 	    !take_hex(&at, text + TRACE_MIDDLE, &high) ||
 	    !take_hex(&at, text + TRACE_END, &low) || !take_dash(&at) ||
 	    !take_hex(&at, text + PARENT_END, &parent) || !take_dash(&at) ||
-	    !take_hex(&at, text + FLAGS_END, &flags))
+	    !take_hex(&at, text + FLAGS_END, &bits))
 		return false;
 	if (*at != '\0' && (*at != '-' || version == 0))
 		return false;
@@ -60,6 +61,7 @@ fnt_traceparent_parse(const char *text, uint64_t trace_id[2], uint64_t *parent_u
 	trace_id[0] = high;
 	trace_id[1] = low;
 	*parent_uid = parent;
+	*flags = (uint32_t)bits & FNT_TRACEPARENT_FLAGS;
 	return true;
 }
 
@@ -73,7 +75,7 @@ put_hex(char *out, uint64_t number)
 
 void
 fnt_traceparent_format(char text[FNT_TRACEPARENT_BYTES], const uint64_t trace_id[2],
-		       uint64_t uid)
+		       uint64_t uid, uint32_t flags)
 {
 	char *out = text;
 
@@ -86,6 +88,6 @@ fnt_traceparent_format(char text[FNT_TRACEPARENT_BYTES], const uint64_t trace_id
 	out = put_hex(out, uid);
 	*out++ = '-';
 	*out++ = '0';
-	*out++ = '1';
+	*out++ = (char)('0' + (flags & FNT_TRACEPARENT_FLAGS));
 	*out = '\0';
 }

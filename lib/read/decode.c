@@ -152,6 +152,7 @@ decode_value(struct fnt_decoder *in, const struct fnt_event *event)
 		trace->value = (struct fnt_value){
 			(enum fnt_value_kind)event->value.kind,
 			terminate(in, event->value.bytes), event->value.bytes.len};
+	trace->flags |= fnt_value_flags(&trace->value);
 }
 
 static void
@@ -417,7 +418,7 @@ decode_events(struct fnt_decoder *in, const struct fnt_record *head)
 /* Flags of a trace that are stored in its record. */
 #define STORED_FLAGS                                                                   \
 	(FNT_TRACE_VALUE_OMITTED | FNT_TRACE_CODE_CUT | FNT_TRACE_MESSAGE_CUT |        \
-	 FNT_TRACE_ID_CUT | FNT_TRACE_RANDOM_ID | FNT_TRACE_SAMPLED)
+	 FNT_TRACE_ID_CUT)
 
 /* Fields are cleared in groups: gcc clears a whole trace by "rep stos", which takes a
  * third of the time of all this. */
@@ -433,6 +434,7 @@ decode_head(struct fnt_decoder *in, const struct fnt_record *head)
 	trace->fn_type = (enum fnt_fn_type)head->fn_type;
 	trace->outcome = (enum fnt_outcome)head->outcome;
 	trace->flags = head->flags & STORED_FLAGS;
+	trace->w3c_flags = (head->flags & FNT_RECORD_W3C_FLAGS) / FNT_RECORD_W3C;
 	if (__builtin_expect(head->flags & FNT_RECORD_AS_OF_COPY, 0))
 		trace->flags |= FNT_TRACE_AS_OF_COPY;
 	if (__builtin_expect(head->origin & FNT_ORIGIN_TIME_UNKNOWN, 0))

@@ -250,6 +250,7 @@ set_floor(struct floor *f, uint64_t ring_bytes, uint32_t cells)
 			    .mask = (1ull << shift) - 1,
 			    .lap_shift = shift,
 			    .lane_no = 1,
+			    .flags = FNT_RECORD_W3C_FLAGS,
 			    .trace_high = 0x0123456789abcdefu,
 			    .pid_tid = (uint64_t)getpid() << 32 | (uint64_t)getpid()};
 	for (uint32_t i = 0; i < FLOOR_FRAMES; i++) {

@@ -78,6 +78,7 @@ struct floor {
 	uint32_t first_row, first_bucket; /* for the journal */
 	uint64_t uid, trace_high;
 	uint64_t pid_tid, exe, origin;
+	uint32_t flags; /* of a record */
 	struct floor_clock clock;
 };
 
@@ -162,7 +163,7 @@ floor_head(const struct floor *f, fnt_word *words, const struct floor_call *call
 	floor_store(&words[7], fn | end.bytes);
 	floor_store(&words[8], f->pid_tid);
 	floor_store(&words[9], f->exe | kind | (ended ? lane | outcome : 0));
-	floor_store(&words[10], (uint64_t)end.ops << 32);
+	floor_store(&words[10], (uint64_t)end.ops << 32 | f->flags);
 	floor_store(&words[11], 0);
 	floor_store(&words[12], 0);
 	floor_store(&words[13], 0);

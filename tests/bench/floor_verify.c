@@ -84,6 +84,7 @@ make_floor(struct copies *copies, const struct scene *s, const fnt_word *words)
 		.pid_tid = floor_load(&words[8]),
 		.exe = floor_load(&words[9]) & UINT32_MAX,
 		.origin = floor_load(&words[15]),
+		.flags = (uint32_t)floor_load(&words[10]),
 	};
 	bool named = floor_set_names(&f, fnt_key_name(floor_load(&copies->get.key)),
 				     fnt_key_name(floor_load(&copies->insert.key)));

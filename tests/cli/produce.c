@@ -174,7 +174,7 @@ finish(char **words, const char *rest)
 static void
 finish_msgpack(char **words)
 {
-	char bytes[256], digits[3] = "";
+	char bytes[1024], digits[3] = "";
 	struct fnt_value value = {FNT_VALUE_MSGPACK, bytes, 0};
 	struct fnt_call **call = find(words[1]);
 

@@ -11,6 +11,7 @@ import base64
 import json
 import mmap
 import os
+import re
 import struct
 import sys
 
@@ -20,7 +21,7 @@ HEAD_BYTES, MORE_BYTES = CELL - 8 - RECORD.size, CELL - 8
 STARTED_MONO = 21  # its place among a record's fields
 LAPS, WORDS = 1 << 40, 1 << 64
 HEAD, MORE = 1 << 1, 2 << 1
-NO_NAME = 0xffffffff
+NO_NAME, DEPTH = 0xffffffff, 512
 NAMES, RINGS, BLOCK_KEYS, BLOCKS, OPTIONAL = 4, 6, 12, 13, (7, 8)
 SECTIONS = [  # HEADER: kinds from 1 on: stride, least and greatest count
     (256, 1, 1), (256, 1, 65000), (384, 1, 65000), (272, 1, 1 << 20),
@@ -36,6 +37,10 @@ CUTS = ["value_omitted", "code_cut", "message_cut", "id_cut"]
 
 class Damaged(Exception):
     """What is wrong with the file, or with a payload."""
+
+
+class TooDeep(Damaged):
+    """Nested deeper than is accepted."""
 
 
 # ---- msgpack ----------------------------------------------------------------------------
@@ -85,8 +90,8 @@ def unpack(data, at, depth=0):
     kind, value, at = head(data, at)
     if kind in (list, Map):
         items = kind()
-        if depth == 32:
-            raise Damaged("nested too deep")
+        if depth == DEPTH:
+            raise TooDeep("nested too deep")
         for _ in range(value * (1 if kind is list else 2)):
             item, at = unpack(data, at, depth + 1)
             items.append(item)
@@ -332,17 +337,32 @@ def from_msgpack(value):
     return list(map(from_msgpack, value)) if isinstance(value, list) else value
 
 
+def json_depth(text):
+    """How deep it is nested; it is JSON."""
+    depth = most = 0
+    for mark in re.findall(r'"(?:[^"\\\\]|\\\\.)*"|[][{}]', text):
+        depth += (mark in "[{") - (mark in "]}") if len(mark) == 1 else 0
+        most = max(most, depth)
+    return most
+
+
 def from_value(kind, raw):
+    """The value, and the name of what is wrong with it."""
     try:
         if kind == 1:
-            json.loads(raw.decode(errors="replace"))
-            return Raw(raw.decode(errors="replace"))
+            text = raw.decode(errors="replace")
+            if json_depth(text) > DEPTH:
+                raise TooDeep("nested too deep")
+            json.loads(text)
+            return Raw(text), None
         value, end = unpack(raw, 0)
         if end == len(raw):
-            return from_msgpack(value)
+            return from_msgpack(value), None
+    except TooDeep:
+        return "<nested too deep>", "value_too_deep"
     except (Damaged, ValueError):
         pass
-    return "<invalid value>"
+    return "<invalid value>", "value_invalid"
 
 
 def with_ints(made, **more):
@@ -413,7 +433,10 @@ class Trace:
         elif kind == 7:
             self.error = list(map(self.text, rest))
         elif kind == 8 and rest[0] in (1, 2):
-            self.value = {"value": from_value(*rest)}
+            value, wrong = from_value(*rest)
+            self.value = {"value": value}
+            if wrong:
+                self.marks[wrong] = True
         elif kind == 9:
             self.committed = rest[0]
         else:
@@ -439,11 +462,12 @@ class Trace:
             "schedules": self.schedules, "tenant_id": tenant, "uid": f"{uid:016x}",
             "trace_id": f"{trace_high:016x}{trace_low:016x}",
             "parent_uid": f"{parent:016x}" if parent else None,
-            "trace_flags": flags >> 11 & 1 | flags >> 9 & 2, "pid": pid, "tid": tid,
+            "trace_flags": flags >> 10 & 3, "pid": pid, "tid": tid,
             "pid_ns": pid_ns, "exe": self.exe, "started_mono_ms": mono / 1e6, "ops_omitted": ops_omitted,
             "schedules_omitted": schedules_omitted,
             "truncated": bool(ops_omitted or schedules_omitted or cut), **cut,
-            **{mark: True for mark in ("invalid_utf8", "damaged") if mark in self.marks}}
+            **{mark: True for mark in ("invalid_utf8", "damaged", "value_invalid",
+                                       "value_too_deep") if mark in self.marks}}
         made.update({name: True for name, bit in (("as_of_copy", flags >> 28),
                                                   ("time_unknown", origin)) if bit & 1})
         if self.waits:
@@ -461,6 +485,7 @@ class Trace:
 
 def read(path, limit):
     """The newest records, as a JSON array. Damaged, OSError."""
+    sys.setrecursionlimit(4 * DEPTH + 1000)
     region = Region(path)
     traces = [Trace(region, *found).json() for found in region.newest(limit)]
     region.check_still()

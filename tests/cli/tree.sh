@@ -74,9 +74,9 @@ STEPS
 until_true test -e one
 mapfile -t said <said
 root=${said[0]} uid=${said[1]} open=${said[2]}
-[[ $root =~ ^00-[0-9a-f]{32}-[0-9a-f]{16}-01$ ]] || fail "traceparent $root"
+[[ $root =~ ^00-[0-9a-f]{32}-[0-9a-f]{16}-03$ ]] || fail "traceparent $root"
 trace=${root:3:32}
-[[ $root == 00-$trace-$uid-01 && $open == 00-$trace-* ]] || fail 'not of one tree'
+[[ $root == 00-$trace-$uid-03 && $open == 00-$trace-* ]] || fail 'not of one tree'
 sleep 0.05
 produce app <<STEPS
 begin b1 closeAuction mutation - - $open

@@ -29,18 +29,20 @@ try_traceparent(const char *text)
 {
 	char again[FNT_TRACEPARENT_BYTES];
 	uint64_t trace_id[2] = {7, 7}, uid = 7, trace_again[2], uid_again;
+	uint32_t flags = 7, flags_again;
 
-	if (!fnt_traceparent_parse(text, trace_id, &uid)) {
-		MUST(trace_id[0] == 7 && trace_id[1] == 7 && uid == 7);
+	if (!fnt_traceparent_parse(text, trace_id, &uid, &flags)) {
+		MUST(trace_id[0] == 7 && trace_id[1] == 7 && uid == 7 && flags == 7);
 		return;
 	}
 	MUST((trace_id[0] | trace_id[1]) && uid);
-	fnt_traceparent_format(again, trace_id, uid);
+	fnt_traceparent_format(again, trace_id, uid, flags);
 	MUST(strlen(again) == FNT_TRACEPARENT_BYTES - 1);
 	MUST(!strncmp(again + 2, text + 2, 51)); /* all but version and flags */
-	MUST(fnt_traceparent_parse(again, trace_again, &uid_again));
+	MUST(flags <= 3);
+	MUST(fnt_traceparent_parse(again, trace_again, &uid_again, &flags_again));
 	MUST(trace_again[0] == trace_id[0] && trace_again[1] == trace_id[1]);
-	MUST(uid_again == uid);
+	MUST(uid_again == uid && flags_again == flags);
 }
 
 static void

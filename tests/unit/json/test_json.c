@@ -7,6 +7,8 @@
 
 #include "json_suite.h"
 
+#include <fntrace/fntrace.h>
+
 /* ---- strings --------------------------------------------------------------------- */
 
 static const char *
@@ -93,7 +95,8 @@ text(const char *s, size_t len)
 	if (len)
 		memcpy(copy, s, len);
 	fnt_buf_append_text(&buf, "");
-	fnt_json_text(&buf, copy, len);
+	ck_assert_uint_eq(fnt_json_text(&buf, copy, len),
+			  fnt_json_text(NULL, copy, len));
 	free(copy);
 	return taken(&buf);
 }
@@ -229,15 +232,22 @@ END_TEST
 
 START_TEST(nesting_is_bounded)
 {
-	char bytes[2 * FNT_JSON_DEPTH_MAX + 2];
-	size_t depth = FNT_JSON_DEPTH_MAX;
+	char bytes[2 * FNT_VALUE_DEPTH_MAX + 2];
+	size_t depth = FNT_VALUE_DEPTH_MAX;
 
 	memset(bytes, '[', depth);
 	memset(bytes + depth, ']', depth);
 	ck_assert_uint_eq(strlen(text(bytes, 2 * depth)), 2 * depth);
 	memset(bytes, '[', depth + 1);
 	memset(bytes + depth + 1, ']', depth + 1);
-	ck_assert(is_marker(text(bytes, 2 * depth + 2)));
+	ck_assert_str_eq(
+		text(bytes, 2 * depth + 2),
+		"\"<JSON nested deeper than 512 levels at byte 512 of 1026>\"");
+	ck_assert_uint_eq(fnt_json_text(NULL, bytes, 2 * depth + 2),
+			  FNT_TRACE_VALUE_TOO_DEEP);
+	ck_assert_uint_eq(fnt_json_text(NULL, bytes + 1, 2 * depth), 0);
+	ck_assert_uint_eq(fnt_json_text(NULL, bytes + 1, 2 * depth - 1),
+			  FNT_TRACE_VALUE_INVALID);
 }
 END_TEST
 

@@ -3,6 +3,7 @@
  * test_json_msgpack.c: msgpack as JSON. Random objects are packed while the expected
  * JSON is written beside them. Then each is damaged in many ways.
  */
+#include <math.h>
 #include <msgpack.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,7 @@ json_of(const void *data, size_t len)
 
 	if (len)
 		memcpy(copy, data, len);
-	fnt_json_msgpack(&buf, copy, len);
+	MUST(fnt_json_msgpack(&buf, copy, len) == fnt_json_msgpack(NULL, copy, len));
 	free(copy);
 	return taken(&buf);
 }
@@ -31,7 +32,8 @@ json_of(const void *data, size_t len)
 static bool
 is_marker(const char *json)
 {
-	return !strncmp(json, "\"<invalid msgpack at byte ", 26);
+	return !strncmp(json, "\"<invalid msgpack at byte ", 26) ||
+	       !strncmp(json, "\"<msgpack nested deeper than ", 29);
 }
 
 START_TEST(scalars)
@@ -179,7 +181,10 @@ random_leaf(msgpack_packer *pk, struct fnt_buf *json)
 		break;
 	case 4:
 		msgpack_pack_float(pk, (float)bits / 3);
-		fnt_json_float(json, (float)bits / 3);
+		if ((float)bits / 3 == truncf((float)bits / 3))
+			fnt_json_double(json, (double)((float)bits / 3));
+		else
+			fnt_json_float(json, (float)bits / 3);
 		break;
 	default:
 		msgpack_pack_str(pk, strlen(s));
@@ -231,11 +236,11 @@ damage(char *bytes, size_t len)
 	size_t used;
 
 	for (size_t cut = 0; cut < len; cut++) {
-		MUST(!fnt_msgpack_walk(bytes, cut, &used) && used <= cut);
+		MUST(fnt_msgpack_walk(bytes, cut, &used) && used <= cut);
 		if (cut % 16 == 0)
 			MUST(is_marker(json_of(bytes, cut)));
 	}
-	MUST(fnt_msgpack_walk(bytes, len + 1, &used) && used == len);
+	MUST(!fnt_msgpack_walk(bytes, len + 1, &used) && used == len);
 	MUST(is_marker(json_of(bytes, len + 1)));
 	for (int change = 0; change < 20; change++) {
 		bytes[rnd(len)] = (char)rnd64();
@@ -284,9 +289,12 @@ START_TEST(walk_agrees_with_msgpack_c)
 			bytes[i] = (char)(rnd(3) ? rnd(3) : rnd64());
 		bytes[0] = (char)round;
 		msgpack_unpacked_init(&unpacked);
-		if (fnt_msgpack_walk(bytes, len, &used)) {
+		if (!fnt_msgpack_walk(bytes, len, &used)) {
+			/* It unpacks no deeper nesting, and says that memory is
+			 * short. */
 			result = msgpack_unpack_next(&unpacked, bytes, len, &at);
-			MUST(result == MSGPACK_UNPACK_SUCCESS && at == used);
+			MUST((result == MSGPACK_UNPACK_SUCCESS && at == used) ||
+			     (result == MSGPACK_UNPACK_NOMEM_ERROR && len > 32));
 		} else {
 			MUST(used <= len && is_marker(json_of(bytes, len)));
 			/* msgpack-c would allocate for a count of millions. */
@@ -300,27 +308,78 @@ START_TEST(walk_agrees_with_msgpack_c)
 }
 END_TEST
 
+/* What a value of so many nested containers is: `deep` levels, and one more in the
+ * innermost. */
+static uint32_t
+flags_of_depth(size_t deep)
+{
+	return deep > FNT_VALUE_DEPTH_MAX ? FNT_TRACE_VALUE_TOO_DEEP : 0;
+}
+
+static uint32_t
+flags_of(const char *bytes, size_t len)
+{
+	return fnt_value_flags(&(struct fnt_value){FNT_VALUE_MSGPACK, bytes, len});
+}
+
 START_TEST(depth)
 {
-	char bytes[96];
-	size_t used;
+	static char bytes[2 * FNT_VALUE_DEPTH_MAX + 64];
 
-	for (size_t deep = 0; deep <= 40; deep++) {
+	for (size_t deep = 0; deep <= FNT_VALUE_DEPTH_MAX + 8; deep++) {
 		/* Nested arrays of one element; the innermost holds a number, or an
 		 * empty array. */
 		memset(bytes, '\x91', deep);
 		bytes[deep] = 1;
-		ck_assert(fnt_msgpack_walk(bytes, deep + 1, &used) == (deep <= 32));
-		ck_assert(is_marker(json_of(bytes, deep + 1)) == (deep > 32));
+		ck_assert_uint_eq(flags_of(bytes, deep + 1), flags_of_depth(deep));
+		ck_assert(is_marker(json_of(bytes, deep + 1)) ==
+			  (deep > FNT_VALUE_DEPTH_MAX));
 		bytes[deep] = '\x90';
-		ck_assert(fnt_msgpack_walk(bytes, deep + 1, &used) == (deep < 32));
-		ck_assert(is_marker(json_of(bytes, deep + 1)) == (deep >= 32));
+		ck_assert_uint_eq(flags_of(bytes, deep + 1), flags_of_depth(deep + 1));
+		/* What is cut short is damaged, however deep it is. */
+		if (deep && deep <= FNT_VALUE_DEPTH_MAX)
+			ck_assert_uint_eq(flags_of(bytes, deep),
+					  FNT_TRACE_VALUE_INVALID);
 		/* Maps as keys of maps give the largest output. */
 		memset(bytes, '\x81', deep);
 		memset(bytes + deep, '\x80', deep + 1);
-		ck_assert(is_marker(json_of(bytes, 2 * deep + 1)) == (deep >= 32));
+		ck_assert_uint_eq(flags_of(bytes, 2 * deep + 1),
+				  flags_of_depth(deep + 1));
 		ck_assert_uint_lt(strlen(json_of(bytes, 2 * deep + 1)),
 				  20 * deep + 200);
+	}
+	memset(bytes, '\x91', FNT_VALUE_DEPTH_MAX + 1);
+	ck_assert_str_eq(json_of(bytes, FNT_VALUE_DEPTH_MAX + 2),
+			 "\"<msgpack nested deeper than 512 levels at byte 512 of "
+			 "514>\"");
+}
+END_TEST
+
+START_TEST(float32_integers)
+{
+	static const struct {
+		float value;
+		const char *json;
+	} floats[] = {
+		{0.0f, "0.0"},
+		{-0.0f, "-0.0"},
+		{16777216.0f, "16777216.0"},
+		{2147483648.0f, "2147483648.0"},
+		{-4294967296.0f, "-4294967296.0"},
+		{9007199254740992.0f, "9007199254740992.0"},
+		{0.1f, "0.1"},
+		{16777.217f, "16777.217"},
+	};
+
+	for (size_t i = 0; i < sizeof(floats) / sizeof(floats[0]); i++) {
+		msgpack_sbuffer packed;
+		msgpack_packer pk;
+
+		msgpack_sbuffer_init(&packed);
+		msgpack_packer_init(&pk, &packed, msgpack_sbuffer_write);
+		msgpack_pack_float(&pk, floats[i].value);
+		ck_assert_str_eq(json_of(packed.data, packed.size), floats[i].json);
+		msgpack_sbuffer_destroy(&packed);
 	}
 }
 END_TEST
@@ -354,5 +413,6 @@ main(void)
 {
 	return SUITE_RUN("json_msgpack", scalars, bytes_and_extensions, timestamps,
 			 timestamps_agree_with_gmtime, keys_are_strings, random_objects,
-			 walk_agrees_with_msgpack_c, depth, false_counts_are_marked);
+			 walk_agrees_with_msgpack_c, depth, float32_integers,
+			 false_counts_are_marked);
 }

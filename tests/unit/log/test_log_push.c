@@ -20,6 +20,7 @@ build_trace(struct rnd *r)
 	trace.uid = 1 + rnd(r, 1u << 31);
 	trace.parent_uid = rnd(r, 1u << 31);
 	trace.trace_id[rnd(r, 2)] = 1 + rnd(r, 1u << 31);
+	trace.w3c_flags = rnd(r, 4);
 	trace.call_id = texts[0];
 	trace.fn_name = texts[1];
 	trace.user_id = rnd(r, 2) ? texts[2] : NULL;
@@ -80,7 +81,8 @@ same_trace(const struct fnt_trace *got, const struct fnt_trace *want)
 	MUST(got->stream_chunks == want->stream_chunks);
 	MUST(got->ops_omitted == want->ops_omitted);
 	MUST(got->schedules_omitted == want->schedules_omitted);
-	MUST(got->flags == want->flags);
+	MUST(got->flags == (want->flags | fnt_value_flags(&want->value)));
+	MUST(got->w3c_flags == want->w3c_flags);
 	same_optional(got->call_id, want->call_id);
 	same_optional(got->fn_name, want->fn_name);
 	same_optional(got->user_id, want->user_id);

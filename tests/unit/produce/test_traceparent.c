@@ -24,11 +24,13 @@ parses(const char *text)
 {
 	char *copy = strdup(text);
 	uint64_t trace_id[2] = {1, 2}, parent_uid = 3;
-	bool valid = fnt_traceparent_parse(copy, trace_id, &parent_uid);
+	uint32_t flags = 4;
+	bool valid = fnt_traceparent_parse(copy, trace_id, &parent_uid, &flags);
 
 	free(copy);
 	if (!valid)
-		MUST(trace_id[0] == 1 && trace_id[1] == 2 && parent_uid == 3);
+		MUST(trace_id[0] == 1 && trace_id[1] == 2 && parent_uid == 3 &&
+		     flags == 4);
 	return valid;
 }
 
@@ -48,9 +50,11 @@ START_TEST(valid_texts_are_parsed)
 
 	for (size_t i = 0; i < sizeof(valid) / sizeof(*valid); i++) {
 		uint64_t trace_id[2] = {0}, parent_uid = 0;
+		uint32_t flags = 4;
 
-		if (!fnt_traceparent_parse(valid[i], trace_id, &parent_uid))
+		if (!fnt_traceparent_parse(valid[i], trace_id, &parent_uid, &flags))
 			ck_abort_msg("refused: %s", valid[i]);
+		ck_assert_uint_eq(flags, strtoul(valid[i] + 53, NULL, 16) & 3);
 		ck_assert_uint_eq(trace_id[0], HIGH);
 		ck_assert_uint_eq(trace_id[1], LOW);
 		ck_assert_uint_eq(parent_uid, CALLER);
@@ -180,19 +184,21 @@ START_TEST(written_text_is_read_again)
 
 	for (int i = 0; i < 1000; i++) {
 		uint64_t id[2], uid, back[2], parent_uid;
+		uint32_t flags = rnd(&r, 4), flags_back;
 		char text[FNT_TRACEPARENT_BYTES], want[FNT_TRACEPARENT_BYTES + 8];
 
 		id[0] = (uint64_t)rnd(&r, UINT32_MAX) << rnd(&r, 33);
 		id[1] = (uint64_t)rnd(&r, UINT32_MAX) << rnd(&r, 33) | 1;
 		uid = (uint64_t)rnd(&r, UINT32_MAX) << rnd(&r, 33) | 1;
 		memset(text, 'x', sizeof(text));
-		fnt_traceparent_format(text, id, uid);
+		fnt_traceparent_format(text, id, uid, flags | 4u << rnd(&r, 29));
 		snprintf(want, sizeof(want),
-			 "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-01", id[0],
-			 id[1], uid);
+			 "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-0%u", id[0],
+			 id[1], uid, flags);
 		ck_assert_str_eq(text, want);
-		MUST(fnt_traceparent_parse(text, back, &parent_uid));
-		MUST(back[0] == id[0] && back[1] == id[1] && parent_uid == uid);
+		MUST(fnt_traceparent_parse(text, back, &parent_uid, &flags_back));
+		MUST(flags_back == flags && back[0] == id[0] && back[1] == id[1] &&
+		     parent_uid == uid);
 	}
 }
 END_TEST
@@ -268,6 +274,84 @@ START_TEST(invalid_traceparent_begins_a_tree)
 }
 END_TEST
 
+/* Begin a call and one that it makes. Both pass on the same flags, which are also in
+ * the call's trace. */
+static void
+check_flags(struct fnt_log *log, const struct fnt_call_info *info, const char *flags)
+{
+	struct fnt_call *call = fnt_call_begin(log, info);
+	struct fnt_call *inner =
+		fnt_call_begin(log, &(struct fnt_call_info){.parent = call});
+	struct fnt_traces *traces;
+	char text[56], *json, want[32];
+
+	ck_assert(!fnt_call_traceparent(call, text));
+	ck_assert_str_eq(text + 53, flags);
+	ck_assert(!fnt_call_traceparent(inner, text));
+	ck_assert_str_eq(text + 53, flags);
+	fnt_call_finish_error(inner, "E", "m");
+	fnt_call_finish_error(call, "E", "m");
+	traces = newest(log, 2);
+	snprintf(want, sizeof(want), "\"trace_flags\":%s,", flags + 1);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(!fnt_trace_to_json(&traces->items[i], &json, NULL));
+		ck_assert_ptr_nonnull(strstr(json, want));
+		free(json);
+	}
+	fnt_traces_free(traces);
+}
+
+/* What is recorded here is decided when a call ends: that changes no flag. */
+START_TEST(flags_of_a_tree_are_passed_on)
+{
+	static const char *const settings[] = {NULL, "keep=0", "keep=1 slow=1s",
+					       "capture.ids=off", "capture.users=hash"};
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+		char name[16];
+		struct fnt_log *log;
+
+		snprintf(name, sizeof(name), "flags%zu", i);
+		log = open_log(name, &(struct fnt_options){.settings = settings[i]});
+		for (int round = 0; round < 3; round++) {
+			check_flags(
+				log,
+				&(struct fnt_call_info){.traceparent = "00" IDS "00"},
+				"00");
+			check_flags(
+				log,
+				&(struct fnt_call_info){.traceparent = "00" IDS "01"},
+				"01");
+			check_flags(
+				log,
+				&(struct fnt_call_info){.traceparent = "00" IDS "02"},
+				"02");
+			check_flags(
+				log,
+				&(struct fnt_call_info){.traceparent = "00" IDS "03"},
+				"03");
+			/* Bits of a later version are not passed on. */
+			check_flags(
+				log,
+				&(struct fnt_call_info){.traceparent = "01" IDS "fe"},
+				"02");
+			/* Ids of the host's own: nobody says that they are random. */
+			check_flags(log,
+				    &(struct fnt_call_info){.parent_uid = 5,
+							    .trace_id = {6, 7}},
+				    "01");
+			/* Our own trees have random ids. One that `keep` leaves out is
+			 * recorded only if it fails. */
+			check_flags(log, &(struct fnt_call_info){.fn_name = "f"},
+				    i == 1 ? "02" : "03");
+			check_flags(log, &(struct fnt_call_info){.traceparent = "bad"},
+				    i == 1 ? "02" : "03");
+		}
+		fnt_log_close(log);
+	}
+}
+END_TEST
+
 START_TEST(null_call_has_no_traceparent)
 {
 	char text[56] = "something";
@@ -332,5 +416,5 @@ END_TEST
 FIXTURE_MAIN("traceparent", valid_texts_are_parsed, invalid_texts_change_nothing,
 	     ids_of_zeros_are_invalid, agrees_with_a_second_parser,
 	     written_text_is_read_again, parent_goes_before_traceparent,
-	     invalid_traceparent_begins_a_tree, null_call_has_no_traceparent,
-	     tree_across_processes)
+	     invalid_traceparent_begins_a_tree, flags_of_a_tree_are_passed_on,
+	     null_call_has_no_traceparent, tree_across_processes)

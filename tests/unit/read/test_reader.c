@@ -69,6 +69,58 @@ START_TEST(queries)
 }
 END_TEST
 
+/* ---- values ---------------------------------------------------------------------- */
+
+/* Finish a call with a value, and read it: its flags are also in its JSON. */
+static void
+check_value(struct fnt_log *log, enum fnt_value_kind kind, const void *data, size_t len,
+	    uint32_t flags)
+{
+	const struct fnt_value value = {kind, data, len};
+	struct fnt_traces *traces;
+	char *json;
+
+	ck_assert_int_eq(fnt_call_finish_ok(begin_call(log, "fn", "c"), &value),
+			 FNT_DONE);
+	traces = newest(log, 1);
+	ck_assert_uint_eq(traces->items[0].flags, flags);
+	ck_assert(!fnt_trace_to_json(&traces->items[0], &json, NULL));
+	ck_assert_int_eq(strstr(json, "\"value_invalid\":true") != NULL,
+			 flags == FNT_TRACE_VALUE_INVALID);
+	ck_assert_int_eq(strstr(json, "\"value_too_deep\":true") != NULL,
+			 flags == FNT_TRACE_VALUE_TOO_DEEP);
+	free(json);
+	fnt_traces_free(traces);
+}
+
+/* What stands for a damaged value can't be taken for a value that is such a text. */
+START_TEST(values_that_are_damaged_are_flagged)
+{
+	struct fnt_log *log = open_log("values", NULL);
+	char deep[2 * FNT_VALUE_DEPTH_MAX + 2];
+	const char *marker = "\"<invalid JSON at byte 0 of 1: x>\"";
+
+	check_value(log, FNT_VALUE_JSON, "[1]", 3, 0);
+	check_value(log, FNT_VALUE_JSON, "x", 1, FNT_TRACE_VALUE_INVALID);
+	check_value(log, FNT_VALUE_JSON, marker, strlen(marker), 0);
+	check_value(log, FNT_VALUE_MSGPACK, "\x91\x01", 2, 0);
+	check_value(log, FNT_VALUE_MSGPACK, "\x92\x01", 2, FNT_TRACE_VALUE_INVALID);
+	for (size_t more = 0; more < 2; more++) {
+		size_t depth = FNT_VALUE_DEPTH_MAX + more;
+
+		memset(deep, '[', depth);
+		memset(deep + depth, ']', depth);
+		check_value(log, FNT_VALUE_JSON, deep, 2 * depth,
+			    more ? FNT_TRACE_VALUE_TOO_DEEP : 0);
+		memset(deep, '\x91', depth);
+		deep[depth] = 0;
+		check_value(log, FNT_VALUE_MSGPACK, deep, depth + 1,
+			    more ? FNT_TRACE_VALUE_TOO_DEEP : 0);
+	}
+	fnt_log_close(log);
+}
+END_TEST
+
 static int
 stop_at_five(void *arg, const struct fnt_trace *trace)
 {
@@ -386,8 +438,8 @@ START_TEST(list_of_regions)
 }
 END_TEST
 
-FIXTURE_MAIN_LOOPS("reader", {queries, 1}, {each_stops_when_told, 1},
-		   {reserved_tickets_are_skipped, 1}, {attach_by_pid, 1},
-		   {attach_by_pid_fails, 1}, {in_flight_shows_ops_so_far, 1},
-		   {producers_and_stat, 1}, {readers_leave_no_trace, 1},
-		   {list_of_regions, 1})
+FIXTURE_MAIN_LOOPS("reader", {queries, 1}, {values_that_are_damaged_are_flagged, 1},
+		   {each_stops_when_told, 1}, {reserved_tickets_are_skipped, 1},
+		   {attach_by_pid, 1}, {attach_by_pid_fails, 1},
+		   {in_flight_shows_ops_so_far, 1}, {producers_and_stat, 1},
+		   {readers_leave_no_trace, 1}, {list_of_regions, 1})
