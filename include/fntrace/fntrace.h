@@ -19,17 +19,31 @@
  *    finished by another thread than the one that began it.
  *  - Progress: fnt_call_* and fnt_log_push never block, never wait for another process
  *    and make no system call, with these exceptions: the first use of a log by a thread
- *    registers the thread, under a lock of its process; the first call after a change
- *    of settings or of the rings reads the change; and a writer that runs into the
- *    remains of a process that died clears them away.
- *  - Memory: nothing is allocated between begin and finish, except by a call that needs
- *    more room than the region's in-flight tables have, or that has more than a few ops
- *    pending at once.
+ *    registers the thread; the first call after a change of settings or of the rings
+ *    reads the change; a writer that runs into the remains of a process that died
+ *    clears them away; and a thread that has found no lane looks again, at most ten
+ *    times a second in a process. These waits have an end: a thread's first use of the
+ *    library waits for a fork that is on its way, 100 ms at most; a forked child's
+ *    first use of a log, for another thread of the child that makes it, a second at
+ *    most; and a thread that finds new rings, for another that maps them, 200 ms at
+ *    most. A call that can't be begun is refused, and counted (fnt_stat.refused).
+ *  - Locks: opening and closing a log share a lock of the process. Nothing else waits
+ *    for a lock without an end, neither for the library's nor for the loader's. So
+ *    fntrace may be used in constructors, in destructors of pthread keys, in fork
+ *    handlers, and while the host holds locks of its own.
+ *  - Memory: a thread takes less than 8 KB for each log that it uses. Nothing is
+ *    allocated between begin and finish, except by a call that needs more room than the
+ *    region's in-flight tables have, or that has more than a few ops pending at once;
+ *    and a few times by a thread that uses many names, up to 50 KB in all.
  *  - Signals: no function is async-signal-safe. errno, signal masks and the locale are
- *    left as they were.
- *  - fork: allowed at any moment. A call that was begun before fork belongs to the
- *    parent; in the child its functions return -EPERM. New calls of the child go to the
- *    same log.
+ *    left as they were. The exceptions above, opening and closing block signals
+ *    meanwhile.
+ *  - Cancellation: no function is a cancellation point.
+ *  - fork: allowed at any moment, also in a signal handler. A call that was begun
+ *    before fork belongs to the parent; in the child its functions return -EPERM. New
+ *    calls of the child go to the same log. A signal handler that forks in the middle
+ *    of a function here should not return from it in the child: both would finish the
+ *    same step, and what it counts may be wrong.
  *  - Arguments: no pointer may be NULL. Strings are NUL-terminated and copied before
  *    the function returns. Call ids, users, tenants and names are cut to 1 KiB, or to
  *    an eighth of max_record_bytes if that is less, and FNT_TRACE_ID_CUT is set.
@@ -229,9 +243,9 @@ struct fnt_options {
  * is full. -EPROTO: the file is not a region, or is damaged and was not set aside.
  * -ENOTSUP: a region of another version or byte order, or with a feature that this
  * library lacks. -EUSERS: live processes have all process slots. -ENOLCK: the system
- * refuses file locks, and there is no /proc to do without. -EBUSY: other processes keep
- * creating and removing the region. -ENAMETOOLONG, -ENOMEM, and what system calls on
- * files return.
+ * refuses file locks, and there is no /proc to do without. -EAGAIN: the process has no
+ * pthread key left. -EBUSY: other processes keep creating and removing the region.
+ * -ENAMETOOLONG, -ENOMEM, and what system calls on files return.
  *
  * Makes system calls, may block in them, and takes a lock of this process. Not inside a
  * read-side critical section of urcu-bp. */
@@ -305,9 +319,10 @@ struct fnt_call_info {
  * the caller, who finishes it with one of fnt_call_finish_* or fnt_call_abandon.
  *
  * NULL if nothing is traced: the log is NULL or closed, the setting `enabled` is off
- * for the function (control.h), or there is no memory. Every function below accepts a
- * NULL call, does nothing and returns -ESHUTDOWN, so the caller need not check. As
- * `parent`, a NULL call counts as not set. */
+ * for the function (control.h), or the call was refused for want of memory (it is
+ * counted: fnt_stat.refused). Every function below accepts a NULL call, does nothing
+ * and returns -ESHUTDOWN, so the caller need not check. As `parent`, a NULL call counts
+ * as not set. */
 FNT_API struct fnt_call *fnt_call_begin(struct fnt_log *log,
 					const struct fnt_call_info *info);
 

@@ -8,6 +8,7 @@
 #include "produce/close_calls.h"
 #include "produce/disabled.h"
 #include "produce/private_calls.h"
+#include "produce/refused.h"
 #include "produce/rules.h"
 #include "produce/thread.h"
 #include "produce/unmap_old.h"
@@ -105,7 +106,7 @@ enter_region(struct fnt_attachment *attachment)
 	set_origin(attachment);
 }
 
-/* Open the region's file anew. NULL /proc: keep the descriptor that we have. */
+/* Open the region's file anew. Without /proc, keep the descriptor that we have. */
 static void
 own_descriptor(struct fnt_region *region)
 {
@@ -410,6 +411,7 @@ unpublish(struct fnt_log *log)
 	attachment = atomic_load(&log->attachment);
 	publish(log, NULL);
 	if (attachment) {
+		fnt_refused_settle(log, attachment);
 		attachment->next_closing = closing;
 		closing = attachment;
 		fnt_process_remove(attachment);

@@ -119,6 +119,7 @@ struct fnt_log {
 	 * and where that generation can always be read. See disabled.h. */
 	fnt_word off;
 	_Atomic(fnt_word *) generation;
+	_Atomic uint64_t refused; /* calls; see refused.h */
 	char *path;
 	char *notice; /* fnt_log_notice(); NULL: "" */
 };

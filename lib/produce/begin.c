@@ -11,6 +11,7 @@
 #include "produce/begin_ruled.h"
 #include "produce/call_head.h"
 #include "produce/call_start.h"
+#include "produce/refused.h"
 
 /* A clock reading, and which clock it is of. */
 struct reading {
@@ -146,13 +147,18 @@ begin_slow(struct fnt_log *log, const struct fnt_call_info *info)
 	struct fnt_thread *thread;
 
 	attachment = fnt_enter(log);
-	if (!attachment)
+	if (!attachment) {
+		fnt_refused_outside(log);
 		return NULL;
+	}
+	fnt_refused_settle(log, attachment);
 	if (!fnt_rules_plain(attachment))
 		return begin_ruled(log, attachment, info ? info : &nothing);
 	thread = fnt_thread_get(attachment);
 	if (thread)
 		call = fnt_call_start(log, thread, info ? info : &nothing, true);
+	if (!call)
+		fnt_refused_inside(attachment);
 	fnt_leave();
 	return call;
 }

@@ -5,6 +5,7 @@
 
 #include "produce/call_start.h"
 #include "produce/capture.h"
+#include "produce/refused.h"
 #include "produce/rules_follow.h"
 #include "produce/sampling.h"
 
@@ -100,6 +101,8 @@ fnt_ruled_start(struct fnt_call_ctx *ctx, struct fnt_log *log,
 	} else {
 		ctx->thread = fnt_thread_get(attachment);
 		rc = ctx->thread ? start(ctx, log, info, framed) : -ENOMEM;
+		if (rc == -ENOMEM)
+			fnt_refused_inside(attachment);
 	}
 	if (rc)
 		fnt_leave();

@@ -10,6 +10,7 @@
 #include "produce/capture.h"
 #include "produce/finish.h"
 #include "produce/op.h"
+#include "produce/refused.h"
 
 /* Write and count an op; FNT_DONE or FNT_OMITTED. */
 static int
@@ -178,6 +179,8 @@ fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace)
 			return rc == FNT_NOT_ENABLED ? FNT_DONE : rc;
 	}
 	rc = ctx.call ? push_trace(&ctx, trace) : -ENOMEM;
+	if (!ctx.call)
+		fnt_refused_inside(attachment);
 	fnt_leave();
 	return rc;
 }

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include <fntrace/fntrace.h>
+#include <fntrace/reader.h>
 
 #define HANGS_AFTER_S 60u
 
@@ -39,9 +40,14 @@ static struct library {
 	struct fnt_call *(*begin)(struct fnt_log *, const struct fnt_call_info *);
 	int (*finish)(struct fnt_call *, const struct fnt_value *);
 	uint64_t (*total)(struct fnt_log *);
+	const char *(*path)(const struct fnt_log *);
+	int (*open_reader)(struct fnt_reader **, const char *, struct fnt_error *);
+	int (*stat)(struct fnt_reader *, struct fnt_stat *);
+	void (*close_reader)(struct fnt_reader *);
 } lib;
 
 static const char *library_path, *plugin_path;
+static const char *region; /* NULL: one without a name */
 static struct fnt_log *log_;
 static atomic_uint recorded, refused;
 static volatile sig_atomic_t children, is_child;
@@ -67,13 +73,17 @@ load(void)
 	*(void **)&lib.begin = symbol("fnt_call_begin");
 	*(void **)&lib.finish = symbol("fnt_call_finish_ok");
 	*(void **)&lib.total = symbol("fnt_log_total_count");
+	*(void **)&lib.path = symbol("fnt_log_path");
+	*(void **)&lib.open_reader = symbol("fnt_reader_open");
+	*(void **)&lib.stat = symbol("fnt_reader_stat");
+	*(void **)&lib.close_reader = symbol("fnt_reader_close");
 }
 
 static void
 load_and_open(void)
 {
 	load();
-	REQUIRE(!lib.open(&log_, NULL, NULL));
+	REQUIRE(!lib.open(&log_, region, NULL));
 }
 
 /* Record a call, or be refused one. */
@@ -312,6 +322,19 @@ cancel(void)
 
 static pthread_barrier_t barrier;
 
+/* Calls that were refused are in the region's count. */
+static void
+must_be_counted(uint64_t count)
+{
+	struct fnt_reader *reader;
+	struct fnt_stat stat;
+
+	REQUIRE(!lib.open_reader(&reader, lib.path(log_), NULL));
+	REQUIRE(!lib.stat(reader, &stat));
+	REQUIRE(stat.refused == count);
+	lib.close_reader(reader);
+}
+
 static void *
 starves(void *unused)
 {
@@ -341,8 +364,11 @@ memory(void)
 {
 	struct rlimit none = {0, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
 	pthread_t threads[STARVED];
+	char directory[] = "/tmp/late_load.XXXXXX";
 	void **taken;
 
+	REQUIRE(mkdtemp(directory) && !setenv("FNTRACE_DIR", directory, 1));
+	region = "memory";
 	load_and_open();
 	pthread_barrier_init(&barrier, NULL, STARVED + 1);
 	for (int i = 0; i < STARVED; i++)
@@ -365,6 +391,8 @@ memory(void)
 		pthread_join(threads[i], NULL);
 	REQUIRE(atomic_load(&recorded) == STARVED);
 	REQUIRE(lib.total(log_) == STARVED);
+	must_be_counted(STARVED);
+	REQUIRE(!unlink(lib.path(log_)) && !rmdir(directory));
 	lib.close(log_);
 }
 
@@ -379,7 +407,7 @@ keys(void)
 	load();
 	while (!pthread_key_create(&key, NULL))
 		continue;
-	REQUIRE(!lib.open(&log_, NULL, NULL));
+	REQUIRE(!lib.open(&log_, region, NULL));
 	for (int i = 0; i < 10; i++)
 		pthread_join(start(uses_log), NULL);
 	must_have_all(10);
