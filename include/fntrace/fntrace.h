@@ -272,6 +272,45 @@ FNT_API void fnt_log_close(struct fnt_log *log);
  * memory to register the thread with the log. */
 FNT_API int fnt_log_set_time(struct fnt_log *log, uint64_t mono_ns);
 
+/* ---- on behalf of another process ----------------------------------------------- */
+
+/* A process whose calls this one observes and records, as `fntrace tap` does. */
+struct fnt_process {
+	int32_t pid;	     /* in the pid namespace of this process */
+	const char *exe;     /* name of its program, cut at 63 bytes; NULL: "" */
+	const char *command; /* its command line, cut at 112 bytes; NULL: "" */
+	const char *via;     /* what this process is, cut at 15 bytes: "tap" */
+};
+
+/* Record on behalf of `process`: calls that this thread, or a thread that has not used
+ * the log yet, begins after this bear its pid and program, and readers show it in place
+ * of this process. Whether calls are in flight still depends on this process: they are
+ * aborted when it ends. Further calls of this function replace the description.
+ *
+ * No other thread may use the log meanwhile. `process` and its strings belong to the
+ * caller. 0; -ESHUTDOWN: the log is NULL or closed; -ENOMEM. Makes no system call but
+ * to register the thread. */
+FNT_API int fnt_log_observe(struct fnt_log *log, const struct fnt_process *process);
+
+/* What an observer has seen. */
+enum fnt_seen {
+	FNT_SEEN_MESSAGES = 0, /* messages that it has understood */
+	FNT_SEEN_NO_JSON,      /* lines that are not JSON */
+	FNT_SEEN_NO_MESSAGE,   /* lines that are no message of the protocol */
+	FNT_SEEN_UNMATCHED,    /* messages about a call or op that is not open */
+	FNT_SEEN_ID_IN_USE,    /* messages that begin a call or op of an id in use */
+	FNT_SEEN_OVER_LIMIT,   /* calls and ops over a limit of the observer */
+	FNT_SEEN_TOO_DEEP,     /* messages nested too deep to be checked whole */
+	FNT_SEEN_COUNTS,       /* their number */
+};
+
+/* Add `count` to what observers of the region have seen (struct fnt_stat), so that what
+ * could not be traced is counted. 0; -ESHUTDOWN: the log is NULL or closed; -EINVAL:
+ * `what` is out of range. Any thread; wait-free. */
+FNT_API int fnt_log_count_seen(struct fnt_log *log, enum fnt_seen what, uint64_t count);
+
+/* ---- the log's path -------------------------------------------------------------- */
+
 /* Path of the region; "" for a region without a name, and for NULL. The string stays
  * valid for ever, also after close. Wait-free. */
 FNT_API const char *fnt_log_path(const struct fnt_log *log);

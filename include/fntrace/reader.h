@@ -225,6 +225,8 @@ struct fnt_stat {
 	uint64_t refused;
 	uint32_t state; /* enum fnt_region_state */
 	uint32_t reserved0;
+	/* What observers of the region have seen, by enum fnt_seen. */
+	uint64_t seen[FNT_SEEN_COUNTS];
 };
 
 /* Fill in *stat. Counters are read one after the other while producers go on, so they
@@ -244,6 +246,12 @@ struct fnt_producer {
 	uint64_t attached_at_ns;  /* Unix time */
 	uint64_t attached_for_ns; /* how long; 0: not known */
 	char exe[64];		  /* name of its program: valid UTF-8 */
+	/* A process whose calls another one observes and records (fnt_log_observe). */
+	int32_t recorded_by; /* pid of that one; 0: it records its own calls */
+	char via[16];	     /* what that one is: "tap" */
+	char command[116];   /* the command line: valid UTF-8 */
+	/* Messages that the observer has understood, and that it has not. */
+	uint64_t understood, not_understood;
 };
 
 /* The processes that are attached, and those that died and have not been recovered yet.

@@ -168,6 +168,8 @@ fnt_time_base_ns(uint64_t word)
 /* `dropped`, `not_kept`, `sampled`, `limited` and `unmapped` count calls on threads
  * without a lane, each as the field of that name in struct fnt_lane. Readers add them
  * to the sums over all lanes. */
+#define FNT_SEEN_MAX 16
+
 struct fnt_control_words {
 	fnt_word generation;
 	/* SipHash key of captured texts; 0: none, in a frozen file, or where the kernel
@@ -188,8 +190,10 @@ struct fnt_control_words {
 	 * process's part of the log. Not among the calls that have ended. */
 	fnt_word refused;
 	uint64_t pad1[7];
+	/* What observers have seen, by enum fnt_seen. */
+	fnt_word seen[FNT_SEEN_MAX];
 };
-static_assert(sizeof(struct fnt_control_words) == 2 * FNT_LINE, "layout");
+static_assert(sizeof(struct fnt_control_words) == 3 * FNT_LINE, "layout");
 
 /* ---- settings -------------------------------------------------------------------- */
 
@@ -234,6 +238,9 @@ enum fnt_producer_status {
 	FNT_PRODUCER_LIVE = 1,
 };
 
+#define FNT_COMMAND_WORDS 14
+#define FNT_COMMAND_MAX (FNT_COMMAND_WORDS * 8) /* bytes */
+
 struct fnt_producer_slot {
 	fnt_word status;	 /* enum fnt_producer_status; written last */
 	fnt_word pid;		 /* in its own pid namespace */
@@ -246,11 +253,19 @@ struct fnt_producer_slot {
 	fnt_word origin;	 /* FNT_ORIGIN_* */
 	fnt_word image; /* random, of the program that the process runs; 0: unknown */
 	fnt_word claim; /* its holder, where there are no file locks: region/claim.h */
-	uint64_t pad0[5];
+	/* An observer, which records the calls of another process, shows that one: */
+	fnt_word observed; /* its pid; 0: the process records its own calls */
+	fnt_word via;	   /* name id of what the observer is: "tap" */
+	/* Messages that an observer has understood, and that it has not. */
+	fnt_word understood;
+	fnt_word not_understood;
+	uint64_t pad0[1];
 	/* Threads of the process that query its own log just now; each adds itself by
 	 * fetch-add. While it is not 0, no segment is retired (control/resize.h). */
 	fnt_word readers;
-	uint64_t pad1[15];
+	/* The observed process's command line, cut to this; 0 while it changes. */
+	fnt_word command_len;
+	fnt_word command[FNT_COMMAND_WORDS];
 };
 static_assert(sizeof(struct fnt_producer_slot) == 2 * FNT_LINE, "layout");
 

@@ -161,6 +161,8 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	memset(stat, 0, sizeof(*stat));
 	describe_view(view, stat);
 	stat->state = fnt_reader_state(reader);
+	for (uint32_t i = 0; i < FNT_SEEN_COUNTS; i++)
+		stat->seen[i] = fnt_word_acquire(&view->control->seen[i]);
 	stat->clock = clock_names(view);
 	count_lanes(view, stat);
 	count_calls(view, stat);
@@ -174,15 +176,49 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 
 /* ---- producers -------------------------------------------------------------- */
 
-/* What the slot itself says, and the executable's name. */
+/* The name `id`, if it is valid UTF-8, in `size` bytes; else "". */
+static void
+get_name(const struct fnt_view *view, uint64_t id, char *text, size_t size)
+{
+	char name[FNT_NAME_MAX + 1];
+	int len = fnt_name_get(view, (uint32_t)id, name);
+
+	text[0] = '\0';
+	if (len > 0 && fnt_utf8_valid(name, (size_t)len))
+		snprintf(text, size, "%.*s",
+			 (int)fnt_utf8_cut(name, (size_t)len, size - 1), name);
+}
+
+/* Of a process that observes another one: that one. */
+static void
+describe_observed(const struct fnt_view *view, uint32_t slot,
+		  struct fnt_producer *producer)
+{
+	const struct fnt_producer_slot *at = &view->producers[slot];
+	uint64_t observed = fnt_word_acquire(&at->observed);
+	char command[FNT_COMMAND_MAX + 1];
+	size_t len;
+
+	if (!observed)
+		return;
+	producer->recorded_by = producer->pid;
+	producer->pid = (int32_t)observed;
+	producer->understood = fnt_word_acquire(&at->understood);
+	producer->not_understood = fnt_word_acquire(&at->not_understood);
+	get_name(view, fnt_word_acquire(&at->via), producer->via,
+		 sizeof(producer->via));
+	len = fnt_slot_command(view, slot, command);
+	if (fnt_utf8_valid(command, len))
+		snprintf(producer->command, sizeof(producer->command), "%s", command);
+}
+
+/* What the slot itself says. */
 static void
 describe_producer(const struct fnt_reader *reader, uint32_t slot,
 		  struct fnt_producer *producer)
 {
 	const struct fnt_view *view = &reader->region.view;
 	const struct fnt_producer_slot *at = &view->producers[slot];
-	char name[FNT_NAME_MAX + 1];
-	int len;
 
 	producer->pid = (int32_t)fnt_word_acquire(&at->pid);
 	producer->pid_ns = (uint32_t)fnt_word_acquire(&at->pid_ns);
@@ -190,12 +226,9 @@ describe_producer(const struct fnt_reader *reader, uint32_t slot,
 	producer->attached_at_ns = fnt_word_acquire(&at->attached_at_ns);
 	producer->time_unknown =
 		fnt_word_acquire(&at->origin) & FNT_ORIGIN_TIME_UNKNOWN;
-	len = fnt_name_get(view, (uint32_t)fnt_word_acquire(&at->exe), name);
-	if (len > 0 && fnt_utf8_valid(name, (size_t)len))
-		snprintf(
-			producer->exe, sizeof(producer->exe), "%.*s",
-			(int)fnt_utf8_cut(name, (size_t)len, sizeof(producer->exe) - 1),
-			name);
+	get_name(view, fnt_word_acquire(&at->exe), producer->exe,
+		 sizeof(producer->exe));
+	describe_observed(view, slot, producer);
 }
 
 /* Adds each lane and each open frame to its owner in `list`, which is indexed by

@@ -51,6 +51,10 @@ fill_in(const struct fnt_region *region, uint32_t slot)
 	fnt_slot_program_name(name);
 	shift = fnt_region_time_shift(&region->view, &known);
 	fnt_word_store(&at->readers, 0);
+	fnt_word_store(&at->observed, 0);
+	fnt_word_store(&at->understood, 0);
+	fnt_word_store(&at->not_understood, 0);
+	fnt_word_store(&at->command_len, 0);
 	fnt_word_store(&at->pid, self.pid);
 	fnt_word_store(&at->pid_ns, self.pid_ns);
 	fnt_word_store(&at->start_time, self.start_time);
@@ -108,6 +112,57 @@ fnt_slot_claim(const struct fnt_region *region, bool *needs_recovery)
 
 	*needs_recovery = slot == FNT_SLOT_NONE;
 	return slot != FNT_SLOT_NONE ? slot : claim_with(region, FNT_PRODUCER_LIVE);
+}
+
+void
+fnt_slot_observe(const struct fnt_view *view, uint32_t slot,
+		 const struct fnt_observed *observed)
+{
+	struct fnt_producer_slot *at = &view->producers[slot];
+
+	fnt_word_store(&at->command_len, 0);
+	/* [E3] release: no length before the first changed word. Pairs with [E4]. */
+	atomic_thread_fence(memory_order_release);
+	for (size_t i = 0; i < FNT_COMMAND_WORDS; i++) {
+		size_t left = observed->command_len > i * 8
+				      ? observed->command_len - i * 8
+				      : 0;
+		uint64_t word = 0;
+
+		memcpy(&word, observed->command + i * 8, left < 8 ? left : 8);
+		fnt_word_store(&at->command[i], word);
+	}
+	/* [E5] release: the words before their length. Pairs with [E6]. */
+	atomic_store_explicit(&at->command_len, observed->command_len,
+			      memory_order_release);
+	fnt_word_store(&at->exe, observed->exe);
+	fnt_word_store(&at->via, observed->via);
+	fnt_word_store(&at->observed, (uint64_t)(uint32_t)observed->pid);
+}
+
+size_t
+fnt_slot_command(const struct fnt_view *view, uint32_t slot,
+		 char command[FNT_COMMAND_MAX + 1])
+{
+	struct fnt_producer_slot *at = &view->producers[slot];
+	/* [E6] acquire: the words of this length. Pairs with [E5]. */
+	uint64_t len = atomic_load_explicit(&at->command_len, memory_order_acquire);
+
+	command[0] = '\0';
+	if (len > FNT_COMMAND_MAX)
+		return 0;
+	for (size_t i = 0; i < FNT_COMMAND_WORDS; i++) {
+		uint64_t word = fnt_word_relaxed(&at->command[i]);
+
+		memcpy(command + i * 8, &word, 8);
+	}
+	/* [E4] acquire: if the length is the same after the words, they belong to it.
+	 * Pairs with [E3]. */
+	atomic_thread_fence(memory_order_acquire);
+	if (fnt_word_relaxed(&at->command_len) != len)
+		len = 0;
+	command[len] = '\0';
+	return (size_t)len;
 }
 
 void

@@ -25,6 +25,23 @@
  * FNT_SLOT_NONE: live processes have all of them. */
 uint32_t fnt_slot_claim(const struct fnt_region *region, bool *needs_recovery);
 
+/* Whom an observer shows in its slot: bytes that need no NUL. */
+struct fnt_observed {
+	int32_t pid;
+	uint32_t exe, via; /* name ids */
+	const char *command;
+	size_t command_len; /* up to FNT_COMMAND_MAX */
+};
+
+/* Show `observed` in `slot`, which this process holds. Wait-free. */
+void fnt_slot_observe(const struct fnt_view *view, uint32_t slot,
+		      const struct fnt_observed *observed);
+
+/* Copy the command line that `slot` shows, NUL-terminated. Returns its length; 0: none,
+ * or it is being changed. Wait-free. */
+size_t fnt_slot_command(const struct fnt_view *view, uint32_t slot,
+			char command[FNT_COMMAND_MAX + 1]);
+
 /* Release the slot. Nothing in the region may belong to it any more. */
 void fnt_slot_release(const struct fnt_region *region, uint32_t slot);
 

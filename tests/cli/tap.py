@@ -5,6 +5,7 @@ survive its death. Ends of file, exits and signals are in tap_ends.py."""
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -261,9 +262,73 @@ def begin_and_hang(**more):
     process.stdin.write(messages({"type": "result", "call_id": "a", "op_id": "1",
                                   "data": [1, 2]}))
     process.stdout.readline()
-    wait_until(lambda: any(t["pid"] == process.pid and t["pending_op"]
-                           for t in traces("ps")), "the pending op in ps")
+    wait_until(lambda: any(t["pending_op"] for t in traces("ps")), "the pending op in ps")
     return process
+
+
+@case
+def whose_call():
+    """Everything names CMD, also where a wrapper becomes it, and says that there is a tap."""
+    code = ("import os; print(os.getpid(), flush=True); input()\n"
+            "print('{\"type\":\"ready\"}', flush=True); input(); input()")
+    process = tap("sh", "-c", 'exec "$0" -c "$1" an-argument', sys.executable, code, bufsize=0)
+    pid = int(process.stdout.readline())
+    exe = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    process.stdin.write(b"\n")
+    process.stdout.readline()
+    process.stdin.write(messages(call("a")))
+    shown = wait_until(lambda: traces("ps"), "the call")
+    check((shown[0]["pid"], shown[0]["exe"]) == (pid, exe), f"{shown[0]}")
+    producer = json.loads(run("stat", "-r", "t", "--json"))["producers"][0]
+    check(producer["pid"] == pid and producer["exe"] == exe and producer["via"] == "tap" and
+          producer["recorded_by"] == process.pid and producer["alive"], f"{producer}")
+    check(producer["command"].startswith(sys.executable + " -c import os; print"),
+          f"{producer}")
+    check(f"{exe} through tap" in run("ps", "-r", "t"), run("ps", "-r", "t"))
+    check(f"{exe} {pid} through tap" in run("list"), run("list"))
+    check(f"{exe} through tap" in run("stat", "-r", "t"), run("stat", "-r", "t"))
+    process.kill()
+    process.wait(TIMEOUT_S)
+    check(f"{exe} {pid} through tap (dead)" in run("list"), run("list"))
+    check(traces("ps")[0]["outcome"]["status"] == "aborted")
+
+
+@case
+def nothing_is_understood():
+    """The tap says so once, with what it saw; so does stat, while it runs and after."""
+    process = tap("cat", options=("-r", "t", "--protocol", "pylon"), stderr=PIPE, bufsize=0)
+    for i in range(120):
+        process.stdin.write(b'{"jsonrpc":"2.0","id":%d,"method":"m\x01"}\n' % i)
+        process.stdout.readline()
+    shown = run("stat", "-r", "t")
+    check(re.search(r"tap of cat \d+ has seen \d+ messages and understood none", shown), shown)
+    process.stdin.close()
+    err = process.stderr.read().decode()
+    check(process.wait(TIMEOUT_S) == 0)
+    check(err.count("\n") == 1 and err.startswith("fntrace: tap: understood none of the first 5")
+          and '{"jsonrpc":"2.0","id":0,"method":"m' in err and "--protocol" in err and
+          "mcp" in err, f"{err!r}")
+    check(json.loads(run("stat", "-r", "t", "--json"))["seen_no_json"] == 240)
+    _, err = tap("cat", stderr=PIPE).communicate(b"x\n" * 49 + messages(call("a")) +
+                                                 b"x\n" * 100, timeout=TIMEOUT_S)
+    check(err == b"", f"{err!r}")
+
+
+@case
+def what_can_not_be_traced_is_counted():
+    deep = b'{"type":"return","call_id":"a","value":' + b"[" * 600 + b"]" * 600 + b"}\n"
+    answers = [b"no json\n", b'{"type":"other"}\n', b'{"type":"return","call_id":"none"}\n',
+               messages({"type": "db", "call_id": "a", "op": "get", "op_id": "1"}) * 2, deep]
+    path = os.path.join(os.environ["FNTRACE_DIR"], "answers")
+    with open(path, "wb") as file:
+        file.write(b"".join(answers))
+    out, _ = through(["sh", "-c", 'read -r line; cat "$0"', path], messages(call("a")))
+    check(out == b"".join(answers))
+    stat = json.loads(run("stat", "-r", "t", "--json"))
+    seen = {key[5:]: value for key, value in stat.items() if key.startswith("seen_")}
+    check(seen == {"messages": 5, "no_json": 1, "no_message": 1, "unmatched": 1, "id_in_use": 1,
+                   "over_limit": 0, "too_deep": 1}, f"{seen}")
+    check([t["outcome"]["status"] for t in traces()] == ["ok"], f"{traces()}")
 
 
 @case
@@ -361,7 +426,7 @@ def junk_between_messages():
     check(counts == {"calls": "1", "calls aborted": "0", "operations": "0", "messages": "2",
                      "lines that are not JSON": "4", "lines that are no message": "7",
                      "messages about nothing open": "0", "ids used twice": "0",
-                     "over a limit": "0\n"}, f"{err!r}")
+                     "over a limit": "0", "nested too deep": "0\n"}, f"{err!r}")
 
 
 @case

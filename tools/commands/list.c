@@ -62,14 +62,18 @@ add_processes(struct table *table, const struct fnt_region_info *region)
 		return;
 	}
 	producers = get_producers(region, &count);
-	room = count * (sizeof(producers->exe) + 32) + 1;
+	room = count * (sizeof(producers->exe) + sizeof(producers->via) + 48) + 1;
 	line = text_alloc(room);
 	line[0] = '\0';
-	for (size_t i = 0; i < count; i++)
-		used += (size_t)snprintf(line + used, room - used, "%s%s %" PRId32 "%s",
-					 i > 0 ? ", " : "", producers[i].exe,
-					 producers[i].pid,
-					 producers[i].alive ? "" : " (dead)");
+	for (size_t i = 0; i < count; i++) {
+		const struct fnt_producer *one = &producers[i];
+
+		used += (size_t)snprintf(
+			line + used, room - used, "%s%s %" PRId32 "%s%s%s",
+			i > 0 ? ", " : "", one->exe, one->pid,
+			one->recorded_by ? " through " : "",
+			one->recorded_by ? one->via : "", one->alive ? "" : " (dead)");
+	}
 	table_cell(table, TEXT_PLAIN, "%s", line);
 	free(line);
 	free(producers);

@@ -4,9 +4,16 @@
  */
 #include "commands/commands.h"
 #include "view/calls.h"
+#include "view/producers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+struct processes {
+	struct fnt_producer *items;
+	size_t count;
+};
 
 struct ps {
 	struct tool_source source;
@@ -54,10 +61,22 @@ add_pending(struct table *table, const struct fnt_trace *trace)
 		   age[0] ? " " : "", age, more);
 }
 
-static void
-add_call(struct table *table, const struct fnt_trace *trace)
+/* The process of a call; NULL: it is not attached. */
+static const struct fnt_producer *
+producer_of(const struct processes *processes, const struct fnt_trace *trace)
 {
-	char elapsed[TEXT_UNIT_MAX];
+	for (size_t i = 0; i < processes->count; i++)
+		if (processes->items[i].pid == trace->pid)
+			return &processes->items[i];
+	return NULL;
+}
+
+static void
+add_call(struct table *table, const struct fnt_trace *trace,
+	 const struct processes *processes)
+{
+	const struct fnt_producer *producer = producer_of(processes, trace);
+	char elapsed[TEXT_UNIT_MAX], name[PRODUCERS_NAME_MAX];
 
 	table_cell(table, TEXT_PLAIN, "%" PRId32, trace->pid);
 	table_cell(table, TEXT_PLAIN, "%s", text_duration(elapsed, trace->duration_ns));
@@ -68,18 +87,19 @@ add_call(struct table *table, const struct fnt_trace *trace)
 	table_cell(table, TEXT_PLAIN, "%s", trace->call_id);
 	table_cell(table, TEXT_PLAIN, "%" PRIu64, trace->op_count + trace->ops_omitted);
 	table_cell(table, TEXT_DIM, "%016" PRIx64, trace->uid);
-	table_cell(table, TEXT_DIM, "%s", trace->exe);
+	table_cell(table, TEXT_DIM, "%s",
+		   producer ? producers_name(name, producer) : trace->exe);
 	add_pending(table, trace);
 }
 
 static void
-print_table(const struct fnt_traces *traces)
+print_table(const struct fnt_traces *traces, const struct processes *processes)
 {
 	struct table *table =
 		table_create(columns, sizeof(columns) / sizeof(columns[0]));
 
 	for (size_t i = 0; i < traces->count; i++)
-		add_call(table, &traces->items[i]);
+		add_call(table, &traces->items[i], processes);
 	table_layout(table, text_columns(stdout));
 	table_print(table, stdout);
 	table_destroy(table);
@@ -91,12 +111,16 @@ run(int argc, char **argv)
 	struct ps ps = {0};
 	struct fnt_traces *traces;
 	struct fnt_reader *reader;
+	struct processes processes = {0};
 	int code, status = TOOL_OK;
 
 	tool_options(&command_ps, argc, argv, &ps);
 	reader = tool_reader_open(&command_ps, &ps.source);
 	if (!reader)
 		return TOOL_FAILED;
+	/* Without them, the table says less. */
+	if (fnt_reader_producers(reader, &processes.items, &processes.count) < 0)
+		processes.count = 0;
 	code = fnt_reader_in_flight(reader, &traces);
 	if (code < 0) {
 		status = message_fail_errno(fnt_reader_path(reader), code);
@@ -104,11 +128,12 @@ run(int argc, char **argv)
 		if (ps.json)
 			status = calls_put_json_array(traces);
 		else if (traces->count > 0)
-			print_table(traces);
+			print_table(traces, &processes);
 		else
 			message_note("%s: no calls in flight", fnt_reader_path(reader));
 		fnt_traces_free(traces);
 	}
+	free(processes.items);
 	fnt_reader_close(reader);
 	return status;
 }

@@ -128,6 +128,32 @@ print_settings(const struct fnt_settings_list *list)
 	}
 }
 
+/* What taps have seen, if there are any. */
+static void
+print_seen(const struct fnt_stat *stat)
+{
+	const uint64_t *seen = stat->seen;
+	uint64_t all = 0;
+
+	for (int i = 0; i < FNT_SEEN_COUNTS; i++)
+		all += seen[i];
+	if (!all)
+		return;
+	put_title("seen by taps");
+	put_count("messages", seen[FNT_SEEN_MESSAGES], TEXT_PLAIN, "understood");
+	put_count("no JSON", seen[FNT_SEEN_NO_JSON], TEXT_PLAIN, "lines");
+	put_count("no message", seen[FNT_SEEN_NO_MESSAGE], TEXT_WARN,
+		  "lines that are none of the protocol");
+	put_count("unmatched", seen[FNT_SEEN_UNMATCHED], TEXT_WARN,
+		  "messages about nothing open");
+	put_count("id in use", seen[FNT_SEEN_ID_IN_USE], TEXT_WARN,
+		  "messages that replace a call or operation");
+	put_count("limit", seen[FNT_SEEN_OVER_LIMIT], TEXT_WARN,
+		  "calls and operations over a limit of tap");
+	put_count("too deep", seen[FNT_SEEN_TOO_DEEP], TEXT_WARN,
+		  "messages nested deeper than tap checks");
+}
+
 static void
 print_counts(const struct counts *counts)
 {
@@ -145,9 +171,9 @@ print_counts(const struct counts *counts)
 	put_title("calls not recorded");
 	put_count("dropped", stat->dropped, TEXT_BAD, "found no room, of which");
 	put_count("  unmapped", stat->unmapped, TEXT_BAD,
-		  "a resized ring could not be mapped");
+		  "a new ring could not be mapped");
 	put_count("  no entry", stat->laneless, TEXT_BAD,
-		  "no thread or process entry was free");
+		  "no thread or process entry free");
 	put_count("refused", stat->refused, TEXT_BAD, "not begun: out of memory");
 	put_count("not kept", stat->not_kept, TEXT_PLAIN, "by the settings, of which");
 	put_count("  sampled", stat->sampled, TEXT_PLAIN, "outside the \"keep\" share");
@@ -164,6 +190,8 @@ print_counts(const struct counts *counts)
 	put_count("no frame", stat->unframed, TEXT_WARN, "calls not visible in flight");
 	put_count("busy cells", stat->cells_skipped, TEXT_PLAIN,
 		  "skipped: held by slow writers");
+
+	print_seen(stat);
 
 	put_title("tables");
 	put_use("processes", stat->producers, stat->producers_max);
@@ -184,7 +212,26 @@ static const struct table_column columns[] = {
 	{"RECORDED", .right = true},
 	{"DROPPED", .right = true, .drop = 3},
 	{"ATTACHED", .right = true, .drop = 2},
+	{"COMMAND", .min = 12, .want = 24, .drop = 4, .if_used = true},
 };
+
+/* Taps that understand nothing of what they see. */
+static void
+print_silent(const struct fnt_producer *producers, size_t count)
+{
+	char text[TEXT_UNIT_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		if (!producers_is_silent(&producers[i]))
+			continue;
+		tool_print(stdout,
+			   "  %s of %s %" PRId32
+			   " has seen %s messages and understood none; name the "
+			   "protocol by --protocol\n",
+			   producers[i].via, producers[i].exe, producers[i].pid,
+			   text_count(text, producers[i].not_understood));
+	}
+}
 
 static void
 print_producers(const struct fnt_producer *producers, size_t count)
@@ -192,14 +239,14 @@ print_producers(const struct fnt_producer *producers, size_t count)
 	struct table *table =
 		table_create(columns, sizeof(columns) / sizeof(columns[0]));
 	uint64_t now_ns = text_now_ns();
-	char text[TEXT_UNIT_MAX];
+	char text[TEXT_UNIT_MAX], name[PRODUCERS_NAME_MAX];
 
 	put_title("processes");
 	for (size_t i = 0; i < count; i++) {
 		const struct fnt_producer *one = &producers[i];
 
 		table_cell(table, TEXT_PLAIN, "%" PRId32, one->pid);
-		table_cell(table, TEXT_BOLD, "%s", one->exe);
+		table_cell(table, TEXT_BOLD, "%s", producers_name(name, one));
 		table_cell(table, one->alive ? TEXT_GOOD : TEXT_BAD, "%s",
 			   one->alive ? "alive" : "dead");
 		table_cell(table, TEXT_PLAIN, "%" PRIu32, one->threads);
@@ -209,11 +256,13 @@ print_producers(const struct fnt_producer *producers, size_t count)
 			   text_count(text, one->dropped));
 		table_cell(table, TEXT_PLAIN, "%s",
 			   text_age(text, one->attached_at_ns, now_ns));
+		table_cell(table, TEXT_DIM, "%s", one->command);
 	}
 	table_indent(table, 2);
 	table_layout(table, text_columns(stdout));
 	table_print(table, stdout);
 	table_destroy(table);
+	print_silent(producers, count);
 }
 
 /* ---- for machines --------------------------------------------------------------- */
@@ -239,6 +288,13 @@ static const struct {
 	FIELD64(unmapped),
 	FIELD64(laneless),
 	FIELD64(refused),
+	{"seen_messages", offsetof(struct fnt_stat, seen[FNT_SEEN_MESSAGES]), 8},
+	{"seen_no_json", offsetof(struct fnt_stat, seen[FNT_SEEN_NO_JSON]), 8},
+	{"seen_no_message", offsetof(struct fnt_stat, seen[FNT_SEEN_NO_MESSAGE]), 8},
+	{"seen_unmatched", offsetof(struct fnt_stat, seen[FNT_SEEN_UNMATCHED]), 8},
+	{"seen_id_in_use", offsetof(struct fnt_stat, seen[FNT_SEEN_ID_IN_USE]), 8},
+	{"seen_over_limit", offsetof(struct fnt_stat, seen[FNT_SEEN_OVER_LIMIT]), 8},
+	{"seen_too_deep", offsetof(struct fnt_stat, seen[FNT_SEEN_TOO_DEEP]), 8},
 	FIELD64(ops_omitted),
 	FIELD64(capacity),
 	FIELD64(recorded),

@@ -233,6 +233,8 @@ static const char details[] =
 	"program that gains privileges by its file outlives it.) SIGSTOP sent to\n"
 	"tap alone does not stop CMD. If CMD can't be recorded, it runs all the\n"
 	"same, and one line on stderr says why; not so with --require-trace.\n"
+	"A message may be nested up to 512 deep; deeper ones are recorded, too, but\n"
+	"a value in them is left out, as \"nested too deep\".\n"
 	"\n"
 	"Without -r the region is $FNTRACE_REGION, else one named after CMD. The\n"
 	"exit status is that of CMD; 126 if CMD cannot be run, 127 if it is not\n"

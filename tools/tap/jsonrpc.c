@@ -425,6 +425,8 @@ take_piece(struct jsonrpc *rpc, enum protocol_dir dir,
 	if (piece->end && jsonscan_end(scan))
 		verdict = take_message(rpc, dir, scan->fields);
 	count(rpc, (enum protocol_count)verdict);
+	if (scan->too_deep)
+		count(rpc, PROTOCOL_TOO_DEEP);
 	if (verdict == UNMATCHED || verdict == OVER_LIMIT)
 		count(rpc, PROTOCOL_MESSAGES);
 	jsonscan_reset(scan);

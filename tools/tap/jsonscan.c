@@ -18,6 +18,9 @@ enum state {
 	IN_HEX,
 	IN_LITERAL,
 	IN_NUMBER,
+	DEEP, /* below the deepest level whose brackets are checked */
+	DEEP_STRING,
+	DEEP_ESCAPE,
 	FAILED,
 };
 
@@ -67,6 +70,7 @@ jsonscan_reset(struct jsonscan *scan)
 	scan->raw = JSONSCAN_NONE;
 	scan->high = 0;
 	scan->in_key = false;
+	scan->too_deep = false;
 }
 
 bool
@@ -151,7 +155,9 @@ push_level(struct jsonscan *scan, bool object)
 	uint64_t bit;
 
 	if (scan->depth == JSONSCAN_DEPTH_MAX) {
-		scan->state = FAILED;
+		scan->too_deep = true;
+		scan->below = 1;
+		scan->state = DEEP;
 		return;
 	}
 	scan->depth++;
@@ -388,6 +394,34 @@ take_literal(struct jsonscan *scan, char c)
 		scan->state = AFTER_VALUE;
 }
 
+/* Below the deepest level: only strings and the number of open brackets matter. */
+static const char *
+take_deep(struct jsonscan *scan, const char *p, const char *end)
+{
+	for (; p < end && scan->state == DEEP; p++) {
+		if (*p == '"')
+			scan->state = DEEP_STRING;
+		else if (*p == '[' || *p == '{')
+			scan->below++;
+		else if ((*p == ']' || *p == '}') && --scan->below == 0)
+			scan->state = AFTER_VALUE;
+		else if ((unsigned char)*p < ' ' && !is_space(*p))
+			scan->state = FAILED;
+	}
+	return p;
+}
+
+static const char *
+take_deep_string(struct jsonscan *scan, const char *p, const char *end)
+{
+	const char *stop = jsonscan_find_special(p, end);
+
+	if (stop == end)
+		return end;
+	scan->state = *stop == '"' ? DEEP : *stop == '\\' ? DEEP_ESCAPE : FAILED;
+	return stop + 1;
+}
+
 static const char *
 take_some(struct jsonscan *scan, const char *p, const char *end)
 {
@@ -405,6 +439,13 @@ take_some(struct jsonscan *scan, const char *p, const char *end)
 		return p + 1;
 	case IN_NUMBER:
 		return take_number(scan, p, end);
+	case DEEP:
+		return take_deep(scan, p, end);
+	case DEEP_STRING:
+		return take_deep_string(scan, p, end);
+	case DEEP_ESCAPE:
+		scan->state = DEEP_STRING;
+		return p + 1;
 	case FAILED:
 		return end;
 	default:

@@ -9,9 +9,10 @@
  * up to a limit, and one bit for each level of nesting. The result does not depend on
  * how the text was cut into pieces.
  *
- * It accepts a JSON text as RFC 8259 defines it, except that nesting deeper than
- * JSONSCAN_DEPTH_MAX is refused, bytes that are not UTF-8 are accepted as they are, and
- * of members with the same name the last one counts.
+ * It accepts a JSON text as RFC 8259 defines it, except that bytes that are not UTF-8
+ * are accepted as they are, and of members with the same name the last one counts. What
+ * lies deeper than JSONSCAN_DEPTH_MAX is not checked, but for strings and the number of
+ * brackets: `too_deep` is set, and the rest of the text is read as ever.
  *
  * Threads: one at a time for a scanner. No function blocks.
  */
@@ -74,8 +75,10 @@ struct jsonscan {
 	int want_count;
 	struct jsonscan_field *fields; /* one for each want */
 
+	bool too_deep; /* may be read from outside, too */
 	int state;
 	unsigned depth;
+	uint64_t below; /* brackets that are open below JSONSCAN_DEPTH_MAX */
 	/* By level: 1 for an object, 0 for an array. */
 	uint64_t object_bits[JSONSCAN_DEPTH_MAX / 64 + 1];
 	int scope[JSONSCAN_WANT_DEPTH + 1]; /* by level: the want whose value it is */

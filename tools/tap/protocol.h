@@ -53,6 +53,8 @@ enum protocol_count {
 	PROTOCOL_ID_IN_USE,
 	/* Calls, operations and nested calls over a limit. */
 	PROTOCOL_OVER_LIMIT,
+	/* JSON texts that are nested too deep to be checked whole. */
+	PROTOCOL_TOO_DEEP,
 	PROTOCOL_COUNTS,
 };
 

@@ -38,6 +38,7 @@ protocol_count_name(enum protocol_count count)
 		[PROTOCOL_UNMATCHED] = "messages about nothing open",
 		[PROTOCOL_ID_IN_USE] = "ids used twice",
 		[PROTOCOL_OVER_LIMIT] = "over a limit",
+		[PROTOCOL_TOO_DEEP] = "nested too deep",
 	};
 
 	return names[count];

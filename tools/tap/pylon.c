@@ -424,6 +424,8 @@ end_line(struct pylon *pylon, enum protocol_dir dir)
 	if (jsonscan_end(scan))
 		verdict = take_message(pylon, dir, scan->fields);
 	count(pylon, (enum protocol_count)verdict);
+	if (scan->too_deep)
+		count(pylon, PROTOCOL_TOO_DEEP);
 	if (verdict == UNMATCHED || verdict == OVER_LIMIT)
 		count(pylon, PROTOCOL_MESSAGES);
 	jsonscan_reset(scan);

@@ -197,6 +197,7 @@ start_between(struct wrap *wrap, char **argv, const int to_child[2],
 		signals_give_back();
 		return -code;
 	}
+	listener_observe(&wrap->listener, wrap->child);
 	keep_file(wrap, to_child[0]);
 	launch_close_files(&wrap->files);
 	create_flow(wrap, PROTOCOL_TO_FN, relay_inherit(STDIN_FILENO),

@@ -9,6 +9,15 @@ put_one(const struct fnt_producer *producer)
 {
 	printf("{\"pid\":%" PRId32 ",\"exe\":", producer->pid);
 	text_put_json_string(stdout, producer->exe);
+	if (producer->recorded_by) {
+		printf(",\"via\":");
+		text_put_json_string(stdout, producer->via);
+		printf(",\"recorded_by\":%" PRId32 ",\"command\":",
+		       producer->recorded_by);
+		text_put_json_string(stdout, producer->command);
+		printf(",\"understood\":%" PRIu64 ",\"not_understood\":%" PRIu64,
+		       producer->understood, producer->not_understood);
+	}
 	printf(",\"alive\":%s,\"threads\":%" PRIu32 ",\"in_flight\":%" PRIu32,
 	       producer->alive ? "true" : "false", producer->threads,
 	       producer->in_flight);
@@ -16,6 +25,23 @@ put_one(const struct fnt_producer *producer)
 	       ",\"attached_at\":%" PRIu64 "}",
 	       producer->recorded, producer->dropped,
 	       producer->attached_at_ns / 1000000);
+}
+
+const char *
+producers_name(char text[PRODUCERS_NAME_MAX], const struct fnt_producer *producer)
+{
+	if (!producer->recorded_by)
+		return producer->exe;
+	snprintf(text, PRODUCERS_NAME_MAX, "%s through %s", producer->exe,
+		 producer->via);
+	return text;
+}
+
+bool
+producers_is_silent(const struct fnt_producer *producer)
+{
+	return producer->recorded_by && !producer->understood &&
+	       producer->not_understood >= 50;
 }
 
 void

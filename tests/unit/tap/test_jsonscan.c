@@ -102,15 +102,46 @@ END_TEST
 
 START_TEST(test_depth)
 {
-	char text[2 * JSONSCAN_DEPTH_MAX + 4];
+	static char text[3 * JSONSCAN_DEPTH_MAX];
 
 	for (int depth = JSONSCAN_DEPTH_MAX - 1; depth <= JSONSCAN_DEPTH_MAX + 1;
 	     depth++) {
 		memset(text, '[', (size_t)depth);
 		memset(text + depth, ']', (size_t)depth);
-		ck_assert_int_eq(feed_all(text, 2 * (size_t)depth),
-				 depth <= JSONSCAN_DEPTH_MAX);
+		ck_assert(feed_all(text, 2 * (size_t)depth));
+		ck_assert_int_eq(scan.too_deep, depth > JSONSCAN_DEPTH_MAX);
+		ck_assert(!feed_all(text, 2 * (size_t)depth - 1));
+		ck_assert(!feed_all(text, 2 * (size_t)depth + 1));
 	}
+}
+END_TEST
+
+/* What comes after a value that is too deep is read as ever, and its length counts. */
+START_TEST(test_too_deep)
+{
+	static const char inside[] =
+		"{\"[\":[\"]]\\\"]}\\\\\",true,{}],\"b\":-1e5 , \"\\u005d\":null}";
+	static char text[8 * JSONSCAN_DEPTH_MAX];
+	char *at = stpcpy(text, "{\"value\":"), *value = at;
+	const int depth = JSONSCAN_DEPTH_MAX + 100;
+
+	for (int i = 0; i < depth; i++)
+		*at++ = '[';
+	at = stpcpy(at, inside);
+	for (int i = 0; i < depth; i++)
+		*at++ = ']';
+	*at = '\0';
+	ck_assert_uint_eq(strlen(value), 2 * (size_t)depth + strlen(inside));
+	strcpy(at, ",\"id\":\"x\",\"n\":7}");
+	ck_assert(feed(text));
+	ck_assert(scan.too_deep);
+	ck_assert_uint_eq(scan.fields[VALUE].len, (size_t)(at - value));
+	ck_assert_str_eq(scan.fields[ID].text, "x");
+	ck_assert_int_eq(scan.fields[N].integer, 7);
+	value[depth] = '\x01';
+	ck_assert(!feed(text));
+	ck_assert(feed("[]"));
+	ck_assert(!scan.too_deep);
 }
 END_TEST
 
@@ -367,6 +398,7 @@ main(void)
 	tcase_add_loop_test(tcase, test_invalid, 0, COUNT(invalid));
 	tcase_add_test(tcase, test_nul_and_control);
 	tcase_add_test(tcase, test_depth);
+	tcase_add_test(tcase, test_too_deep);
 	tcase_add_test(tcase, test_strings);
 	tcase_add_test(tcase, test_text_limit);
 	tcase_add_test(tcase, test_raw);

@@ -93,6 +93,31 @@ START_TEST(test_long_ids)
 }
 END_TEST
 
+/* A value that is nested too deep is lost; its call ends. */
+START_TEST(test_nested_too_deep)
+{
+	static char line[4096];
+	char *at = stpcpy(line, "{\"type\":\"return\",\"value\":");
+
+	for (int i = 0; i < 600; i++)
+		*at++ = '[';
+	for (int i = 0; i < 600; i++)
+		*at++ = ']';
+	strcpy(at, ",\"call_id\":\"a\"}");
+	begin();
+	host(CALL("a", "f"));
+	fn(line);
+	host(CALL("b", "f"));
+	fn(RETURN("b", ",\"value\":[1]"));
+	end();
+	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
+	check_value("b", "[1]");
+	check_causes((struct protocol_counts){.of = {[PROTOCOL_TOO_DEEP] = 1}});
+	ck_assert_uint_eq(counts.of[PROTOCOL_MESSAGES], 4);
+	finish();
+}
+END_TEST
+
 START_TEST(test_ids_used_twice)
 {
 	begin();
@@ -241,6 +266,7 @@ main(void)
 {
 	return SUITE_RUN("pylon_limits", test_lines_that_are_no_messages,
 			 test_last_line_without_newline, test_long_ids,
-			 test_ids_used_twice, test_auto, test_names, test_too_many_ops,
-			 test_too_many_calls, test_byte_by_byte);
+			 test_nested_too_deep, test_ids_used_twice, test_auto,
+			 test_names, test_too_many_ops, test_too_many_calls,
+			 test_byte_by_byte);
 }
