@@ -6,9 +6,15 @@
  *      one     a call and its return, one at a time: ns for each message
  *      window  128 calls at once, then their returns: ns for each message
  *      large   a call that asks for a result of `value` bytes: ns, and MB/s
+ *      message a call of 200 bytes and its return: the median of the way through, and
+ *              the processor time of what lies between, for each message
+ *
+ * `program` may also be "cat" or "tee": two of them in place of the tap.
  */
 #include "bench.h"
+#include "bench_relays.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -21,6 +27,8 @@ static char *result;
 static size_t result_len;
 static uint64_t last_id;
 static uint64_t calls_of_batch;
+static pid_t child;
+static bool padded; /* calls have 200 bytes */
 
 /* ---- the child ------------------------------------------------------------------ */
 
@@ -35,7 +43,12 @@ exec_child(const struct bench_options *options)
 	echo[len] = '\0';
 	strcpy(strrchr(echo, '/') + 1, "bench_echo");
 	mode = strcmp(options->shape, "large") ? "return" : "ask";
-	if (options->program[0])
+	if (!strcmp(options->program, "cat"))
+		execl("/bin/sh", "sh", "-c", "cat | \"$0\" return | cat", echo, NULL);
+	else if (!strcmp(options->program, "tee"))
+		execl("/bin/sh", "sh", "-c",
+		      "tee /dev/null | \"$0\" return | tee /dev/null", echo, NULL);
+	else if (options->program[0])
 		execl(options->program, options->program, "tap", "-r", options->region,
 		      "--", echo, mode, NULL);
 	else
@@ -51,7 +64,8 @@ start_child(const struct bench_options *options)
 
 	if (pipe(in) || pipe(out))
 		return -1;
-	if (fork() == 0) {
+	child = fork();
+	if (child == 0) {
 		dup2(in[0], STDIN_FILENO);
 		dup2(out[1], STDOUT_FILENO);
 		close(in[1]);
@@ -102,9 +116,10 @@ put_call(char *at)
 	return (size_t)sprintf(
 		at,
 		"{\"type\":\"call\",\"call_id\":\"c_%08llu\",\"fn_name\":\"browse\","
-		"\"fn_type\":\"query\",\"args\":{\"n\":20,\"title\":\"lot-4\"},"
+		"\"fn_type\":\"query\",\"args\":{\"n\":20,\"title\":\"lot-4%s\"},"
 		"\"auth\":{\"user_id\":\"user_12\",\"roles\":[\"admin\"]}}\n",
-		(unsigned long long)++last_id);
+		(unsigned long long)++last_id,
+		padded ? ", with all that belongs to it, and more of that kind" : "");
 }
 
 static void
@@ -184,6 +199,40 @@ run_large(void *state, uint64_t calls)
 	}
 }
 
+static int
+by_size(const void *a, const void *b)
+{
+	uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+
+	return (one > other) - (one < other);
+}
+
+/* One call at a time, each timed by itself. */
+static void
+measure_message(const struct bench_options *options, FILE *out)
+{
+	static uint64_t *took;
+	uint64_t begin, busy;
+
+	padded = true;
+	if (!took) {
+		calls_of_batch = bench_calibrate(run_one, NULL, options->batch_ms);
+		took = malloc(calls_of_batch * sizeof(*took));
+		if (!took)
+			abort();
+	}
+	busy = bench_relays_ns(child);
+	for (uint64_t i = 0; i < calls_of_batch; i++) {
+		begin = bench_clock(CLOCK_MONOTONIC);
+		run_one(NULL, 1);
+		took[i] = bench_clock(CLOCK_MONOTONIC) - begin;
+	}
+	busy = bench_relays_ns(child) - busy;
+	qsort(took, calls_of_batch, sizeof(*took), by_size);
+	fprintf(out, "p50=%.1f busy=%.1f", (double)took[calls_of_batch / 2] / 2,
+		(double)busy / 2 / (double)calls_of_batch);
+}
+
 static void
 measure(const struct bench_options *options, FILE *out)
 {
@@ -191,6 +240,10 @@ measure(const struct bench_options *options, FILE *out)
 	double messages = 2, ns;
 	uint64_t begin;
 
+	if (!strcmp(options->shape, "message")) {
+		measure_message(options, out);
+		return;
+	}
 	if (!strcmp(options->shape, "window")) {
 		run = run_window;
 		messages = 2 * WINDOW;

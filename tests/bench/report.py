@@ -7,8 +7,8 @@ import subprocess
 
 UNITS = {"ns": "ns", "p50": "ns", "p99": "ns", "p99.9": "ns", "max": "ns",
          "mb_s": "MB/s", "per_s": "/s", "kib": "KiB", "bytes": "B", "cpu_ns": "ns",
-         "first_lap_ns": "ns", "hop_ns": "ns"}
-SHOWN = ["ns", "p50", "p99", "p99.9", "max", "mb_s", "per_s", "kib", "bytes", "hop_ns"]
+         "busy": "ns", "first_lap_ns": "ns", "hop_ns": "ns"}
+SHOWN = ["ns", "p50", "busy", "p99", "p99.9", "max", "mb_s", "per_s", "kib", "bytes", "hop_ns"]
 
 
 def spread(values):

@@ -402,13 +402,29 @@ def _tap(fntrace):
                         "bench_tap"),
                 Variant("none", f"bare pipe, {what}", {"shape": shape}, {}, "bench_tap"))
 
+    def through(program, what):
+        return Variant("fntrace" if program == fntrace else "none", f"{what}, 200 bytes",
+                       {"shape": "message", "program": program}, {}, "bench_tap")
+
+    by_tap, by_cat, by_tee, by_none = (
+        through(fntrace, "tap"), through("cat", "cat in its place"),
+        through("tee", "tee in its place"), through("", "bare pipe"))
+    by_tap.bars = {"busy": 10e3}
     one, one_bare = pair("one", "a message at a time")
     window, window_bare = pair("window", "128 calls at a time")
     large, large_bare = pair("large", "results of 1 MiB")
     large.bars = {"mb_s": -100}
     return Suite("tap", "fntrace tap, against the same child on a bare pipe",
-                 [one, one_bare, window, window_bare, large, large_bare],
-                 [Ratio("added to a message", one, one_bare, parts=1, bar=50e3),
+                 [by_tap, by_cat, by_tee, by_none, one, one_bare, window, window_bare,
+                  large, large_bare],
+                 [Ratio("200 bytes: added at the median", by_tap, by_none, "p50", parts=1,
+                        bar=10e3),
+                  Ratio("200 bytes: added at the median by cat", by_cat, by_none, "p50",
+                        parts=1),
+                  Ratio("200 bytes: added at the median by tee", by_tee, by_none, "p50",
+                        parts=1),
+                  Ratio("200 bytes: processor time, tap / cat", by_tap, by_cat, "busy"),
+                  Ratio("added to a message", one, one_bare, parts=1, bar=50e3),
                   Ratio("128 at a time: tap / bare", window, window_bare),
                   Ratio("MB/s: tap / bare", large, large_bare, "mb_s")],
                  rounds=0.5, batches=10)

@@ -55,6 +55,32 @@ def a_line_of_50_mb_of_structure():
     check_echo(b'{"type":"call","args":[' + b'{"a":[1,"b"]},' * 3_600_000 + b"0]}")
 
 
+# Messages of each protocol, with what breaks them.
+BAD = [
+    b"Content-Length: 20\r\nContent-Type: x", b"Content-Length: -1\r\n\r\n{}",
+    b"Content-Length: 99999999999999999999\r\n\r\n", b"Content-Length: 5\r\n\r\n{}\r\n" * 5,
+    b'{"jsonrpc":"2.0","id":1,"method":"m"}\n' * 3, b'{"jsonrpc":"2.0","id":9,"result":1}\n',
+    b'{"method":"m","params":{"a":"\xff\xfe"},"id":"\xc3","jsonrpc":"2.0"}\n',
+    b'{"call_id":"a","fn_type":"query","fn_name":"\xed\xa0\x80","type":"call"}\n' * 2,
+    b'{"type":"result","call_id":"none","op_id":"x"}\n', b'{"type":"return","call_id":"none"}\n',
+    b'{"id":[[' * 700 + b"\n", b'{"a":"\\u12"}\n[}\n{]\n', b"\0" * 5000 + b"\n", b"\xef\xbb\xbf{}\n",
+    b'{"type":"call","call_id":"big","fn_name":"' + b"n" * 10_000_000 + b'"}\n',
+]
+
+
+@case
+def bad_input():
+    """It passes unchanged, in both directions, whatever protocol is named."""
+    data = b"".join(BAD)
+    for protocol in ("pylon", "mcp", "lsp", "jsonrpc", "auto"):
+        options = ("-r", "t", "--protocol", protocol)
+        out, status = through(["cat"], data, options=options, stderr=subprocess.DEVNULL)
+        check(status == 0 and out == data, f"{protocol}: {status}, {len(out)} bytes")
+        for one in BAD:
+            out, status = through(["cat"], one, options=options, stderr=subprocess.DEVNULL)
+            check(status == 0 and out == one, f"{protocol}: {one[:80]!r}")
+
+
 @case
 def at_once():
     """A single byte is passed on at once, without waiting for the rest of a line."""
@@ -486,10 +512,23 @@ def a_file_for_a_directory():
 @case
 def foreign_region():
     path = os.path.join(os.environ["FNTRACE_DIR"], "t.fnt")
-    for text in (b"", b"not a region", b"FNTRACE\n" + bytes(100000)):
+    for text in (b"xxxxx", b"not a region", b"not a region" * 10000):
         with open(path, "wb") as file:
-            file.write(text or b"x" * 5)
+            file.write(text)
         check_untraced(b"t.fnt")
+
+
+@case
+def damaged_region():
+    """It is set aside, and the command is recorded in a new one."""
+    path = os.path.join(os.environ["FNTRACE_DIR"], "t.fnt")
+    with open(path, "wb") as file:
+        file.write(b"FNTRACE\n" + b"\xff" * 100000)
+    process = tap("cat", stderr=PIPE)
+    out, err = process.communicate(messages(call("a")), timeout=TIMEOUT_S)
+    check((out, process.returncode) == (messages(call("a")), 0), f"{out!r}")
+    check(b"t.fnt" in err and err.count(b"\n") == 1, f"{err!r}")
+    check([t["call_id"] for t in traces()] == ["a"], f"{traces()}")
 
 
 @case

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "tap/signals.h"
 
+#include <fntrace/reader.h>
+
 #include <errno.h>
 #include <stdbool.h>
 #include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 /* Where ppoll is refused, signals are looked for this often. */
 #define REFUSED_MS 20
@@ -11,15 +15,33 @@
 static void (*taken_by)(const siginfo_t *info);
 static sigset_t before_mask, before_ignored;
 static bool refused;
+static volatile sig_atomic_t waiting, bus_is_blocked;
+
+/* SIGBUS is never blocked, so that the library can survive the loss of the region's
+ * file. One that was sent is taken while the tap waits, as all others: until then it is
+ * blocked. Returns whether to take it now. */
+static bool
+take_bus(const siginfo_t *info, ucontext_t *context)
+{
+	if (info->si_code > 0) {
+		signal(SIGBUS, SIG_DFL); /* a fault of the tap's own comes again */
+		return false;
+	}
+	if (waiting)
+		return true;
+	sigaddset(&context->uc_sigmask, SIGBUS);
+	bus_is_blocked = true;
+	kill(getpid(), SIGBUS);
+	return false;
+}
 
 static void
 handle(int number, siginfo_t *info, void *context)
 {
 	int saved = errno;
 
-	(void)number;
-	(void)context;
-	taken_by(info);
+	if (number != SIGBUS || take_bus(info, context))
+		taken_by(info);
 	errno = saved;
 }
 
@@ -41,7 +63,8 @@ signals_take(void (*take)(const siginfo_t *info))
 
 	taken_by = take;
 	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before_mask);
+	sigdelset(&all, SIGBUS);
+	sigprocmask(SIG_SETMASK, &all, &before_mask);
 	sigemptyset(&before_ignored);
 	for (int i = 1; i <= SIGRTMAX; i++) {
 		struct sigaction before;
@@ -50,6 +73,8 @@ signals_take(void (*take)(const siginfo_t *info))
 			sigaddset(&before_ignored, i);
 		react(i);
 	}
+	/* On top of our handler of SIGBUS, which it calls for what is not its. */
+	fnt_reader_guard();
 }
 
 void
@@ -58,6 +83,20 @@ signals_give_back(void)
 	for (int i = 1; i <= SIGRTMAX; i++)
 		signal(i, sigismember(&before_ignored, i) == 1 ? SIG_IGN : SIG_DFL);
 	sigprocmask(SIG_SETMASK, &before_mask, NULL);
+}
+
+/* A SIGBUS that was sent has been taken: it need not be blocked any more. */
+static void
+let_bus_in(void)
+{
+	sigset_t bus;
+
+	if (!bus_is_blocked)
+		return;
+	bus_is_blocked = false;
+	sigemptyset(&bus);
+	sigaddset(&bus, SIGBUS);
+	sigprocmask(SIG_UNBLOCK, &bus, NULL);
 }
 
 /* Without ppoll: let signals in between two polls. */
@@ -73,8 +112,11 @@ wait_refused(struct pollfd *fds, nfds_t count, int timeout_ms)
 	if (ready < 0 && errno != EINTR)
 		nanosleep(&(struct timespec){.tv_nsec = REFUSED_MS * 1000000L}, NULL);
 	sigemptyset(&none);
+	waiting = true;
 	sigprocmask(SIG_SETMASK, &none, &all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	waiting = false;
+	let_bus_in();
 	return ready;
 }
 
@@ -89,7 +131,10 @@ signals_wait(struct pollfd *fds, nfds_t count, int timeout_ms)
 	if (refused)
 		return wait_refused(fds, count, timeout_ms);
 	sigemptyset(&none);
+	waiting = true;
 	ready = ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, &none);
+	waiting = false;
+	let_bus_in();
 	if (ready < 0 && errno != EINTR && errno != EAGAIN && errno != ENOMEM)
 		refused = true;
 	return ready;

@@ -7,7 +7,8 @@
  *                          └─► take(info), for each signal
  *
  * All signals are blocked, except inside ppoll(). So the function may do whatever the
- * tap's other code may. A fault of the tap's own (SIGSEGV …) still ends it. SIGKILL and
+ * tap's other code may. A fault of the tap's own (SIGSEGV …) still ends it; but SIGBUS
+ * goes to the library first, which survives the loss of the region's file. SIGKILL and
  * SIGSTOP can't be taken.
  *
  * Threads: the process has one.
