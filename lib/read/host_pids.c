@@ -42,7 +42,8 @@ innermost_pid(const char *proc)
 	while (status && getline(&line, &size, status) > 0) {
 		if (strncmp(line, "NSpid:", 6) != 0)
 			continue;
-		pid = (int32_t)strtol(strrchr(line, '\t') + 1, NULL, 10);
+		if (strrchr(line, '\t'))
+			pid = (int32_t)strtol(strrchr(line, '\t') + 1, NULL, 10);
 		break;
 	}
 	free(line);

@@ -20,6 +20,7 @@ tried = [
     (total(r"^(\d+) inputs", text) + total(r"^(?:fuzz_\w+: )?Done (\d+) runs", text),
      "inputs"),
     (total(r"^(?:scribble: )?(\d+) scribbles", text), "scribbles"),
+    (total(r"^# injected: (\d+)", text), "system calls and allocations that fail"),
     (total(r"(?:holds|fails), ([\d.e+]+) states", text), "states of models"),
 ]
 print("tried: " + ", ".join(f"{n:,} {what}" for n, what in tried if n))

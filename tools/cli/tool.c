@@ -33,9 +33,18 @@ wants_colour(void)
 static void
 hold_standard_descriptors(void)
 {
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
-			abort();
+	static const char message[] =
+		"fntrace: cannot open /dev/null in place of a standard descriptor "
+		"that is closed; run this with all three open\n";
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* A sandbox may refuse to say whether it is open. */
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF ||
+		    open("/dev/null", O_RDONLY) == fd)
+			continue;
+		(void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+		_exit(TOOL_FAILED);
+	}
 }
 
 /* A region's file was truncated while it is mapped, and fnt_reader_guard could not

@@ -6,6 +6,7 @@
 #include "view/producers.h"
 #include "view/table.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,21 +31,30 @@ static const struct table_column columns[] = {
 	{"PROCESSES", .min = 20, .if_used = true},
 };
 
-/* The processes of a region; free() the result. If the region was removed or damaged
- * since it was listed: NULL and *count 0, and it is shown without processes. */
+/* The processes of a region; free() the result. NULL and *count 0 if they can't be
+ * read, which is said, unless the region was removed since it was listed. */
 static struct fnt_producer *
 get_producers(const struct fnt_region_info *region, size_t *count)
 {
 	struct fnt_producer *producers = NULL;
 	struct fnt_reader *reader;
+	int code;
 
 	*count = 0;
-	if (region->status < 0 || fnt_reader_open(&reader, region->path, NULL) < 0)
+	if (region->status < 0)
 		return NULL;
-	if (fnt_reader_producers(reader, &producers, count) < 0)
-		producers = NULL;
-	fnt_reader_close(reader);
-	return producers;
+	code = fnt_reader_open(&reader, region->path, NULL);
+	if (!code) {
+		code = fnt_reader_producers(reader, &producers, count);
+		fnt_reader_close(reader);
+	}
+	if (code && code != -ENOENT)
+		message_note("%s: its processes cannot be listed: %s; run this again",
+			     region->name, strerror(-code));
+	if (!code)
+		return producers;
+	*count = 0;
+	return NULL;
 }
 
 /* ---- for people ----------------------------------------------------------------- */
