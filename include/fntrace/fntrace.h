@@ -241,6 +241,8 @@ struct fnt_options {
  * region or its directory does not exist. -EACCES, -EPERM: the region belongs to
  * another user, and is not shared with the group of FNT_GROUP. -ENOSPC: the file system
  * is full. -EPROTO: the file is not a region, or is damaged and was not set aside.
+ * -EMLINK: the region shares its blocks with a copy or a snapshot, and the file system
+ * can't give it blocks of its own, so that a full disk would kill its processes.
  * -ENOTSUP: a region of another version or byte order, or with a feature that this
  * library lacks. -EUSERS: live processes have all process slots. -ENOLCK: the system
  * refuses file locks, and there is no /proc to do without. -EAGAIN: the process has no

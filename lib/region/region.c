@@ -11,6 +11,7 @@
 #include "region/location.h"
 #include "region/set_aside.h"
 #include "region/unnamed.h"
+#include "region/unshare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,6 +98,8 @@ adopt(struct fnt_region *region, int fd, bool write, struct fnt_error *error)
 		rc = fnt_view_map(&region->view, fd, write, what, error);
 	if (!rc && write) {
 		rc = fnt_file_space_allocate_all(fd, &region->view, what, error);
+		if (!rc)
+			rc = fnt_region_unshare(fd, &region->view, what, error);
 		if (rc)
 			fnt_view_unmap(&region->view);
 	}
