@@ -138,6 +138,23 @@ tail_while t4 $'begin t3 other query\nok t3\nbegin t4 last query\nok t4' -n 1 --
 sed -i '1s/^/[/; $!s/$/,/; $s/$/]/' out
 json '[t["call_id"] for t in x] == ["t2", "t3", "t4"]'
 
+# A region that takes the name of the followed one is followed, from its beginning. When the
+# name is gone for good, and no process writes to the region, tail ends.
+produce lost <<<$'begin x1 early query\nok x1'
+"$FNTRACE" tail -r lost -n 1 >out 2>err &
+tail=$!
+until_true grep -q x1 out
+mv "$FNTRACE_DIR/lost.fnt" "$FNTRACE_DIR/lost.old"
+produce lost <<<$'begin x2 later query\nok x2'
+until_true grep -q x2 out
+has err '^fntrace: .*lost.fnt: replaced by another region, which is followed now$'
+rm "$FNTRACE_DIR/lost.fnt"
+until_true grep -q 'removed, and no process writes to it' err
+status=0
+wait "$tail" || status=$?
+[[ $status == 0 ]] || fail "tail of a region that was removed: exit $status"
+rm "$FNTRACE_DIR/lost.old"
+
 tail_while t6 $'begin t5 other query\nok t5\nbegin t6 last query\nok t6' -n 1 --fn last
 lacks out t5
 tail_while t8 $'begin t7 other query\nok t7\nbegin t8 last query\nerror t8 E m' -n 1 --errors

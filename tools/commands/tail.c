@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define POLL_MS 25    /* producers do not wake readers, so the ring is polled */
+#define NAME_POLLS 20 /* idle polls from one look at the region's name to the next */
 #define BATCH_MAX 500 /* calls to read before flushing stdout */
 
 struct tail {
@@ -41,6 +44,11 @@ struct follow {
 	struct fnt_traces *earlier; /* printed at the start; skipped when read again */
 	struct table *table;
 	uint64_t missed; /* count that was last reported */
+	struct fnt_reader *reader;
+	struct stat file;    /* that has the region's name, at the start */
+	bool named;	     /* it has one, and `file` is known */
+	bool over;	     /* the name is another region's, or nobody's, by now */
+	unsigned until_look; /* idle polls */
 };
 
 static bool
@@ -137,6 +145,63 @@ wait_a_little(void)
 	return poll(&out, 1, POLL_MS) <= 0 || !(out.revents & (POLLERR | POLLHUP));
 }
 
+/* ---- a region that is replaced --------------------------------------------------- */
+
+/* Remember which file the region is. A region given by a process is not followed by its
+ * name. */
+static void
+note_file(struct follow *follow)
+{
+	follow->named = !follow->tail->source.pid &&
+			!stat(fnt_reader_path(follow->reader), &follow->file);
+}
+
+/* Does a live process write to the region that is open? True also if that can't be
+ * known. */
+static bool
+is_written_to(struct fnt_reader *reader)
+{
+	struct fnt_producer *producers;
+	size_t count;
+	bool alive = false;
+
+	if (fnt_reader_producers(reader, &producers, &count))
+		return true;
+	for (size_t i = 0; i < count; i++)
+		alive |= producers[i].alive;
+	free(producers);
+	return alive;
+}
+
+/* Has the region lost its name, to another one, or for good? Says so, once. While
+ * processes write to a region without a name, and there is no other, it is followed. */
+static bool
+is_over(struct follow *follow)
+{
+	const char *path = fnt_reader_path(follow->reader);
+	struct stat now;
+
+	if (!follow->named || follow->until_look--)
+		return false;
+	follow->until_look = NAME_POLLS;
+	if (!stat(path, &now)) {
+		if (now.st_dev == follow->file.st_dev &&
+		    now.st_ino == follow->file.st_ino)
+			return false;
+		message_note("%s: replaced by another region, which is followed now",
+			     path);
+	} else if (errno == ENOENT && !is_written_to(follow->reader)) {
+		message_note("%s: removed, and no process writes to it", path);
+		follow->named = false;
+	} else {
+		return false;
+	}
+	follow->over = true;
+	return true;
+}
+
+/* ---- following ------------------------------------------------------------------- */
+
 static int
 follow_calls(struct follow *follow)
 {
@@ -148,25 +213,30 @@ follow_calls(struct follow *follow)
 		if (taken < 0)
 			return message_fail_errno("cannot read the next calls", taken);
 		status = end_batch(follow);
-		if (taken == 0 && !wait_a_little())
+		if (taken == 0 && (is_over(follow) || !wait_a_little()))
 			break;
 	}
 	return status;
 }
 
+/* Follow one region until it is over or the tool is stopped. `from`: FNT_FROM_OLDEST if
+ * it has replaced another one. *replaced: there is a next one, of the same name. */
 static int
-start(struct fnt_reader *reader, const struct tail *tail)
+follow_region(struct fnt_reader *reader, const struct tail *tail, enum fnt_from from,
+	      bool *replaced)
 {
 	struct fnt_query query = {
-		.limit = tail->earlier,
+		.limit = from == FNT_FROM_NOW ? tail->earlier : 0,
 		.fn_name = tail->fn_name,
 		.errors_only = tail->errors,
 	};
-	struct follow follow = {.tail = tail};
+	struct follow follow = {.tail = tail, .reader = reader};
 	int code, status;
 
+	*replaced = false;
+	note_file(&follow);
 	/* Open the cursor before the query, so that no call falls between the two. */
-	code = fnt_cursor_open(&follow.cursor, reader, FNT_FROM_NOW);
+	code = fnt_cursor_open(&follow.cursor, reader, from);
 	if (code < 0)
 		return message_fail_errno(fnt_reader_path(reader), code);
 	code = fnt_reader_query(reader, &query, &follow.earlier);
@@ -176,9 +246,34 @@ start(struct fnt_reader *reader, const struct tail *tail)
 	}
 	follow.table = calls_table_create("TIME");
 	status = follow_calls(&follow);
+	*replaced = status == TOOL_OK && follow.over && follow.named;
 	table_destroy(follow.table);
 	fnt_traces_free(follow.earlier);
 	fnt_cursor_close(follow.cursor);
+	return status;
+}
+
+/* Follow the region, and those that take its name. */
+static int
+follow_name(struct fnt_reader *reader, const struct tail *tail)
+{
+	struct tool_source next = {.region = NULL};
+	enum fnt_from from = FNT_FROM_NOW;
+	size_t size = strlen(fnt_reader_path(reader)) + 1;
+	char *path = memcpy(text_alloc(size), fnt_reader_path(reader), size);
+	bool replaced;
+	int status;
+
+	next.region = path;
+	do {
+		status = follow_region(reader, tail, from, &replaced);
+		fnt_reader_close(reader);
+		from = FNT_FROM_OLDEST;
+		reader = replaced ? tool_reader_open(&command_tail, &next) : NULL;
+		if (replaced && !reader)
+			status = TOOL_FAILED;
+	} while (reader);
+	free(path);
 	return status;
 }
 
@@ -187,21 +282,19 @@ run(int argc, char **argv)
 {
 	struct tail tail = {0};
 	struct fnt_reader *reader;
-	int status;
 
 	tool_options(&command_tail, argc, argv, &tail);
 	reader = tool_reader_open(&command_tail, &tail.source);
 	if (!reader)
 		return TOOL_FAILED;
 	tool_catch_stop();
-	status = start(reader, &tail);
-	fnt_reader_close(reader);
-	return status;
+	return follow_name(reader, &tail);
 }
 
 static const char details[] =
 	"Runs until it is interrupted. If calls finish faster than they can be\n"
-	"read, the number of calls missed is printed on standard error.\n";
+	"read, the number of calls missed is printed on standard error. A region\n"
+	"that takes the name of the one that is followed is followed instead.\n";
 
 const struct command command_tail = {
 	.name = "tail",

@@ -201,9 +201,10 @@ class Command:
         if problems:
             return problems
         speechless = case.number in (1, 20)  # what it says is what fails
-        if outcome.code not in (0, 1):
+        interrupted = self.lasts and outcome.code == 128 + signal.SIGINT
+        if outcome.code not in (0, 1) and not interrupted:
             problems.append(f"exit status {outcome.code}: {outcome.err[-200:]}")
-        elif outcome.code and not speechless:
+        elif outcome.code == 1 and not speechless:
             lines = outcome.err.splitlines()
             if not any(re.match(r"fntrace[^:]*: .{8,}", line) for line in lines):
                 problems.append(f"fails without a message: {outcome.err[-200:]!r}")
