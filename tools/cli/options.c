@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,7 @@ unknown_option(const struct command *command, char **argv)
 {
 	const char *names[OPTIONS_MAX + 2];
 	const char *word = argv[optind - 1], *nearest;
+	char name[64]; /* longer than any that is known */
 	size_t count = 0;
 
 	if (optopt > 0 && optopt < VALUE_TABLE)
@@ -101,7 +103,8 @@ unknown_option(const struct command *command, char **argv)
 	names[count++] = "help";
 	if (optopt != 0)
 		tool_usage_error(command, "option %s takes no argument", word);
-	word = strndupa(word + 2, strcspn(word + 2, "="));
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+	word = name;
 	nearest = tool_nearest(word, names, count);
 	if (nearest)
 		tool_usage_error(command, "unknown option --%s; did you mean --%s?",

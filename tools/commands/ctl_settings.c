@@ -205,9 +205,11 @@ check_keys(const struct command *command, char **assignments, int count)
 	}
 	for (int i = 0; i < count; i++) {
 		size_t len = strcspn(assignments[i], "=");
-		const char *key = strndupa(assignments[i], len), *nearest;
+		char key[64]; /* longer than any that is known */
+		const char *nearest;
 		bool known = false;
 
+		snprintf(key, sizeof(key), "%.*s", (int)len, assignments[i]);
 		for (size_t j = 0; j < keys_count; j++)
 			known |= strcmp(key, keys[j]) == 0;
 		nearest = known ? NULL : tool_nearest(key, keys, keys_count);

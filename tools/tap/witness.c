@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,16 +50,23 @@ take(int number, pid_t tap)
 	return taken_back(number);
 }
 
+/* close_range(), which not every C library has. */
+static void
+close_numbers(unsigned first, unsigned last)
+{
+	syscall(SYS_close_range, first, last, 0);
+}
+
 static void
 close_others(int ask, int answer)
 {
 	int low = ask < answer ? ask : answer, high = ask < answer ? answer : ask;
 
 	if (low > 0)
-		close_range(0, (unsigned)low - 1, 0);
+		close_numbers(0, (unsigned)low - 1);
 	if (high > low + 1)
-		close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-	close_range((unsigned)high + 1, ~0u, 0);
+		close_numbers((unsigned)low + 1, (unsigned)high - 1);
+	close_numbers((unsigned)high + 1, ~0u);
 }
 
 static _Noreturn void
