@@ -313,6 +313,9 @@ def whose_call():
     check(f"{exe} through tap" in run("ps", "-r", "t"), run("ps", "-r", "t"))
     check(f"{exe} {pid} through tap" in run("list"), run("list"))
     check(f"{exe} through tap" in run("stat", "-r", "t"), run("stat", "-r", "t"))
+    shown = json.loads(run("stat", "-p", str(pid), "--json"))["producers"]
+    check([one["recorded_by"] for one in shown] == [process.pid], f"{shown}")
+    run("ctl", "get", "-p", str(pid))
     process.kill()
     process.wait(TIMEOUT_S)
     check(f"{exe} {pid} through tap (dead)" in run("list"), run("list"))

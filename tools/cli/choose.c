@@ -101,6 +101,55 @@ choose(const struct command *command, const struct tool_source *source, char onl
 	return find_only(only, 1024) ? only : "";
 }
 
+/* The parent of a process; 0: not known. */
+static int32_t
+parent_of(int32_t pid)
+{
+	char path[64], line[1024], *end;
+	int parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	/* The program's name is in brackets, and may have brackets in it. */
+	if (fgets(line, sizeof(line), file) && (end = strrchr(line, ')')))
+		sscanf(end, ") %*c %d", &parent);
+	fclose(file);
+	return parent;
+}
+
+/* Does process `recorder` record the calls of `pid`, as a tap does? */
+static bool
+is_recorded_by(int32_t pid, int32_t recorder)
+{
+	struct fnt_producer *producers = NULL;
+	struct fnt_reader *reader;
+	size_t count = 0;
+	bool found = false;
+
+	if (fnt_reader_open_pid(&reader, recorder, NULL) < 0)
+		return false;
+	if (fnt_reader_producers(reader, &producers, &count) < 0)
+		count = 0;
+	for (size_t i = 0; i < count; i++)
+		found |=
+			producers[i].pid == pid && producers[i].recorded_by == recorder;
+	free(producers);
+	fnt_reader_close(reader);
+	return found;
+}
+
+/* The process that has the region of -p PID: the tap of a command, else PID. */
+static int32_t
+owner_of(int32_t pid)
+{
+	int32_t parent = parent_of(pid);
+
+	return parent > 0 && is_recorded_by(pid, parent) ? parent : pid;
+}
+
 struct fnt_reader *
 tool_reader_open(const struct command *command, const struct tool_source *source)
 {
@@ -113,7 +162,7 @@ tool_reader_open(const struct command *command, const struct tool_source *source
 	if (region && region[0] == '\0')
 		return NULL;
 	code = region ? fnt_reader_open(&reader, region, &error)
-		      : fnt_reader_open_pid(&reader, source->pid, &error);
+		      : fnt_reader_open_pid(&reader, owner_of(source->pid), &error);
 	if (code == 0)
 		return reader;
 	message_fail("%s", error.message[0] ? error.message : strerror(-code));
@@ -132,7 +181,7 @@ tool_control_open(const struct command *command, const struct tool_source *sourc
 	if (region && region[0] == '\0')
 		return NULL;
 	code = region ? fnt_control_open(&control, region, &error)
-		      : fnt_control_open_pid(&control, source->pid, &error);
+		      : fnt_control_open_pid(&control, owner_of(source->pid), &error);
 	if (code == 0)
 		return control;
 	message_fail("%s", error.message[0] ? error.message : strerror(-code));

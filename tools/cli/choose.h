@@ -28,7 +28,7 @@ struct tool_source {
 	{"region", 'r', TOOL_TEXT, offsetof(settings, source.region), "REGION",        \
 	 "name or path of the region (a path has / or .fnt)"},                         \
 	{"pid", 'p', TOOL_PID, offsetof(settings, source.pid), "PID",                  \
-	 "the region that this process writes to"}
+	 "the region that this process, or its tap, writes to"}
 /* clang-format on */
 
 /* Open the region for reading. Returns NULL on failure, with a message on stderr. Ends

@@ -111,6 +111,7 @@ START_TEST(test_nested_too_deep)
 	fn(RETURN("b", ",\"value\":[1]"));
 	end();
 	ck_assert_int_eq(trace_of("a")->outcome, FNT_OK);
+	ck_assert(trace_of("a")->flags & FNT_TRACE_VALUE_TOO_DEEP);
 	check_value("b", "[1]");
 	check_causes((struct protocol_counts){.of = {[PROTOCOL_TOO_DEEP] = 1}});
 	ck_assert_uint_eq(counts.of[PROTOCOL_MESSAGES], 4);
