@@ -119,7 +119,6 @@ enter_reading(struct fnt_log *log)
 		atomic_fetch_add_explicit(
 			&attachment->region.view.producers[attachment->slot].readers, 1,
 			memory_order_seq_cst);
-	fnt_segment_map_follow(&attachment->region);
 	return attachment;
 }
 
@@ -133,6 +132,13 @@ leave_reading(struct fnt_attachment *attachment)
 	fnt_leave();
 }
 
+/* Why not all of the ring can be read: -errno; 0: it can. */
+static int
+find_problem(const struct fnt_attachment *attachment)
+{
+	return fnt_view_segment_table(&attachment->region.view)->problem;
+}
+
 static int
 query_log(struct fnt_log *log, const struct fnt_query *query,
 	  struct fnt_traces **traces)
@@ -142,7 +148,14 @@ query_log(struct fnt_log *log, const struct fnt_query *query,
 
 	if (!attachment)
 		return -ESHUTDOWN;
-	rc = fnt_query_run(&attachment->region.view, query, traces);
+	rc = fnt_segment_map_follow(&attachment->region);
+	if (!rc)
+		rc = fnt_query_run(&attachment->region.view, query, traces);
+	/* Another thread may have found a segment meanwhile that can't be mapped. */
+	if (!rc && find_problem(attachment)) {
+		fnt_traces_free(*traces);
+		rc = find_problem(attachment);
+	}
 	leave_reading(attachment);
 	return rc;
 }
@@ -170,16 +183,19 @@ fnt_log_errors(struct fnt_log *log, size_t limit, struct fnt_traces **traces)
 			 traces);
 }
 
-/* The number that `of` returns for the log's view; 0 if the log is closed. */
+/* The number that `of` returns for the log's view; 0 if the log is closed; `unknown` if
+ * a part of the ring can't be mapped. */
 static uint64_t
-ask_number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view))
+ask_number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view),
+	   uint64_t unknown)
 {
 	struct fnt_attachment *attachment = enter_reading(log);
-	uint64_t value;
+	uint64_t value = unknown;
 
 	if (!attachment)
 		return 0;
-	value = of(&attachment->region.view);
+	if (!fnt_segment_map_follow(&attachment->region))
+		value = of(&attachment->region.view);
 	leave_reading(attachment);
 	return value;
 }
@@ -187,13 +203,20 @@ ask_number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view))
 uint64_t
 fnt_log_total_count(struct fnt_log *log)
 {
-	return ask_number(log, fnt_query_total);
+	struct fnt_attachment *attachment = fnt_enter(log);
+	uint64_t total;
+
+	if (!attachment)
+		return 0;
+	total = fnt_query_total(&attachment->region.view);
+	fnt_leave();
+	return total;
 }
 
 uint64_t
 fnt_log_len(struct fnt_log *log)
 {
-	return ask_number(log, fnt_query_retained);
+	return ask_number(log, fnt_query_retained, 0);
 }
 
 /* Is there a record? Tries to read the newest one. 1 also if there is no memory to do
@@ -214,7 +237,7 @@ has_any(const struct fnt_view *view)
 bool
 fnt_log_is_empty(struct fnt_log *log)
 {
-	return ask_number(log, has_any) == 0;
+	return ask_number(log, has_any, 1) == 0;
 }
 
 int

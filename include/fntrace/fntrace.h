@@ -627,7 +627,8 @@ FNT_API int fnt_log_push(struct fnt_log *log, const struct fnt_trace *trace);
 /* The newest traces, at most `limit`, newest first. fnt_log_recent: of all functions.
  * fnt_log_by_fn: of the function `fn_name` (NULL: ""). fnt_log_errors: those whose
  * outcome is not FNT_OK. Free *traces with fnt_traces_free. 0, -ENOMEM, -ESHUTDOWN: the
- * log is NULL or closed.
+ * log is NULL or closed. Or another -errno of mmap(2): a resize or rotation began a new
+ * ring, and the process can't map it; nothing can be read until it can.
  *
  * These functions never wait for a producer, but they allocate memory, and may make
  * system calls after a resize or rotation. A record that is overwritten meanwhile is
@@ -642,11 +643,11 @@ FNT_API int fnt_log_errors(struct fnt_log *log, size_t limit,
 /* Calls that have ever finished in the region, in any process, recorded or not; 0 if
  * the log is NULL or closed. */
 FNT_API uint64_t fnt_log_total_count(struct fnt_log *log);
-/* Traces that can be read now; 0 if the log is NULL or closed. Once the ring has
- * wrapped around, this looks at every cell. */
+/* Traces that can be read now; 0 if the log is NULL or closed, or if fnt_log_recent()
+ * fails. Once the ring has wrapped around, this looks at every cell. */
 FNT_API uint64_t fnt_log_len(struct fnt_log *log);
-/* Whether no trace can be read now; true if the log is NULL or closed. Looks at the
- * newest records only. */
+/* Whether no trace can be read now; true if the log is NULL or closed, false if
+ * fnt_log_recent() fails. Looks at the newest records only. */
 FNT_API bool fnt_log_is_empty(struct fnt_log *log);
 
 #ifdef __cplusplus

@@ -20,6 +20,10 @@
  * -ESTALE, from any function that reads: the region's file was cut short or overwritten
  * since it was opened. The reader stays in that state: close it and open it again. A
  * file that was removed or renamed stays readable, as its producers still write to it.
+ *
+ * Another -errno of mmap(2), often -ENOMEM, from a function that reads traces: a resize or
+ * rotation began a new ring, and it can't be mapped. Older traces alone would be taken
+ * for all there are. The next call tries again; counts can be read meanwhile.
  */
 #ifndef FNTRACE_READER_H
 #define FNTRACE_READER_H
@@ -185,7 +189,8 @@ struct fnt_stat {
 
 	uint64_t total;	   /* calls finished: recorded + dropped + not_kept */
 	uint64_t recorded; /* records ever committed */
-	uint64_t retained; /* traces that can be read now */
+	/* Traces that can be read now; 0 if a part of the ring can't be mapped. */
+	uint64_t retained;
 	/* No room in the ring, no lane for the thread, or `unmapped` (below). */
 	uint64_t dropped;
 	/* Left out by the settings: kept_none + sampled + limited. */

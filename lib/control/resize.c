@@ -11,13 +11,12 @@
 #include "region/segment.h"
 #include "region/segment_map.h"
 #include "region/segment_span.h"
-#include "region/sigbus.h"
 #include "region/slots.h"
 #include "ring/record_read.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
 
 /* Distance from the cursor to the first ticket of the next segment. If a tool is killed
  * between publishing and the switch, threads that take ten million tickets a second
@@ -270,17 +269,22 @@ fnt_resize_settle(const struct fnt_region *region, struct fnt_resize_holders *ho
 	if (!holders)
 		holders = &none;
 	*holders = none;
-	fnt_segment_map_follow(region);
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+		if (has_ring(view, ring))
+			complete_switch(view, ring);
+	/* A segment that this process does not know would be taken for free space. */
+	if (fnt_segment_map_follow(region))
+		return;
 	for (uint32_t ring = 0; ring < FNT_RINGS; ring++) {
 		if (!has_ring(view, ring))
 			continue;
-		complete_switch(view, ring);
 		hide_unseen(view, ring);
 		any |= retire_segments(region, ring, holders);
 	}
 	if (any) {
 		bump_generation(view);
-		fnt_segment_map_follow(region);
+		if (fnt_segment_map_follow(region))
+			return;
 	}
 	holders->threads = count_threads_behind(region);
 	if (!holders->threads)
@@ -320,34 +324,24 @@ next_lap(const struct fnt_view *view)
 /* Allocate the segment's space and set its cells to the lap before its first. That also
  * touches every page before producers do. */
 static int
-prepare_cells(const struct fnt_region *region, const struct fnt_segment *segment,
+prepare_cells(const struct fnt_region *region, struct fnt_segment *segment,
 	      const char *what, struct fnt_error *error)
 {
 	uint64_t bytes = fnt_segment_bytes(segment->cell_count);
 	/* A file that was truncated would be made as long again, of zeroes. */
 	int rc = fnt_view_check_file(&region->view, region->fd, what, error);
-	struct fnt_sigbus_range *sigbus;
-	struct fnt_cell *cells;
 
 	if (!rc)
 		rc = fnt_file_space_allocate(region->fd, segment->off, bytes, what,
 					     error);
 	if (rc)
 		return rc;
-	cells = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd,
-		     (off_t)segment->off);
-	if (cells == MAP_FAILED)
-		return fnt_fail(error, -ENOMEM, "%s: cannot map the new segment", what);
-	sigbus = fnt_sigbus_add(cells, bytes, true, region->view.sigbus);
-	if (!sigbus) {
-		munmap(cells, bytes);
-		return fnt_fail(error, -ENOMEM, "%s: out of memory", what);
-	}
+	rc = fnt_segment_map_prepare(region, segment);
+	if (rc)
+		return fnt_resize_unmapped(region, rc, error);
 	for (uint64_t i = 0; i < segment->cell_count; i++)
-		fnt_word_store(&cells[i].state,
+		fnt_word_store(&segment->cells[i].state,
 			       fnt_cell_state(segment->lap - 1, 0, FNT_CELL_PAD, 0));
-	fnt_sigbus_remove(sigbus);
-	munmap(cells, bytes);
 	return 0;
 }
 
@@ -420,8 +414,11 @@ fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS
 	const char *what = fnt_region_label(region);
 	const struct fnt_view *view = &region->view;
 	struct fnt_segment segments[FNT_RINGS];
-	int rc = plan_segments(view, cells, segments);
+	int rc = fnt_segment_map_follow(region);
 
+	if (rc)
+		return fnt_resize_unmapped(region, rc, error);
+	rc = plan_segments(view, cells, segments);
 	if (rc)
 		return fnt_fail(error, rc,
 				rc == -EBUSY
@@ -445,8 +442,17 @@ fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS
 		complete_switch(view, ring);
 	}
 	bump_generation(view);
-	fnt_segment_map_follow(region);
-	return 0;
+	rc = fnt_segment_map_follow(region);
+	return rc ? fnt_resize_unmapped(region, rc, error) : 0;
+}
+
+int
+fnt_resize_unmapped(const struct fnt_region *region, int rc, struct fnt_error *error)
+{
+	return fnt_fail(error, rc,
+			"%s: cannot map a segment of its ring: %s; no record is lost; "
+			"try again with more memory",
+			fnt_region_label(region), strerror(-rc));
 }
 
 void

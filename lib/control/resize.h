@@ -45,7 +45,8 @@ struct fnt_resize_holders {
 };
 
 /* Finish an interrupted switch, hide and retire segments as far as that is possible,
- * and punch holes where they were. `holders` may be NULL. Under the control lock. */
+ * and punch holes where they were. A process that can't map all segments only finishes
+ * the switch. `holders` may be NULL. Under the control lock. */
 void fnt_resize_settle(const struct fnt_region *region,
 		       struct fnt_resize_holders *holders);
 
@@ -54,9 +55,14 @@ bool fnt_resize_pending(const struct fnt_view *view);
 
 /* Publish a segment of `cells[ring]` cells for each ring, and switch to it. Under the
  * control lock. 0, or with a message: -EBUSY (too many segments are held), -EPROTO (a
- * damaged head), -ENOSPC and others (no space in the file): nothing has changed. */
+ * damaged head), -ENOSPC and others (no space in the file, or it can't be mapped):
+ * nothing has changed. */
 int fnt_resize_begin(const struct fnt_region *region, const uint64_t cells[FNT_RINGS],
 		     struct fnt_error *error);
+
+/* Fail with `rc`, which fnt_segment_map_follow() has returned: a message, and `rc`. */
+int fnt_resize_unmapped(const struct fnt_region *region, int rc,
+			struct fnt_error *error);
 
 /* Hide all segments before the current ones: their records have been written to another
  * file. Under the control lock. Wait-free. */

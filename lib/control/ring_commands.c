@@ -15,6 +15,7 @@
 #include "region/header.h"
 #include "region/liveness.h"
 #include "region/map.h"
+#include "region/segment_map.h"
 #include "region/slots.h"
 #include "ring/recover.h"
 
@@ -99,30 +100,42 @@ count_producers(const struct fnt_control *control, bool alive)
 	return count;
 }
 
-/* Recover what dead processes have left, and store their number in *count. 0; or
- * -EUSERS with a message: no slot is free for this process, which needs one to recover
- * others. */
+/* Recover what dead processes have left, and store their number in *count. 0; or with a
+ * message -EUSERS: no slot is free for this process, which needs one to recover others;
+ * -ENOMEM, or why not all of the ring can be mapped: some are left for a later try. */
 static int
 recover_all(const struct fnt_control *control, uint32_t *count, struct fnt_error *error)
 {
 	const struct fnt_region *region = &control->region;
-	uint32_t slot;
+	uint32_t slot, left;
 	bool needs_recovery;
+	int rc;
 
 	*count = count_producers(control, false);
 	if (!*count)
 		return 0;
+	rc = fnt_segment_map_follow(region);
+	if (rc)
+		return fnt_resize_unmapped(region, rc, error);
 	slot = fnt_slot_claim(region, &needs_recovery);
 	if (slot == FNT_SLOT_NONE)
 		return fnt_fail(error, -EUSERS,
 				"%s: all process slots are taken by live processes; "
 				"end one of them and try again",
 				fnt_control_path(control));
-	if (needs_recovery)
-		fnt_recover_slot(region, slot, slot);
-	fnt_recover_dead(region, slot);
-	fnt_slot_release(region, slot);
-	return 0;
+	if (needs_recovery && !fnt_recover_slot(region, slot, slot)) {
+		fnt_slot_abandon(region, slot);
+	} else {
+		fnt_recover_dead(region, slot);
+		fnt_slot_release(region, slot);
+	}
+	left = count_producers(control, false);
+	*count -= left < *count ? left : *count;
+	if (!left)
+		return 0;
+	return fnt_fail(error, -ENOMEM,
+			"%s: %u dead process%s not recovered: out of memory; try again",
+			fnt_control_path(control), left, left == 1 ? "" : "es");
 }
 
 int

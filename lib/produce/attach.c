@@ -261,6 +261,7 @@ take_over_descriptors(void)
 				      memory_order_relaxed);
 		inherited = attachment;
 		replace_descriptor(attachment);
+		fnt_segment_map_forked(&attachment->region.view);
 	}
 	for (attachment = closing; attachment; attachment = attachment->next_closing)
 		fnt_region_close_fd(&attachment->region);

@@ -33,7 +33,7 @@ write_value(struct fnt_call_ctx ctx, const struct fnt_value *value,
 
 /* Write the record. If the ring has got new segments meanwhile, move to the latest one
  * and try again. */
-static bool
+static enum fnt_claim_result
 write_in_new_segments(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64_t now)
 {
 	struct fnt_ring_writer *writer = &ctx.thread->writer;
@@ -43,27 +43,31 @@ write_in_new_segments(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64
 	     i < SEGMENT_MOVES && __builtin_expect(is == FNT_CLAIM_NEW_SEGMENT, 0);
 	     i++) {
 		int saved = errno;
+		bool moved = fnt_ring_writer_move(writer,
+						  &ctx.thread->attachment->region);
 
-		fnt_ring_writer_move(writer, &ctx.thread->attachment->region);
 		errno = saved;
+		if (!moved)
+			break;
 		is = fnt_record_write_slow(writer, ending, now);
 	}
-	return is == FNT_CLAIMED;
+	return is;
 }
 
 /* Write the record; if a dead process holds the cells, recover them and try again. */
-static bool
+static enum fnt_claim_result
 write_record(struct fnt_call_ctx ctx, struct fnt_ending *ending)
 {
 	struct fnt_thread *thread = ctx.thread;
 	uint64_t now = thread->now;
+	enum fnt_claim_result is;
 
 	if (!thread->writer.lane)
-		return false;
-	if (write_in_new_segments(ctx, ending, now))
-		return true;
-	return fnt_thread_recover_dead(thread, now) &&
-	       write_in_new_segments(ctx, ending, now);
+		return FNT_CLAIM_BUSY;
+	is = write_in_new_segments(ctx, ending, now);
+	if (is == FNT_CLAIM_BUSY && fnt_thread_recover_dead(thread, now))
+		is = write_in_new_segments(ctx, ending, now);
+	return is;
 }
 
 /* The region's counter of calls that end without a record, for threads without a
@@ -122,11 +126,13 @@ static bool
 write_or_drop(struct fnt_call_ctx ctx)
 {
 	struct fnt_ending ending;
+	enum fnt_claim_result is;
 
 	prepare_ending(ctx, &ending);
-	if (write_record(ctx, &ending))
+	is = write_record(ctx, &ending);
+	if (is == FNT_CLAIMED)
 		return true;
-	count_skipped(ctx, &ending, FNT_MARK_DROPPED);
+	count_skipped(ctx, &ending, fnt_record_lost_mark(is));
 	return false;
 }
 

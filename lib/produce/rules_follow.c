@@ -22,7 +22,7 @@ fnt_rules_follow(struct fnt_log *log, struct fnt_attachment *attachment)
 	}
 	replaced = fnt_rules_update(attachment);
 	/* A change of settings may come with new segments. */
-	fnt_segment_map_follow(&attachment->region);
+	fnt_segment_map_follow_sometimes(&attachment->region);
 	if (!fnt_rules_snapshot(attachment)->off)
 		fnt_disabled_clear(log);
 	errno = saved;

@@ -98,12 +98,17 @@ fnt_reader_guard(void)
 
 /* ---- before and after ------------------------------------------------------- */
 
-void
+int
 fnt_reader_renew_segments(struct fnt_reader *reader)
 {
-	if (!fnt_segment_map_is_current(&reader->region.view) &&
-	    !fnt_segment_map_update(&reader->region))
+	int rc;
+
+	if (fnt_segment_map_is_complete(&reader->region.view))
+		return 0;
+	rc = fnt_segment_map_update(&reader->region);
+	if (!rc)
 		fnt_segment_map_reclaim_all(&reader->region.view);
+	return rc;
 }
 
 bool
@@ -139,10 +144,15 @@ fnt_reader_ensure_fresh(struct fnt_reader *reader)
 	if (!reader->stale && (fnt_word_relaxed(id) != region->view.region_id ||
 			       fnt_reader_mapping_lost(reader)))
 		reader->stale = true;
-	if (reader->stale)
-		return -ESTALE;
-	fnt_reader_renew_segments(reader);
-	return 0;
+	return reader->stale ? -ESTALE : 0;
+}
+
+int
+fnt_reader_ensure_segments(struct fnt_reader *reader)
+{
+	int rc = fnt_reader_ensure_fresh(reader);
+
+	return rc ? rc : fnt_reader_renew_segments(reader);
 }
 
 bool
@@ -203,7 +213,7 @@ fnt_reader_query(struct fnt_reader *reader, const struct fnt_query *query,
 	int rc = check_query(query);
 
 	if (!rc)
-		rc = fnt_reader_ensure_fresh(reader);
+		rc = fnt_reader_ensure_segments(reader);
 	if (!rc)
 		rc = fnt_query_run(&reader->region.view, query, traces);
 	if (rc)
@@ -221,7 +231,7 @@ fnt_reader_each(struct fnt_reader *reader, const struct fnt_query *query,
 	int rc = check_query(query);
 
 	if (!rc)
-		rc = fnt_reader_ensure_fresh(reader);
+		rc = fnt_reader_ensure_segments(reader);
 	if (!rc)
 		rc = fnt_query_each(&reader->region.view, query, each, arg);
 	return rc ? rc : fnt_reader_ensure_fresh(reader);

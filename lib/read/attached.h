@@ -2,7 +2,7 @@
  *
  * attached.h: an open reader, and the checks that surround everything that it reads.
  *
- *   ensure_fresh ─► read ─► ensure_fresh ─► answer, or -ESTALE
+ *   ensure_segments ─► read ─► ensure_fresh ─► answer, or -ESTALE
  *
  * A reader never writes to the region. Opening, closing and renewing allocate and make
  * system calls; ensure_fresh makes one (fstat), and more if the rings have changed.
@@ -21,14 +21,16 @@ struct fnt_reader {
 	bool stale; /* the file was truncated or overwritten; never cleared */
 };
 
-/* Is the file still as long as the mapping, and still the region that was opened? If
- * so, the rings' segments are renewed too. 0; -ESTALE: it is not, and every later call
- * returns that, too. */
+/* Is the file still as long as the mapping, and still the region that was opened? 0;
+ * -ESTALE: it is not, and every later call returns that, too. */
 int fnt_reader_ensure_fresh(struct fnt_reader *reader);
 
-/* Map segments that resizing or rotating has added, and drop those that are gone. If
- * that fails, the old ones stay in use. */
-void fnt_reader_renew_segments(struct fnt_reader *reader);
+/* Map segments that resizing or rotating has added, and drop those that are gone. 0, or
+ * -errno: the old ones stay in use, and the newest records can't be read. */
+int fnt_reader_renew_segments(struct fnt_reader *reader);
+
+/* Both of these, before records are read. -ESTALE, or the -errno of the second. */
+int fnt_reader_ensure_segments(struct fnt_reader *reader);
 
 /* Has the SIGBUS handler replaced any of the reader's mappings by zeroes? What was read
  * since the last check can't be relied on then. */

@@ -107,7 +107,7 @@ fnt_cursor_next(struct fnt_cursor *cursor, const struct fnt_trace **trace)
 static int
 start_followers(struct fnt_cursor *cursor, enum fnt_from from)
 {
-	int rc = fnt_reader_ensure_fresh(cursor->reader);
+	int rc = fnt_reader_ensure_segments(cursor->reader);
 
 	for (uint32_t i = 0; !rc && i < FNT_RINGS; i++) {
 		struct fnt_follower *follower = &cursor->rings[i];
@@ -115,7 +115,7 @@ start_followers(struct fnt_cursor *cursor, enum fnt_from from)
 		follower->reader = cursor->reader;
 		follower->view = cursor->view;
 		follower->ring = i;
-		if (!fnt_view_segments(cursor->view, i)->count)
+		if (i == FNT_RING_KEPT && !cursor->view->kept_percent)
 			continue;
 		follower->lanes = cursor->lanes + i * cursor->view->lane_count;
 		rc = fnt_follow_start(follower, from);

@@ -16,18 +16,21 @@
 
 /* Counts first, then the segments and the cursor: so each record that is counted has a
  * ticket below `until`, in a segment that is known. */
-void
+int
 fnt_follow_load_lanes(struct fnt_follower *follower)
 {
 	const struct fnt_view *view = follower->view;
 	uint32_t ring = follower->ring;
+	int rc;
 
 	for (uint32_t i = 0; i < view->lane_count; i++)
 		/* [Q2] acquire: the records counted are loaded after this. Pairs with
 		 * [Q1] in ring.h. */
 		follower->lanes[i].target =
 			fnt_word_acquire(&view->lanes[i].rings[ring].recorded);
-	fnt_reader_renew_segments(follower->reader);
+	rc = fnt_reader_renew_segments(follower->reader);
+	if (rc)
+		return rc;
 	follower->until = fnt_ring_cursor(view, ring);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_follow_lane *lane = &follower->lanes[i];
@@ -43,6 +46,7 @@ fnt_follow_load_lanes(struct fnt_follower *follower)
 		if (lane->end <= lane->low)
 			lane->end = FNT_TICKET_NONE;
 	}
+	return 0;
 }
 
 /* Deferred tickets that have been overwritten are not read again. */
@@ -138,12 +142,15 @@ all_written(const struct fnt_follower *follower)
 	return follower->position == follower->until;
 }
 
-static void
+/* 0; -errno: no round has begun. */
+static int
 begin_round(struct fnt_follower *follower)
 {
+	int rc = fnt_follow_load_lanes(follower);
 	bool complete;
 
-	fnt_follow_load_lanes(follower);
+	if (rc)
+		return rc;
 	/* A cursor that went back: the region is damaged, or was overwritten. */
 	if (follower->until < follower->position)
 		follower->until = follower->position;
@@ -161,6 +168,7 @@ begin_round(struct fnt_follower *follower)
 			    follower->complete_until == follower->until;
 	follower->complete = complete;
 	follower->complete_until = follower->until;
+	return 0;
 }
 
 /* Counts what has been missed. Unless the round ended early, every record that was
@@ -438,10 +446,11 @@ fnt_follow_next(struct fnt_follower *follower, bool may_pause)
 		begins = !follower->in_round;
 		if (begins) {
 			pause_before_round(follower, may_pause);
-			rc = fnt_reader_ensure_fresh(follower->reader);
+			rc = fnt_reader_ensure_segments(follower->reader);
+			if (!rc)
+				rc = begin_round(follower);
 			if (rc)
 				return rc;
-			begin_round(follower);
 		}
 		rc = next_in_round(follower);
 		if (rc == 0)

@@ -25,7 +25,7 @@
  * Reads the region, never writes to it. One thread at a time for one follower. A call
  * never blocks: while the follower waits for a ticket it returns that there is no
  * record yet, and before a round it spins for ROUND_NS at most. A round begins with the
- * system calls of fnt_reader_ensure_fresh().
+ * system calls of fnt_reader_ensure_segments().
  */
 #ifndef FNT_READ_FOLLOW_H
 #define FNT_READ_FOLLOW_H
@@ -77,8 +77,8 @@ int fnt_follow_start(struct fnt_follower *follower, enum fnt_from from);
 
 /* Loads how many records each lane has committed and which tickets it may still write,
  * and sets `until` to the cursor. Called when the follower starts, and at the beginning
- * of each round. */
-void fnt_follow_load_lanes(struct fnt_follower *follower);
+ * of each round. 0; -errno: the ring's newest segment can't be mapped. */
+int fnt_follow_load_lanes(struct fnt_follower *follower);
 
 /* 1: the ring's next record is in `copy`, and has_record is set; 0: there is none now;
  * -errno. `may_pause`: another round may be delayed until ROUND_NS after the last one;

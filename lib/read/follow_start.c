@@ -53,9 +53,11 @@ int
 fnt_follow_start(struct fnt_follower *follower, enum fnt_from from)
 {
 	const struct fnt_view *view = follower->view;
+	int rc = fnt_follow_load_lanes(follower);
 
+	if (rc)
+		return rc;
 	follower->copy.flush = true;
-	fnt_follow_load_lanes(follower);
 	for (uint32_t i = 0; i < view->lane_count; i++) {
 		struct fnt_follow_lane *lane = &follower->lanes[i];
 

@@ -111,7 +111,7 @@ fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces)
 		.lives = calloc(reader->region.view.producer_count, 1),
 		.now = fnt_reader_now_ns(reader),
 	};
-	int rc = look.lives && look.set ? fnt_reader_ensure_fresh(reader) : -ENOMEM;
+	int rc = look.lives && look.set ? fnt_reader_ensure_segments(reader) : -ENOMEM;
 
 	look.copied = fnt_reader_is_copied(reader);
 	if (!rc)

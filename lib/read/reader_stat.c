@@ -151,6 +151,7 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 {
 	const struct fnt_view *view = &reader->region.view;
 	unsigned char *lives;
+	bool mapped;
 	int rc = fnt_reader_ensure_fresh(reader);
 
 	if (rc)
@@ -159,6 +160,8 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	if (!lives)
 		return -ENOMEM;
 	memset(stat, 0, sizeof(*stat));
+	/* What can't be mapped can't be read: then no trace is retained. */
+	mapped = !fnt_reader_renew_segments(reader);
 	describe_view(view, stat);
 	stat->state = fnt_reader_state(reader);
 	for (uint32_t i = 0; i < FNT_SEEN_COUNTS; i++)
@@ -167,7 +170,8 @@ fnt_reader_stat(struct fnt_reader *reader, struct fnt_stat *stat)
 	count_lanes(view, stat);
 	count_calls(view, stat);
 	count_ends(view, stat);
-	stat->retained = fnt_query_retained(view);
+	if (mapped)
+		stat->retained = fnt_query_retained(view);
 	count_frames(reader, lives, stat);
 	count_tables(view, stat);
 	free(lives);

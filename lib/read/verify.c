@@ -336,7 +336,7 @@ fnt_reader_check(struct fnt_reader *reader, struct fnt_check *check,
 		.report = report,
 		.arg = arg,
 	};
-	int rc = fnt_reader_ensure_fresh(reader);
+	int rc = fnt_reader_ensure_segments(reader);
 
 	memset(check, 0, sizeof(*check));
 	if (rc)

@@ -33,7 +33,7 @@ struct fnt_segment {
 	uint64_t cell_count;
 	uint64_t off;		/* of its cells, in bytes from the start of the file */
 	struct fnt_cell *cells; /* where this process has mapped them; NULL: nowhere */
-	struct fnt_segment_mapping *mapping; /* NULL: within the region's mapping */
+	struct fnt_segment_mapping *mapping; /* NULL: none of its own */
 };
 
 /* The segments of one ring, oldest first; tickets increase from one to the next. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/segment_map.h"
 
+#include "base/clock.h"
 #include "base/guard.h"
 #include "base/owned_lock.h"
 #include "region/fd.h"
+#include "region/map_part.h"
 #include "region/segment.h"
 #include "region/sigbus.h"
 
@@ -12,7 +14,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+/* After a failure, segments are not mapped again before so long. */
+#define MAP_RETRY_NS FNT_SECOND_NS
 
 struct fnt_segment_mapping {
 	struct fnt_segment_mapping *next;
@@ -20,6 +24,7 @@ struct fnt_segment_mapping {
 	unsigned char *base;
 	struct fnt_sigbus_range *sigbus;
 	bool unused; /* by the table that was current at the last retire() */
+	bool not_forked; /* a forked child has not inherited it */
 };
 
 /* How long a thread waits for another one that maps segments. */
@@ -120,7 +125,7 @@ fnt_segment_map_is_current(const struct fnt_view *view)
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		const struct fnt_ring_head *head = &view->rings[i];
 
-		if (!table->rings[i].count && i)
+		if (i == FNT_RING_KEPT && !view->kept_percent)
 			continue;
 		if (atomic_load_explicit(&head->segments, memory_order_acquire) !=
 			    table->rings[i].published ||
@@ -129,6 +134,13 @@ fnt_segment_map_is_current(const struct fnt_view *view)
 			return false;
 	}
 	return true;
+}
+
+bool
+fnt_segment_map_is_complete(const struct fnt_view *view)
+{
+	return !fnt_view_segment_table(view)->problem &&
+	       fnt_segment_map_is_current(view);
 }
 
 /* ---- mappings -------------------------------------------------------------------- */
@@ -146,49 +158,36 @@ find_mapping(const struct fnt_segment_map *map, const struct fnt_segment *segmen
 	return mapping;
 }
 
-/* A mapping for writing is made through an open file description of its own: a forked
- * child inherits the mapping, and would otherwise keep the locks that were taken
- * through region->fd. */
-static void *
-map_bytes(const struct fnt_region *region, bool write, uint64_t off, uint64_t bytes)
-{
-	int prot = PROT_READ | (write ? PROT_WRITE : 0);
-	int fd = write ? fnt_region_reopen(region) : region->fd;
-	void *base;
-
-	if (fd < 0)
-		return MAP_FAILED;
-	base = mmap(NULL, bytes, prot, MAP_SHARED, fd, (off_t)off);
-	if (write)
-		close(fd);
-	return base;
-}
-
-static struct fnt_segment_mapping *
-add_mapping(const struct fnt_region *region, const struct fnt_segment *segment)
+static int
+add_mapping(const struct fnt_region *region, const struct fnt_segment *segment,
+	    struct fnt_segment_mapping **added)
 {
 	struct fnt_segment_map *map = region->view.segment_map;
 	struct fnt_segment_mapping *mapping = calloc(1, sizeof(*mapping));
+	struct fnt_map_part part;
+	int rc;
 
 	if (!mapping)
-		return NULL;
+		return -ENOMEM;
 	mapping->off = segment->off;
-	mapping->bytes = segment->cell_count * FNT_CELL_BYTES;
-	mapping->base = map_bytes(region, map->write, mapping->off, mapping->bytes);
-	if (mapping->base == MAP_FAILED) {
-		free(mapping);
-		return NULL;
+	mapping->bytes = fnt_segment_bytes(segment->cell_count);
+	rc = fnt_map_part(region, map->write, mapping->off, mapping->bytes, &part);
+	if (!rc) {
+		mapping->sigbus = fnt_sigbus_add(part.base, mapping->bytes, map->write,
+						 region->view.sigbus);
+		rc = mapping->sigbus ? 0 : -ENOMEM;
+		if (rc)
+			munmap(part.base, mapping->bytes);
 	}
-	mapping->sigbus = fnt_sigbus_add(mapping->base, mapping->bytes, map->write,
-					 region->view.sigbus);
-	if (!mapping->sigbus) {
-		munmap(mapping->base, mapping->bytes);
+	if (rc) {
 		free(mapping);
-		return NULL;
+		return rc;
 	}
+	mapping->base = part.base;
+	mapping->not_forked = part.not_forked;
 	mapping->next = map->mappings;
-	map->mappings = mapping;
-	return mapping;
+	map->mappings = *added = mapping;
+	return 0;
 }
 
 static void
@@ -201,32 +200,39 @@ free_mapping(struct fnt_segment_mapping *mapping)
 
 /* ---- tables ---------------------------------------------------------------------- */
 
-/* Map the segments that lie outside the region's mapping, and set their `cells`. A
- * segment that can't be mapped is left out: its records can't be read, and nothing is
- * written to it. */
-static void
-map_segments(const struct fnt_region *region, struct fnt_segments *segments)
+/* Find or make the segment's mapping, and set its `cells`, unless they are set. 0, or
+ * -errno: it stays without cells. */
+static int
+map_segment(const struct fnt_region *region, struct fnt_segment *segment)
 {
-	uint32_t kept = 0;
+	struct fnt_segment_mapping *mapping;
+	int rc = 0;
 
-	for (uint32_t i = 0; i < segments->count; i++) {
-		struct fnt_segment *segment = &segments->at[i];
+	if (segment->cells)
+		return 0;
+	mapping = find_mapping(region->view.segment_map, segment);
+	if (!mapping)
+		rc = add_mapping(region, segment, &mapping);
+	if (rc)
+		return rc;
+	segment->mapping = mapping;
+	segment->cells = (struct fnt_cell *)(void *)(mapping->base +
+						     (segment->off - mapping->off));
+	return 0;
+}
 
-		if (!segment->cells) {
-			segment->mapping =
-				find_mapping(region->view.segment_map, segment);
-			if (!segment->mapping)
-				segment->mapping = add_mapping(region, segment);
-			if (!segment->mapping)
-				continue;
-			segment->cells =
-				(struct fnt_cell *)(void *)(segment->mapping->base +
-							    (segment->off -
-							     segment->mapping->off));
+/* Map the segments that lie outside the region's mapping. One that can't be mapped stays
+ * in the table, so that its tickets are not taken for an older segment's, without cells:
+ * its records can't be read, and nothing is written to it. */
+static void
+map_segments(const struct fnt_region *region, struct fnt_segment_table *table)
+{
+	for (uint32_t ring = 0; ring < FNT_RINGS; ring++)
+		for (uint32_t i = 0; i < table->rings[ring].count; i++) {
+			int rc = map_segment(region, &table->rings[ring].at[i]);
+
+			table->problem = rc ? rc : table->problem;
 		}
-		segments->at[kept++] = *segment;
-	}
-	segments->count = kept;
 }
 
 static void
@@ -244,47 +250,148 @@ publish_table(struct fnt_segment_map *map, struct fnt_segment_table *table)
 	}
 }
 
+/* A new table, or the spare one; NULL: no memory. */
+static struct fnt_segment_table *
+take_table(struct fnt_segment_map *map)
+{
+	struct fnt_segment_table *table = malloc(sizeof(*table));
+
+	if (table)
+		return table;
+	table = map->spare;
+	map->spare = NULL;
+	return table;
+}
+
+/* The file's size. Without a descriptor it is not known, and UINT64_MAX: fnt_map_part()
+ * then finds out whether the file is behind a mapping. */
+static uint64_t
+file_size(const struct fnt_region *region)
+{
+	struct stat st;
+
+	if (!fnt_region_owns_fd(region, region->fd) || fstat(region->fd, &st))
+		return UINT64_MAX;
+	return (uint64_t)st.st_size;
+}
+
 int
 fnt_segment_map_update(const struct fnt_region *region)
 {
-	const struct fnt_view *view = &region->view;
-	struct fnt_segment_table *table = malloc(sizeof(*table));
-	struct stat st;
-	int fd = region->fd, own = -1, rc = 0;
+	struct fnt_segment_map *map = region->view.segment_map;
+	struct fnt_segment_table *table = take_table(map);
+	int rc;
 
 	if (!table)
 		return -ENOMEM;
-	if (!fnt_region_owns_fd(region, fd))
-		fd = own = view->segment_map->write ? fnt_region_reopen(region) : -1;
-	if (fd < 0 || fstat(fd, &st))
-		rc = -EBADF;
-	if (own >= 0)
-		close(own);
-	if (rc) {
+	fnt_segment_table_read(table, &region->view, file_size(region));
+	map_segments(region, table);
+	rc = table->problem;
+	if (rc && !map->write)
 		free(table);
-		return rc;
-	}
-	fnt_segment_table_read(table, view, (uint64_t)st.st_size);
-	for (uint32_t i = 0; i < FNT_RINGS; i++)
-		map_segments(region, &table->rings[i]);
-	publish_table(view->segment_map, table);
-	return 0;
+	else
+		publish_table(map, table);
+	return rc;
 }
 
-void
+static int
+follow_locked(const struct fnt_region *region)
+{
+	struct fnt_segment_map *map = region->view.segment_map;
+	int rc;
+
+	if (fnt_segment_map_is_complete(&region->view))
+		return 0;
+	rc = fnt_segment_map_update(region);
+	fnt_word_store(&map->retry_at_ns, rc ? fnt_clock_mono() + MAP_RETRY_NS : 0);
+	return rc;
+}
+
+int
 fnt_segment_map_follow(const struct fnt_region *region)
 {
 	struct fnt_guard guard;
+	int rc = -EAGAIN;
 
-	if (fnt_segment_map_is_current(&region->view))
-		return;
+	if (fnt_segment_map_is_complete(&region->view))
+		return 0;
 	guard = fnt_guard_enter();
 	if (fnt_segment_map_lock()) {
-		if (!fnt_segment_map_is_current(&region->view))
-			fnt_segment_map_update(region);
+		rc = follow_locked(region);
 		fnt_segment_map_unlock();
 	}
 	fnt_guard_leave(guard);
+	return rc;
+}
+
+int
+fnt_segment_map_follow_sometimes(const struct fnt_region *region)
+{
+	const struct fnt_segment_map *map = region->view.segment_map;
+	uint64_t retry_at_ns;
+
+	if (fnt_segment_map_is_complete(&region->view))
+		return 0;
+	retry_at_ns = fnt_word_relaxed(&map->retry_at_ns);
+	if (retry_at_ns && fnt_clock_mono() < retry_at_ns)
+		return -EAGAIN;
+	return fnt_segment_map_follow(region);
+}
+
+int
+fnt_segment_map_prepare(const struct fnt_region *region, struct fnt_segment *segment)
+{
+	struct fnt_segment_map *map = region->view.segment_map;
+	int rc;
+
+	if (!fnt_segment_map_lock())
+		return -EAGAIN;
+	if (is_within_view(&region->view, segment))
+		segment->cells =
+			(struct fnt_cell *)(void *)(region->view.base + segment->off);
+	if (!map->spare)
+		map->spare = malloc(sizeof(*map->spare));
+	rc = map->spare ? map_segment(region, segment) : -ENOMEM;
+	fnt_segment_map_unlock();
+	return rc;
+}
+
+/* Nothing is unmapped: what the parent had mapped there is not there in the child. */
+static void
+forget_mapping(struct fnt_segment_table *table, const struct fnt_segment_mapping *gone)
+{
+	for (uint32_t ring = 0; table && ring < FNT_RINGS; ring++)
+		for (uint32_t i = 0; i < table->rings[ring].count; i++) {
+			struct fnt_segment *segment = &table->rings[ring].at[i];
+
+			if (segment->mapping != gone)
+				continue;
+			segment->mapping = NULL;
+			segment->cells = NULL;
+			table->problem = -EAGAIN;
+		}
+}
+
+void
+fnt_segment_map_forked(const struct fnt_view *view)
+{
+	struct fnt_segment_map *map = view->segment_map;
+	struct fnt_segment_mapping **link = &map->mappings;
+
+	fnt_word_store(&map->retry_at_ns, 0);
+	while (*link) {
+		struct fnt_segment_mapping *mapping = *link;
+
+		if (!mapping->not_forked) {
+			link = &mapping->next;
+			continue;
+		}
+		*link = mapping->next;
+		forget_mapping(atomic_load_explicit(&map->table, memory_order_relaxed),
+			       mapping);
+		fnt_sigbus_remove(mapping->sigbus);
+		free(mapping);
+	}
 }
 
 int
@@ -390,6 +497,7 @@ fnt_segment_map_fini(struct fnt_view *view)
 		return;
 	publish_table(map, NULL);
 	fnt_segment_map_reclaim_all(view);
+	free(map->spare);
 	free(map);
 	view->segment_map = NULL;
 }

@@ -9,7 +9,11 @@
  *
  * A copy is checked against the file's size and never changed once it is published; an
  * update replaces it. Segments that lie within the mapping made at open need no mapping
- * of their own; segments that were added to the file later get one each.
+ * of their own; segments that were added to the file later get one each (map_part.h).
+ *
+ * A producer may be unable to map a segment. It stays in the copy without cells, and the
+ * copy is incomplete: nothing is written to that segment, and no record of it is read.
+ * A reader then keeps its old copy, and its queries fail.
  *
  * Who may do what: nothing here writes to the region. Update, retire and reclaim make
  * system calls and allocate, and need exclusion: for a reader, the thread that uses it;
@@ -36,14 +40,31 @@ void fnt_segment_map_fini(struct fnt_view *view);
 /* Is the region's table still the one that the current copy was made of? Wait-free. */
 bool fnt_segment_map_is_current(const struct fnt_view *view);
 
-/* Copy the region's table again, map segments that are new, and publish the copy. 0,
- * -ENOMEM, or -EBADF (the file can't be reached): nothing has changed. */
+/* Is it, and are all of its segments mapped? Wait-free. */
+bool fnt_segment_map_is_complete(const struct fnt_view *view);
+
+/* Copy the region's table again, map segments that are new, and publish the copy. 0; or
+ * -errno: a segment could not be mapped, or there is no memory. The old copy is then
+ * still in use, or for a producer an incomplete one. */
 int fnt_segment_map_update(const struct fnt_region *region);
 
-/* If the region's table has changed, update, with fnt_segment_map_lock(). Replaced
- * tables and mappings stay until they are reclaimed. A failure leaves the old copy in
- * use. */
-void fnt_segment_map_follow(const struct fnt_region *region);
+/* If the copy is not complete, update it, with fnt_segment_map_lock(). Replaced tables
+ * and mappings stay until they are reclaimed. Returns as the update does. */
+int fnt_segment_map_follow(const struct fnt_region *region);
+
+/* The same for a thread that records calls: within a second of a failure it does not
+ * try again, and returns -EAGAIN. */
+int fnt_segment_map_follow_sometimes(const struct fnt_region *region);
+
+/* Map `segment`, which is not in the region's table yet, and set its cells and mapping.
+ * After that it can be published without fear that this process can't follow. By the
+ * holder of the control lock. 0 or -errno. The mapping stays until it is reclaimed. */
+int fnt_segment_map_prepare(const struct fnt_region *region,
+			    struct fnt_segment *segment);
+
+/* In a forked child, for each view that it has inherited, before anything else: leave
+ * out what the child has not inherited. */
+void fnt_segment_map_forked(const struct fnt_view *view);
 
 /* Before a grace period: note which tables and mappings are no longer current. False:
  * none, so there is nothing to reclaim. */

@@ -47,21 +47,22 @@ fnt_segment_spans(const struct fnt_view *view, uint32_t ring, uint64_t cursor, b
 	/* Sequentially consistent: a query of the process's own log has announced
 	 * itself before this load (enter_reading() in log.c). */
 	uint64_t shown = atomic_load_explicit(&head->shown, memory_order_seq_cst);
+	const struct fnt_segment *next = NULL;
 	uint32_t count = 0;
 
 	for (uint32_t i = segments->count; i-- > 0;) {
 		const struct fnt_segment *segment = &segments->at[i];
 		struct fnt_segment_span *span = &spans[count];
+		uint64_t end = next ? end_of(head, segment, next->first) : cursor;
 
 		if (segment->first > cursor)
 			continue; /* published, but the cursor is not there yet */
 		if (segment->number < shown && !all)
 			break;
-		span->segment = segment;
-		span->first = segment->first;
-		span->end =
-			count ? end_of(head, segment, spans[count - 1].segment->first)
-			      : cursor;
+		next = segment;
+		if (!segment->cells)
+			continue; /* not mapped */
+		*span = (struct fnt_segment_span){segment->first, end, segment};
 		count++;
 		if (span->end - span->first < segment->cell_count)
 			continue;

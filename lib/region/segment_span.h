@@ -23,7 +23,8 @@ struct fnt_segment_span {
 	const struct fnt_segment *segment;
 };
 
-/* List the spans of a ring up to `cursor`, newest first. Returns their number. `all`
+/* List the spans of a ring up to `cursor`, newest first, without those of segments that
+ * are not mapped. Returns their number. `all`
  * false: those that readers show, without tickets that have been overwritten. `all`
  * true: also segments that are hidden (rotated away, or older than the ring's capacity)
  * and still held. */

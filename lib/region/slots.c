@@ -174,6 +174,13 @@ fnt_slot_release(const struct fnt_region *region, uint32_t slot)
 	fnt_slot_unlock(region, slot);
 }
 
+void
+fnt_slot_abandon(const struct fnt_region *region, uint32_t slot)
+{
+	fnt_word_store(&region->view.producers[slot].pid, 0);
+	fnt_slot_unlock(region, slot);
+}
+
 uint32_t
 fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid)
 {

@@ -45,6 +45,10 @@ size_t fnt_slot_command(const struct fnt_view *view, uint32_t slot,
 /* Release the slot. Nothing in the region may belong to it any more. */
 void fnt_slot_release(const struct fnt_region *region, uint32_t slot);
 
+/* Leave the slot as a process that dies does: others recover what belongs to it. For a
+ * process that could not. */
+void fnt_slot_abandon(const struct fnt_region *region, uint32_t slot);
+
 /* Claim a lane for thread `tid` of the process in `slot`. Returns its number, or
  * FNT_LANE_NONE: all are owned. */
 uint32_t fnt_lane_claim(const struct fnt_view *view, uint32_t slot, int32_t tid);

@@ -128,6 +128,10 @@ mark_committed(const struct fnt_view *view, uint64_t mark)
 	 * recovered before. So the record was committed. */
 	if (!segment)
 		return true;
+	/* This process can't tell. Recovery needs all segments, and a reader has them:
+	 * only a query of the process's own calls comes here. */
+	if (!segment->cells)
+		return false;
 	lap = fnt_segment_lap(segment, ticket);
 	/* [C2] acquire: the record's words come after its state; and if the cell was
 	 * recovered, the next load of the mark finds it cleared. Pairs with [C1] and

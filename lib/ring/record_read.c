@@ -281,7 +281,7 @@ fnt_record_read(const struct fnt_view *view, uint32_t ring, uint64_t ticket,
 		fnt_segment_find(fnt_view_segments(view, ring), ticket);
 	struct fnt_ring_position position;
 
-	if (!segment)
+	if (!segment || !segment->cells)
 		return FNT_READ_GONE;
 	position = fnt_ring_position_of(segment, ticket);
 	return fnt_record_read_at(view, &position, copy);

@@ -108,15 +108,23 @@ fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *ending,
 	fnt_journal_apply_slow(&ending->place, end);
 }
 
-void
+bool
 fnt_ring_writer_move(struct fnt_ring_writer *writer, const struct fnt_region *region)
 {
-	fnt_segment_map_follow(region);
+	bool moved = !fnt_segment_map_follow_sometimes(region);
+
 	for (uint32_t i = 0; i < FNT_RINGS; i++) {
 		struct fnt_ring_handle *handle = &writer->handles[i];
 
 		if (handle->head && handle->block.next == handle->block.end)
-			fnt_ring_handle_move(handle,
-					     fnt_view_segment_table(&region->view));
+			moved |= fnt_ring_handle_move(
+				handle, fnt_view_segment_table(&region->view));
 	}
+	return moved;
+}
+
+uint64_t
+fnt_record_lost_mark(enum fnt_claim_result is)
+{
+	return is == FNT_CLAIM_NEW_SEGMENT ? FNT_MARK_UNMAPPED : FNT_MARK_DROPPED;
 }

@@ -65,10 +65,15 @@ void fnt_record_skip_slow(struct fnt_ring_writer *writer, struct fnt_ending *end
 			  uint64_t mark);
 
 /* Map the segments that the region has by now, and move each ring handle that has no
- * tickets left to the current segment of its ring. Makes system calls; waits for
- * whoever holds fnt_segment_map_lock(). */
-void fnt_ring_writer_move(struct fnt_ring_writer *writer,
+ * tickets left to the current segment of its ring. False: none could be moved, as this
+ * process can't map the segment, which it tries at most once a second. Makes system
+ * calls; waits for whoever holds fnt_segment_map_lock(). */
+bool fnt_ring_writer_move(struct fnt_ring_writer *writer,
 			  const struct fnt_region *region);
+
+/* Why a call ends without a record whose writing had the result `is`, other than
+ * FNT_CLAIMED: FNT_MARK_DROPPED or FNT_MARK_UNMAPPED. */
+uint64_t fnt_record_lost_mark(enum fnt_claim_result is);
 
 /* The handle of the ring for a record of `cells` cells: the kept ring if it is flagged
  * FNT_RECORD_KEPT. A record that would take more than an eighth of the kept ring goes

@@ -239,17 +239,18 @@ append_commit_time(struct fnt_record *record, const struct fnt_extent *room,
 }
 
 /* Write the record; if there are new segments, to those. */
-static bool
+static enum fnt_claim_result
 write_moving(struct recorder *recorder, struct fnt_ending *ending)
 {
 	enum fnt_claim_result is = FNT_CLAIM_NEW_SEGMENT;
 
 	for (int i = 0; i < MOVES && is == FNT_CLAIM_NEW_SEGMENT; i++) {
 		is = fnt_record_write_slow(&recorder->writer, ending, fnt_clock_mono());
-		if (is == FNT_CLAIM_NEW_SEGMENT)
-			fnt_ring_writer_move(&recorder->writer, recorder->region);
+		if (is == FNT_CLAIM_NEW_SEGMENT &&
+		    !fnt_ring_writer_move(&recorder->writer, recorder->region))
+			break;
 	}
-	return is == FNT_CLAIMED;
+	return is;
 }
 
 /* End the call: with a record, or counted only. */
@@ -257,6 +258,7 @@ static void
 end_call(struct recorder *recorder, struct fnt_ending *ending)
 {
 	const struct fnt_view *view = &recorder->region->view;
+	enum fnt_claim_result is;
 
 	if (!recorder->writer.lane) {
 		atomic_fetch_add_explicit(&view->control->dropped, 1,
@@ -265,8 +267,11 @@ end_call(struct recorder *recorder, struct fnt_ending *ending)
 				       fnt_journal_end_of(FNT_MARK_DROPPED));
 	} else if (view->flags & FNT_KEEP_NONE) {
 		fnt_record_skip_slow(&recorder->writer, ending, FNT_MARK_NOT_KEPT);
-	} else if (!write_moving(recorder, ending)) {
-		fnt_record_skip_slow(&recorder->writer, ending, FNT_MARK_DROPPED);
+	} else {
+		is = write_moving(recorder, ending);
+		if (is != FNT_CLAIMED)
+			fnt_record_skip_slow(&recorder->writer, ending,
+					     fnt_record_lost_mark(is));
 	}
 }
 
@@ -369,8 +374,10 @@ fnt_recover_slot(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
 	const struct fnt_view *view = &region->view;
 
-	/* The dead process can have left something in any segment of the region. */
-	fnt_segment_map_follow(region);
+	/* The dead process can have left something in any segment of the region. Whether
+	 * a call has ended is known only where its cell can be looked at. */
+	if (fnt_segment_map_follow(region))
+		return false;
 	resolve_frames(view, slot);
 	recover_lanes(view, slot);
 	if (!record_all(region, slot, self))

@@ -25,8 +25,8 @@
 #include "region/view.h"
 
 /* Steps 1 to 4 for `slot`, whose lock the caller holds. `self`: the caller's own slot,
- * which gets the lane that is written with; may be `slot`. False: no memory; what is
- * left is for a later try. */
+ * which gets the lane that is written with; may be `slot`. False: no memory, or not all
+ * segments can be mapped; what is left is for a later try, or another process. */
 bool fnt_recover_slot(const struct fnt_region *region, uint32_t slot, uint32_t self);
 
 /* All steps for every slot of the region but `self` whose process is dead, and that no

@@ -25,6 +25,22 @@ current(const struct fnt_segments *segments, uint64_t cursor, uint64_t *limit)
 	return NULL;
 }
 
+/* Leave the segment: there is none that this process may write to. The handle is
+ * without tickets, and takes none until it is moved. A ticket that nobody writes would
+ * be lost to the ring's other writers. */
+static void
+park(struct fnt_ring_handle *handle)
+{
+	static struct fnt_cell no_cell; /* neither read nor written */
+
+	handle->cells = &no_cell;
+	handle->cell_count = 0;
+	handle->published = UINT64_MAX;
+	handle->block.next = handle->block.end = handle->block.cell_0 = 0;
+	handle->block.until_ns = 0;
+	atomic_store_explicit(&handle->mapping, NULL, memory_order_relaxed);
+}
+
 bool
 fnt_ring_handle_move(struct fnt_ring_handle *handle,
 		     const struct fnt_segment_table *table)
@@ -34,8 +50,11 @@ fnt_ring_handle_move(struct fnt_ring_handle *handle,
 	const struct fnt_segment *segment = current(segments, cursor, &handle->limit);
 	uint64_t most;
 
-	if (!segment)
+	if (!segment || !segment->cells ||
+	    fnt_word_relaxed(&handle->head->segments) != segments->published) {
+		park(handle);
 		return false;
+	}
 	handle->cells = segment->cells;
 	handle->cell_count = segment->cell_count;
 	handle->first = segment->first;
@@ -71,10 +90,10 @@ fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view *view
 		handle->ring = i;
 		handle->block.size_max = view->flags & FNT_ORDERED ? 1 : BLOCK_MAX;
 		handle->head = &view->rings[i];
-		if (!table->rings[i].count)
+		if (i == FNT_RING_KEPT && !view->kept_percent)
 			handle->head = NULL;
-		else if (!fnt_ring_handle_move(handle, table))
-			handle->published = UINT64_MAX; /* moved at the first claim */
+		else
+			fnt_ring_handle_move(handle, table);
 	}
 }
 

@@ -54,7 +54,7 @@ struct fnt_ring_handle {
 	uint64_t limit;	     /* first ticket of the next segment, as far as known */
 	uint64_t state;	     /* of a complete HEAD cell of this lane, in block.lap */
 	uint64_t published;  /* the ring's count of segments when it was moved here;
-				UINT64_MAX: it was not */
+				UINT64_MAX: it is in none, and cell_count is 0 */
 	/* Read by the thread that wants to unmap it. */
 	_Atomic(struct fnt_segment_mapping *) mapping;
 };
@@ -78,7 +78,8 @@ enum fnt_claim_result {
 	FNT_CLAIMED,
 	/* Every try met cells that are busy, or the record is too large. */
 	FNT_CLAIM_BUSY,
-	/* There are new segments: move the handle, and try again. */
+	/* There are new segments: move the handle, and try again. If it can't be moved,
+	 * end the call without a record: FNT_MARK_UNMAPPED. */
 	FNT_CLAIM_NEW_SEGMENT,
 };
 
@@ -92,7 +93,8 @@ void fnt_ring_writer_init(struct fnt_ring_writer *writer, const struct fnt_view 
 void fnt_ring_writer_fini(struct fnt_ring_writer *writer);
 
 /* Move a handle that has no tickets to the segment of `table` that is current. False:
- * `table` has no such segment; the handle stays where it is. */
+ * the ring has a newer one, or this process has not mapped it. The handle is then in
+ * none, takes no tickets, and its claims return FNT_CLAIM_NEW_SEGMENT. */
 bool fnt_ring_handle_move(struct fnt_ring_handle *handle,
 			  const struct fnt_segment_table *table);
 
