@@ -21,9 +21,9 @@
  * since it was opened. The reader stays in that state: close it and open it again. A
  * file that was removed or renamed stays readable, as its producers still write to it.
  *
- * Another -errno of mmap(2), often -ENOMEM, from a function that reads traces: a resize or
- * rotation began a new ring, and it can't be mapped. Older traces alone would be taken
- * for all there are. The next call tries again; counts can be read meanwhile.
+ * Another -errno of mmap(2), often -ENOMEM, from a function that reads traces: a resize
+ * or rotation began a new ring, and it can't be mapped. Older traces alone would be
+ * taken for all there are. The next call tries again; counts can be read meanwhile.
  */
 #ifndef FNTRACE_READER_H
 #define FNTRACE_READER_H

@@ -43,8 +43,8 @@ write_in_new_segments(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64
 	     i < SEGMENT_MOVES && __builtin_expect(is == FNT_CLAIM_NEW_SEGMENT, 0);
 	     i++) {
 		int saved = errno;
-		bool moved = fnt_ring_writer_move(writer,
-						  &ctx.thread->attachment->region);
+		bool moved =
+			fnt_ring_writer_move(writer, &ctx.thread->attachment->region);
 
 		errno = saved;
 		if (!moved)

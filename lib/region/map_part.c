@@ -19,8 +19,8 @@ is_backed(const unsigned char *at)
 }
 
 /* mremap() with an old size of 0 maps the same file again, and may go beyond the old
- * mapping's end. It begins with the view's last page, or at `off` if that is lower; what
- * lies before `off` is unmapped again. */
+ * mapping's end. It begins with the view's last page, or at `off` if that is lower;
+ * what lies before `off` is unmapped again. */
 static void *
 duplicate(const struct fnt_view *view, uint64_t off, uint64_t bytes)
 {

@@ -7,10 +7,10 @@
  *   2  open the file again, and map through that
  *   3  map through the descriptor that the process holds, not for forked children
  *
- * A mapping keeps the open file description that it was made through, and a forked child
- * inherits the mapping. The locks by which a process is known to be alive belong to the
- * description of region->fd. So a child must not inherit a mapping of that one: it would
- * keep its parent's locks.
+ * A mapping keeps the open file description that it was made through, and a forked
+ * child inherits the mapping. The locks by which a process is known to be alive belong
+ * to the description of region->fd. So a child must not inherit a mapping of that one:
+ * it would keep its parent's locks.
  *
  * Nothing here writes to the region. Makes system calls; waits for no other process.
  * Any thread.
@@ -27,8 +27,8 @@ struct fnt_map_part {
 };
 
 /* Map `bytes` from `off` on, both multiples of FNT_PAGE, readable, and writable if
- * `write`. `off` is below 2^63. 0; or -errno: it can't be mapped, or the file's end lies
- * before its end. */
+ * `write`. `off` is below 2^63. 0; or -errno: it can't be mapped, or the file ends
+ * before it does. */
 int fnt_map_part(const struct fnt_region *region, bool write, uint64_t off,
 		 uint64_t bytes, struct fnt_map_part *part);
 

@@ -23,7 +23,7 @@ struct fnt_segment_mapping {
 	uint64_t off, bytes; /* in the file */
 	unsigned char *base;
 	struct fnt_sigbus_range *sigbus;
-	bool unused; /* by the table that was current at the last retire() */
+	bool unused;	 /* by the table that was current at the last retire() */
 	bool not_forked; /* a forked child has not inherited it */
 };
 
@@ -221,9 +221,9 @@ map_segment(const struct fnt_region *region, struct fnt_segment *segment)
 	return 0;
 }
 
-/* Map the segments that lie outside the region's mapping. One that can't be mapped stays
- * in the table, so that its tickets are not taken for an older segment's, without cells:
- * its records can't be read, and nothing is written to it. */
+/* Map the segments that lie outside the region's mapping. One that can't be mapped
+ * stays in the table, so that its tickets are not taken for an older segment's, without
+ * cells: its records can't be read, and nothing is written to it. */
 static void
 map_segments(const struct fnt_region *region, struct fnt_segment_table *table)
 {

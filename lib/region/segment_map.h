@@ -11,9 +11,9 @@
  * update replaces it. Segments that lie within the mapping made at open need no mapping
  * of their own; segments that were added to the file later get one each (map_part.h).
  *
- * A producer may be unable to map a segment. It stays in the copy without cells, and the
- * copy is incomplete: nothing is written to that segment, and no record of it is read.
- * A reader then keeps its old copy, and its queries fail.
+ * A producer may be unable to map a segment. It stays in the copy without cells, and
+ * the copy is incomplete: nothing is written to that segment, and no record of it is
+ * read. A reader then keeps its old copy, and its queries fail.
  *
  * Who may do what: nothing here writes to the region. Update, retire and reclaim make
  * system calls and allocate, and need exclusion: for a reader, the thread that uses it;

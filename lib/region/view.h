@@ -29,7 +29,7 @@
 /* This process's copy of both rings' segment tables. Immutable once it is published. */
 struct fnt_segment_table {
 	struct fnt_segment_table *next; /* in a list of replaced tables */
-	int problem; /* 0, or -errno: why a segment has no cells */
+	int problem;			/* 0, or -errno: why a segment has no cells */
 	struct fnt_segments rings[FNT_RINGS];
 };
 
@@ -41,7 +41,7 @@ struct fnt_segment_map {
 	/* After a failure, for producers: monotonic ns before which they do not try
 	 * again. 0: at once. Written under the lock, read without it. */
 	fnt_word retry_at_ns;
-	struct fnt_segment_table *spare; /* for when memory is short; NULL: none */
+	struct fnt_segment_table *spare;    /* for when memory is short; NULL: none */
 	struct fnt_segment_table *replaced; /* a list; threads may still use them */
 	struct fnt_segment_table *retired;  /* a list; the next reclaim frees them */
 	struct fnt_segment_mapping *mappings;

@@ -374,8 +374,8 @@ fnt_recover_slot(const struct fnt_region *region, uint32_t slot, uint32_t self)
 {
 	const struct fnt_view *view = &region->view;
 
-	/* The dead process can have left something in any segment of the region. Whether
-	 * a call has ended is known only where its cell can be looked at. */
+	/* The dead process can have left something in any segment of the region.
+	 * Whether a call has ended is known only where its cell can be looked at. */
 	if (fnt_segment_map_follow(region))
 		return false;
 	resolve_frames(view, slot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_unmapped.c: processes that have lost what it takes to map a ring that a resize or
- * a rotation begins: descriptors, rights, the root directory, system calls, memory.
+ * test_unmapped.c: processes that have lost what it takes to map a ring that a resize
+ * or a rotation begins: descriptors, rights, the root directory, system calls, memory.
  * Those that hold on to the region in another way go on as if nothing had happened; the
  * others drop and count, write nothing anywhere, and come back when they can.
  */
@@ -521,6 +521,7 @@ START_TEST(an_operator_keeps_all_records)
 {
 	struct fnt_log *log = open_log("operate", NULL);
 	uint64_t size = region_stat("operate").size_bytes;
+	struct stat st;
 	pid_t pid;
 
 	record_numbers(log, 0, CALLS);
@@ -531,6 +532,9 @@ START_TEST(an_operator_keeps_all_records)
 	ck_assert_int_eq(atomic_load(&board->rc), _i ? -ENOMEM : 0);
 	ck_assert_uint_eq(region_stat("operate").size_bytes, _i ? size : MIB(2));
 	ck_assert_uint_eq(readable("operate", "fn"), 2 * CALLS);
+	/* No producer will meet a hole where there is no space left. */
+	MUST(!stat(region_path("operate", ".fnt"), &st));
+	ck_assert_uint_ge((uint64_t)st.st_blocks * 512, _i ? size : MIB(2));
 	resize("operate", MIB(4));
 	record_numbers(log, 2 * CALLS, CALLS);
 	ck_assert_uint_eq(readable("operate", "fn"), 3 * CALLS);
