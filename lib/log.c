@@ -107,27 +107,28 @@ fnt_log_notice(const struct fnt_log *log)
  * another process survives that by its SIGBUS handler (sigbus.h), but a host has none.
  * So this process raises `readers` before it looks at which segments there are, and no
  * space is punched out while a process that may have looked earlier is reading
- * (resize.c). */
+ * (resize.c). *slot: for leave_reading(). */
 static struct fnt_attachment *
-enter_reading(struct fnt_log *log)
+enter_reading(struct fnt_log *log, uint32_t *slot)
 {
 	struct fnt_attachment *attachment = fnt_enter(log);
 
 	if (!attachment)
 		return NULL;
-	if (attachment->slot != FNT_SLOT_NONE)
+	*slot = attachment->slot;
+	if (*slot != FNT_SLOT_NONE)
 		atomic_fetch_add_explicit(
-			&attachment->region.view.producers[attachment->slot].readers, 1,
+			&attachment->region.view.producers[*slot].readers, 1,
 			memory_order_seq_cst);
 	return attachment;
 }
 
 static void
-leave_reading(struct fnt_attachment *attachment)
+leave_reading(struct fnt_attachment *attachment, uint32_t slot)
 {
-	if (attachment->slot != FNT_SLOT_NONE)
+	if (slot != FNT_SLOT_NONE)
 		atomic_fetch_sub_explicit(
-			&attachment->region.view.producers[attachment->slot].readers, 1,
+			&attachment->region.view.producers[slot].readers, 1,
 			memory_order_release);
 	fnt_leave();
 }
@@ -143,7 +144,8 @@ static int
 query_log(struct fnt_log *log, const struct fnt_query *query,
 	  struct fnt_traces **traces)
 {
-	struct fnt_attachment *attachment = enter_reading(log);
+	uint32_t slot;
+	struct fnt_attachment *attachment = enter_reading(log, &slot);
 	int rc;
 
 	if (!attachment)
@@ -156,7 +158,7 @@ query_log(struct fnt_log *log, const struct fnt_query *query,
 		fnt_traces_free(*traces);
 		rc = find_problem(attachment);
 	}
-	leave_reading(attachment);
+	leave_reading(attachment, slot);
 	return rc;
 }
 
@@ -189,14 +191,15 @@ static uint64_t
 ask_number(struct fnt_log *log, uint64_t (*of)(const struct fnt_view *view),
 	   uint64_t unknown)
 {
-	struct fnt_attachment *attachment = enter_reading(log);
+	uint32_t slot;
+	struct fnt_attachment *attachment = enter_reading(log, &slot);
 	uint64_t value = unknown;
 
 	if (!attachment)
 		return 0;
 	if (!fnt_segment_map_follow(&attachment->region))
 		value = of(&attachment->region.view);
-	leave_reading(attachment);
+	leave_reading(attachment, slot);
 	return value;
 }
 

@@ -3,10 +3,10 @@
 
 #include "base/guard.h"
 #include "base/short_text.h"
-#include "control/controller.h"
 #include "produce/call_pool.h"
 #include "produce/close_calls.h"
 #include "produce/disabled.h"
+#include "produce/enter_region.h"
 #include "produce/private_calls.h"
 #include "produce/refused.h"
 #include "produce/rules.h"
@@ -14,26 +14,25 @@
 #include "produce/unmap_old.h"
 #include "region/fd.h"
 #include "region/liveness.h"
-#include "region/name_table.h"
 #include "region/provenance.h"
 #include "region/region.h"
-#include "region/region_time.h"
 #include "region/segment_map.h"
 #include "region/slots.h"
-#include "ring/boot.h"
 #include "ring/recover.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* How often a descriptor is opened anew because a fork has come between. */
 #define OWN_TRIES 20
 
 /* How often to wait for a fork that is in the way of a grace period. */
 #define GRACE_TRIES 20
+
+/* How long a forked child that had no memory for an attachment waits. */
+#define ATTACH_RETRY_NS FNT_SECOND_NS
 
 /* How long a thread of a forked child waits for the one that attaches the child. */
 #define ATTACH_WITHIN_MS 1000u
@@ -66,44 +65,6 @@ sweep_pools(void)
 		*link = pool->next;
 		fnt_call_pool_destroy(pool);
 	}
-}
-
-/* Find out what the records of all calls of this process have in common: pid and time
- * namespaces. */
-static void
-set_origin(struct fnt_attachment *attachment)
-{
-	const struct fnt_view *view = &attachment->region.view;
-	uint64_t pid_ns = fnt_word_relaxed(&view->producers[attachment->slot].pid_ns);
-	bool known;
-
-	attachment->time_shift = fnt_region_time_shift(view, &known);
-	attachment->origin = (uint32_t)pid_ns |
-			     (known ? 0 : (uint64_t)FNT_ORIGIN_TIME_UNKNOWN << 32);
-}
-
-/* Claim a slot of the region for this process, and recover what dead processes left. */
-static void
-enter_region(struct fnt_attachment *attachment)
-{
-	const struct fnt_region *region = &attachment->region;
-	char name[64];
-	bool needs_recovery;
-
-	attachment->pid = (int32_t)getpid();
-	fnt_boot_enter(&region->view);
-	attachment->slot = fnt_slot_claim(region, &needs_recovery);
-	if (attachment->slot == FNT_SLOT_NONE)
-		return;
-	if (needs_recovery)
-		fnt_recover_slot(region, attachment->slot, attachment->slot);
-	fnt_recover_dead(region, attachment->slot);
-	fnt_region_adopt(region);
-	fnt_control_try_settle(region);
-	fnt_slot_program_name(name);
-	attachment->exe =
-		fnt_name_intern(&region->view, attachment->slot, name, strlen(name));
-	set_origin(attachment);
 }
 
 /* Open the region's file anew. Without /proc, keep the descriptor that we have. */
@@ -181,7 +142,7 @@ make_attachment(const struct fnt_region *region)
 		attachment->generation = fnt_fork_generation;
 		making = attachment;
 		own_locks(attachment);
-		enter_region(attachment);
+		fnt_attachment_begin(attachment);
 	} while (attachment->generation != fnt_fork_generation);
 	making = NULL;
 	return attachment;
@@ -206,7 +167,7 @@ free_attachment(struct fnt_attachment *attachment)
 				     attachment->slot))
 			fnt_slot_release(&attachment->region, attachment->slot);
 		else
-			fnt_slot_unlock(&attachment->region, attachment->slot);
+			fnt_slot_abandon(&attachment->region, attachment->slot);
 	}
 	fnt_region_close(&attachment->region);
 	attachment->pool->next = pools;
@@ -240,11 +201,15 @@ before_fork(void)
 static void
 replace_descriptor(struct fnt_attachment *attachment)
 {
-	int fd = fnt_region_reopen(&attachment->region);
+	struct fnt_region *region = &attachment->region;
+	int fd = fnt_region_reopen(region);
 
-	fnt_region_close_fd(&attachment->region);
-	attachment->region.fd = fd;
-	fnt_region_forget_pins(&attachment->region);
+	fnt_region_close_fd(region);
+	/* If all numbers were in use, one is free now. */
+	if (fd == -EMFILE || fd == -ENFILE)
+		fd = fnt_region_reopen(region);
+	region->fd = fd < 0 ? -1 : fd;
+	fnt_region_forget_pins(region);
 }
 
 /* Attachments become inherited ones; also one that is being closed. What another thread
@@ -255,6 +220,11 @@ take_over_descriptors(void)
 {
 	struct fnt_attachment *attachment, *next;
 
+	/* What the parent had inherited and never used. */
+	for (attachment = inherited; attachment;
+	     attachment = fnt_process_next(attachment))
+		if (attachment->region.fd >= 0)
+			replace_descriptor(attachment);
 	for (attachment = fnt_process_take_all(); attachment; attachment = next) {
 		next = fnt_process_next(attachment);
 		atomic_store_explicit(&attachment->next, inherited,
@@ -290,7 +260,9 @@ after_fork_child(void)
 
 /* A child's first use of a log: an attachment of its own on the mapping that it
  * inherited. The parent's attachment is never unmapped in the child: calls that were
- * begun before the fork still point to it. */
+ * begun before the fork still point to it. Without memory, it stays the log's, so that
+ * the calls that can't be begun are counted in the region; the child tries again once a
+ * second. Without a descriptor, the child's attachment has no slot at first. */
 static void
 attach_child(struct fnt_log *log)
 {
@@ -298,13 +270,23 @@ attach_child(struct fnt_log *log)
 
 	if (!old || old->generation == fnt_fork_generation)
 		return;
-	if (old->region.fd >= 0)
-		own = make_attachment(&old->region);
-	if (own) {
-		old->region.fd = -1;
-		fnt_process_add(own);
+	own = make_attachment(&old->region);
+	if (!own) {
+		fnt_word_store(&log->attach_retry_ns,
+			       fnt_clock_mono() + ATTACH_RETRY_NS);
+		return;
 	}
+	old->region.fd = -1;
+	fnt_process_add(own);
 	publish(log, own);
+}
+
+static bool
+may_attach(const struct fnt_log *log)
+{
+	uint64_t retry_ns = fnt_word_relaxed(&log->attach_retry_ns);
+
+	return !retry_ns || fnt_clock_mono() >= retry_ns;
 }
 
 /* The child's other threads wait for the one that attaches it, but not for ever: it may
@@ -315,7 +297,7 @@ fnt_enter_slow(struct fnt_log *log)
 	struct fnt_guard guard = fnt_guard_enter();
 	struct fnt_attachment *attachment = NULL;
 
-	if (fnt_lock_within(&fnt_process_lock, ATTACH_WITHIN_MS)) {
+	if (may_attach(log) && fnt_lock_within(&fnt_process_lock, ATTACH_WITHIN_MS)) {
 		attach_child(log);
 		fnt_lock_release(&fnt_process_lock);
 	}
@@ -411,8 +393,11 @@ unpublish(struct fnt_log *log)
 	attach_child(log);
 	attachment = atomic_load(&log->attachment);
 	publish(log, NULL);
-	if (attachment) {
+	if (attachment)
 		fnt_refused_settle(log, attachment);
+	if (attachment && attachment->generation != fnt_fork_generation)
+		attachment = NULL; /* the parent's */
+	if (attachment) {
 		attachment->next_closing = closing;
 		closing = attachment;
 		fnt_process_remove(attachment);

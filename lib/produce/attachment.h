@@ -94,15 +94,18 @@ struct fnt_attachment {
 	uint64_t id; /* never used again in the process */
 	struct fnt_region region;
 	uint32_t generation; /* fnt_fork_generation when it was made */
-	uint32_t slot;	     /* FNT_SLOT_NONE: none was free, nothing can be recorded */
-	uint32_t exe;	     /* id of the program's name */
+	/* FNT_SLOT_NONE: none was free, and nothing can be recorded: enter_region.h. */
+	_Atomic uint32_t slot;
+	uint32_t exe; /* id of the program's name */
 	int32_t pid;
 	uint64_t origin;     /* the last word of the record of any call */
 	uint64_t time_shift; /* from this process's CLOCK_MONOTONIC to region time */
 	_Atomic(struct fnt_thread *) threads; /* a list that only grows */
 	_Atomic uint32_t threads_free;	      /* parts of it without an owner */
-	struct fnt_owned_lock recovering; /* who looks for dead processes holds it */
-	_Atomic uint64_t lane_retry_ns;	  /* do not look for a lane before this */
+	/* Who looks for dead processes, or for a slot, holds it. */
+	struct fnt_owned_lock recovering;
+	uint64_t slot_retry_ns;		/* do not look for a slot before this */
+	_Atomic uint64_t lane_retry_ns; /* do not look for a lane before this */
 	struct fnt_call_pool *pool;
 	/* The generation of the region's settings whose rules are all at their
 	 * defaults; FNT_GENERATION_NEVER if the last known one's are not. See
@@ -115,6 +118,7 @@ struct fnt_attachment {
 struct fnt_log {
 	struct fnt_log *next;			     /* of the process */
 	_Atomic(struct fnt_attachment *) attachment; /* RCU; NULL: closed */
+	fnt_word attach_retry_ns; /* a forked child does not attach before this */
 	/* While nothing is enabled: the generation of the settings that say so, else 0;
 	 * and where that generation can always be read. See disabled.h. */
 	fnt_word off;

@@ -3,6 +3,7 @@
 
 #include "base/guard.h"
 #include "base/random.h"
+#include "produce/enter_region.h"
 #include "produce/frame_cache.h"
 #include "produce/thread_table.h"
 #include "region/fd.h"
@@ -135,6 +136,18 @@ recover_dead(struct fnt_attachment *attachment)
 	return count;
 }
 
+/* The name of the program, for the thread's records. It comes with the slot. */
+static void
+take_program_name(struct fnt_thread *thread)
+{
+	const struct fnt_attachment *attachment = thread->attachment;
+	/* [D8] acquire: the name is no older than the slot. Pairs with [D7] in
+	 * enter_region.c. */
+	uint32_t slot = atomic_load_explicit(&attachment->slot, memory_order_acquire);
+
+	thread->exe = slot == FNT_SLOT_NONE ? FNT_NAME_NONE : attachment->exe;
+}
+
 /* Claim a lane, if one is free or a dead process has one. */
 static bool
 find_lane(struct fnt_thread *thread)
@@ -145,14 +158,15 @@ find_lane(struct fnt_thread *thread)
 
 	/* A forked child that goes on with what a signal handler interrupted must not
 	 * claim lanes of its parent's slot. */
-	if (attachment->slot == FNT_SLOT_NONE ||
-	    attachment->generation != fnt_fork_generation)
+	if (attachment->generation != fnt_fork_generation ||
+	    !fnt_attachment_has_slot(attachment))
 		return false;
 	lane = fnt_lane_claim(view, attachment->slot, thread->tid);
 	if (lane == FNT_LANE_NONE && recover_dead(attachment))
 		lane = fnt_lane_claim(view, attachment->slot, thread->tid);
 	if (lane == FNT_LANE_NONE)
 		return false;
+	take_program_name(thread);
 	fnt_ring_writer_init(&thread->writer, view, lane);
 	fnt_meter_set_lane(&thread->meter, lane);
 	fnt_name_cache_forget_rows(&thread->names);
@@ -271,7 +285,7 @@ begin_part(struct fnt_thread *thread)
 	const struct fnt_attachment *attachment = thread->attachment;
 
 	thread->tid = (int32_t)gettid();
-	thread->exe = attachment->exe;
+	take_program_name(thread);
 	thread->pid_tid = (uint32_t)attachment->pid | (uint64_t)(uint32_t)thread->tid
 							      << 32;
 	fnt_random(&thread->random, sizeof(thread->random));

@@ -37,12 +37,12 @@ int
 fnt_slot_lock(const struct fnt_region *region, uint32_t slot)
 {
 	struct fnt_producer_slot *at = &region->view.producers[slot];
-	int rc;
+	/* The host may have closed our descriptor and opened another file since, and a
+	 * forked child may not have been able to open one. */
+	int rc = fnt_region_owns_fd(region, region->fd)
+			 ? set_lock(region, slot, F_WRLCK)
+			 : -EBADF;
 
-	/* The host may have closed our descriptor and opened another file since. */
-	if (!fnt_region_owns_fd(region, region->fd))
-		return -EBADF;
-	rc = set_lock(region, slot, F_WRLCK);
 	if (rc == -EAGAIN)
 		return rc;
 	if (!rc) {

@@ -12,11 +12,12 @@
  * time has the region mapped for writing. Our own process must also have the same
  * program image: what it left before an exec is dead.
  *
- * Where the system refuses such locks, the slot's owner holds a word in the slot in
- * place of one (claim.h), and the second check alone decides. An owner in another pid
- * namespace then counts as alive. A process that is refused locks leaves alone the
- * slots of those that have them; the two kinds must not claim slots in the same
- * instant.
+ * Where the system refuses such locks, and in a forked child that could not open the
+ * file, so that it has no descriptor but its parent's, the slot's owner holds a word in
+ * the slot in place of one (claim.h), and the second check alone decides. An owner in
+ * another pid namespace then counts as alive. A process that is refused locks leaves
+ * alone the slots of those that have them; the two kinds must not claim slots in the
+ * same instant.
  *
  * Any thread. Makes system calls, never blocks.
  */
