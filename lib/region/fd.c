@@ -101,13 +101,19 @@ fnt_region_forget_pins(struct fnt_region *region)
 		region->lock_pins[i] = NULL;
 }
 
+static void
+unpin(struct fnt_region *region, int i)
+{
+	if (region->lock_pins[i])
+		munmap(region->lock_pins[i], FNT_PAGE);
+	region->lock_pins[i] = NULL;
+}
+
 void
 fnt_region_unpin_locks(struct fnt_region *region)
 {
 	for (int i = 0; i < FNT_LOCK_PINS; i++)
-		if (region->lock_pins[i])
-			munmap(region->lock_pins[i], FNT_PAGE);
-	fnt_region_forget_pins(region);
+		unpin(region, i);
 }
 
 bool
@@ -117,9 +123,11 @@ fnt_region_restore_fd(struct fnt_region *region)
 
 	if (fnt_region_owns_fd(region, old))
 		return true;
-	fd = region->lock_pins[1] ? -1 : fnt_region_reopen(region);
+	fd = fnt_region_reopen(region);
 	if (fd < 0)
 		return false;
+	/* Nothing is locked through the descriptor that was restored last. */
+	unpin(region, 1);
 	region->fd = fd;
 	if (fnt_region_pin_locks(region))
 		return true;

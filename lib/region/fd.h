@@ -51,7 +51,8 @@ void fnt_region_forget_pins(struct fnt_region *region);
 void fnt_region_unpin_locks(struct fnt_region *region);
 
 /* If a host has closed our descriptor, open and pin another. True: region->fd is
- * usable. False: it could not be opened, or it had been restored once before. */
+ * usable. False: it could not be opened. Locks that belong to the first pin stay; while
+ * this runs, nothing else may be locked. */
 bool fnt_region_restore_fd(struct fnt_region *region);
 
 #endif
