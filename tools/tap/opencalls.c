@@ -196,7 +196,7 @@ opencalls_remove_op(struct opencalls *open, struct open_op *op)
 
 bool
 opencalls_add_wait(struct opencalls *open, struct open_call *call,
-		   struct open_key fn_name)
+		   struct open_key fn_name, uint64_t args_hash)
 {
 	struct open_wait *wait;
 
@@ -206,6 +206,7 @@ opencalls_add_wait(struct opencalls *open, struct open_call *call,
 	if (!wait)
 		return false;
 	wait->call = call;
+	wait->args_hash = args_hash;
 	wait->name_len = fn_name.len;
 	memcpy(wait->name, fn_name.text, fn_name.len);
 	TAILQ_INSERT_TAIL(&open->waits[bucket_of(fn_name)], wait, in_bucket);
@@ -214,21 +215,42 @@ opencalls_add_wait(struct opencalls *open, struct open_call *call,
 	return true;
 }
 
+/* How much a wait is like a call that begins: 1 to 3. */
+static int
+likeness(const struct open_wait *wait, uint64_t args_hash, uint64_t auth_hash)
+{
+	if (wait->args_hash != args_hash)
+		return 1;
+	return wait->call->auth_hash == auth_hash ? 3 : 2;
+}
+
 struct open_call *
-opencalls_claim_wait(struct opencalls *open, struct open_key fn_name)
+opencalls_claim_wait(struct opencalls *open, struct open_key fn_name,
+		     uint64_t args_hash, uint64_t auth_hash)
 {
 	struct open_waits *bucket = &open->waits[bucket_of(fn_name)];
-	struct open_wait *wait;
+	struct open_wait *wait, *best = NULL;
+	int most = 0;
 
 	TAILQ_FOREACH(wait, bucket, in_bucket)
 	{
+		int like;
+
 		if (!same(fn_name, wait->name, wait->name_len))
 			continue;
-		TAILQ_REMOVE(bucket, wait, in_bucket);
-		wait->claimed = true;
-		return wait->call;
+		like = likeness(wait, args_hash, auth_hash);
+		if (like > most) {
+			best = wait;
+			most = like;
+		}
+		if (most == 3)
+			break;
 	}
-	return NULL;
+	if (!best)
+		return NULL;
+	TAILQ_REMOVE(bucket, best, in_bucket);
+	best->claimed = true;
+	return best->call;
 }
 
 bool

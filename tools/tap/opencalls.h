@@ -49,7 +49,8 @@ struct open_wait {
 	TAILQ_ENTRY(open_wait) of_call;
 	TAILQ_ENTRY(open_wait) in_bucket; /* only until it is claimed */
 	struct open_call *call;
-	bool claimed; /* the nested call has begun */
+	bool claimed;	    /* the nested call has begun */
+	uint64_t args_hash; /* of the arguments that it is to get; 0: not known */
 	size_t name_len;
 	char name[];
 };
@@ -65,6 +66,7 @@ struct open_call {
 	struct open_waits waits;
 	char *user_id; /* inherited by its nested calls; NULL: none */
 	char *tenant_id;
+	uint64_t auth_hash; /* of what it may do; 0: not known */
 	size_t id_len;
 	char id[];
 };
@@ -118,14 +120,18 @@ struct open_op *opencalls_first_op(const struct open_call *call);
 /* Remove and free an operation. */
 void opencalls_remove_op(struct opencalls *open, struct open_op *op);
 
-/* Add that `call` waits for a nested call of fn_name. False: the limit, or no
- * memory. */
+/* Add that `call` waits for a nested call of fn_name. `args_hash`: see struct
+ * open_wait. False: the limit, or no memory. */
 bool opencalls_add_wait(struct opencalls *open, struct open_call *call,
-			struct open_key fn_name);
+			struct open_key fn_name, uint64_t args_hash);
 
-/* A call of fn_name begins: claim the oldest wait for one and return the call that
- * waits, its caller. NULL: no call waits for it. */
-struct open_call *opencalls_claim_wait(struct opencalls *open, struct open_key fn_name);
+/* A call of fn_name with these arguments and rights begins: claim the wait that it
+ * answers and return the call that waits, its caller. Of several waits for the function
+ * that is the one with the same arguments and whose call has the same rights, else one
+ * with the same arguments, else any; the oldest of these. NULL: no call waits for
+ * it. */
+struct open_call *opencalls_claim_wait(struct opencalls *open, struct open_key fn_name,
+				       uint64_t args_hash, uint64_t auth_hash);
 
 /* `call` got the answer to a nested call: remove its oldest wait. False: it has
  * none. */

@@ -392,6 +392,145 @@ START_TEST(test_malformed_auth)
 }
 END_TEST
 
+/* ---- messages of 2026 ------------------------------------------------------------ */
+
+START_TEST(test_cancel)
+{
+	begin();
+	host(CALL("a", "slow"));
+	host("{\"type\":\"cancel\",\"call_id\":\"a\",\"reason\":\"took 3 s\"}");
+	fn(RETURN("a", ",\"value\":1"));
+	host("{\"type\":\"cancel\",\"call_id\":\"never\"}");
+	end();
+	ck_assert_uint_eq(traces->count, 1);
+	ck_assert_int_eq(trace_of("a")->outcome, FNT_ERROR);
+	ck_assert_str_eq(trace_of("a")->code, "FN_TIMEOUT");
+	ck_assert_str_eq(trace_of("a")->message, "took 3 s");
+	ck_assert_uint_eq(counts.of[PROTOCOL_UNMATCHED], 2);
+	finish();
+}
+END_TEST
+
+START_TEST(test_ops_by_word)
+{
+	const struct fnt_trace *trace;
+
+	begin();
+	host(CALL("a", "f"));
+	fn(DB("a", "\"op\":\"advisory_lock\",\"entity\":\"key\",\"op_id\":\"1\""));
+	host(RESULT("a", "\"op_id\":\"1\",\"data\":null"));
+	fn(DB("a", "\"op\":\"vector_search\",\"entity\":\"Doc\",\"op_id\":\"2\""));
+	host(RESULT("a", "\"op_id\":\"2\",\"data\":{\"hits\":[{},{},{}]}"));
+	fn(DB("a", "\"op\":\"get\",\"entity\":\"Lot\",\"op_id\":\"3\""));
+	host(RESULT("a", "\"op_id\":\"3\",\"data\":{}"));
+	fn(RETURN("a", ""));
+	end();
+	trace = trace_of("a");
+	ck_assert_uint_eq(trace->op_count, 3);
+	ck_assert_str_eq(fnt_trace_op_name(&trace->ops[0]), "advisory_lock");
+	ck_assert_str_eq(fnt_trace_op_name(&trace->ops[1]), "vector_search");
+	ck_assert_int_eq(trace->ops[1].row_count, 3);
+	ck_assert_ptr_null(trace->ops[2].word);
+	ck_assert_int_eq(trace->ops[2].op, FNT_OP_GET);
+	finish();
+}
+END_TEST
+
+START_TEST(test_waits)
+{
+	const struct fnt_trace *trace;
+
+	begin();
+	host(CALL("a", "f"));
+	fn("{\"type\":\"llm_complete\",\"call_id\":\"a\",\"op_id\":\"1\",\"request\":{}"
+	   "}");
+	fn("{\"type\":\"workflow_op\",\"call_id\":\"a\",\"op_id\":\"2\",\"op\":"
+	   "\"start\"}");
+	host(RESULT("a", "\"op_id\":\"2\",\"data\":{}"));
+	host("{\"type\":\"llm_event\",\"call_id\":\"a\",\"event\":{}}");
+	host(RESULT("a", "\"op_id\":\"1\",\"error\":{\"code\":\"X\"}"));
+	fn("{\"type\":\"send_email\",\"call_id\":\"a\",\"to\":\"x\"}");
+	host(RESULT("a", "\"data\":{}"));
+	fn(RETURN("a", ""));
+	end();
+	trace = trace_of("a");
+	ck_assert_uint_eq(trace->op_count, 0);
+	ck_assert_uint_eq(trace->wait_count, 3);
+	ck_assert_str_eq(trace->waits[0].word, "workflow_op start");
+	ck_assert(trace->waits[0].ok);
+	ck_assert_str_eq(trace->waits[1].word, "llm_complete");
+	ck_assert(!trace->waits[1].ok);
+	ck_assert_str_eq(trace->waits[2].word, "send_email");
+	ck_assert_uint_eq(counts.of[PROTOCOL_UNMATCHED], 0);
+	ck_assert_uint_eq(counts.of[PROTOCOL_OPS], 0);
+	finish();
+}
+END_TEST
+
+START_TEST(test_pages)
+{
+	const struct fnt_trace *trace;
+
+	begin();
+	host("{\"type\":\"render_route\",\"call_id\":\"r\",\"route_path\":\"/lots/"
+	     ":id\","
+	     "\"component\":\"app/lots.tsx\",\"auth\":{\"user_id\":\"u\"}}");
+	fn("{\"type\":\"response_start\",\"call_id\":\"r\",\"status\":200}");
+	fn(DB("r", "\"op\":\"get\",\"entity\":\"Lot\",\"op_id\":\"1\""));
+	host(RESULT("r", "\"op_id\":\"1\",\"data\":{}"));
+	fn("{\"type\":\"render_chunk\",\"call_id\":\"r\",\"data\":\"AAAAAAAA\"}");
+	fn("{\"type\":\"render_done\",\"call_id\":\"r\"}");
+	host("{\"type\":\"handle_form\",\"call_id\":\"h\",\"route_path\":\"/bid\"}");
+	fn(RETURN("h", ""));
+	end();
+	trace = trace_of("r");
+	ck_assert_str_eq(trace->fn_name, "render_route /lots/:id");
+	ck_assert_str_eq(trace->user_id, "u");
+	ck_assert_int_eq(trace->fn_type, FNT_QUERY);
+	ck_assert_uint_eq(trace->op_count, 1);
+	ck_assert_uint_eq(trace->stream_bytes, 6);
+	ck_assert_str_eq(trace_of("h")->fn_name, "handle_form /bid");
+	ck_assert_int_eq(trace_of("h")->fn_type, FNT_ACTION);
+	finish();
+}
+END_TEST
+
+#define NESTED(id, name, args, user)                                                   \
+	"{\"type\":\"call\",\"call_id\":\"" id "\",\"fn_name\":\"" name                \
+	"\",\"fn_type\":\"query\",\"args\":" args ",\"auth\":{\"user_id\":\"" user     \
+	"\"}}"
+
+/* Of several waits for one function, the one with the same arguments and rights. */
+START_TEST(test_caller_by_arguments)
+{
+	static const char *const nested[] = {"n3", "n2", "n1"};
+	static const char *const callers[] = {"c", "b", "a"};
+
+	begin();
+	host(NESTED("a", "f", "{}", "u1"));
+	host(NESTED("b", "f", "{}", "u2"));
+	host(NESTED("c", "f", "{}", "u1"));
+	fn("{\"type\":\"run_fn\",\"call_id\":\"a\",\"fn_name\":\"g\",\"args\":{\"x\":1,"
+	   "\"y\":\"z\"}}");
+	fn("{\"type\":\"run_fn\",\"call_id\":\"b\",\"fn_name\":\"g\",\"args\":{\"x\":1,"
+	   "\"y\":\"z\"}}");
+	fn("{\"type\":\"run_fn\",\"call_id\":\"c\",\"fn_name\":\"g\",\"args\":{\"x\":2}"
+	   "}");
+	host(NESTED("n3", "g", "{\"x\":2.0}", "u1"));
+	host(NESTED("n2", "g", "{\"y\":\"\\u007a\",\"x\":1.0}", "u2"));
+	host(NESTED("n1", "g", "{\"x\":7}", "u3")); /* like none: the oldest */
+	fn("{\"type\":\"run_agent\",\"call_id\":\"a\",\"agent\":\"helper\",\"args\":{}"
+	   "}");
+	host(NESTED("agent", "helper", "{}", "u1"));
+	end();
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_eq(trace_of(nested[i])->parent_uid,
+				  trace_of(callers[i])->uid);
+	ck_assert_uint_eq(trace_of("agent")->parent_uid, trace_of("a")->uid);
+	finish();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -400,5 +539,6 @@ main(void)
 			 test_ops_without_id, test_pending_ops, test_nested,
 			 test_caller_of_a_nested_call,
 			 test_nested_call_in_another_process, test_call_id_reused,
-			 test_malformed_auth);
+			 test_malformed_auth, test_cancel, test_ops_by_word, test_waits,
+			 test_pages, test_caller_by_arguments);
 }
