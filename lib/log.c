@@ -36,8 +36,12 @@ why_not_attached(int rc)
 		       "learns of the end of threads; open the log earlier";
 	case -ENOLCK:
 		return FNT_NO_LOCKS;
-	default:
+	case -ENOMEM:
 		return "%s: out of memory";
+	default:
+		return "%s: the system refuses to say which file this is (fstat); "
+		       "allow "
+		       "that call";
 	}
 }
 
@@ -53,8 +57,8 @@ open_and_attach(struct fnt_log **log, const char *name,
 	rc = fnt_region_open(region, name, options, fnt_first_settings_write);
 	if (!rc) {
 		rc = fnt_log_attach(log, region);
-		if (rc == -EUSERS && !fnt_slot_locks_work(region))
-			rc = -ENOLCK;
+		if (rc == -EUSERS)
+			rc = fnt_slot_why_none(region);
 		if (rc) {
 			fnt_fail(options->error, rc, why_not_attached(rc),
 				 fnt_region_label(region));

@@ -101,7 +101,8 @@ fnt_region_create_memory(const char *label, struct fnt_contents *contents)
 	fd = fnt_open_memory("fntrace");
 	if (fd < 0)
 		return fnt_fail(contents->options->error, -errno,
-				"%s: memfd_create: %s", label, strerror(errno));
+				"%s: memfd_create: %s; give the region a name", label,
+				strerror(errno));
 	rc = fill(fd, contents, label);
 	if (rc) {
 		close(fd);

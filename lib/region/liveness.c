@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 /* Describes a lock on the first byte of the slot. */
 static struct flock
@@ -58,12 +59,17 @@ fnt_slot_lock(const struct fnt_region *region, uint32_t slot)
 	return fnt_claim_take(&at->claim);
 }
 
-bool
-fnt_slot_locks_work(const struct fnt_region *region)
+int
+fnt_slot_why_none(const struct fnt_region *region)
 {
 	struct flock lock = lock_of(region, 0, F_WRLCK);
+	struct stat st;
 
-	return !fcntl(region->fd, F_OFD_GETLK, &lock) || fnt_claim_is_possible();
+	if (fstat(region->fd, &st))
+		return -errno;
+	if (fcntl(region->fd, F_OFD_GETLK, &lock) && !fnt_claim_is_possible())
+		return -ENOLCK;
+	return -EUSERS;
 }
 
 void

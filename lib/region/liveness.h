@@ -36,8 +36,9 @@ bool fnt_slot_alive(const struct fnt_region *region, uint32_t slot);
  * there are no locks here, and the owner may have one. */
 int fnt_slot_lock(const struct fnt_region *region, uint32_t slot);
 
-/* Can this process lock slots in either way? */
-bool fnt_slot_locks_work(const struct fnt_region *region);
+/* Why could no slot be locked? -EUSERS: live processes have all of them; -ENOLCK: there
+ * are no locks here; or another -errno, of looking at the region's file. */
+int fnt_slot_why_none(const struct fnt_region *region);
 
 /* Release it. */
 void fnt_slot_unlock(const struct fnt_region *region, uint32_t slot);

@@ -159,9 +159,10 @@ def problems_of(outcome, case):
 class Command:
     """A command of the tool, on a region that a process has left."""
 
-    def __init__(self, *words, changes=False, lasts=False):
+    def __init__(self, *words, changes=False, lasts=False, runs=False):
         self.words, self.changes, self.lasts = list(words), changes, lasts
         self.codes = (0, 1) if words[0] == "check" else (0,)
+        self.runs = runs  # a program, which may be what fails
         self.name = " ".join(words)
         self.expected = set()
 
@@ -201,8 +202,8 @@ class Command:
         if problems:
             return problems
         speechless = case.number in (1, 20)  # what it says is what fails
-        interrupted = self.lasts and outcome.code == 128 + signal.SIGINT
-        if outcome.code not in (0, 1) and not interrupted:
+        allowed = [128 + signal.SIGINT] if self.lasts else [126, 127] if self.runs else []
+        if outcome.code not in (0, 1, *allowed):
             problems.append(f"exit status {outcome.code}: {outcome.err[-200:]}")
         elif outcome.code == 1 and not speechless:
             lines = outcome.err.splitlines()
@@ -327,6 +328,7 @@ SUBJECTS = [
     Command("ctl", "reap", "-r", "app", changes=True),
     Command("ctl", "rm", "-r", "app"),
     Command("tail", "-r", "app", "-n", "5", lasts=True),
+    Command("tap", "-r", "app", "--", "true", runs=True),
 ]
 
 
@@ -363,6 +365,8 @@ def try_case(subject, case):
 
 def try_subject(subject, chance, pool):
     cases = cases_of(subject.learn(None))
+    if getattr(subject, "runs", False):
+        cases = [case for case in cases if case.first == case.last]
     some = options.cases * (4 if subject.name == "life" else 1)
     if not options.all and len(cases) > some:
         cases = chance.sample(cases, some)

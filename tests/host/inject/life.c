@@ -96,6 +96,23 @@ change(const char *name)
 	fnt_control_close(control);
 }
 
+/* A region without a name. It is not counted. */
+static void
+open_nameless(void)
+{
+	struct fnt_error error = {0};
+	const struct fnt_options options = {.size_bytes = 256 << 10, .error = &error};
+	struct fnt_log *log;
+	int rc = fnt_log_open(&log, NULL, &options);
+
+	must_say(rc, &error);
+	if (rc)
+		return;
+	fnt_call_finish_ok(fnt_call_begin(log, &(struct fnt_call_info){.fn_name = "f"}),
+			   NULL);
+	fnt_log_close(log);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -116,5 +133,6 @@ main(int argc, char **argv)
 	fork_once();
 	change("life");
 	fnt_log_close(log_);
+	open_nameless();
 	return EXIT_SUCCESS;
 }
