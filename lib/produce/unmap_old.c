@@ -15,14 +15,16 @@ in_use(void *arg, const struct fnt_segment_mapping *mapping)
 
 	/* [D6] acquire: the parts are complete. Pairs with [D5] in thread.c. A thread
 	 * that has come since the grace period, or moves its handle meanwhile, has a
-	 * current segment, which nobody gives up. */
+	 * current segment, which nobody gives up. A part that its thread has left leads
+	 * nowhere. */
 	const struct fnt_thread *thread =
 		atomic_load_explicit(&attachment->threads, memory_order_acquire);
 
 	for (; thread; thread = thread->next)
 		for (uint32_t i = 0; i < FNT_RINGS; i++)
 			if (atomic_load_explicit(&thread->writer.handles[i].mapping,
-						 memory_order_relaxed) == mapping)
+						 memory_order_relaxed) == mapping &&
+			    atomic_load_explicit(&thread->owner, memory_order_relaxed))
 				return true;
 	return false;
 }
