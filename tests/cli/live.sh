@@ -83,7 +83,7 @@ has out "^ *$producer .* aborted +mutation +slow +l1 +1 .*produce +insert Bid\$"
 run 0 fntrace ps --json
 json '[t["outcome"]["status"] for t in x] == ["aborted"] * 3'
 run 0 fntrace show l1
-has out '^slow  mutation  aborted after '
+has out '^slow  mutation  aborted, last sign after .*, dead by '
 has out 'insert +Bid +pending '
 run 0 fntrace list
 has out "produce $producer \\(dead\\)"
@@ -106,7 +106,7 @@ run 0 fntrace recent --json -n 100
 json 'sorted(t["call_id"] for t in x) == ["c1", "c2", "c3", "c3", "c3", "c3", "c4",
 	"c5", "l1", "l2"]'
 run 0 fntrace recent --fn slow
-has out 'aborted in insert Bid$'
+has out 'aborted in insert Bid, last sign after .*, dead by '
 
 # ---- tail ---------------------------------------------------------------------------
 

@@ -59,6 +59,21 @@ get_producers(const struct fnt_region_info *region, size_t *count)
 
 /* ---- for people ----------------------------------------------------------------- */
 
+static const char *
+state_text(enum fnt_region_state state)
+{
+	switch (state) {
+	case FNT_REGION_COPY:
+		return "a copy";
+	case FNT_REGION_OTHER_BOOT:
+		return "of an earlier boot or another machine";
+	case FNT_REGION_CURRENT:
+	case FNT_REGION_FROZEN:
+		break;
+	}
+	return fnt_region_state_name(state);
+}
+
 /* "node 4711, node 4712, sh 12 (dead)" */
 static void
 add_processes(struct table *table, const struct fnt_region_info *region)
@@ -67,8 +82,8 @@ add_processes(struct table *table, const struct fnt_region_info *region)
 	struct fnt_producer *producers;
 	char *line;
 
-	if (region->frozen) {
-		table_cell(table, TEXT_DIM, "frozen");
+	if (region->state != FNT_REGION_CURRENT) {
+		table_cell(table, TEXT_DIM, "%s", state_text(region->state));
 		return;
 	}
 	producers = get_producers(region, &count);
@@ -152,9 +167,11 @@ print_table(const struct fnt_region_info *regions, size_t count)
 static void
 put_json(const struct fnt_region_info *region)
 {
+	char state[32];
 	size_t count;
 	struct fnt_producer *producers = get_producers(region, &count);
 
+	snprintf(state, sizeof(state), "\"%s\"", fnt_region_state_name(region->state));
 	fputs("{\"name\":", stdout);
 	text_put_json_string(stdout, region->name);
 	fputs(",\"path\":", stdout);
@@ -165,9 +182,10 @@ put_json(const struct fnt_region_info *region)
 	else
 		fputs("null", stdout);
 	printf(",\"size_bytes\":%" PRIu64 ",\"created_at\":%" PRIu64
-	       ",\"frozen\":%s,\"alive\":%" PRIu32 ",\"dead\":%" PRIu32,
+	       ",\"frozen\":%s,\"state\":%s,\"alive\":%" PRIu32 ",\"dead\":%" PRIu32,
 	       region->size_bytes, region->created_at_ns / 1000000,
-	       region->frozen ? "true" : "false", region->alive, region->dead);
+	       region->frozen ? "true" : "false", region->status < 0 ? "null" : state,
+	       region->alive, region->dead);
 	printf(",\"dropped\":%" PRIu64 ",\"unmapped\":%" PRIu64 ",\"laneless\":%" PRIu64
 	       ",\"refused\":%" PRIu64 ",\"producers\":",
 	       region->dropped, region->unmapped, region->laneless, region->refused);

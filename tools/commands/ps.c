@@ -61,12 +61,24 @@ add_pending(struct table *table, const struct fnt_trace *trace)
 		   age[0] ? " " : "", age, more);
 }
 
+/* "1042 (7)": the pid here, and in the process's own namespace where that differs. */
+static void
+add_pid(struct table *table, const struct fnt_trace *trace)
+{
+	if (trace->host_pid && trace->host_pid != trace->pid)
+		table_cell(table, TEXT_PLAIN, "%" PRId32 " (%" PRId32 ")",
+			   trace->host_pid, trace->pid);
+	else
+		table_cell(table, TEXT_PLAIN, "%" PRId32, trace->pid);
+}
+
 /* The process of a call; NULL: it is not attached. */
 static const struct fnt_producer *
 producer_of(const struct processes *processes, const struct fnt_trace *trace)
 {
 	for (size_t i = 0; i < processes->count; i++)
-		if (processes->items[i].pid == trace->pid)
+		if (processes->items[i].pid == trace->pid &&
+		    processes->items[i].pid_ns == trace->pid_ns)
 			return &processes->items[i];
 	return NULL;
 }
@@ -78,10 +90,10 @@ add_call(struct table *table, const struct fnt_trace *trace,
 	const struct fnt_producer *producer = producer_of(processes, trace);
 	char elapsed[TEXT_UNIT_MAX], name[PRODUCERS_NAME_MAX];
 
-	table_cell(table, TEXT_PLAIN, "%" PRId32, trace->pid);
+	add_pid(table, trace);
 	table_cell(table, TEXT_PLAIN, "%s", text_duration(elapsed, trace->duration_ns));
 	table_cell(table, calls_outcome_style(trace->outcome), "%s",
-		   calls_outcome(trace->outcome));
+		   calls_state(trace));
 	table_cell(table, TEXT_DIM, "%s", fnt_fn_type_name(trace->fn_type));
 	table_cell(table, TEXT_BOLD, "%s", trace->fn_name);
 	table_cell(table, TEXT_PLAIN, "%s", trace->call_id);
@@ -132,6 +144,8 @@ run(int argc, char **argv)
 		else
 			message_note("%s: no calls in flight", fnt_reader_path(reader));
 		fnt_traces_free(traces);
+		if (!ps.json)
+			calls_note_state(reader);
 	}
 	free(processes.items);
 	fnt_reader_close(reader);
@@ -140,7 +154,8 @@ run(int argc, char **argv)
 
 static const char details[] =
 	"Calls whose process died are listed as aborted, with the operation that\n"
-	"they had reached.\n";
+	"they had reached. In a copy of a region they are as of the copy. A pid in\n"
+	"brackets is the one that the process has in its container.\n";
 
 const struct command command_ps = {
 	.name = "ps",

@@ -27,16 +27,16 @@ static const struct tool_option options[] = {
 };
 
 static void
-print_table(const struct fnt_traces *traces)
+print_table(struct fnt_reader *reader, const struct fnt_traces *traces)
 {
 	struct table *table = calls_table_create("AGO");
-	uint64_t now_ns = text_now_ns();
+	uint64_t now_ns = fnt_reader_now_ns(reader);
 	char ago[TEXT_UNIT_MAX];
 
 	for (size_t i = 0; i < traces->count; i++) {
 		const struct fnt_trace *trace = &traces->items[i];
 
-		text_age(ago, calls_ended_at_ns(trace), now_ns);
+		calls_ended_ago(ago, trace, now_ns);
 		calls_table_add(table, trace, ago);
 	}
 	calls_table_print(table);
@@ -60,13 +60,15 @@ print(struct fnt_reader *reader, const struct recent *recent)
 	if (recent->json)
 		status = calls_put_json_array(traces);
 	else if (traces->count > 0)
-		print_table(traces);
+		print_table(reader, traces);
 	else
 		message_note("%s: no %scalls%s%s", fnt_reader_path(reader),
 			     recent->errors ? "failed " : "finished ",
 			     recent->fn_name ? " of " : "",
 			     recent->fn_name ? recent->fn_name : "");
 	fnt_traces_free(traces);
+	if (!recent->json)
+		calls_note_state(reader);
 	return status;
 }
 

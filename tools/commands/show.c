@@ -94,8 +94,7 @@ choose(struct found *found, const struct fnt_query *query)
 
 		if (!matches(query, trace) || (finished && trace->uid == finished->uid))
 			continue;
-		if (!found->trace ||
-		    trace->started_at_ns >= found->trace->started_at_ns)
+		if (!found->trace || !calls_start_after_ns(found->trace, trace))
 			found->trace = trace;
 	}
 }
@@ -178,8 +177,9 @@ print_trace(struct fnt_reader *reader, const struct found *found, bool fold)
 
 	if (code < 0)
 		return message_fail_errno(fnt_reader_path(reader), code);
-	callview_print_head(trace, has_others(family, trace) ||
-					   has_others(found->in_flight, trace));
+	callview_print_head(
+		trace, has_others(family, trace) || has_others(found->in_flight, trace),
+		fnt_reader_now_ns(reader));
 	putchar('\n');
 	sets[0] = family;
 	waterfall_print(trace, &(struct waterfall_family){sets, 2}, fold);

@@ -336,6 +336,8 @@ print_json(const struct fnt_reader *reader, const struct counts *counts)
 		       fields[i].bytes == 8 ? *(const uint64_t *)field
 					    : *(const uint32_t *)field);
 	}
+	printf(",\"state\":\"%s\"",
+	       fnt_region_state_name((enum fnt_region_state)stat->state));
 	printf(",\"created_at\":%" PRIu64 ",\"keep_none\":%s,\"ordered\":%s,\"clock\":",
 	       stat->created_at_ns / 1000000,
 	       stat->flags & FNT_KEEP_NONE ? "true" : "false",

@@ -39,10 +39,65 @@ calls_outcome_style(enum fnt_outcome outcome)
 	return TEXT_BAD;
 }
 
+const char *
+calls_state(const struct fnt_trace *trace)
+{
+	if (trace->flags & FNT_TRACE_AS_OF_COPY)
+		return trace->outcome == FNT_IN_FLIGHT ? "as of the copy" : "unknown";
+	return calls_outcome(trace->outcome);
+}
+
 uint64_t
 calls_ended_at_ns(const struct fnt_trace *trace)
 {
 	return trace->started_at_ns + trace->duration_ns;
+}
+
+uint64_t
+calls_start_after_ns(const struct fnt_trace *a, const struct fnt_trace *b)
+{
+	bool known = a->started_mono_ns && b->started_mono_ns;
+	uint64_t of_a = known ? a->started_mono_ns : a->started_at_ns;
+	uint64_t of_b = known ? b->started_mono_ns : b->started_at_ns;
+
+	return of_a > of_b ? of_a - of_b : 0;
+}
+
+char *
+calls_ended_ago(char out[TEXT_UNIT_MAX], const struct fnt_trace *trace, uint64_t now_ns)
+{
+	if (now_ns && trace->started_mono_ns)
+		return text_age(out, trace->started_mono_ns + trace->duration_ns,
+				now_ns);
+	return text_age(out, calls_ended_at_ns(trace), text_now_ns());
+}
+
+char *
+calls_bounds(char out[CALLS_BOUNDS_MAX], const struct fnt_trace *trace)
+{
+	char last[TEXT_UNIT_MAX], dead[TEXT_UNIT_MAX];
+
+	out[0] = '\0';
+	if (trace->seen_dead_ns)
+		snprintf(out, CALLS_BOUNDS_MAX, "last sign after %s, dead by %s",
+			 text_duration(last, trace->duration_ns),
+			 text_duration(dead, trace->seen_dead_ns));
+	return out;
+}
+
+void
+calls_note_state(struct fnt_reader *reader)
+{
+	enum fnt_region_state state = fnt_reader_state(reader);
+
+	if (state == FNT_REGION_COPY)
+		message_note(
+			"%s: a copy of a region; calls in flight are as of the copy",
+			fnt_reader_path(reader));
+	if (state == FNT_REGION_OTHER_BOOT)
+		message_note("%s: a region of an earlier boot or of another machine; "
+			     "calls in flight are as of then",
+			     fnt_reader_path(reader));
 }
 
 /* ---- the table ------------------------------------------------------------------ */
@@ -85,16 +140,19 @@ static void
 add_outcome(struct table *table, const struct fnt_trace *trace)
 {
 	enum text_style style = calls_outcome_style(trace->outcome);
-	const char *outcome = calls_outcome(trace->outcome);
-	char bytes[TEXT_UNIT_MAX];
+	const char *outcome = calls_state(trace);
+	char bytes[TEXT_UNIT_MAX], bounds[CALLS_BOUNDS_MAX];
 
+	calls_bounds(bounds, trace);
 	if (trace->code)
 		table_cell(table, style, "%s %s: %s", outcome, trace->code,
 			   trace->message ? trace->message : "");
 	else if (trace->outcome == FNT_ABORTED && trace->pending_count > 0)
-		table_cell(table, style, "%s in %s %s", outcome,
+		table_cell(table, style, "%s in %s %s%s%s", outcome,
 			   fnt_trace_op_name(&trace->pending[0]),
-			   trace->pending[0].entity);
+			   trace->pending[0].entity, *bounds ? ", " : "", bounds);
+	else if (*bounds)
+		table_cell(table, style, "%s, %s", outcome, bounds);
 	else if (trace->stream_chunks > 0)
 		table_cell(table, style, "%s, %s streamed", outcome,
 			   text_bytes(bytes, trace->stream_bytes));

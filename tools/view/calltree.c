@@ -98,6 +98,7 @@ calltree_add(struct calltree *tree, const struct fnt_trace *trace, bool in_fligh
 	node = add_node(tree, trace->uid);
 	tree->sum.calls++;
 	node->parent_uid = trace->parent_uid;
+	node->start_ns = trace->started_mono_ns;
 	node->started_at_ns = trace->started_at_ns;
 	node->duration_ns = trace->duration_ns;
 	node->fn_type = trace->fn_type;
@@ -114,9 +115,9 @@ calltree_add(struct calltree *tree, const struct fnt_trace *trace, bool in_fligh
 uint64_t
 calltree_end_ns(const struct calltree_node *node)
 {
-	if (node->duration_ns > UINT64_MAX - node->started_at_ns)
+	if (node->duration_ns > UINT64_MAX - node->start_ns)
 		return UINT64_MAX;
-	return node->started_at_ns + node->duration_ns;
+	return node->start_ns + node->duration_ns;
 }
 
 static int
@@ -154,9 +155,11 @@ sum_up(struct calltree *tree)
 		if (ns > end_ns)
 			end_ns = ns;
 	}
-	if (tree->count > 0)
+	if (tree->count > 0) {
 		tree->sum.started_at_ns = tree->nodes[0]->started_at_ns;
-	tree->sum.duration_ns = end_ns - tree->sum.started_at_ns;
+		tree->sum.start_ns = tree->nodes[0]->start_ns;
+	}
+	tree->sum.duration_ns = end_ns - tree->sum.start_ns;
 	tree->sum.processes = count_processes(tree);
 }
 
@@ -174,9 +177,22 @@ compare_starts(const void *left, const void *right)
 	const struct calltree_node *a = *(struct calltree_node *const *)left;
 	const struct calltree_node *b = *(struct calltree_node *const *)right;
 
-	if (a->started_at_ns != b->started_at_ns)
-		return a->started_at_ns < b->started_at_ns ? -1 : 1;
+	if (a->start_ns != b->start_ns)
+		return a->start_ns < b->start_ns ? -1 : 1;
 	return a->index < b->index ? -1 : 1;
+}
+
+/* The region's own time orders calls also if the wall clock was set in between. A trace
+ * that was pushed need not have it. */
+static void
+choose_times(struct calltree *tree)
+{
+	bool known = true;
+
+	for (size_t i = 0; i < tree->count; i++)
+		known = known && tree->nodes[i]->start_ns;
+	for (size_t i = 0; i < tree->count && !known; i++)
+		tree->nodes[i]->start_ns = tree->nodes[i]->started_at_ns;
 }
 
 /* `node` is part of a loop. Make the call of the loop that began first a root. */
@@ -218,7 +234,7 @@ missing_parent(struct calltree *tree, const struct calltree_node *child)
 	struct calltree_node *node = add_node(tree, child->parent_uid);
 
 	node->missing = true;
-	node->started_at_ns = child->started_at_ns;
+	node->start_ns = child->start_ns;
 	tree->sum.missing++;
 	return node;
 }
@@ -250,6 +266,7 @@ calltree_link(struct calltree *tree)
 {
 	size_t calls = tree->count;
 
+	choose_times(tree);
 	qsort(tree->nodes, calls, sizeof(struct calltree_node *), compare_starts);
 	sum_up(tree);
 	for (size_t i = 0; i < calls; i++)

@@ -21,15 +21,18 @@
 struct calltree_node {
 	uint64_t uid;
 	uint64_t parent_uid;
-	uint64_t started_at_ns;
+	/* When it began, in the region's own time; in Unix time if that of any call of
+	 * the tree is not known. Only differences have a meaning. */
+	uint64_t start_ns;
 	uint64_t duration_ns;
 	enum fnt_fn_type fn_type;
 	enum fnt_outcome outcome;
 	int32_t pid;
-	/* Stands for a caller that is not in the region: only uid and started_at_ns are
+	/* Stands for a caller that is not in the region: only uid and start_ns are
 	 * set. */
 	bool missing;
-	bool cut; /* was its own ancestor: made a root */
+	bool cut;		/* was its own ancestor: made a root */
+	uint64_t started_at_ns; /* Unix time */
 	char *fn_name;
 	char *call_id;
 	char *code; /* NULL: none */
@@ -73,6 +76,7 @@ struct calltree_sum {
 	size_t missing;		/* callers that are not in the region */
 	size_t cut;		/* calls that were their own ancestor */
 	uint64_t started_at_ns; /* of the first call, Unix time */
+	uint64_t start_ns;	/* the same, as in a node */
 	uint64_t duration_ns;	/* from there to the end of the last */
 };
 

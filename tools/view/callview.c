@@ -30,21 +30,24 @@ put_line(const char *name, const char *text)
 static void
 print_title(const struct fnt_trace *trace)
 {
-	char took[TEXT_UNIT_MAX];
+	char took[TEXT_UNIT_MAX], bounds[CALLS_BOUNDS_MAX];
 
 	text_style(stdout, TEXT_BOLD);
 	text_put(stdout, trace->fn_name);
 	text_style(stdout, TEXT_PLAIN);
 	printf("  %s  ", fnt_fn_type_name(trace->fn_type));
 	text_style(stdout, calls_outcome_style(trace->outcome));
-	fputs(calls_outcome(trace->outcome), stdout);
+	fputs(calls_state(trace), stdout);
 	text_style(stdout, TEXT_PLAIN);
-	printf(" %s %s\n", trace->outcome == FNT_IN_FLIGHT ? "for" : "after",
-	       text_duration(took, trace->duration_ns));
+	if (trace->seen_dead_ns)
+		printf(", %s\n", calls_bounds(bounds, trace));
+	else
+		printf(" %s %s\n", trace->outcome == FNT_IN_FLIGHT ? "for" : "after",
+		       text_duration(took, trace->duration_ns));
 }
 
 static void
-print_ids(const struct fnt_trace *trace, bool has_tree)
+print_ids(const struct fnt_trace *trace, bool has_tree, uint64_t now_ns)
 {
 	char date[TEXT_UNIT_MAX], ago[TEXT_UNIT_MAX];
 
@@ -66,9 +69,15 @@ print_ids(const struct fnt_trace *trace, bool has_tree)
 		put_line("tenant", trace->tenant_id);
 	put_name("process");
 	text_put(stdout, trace->exe);
-	printf(", pid %" PRId32 ", thread %" PRId32 "\n", trace->pid, trace->tid);
+	printf(", pid %" PRId32 ", thread %" PRId32, trace->pid, trace->tid);
+	if (trace->host_pid && trace->host_pid != trace->pid)
+		printf(" of its container, here pid %" PRId32, trace->host_pid);
+	putchar('\n');
 	text_date(date, trace->started_at_ns);
-	text_ago(ago, trace->started_at_ns, text_now_ns());
+	if (now_ns && trace->started_mono_ns)
+		text_ago(ago, trace->started_mono_ns, now_ns);
+	else
+		text_ago(ago, trace->started_at_ns, text_now_ns());
 	put_name("started");
 	printf("%s (%s)\n", date, ago);
 }
@@ -119,6 +128,14 @@ print_notes(const struct fnt_trace *trace)
 		{FNT_TRACE_ID_CUT, "an id or a name was too long to be recorded whole"},
 		{FNT_TRACE_INVALID_UTF8, "a string was not valid UTF-8"},
 		{FNT_TRACE_DAMAGED, "part of the record could not be read"},
+		{FNT_TRACE_VALUE_INVALID, "the result is not well formed"},
+		{FNT_TRACE_VALUE_TOO_DEEP, "the result is nested too deep"},
+		{FNT_TRACE_AS_OF_COPY,
+		 "in flight when the region was copied; what became "
+		 "of it is not known here"},
+		{FNT_TRACE_TIME_UNKNOWN,
+		 "its process is in a time namespace that is not "
+		 "known: its start may be shifted"},
 	};
 
 	put_omitted(trace->ops_omitted, "operation");
@@ -188,8 +205,8 @@ callview_print_end(const struct fnt_trace *trace)
 }
 
 void
-callview_print_head(const struct fnt_trace *trace, bool has_tree)
+callview_print_head(const struct fnt_trace *trace, bool has_tree, uint64_t now_ns)
 {
 	print_title(trace);
-	print_ids(trace, has_tree);
+	print_ids(trace, has_tree, now_ns);
 }

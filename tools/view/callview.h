@@ -11,8 +11,8 @@
 #include <fntrace/fntrace.h>
 
 /* Print function, outcome, ids, user, process and start. `has_tree`: the region has
- * more calls of its tree. */
-void callview_print_head(const struct fnt_trace *trace, bool has_tree);
+ * more calls of its tree. `now_ns`: fnt_reader_now_ns(). */
+void callview_print_head(const struct fnt_trace *trace, bool has_tree, uint64_t now_ns);
 
 /* Print a blank line, then streams, schedules, what was left out, error and result;
  * nothing if there are none. Returns the exit code. */

@@ -7,7 +7,11 @@
 static void
 put_one(const struct fnt_producer *producer)
 {
-	printf("{\"pid\":%" PRId32 ",\"exe\":", producer->pid);
+	printf("{\"pid\":%" PRId32 ",\"pid_ns\":%" PRIu32, producer->pid,
+	       producer->pid_ns);
+	if (producer->host_pid && producer->host_pid != producer->pid)
+		printf(",\"host_pid\":%" PRId32, producer->host_pid);
+	fputs(",\"exe\":", stdout);
 	text_put_json_string(stdout, producer->exe);
 	if (producer->recorded_by) {
 		printf(",\"via\":");

@@ -118,7 +118,7 @@ is_later(const struct calltree_node *node)
 	const struct calltree_node *parent = node->parent;
 
 	return !parent->missing && parent->outcome != FNT_IN_FLIGHT &&
-	       node->started_at_ns > calltree_end_ns(parent);
+	       node->start_ns > calltree_end_ns(parent);
 }
 
 static enum branch
@@ -240,7 +240,7 @@ add_times(struct table *table, const struct line *line, uint64_t began_ns)
 	else
 		table_cell(table, TEXT_DIM, "several");
 	table_cell(table, TEXT_DIM, "%s",
-		   text_duration(text, node->started_at_ns - began_ns));
+		   text_duration(text, node->start_ns - began_ns));
 	table_cell(table, TEXT_PLAIN, "%s", text_duration(text, line->duration_ns));
 }
 
@@ -256,8 +256,8 @@ draw_bars(struct table *table, const struct calltree_sum *sum,
 
 		if (line->node->missing)
 			continue;
-		bar_draw(bar, line->node->started_at_ns - sum->started_at_ns,
-			 line->end_ns - sum->started_at_ns, sum->duration_ns, columns);
+		bar_draw(bar, line->node->start_ns - sum->start_ns,
+			 line->end_ns - sum->start_ns, sum->duration_ns, columns);
 		table_set_cell(table, i, COLUMN_BAR,
 			       line->node->outcome == FNT_OK ? TEXT_PLAIN
 							     : line_style(line),
@@ -293,7 +293,7 @@ print_lines(const struct calltree *tree, const struct lines *lines, uint64_t uid
 		add_name(table, &lines->items[i], uid, levels);
 		add_ids(table, &lines->items[i]);
 		add_outcome(table, &lines->items[i]);
-		add_times(table, &lines->items[i], sum->started_at_ns);
+		add_times(table, &lines->items[i], sum->start_ns);
 		table_cell(table, TEXT_PLAIN, "%s", "");
 	}
 	table_layout(table, width);

@@ -94,8 +94,7 @@ add_children(struct spans *spans, const struct fnt_trace *trace,
 		 * ring. */
 		if (!is_child(trace, child) || has_call(spans, child->uid))
 			continue;
-		if (child->started_at_ns > trace->started_at_ns)
-			span.start_ns = child->started_at_ns - trace->started_at_ns;
+		span.start_ns = calls_start_after_ns(child, trace);
 		add_span(spans, span);
 	}
 }
