@@ -15,7 +15,8 @@
  * reading never writes.
  *
  * Everything here makes system calls, may allocate, and may block in the file system,
- * but waits for no other process. A struct fnt_region belongs to one thread until it is
+ * but waits for no other process, except for one that sets the same file aside
+ * (set_aside.h). A struct fnt_region belongs to one thread until it is
  * open.
  */
 #ifndef FNT_REGION_REGION_H
