@@ -9,12 +9,15 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "produce/attach.h"
+#include "produce/reopen.h"
 #include "read/query.h"
 #include "read/reader_metrics.h"
 #include "region/claim.h"
+#include "region/fd.h"
 #include "region/liveness.h"
 #include "region/region.h"
 #include "region/segment_map.h"
+#include "region/sigbus.h"
 #include "region/slots.h"
 #include "settings/first_settings.h"
 
@@ -56,6 +59,8 @@ open_and_attach(struct fnt_log **log, const char *name,
 		return fnt_fail(options->error, -ENOMEM, "out of memory");
 	rc = fnt_region_open(region, name, options, fnt_first_settings_write);
 	if (!rc) {
+		if (!name)
+			fnt_region_seal(region);
 		rc = fnt_log_attach(log, region);
 		if (rc == -EUSERS)
 			rc = fnt_slot_why_none(region);
@@ -63,6 +68,8 @@ open_and_attach(struct fnt_log **log, const char *name,
 			fnt_fail(options->error, rc, why_not_attached(rc),
 				 fnt_region_label(region));
 			fnt_region_close(region);
+		} else {
+			fnt_reopen_remember(*log, options);
 		}
 	}
 	if (!rc && *region->notice)
@@ -80,6 +87,12 @@ fnt_log_open(struct fnt_log **log, const char *name, const struct fnt_options *o
 
 	fnt_guard_leave(guard);
 	return rc;
+}
+
+int
+fnt_log_guard(void)
+{
+	return fnt_sigbus_install();
 }
 
 void

@@ -273,6 +273,27 @@ FNT_API void fnt_log_close(struct fnt_log *log);
  * thread takes no fast paths. 0; -ESHUTDOWN: the log is NULL or closed; -ENOMEM: no
  * memory to register the thread with the log. */
 FNT_API int fnt_log_set_time(struct fnt_log *log, uint64_t mono_ns);
+/* Install a handler of SIGBUS, so that this process survives the loss of a region that
+ * it records into.
+ *
+ * The kernel sends SIGBUS to a thread that touches a mapped page which the file no
+ * longer has: someone has truncated the file; or a copy-on-write file system is full,
+ * and can't store a change. Only the region's user and its group can do the former:
+ * its directory and its file are closed to others, and a region without a name is
+ * sealed against it. The handler, one for the process (it is that of
+ * fnt_reader_guard()), puts memory of the process's own in the place of the mapping.
+ * Calls that are open then go on, and end with FNT_DROPPED or -ESHUTDOWN; a call that
+ * ends within a millisecond may also return FNT_DONE. fnt_call_begin returns NULL, and
+ * once a second opens the region again under its name and with the options that the log
+ * was opened with. All calls that were lost are then counted as `refused` (reader.h).
+ *
+ * Not the default, as signals are the host's. The handler passes every other SIGBUS on
+ * to the one that was there before; one that is installed later should do the same. It
+ * does not help a thread that has SIGBUS blocked. Where memory is strictly accounted
+ * for (vm.overcommit_memory 2), there must be as much as the region has bytes.
+ *
+ * Any thread, before or after fnt_log_open; once for all logs. 0 or -errno. */
+FNT_API int fnt_log_guard(void);
 
 /* ---- on behalf of another process ----------------------------------------------- */
 

@@ -94,7 +94,8 @@ fnt_open_memory(const char *name)
 	int saved = errno;
 	unsigned occupied = occupy();
 
-	return settle(memfd_create(name, MFD_CLOEXEC), occupied, saved);
+	return settle(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), occupied,
+		      saved);
 }
 
 FILE *

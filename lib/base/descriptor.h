@@ -28,7 +28,7 @@ int fnt_open(const char *path, int flags);
 /* openat(2). `mode` is used if the flags create a file. A descriptor above 2, or -1. */
 int fnt_open_at(int dir_fd, const char *path, int flags, mode_t mode);
 
-/* memfd_create(2). A descriptor above 2, or -1. */
+/* memfd_create(2), of a file that can be sealed. A descriptor above 2, or -1. */
 int fnt_open_memory(const char *name);
 
 /* fopen(3) for reading. fclose() it; NULL on failure. */

@@ -7,6 +7,7 @@
 #include "produce/close_calls.h"
 #include "produce/disabled.h"
 #include "produce/enter_region.h"
+#include "produce/lost.h"
 #include "produce/private_calls.h"
 #include "produce/refused.h"
 #include "produce/rules.h"
@@ -41,6 +42,7 @@
  * thread of its parent was doing: each change is a single store. */
 static struct fnt_attachment *making;	 /* NULL: none */
 static struct fnt_attachment *closing;	 /* a list */
+static struct fnt_attachment *lost_ones; /* whose regions were lost: lost.h */
 static struct fnt_attachment *inherited; /* the parent's, in a forked child */
 static struct fnt_call_pool *pools;	 /* of closed logs that have open calls */
 static struct fnt_log *logs;
@@ -125,6 +127,10 @@ new_attachment(const struct fnt_region *region)
 		discard(attachment);
 		return NULL;
 	}
+	/* A child may inherit a region that is lost already: see lost.h. */
+	if (fnt_lost_view(&region->view))
+		atomic_store_explicit(&attachment->plain, FNT_GENERATION_NEVER,
+				      memory_order_relaxed);
 	return attachment;
 }
 
@@ -150,7 +156,7 @@ make_attachment(const struct fnt_region *region)
 
 /* Nobody uses the attachment any more. Its open calls become aborted records. */
 static void
-free_attachment(struct fnt_attachment *attachment)
+release_attachment(struct fnt_attachment *attachment)
 {
 	struct fnt_thread *thread = NULL;
 
@@ -173,7 +179,6 @@ free_attachment(struct fnt_attachment *attachment)
 	attachment->pool->next = pools;
 	pools = attachment->pool;
 	fnt_rules_fini(attachment);
-	free(attachment);
 }
 
 static void
@@ -417,26 +422,84 @@ grace_period_passes(void)
 	return false;
 }
 
-void
-fnt_log_detach(struct fnt_log *log)
+/* Give up an attachment that nobody enters any more. */
+static void
+end_attachment(struct fnt_log *log, struct fnt_attachment *attachment)
 {
-	struct fnt_attachment *attachment = unpublish(log);
-	struct fnt_snapshot *retired;
+	struct fnt_snapshot *retired = fnt_rules_retired();
+	bool lost = fnt_lost_view(&attachment->region.view);
 
-	if (!attachment)
-		return;
-	retired = fnt_rules_retired();
-	/* Every thread that entered before has left after this; none enters any
-	 * more. */
+	/* Every thread that entered before has left after this. */
 	if (!grace_period_passes()) {
 		fnt_rules_retire_again(retired);
 		return;
 	}
 	fnt_rules_free(retired);
 	fnt_lock_take(&fnt_process_lock);
-	fnt_disabled_fini(log);
+	if (!atomic_load(&log->attachment))
+		fnt_disabled_fini(log);
 	remove_closing(attachment);
-	free_attachment(attachment);
+	release_attachment(attachment);
+	if (lost) {
+		/* Calls of it may be open, and are told from others by its address. */
+		attachment->next_closing = lost_ones;
+		lost_ones = attachment;
+	} else {
+		free(attachment);
+	}
 	sweep_pools();
 	fnt_lock_release(&fnt_process_lock);
+}
+
+void
+fnt_log_detach(struct fnt_log *log)
+{
+	struct fnt_attachment *attachment = unpublish(log);
+
+	if (attachment)
+		end_attachment(log, attachment);
+}
+
+/* With the process's lock held: put an attachment to `region` in the place of the log's
+ * own. Returns the old one; NULL: it has not been replaced. */
+static struct fnt_attachment *
+exchange_lost(struct fnt_log *log, struct fnt_region *region)
+{
+	struct fnt_attachment *old, *made;
+
+	attach_child(log);
+	old = atomic_load(&log->attachment);
+	if (!old || !fnt_lost_view(&old->region.view))
+		return NULL;
+	made = make_attachment(region);
+	if (!made)
+		return NULL;
+	if (made->slot == FNT_SLOT_NONE) {
+		*region = made->region;
+		discard(made);
+		return NULL;
+	}
+	fnt_disabled_fini(log);
+	fnt_process_add(made);
+	publish(log, made);
+	old->next_closing = closing;
+	closing = old;
+	fnt_process_remove(old);
+	return old;
+}
+
+bool
+fnt_log_reattach(struct fnt_log *log, struct fnt_region *region)
+{
+	struct fnt_attachment *old;
+
+	if (!fnt_lock_try(&fnt_process_lock))
+		return false;
+	old = exchange_lost(log, region);
+	fnt_lock_release(&fnt_process_lock);
+	/* A host in a read-side section of its own would wait for itself: the old one
+	 * then stays as it is. */
+	if (old && !fnt_rcu_in_section())
+		end_attachment(log, old);
+	return old != NULL;
 }

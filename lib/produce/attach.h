@@ -16,6 +16,11 @@
  * no pthread key left. Any thread. */
 int fnt_log_attach(struct fnt_log **log, struct fnt_region *region);
 
+/* Attach a log, whose region is lost, to another region, which belongs to it then; the
+ * old attachment is given up as by closing the log. Not inside a read-side section.
+ * False: there is no memory, no slot, or another thread is at it. Any thread. */
+bool fnt_log_reattach(struct fnt_log *log, struct fnt_region *region);
+
 /* Close a log: unpublish its attachment, wait for a grace period, record open calls as
  * aborted, unmap. Not inside a read-side section. Any thread. */
 void fnt_log_detach(struct fnt_log *log);

@@ -35,6 +35,7 @@
 #define FNT_CACHE_LINE 64 /* bytes, of private memory; see FNT_LINE for shared memory */
 
 struct fnt_call;
+struct fnt_reopen;
 struct fnt_snapshot;
 struct fnt_attachment;
 
@@ -126,6 +127,11 @@ struct fnt_log {
 	_Atomic uint64_t refused; /* calls; see refused.h */
 	char *path;
 	char *notice; /* fnt_log_notice(); NULL: "" */
+	/* See reopen.h: how to open the region again, or NULL; when to; and calls that
+	 * were lost with a region, and are counted in none yet. */
+	struct fnt_reopen *reopen;
+	_Atomic uint64_t reopen_ns;
+	_Atomic uint64_t lost;
 };
 
 /* The number of forks between the first process and this one. Changes only in a child

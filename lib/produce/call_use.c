@@ -20,7 +20,8 @@ fnt_call_enter_slow(struct fnt_call *call, struct fnt_thread **thread)
 	if (!fnt_rcu_read_lock())
 		return -ENOMEM;
 	attachment = atomic_load_explicit(&call->log->attachment, memory_order_acquire);
-	if (!attachment) {
+	if (attachment != call->attachment) {
+		/* Closed, or replaced: what the call points to is gone. */
 		fnt_leave();
 		return -ESHUTDOWN;
 	}

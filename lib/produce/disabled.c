@@ -3,6 +3,7 @@
 
 #include "base/guard.h"
 #include "region/fd.h"
+#include "region/sigbus.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@ struct chunk {
 	struct chunk *next;
 	unsigned char *pages;
 	bool used[PAGES];
+	struct fnt_sigbus_range *sigbus[PAGES]; /* NULL: not of a file */
 };
 
 static struct chunk *chunks;
@@ -82,17 +84,44 @@ replace_page(unsigned char *page, int flags, int fd, off_t off)
 #endif
 }
 
+/* The chunk of a page, and the page's number in it. */
+static struct chunk *
+chunk_of(const unsigned char *page, size_t *number)
+{
+	struct chunk *chunk = chunks;
+
+	while (page < chunk->pages || page >= chunk->pages + PAGES * page_bytes())
+		chunk = chunk->next;
+	*number = (size_t)(page - chunk->pages) / page_bytes();
+	return chunk;
+}
+
 /* Replace a page by zeroed memory, and free it. If the kernel has no memory for that,
  * the page stays as it is, and in use. */
 static void
 free_page(unsigned char *page)
 {
+	size_t number;
+	struct chunk *chunk = chunk_of(page, &number);
+
 	if (!replace_page(page, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
 		return;
-	for (struct chunk *chunk = chunks; chunk; chunk = chunk->next)
-		if (page >= chunk->pages && page < chunk->pages + PAGES * page_bytes())
-			chunk->used[(size_t)(page - chunk->pages) / page_bytes()] =
-				false;
+	fnt_sigbus_remove(chunk->sigbus[number]);
+	chunk->sigbus[number] = NULL;
+	chunk->used[number] = false;
+}
+
+/* Map the file over a page. The file may be cut short at any time. */
+static bool
+map_file(unsigned char *page, int fd, off_t off)
+{
+	size_t number;
+	struct chunk *chunk = chunk_of(page, &number);
+
+	if (!replace_page(page, MAP_SHARED, fd, off))
+		return false;
+	chunk->sigbus[number] = fnt_sigbus_add(page, page_bytes(), false, NULL);
+	return chunk->sigbus[number] != NULL;
 }
 
 /* Map the page with the region's generation once more. Returns where the word is;
@@ -111,7 +140,7 @@ map_word(const struct fnt_region *region)
 	page = take_page();
 	if (!page)
 		return &nowhere;
-	if (!replace_page(page, MAP_SHARED, region->fd, (off_t)start)) {
+	if (!map_file(page, region->fd, (off_t)start)) {
 		free_page(page);
 		return &nowhere;
 	}
@@ -123,6 +152,7 @@ fnt_disabled_set(struct fnt_log *log, struct fnt_attachment *attachment,
 		 uint64_t generation)
 {
 	struct fnt_guard guard;
+	fnt_word *word;
 
 	if (atomic_load_explicit(&log->off, memory_order_relaxed) == generation)
 		return;
@@ -132,7 +162,8 @@ fnt_disabled_set(struct fnt_log *log, struct fnt_attachment *attachment,
 		fnt_guard_leave(guard);
 		return;
 	}
-	if (!atomic_load_explicit(&log->generation, memory_order_relaxed))
+	word = atomic_load_explicit(&log->generation, memory_order_relaxed);
+	if (!word || word == &nowhere)
 		atomic_store_explicit(&log->generation, map_word(&attachment->region),
 				      memory_order_relaxed);
 	/* [H1] release: log->generation is set before `off` says to compare with it.
@@ -148,6 +179,9 @@ fnt_disabled_fini(struct fnt_log *log)
 	fnt_word *word = atomic_load_explicit(&log->generation, memory_order_relaxed);
 
 	atomic_store_explicit(&log->off, 0, memory_order_relaxed);
+	/* A thread that has seen `off` may still read the word. */
+	if (word)
+		atomic_store_explicit(&log->generation, &nowhere, memory_order_relaxed);
 	if (word && word != &nowhere)
 		free_page((unsigned char *)((uintptr_t)word &
 					    ~(uintptr_t)(page_bytes() - 1)));

@@ -12,6 +12,7 @@
 
 #include "produce/begin_ruled.h"
 #include "produce/call_end.h"
+#include "produce/lost.h"
 #include "produce/sampling.h"
 
 static inline bool
@@ -157,6 +158,9 @@ commit_slow(struct fnt_call_ctx ctx)
 {
 	bool written = write_or_drop(ctx);
 
+	if (!written && fnt_lost_view(&ctx.thread->attachment->region.view))
+		atomic_fetch_add_explicit(&ctx.call->log->lost, 1,
+					  memory_order_relaxed);
 	fnt_call_drop(ctx.call, ctx.thread);
 	return written ? FNT_DONE : FNT_DROPPED;
 }
@@ -389,8 +393,10 @@ enter_last(struct fnt_call_ctx *ctx, struct fnt_call *call)
 {
 	int rc = fnt_call_enter(ctx, call);
 
-	if (rc == -ESHUTDOWN && call)
+	if (rc == -ESHUTDOWN && call) {
+		fnt_lost_count(call->log);
 		fnt_call_drop_late(call);
+	}
 	return rc;
 }
 

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "settings/settings.h"
 #include "region/segment_map.h"
+#include "region/sigbus.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,11 @@ fnt_rules_update(struct fnt_attachment *attachment)
 		made = create_snapshot(&attachment->region.view);
 		if (!made)
 			return false;
+		if (fnt_sigbus_lost(attachment->region.view.sigbus)) {
+			/* Made of zeroes. */
+			destroy_snapshot(made);
+			return false;
+		}
 		if (replace(attachment, old, made))
 			return true;
 	}

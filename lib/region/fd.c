@@ -78,6 +78,12 @@ fnt_region_open_folder(const struct fnt_region *region, const char **file)
 	return -ENOENT;
 }
 
+void
+fnt_region_seal(const struct fnt_region *region)
+{
+	fcntl(region->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL);
+}
+
 bool
 fnt_region_pin_locks(struct fnt_region *region)
 {

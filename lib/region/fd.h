@@ -39,6 +39,11 @@ int fnt_region_reopen(const struct fnt_region *region);
  * that the caller closes; -ENOENT: it has no such name, or another -errno. */
 int fnt_region_open_folder(const struct fnt_region *region, const char **file);
 
+/* Seal a region without a name, so that nobody can make it shorter: that would be a
+ * SIGBUS in whoever has it mapped. It may still grow, and give back space. Nothing
+ * happens to a file that can't be sealed. */
+void fnt_region_seal(const struct fnt_region *region);
+
 /* Map a page through region->fd, so that locks taken through it stay when the
  * descriptor is closed. False: it could not be mapped, or both pins are in use. */
 bool fnt_region_pin_locks(struct fnt_region *region);

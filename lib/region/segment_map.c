@@ -275,6 +275,32 @@ file_size(const struct fnt_region *region)
 	return (uint64_t)st.st_size;
 }
 
+/* A producer that finds its file cut short gives up all of its mappings, before it
+ * touches what is gone. (Readers look at the file's size by themselves.) */
+static void
+lose_cut_file(const struct fnt_view *view, uint64_t file_bytes)
+{
+	if (!view->segment_map->write || file_bytes >= view->size_bytes)
+		return;
+	for (struct fnt_segment_mapping *mapping = view->segment_map->mappings; mapping;
+	     mapping = mapping->next)
+		fnt_sigbus_lose(mapping->sigbus);
+	fnt_sigbus_lose(view->sigbus);
+}
+
+void
+fnt_segment_map_check_file(const struct fnt_region *region)
+{
+	struct stat st;
+
+	if (fstat(region->fd, &st) || st.st_ino != region->ino ||
+	    st.st_dev != region->dev ||
+	    (uint64_t)st.st_size >= region->view.size_bytes || !fnt_segment_map_lock())
+		return;
+	lose_cut_file(&region->view, (uint64_t)st.st_size);
+	fnt_segment_map_unlock();
+}
+
 int
 fnt_segment_map_update(const struct fnt_region *region)
 {
@@ -284,6 +310,7 @@ fnt_segment_map_update(const struct fnt_region *region)
 
 	if (!table)
 		return -ENOMEM;
+	lose_cut_file(&region->view, file_size(region));
 	fnt_segment_table_read(table, &region->view, file_size(region));
 	map_segments(region, table);
 	rc = table->problem;

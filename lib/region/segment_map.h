@@ -66,6 +66,10 @@ int fnt_segment_map_prepare(const struct fnt_region *region,
  * out what the child has not inherited. */
 void fnt_segment_map_forked(const struct fnt_view *view);
 
+/* For a producer: look at the file's size, and if it was cut short, give up all
+ * mappings before what is gone is touched (sigbus.h). Makes a system call. */
+void fnt_segment_map_check_file(const struct fnt_region *region);
+
 /* Before a grace period: note which tables and mappings are no longer current. False:
  * none, so there is nothing to reclaim. */
 bool fnt_segment_map_retire(const struct fnt_view *view);

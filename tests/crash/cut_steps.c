@@ -3,7 +3,7 @@
  * cut_steps.c: the region's file is truncated before each system call of a reader, a
  * tool or a host, and before a sample of its other instructions. Nobody dies of a
  * signal once the process is guarded: readers and tools report an error, unless they
- * had done their work; hosts go on.
+ * had done their work; hosts go on as if nothing had been.
  *
  *   cut_steps [--long] [--seed N] [ACT]...
  */
@@ -11,6 +11,8 @@
 
 #include "format/layout.h"
 #include "steps.h"
+
+#include <sys/ptrace.h>
 
 #define NAME "cut"
 
@@ -129,7 +131,43 @@ is_rotated(void)
 	return stat.retained == CALLS;
 }
 
+/* Open a log that exists, record a few calls of both rings, and close it. */
+static int
+act_record(void)
+{
+	struct fnt_error error = {0};
+	struct fnt_options options = {.flags = FNT_ATTACH_ONLY, .error = &error};
+	struct fnt_call *open;
+	struct fnt_log *log;
+	int rc = fnt_log_open(&log, NAME, &options);
+
+	if (rc) {
+		CHILD_MUST(*error.message);
+		return rc;
+	}
+	open = begin_call(log, "open", "o");
+	for (int i = 0; i < 6; i++) {
+		struct fnt_call *call = begin_call(log, "fn", "c");
+
+		fnt_call_op(call, FNT_OP_GET, "Entity", "1", 5, 1, true);
+		rc = i % 2 ? fnt_call_finish_ok(call, NULL)
+			   : fnt_call_finish_error(call, "E", "m");
+		CHILD_MUST(rc == FNT_DONE || rc == FNT_DROPPED || rc == -ESHUTDOWN);
+	}
+	fnt_call_finish_ok(open, NULL);
+	fnt_log_close(log);
+	return 0;
+}
+
+/* A host's work is not to fail. */
+static bool
+is_alive(void)
+{
+	return true;
+}
+
 static const struct act acts[] = {
+	{"record", act_record, is_alive},
 	{"read", act_read, NULL},
 	{"set", act_set, NULL},
 	{"resize", act_resize, NULL},
@@ -139,13 +177,6 @@ static const struct act acts[] = {
 
 /* ---- the child ------------------------------------------------------------------- */
 
-/* The trap at the act's end is a signal once nobody traces the child. */
-static void
-pass_trap(int number)
-{
-	(void)number;
-}
-
 static void
 run(void *arg)
 {
@@ -153,7 +184,6 @@ run(void *arg)
 	int rc;
 
 	alarm(60);
-	signal(SIGTRAP, pass_trap);
 	CHILD_MUST(!fnt_reader_guard());
 	stepper_begin();
 	rc = act->run();
@@ -200,6 +230,25 @@ is_long_again(void)
 	return (uint64_t)st.st_size > SMALLEST && ++unseen <= MOMENTS_UNSEEN;
 }
 
+/* Let the child run, with all of its signals but those of the tracing. (It is not let
+ * go: a trap that comes late would end it where it has blocked all signals.) Returns
+ * its status. */
+static int
+run_to_end(pid_t pid)
+{
+	long signal = 0;
+	int status;
+
+	do {
+		MUST(!ptrace(PTRACE_CONT, pid, NULL, signal));
+		MUST(waitpid(pid, &status, __WALL) == pid);
+		signal = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
+		if (signal == SIGTRAP)
+			signal = 0;
+	} while (WIFSTOPPED(status));
+	return status;
+}
+
 static void
 cut_at(const struct act *act, const struct step_trace *trace, uint32_t k, off_t size)
 {
@@ -209,8 +258,7 @@ cut_at(const struct act *act, const struct step_trace *trace, uint32_t k, off_t 
 	begin(&stepper, act);
 	stepper_goto(&stepper, trace, k);
 	MUST(!truncate(region_path(NAME, ".fnt"), size));
-	stepper_release(&stepper);
-	status = stepper.status;
+	status = run_to_end(stepper.pid);
 	if (!WIFEXITED(status))
 		ck_abort_msg("%s, cut to %ld before %u of %u: signal %d", act->name,
 			     (long)size, k, trace->count, WTERMSIG(status));
