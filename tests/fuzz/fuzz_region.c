@@ -3,8 +3,9 @@
  * fuzz_region.c: readers and writers of a damaged region. An input is a region's bytes
  * or a list of damages to a sound one (hostile.h). Seeds: tests/fuzz/corpus/region.
  *
- * All functions of the reader and the log are called on it. None may crash, hang or use
- * more memory than the region's size allows; what comes out is valid UTF-8.
+ * All functions of the reader, the log and the control are called on it. None may
+ * crash, hang or use more memory than the region's size allows; what comes out is valid
+ * UTF-8.
  */
 #include "support/hostile.h"
 #include "base/utf8.h"
@@ -16,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MUST(condition)                                                                \
@@ -25,6 +28,9 @@
 	} while (0)
 
 #define LIMIT 100000u
+#define FORK_EVERY 16 /* inputs */
+
+static unsigned inputs;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -285,9 +291,62 @@ produce(struct fnt_log *log)
 	return left;
 }
 
-/* Change settings. */
+/* Change the rings: each command ends well, or says why not. The commands wait for
+ * processes that are not there; linked with --wrap=nanosleep. */
+int __wrap_nanosleep(const struct timespec *span, struct timespec *left);
+
+int
+__wrap_nanosleep(const struct timespec *span, struct timespec *left)
+{
+	(void)span;
+	(void)left;
+	return 0;
+}
+
 static void
-change_settings(struct fnt_log *log)
+change_rings(struct fnt_control *control, struct fnt_log *log)
+{
+	struct fnt_error error = {0};
+	struct fnt_rings rings;
+	char rotated[80];
+	uint32_t count;
+
+	if (fnt_control_reap(control, &count, &rings, &error))
+		MUST(*error.message);
+	snprintf(rotated, sizeof(rotated), "%s.old", path);
+	for (int i = 0; i < 2; i++) {
+		error.message[0] = '\0';
+		if (fnt_control_resize(control, (uint64_t)(512 - 200 * i) << 10, &rings,
+				       &error))
+			MUST(*error.message);
+		fnt_call_finish_ok(fnt_call_begin(log, NULL), NULL);
+		error.message[0] = '\0';
+		if (fnt_control_rotate(control, rotated, &rings, &error))
+			MUST(*error.message);
+		unlink(rotated);
+		fnt_call_finish_error(fnt_call_begin(log, NULL), "E", "m");
+	}
+}
+
+/* A child goes on with the log and closes it. */
+static void
+fork_one(struct fnt_log *log)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		fnt_call_finish_ok(fnt_call_begin(log, NULL), NULL);
+		fnt_log_close(log);
+		_exit(0);
+	}
+	MUST(pid > 0 && waitpid(pid, &status, 0) == pid);
+	MUST(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
+/* Change settings and rings. */
+static void
+change_all(struct fnt_log *log)
 {
 	static const char *const assignments[] = {"keep=0.5", "capture.users=off"};
 	struct fnt_settings_list *list;
@@ -305,6 +364,7 @@ change_settings(struct fnt_log *log)
 		fnt_settings_free(list);
 	}
 	fnt_call_finish_ok(fnt_call_begin(log, NULL), NULL);
+	change_rings(control, log);
 	fnt_control_close(control);
 }
 
@@ -327,7 +387,9 @@ write_into_region(void)
 	look_at_all(traces);
 	MUST(!fnt_log_metrics(log, &metrics));
 	measure(metrics);
-	change_settings(log);
+	change_all(log);
+	if (inputs++ % FORK_EVERY == 0)
+		fork_one(log);
 	fnt_log_total_count(log);
 	fnt_log_len(log);
 	fnt_log_close(log);
