@@ -109,13 +109,14 @@ fnt_reader_in_flight(struct fnt_reader *reader, struct fnt_traces **traces)
 		.reader = reader,
 		.set = fnt_trace_set_create(),
 		.lives = calloc(reader->region.view.producer_count, 1),
-		.now = fnt_reader_now_ns(reader),
 	};
 	int rc = look.lives && look.set ? fnt_reader_ensure_segments(reader) : -ENOMEM;
 
-	look.copied = fnt_reader_is_copied(reader);
-	if (!rc)
+	if (!rc) {
+		look.now = fnt_reader_now_ns(reader);
+		look.copied = fnt_reader_is_copied(reader);
 		rc = collect_in_flight(&look);
+	}
 	if (!rc)
 		rc = fnt_reader_ensure_fresh(reader);
 	free(look.lives);
