@@ -59,10 +59,11 @@ struct fnt_clock {
 	uint64_t shift; /* ns to add to CLOCK_MONOTONIC; set before the first use */
 };
 
+/* 0 where the system refuses the clock: times are then 0, or stand still. */
 static inline uint64_t
 fnt_clock_ns(clockid_t clock)
 {
-	struct timespec now;
+	struct timespec now = {0, 0};
 
 	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * FNT_SECOND_NS + (uint64_t)now.tv_nsec;

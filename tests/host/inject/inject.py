@@ -174,7 +174,7 @@ class Command:
             raise SystemExit("produce: " + done.stderr)
 
     def command(self, where):
-        until = ["timeout", "-s", "INT", "--preserve-status", "0.2"] if self.lasts else []
+        until = ["timeout", "--preserve-status", "0.2"] if self.lasts else []
         return until + WITH_PRELOAD + [FNTRACE] + self.words
 
     def learn(self, where):
@@ -202,7 +202,7 @@ class Command:
         if problems:
             return problems
         speechless = case.number in (1, 20)  # what it says is what fails
-        allowed = [128 + signal.SIGINT] if self.lasts else [126, 127] if self.runs else []
+        allowed = [128 + signal.SIGTERM] if self.lasts else [126, 127] if self.runs else []
         if outcome.code not in (0, 1, *allowed):
             problems.append(f"exit status {outcome.code}: {outcome.err[-200:]}")
         elif outcome.code == 1 and not speechless:
