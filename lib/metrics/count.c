@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
-/* The low bits of a name that may be left out: names are places in a table that has at
- * least 2^10. */
-#define FNT_FNS_SHIFT_MAX 6u
+/* Odd factors that a small cache tries, so that no two functions share an entry. */
+#define FACTORS_TRIED 32u
+#define FACTOR_FIRST 0x9e3779b1u
 
 /* ---- rows ---------------------------------------------------------------------- */
 
@@ -16,8 +16,8 @@ fnt_meter_init(struct fnt_meter *meter, const struct fnt_view *view, uint32_t la
 {
 	meter->view = view;
 	meter->fns = meter->few_fns;
-	meter->fns_mask = FNT_FNS_FEW - 1;
-	meter->fns_shift = 0;
+	meter->fns_factor = FACTOR_FIRST;
+	meter->fns_mask = (FNT_FNS_FEW - 1) << FNT_FN_CACHE_BITS;
 	meter->ops = meter->few_ops;
 	meter->ops_mask = FNT_OPS_FEW - 1;
 	meter->may_grow = false;
@@ -33,13 +33,30 @@ fnt_meter_fini(struct fnt_meter *meter)
 		free(meter->ops);
 }
 
+static uint32_t
+room_of_fns(const struct fnt_meter *meter)
+{
+	return (meter->fns_mask >> FNT_FN_CACHE_BITS) + 1;
+}
+
+/* Is the entry one of a function's? */
+static bool
+has_function(const struct fnt_meter *meter, const struct fnt_fn_cache *fn)
+{
+	return fnt_meter_fn_cache(meter, fn->name) == fn;
+}
+
 static void
 forget_fns(struct fnt_meter *meter)
 {
 	meter->fns_evicted = 0;
-	for (uint32_t i = 0; i <= meter->fns_mask; i++)
+	for (uint32_t i = 0; i < room_of_fns(meter); i++) {
+		struct fnt_fn_cache *fn = &meter->fns[i];
+
 		/* A name of another entry, so that no call matches. */
-		meter->fns[i].name = (i ^ 1) << meter->fns_shift;
+		for (fn->name = 0; has_function(meter, fn);)
+			fn->name++;
+	}
 }
 
 void
@@ -59,23 +76,22 @@ fnt_meter_set_lane(struct fnt_meter *meter, uint32_t lane)
 	fnt_meter_forget_ops(meter);
 }
 
-/* Is the entry one of a function's? */
-static bool
-has_function(const struct fnt_meter *meter, const struct fnt_fn_cache *fn)
+static uint32_t
+entry_bit(const struct fnt_meter *meter, uint32_t factor, uint32_t name)
 {
-	return fnt_meter_fn_cache(meter, fn->name) == fn;
+	return 1u << (fnt_meter_fn_offset(meter, factor, name) >> FNT_FN_CACHE_BITS);
 }
 
 /* Would the functions of the first, small cache, and one more, have entries of their
  * own? */
 static bool
-suit(const struct fnt_meter *meter, uint32_t shift, uint32_t name)
+suit(const struct fnt_meter *meter, uint32_t factor, uint32_t name)
 {
-	uint32_t taken = 1u << (name >> shift & meter->fns_mask);
+	uint32_t taken = entry_bit(meter, factor, name);
 
 	for (uint32_t i = 0; i < FNT_FNS_FEW; i++) {
 		const struct fnt_fn_cache *fn = &meter->few_fns[i];
-		uint32_t place = 1u << (fn->name >> shift & meter->fns_mask);
+		uint32_t place = entry_bit(meter, factor, fn->name);
 
 		if (!has_function(meter, fn))
 			continue;
@@ -86,27 +102,38 @@ suit(const struct fnt_meter *meter, uint32_t shift, uint32_t name)
 	return true;
 }
 
-/* Choose other bits of the names. False: two of them would share an entry in any
- * case. */
+static void
+set_factor(struct fnt_meter *meter, uint32_t factor)
+{
+	struct fnt_fn_cache copy[FNT_FNS_FEW];
+	uint32_t had = 0;
+
+	for (uint32_t i = 0; i < FNT_FNS_FEW; i++)
+		had |= (uint32_t)has_function(meter, &meter->few_fns[i]) << i;
+	memcpy(copy, meter->few_fns, sizeof(copy));
+	meter->fns_factor = factor;
+	forget_fns(meter);
+	for (uint32_t i = 0; i < FNT_FNS_FEW; i++)
+		if (had >> i & 1)
+			*fnt_meter_fn_cache(meter, copy[i].name) = copy[i];
+}
+
+/* Choose another factor. False: none suits. */
 static bool
 rearrange_fns(struct fnt_meter *meter, uint32_t name)
 {
-	struct fnt_fn_cache copy[FNT_FNS_FEW];
-	uint32_t shift = 0, old = meter->fns_shift;
+	uint32_t factor = FACTOR_FIRST;
 
 	if (meter->fns != meter->few_fns)
 		return false;
-	while (shift <= FNT_FNS_SHIFT_MAX && !suit(meter, shift, name))
-		shift++;
-	if (shift > FNT_FNS_SHIFT_MAX)
-		return false;
-	memcpy(copy, meter->few_fns, sizeof(copy));
-	meter->fns_shift = shift;
-	forget_fns(meter);
-	for (uint32_t i = 0; i < FNT_FNS_FEW; i++)
-		if ((copy[i].name >> old & meter->fns_mask) == i)
-			*fnt_meter_fn_cache(meter, copy[i].name) = copy[i];
-	return true;
+	for (uint32_t i = 0; i < FACTORS_TRIED; i++) {
+		factor = factor * 0x2c9277b5u + 2;
+		if (!suit(meter, factor, name))
+			continue;
+		set_factor(meter, factor);
+		return true;
+	}
+	return false;
 }
 
 /* Functions get in each other's way: four times as many entries. All are filled in
@@ -114,7 +141,7 @@ rearrange_fns(struct fnt_meter *meter, uint32_t name)
 static void
 grow_fns(struct fnt_meter *meter)
 {
-	uint32_t count = 4 * (meter->fns_mask + 1);
+	uint32_t count = 4 * room_of_fns(meter);
 	struct fnt_fn_cache *larger;
 
 	meter->fns_evicted = 0;
@@ -126,8 +153,7 @@ grow_fns(struct fnt_meter *meter)
 	if (meter->fns != meter->few_fns)
 		free(meter->fns);
 	meter->fns = larger;
-	meter->fns_mask = count - 1;
-	meter->fns_shift = 0;
+	meter->fns_mask = (count - 1) << FNT_FN_CACHE_BITS;
 	forget_fns(meter);
 }
 
@@ -260,7 +286,7 @@ fnt_meter_place_slow(struct fnt_meter *meter, const struct fnt_record *record,
 
 	if (fn->name != record->fn_name) {
 		if (has_function(meter, fn) && !rearrange_fns(meter, record->fn_name) &&
-		    ++meter->fns_evicted > 2 * meter->fns_mask)
+		    ++meter->fns_evicted > 2 * room_of_fns(meter))
 			grow_fns(meter);
 		fn = fnt_meter_fn_cache(meter, record->fn_name);
 		cache_row(meter, record->fn_name, fn);

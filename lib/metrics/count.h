@@ -53,9 +53,15 @@ struct fnt_fn_cache {
 	fnt_word *buckets;  /* FNT_OCTAVE_BUCKETS of them */
 	uint64_t bucket_no; /* of bucket 0 among all blocks', plus 1 */
 	struct fnt_fn_row *row;
+	uint64_t pad;
 	uint64_t journal; /* fnt_journal_make() for a call that was ok, and recorded; 0:
 			     the row is shared */
 };
+
+#define FNT_FN_CACHE_BITS 6
+static_assert(sizeof(struct fnt_fn_cache) == 1 << FNT_FN_CACHE_BITS &&
+		      FNT_FNS_CACHED == 1 << 8,
+	      "a power of two; 8 bits choose an entry");
 
 /* The same for ops. Once filled in, an entry stays the same pair's until all are
  * forgotten. */
@@ -76,11 +82,11 @@ struct fnt_meter {
 	uint64_t op_key;	     /* of this lane's rows, without entity and kind */
 	struct fnt_fn_cache *fns;
 	struct fnt_op_cache *ops;
-	uint32_t fns_mask, ops_mask; /* entries minus 1 */
-	uint32_t fns_shift;	     /* bits of a name that don't choose its entry */
-	uint32_t fns_evicted;	     /* entries that gave way to another function */
-	uint32_t ops_missed;	     /* ops that found no free entry in `ops` */
-	bool may_grow;		     /* the caches; then fnt_meter_fini() is called */
+	uint32_t fns_factor, fns_mask; /* see fnt_meter_fn_offset() */
+	uint32_t ops_mask;	       /* entries minus 1 */
+	uint32_t fns_evicted;	       /* entries that gave way to another function */
+	uint32_t ops_missed;	       /* ops that found no free entry in `ops` */
+	bool may_grow;		       /* the caches; then fnt_meter_fini() is called */
 	struct fnt_fn_cache few_fns[FNT_FNS_FEW];
 	struct fnt_op_cache few_ops[FNT_OPS_FEW];
 };
@@ -132,11 +138,21 @@ struct fnt_place_fast {
 	uint64_t armed;	      /* the journal's state, without outcome and end */
 };
 
+/* The offset in `fns` for a function, in bytes: of its name's number times the factor,
+ * as many of the highest 8 bits as the mask keeps. */
+static inline uint32_t
+fnt_meter_fn_offset(const struct fnt_meter *meter, uint32_t factor, uint32_t name)
+{
+	return name * factor >> (24 - FNT_FN_CACHE_BITS) & meter->fns_mask;
+}
+
 /* The entry of a function, which may be another one's. */
 static inline struct fnt_fn_cache *
 fnt_meter_fn_cache(const struct fnt_meter *meter, uint32_t name)
 {
-	return &meter->fns[name >> meter->fns_shift & meter->fns_mask];
+	return (struct fnt_fn_cache *)(void *)((char *)meter->fns +
+					       fnt_meter_fn_offset(
+						       meter, meter->fns_factor, name));
 }
 
 /* Find the row and the bucket for a call before it ends. `record`: its name, outcome

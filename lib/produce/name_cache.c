@@ -17,7 +17,7 @@ struct larger {
 static uint32_t
 room_of(const struct fnt_name_cache *names)
 {
-	return 1u << (32 - names->shift);
+	return names->mask / (uint32_t)sizeof(struct fnt_name_entry) + 1;
 }
 
 /* Make all entries empty. Nothing else is at the cache's address. NULL would not do: it
@@ -39,7 +39,7 @@ fnt_name_cache_init(struct fnt_name_cache *names)
 	names->by_address = names->few;
 	names->missed = names->few_missed;
 	names->factor = FIRST_FACTOR;
-	names->shift = 32 - FNT_NAMES_FEW_BITS;
+	names->mask = (FNT_NAMES_FEW - 1) << FNT_NAME_ENTRY_BITS;
 	names->texts = NULL;
 	clear_addresses(names);
 }
@@ -262,16 +262,21 @@ collides(const struct fnt_name_cache *names, const char *name)
 	return entry->size && entry->at != name;
 }
 
+static uint32_t
+place_bit(const struct fnt_name_cache *names, uint32_t factor, const char *at)
+{
+	return 1u << (fnt_name_offset(names, factor, at) >> FNT_NAME_ENTRY_BITS);
+}
+
 /* Would all names of the cache, and one more, have places of their own? */
 static bool
 suits(const struct fnt_name_cache *names, uint32_t factor, const char *name)
 {
-	uint64_t taken = 1ull << ((uint32_t)(uintptr_t)name * factor >> names->shift);
+	uint32_t taken = place_bit(names, factor, name);
 
 	for (uint32_t i = 0; i < room_of(names); i++) {
 		const struct fnt_name_entry *entry = &names->by_address[i];
-		uint64_t place = 1ull << ((uint32_t)(uintptr_t)entry->at * factor >>
-					  names->shift);
+		uint32_t place = place_bit(names, factor, entry->at);
 
 		if (!entry->size)
 			continue;
@@ -323,7 +328,7 @@ grow_addresses(struct fnt_name_cache *names)
 		return false;
 	names->by_address = larger->entries;
 	names->missed = larger->missed;
-	names->shift = 32 - FNT_NAMES_BITS;
+	names->mask = (FNT_NAMES_CACHED - 1) << FNT_NAME_ENTRY_BITS;
 	place_all(names, names->few, FNT_NAMES_FEW);
 	return true;
 }

@@ -69,7 +69,10 @@ struct fnt_name_entry {
 	fnt_pair fn; /* two words of a record's head: seq, and the one with the name */
 	char text[FNT_NAME_ENTRY_TEXT]; /* the rest is zero */
 };
-static_assert(sizeof(struct fnt_name_entry) == 2 * FNT_LINE, "whole lines");
+#define FNT_NAME_ENTRY_BITS 8
+static_assert(sizeof(struct fnt_name_entry) == 2 * FNT_LINE &&
+		      sizeof(struct fnt_name_entry) == 1 << FNT_NAME_ENTRY_BITS,
+	      "whole lines, a power of two");
 
 /* The cache by text. */
 struct fnt_name_texts {
@@ -82,9 +85,9 @@ struct fnt_name_texts {
 };
 
 struct fnt_name_cache {
-	/* Direct-mapped, by the highest bits of the address times `factor`. */
+	/* Direct-mapped: see fnt_name_offset(). */
 	struct fnt_name_entry *by_address;
-	uint32_t factor, shift;
+	uint32_t factor, mask;
 	const char **missed;	      /* the last address not found, by index */
 	struct fnt_name_texts *texts; /* NULL: none yet */
 	struct fnt_name_entry few[FNT_NAMES_FEW];
@@ -165,17 +168,31 @@ fnt_name_pair(uint32_t id)
 	return fnt_pair_make(0, (uint64_t)id << FNT_RECORD_SHIFT(fn_name));
 }
 
+/* The offset in by_address for a name at this address, in bytes: of the address times
+ * the factor, as many of the highest FNT_NAMES_BITS as the mask keeps. */
+static inline uint32_t
+fnt_name_offset(const struct fnt_name_cache *names, uint32_t factor, const char *name)
+{
+	return (uint32_t)(uintptr_t)name * factor >>
+		       (32 - FNT_NAMES_BITS - FNT_NAME_ENTRY_BITS) &
+	       names->mask;
+}
+
 /* The index into by_address for a name at this address. */
 static inline uint32_t
 fnt_name_index(const struct fnt_name_cache *names, const char *name)
 {
-	return (uint32_t)(uintptr_t)name * names->factor >> names->shift;
+	return fnt_name_offset(names, names->factor, name) /
+	       (uint32_t)sizeof(struct fnt_name_entry);
 }
 
 static inline struct fnt_name_entry *
 fnt_name_entry_for(struct fnt_name_cache *names, const char *name)
 {
-	struct fnt_name_entry *entry = &names->by_address[fnt_name_index(names, name)];
+	struct fnt_name_entry *entry =
+		(struct fnt_name_entry *)(void *)((char *)names->by_address +
+						  fnt_name_offset(names, names->factor,
+								  name));
 
 	/* Keeps the sum in a register: the compiler would compute it again for each
 	 * field. */
