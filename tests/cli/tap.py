@@ -545,6 +545,27 @@ def full_file_system():
 
 
 @case
+def the_region_is_truncated():
+    """The command goes on, and so do its bytes."""
+    path = os.path.join(os.environ["FNTRACE_DIR"], "t.fnt")
+    process = tap("cat", bufsize=0)
+    for size in (None, 5000, 0):
+        if size is not None:
+            os.truncate(path, size)
+        for i in range(200):
+            line = messages(call(f"a{i}"), {"type": "return", "call_id": f"a{i}", "value": [1]})
+            process.stdin.write(line)
+            got = b""
+            while len(got) < len(line):
+                part = process.stdout.read(len(line) - len(got))
+                check(part, f"the end, {process.poll()}")
+                got += part
+            check(got == line)
+    process.stdin.close()
+    check(process.wait(TIMEOUT_S) == 0, f"{process.returncode}")
+
+
+@case
 def no_slot():
     """As many taps as the region has slots; the next one runs untraced."""
     holders = [tap("cat", options=("-r", "t", "--size", "256K"))]

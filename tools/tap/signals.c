@@ -14,17 +14,21 @@
 
 static void (*taken_by)(const siginfo_t *info);
 static sigset_t before_mask, before_ignored;
+static struct sigaction before_bus;
 static bool refused;
 static volatile sig_atomic_t waiting, bus_is_blocked;
 
-/* SIGBUS is never blocked, so that the library can survive the loss of the region's
- * file. One that was sent is taken while the tap waits, as all others: until then it is
- * blocked. Returns whether to take it now. */
+/* SIGBUS is never blocked, so that the library's handler, which was there before, can
+ * survive the loss of the region's file. One that was sent is taken while the tap
+ * waits, as all others: until then it is blocked. Returns whether to take it now. */
 static bool
-take_bus(const siginfo_t *info, ucontext_t *context)
+take_bus(siginfo_t *info, ucontext_t *context)
 {
 	if (info->si_code > 0) {
-		signal(SIGBUS, SIG_DFL); /* a fault of the tap's own comes again */
+		if (before_bus.sa_flags & SA_SIGINFO)
+			before_bus.sa_sigaction(SIGBUS, info, context);
+		else
+			signal(SIGBUS, SIG_DFL); /* the fault comes again */
 		return false;
 	}
 	if (waiting)
@@ -62,6 +66,8 @@ signals_take(void (*take)(const siginfo_t *info))
 	sigset_t all;
 
 	taken_by = take;
+	fnt_reader_guard();
+	sigaction(SIGBUS, NULL, &before_bus);
 	sigfillset(&all);
 	sigdelset(&all, SIGBUS);
 	sigprocmask(SIG_SETMASK, &all, &before_mask);
@@ -73,8 +79,6 @@ signals_take(void (*take)(const siginfo_t *info))
 			sigaddset(&before_ignored, i);
 		react(i);
 	}
-	/* On top of our handler of SIGBUS, which it calls for what is not its. */
-	fnt_reader_guard();
 }
 
 void
