@@ -308,8 +308,8 @@ take_request(struct jsonrpc *rpc, enum protocol_dir dir,
 		begin_call(rpc, request, fields);
 		return UNDERSTOOD;
 	}
-	request->op = fnt_call_op_begin(parent->trace, FNT_OP_OTHER,
-					text_of(&fields[METHOD]), request->id + 1);
+	request->op = fnt_call_op_begin_as(parent->trace, "request",
+					   text_of(&fields[METHOD]), request->id + 1);
 	count(rpc, PROTOCOL_OPS);
 	return UNDERSTOOD;
 }

@@ -230,6 +230,7 @@ START_TEST(test_requests_back)
 	ck_assert_str_eq(trace->fn_name, "tools/call ask");
 	ck_assert_uint_eq(trace->op_count, 2);
 	ck_assert_str_eq(trace->ops[0].entity, "sampling/createMessage");
+	ck_assert_str_eq(fnt_trace_op_name(&trace->ops[0]), "request");
 	ck_assert(trace->ops[0].ok);
 	ck_assert_str_eq(trace->ops[1].entity, "elicitation/create");
 	ck_assert(!trace->ops[1].ok);
