@@ -69,6 +69,27 @@ fnt_bucket_width(uint32_t bucket)
 	return octave ? 1ull << (octave - 1) : 1;
 }
 
+/* An octave's lowest duration, and its width, in ns. The last one's width leaves out
+ * what its last bucket has beyond FNT_BUCKET_END. */
+static inline uint64_t
+fnt_octave_low(uint32_t octave)
+{
+	return octave ? 16ull << octave : 0;
+}
+
+static inline uint64_t
+fnt_octave_width(uint32_t octave)
+{
+	return octave ? 16ull << octave : 32;
+}
+
+/* Where a duration's bucket is: (ns - fnt_octave_low()) >> fnt_octave_shift(). */
+static inline uint32_t
+fnt_octave_shift(uint32_t octave)
+{
+	return octave ? octave - 1 : 0;
+}
+
 struct fnt_octave {
 	fnt_word counts[FNT_OCTAVE_BUCKETS];
 };

@@ -222,11 +222,10 @@ static void
 cache_octave(struct fnt_fn_cache *fn, const struct fnt_view *view, uint32_t octave,
 	     uint64_t block, uint64_t max)
 {
-	uint32_t first = octave * FNT_OCTAVE_BUCKETS;
-	uint64_t width = fnt_bucket_width(first) * FNT_OCTAVE_BUCKETS;
+	uint64_t width = fnt_octave_width(octave);
 
-	fn->shift = octave ? octave - 1 : 0;
-	fn->low = fnt_bucket_low(first);
+	fn->shift = fnt_octave_shift(octave);
+	fn->low = fnt_octave_low(octave);
 	fn->span = max < fn->low ? 0 : max - fn->low + 1;
 	if (fn->span > width)
 		fn->span = width;

@@ -66,10 +66,10 @@ static_assert(sizeof(struct fnt_fn_cache) == 1 << FNT_FN_CACHE_BITS &&
 /* The same for ops. Once filled in, an entry stays the same pair's until all are
  * forgotten. */
 struct fnt_op_cache {
-	uint64_t key; /* of this lane's row; 0: the entry is free */
+	uint64_t low, span; /* ns */
 	struct fnt_op_row *row;
 	fnt_word *buckets;
-	uint32_t low, span; /* ns */
+	uint64_t key; /* of this lane's row; 0: the entry is free */
 	uint32_t shift;
 	bool own; /* only this thread writes to the row */
 };

@@ -110,44 +110,60 @@ add_to_shared_block(const struct fnt_view *view, struct fnt_octave *block,
 	fnt_meter_add_shared(&block->counts[bucket % FNT_OCTAVE_BUCKETS], 1);
 }
 
-/* Cache the octave for the pair's next op, if its durations fit in 32 bits. */
+/* Cache the octave for the pair's next op. */
 static void
 cache_op_octave(struct fnt_op_cache *cache, uint32_t octave, struct fnt_octave *block,
 		uint64_t max)
 {
-	uint32_t first = octave * FNT_OCTAVE_BUCKETS;
-	uint64_t low = fnt_bucket_low(first);
-	uint64_t width = fnt_bucket_width(first) * FNT_OCTAVE_BUCKETS;
+	uint64_t width = fnt_octave_width(octave);
 
-	if (low + width > 1ull << 32 || max < low)
-		return;
-	cache->low = (uint32_t)low;
-	cache->span = (uint32_t)(max - low < width ? max - low + 1 : width);
-	cache->shift = octave ? octave - 1 : 0;
+	cache->low = fnt_octave_low(octave);
+	cache->span = max < cache->low ? 0 : max - cache->low + 1;
+	if (cache->span > width)
+		cache->span = width;
+	cache->shift = fnt_octave_shift(octave);
 	cache->buckets = block->counts;
+}
+
+/* The row and its octave have no block of this lane. */
+static __attribute__((noinline)) void
+add_without_block(const struct fnt_view *view, const struct fnt_op_cache *cache,
+		  uint32_t bucket, uint64_t ns)
+{
+	struct fnt_octave *block =
+		find_shared_block(view, cache->key, bucket / FNT_OCTAVE_BUCKETS);
+
+	if (!block)
+		fnt_count(&cache->row->unplaced, 1);
+	add_to_shared_block(view, block, bucket, ns);
 }
 
 void
 fnt_meter_add_op_slow(const struct fnt_meter *meter, struct fnt_op_cache *cache,
-		      uint64_t ns)
+		      struct fnt_op_done done)
 {
 	const struct fnt_view *view = meter->view;
 	struct fnt_op_row *row = cache->row;
-	uint32_t bucket = fnt_bucket_of(ns), i = bucket % FNT_OCTAVE_BUCKETS;
-	uint32_t octave = bucket / FNT_OCTAVE_BUCKETS;
-	struct fnt_octave *block = fnt_row_op_block(view, row, octave, false);
+	uint32_t bucket = fnt_bucket_of(done.ns), octave = bucket / FNT_OCTAVE_BUCKETS;
+	struct fnt_octave *block = fnt_row_op_known_block(view, row, octave);
+	uint64_t max = fnt_word_relaxed(&row->max_ns);
 
-	if (ns > fnt_word_relaxed(&row->max_ns))
-		fnt_word_store(&row->max_ns, ns);
-	if (block) {
-		fnt_count(&block->counts[i], 1);
-		cache_op_octave(cache, octave, block, fnt_word_relaxed(&row->max_ns));
+	fnt_count(&row->total_ns, done.ns);
+	fnt_count(&row->rows, done.rows);
+	if (!done.ok)
+		fnt_count(&row->errors, 1);
+	if (__builtin_expect(done.ns > max, 0)) {
+		max = done.ns;
+		fnt_word_store(&row->max_ns, max);
+	}
+	if (__builtin_expect(!block, 0))
+		block = fnt_row_op_block(view, row, octave, false);
+	if (__builtin_expect(!block, 0)) {
+		add_without_block(view, cache, bucket, done.ns);
 		return;
 	}
-	block = find_shared_block(view, cache->key, octave);
-	if (!block)
-		fnt_count(&row->unplaced, 1);
-	add_to_shared_block(view, block, bucket, ns);
+	fnt_count(&block->counts[bucket % FNT_OCTAVE_BUCKETS], 1);
+	cache_op_octave(cache, octave, block, max);
 }
 
 /* ---- any op ---------------------------------------------------------------------- */
@@ -185,7 +201,7 @@ fnt_meter_count_op(struct fnt_meter *meter, struct fnt_op_done done)
 		cache = &once;
 	}
 	if (cache->own)
-		fnt_meter_add_op(meter, cache, done);
+		fnt_meter_add_op_slow(meter, cache, done);
 	else
 		add_op_to_shared_row(meter->view, cache->row, &done);
 }

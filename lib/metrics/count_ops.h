@@ -2,7 +2,7 @@
  *
  * count_ops.h: counts database operations, at once when they end.
  *
- *   entity, kind ─► fnt_meter_op_cache ─► add_op: the row's sums, a cached bucket
+ *   entity, kind ─► fnt_meter_op_cache ─► add_op_fast: sums, a cached bucket
  *                       │ not cached          └─► add_op_slow: another octave, or
  *                       ▼                         longer than any before
  *                   fnt_meter_count_op
@@ -42,26 +42,26 @@ fnt_meter_ops_crowded(const struct fnt_meter *meter)
 }
 void fnt_meter_forget_ops(struct fnt_meter *meter);
 
-/* Count the duration where fnt_meter_add_op() can't. `cache`: of an own row. */
+/* Count an op in a row of this thread, whatever its duration. */
 void fnt_meter_add_op_slow(const struct fnt_meter *meter, struct fnt_op_cache *cache,
-			   uint64_t ns);
+			   struct fnt_op_done done);
 
-/* Count an op in a row of this thread. */
-static inline __attribute__((always_inline)) void
-fnt_meter_add_op(const struct fnt_meter *meter, struct fnt_op_cache *cache,
-		 struct fnt_op_done done)
+/* The same if its octave is the cached one. False: it declines. */
+static inline __attribute__((always_inline)) bool
+fnt_meter_add_op_fast(const struct fnt_op_cache *cache, struct fnt_op_done done)
 {
-	struct fnt_op_row *row = cache->row;
 	uint64_t past = done.ns - cache->low;
+	struct fnt_op_row *row;
 
+	if (__builtin_expect(past >= cache->span, 0))
+		return false;
+	row = cache->row;
 	fnt_count(&row->total_ns, done.ns);
 	fnt_count(&row->rows, done.rows);
+	fnt_count(&cache->buckets[past >> cache->shift], 1);
 	if (__builtin_expect(!done.ok, 0))
 		fnt_count(&row->errors, 1);
-	if (__builtin_expect(past < cache->span, 1))
-		fnt_count(&cache->buckets[past >> cache->shift], 1);
-	else
-		fnt_meter_add_op_slow(meter, cache, done.ns);
+	return true;
 }
 
 #endif

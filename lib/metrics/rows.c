@@ -134,17 +134,17 @@ struct fnt_octave *
 fnt_row_op_block(const struct fnt_view *view, struct fnt_op_row *row, uint32_t octave,
 		 bool shared)
 {
-	_Atomic uint32_t *known = &row->blocks[octave % FNT_OP_BLOCKS];
-	uint32_t seen = atomic_load_explicit(known, memory_order_relaxed);
-	uint32_t at = (seen >> 6) - 1;
+	struct fnt_octave *known = fnt_row_op_known_block(view, row, octave);
+	uint32_t at;
 
-	if ((seen & 0x3f) == octave && at < view->block_count)
-		return &view->blocks[at];
+	if (known)
+		return known;
 	at = find_block(view,
 			fnt_block_key((uint32_t)(row - view->op_rows), true, octave),
 			shared ? 4 : FNT_OWN_OP_QUARTERS);
 	if (at == UINT32_MAX)
 		return NULL;
-	atomic_store_explicit(known, (at + 1) << 6 | octave, memory_order_relaxed);
+	atomic_store_explicit(&row->blocks[octave % FNT_OP_BLOCKS],
+			      (at + 1) << 6 | octave, memory_order_relaxed);
 	return &view->blocks[at];
 }

@@ -35,4 +35,17 @@ struct fnt_octave *fnt_row_fn_block(const struct fnt_view *view, struct fnt_fn_r
 struct fnt_octave *fnt_row_op_block(const struct fnt_view *view, struct fnt_op_row *row,
 				    uint32_t octave, bool shared);
 
+/* The same block, if the row says which one it is; else NULL. */
+static inline struct fnt_octave *
+fnt_row_op_known_block(const struct fnt_view *view, struct fnt_op_row *row,
+		       uint32_t octave)
+{
+	uint32_t seen = atomic_load_explicit(&row->blocks[octave % FNT_OP_BLOCKS],
+					     memory_order_relaxed);
+	uint32_t at = (seen >> 6) - 1;
+
+	return (seen & 0x3f) == octave && at < view->block_count ? &view->blocks[at]
+								 : NULL;
+}
+
 #endif

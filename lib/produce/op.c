@@ -63,6 +63,14 @@ op_slow(struct fnt_call *call, struct fnt_op_args op)
 	return rc;
 }
 
+__attribute__((noinline)) void
+fnt_op_count_slow(struct fnt_call *call, struct fnt_op_cache *cache, uint64_t ns,
+		  uint64_t rows, bool ok)
+{
+	fnt_meter_add_op_slow(&call->thread->meter, cache,
+			      (struct fnt_op_done){.ns = ns, .rows = rows, .ok = ok});
+}
+
 /* ---- fast ------------------------------------------------------------------------ */
 
 static inline __attribute__((always_inline)) char *

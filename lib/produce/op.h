@@ -109,6 +109,11 @@ fnt_op_done_of(uint32_t entity, struct fnt_op_args op)
 				    .ok = op.ok};
 }
 
+/* Count an op in a row of this thread, whatever its duration. All arguments fit in
+ * registers, so that the fast path needs no stack for them. */
+void fnt_op_count_slow(struct fnt_call *call, struct fnt_op_cache *cache, uint64_t ns,
+		       uint64_t rows, bool ok);
+
 /* Count an op that a fast path has recorded, in its cached row. */
 static inline void
 fnt_op_count_fast(struct fnt_call *call, struct fnt_op_cache *cache,
@@ -118,8 +123,8 @@ fnt_op_count_fast(struct fnt_call *call, struct fnt_op_cache *cache,
 
 	call->extra.ops++;
 	call->extra.rows += done.rows;
-	if (FNT_COUNTED)
-		fnt_meter_add_op(&call->thread->meter, cache, done);
+	if (FNT_COUNTED && __builtin_expect(!fnt_meter_add_op_fast(cache, done), 0))
+		fnt_op_count_slow(call, cache, done.ns, done.rows, done.ok);
 }
 
 /* Write the event of an op that has ended, `now` ns after the call's start; FNT_DONE or
