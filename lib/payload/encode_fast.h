@@ -99,14 +99,17 @@ fnt_encode_word_fast(char *at, uint64_t word)
  * FNT_NONE, and so takes one byte. */
 static inline char *
 fnt_encode_times_fast(char *at, uint64_t start_ns, uint64_t duration_ns, int64_t rows,
-		      bool ok)
+		      bool ok, uint64_t *known_rows)
 {
 	uint64_t tail = (uint64_t)rows << 16;
+
+	*known_rows = (uint64_t)rows;
 
 	fnt_encode_word_fast(at, fnt_encode_time_word(start_ns));
 	at += 5;
 	if (__builtin_expect((uint64_t)rows > 127, 0)) {
 		tail = 0xc0u << 16;
+		*known_rows = rows > 0 ? (uint64_t)rows : 0;
 		if (__builtin_expect(rows != FNT_NONE, 0)) {
 			fnt_encode_word_fast(at, fnt_encode_time_word(duration_ns));
 			return fnt_encode_bool(fnt_encode_optional(at + 5, rows), ok);

@@ -74,23 +74,24 @@ fnt_op_count_slow(struct fnt_call *call, struct fnt_op_cache *cache, uint64_t ns
 /* ---- fast ------------------------------------------------------------------------ */
 
 static inline __attribute__((always_inline)) char *
-encode_op_fast(char *at, struct fnt_op_args op, const struct fnt_name_entry *entity)
+encode_op_fast(char *at, struct fnt_op_args op, const struct fnt_name_entry *entity,
+	       uint64_t *rows)
 {
 	at = fnt_op_encode_start_fast(at, op, entity, FNT_HEAD_OP);
 	return fnt_encode_times_fast(at, op.start_ns, op.duration_ns, op.row_count,
-				     op.ok);
+				     op.ok, rows);
 }
 
 /* The event goes over the end of a frame, and there is room for it: put together apart,
  * and copied in two pieces. */
 static inline __attribute__((always_inline)) void
 write_op_split(struct fnt_call *call, struct fnt_op_args op,
-	       const struct fnt_name_entry *entity, uint64_t now)
+	       const struct fnt_name_entry *entity, uint64_t now, uint64_t *rows)
 {
 	char bytes[FNT_FAST_OP_BOUND + FNT_SHORT_TEXT];
 
-	fnt_payload_event_copy(call, bytes,
-			       (size_t)(encode_op_fast(bytes, op, entity) - bytes));
+	fnt_payload_event_copy(
+		call, bytes, (size_t)(encode_op_fast(bytes, op, entity, rows) - bytes));
 	fnt_call_publish(call, now);
 }
 
@@ -106,7 +107,7 @@ op_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool common)
 	const struct fnt_name_entry *entity;
 	struct fnt_call_ctx ctx;
 	bool fits, done = false;
-	uint64_t now;
+	uint64_t now, rows;
 
 	if (__builtin_expect(!reader, 0))
 		return false;
@@ -131,10 +132,11 @@ op_fast(struct fnt_call *call, struct fnt_op_args op, bool counter, bool common)
 		goto leave;
 	op.start_ns = op.duration_ns < now ? now - op.duration_ns : 0;
 	if (common || fits)
-		fnt_payload_publish(call, encode_op_fast(call->at, op, entity), now);
+		fnt_payload_publish(call, encode_op_fast(call->at, op, entity, &rows),
+				    now);
 	else
-		write_op_split(call, op, entity, now);
-	fnt_op_count_fast(call, entity->rows[op.op], op);
+		write_op_split(call, op, entity, now, &rows);
+	fnt_op_count_fast(call, entity->rows[op.op], op.duration_ns, rows, op.ok);
 	done = true;
 leave:
 	fnt_rcu_exit(reader);

@@ -116,15 +116,15 @@ void fnt_op_count_slow(struct fnt_call *call, struct fnt_op_cache *cache, uint64
 
 /* Count an op that a fast path has recorded, in its cached row. */
 static inline void
-fnt_op_count_fast(struct fnt_call *call, struct fnt_op_cache *cache,
-		  struct fnt_op_args op)
+fnt_op_count_fast(struct fnt_call *call, struct fnt_op_cache *cache, uint64_t ns,
+		  uint64_t rows, bool ok)
 {
-	struct fnt_op_done done = fnt_op_done_of(0, op);
+	struct fnt_op_done done = {.ns = ns, .rows = rows, .ok = ok};
 
 	call->extra.ops++;
-	call->extra.rows += done.rows;
+	call->extra.rows += rows;
 	if (FNT_COUNTED && __builtin_expect(!fnt_meter_add_op_fast(cache, done), 0))
-		fnt_op_count_slow(call, cache, done.ns, done.rows, done.ok);
+		fnt_op_count_slow(call, cache, ns, rows, ok);
 }
 
 /* Write the event of an op that has ended, `now` ns after the call's start; FNT_DONE or

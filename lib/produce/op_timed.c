@@ -425,10 +425,7 @@ op_end_fast(struct fnt_call *call, int64_t handle, int64_t row_count, bool ok,
 	at = fnt_encode_time(at, took);
 	at = fnt_encode_optional(at, row_count);
 	fnt_payload_publish(call, fnt_encode_bool(at, ok), now);
-	fnt_op_count_fast(call, pending->cache,
-			  (struct fnt_op_args){.duration_ns = took,
-					       .row_count = row_count,
-					       .ok = ok});
+	fnt_op_count_fast(call, pending->cache, took, fnt_rows_of(row_count), ok);
 	done = true;
 leave:
 	fnt_rcu_exit(reader);
