@@ -171,10 +171,10 @@ FNT_API int fnt_op_parse(const char *word, size_t len);
 #define FNT_KEPT_NONE UINT32_MAX
 
 /* How to open a log; all zero is a good default. `size_bytes`, `capacity`,
- * `max_record_bytes`, `kept_percent`, `settings`, FNT_KEEP_NONE and FNT_ORDERED
- * describe a region that is created; a process that attaches to an existing region
- * takes it as it is. The strings belong to the caller and are read by fnt_log_open
- * only. */
+ * `max_record_bytes`, `kept_percent`, `settings`, `names`, FNT_KEEP_NONE and
+ * FNT_ORDERED describe a region that is created; a process that attaches to an existing
+ * region takes it as it is. The strings belong to the caller and are read by
+ * fnt_log_open only. */
 struct fnt_options {
 	/* Size of the region in bytes, 256 KiB to 64 GiB. 0: the size that
 	 * $FNTRACE_SIZE says ("64M"), brought into that range and ignored if it is not
@@ -212,7 +212,15 @@ struct fnt_options {
 	 * "keep=0.1 slow=50ms todo:*:rate=10". NULL: none. Keys that $FNTRACE_SETTINGS
 	 * sets, in the same form, take precedence. */
 	const char *settings;
-	uint64_t reserved[2]; /* 0 */
+	/* How many names of functions, entities and programs the region's tables have
+	 * room for, 64 to 1,048,576. What finds no room is recorded all the same, and
+	 * counted, but not by name (metrics.h). 0: what $FNTRACE_NAMES says, as far as
+	 * the region has room; without that variable one for each 16 KiB of the region,
+	 * 64 to 4096. The tables take about 3.5 KiB for each name. If the region's size
+	 * is not given, it grows by what the tables take more than usual. */
+	uint32_t names;
+	uint32_t reserved0;   /* 0 */
+	uint64_t reserved[1]; /* 0 */
 };
 
 /* Open a log on the region `name`, which is created if it does not exist.

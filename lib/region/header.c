@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "format/layout_metrics.h"
+#include "region/options.h"
 #include "region/segment.h"
 
 #include <errno.h>
@@ -13,13 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIZE_DEFAULT (16ull << 20)
-#define RECORD_MIN 1024u
-#define RECORD_MAX (1u << 20)
 #define RECORD_DEF (64u << 10)
-#define KEPT_DEFAULT 10u
-#define KEPT_MAX 50u
 #define METRICS_MAX (96ull << 20)
+#define ROWS_MAX (1u << 20)
 
 /* Each section's name in messages, the size of its entries, and the allowed counts. */
 static const struct {
@@ -48,35 +45,6 @@ static const struct {
 
 /* ---- a new header ---------------------------------------------------------------- */
 
-static uint64_t
-clamp(uint64_t value, uint64_t low, uint64_t high)
-{
-	return value < low ? low : value > high ? high : value;
-}
-
-/* $FNTRACE_SIZE, such as "64M", in bytes; 0: not set, or not a number. */
-static uint64_t
-size_from_environment(void)
-{
-	const char *text = secure_getenv("FNTRACE_SIZE");
-	char *end;
-	unsigned long long value;
-	unsigned shift = 0;
-
-	if (!text || *text < '0' || *text > '9')
-		return 0;
-	value = strtoull(text, &end, 10);
-	if (*end == 'K' || *end == 'k')
-		shift = 10;
-	else if (*end == 'M' || *end == 'm')
-		shift = 20;
-	else if (*end == 'G' || *end == 'g')
-		shift = 30;
-	if (value > FNT_REGION_SIZE_MAX >> shift)
-		return FNT_REGION_SIZE_MAX;
-	return value << shift;
-}
-
 static void
 add_section(struct fnt_header *header, uint64_t *off, uint32_t kind, uint64_t count)
 {
@@ -91,18 +59,22 @@ add_section(struct fnt_header *header, uint64_t *off, uint32_t kind, uint64_t co
 }
 
 /* Metrics get three sixteenths of the region, up to METRICS_MAX: an eighth of that for
- * functions, a twelfth for operations, the rest for the blocks of their histograms. */
+ * functions, a twelfth for operations, the rest for the blocks of their histograms. Or
+ * more, in proportion, for more names than a region of this size has of its own. */
 static void
-add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
+add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size, uint64_t names)
 {
-	uint64_t left =
-		clamp(size / 16 * 3, 0, METRICS_MAX) - sizeof(struct fnt_metrics_head);
-	uint64_t fns = clamp(left / 8 / sizeof(struct fnt_fn_row), 8, 1u << 20);
-	uint64_t ops = clamp(left / 12 / sizeof(struct fnt_op_row), 16, 1u << 20);
-	uint64_t blocks;
+	uint64_t usual = fnt_options_usual_names(size), fns, ops, blocks;
+	uint64_t left = fnt_clamp(size / 16 * 3, 0, METRICS_MAX) -
+			sizeof(struct fnt_metrics_head);
 
+	if (names > usual)
+		left = left / usual * names;
+	fns = fnt_clamp(left / 8 / sizeof(struct fnt_fn_row), 8, ROWS_MAX);
+	ops = fnt_clamp(left / 12 / sizeof(struct fnt_op_row), 16, ROWS_MAX);
 	left -= fns * sizeof(struct fnt_fn_row) + ops * sizeof(struct fnt_op_row);
-	blocks = left / (sizeof(struct fnt_octave) + sizeof(fnt_word));
+	blocks = fnt_clamp(left / (sizeof(struct fnt_octave) + sizeof(fnt_word)), 1,
+			   ROWS_MAX);
 	add_section(header, off, FNT_SECTION_METRICS, 1);
 	add_section(header, off, FNT_SECTION_FN_ROWS, fns);
 	add_section(header, off, FNT_SECTION_OP_ROWS, ops);
@@ -111,24 +83,63 @@ add_metrics(struct fnt_header *header, uint64_t *off, uint64_t size)
 }
 
 /* Calls in flight get an eighth of the region, metrics a little more; the other tables
- * grow with the region up to a limit; the rings get the rest. */
-static void
-lay_out(struct fnt_header *header, uint64_t size)
+ * grow with the region up to a limit; the rings get the rest. Returns where that
+ * begins. */
+static uint64_t
+lay_out(struct fnt_header *header, uint64_t size, uint64_t names)
 {
-	uint64_t off = FNT_PAGE;
+	uint64_t usual = fnt_options_usual_names(size), off = FNT_PAGE;
+	/* Half of the slots stay free, so that a name finds one within few probes. */
+	uint64_t slots =
+		names == usual ? usual : fnt_clamp(2 * names, 0, FNT_NAMES_MAX);
 
+	header->section_count = 0;
 	add_section(header, &off, FNT_SECTION_CONTROL, 1);
 	add_section(header, &off, FNT_SECTION_SETTINGS,
-		    2 + 2 * clamp(size >> 15, 16, 64));
-	add_section(header, &off, FNT_SECTION_PRODUCERS, clamp(size >> 16, 16, 1024));
-	add_section(header, &off, FNT_SECTION_LANES, clamp(size >> 14, 32, 4096));
-	add_section(header, &off, FNT_SECTION_NAMES, clamp(size >> 14, 64, 4096));
-	add_section(header, &off, FNT_SECTION_RATES, 1 + clamp(size >> 14, 64, 4096));
+		    2 + 2 * fnt_clamp(size >> 15, 16, 64));
+	add_section(header, &off, FNT_SECTION_PRODUCERS,
+		    fnt_clamp(size >> 16, 16, 1024));
+	add_section(header, &off, FNT_SECTION_LANES, fnt_clamp(size >> 14, 32, 4096));
+	add_section(header, &off, FNT_SECTION_NAMES, slots);
+	add_section(header, &off, FNT_SECTION_RATES, 1 + slots);
 	add_section(header, &off, FNT_SECTION_FRAMES,
-		    clamp((size >> 3) / sizeof(struct fnt_frame), 32, 16384));
-	add_metrics(header, &off, size);
+		    fnt_clamp((size >> 3) / sizeof(struct fnt_frame), 32, 16384));
+	add_metrics(header, &off, size, names);
 	add_section(header, &off, FNT_SECTION_RINGS, FNT_RINGS);
 	header->size_bytes = size;
+	return (off + FNT_PAGE - 1) / FNT_PAGE * FNT_PAGE;
+}
+
+/* With more names than usual, a region whose size is not given is so much larger. In
+ * one whose size is, the rings must keep half of what they would have had. */
+static int
+lay_out_names(struct fnt_header *header, const struct fnt_options *options,
+	      uint64_t size)
+{
+	uint64_t usual = fnt_options_usual_names(size);
+	uint64_t usual_end = lay_out(header, size, usual), end, need;
+	uint64_t names = fnt_options_names(options, usual);
+	uint64_t most = usual_end + (size - usual_end) / 2;
+	bool fixed = fnt_options_size_is_given(options);
+	char have[32], want[32];
+
+	end = lay_out(header, size, names);
+	/* The environment's wish is granted as far as it can be. */
+	while (fixed && end > most && names > usual && !options->names) {
+		names = names - names / 8 > usual ? names - names / 8 : usual;
+		end = lay_out(header, size, names);
+	}
+	if (fixed && end > most) {
+		need = (end - usual_end) * 2 + size;
+		return fnt_fail(options->error, -EINVAL,
+				"%u names take too much of a region of %s; give it %s, "
+				"or no size",
+				options->names, fnt_bytes_text(have, size),
+				fnt_bytes_text(want, need));
+	}
+	if (!fixed && end > usual_end)
+		header->size_bytes += end - usual_end;
+	return 0;
 }
 
 uint64_t
@@ -177,72 +188,13 @@ fnt_header_init_rings(const struct fnt_header *header,
 	}
 }
 
-/* With an explicit capacity, readers show exactly that many of the newest traces: this
- * needs a single ring. */
-static uint32_t
-kept_percent(const struct fnt_options *options)
-{
-	if (options->kept_percent == FNT_KEPT_NONE)
-		return 0;
-	if (options->kept_percent)
-		return options->kept_percent;
-	return options->capacity ? 0 : KEPT_DEFAULT;
-}
-
-/* Without an explicit size: large enough for `capacity` records of 1 KiB, given that
- * the rings get over five eighths of it. */
-static uint64_t
-size_for(const struct fnt_options *options)
-{
-	uint64_t size = options->size_bytes, need;
-
-	if (!size)
-		size = size_from_environment();
-	if (!size) {
-		need = options->capacity * 1024 / 5 * 8 + FNT_REGION_SIZE_MIN;
-		need = need * 100 / (100 - kept_percent(options));
-		size = options->capacity ? clamp(need, FNT_REGION_SIZE_MIN * 4,
-						 FNT_REGION_SIZE_MAX)
-					 : SIZE_DEFAULT;
-	}
-	return clamp(size, FNT_REGION_SIZE_MIN, FNT_REGION_SIZE_MAX) / FNT_PAGE *
-	       FNT_PAGE;
-}
-
 int
 fnt_header_check_options(const struct fnt_options *options)
 {
-	const uint32_t known =
-		FNT_KEEP_NONE | FNT_ORDERED | FNT_ATTACH_ONLY | FNT_GROUP;
+	struct fnt_header header;
+	int rc = fnt_options_check(options);
 
-	if (options->size_bytes && (options->size_bytes < FNT_REGION_SIZE_MIN ||
-				    options->size_bytes > FNT_REGION_SIZE_MAX))
-		return fnt_fail(options->error, -EINVAL,
-				"a region of %llu bytes: give 256 KiB to 64 GiB",
-				(unsigned long long)options->size_bytes);
-	if (options->max_record_bytes && (options->max_record_bytes < RECORD_MIN ||
-					  options->max_record_bytes > RECORD_MAX))
-		return fnt_fail(options->error, -EINVAL,
-				"max_record_bytes %u: give 1 KiB to 1 MiB",
-				options->max_record_bytes);
-	if (options->capacity > UINT32_MAX)
-		return fnt_fail(options->error, -EINVAL,
-				"capacity %llu: give at most 4294967295",
-				(unsigned long long)options->capacity);
-	if (options->kept_percent > KEPT_MAX && options->kept_percent != FNT_KEPT_NONE)
-		return fnt_fail(options->error, -EINVAL,
-				"kept_percent %u: give 1 to %u, or FNT_KEPT_NONE",
-				options->kept_percent, KEPT_MAX);
-	if (options->flags & ~known)
-		return fnt_fail(options->error, -EINVAL, "flags 0x%x: unknown bits",
-				options->flags & ~known);
-	for (size_t i = 0; i < sizeof(options->reserved) / sizeof(uint64_t); i++)
-		if (options->reserved[i])
-			return fnt_fail(options->error, -EINVAL,
-					"reserved[%zu] of the options is not 0: set it "
-					"to 0, or use the library that knows it",
-					i);
-	return 0;
+	return rc ? rc : lay_out_names(&header, options, fnt_options_size(options));
 }
 
 void
@@ -264,13 +216,14 @@ fnt_header_make(struct fnt_header *header, const struct fnt_options *options)
 	header->flags = options->flags & (FNT_KEEP_NONE | FNT_ORDERED);
 	if (options->capacity)
 		header->flags |= FNT_ORDERED;
-	lay_out(header, size_for(options));
-	header->kept_percent = kept_percent(options);
+	/* It fits: fnt_header_check_options(). */
+	lay_out_names(header, options, fnt_options_size(options));
+	header->kept_percent = fnt_options_kept_percent(options);
 	fnt_segment_partition(header->size_bytes - fnt_header_fixed(header),
 			      header->kept_percent, cells);
-	header->max_record_bytes = (uint32_t)clamp(
+	header->max_record_bytes = (uint32_t)fnt_clamp(
 		options->max_record_bytes ? options->max_record_bytes : RECORD_DEF,
-		RECORD_MIN, cells[FNT_RING_MAIN] * FNT_CELL_BYTES / 8);
+		FNT_RECORD_MIN, cells[FNT_RING_MAIN] * FNT_CELL_BYTES / 8);
 }
 
 void
@@ -383,12 +336,12 @@ check_sections(const struct fnt_header *header, const char *what,
 	    section_count(header, FNT_SECTION_BLOCK_KEYS))
 		return fnt_fail(error, -EPROTO,
 				"%s: damaged: more blocks than keys of them", what);
-	if (header->max_record_bytes < RECORD_MIN ||
-	    header->max_record_bytes > RECORD_MAX)
+	if (header->max_record_bytes < FNT_RECORD_MIN ||
+	    header->max_record_bytes > FNT_RECORD_MAX)
 		return fnt_fail(error, -EPROTO,
 				"%s: damaged: records of up to %u bytes", what,
 				header->max_record_bytes);
-	if (header->kept_percent > KEPT_MAX)
+	if (header->kept_percent > FNT_KEPT_MAX)
 		return fnt_fail(error, -EPROTO,
 				"%s: damaged: a kept ring of %u percent", what,
 				header->kept_percent);

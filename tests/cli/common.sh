@@ -20,7 +20,7 @@ fi
 # Absolute, since the test changes its directory.
 scratch=$(realpath "$scratch") FNTRACE=$(realpath "$FNTRACE") PRODUCE=$(realpath "$PRODUCE")
 export FNTRACE_DIR=$scratch/regions LC_ALL=C.UTF-8 TERM=xterm
-unset FNTRACE_REGION FNTRACE_SIZE NO_COLOR COLUMNS
+unset FNTRACE_REGION FNTRACE_SIZE FNTRACE_NAMES NO_COLOR COLUMNS
 mkdir -m 700 "$FNTRACE_DIR"
 trap 'jobs -p | xargs -r kill 2>/dev/null || true; rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1

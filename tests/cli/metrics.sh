@@ -131,9 +131,9 @@ json '(x["metrics"]["overflow_operations"] == x["other_operations"]["count"] ==
        300 - sum(o["count"] for o in x["operations"]))'
 run 0 fntrace stat -r full
 has out '^  \(past the table\) +2[0-9][0-9] '
-has out 'calls of functions past the table: counted, but not by name; a larger region'
+has out 'calls of functions past the table: counted, but not by name; .*FNTRACE_NAMES'
 run 0 fntrace hist -r full
-has out '^  and 2[0-9][0-9] calls past the table: a larger region'
+has out '^  and 2[0-9][0-9] calls past the table: .*FNTRACE_NAMES'
 run 0 fntrace hist -r full --op get
 has out 'operations past the table'
 run 1 fntrace hist -r full function_300
@@ -141,6 +141,19 @@ one_line err
 has err '"function_300" has no row in the table, but it may be among the 2[0-9][0-9] calls'
 run 1 fntrace hist -r full --entity Entity_300
 has err 'may be among the 2[0-9][0-9] operations past the table'
+# With room for their names, all are in the tables.
+for n in {1..300}; do
+	printf 'begin c%d function_%d query\nop c%d get Entity_%d 1 5 1 ok\nok c%d\n' \
+		"$n" "$n" "$n" "$n" "$n"
+done >steps
+for size in '' 4M; do
+	FNTRACE_SIZE=$size FNTRACE_NAMES=1024 produce "named$size" <steps
+	run 0 fntrace stat -r "named$size" --json
+	json 'x["names_max"] == 2048 and x["metrics"]["overflow_calls"] == 0'
+	json 'x["metrics"]["overflow_operations"] == 0 and len(x["functions"]) == 300'
+	run 0 fntrace hist -r "named$size" function_300
+	has out '^  1 call$'
+done
 # Its records have its name.
 run 0 fntrace recent -r full --fn function_300 --json
 json '[call["fn_name"] for call in x] == ["function_300"]'

@@ -28,7 +28,7 @@ void measures_put_fn(const struct fnt_fn_metrics *fn);
 void measures_put_op(const struct fnt_op_metrics *operation, const char *op);
 
 /* How to get rows for all functions and operations, for messages. */
-#define MEASURES_LARGER "a larger region (FNTRACE_SIZE) has more room"
+#define MEASURES_LARGER "for more room make a region with FNTRACE_NAMES=8192, say"
 
 /* Print "NAME_ms":1.234567 */
 void measures_put_ms(const char *name, uint64_t ns);

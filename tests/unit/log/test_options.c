@@ -24,7 +24,9 @@ static const struct {
 	BAD(capacity, 1ull << 32, "capacity"),
 	BAD(kept_percent, 51, "kept_percent"),
 	BAD(reserved[0], 1, "reserved[0]"),
-	BAD(reserved[1], 1ull << 63, "reserved[1]"),
+	BAD(reserved0, 1, "reserved0"),
+	BAD(names, 63, "names 63"),
+	BAD(names, (1u << 20) + 1, "names 1048577"),
 };
 #define BAD_COUNT ((int)(sizeof(bad) / sizeof(bad[0])))
 
