@@ -21,12 +21,14 @@
  *    and make no system call, with these exceptions: the first use of a log by a thread
  *    registers the thread; the first call after a change of settings or of the rings
  *    reads the change; a writer that runs into the remains of a process that died
- *    clears them away; and a thread that has found no lane looks again, at most ten
- *    times a second in a process. These waits have an end: a thread's first use of the
- *    library waits for a fork that is on its way, 100 ms at most; a forked child's
- *    first use of a log, for another thread of the child that makes it, a second at
- *    most; and a thread that finds new rings, for another that maps them, 200 ms at
- *    most. A call that can't be begun is refused, and counted (fnt_stat.refused).
+ *    clears them away; a thread that has found no lane looks again, at most ten times a
+ *    second in a process; and in a process's first lap through the ring, a thread that
+ *    has ended a call maps the next 256 KiB, once for each. These waits have an end: a
+ *    thread's first use of the library waits for a fork that is on its way, 100 ms at
+ *    most; a forked child's first use of a log, for another thread of the child that
+ *    makes it, a second at most; and a thread that finds new rings, for another that
+ *    maps them, 200 ms at most. A call that can't be begun is refused, and counted
+ *    (fnt_stat.refused).
  *  - Locks: opening and closing a log share a lock of the process. Nothing else waits
  *    for a lock without an end, neither for the library's nor for the loader's. So
  *    fntrace may be used in constructors, in destructors of pthread keys, in fork

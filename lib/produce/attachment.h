@@ -39,6 +39,12 @@ struct fnt_reopen;
 struct fnt_snapshot;
 struct fnt_attachment;
 
+/* How far this process has mapped the main ring's pages (populate.h). */
+struct fnt_populate {
+	fnt_word segment; /* its first ticket */
+	fnt_word progress;
+};
+
 /* A thread's private part of an attachment. */
 struct fnt_thread {
 	struct fnt_thread *next; /* of the attachment; does not change */
@@ -63,7 +69,8 @@ struct fnt_thread {
 		writer;		   /* its lane is NULL if the region had none left */
 	bool no_lane_wanted;	   /* it never looks for a lane again */
 	uint64_t recover_after_ns; /* do not look for dead processes before this */
-	uint32_t frames_wait; /* calls to begin before the next search for a frame */
+	uint32_t frames_wait;	/* calls to begin before the next search for a frame */
+	uint64_t populate_from; /* a ticket of the main ring; see populate.h */
 	struct fnt_meter meter;
 	_Alignas(FNT_CACHE_LINE) struct fnt_name_cache names;
 };
@@ -114,6 +121,7 @@ struct fnt_attachment {
 	fnt_word plain;
 	_Atomic(struct fnt_snapshot *) snapshot; /* RCU */
 	uint64_t hash_key[2];
+	struct fnt_populate populate;
 };
 
 struct fnt_log {

@@ -13,6 +13,7 @@
 #include "produce/begin_ruled.h"
 #include "produce/call_end.h"
 #include "produce/lost.h"
+#include "produce/populate.h"
 #include "produce/sampling.h"
 
 static inline bool
@@ -47,6 +48,7 @@ write_in_new_segments(struct fnt_call_ctx ctx, struct fnt_ending *ending, uint64
 		bool moved =
 			fnt_ring_writer_move(writer, &ctx.thread->attachment->region);
 
+		ctx.thread->populate_from = 0;
 		errno = saved;
 		if (!moved)
 			break;
@@ -221,12 +223,16 @@ fnt_finish_commit(struct fnt_call_ctx ctx)
 {
 	struct fnt_call *call = ctx.call;
 
+	int rc = FNT_DONE;
+
 	call->record.payload_bytes = fnt_payload_used(call);
 	call->record.op_count = (uint32_t)call->extra.ops;
-	if (call->record.outcome != FNT_ABORTED &&
-	    commit_fast(ctx, call->record.duration_ns, ctx.thread->now, false, false))
-		return FNT_DONE;
-	return commit_slow(ctx);
+	if (call->record.outcome == FNT_ABORTED ||
+	    !commit_fast(ctx, call->record.duration_ns, ctx.thread->now, false, false))
+		rc = commit_slow(ctx);
+	/* The call has ended. This is reached whenever a block of tickets is taken. */
+	fnt_populate_if_due(ctx.thread);
+	return rc;
 }
 
 static inline void

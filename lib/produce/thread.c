@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "produce/enter_region.h"
 #include "produce/frame_cache.h"
+#include "produce/populate.h"
 #include "produce/thread_table.h"
 #include "region/fd.h"
 #include "region/slots.h"
@@ -313,6 +314,7 @@ fnt_thread_make(struct fnt_attachment *attachment)
 		return NULL;
 	begin_part(thread);
 	find_lane(thread);
+	fnt_populate_ahead(thread);
 	/* A new part comes last: it may lead to segments (unmap_old.c). */
 	if (is_new)
 		push_part(attachment, thread);
