@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* since Linux 5.14 */
-#endif
+/* MADV_POPULATE_WRITE, since Linux 5.14; older C libraries lack the name. */
+#define ADVICE_POPULATE 23
 
 #define STEP_CELLS (FNT_POPULATE_BYTES / FNT_CELL_BYTES)
 #define STEPS_AHEAD 2
@@ -46,7 +45,7 @@ populate(const struct fnt_ring_handle *handle, uint32_t step)
 	if (count > STEP_CELLS)
 		count = STEP_CELLS;
 	bytes = fnt_segment_bytes(count);
-	return !madvise(&handle->cells[first], bytes, MADV_POPULATE_WRITE);
+	return !madvise(&handle->cells[first], bytes, ADVICE_POPULATE);
 }
 
 /* The process is in another segment than when it looked last: begin again there. */

@@ -101,7 +101,7 @@ fnt_name_intern(const struct fnt_view *view, uint32_t owner, const char *name,
 	if (len > FNT_NAME_MAX)
 		return FNT_NAME_NONE;
 	hash = fnt_name_hash(name, len);
-	at = hash % view->name_count;
+	at = fnt_name_home(hash, view->name_count);
 	for (int i = 0; i < FNT_NAME_PROBES; i++) {
 		struct fnt_name *slot = &view->names[at];
 		enum probe is = probe(slot, hash, name, len);

@@ -49,4 +49,13 @@ fnt_name_hash(const char *name, size_t len)
 	return (uint32_t)(hash >> 32);
 }
 
+/* The slot at which the search for a name begins, in a table of `count` slots. The
+ * lowest bits of the hash differ little between names that end in numbers, so all of
+ * its bits are mixed in. */
+static inline uint32_t
+fnt_name_home(uint32_t hash, uint32_t count)
+{
+	return (uint32_t)((uint64_t)(hash * 0x9e3779b1u) * count >> 32);
+}
+
 #endif
