@@ -33,7 +33,7 @@ struct bench {
 static inline struct bench *
 make_bench(uint64_t start, bool ordered)
 {
-	struct fnt_options options = {.size_bytes = SMALLEST,
+	struct fnt_options options = {.size_bytes = 2 * SMALLEST,
 				      .kept_percent = FNT_KEPT_NONE,
 				      .flags = ordered ? FNT_ORDERED : 0};
 	struct bench *bench = calloc(1, sizeof(*bench));

@@ -167,7 +167,7 @@ END_TEST
  * reads. */
 START_TEST(slow_cursor_keeps_its_distance)
 {
-	struct fnt_options options = {.size_bytes = MIB(1), .flags = FNT_ORDERED};
+	struct fnt_options options = {.size_bytes = MIB(2), .flags = FNT_ORDERED};
 	struct fnt_log *log = open_log("slow", &options);
 	struct fnt_reader *reader = open_reader("slow");
 	unsigned cells = (unsigned)region_stat("slow").cells;
