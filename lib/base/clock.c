@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #define ANCHOR_NS 1000000u	/* how long an anchor is good for */
-#define BASELINE_NS 20000000u	/* the shortest time to measure a scale over */
+#define BASELINE_NS 20000000u	/* the shortest time to measure a scale over, … */
+#define ROUGH_NS 250000u	/* … and one to use until then */
+#define ROUGH_PARTS 1000u	/* which is right to one in so many */
 #define REBASE_NS FNT_SECOND_NS /* how often the scale is measured again */
 #define SCALE_SHIFT 32
 
@@ -43,8 +45,9 @@ latest(const struct fnt_clock *clock, uint64_t ticks)
 
 #include <cpuid.h>
 
-/* Read counter and vDSO clock together: the closest of three tries. */
-static void
+/* Read counter and vDSO clock together: the closest of three tries. Returns how many
+ * ticks they may be apart. */
+static uint64_t
 read_pair(uint64_t *ticks, uint64_t *ns)
 {
 	uint64_t best = UINT64_MAX;
@@ -59,6 +62,7 @@ read_pair(uint64_t *ticks, uint64_t *ns)
 		*ticks = before + best / 2;
 		*ns = now;
 	}
+	return best;
 }
 
 /* Does the counter run at one rate in all power states? Intel SDM vol. 3, 18.17.1; AMD
@@ -92,7 +96,8 @@ kernel_trusts_counter(void)
 /* The process's scale, and the pair that it is measured from. Two threads may renew
  * them at the same time: any mixture of their results is good enough. */
 static _Atomic uint64_t scale;
-static _Atomic uint64_t base_ticks, base_ns;
+static _Atomic uint64_t base_ticks, base_ns, base_apart;
+static _Atomic bool precise; /* the scale was measured over BASELINE_NS or more */
 
 static void
 choose_kind(void)
@@ -103,31 +108,55 @@ choose_kind(void)
 	if ((wish && !strcmp(wish, "vdso")) || !counter_invariant() ||
 	    !kernel_trusts_counter())
 		return;
-	read_pair(&ticks, &ns);
+	atomic_store(&base_apart, read_pair(&ticks, &ns));
 	atomic_store(&base_ticks, ticks);
 	atomic_store(&base_ns, ns);
 	atomic_store(&trusted, true);
+}
+
+static uint64_t
+rate_of(uint64_t past_ns, uint64_t past_ticks)
+{
+	return (uint64_t)(((unsigned __int128)past_ns << SCALE_SHIFT) / past_ticks);
+}
+
+/* A scale for a process's first moments, if it is right to one in ROUGH_PARTS: to a
+ * microsecond over an anchor's life. Else 0. `apart`: see read_pair(). */
+static uint64_t
+rough_scale(uint64_t past_ns, uint64_t past_ticks, uint64_t apart)
+{
+	if (past_ns < ROUGH_NS ||
+	    (apart + atomic_load(&base_apart)) * ROUGH_PARTS > past_ticks)
+		return 0;
+	return rate_of(past_ns, past_ticks);
 }
 
 /* Measure the scale since the base, if that is old enough. Returns the scale to use, or
  * 0 if there is none yet. The counter may have run on while the machine was suspended
  * and CLOCK_MONOTONIC stood still: then the old scale stays. */
 static uint64_t
-update_scale(uint64_t ticks, uint64_t ns)
+update_scale(uint64_t ticks, uint64_t ns, uint64_t apart)
 {
 	uint64_t past_ns = ns - atomic_load(&base_ns);
 	uint64_t past_ticks = ticks - atomic_load(&base_ticks);
 	uint64_t old = atomic_load(&scale), rate;
+	bool known = atomic_load(&precise);
 
-	if (past_ns < BASELINE_NS || (old && past_ns < REBASE_NS))
-		return old;
 	if ((int64_t)past_ns < 0 || (int64_t)past_ticks <= 0)
 		return old;
-	rate = (uint64_t)(((unsigned __int128)past_ns << SCALE_SHIFT) / past_ticks);
+	if (!old && past_ns < BASELINE_NS) {
+		rate = rough_scale(past_ns, past_ticks, apart);
+		atomic_store(&scale, rate);
+		return rate;
+	}
+	if (past_ns < (known ? REBASE_NS : BASELINE_NS))
+		return old;
+	rate = rate_of(past_ns, past_ticks);
 	atomic_store(&base_ticks, ticks);
 	atomic_store(&base_ns, ns);
-	if (!old || (rate > old - old / 1000 && rate < old + old / 1000)) {
+	if (!known || (rate > old - old / 1000 && rate < old + old / 1000)) {
 		atomic_store(&scale, rate);
+		atomic_store(&precise, true);
 		return rate;
 	}
 	return old;
@@ -146,10 +175,10 @@ slower(uint64_t rate, uint64_t ahead_ns)
 static void
 anchor(struct fnt_clock *clock)
 {
-	uint64_t ticks, ns, rate, expected, before, ahead;
+	uint64_t ticks, ns, rate, expected, before, ahead, apart;
 
-	read_pair(&ticks, &ns);
-	rate = update_scale(ticks, ns);
+	apart = read_pair(&ticks, &ns);
+	rate = update_scale(ticks, ns, apart);
 	ns += clock->shift;
 	if (clock->limit && ticks - clock->ticks < 10 * clock->limit) {
 		expected = clock->ns +
