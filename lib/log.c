@@ -6,7 +6,6 @@
  * Any thread. Opening and closing allocate and make system calls. A query never waits
  * for a producer, nor a producer for a query.
  */
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "produce/attach.h"

@@ -57,6 +57,7 @@ fill(int fd, struct fnt_contents *contents, const char *path)
 					     options->error);
 	if (rc)
 		return rc;
+	fnt_file_space_clear(fd, header->size_bytes);
 	fnt_header_note_file(header, fd);
 	snprintf(header->notice, sizeof(header->notice), "%s", contents->notice);
 	if (!write_start(fd, header))

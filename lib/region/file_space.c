@@ -7,9 +7,17 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
+
+#define CLEAR_ADVICE 23 /* MADV_POPULATE_WRITE, Linux 5.14 */
+
+#define CLEAR_STEP (4ull << 20)
+#define CLEAR_MAX (1ull << 30)
 
 /* ---- allocating ----------------------------------------------------------------- */
 
@@ -43,6 +51,27 @@ fnt_file_space_allocate(int fd, uint64_t off, uint64_t bytes, const char *what,
 		code = posix_fallocate(fd, (off_t)off, (off_t)bytes);
 	} while (code == EINTR);
 	return code ? no_space(what, fd, bytes, -code, error) : 0;
+}
+
+void
+fnt_file_space_clear(int fd, uint64_t bytes)
+{
+	struct statfs fs;
+	int rc = fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC;
+
+	if (bytes > CLEAR_MAX)
+		bytes = CLEAR_MAX;
+	for (uint64_t at = 0; !rc && at < bytes; at += CLEAR_STEP) {
+		size_t len = bytes - at < CLEAR_STEP ? (size_t)(bytes - at)
+						     : (size_t)CLEAR_STEP;
+		void *step = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				  (off_t)at);
+
+		if (step == MAP_FAILED)
+			return;
+		rc = madvise(step, len, CLEAR_ADVICE);
+		munmap(step, len);
+	}
 }
 
 /* Uses fallocate(), because posix_fallocate() falls back to writing, and producers may

@@ -27,6 +27,11 @@
 int fnt_file_space_allocate(int fd, uint64_t off, uint64_t bytes, const char *what,
 			    struct fnt_error *error);
 
+/* If the file is in memory (tmpfs, memfd): have the kernel clear its first `bytes` now,
+ * at most 1 GiB, rather than page by page when they are first used. What the kernel
+ * refuses is left to be cleared then. */
+void fnt_file_space_clear(int fd, uint64_t bytes);
+
 /* Allocate the holes within the fixed part and the segments: a copy of a region may be
  * sparse. 0, or -errno with a message. */
 int fnt_file_space_allocate_all(int fd, const struct fnt_view *view, const char *what,
