@@ -103,9 +103,11 @@ open_log(const struct tap_settings *settings, const char *program,
 /* ---- the command ---------------------------------------------------------------- */
 
 static void
-print_counts(const struct protocol_counts *counts)
+print_counts(const struct listener *listener)
 {
-	char line[1024];
+	const struct protocol *protocol = listener->protocol;
+	const struct protocol_counts *counts = protocol->counts(listener->state);
+	char line[2048];
 	size_t len = 0;
 
 	for (enum protocol_count i = 0; i < PROTOCOL_COUNTS; i++)
@@ -113,6 +115,11 @@ print_counts(const struct protocol_counts *counts)
 					i ? ", " : "", protocol_count_name(i),
 					(unsigned long long)counts->of[i]);
 	message_note("tap: %s", line);
+	if (!protocol->notices)
+		return;
+	protocol->notices(listener->state, line, sizeof(line));
+	if (line[0])
+		message_note("tap: notifications: %s", line);
 }
 
 /* Tracing can't start: run CMD without it, unless that is not wanted. */
@@ -143,7 +150,7 @@ run_traced(struct wrap *wrap, const struct tap_settings *settings, char **argv)
 		wrap_run(wrap);
 		listener_finish(listener);
 		if (settings->verbose)
-			print_counts(listener->protocol->counts(listener->state));
+			print_counts(listener);
 	}
 	listener_fini(listener);
 	fnt_log_close(listener->log);
@@ -214,7 +221,7 @@ static const struct tool_option options[] = {
 	{"values", 0, TOOL_FLAG, offsetof(struct tap_settings, values), NULL,
 	 "record results of mcp, lsp and jsonrpc, which may hold secrets"},
 	{"verbose", 'v', TOOL_FLAG, offsetof(struct tap_settings, verbose), NULL,
-	 "print counts of calls and messages at the end"},
+	 "print counts of calls and messages at the end, and of notifications"},
 	TOOL_END,
 };
 

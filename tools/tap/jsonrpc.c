@@ -2,6 +2,7 @@
 #include "tap/jsonrpc.h"
 #include "tap/framing.h"
 #include "tap/jsonscan.h"
+#include "tap/notices.h"
 #include "tap/requests.h"
 
 #include <inttypes.h>
@@ -88,6 +89,7 @@ struct jsonrpc {
 	char traceparent[64]; /* of calls that name none; "": none */
 	struct requests open;
 	struct protocol_counts counts;
+	struct notices notices;
 };
 
 /* What a message is. */
@@ -379,6 +381,7 @@ take_notification(struct jsonrpc *rpc, enum protocol_dir dir,
 	const struct dialect *dialect = rpc->dialect;
 	const char *method = text_of(&fields[METHOD]);
 
+	notices_count(&rpc->notices, method);
 	if (dialect->cancel && !strcmp(method, dialect->cancel))
 		return take_cancel(rpc, dir, fields);
 	if (dialect->progress && !strcmp(method, dialect->progress))
@@ -472,6 +475,12 @@ jsonrpc_counts(const void *state)
 }
 
 static void
+jsonrpc_notices(const void *state, char *text, size_t size)
+{
+	notices_text(&((const struct jsonrpc *)state)->notices, text, size);
+}
+
+static void
 jsonrpc_destroy(void *state)
 {
 	struct jsonrpc *rpc = state;
@@ -560,6 +569,7 @@ const struct protocol jsonrpc_protocol = {
 	.eof = jsonrpc_eof,
 	.finish = jsonrpc_finish,
 	.counts = jsonrpc_counts,
+	.notices = jsonrpc_notices,
 	.destroy = jsonrpc_destroy,
 };
 
@@ -570,6 +580,7 @@ const struct protocol mcp_protocol = {
 	.eof = jsonrpc_eof,
 	.finish = jsonrpc_finish,
 	.counts = jsonrpc_counts,
+	.notices = jsonrpc_notices,
 	.destroy = jsonrpc_destroy,
 };
 
@@ -580,5 +591,6 @@ const struct protocol lsp_protocol = {
 	.eof = jsonrpc_eof,
 	.finish = jsonrpc_finish,
 	.counts = jsonrpc_counts,
+	.notices = jsonrpc_notices,
 	.destroy = jsonrpc_destroy,
 };

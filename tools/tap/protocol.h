@@ -93,6 +93,10 @@ struct protocol {
 	/* What has been counted so far. Valid until destroy(). */
 	const struct protocol_counts *(*counts)(const void *state);
 
+	/* Write how often each notification was seen, by method; see notices.h. NULL:
+	 * the protocol has none. */
+	void (*notices)(const void *state, char *text, size_t size);
+
 	/* Free the state; finish() has been called, or nothing was ever fed. */
 	void (*destroy)(void *state);
 };

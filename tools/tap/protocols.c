@@ -126,6 +126,17 @@ auto_counts(const void *state)
 }
 
 static void
+auto_notices(const void *state, char *text, size_t size)
+{
+	const struct candidates *all = state;
+	size_t i = all->chosen;
+
+	text[0] = '\0';
+	if (i < PROTOCOLS && protocols[i]->notices)
+		protocols[i]->notices(all->states[i], text, size);
+}
+
+static void
 auto_destroy(void *state)
 {
 	struct candidates *all = state;
@@ -161,5 +172,6 @@ const struct protocol auto_protocol = {
 	.eof = auto_eof,
 	.finish = auto_finish,
 	.counts = auto_counts,
+	.notices = auto_notices,
 	.destroy = auto_destroy,
 };

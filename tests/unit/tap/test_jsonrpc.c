@@ -16,6 +16,7 @@ static const struct protocol *protocol;
 static void *state;
 static struct protocol_counts counts;
 static struct fnt_traces *traces;
+static char notices[256];
 static bool headers; /* send Content-Length before each message, not a newline after */
 
 static void
@@ -33,6 +34,7 @@ static void
 end(void)
 {
 	protocol->finish(state);
+	protocol->notices(state, notices, sizeof(notices));
 	counts = *protocol->counts(state);
 	protocol->destroy(state);
 	ck_assert_int_eq(fnt_log_recent(log_, SIZE_MAX, &traces), 0);
@@ -279,6 +281,7 @@ START_TEST(test_cancelled)
 	       "cancelled','params':{'requestId'"
 	       ":1,'reason':'user'}}");
 	server("{'jsonrpc':'2.0','id':1,'result':{}}");
+	server("{'jsonrpc':'2.0','method':'notifications/message'}");
 	/* Not the server's to cancel, and not open. */
 	client("{'jsonrpc':'2.0','id':2,'method':'tools/call','params':{'name':'t'}}");
 	server("{'jsonrpc':'2.0','method':'notifications/"
@@ -290,6 +293,7 @@ START_TEST(test_cancelled)
 	server("{'jsonrpc':'2.0','id':2,'result':{}}");
 	end();
 	check_error("1", "CANCELLED", "user");
+	ck_assert_str_eq(notices, "notifications/cancelled 3, notifications/message 1");
 	ck_assert_int_eq(trace_of("2")->outcome, FNT_OK);
 	ck_assert_uint_eq(counts.of[PROTOCOL_UNMATCHED], 3);
 	finish();
@@ -325,6 +329,7 @@ START_TEST(test_progress)
 	server("{'jsonrpc':'2.0','id':1,'result':{}}");
 	server(progress); /* late */
 	end();
+	ck_assert_str_eq(notices, "notifications/progress 4");
 	ck_assert_uint_eq(trace_of("1")->stream_chunks, 2);
 	ck_assert_uint_eq(trace_of("1")->stream_bytes, 2 * strlen(progress));
 	finish();
