@@ -40,11 +40,11 @@
 #define FLOOR_FNS 8u
 
 /* Lengths and offsets of what the benchmark's calls record (workload.h). In a region of
- * the default size the ids of the names Lot and Bid take one byte and three. */
+ * the default size the ids of the names Lot and Bid take three bytes each. */
 #define FLOOR_CALL_ID 9u
 #define FLOOR_USER_ID 7u
 #define FLOOR_ROW_ID 24u
-#define FLOOR_LOT 1u
+#define FLOOR_LOT 3u
 #define FLOOR_BID 3u
 #define FLOOR_BEGUN (2 + 1 + FLOOR_CALL_ID + 1 + 1 + FLOOR_USER_ID + 1)
 #define FLOOR_GET (3 + FLOOR_LOT + 1 + FLOOR_ROW_ID + 5 + 5 + 1 + 1)
@@ -96,13 +96,19 @@ struct floor_call {
 	uint64_t began;
 };
 
-/* Encode the ids of names. False if they do not take one byte and three. */
+static inline uint32_t
+floor_name(uint32_t id)
+{
+	return 0xcd | (id >> 8 & 0xff) << 8 | (id & 0xff) << 16;
+}
+
+/* Encode the ids of names. False if they do not take three bytes. */
 static inline bool
 floor_set_names(struct floor *f, uint32_t lot, uint32_t bid)
 {
-	f->lot = lot;
-	f->bid = 0xcd | (bid >> 8 & 0xff) << 8 | (bid & 0xff) << 16;
-	return lot < 128 && bid >= 128 && bid <= UINT16_MAX;
+	f->lot = floor_name(lot);
+	f->bid = floor_name(bid);
+	return lot >= 128 && lot <= UINT16_MAX && bid >= 128 && bid <= UINT16_MAX;
 }
 
 /* Make cells as records of `count` cells left them one lap ago, and free frames. */
@@ -225,10 +231,10 @@ FLOOR_INLINE void
 floor_put_get(char *at, uint32_t lot, const char *row_id, uint64_t since)
 {
 	at = floor_op(at, FNT_OP_GET);
-	at[0] = (char)lot;
-	at[1] = (char)(0xa0 | FLOOR_ROW_ID);
-	memcpy(at + 2, row_id, FLOOR_ROW_ID);
-	floor_op_times(at + 2 + FLOOR_ROW_ID, since, FLOOR_GET_NS, 1);
+	memcpy(at, &lot, 4);
+	at[3] = (char)(0xa0 | FLOOR_ROW_ID);
+	memcpy(at + 4, row_id, FLOOR_ROW_ID);
+	floor_op_times(at + 4 + FLOOR_ROW_ID, since, FLOOR_GET_NS, 1);
 }
 
 FLOOR_INLINE void

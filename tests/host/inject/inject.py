@@ -193,7 +193,7 @@ class Command:
     def lines_of(out):
         """The lines of an output, without its times, pids, ids and bars."""
         out = re.sub(r"\b[0-9a-f]{8,}\b|[\d.]+( ?[nuµm]?s)?\b|\bnow\b", "N", out)
-        lines = re.sub(r"[ ─━█]+", " ", out).splitlines()
+        lines = re.sub(r"[ ─━█#]+", " ", out).splitlines()
         # Space is freed as far as is possible, and bars are as long as calls took.
         return {line for line in lines if "freed" not in line and "|" not in line}
 
