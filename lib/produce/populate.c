@@ -88,7 +88,8 @@ fnt_populate_ahead(struct fnt_thread *thread)
 	int saved = errno;
 
 	thread->populate_from = UINT64_MAX;
-	if (!thread->writer.lane || !handle->head || !handle->cells ||
+	/* A segment that could not be mapped has no cells. */
+	if (!thread->writer.lane || !handle->head || !handle->cell_count ||
 	    thread->attachment->region.view.flags & FNT_KEEP_NONE)
 		return;
 	begin_segment(state, handle);
